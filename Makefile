@@ -1,0 +1,32 @@
+# Set-up and the main jobs. `make run` and `make test` need nothing but Python 3.11, gcc and make.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: run test lint validate bench clean
+
+run: $(READY)
+	$(BIN)/python -m linksim run scenarios/uma_28ghz.yaml
+
+test: lint
+	$(BIN)/python -m pytest -q -n 2 --dist worksteal
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+validate: $(READY)
+	$(BIN)/python -m pytest -q -m validate
+
+bench: $(READY)
+	$(BIN)/python -m benchmarks
+
+$(READY): setup.cfg constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt torch
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+clean:
+	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache

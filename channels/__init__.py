@@ -1,0 +1,1 @@
+"""Where downlink channels come from and what the UE makes of them."""

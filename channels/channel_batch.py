@@ -1,0 +1,77 @@
+"""Batches of downlink channels: as propagation paths, or as a frequency response."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class ArrayShape:
+    """Transmit array of the BS: ``n_polarizations x n_rows x n_columns`` ports, flattened in that order.
+
+    A uniform linear array along the horizontal is ``ArrayShape(1, 1, n_tx)``.
+    """
+
+    n_polarizations: int = 1
+    n_rows: int = 1
+    n_columns: int = 32
+
+    @property
+    def n_tx(self) -> int:
+        """Number of transmit ports."""
+        return self.n_polarizations * self.n_rows * self.n_columns
+
+
+@dataclass(frozen=True)
+class OfdmGrid:
+    r"""Subcarriers of one OFDM symbol.
+
+    Subcarrier ``k`` lies at :math:`f_k = (k - N_c/2) B / N_c` around the carrier.
+    """
+
+    n_subcarriers: int
+    bandwidth_hz: float
+    carrier_hz: float
+
+    def frequencies_hz(self, device: torch.device | str = "cpu") -> Tensor:
+        """Baseband subcarrier frequencies in Hz, ``[n_subcarriers]``, float64."""
+        index = torch.arange(self.n_subcarriers, dtype=torch.float64, device=device)
+        return (index - self.n_subcarriers // 2) * (self.bandwidth_hz / self.n_subcarriers)
+
+
+@dataclass(frozen=True)
+class Snapshots:
+    """Times at which a moving channel is observed: ``n`` snapshots, ``interval_s`` apart, the first at 0."""
+
+    n: int = 1
+    interval_s: float = 0.0
+
+
+@dataclass(frozen=True)
+class Paths:
+    """Channels as sums of plane waves: what a generator makes, small enough to be kept.
+
+    Attributes:
+        coefficients: path gains per transmit port, ``[batch, n_snapshots, n_tx, n_paths]``, complex64, linear.
+        delays_s: path delays in seconds, ``[batch, n_paths]``, float32 or float64, the first snapshot's.
+        gain_db: power that the normalisation removed, ``[batch]``, float32, dB.
+    """
+
+    coefficients: Tensor
+    delays_s: Tensor
+    gain_db: Tensor
+
+
+@dataclass(frozen=True)
+class ChannelBatch:
+    """Frequency responses of consecutive samples of one split.
+
+    Attributes:
+        response: ``[batch, n_snapshots, n_subcarriers, n_tx]``, complex64, mean power 1 per entry unless the
+            source says otherwise.
+        hf_all: the public ``HF_all`` reference, ``[batch, 125, n_tx]``, complex64, where a data set has one.
+    """
+
+    response: Tensor
+    hf_all: Tensor | None = None

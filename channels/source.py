@@ -1,0 +1,55 @@
+"""The contract of every channel source, and their registry."""
+
+from abc import ABC, abstractmethod
+from typing import Any, ClassVar, Literal
+
+import torch
+from class_registry import ClassRegistry
+from pydantic import BaseModel, ConfigDict
+
+from channels.channel_batch import ArrayShape, ChannelBatch, OfdmGrid, Snapshots
+
+SOURCES: ClassRegistry["Source"] = ClassRegistry(unique=True)
+
+Split = Literal["train", "validation", "test"]
+
+# Generators that draw many samples per call draw them in blocks of this many, so that sample ``i`` is the
+# same whatever range it was asked for in.
+BLOCK_SIZE = 50
+
+
+class SourceParameters(BaseModel):
+    """Parameters that every source has; each source extends it with its own ``source`` literal."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    source: str
+
+
+class Source(ABC):
+    """Makes or reads channels. Sample ``i`` of a split depends on the parameters, the seed, and ``i`` alone.
+
+    Attributes:
+        Parameters: the pydantic model of the source's section in a scenario.
+        grid: subcarriers of the frequency response.
+        array: transmit array of the BS.
+    """
+
+    Parameters: ClassVar[type[SourceParameters]]
+    grid: OfdmGrid
+    array: ArrayShape
+
+    @abstractmethod
+    def __init__(self, parameters: Any, *, seed: int, device: torch.device) -> None: ...
+
+    @abstractmethod
+    def n_samples(self, split: Split) -> int | None:
+        """Samples that a split holds, ``None`` for a generator that never ends."""
+
+    @abstractmethod
+    def read(self, split: Split, start: int, stop: int, snapshots: Snapshots) -> ChannelBatch:
+        """Samples ``start`` to ``stop - 1`` of a split.
+
+        Raises:
+            ChannelInputError: if a file does not hold what was asked for.
+        """

@@ -1,0 +1,112 @@
+"""The contract of every compressor, and their registry."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import torch
+from class_registry import ClassRegistry
+from pydantic import BaseModel, ConfigDict, Field
+from torch import Tensor
+
+from feedback.codeword import Codeword
+from feedback.errors import FeedbackInputError
+from feedback.training_set import TrainingSet
+
+COMPRESSORS: ClassRegistry["Compressor"] = ClassRegistry(unique=True)
+
+
+class CompressorParameters(BaseModel):
+    """Parameters that every compressor has; each compressor extends it with its own ``name`` literal."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    name: str
+    label: str | None = Field(default=None, description="name in tables and figures; by default the compressor's own")
+    compression_ratio: float | None = Field(
+        default=None, gt=0, description="2 Na Nt / codeword length; by default the scenario's"
+    )
+
+
+@dataclass(frozen=True)
+class Complexity:
+    """Cost of one report, UE and BS apart. One multiply-add of real numbers counts 1; norms and activations 0."""
+
+    ue_macs: int
+    bs_macs: int
+    ue_parameters: int
+    bs_parameters: int
+
+
+class Compressor(ABC):
+    """Maps the truncated angular-delay matrix to a codeword at the UE, and back at the BS.
+
+    ``encode`` and ``decode`` share trained weights and configuration, nothing else: the BS sees only the received
+    codeword. Rows of a batch never influence each other.
+
+    Args:
+        parameters: the compressor's section of a scenario, ``compression_ratio`` filled in.
+        shape: ``(Na, Nt)``, delay rows and transmit ports of the angular-delay matrix.
+
+    Attributes:
+        Parameters: the pydantic model of the compressor's section in a scenario.
+        trained: ``True`` where ``fit`` is a training run whose result is kept in a checkpoint, ``False`` where
+            nothing is learnt or ``fit`` takes seconds.
+        length: codeword length ``M``, real values per report.
+    """
+
+    Parameters: ClassVar[type[CompressorParameters]]
+    trained: ClassVar[bool] = False
+    length: int
+
+    def __init__(self, parameters: Any, shape: tuple[int, int]) -> None:
+        self.parameters = parameters
+        self.shape = shape
+
+    @abstractmethod
+    def encode(self, csi: Tensor) -> Codeword:
+        """Normalised angular-delay matrices ``[batch, Na, Nt]``, complex64, to codewords (at the UE)."""
+
+    @abstractmethod
+    def decode(self, received: Codeword) -> Tensor:
+        """Received codewords to normalised angular-delay matrices ``[batch, Na, Nt]``, complex64 (at the BS)."""
+
+    @abstractmethod
+    def complexity(self) -> Complexity:
+        """Cost of one report."""
+
+    def fit(self, training: TrainingSet, generator: torch.Generator) -> None:  # noqa: B027 - most learn nothing
+        """Learns from training channels; nothing to do by default."""
+
+    def state(self) -> dict[str, Tensor]:
+        """Everything that was learnt, by name, for a checkpoint."""
+        return {}
+
+    def load_state(self, state: dict[str, Tensor]) -> None:
+        """Takes over what ``state`` gave.
+
+        Raises:
+            FeedbackInputError: if names or shapes differ from this compressor's.
+        """
+        if state:
+            raise FeedbackInputError(f"checkpoint holds {sorted(state)}, expected no tensors")
+
+    def to(self, device: torch.device) -> "Compressor":
+        """Moves what was learnt to a device."""
+        return self
+
+
+def codeword_length(shape: tuple[int, int], compression_ratio: float) -> int:
+    r"""Codeword length :math:`M = 2 N_a N_t / \mathrm{CR}`.
+
+    Raises:
+        FeedbackInputError: if the ratio gives no whole number of at least 1.
+    """
+    entries = 2 * shape[0] * shape[1]
+    length = entries / compression_ratio
+    if length < 1 or abs(length - round(length)) > 1e-9 * length:
+        raise FeedbackInputError(
+            f"compression_ratio: got {compression_ratio:g}, which gives a codeword of {length:g} values, "
+            f"expected a ratio that divides 2 x {shape[0]} x {shape[1]} = {entries}"
+        )
+    return round(length)

@@ -1,0 +1,37 @@
+"""The contract of every feedback link, and their registry."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+from class_registry import ClassRegistry
+from pydantic import BaseModel, ConfigDict
+from torch import Tensor
+
+from feedback.codeword import Codeword
+
+LINKS: ClassRegistry["FeedbackLink"] = ClassRegistry(unique=True)
+
+# Standard normal draws ``[batch, *shape]``, float32, one random stream per sample.
+NormalDraw = Callable[[tuple[int, ...]], Tensor]
+
+
+class LinkParameters(BaseModel):
+    """Parameters that every link has; each link extends it with its own ``name`` literal."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    name: str
+
+
+class FeedbackLink(ABC):
+    """Carries codewords from the UE to the BS. What it returns is all that the BS ever sees."""
+
+    Parameters: ClassVar[type[LinkParameters]]
+
+    def __init__(self, parameters: Any) -> None:
+        self.parameters = parameters
+
+    @abstractmethod
+    def transmit(self, codeword: Codeword, draw: NormalDraw) -> Codeword:
+        """The codeword as received."""

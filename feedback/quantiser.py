@@ -1,0 +1,41 @@
+"""The contract of every codeword quantiser, and their registry."""
+
+from abc import ABC, abstractmethod
+from typing import Any, ClassVar
+
+from class_registry import ClassRegistry
+from pydantic import BaseModel, ConfigDict
+from torch import Tensor
+
+from feedback.codeword import Codeword
+
+QUANTISERS: ClassRegistry["Quantiser"] = ClassRegistry(unique=True)
+
+
+class QuantiserParameters(BaseModel):
+    """Parameters that every quantiser has; each extends it with its own ``name`` literal."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    name: str
+
+
+class Quantiser(ABC):
+    """Turns codeword values into levels at the UE, and levels into values at the BS."""
+
+    Parameters: ClassVar[type[QuantiserParameters]]
+
+    def __init__(self, parameters: Any) -> None:
+        self.parameters = parameters
+
+    @abstractmethod
+    def fit(self, values: Tensor) -> None:
+        """Learns from training codewords ``[n, length]``, float32."""
+
+    @abstractmethod
+    def quantise(self, codeword: Codeword) -> Codeword:
+        """At the UE: values to the level numbers that are sent, ``value_bits`` set."""
+
+    @abstractmethod
+    def dequantise(self, received: Codeword) -> Codeword:
+        """At the BS: level numbers to values."""
