@@ -1,0 +1,152 @@
+"""The chain at one point: from channels to what every metric saw of them.
+
+source -> estimate -> transform -> encode -> quantise -> link -> decode -> precode -> metrics
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from channels.angular_delay import AngularDelayTransform
+from channels.channel_batch import ChannelBatch
+from channels.estimation import ESTIMATORS
+from channels.normalisation import Normalisation
+from channels.source import Source
+from feedback.codeword import Codeword
+from feedback.compressor import Compressor
+from feedback.link import LINKS
+from feedback.quantiser import Quantiser
+from feedback.side_information import ScaleQuantiser
+from linksim.accumulators import Accumulator
+from linksim.errors import InputError
+from linksim.metrics import METRICS
+from linksim.outcome import LinkOutcome
+from linksim.precoding import PRECODERS
+from linksim.random_streams import normal_draw
+from linksim.scenario import Scenario
+
+# Name in the results for what does not depend on a compressor.
+NO_COMPRESSOR = "none"
+
+# Accumulators by (compressor, metric).
+Measurements = dict[tuple[str, str], Accumulator]
+
+
+@dataclass(frozen=True)
+class ReportScheme:
+    """One way to report: a fitted compressor and the quantiser of its codewords."""
+
+    compressor: Compressor
+    quantiser: Quantiser
+
+
+class Chain:
+    """Everything between the channel and the metrics, at one point of a sweep.
+
+    Args:
+        scenario: the point's resolved scenario.
+        source: where the channels come from; here it only tells their dimensions.
+        schemes: fitted compressors and quantisers by label.
+        normalisation: fitted normalisation.
+        device: where to compute.
+    """
+
+    def __init__(
+        self,
+        scenario: Scenario,
+        source: Source,
+        schemes: Mapping[str, ReportScheme],
+        normalisation: Normalisation,
+        device: torch.device,
+    ) -> None:
+        self.scenario = scenario
+        self.schemes = schemes
+        self.normalisation = normalisation
+        self.device = device
+        self.transform = AngularDelayTransform(source.grid, source.array, scenario.transform.n_delay)
+        self.estimator = ESTIMATORS.get_class(scenario.estimation.name)(scenario.estimation, source.grid, source.array)
+        self.link = LINKS.get_class(scenario.feedback.link.name)(scenario.feedback.link)
+        self.precoder = PRECODERS.get_class(scenario.precoder.name)(scenario.precoder)
+        per_sample = scenario.transform.normalisation == "per_sample"
+        self.scale_quantiser = ScaleQuantiser(scenario.transform.scale_bits) if per_sample else None
+        self.metrics = {name: METRICS.get_class(name)() for name in scenario.metrics}
+        pilot_snr_db = scenario.estimation.snr_db
+        self.pilot_snr = 10 ** ((scenario.snr_db if pilot_snr_db is None else pilot_snr_db) / 10)
+
+    def measure(self, batch: ChannelBatch, start: int) -> Measurements:
+        """Runs the chain on test channels ``start`` and following.
+
+        Raises:
+            InputError: if a stage makes NaN or infinity.
+        """
+        report, use = batch.response[:, 0], batch.response[:, -1]
+        estimated = self.estimator.estimate(report, self.pilot_snr, self._draw("pilot noise", start, len(report)))
+        csi_estimated = self.transform.truncate(estimated)
+        outcome = LinkOutcome(
+            transform=self.transform,
+            csi_true=self.transform.truncate(report),
+            csi_reconstructed=None,
+            response_report=report,
+            response_use=use,
+            response_estimated=estimated,
+            precoder=self.precoder,
+            snr=10 ** (self.scenario.snr_db / 10),
+            bits=None,
+            overhead=0.0,
+            hf_all=batch.hf_all,
+            first_index=start,
+        )
+        results = self._evaluate(outcome, NO_COMPRESSOR)
+        scale = self.normalisation.scale(csi_estimated)
+        normalised = self.normalisation.apply(csi_estimated, scale)
+        for label, scheme in self.schemes.items():
+            sent = self._report(scheme, normalised, scale)
+            received = self.link.transmit(sent, self._draw("feedback noise", start, len(report)))
+            rebuilt = self._rebuild(scheme, received)
+            if not torch.isfinite(torch.view_as_real(rebuilt)).all():
+                raise InputError(f"compressors: {label} rebuilt a channel with NaN or infinity, expected finite numbers")
+            overhead = scheme.compressor.length / (2 * csi_estimated[0].numel())
+            seen = replace(outcome, csi_reconstructed=rebuilt, bits=sent.bits, overhead=overhead)
+            results |= self._evaluate(seen, label)
+        return results
+
+    def _report(self, scheme: ReportScheme, normalised: Tensor, scale: Tensor) -> Codeword:
+        """At the UE: what is handed to the feedback link."""
+        codeword = scheme.quantiser.quantise(scheme.compressor.encode(normalised))
+        if self.scale_quantiser is None:
+            return codeword
+        side = {**codeword.side, "scale": self.scale_quantiser.encode(scale)}
+        return replace(codeword, side=side, side_bits=codeword.side_bits + self.scale_quantiser.bits)
+
+    def _rebuild(self, scheme: ReportScheme, received: Codeword) -> Tensor:
+        """At the BS: the angular-delay matrix from what the link delivered."""
+        decoded = scheme.compressor.decode(scheme.quantiser.dequantise(received))
+        if self.scale_quantiser is None:
+            scale = self.normalisation.scale(decoded)
+        else:
+            scale = self.scale_quantiser.decode(received.side["scale"])
+        return self.normalisation.undo(decoded, scale)
+
+    def _evaluate(self, outcome: LinkOutcome, label: str) -> Measurements:
+        rebuilt = outcome.csi_reconstructed is not None
+        measurements: Measurements = {}
+        for name, metric in self.metrics.items():
+            if metric.needs_reconstruction == rebuilt:
+                accumulator = metric.accumulator()
+                metric.update(accumulator, outcome)
+                measurements[label, name] = accumulator
+        return measurements
+
+    def _draw(self, purpose: str, start: int, count: int) -> "NormalDraw":
+        return normal_draw(self.scenario.seed, purpose, start, start + count, self.device)
+
+
+def merge(into: Measurements, other: Measurements) -> None:
+    """Adds one shard's measurements to another's, exactly."""
+    for key, accumulator in other.items():
+        if key in into:
+            into[key].merge(accumulator)
+        else:
+            into[key] = accumulator

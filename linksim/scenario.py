@@ -1,0 +1,153 @@
+"""The scenario: one document that says everything about a run.
+
+Sections for plug-ins (source, estimator, compressor, quantiser, link, precoder) are unions over the registries, so a
+new plug-in's parameters are part of the schema as soon as it is registered.
+"""
+
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, Union
+
+from class_registry import ClassRegistry
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+import channels.sources  # noqa: F401 - registers the sources
+import feedback.compressors
+import feedback.links
+import feedback.quantisers  # noqa: F401 - registers the quantisers
+from channels.estimation import ESTIMATORS, EstimatorParameters
+from channels.source import SOURCES, SourceParameters
+from feedback.compressor import COMPRESSORS, CompressorParameters
+from feedback.link import LINKS, LinkParameters
+from feedback.quantiser import QUANTISERS, QuantiserParameters
+from feedback.training import TrainingRecipe
+from linksim.metrics import METRICS
+from linksim.precoding import PRECODERS, PrecoderParameters
+
+
+def _any_of(registry: ClassRegistry[Any], discriminator: str) -> Any:
+    models = tuple(plugin.Parameters for plugin in registry.classes())
+    return Annotated[Union[models], Field(discriminator=discriminator)]  # noqa: UP007 - members known at run time only
+
+
+if TYPE_CHECKING:
+    ChannelSection = SourceParameters
+    EstimatorSection = EstimatorParameters
+    CompressorSection = CompressorParameters
+    QuantiserSection = QuantiserParameters
+    LinkSection = LinkParameters
+    PrecoderSection = PrecoderParameters
+else:
+    ChannelSection = _any_of(SOURCES, "source")
+    EstimatorSection = _any_of(ESTIMATORS, "name")
+    CompressorSection = _any_of(COMPRESSORS, "name")
+    QuantiserSection = _any_of(QUANTISERS, "name")
+    LinkSection = _any_of(LINKS, "name")
+    PrecoderSection = _any_of(PRECODERS, "name")
+
+DEFAULT_METRICS = (
+    "nmse_db",
+    "nmse_ratio_db",
+    "nmse_e2e_db",
+    "rho",
+    "sgcs",
+    "rate_bps_hz",
+    "rate_loss_bps_hz",
+    "rate_ratio",
+    "bits",
+    "overhead",
+    "estimation_nmse_db",
+    "truncation_nmse_db",
+    "energy_kept",
+    "rate_perfect_bps_hz",
+)
+
+
+class Section(BaseModel):
+    """Base of all sections: unknown keys, NaN and infinities are errors."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class TransformSection(Section):
+    """Angular-delay transform and normalisation at the UE."""
+
+    n_delay: int = Field(default=32, ge=1, description="delay rows Na kept of the angular-delay matrix")
+    normalisation: Literal["per_sample", "dataset", "none"] = Field(
+        default="per_sample", description="scale by the largest modulus of the matrix, of the training set, or not"
+    )
+    scale_bits: int = Field(
+        default=32, ge=0, le=32, description="bits of the per-sample scale: 32 = float32, 1..16 = dB steps, 0 = not sent"
+    )
+
+    @model_validator(mode="after")
+    def _known_width(self) -> Self:
+        if 16 < self.scale_bits < 32:
+            raise ValueError(f"scale_bits is {self.scale_bits}, expected 0 to 16, or 32")
+        return self
+
+
+class FeedbackSection(Section):
+    """From codeword to BS."""
+
+    quantiser: QuantiserSection = Field(default={"name": "none"}, validate_default=True)
+    link: LinkSection = Field(default={"name": "perfect"}, validate_default=True)
+    delay_s: float = Field(default=0.0, ge=0, le=1, description="time from channel estimate to precoder use [s]")
+
+
+class MonteCarloSection(Section):
+    """How many test channels, and how they are handed to workers."""
+
+    samples: int = Field(default=1000, ge=1, description="test channels per point")
+    batch_size: int = Field(default=100, ge=1, description="test channels per task; changes no digit of any result")
+
+
+class TrainingSection(Section):
+    """Channels to learn from; always those of the unswept scenario, never test channels."""
+
+    samples: int = Field(default=8000, ge=1, description="training channels")
+    validation_samples: int = Field(default=1000, ge=1, description="channels to select the best epoch on")
+    recipe: TrainingRecipe = Field(default_factory=TrainingRecipe)
+
+
+class Scenario(Section):
+    """A whole run."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", description="names the folder of the results")
+    description: str = ""
+    seed: int = Field(default=1, ge=0, lt=2**63)
+    device: Literal["auto", "cpu", "cuda"] = Field(default="auto", description="auto: a GPU when there is one")
+    channel: ChannelSection
+    snr_db: float = Field(default=10.0, ge=-100, le=200, description="downlink SNR per antenna, also the pilots' [dB]")
+    estimation: EstimatorSection = Field(default={"name": "ls"}, validate_default=True)
+    transform: TransformSection = TransformSection()
+    compression_ratio: float = Field(default=4.0, gt=0, description="2 Na Nt / codeword length")
+    compressors: tuple[CompressorSection, ...] = Field(min_length=1)
+    feedback: FeedbackSection = Field(default={}, validate_default=True)
+    precoder: PrecoderSection = Field(default={"name": "mrt"}, validate_default=True)
+    metrics: tuple[str, ...] = Field(default=DEFAULT_METRICS, min_length=1)
+    monte_carlo: MonteCarloSection = MonteCarloSection()
+    training: TrainingSection = TrainingSection()
+    zoo: str = Field(default="zoo", description="folder of trained weights")
+    sweeps: dict[str, dict[str, tuple[float | str | bool, ...]]] = Field(
+        default={}, description="sweep name -> axis (a scenario key) -> values; axes of one sweep multiply"
+    )
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        unknown = [name for name in self.metrics if name not in METRICS]
+        if unknown:
+            raise ValueError(f"metrics: got {unknown[0]!r}, expected one of {', '.join(sorted(METRICS.keys()))}")
+        labels = [compressor_label(compressor) for compressor in self.compressors]
+        repeated = [label for label in labels if labels.count(label) > 1]
+        if repeated:
+            raise ValueError(f"compressors: got the label {repeated[0]!r} twice, expected one `label` for each")
+        if self.feedback.link.name == "awgn" and self.feedback.quantiser.name != "none":
+            raise ValueError(
+                f"feedback.link: got awgn with quantiser {self.feedback.quantiser.name!r}, expected the quantiser "
+                "'none': awgn carries real values, not bits"
+            )
+        return self
+
+
+def compressor_label(parameters: CompressorParameters) -> str:
+    """Name of a compressor in tables and figures."""
+    return parameters.label or parameters.name

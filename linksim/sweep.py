@@ -1,0 +1,91 @@
+"""Sweeps: the points of a scenario, each a resolved scenario of its own."""
+
+import hashlib
+import itertools
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from linksim.scenario import Scenario
+from linksim.scenario_file import set_key, validate_scenario
+
+# Short names of the axes that every result row carries, and the scenario keys that they set.
+AXES: Mapping[str, str] = {
+    "snr_db": "snr_db",
+    "feedback_snr_db": "feedback.link.snr_db",
+    "compression_ratio": "compression_ratio",
+    "speed_m_s": "channel.speed_m_s",
+    "feedback_delay_s": "feedback.delay_s",
+}
+
+# What cannot change a result, and so is no part of a point's identity.
+_EXECUTION_ONLY = ("description", "device", "zoo")
+
+
+@dataclass(frozen=True)
+class Point:
+    """One point of one sweep.
+
+    Attributes:
+        sweep: name of the sweep.
+        axes: swept keys and this point's values.
+        scenario: the scenario at this point, without sweeps.
+        key: content hash of everything that its results depend on.
+    """
+
+    sweep: str
+    axes: Mapping[str, float | str | bool]
+    scenario: Scenario
+    key: str
+
+
+def content_hash(content: Any) -> str:
+    """Twelve hex digits of a JSON-like document."""
+    canonical = json.dumps(content, sort_keys=True, separators=(",", ":"), default=str)
+    return hashlib.sha256(canonical.encode()).hexdigest()[:12]
+
+
+def points_of(scenario: Scenario) -> list[Point]:
+    """All points in the order of the file; a scenario without sweeps is one point of the sweep ``point``.
+
+    Raises:
+        InputError: if a swept value does not fit the key it sets.
+    """
+    points = []
+    for sweep, axes in (scenario.sweeps or {"point": {}}).items():
+        for values in itertools.product(*axes.values()):
+            points.append(_point(scenario, sweep, dict(zip(axes, values, strict=True))))
+    return points
+
+
+def _point(scenario: Scenario, sweep: str, axes: dict[str, float | str | bool]) -> Point:
+    document = scenario.model_dump(mode="json")
+    document["sweeps"] = {}
+    for axis, value in axes.items():
+        if axis == "feedback_snr_db":
+            # A feedback SNR means an analogue link, whatever the base point has.
+            document["feedback"]["link"] = {"name": "awgn"}
+        set_key(document, AXES.get(axis, axis), value)
+    resolved = validate_scenario(document, f"sweeps.{sweep}")
+    return Point(sweep, axes, resolved, point_key(resolved))
+
+
+def point_key(scenario: Scenario) -> str:
+    """Content hash of a point: its resolved scenario without what cannot change a result."""
+    document = scenario.model_dump(mode="json")
+    for key in _EXECUTION_ONLY:
+        del document[key]
+    del document["monte_carlo"]["batch_size"]
+    return content_hash(document)
+
+
+def axis_values(scenario: Scenario) -> dict[str, float | None]:
+    """What a result row says of its point: downlink and feedback SNR, compression ratio, speed, feedback delay."""
+    return {
+        "snr_db": scenario.snr_db,
+        "feedback_snr_db": getattr(scenario.feedback.link, "snr_db", None),
+        "compression_ratio": scenario.compression_ratio,
+        "speed_m_s": getattr(scenario.channel, "speed_m_s", None),
+        "feedback_delay_s": scenario.feedback.delay_s,
+    }

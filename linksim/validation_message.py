@@ -1,0 +1,82 @@
+"""One line for what pydantic says of a scenario: key, found, expected."""
+
+import difflib
+from collections.abc import Mapping
+from typing import Any
+
+from class_registry import ClassRegistry
+from pydantic import BaseModel, ValidationError
+
+from linksim.scenario import COMPRESSORS, ESTIMATORS, LINKS, PRECODERS, QUANTISERS, SOURCES, Scenario
+
+# Sections that are unions over a registry, by their key, and the key that names the plug-in.
+_PLUGIN_SECTIONS: Mapping[str, tuple[ClassRegistry[Any], str]] = {
+    "channel": (SOURCES, "source"),
+    "estimation": (ESTIMATORS, "name"),
+    "compressors": (COMPRESSORS, "name"),
+    "quantiser": (QUANTISERS, "name"),
+    "link": (LINKS, "name"),
+    "precoder": (PRECODERS, "name"),
+}
+
+
+def describe(error: ValidationError, document: Any) -> str:
+    """The first problem in one line; further ones are only counted."""
+    details = error.errors(include_url=False)
+    first = details[0]
+    key, model = _locate(first["loc"], document)
+    field = model.model_fields.get(key.rpartition(".")[2])
+    purpose = f" ({field.description})" if field is not None and field.description else ""
+    text = f"{key}: " if key else ""
+    text += _found_and_expected(first, model, purpose)
+    return text + (f" (and {len(details) - 1} more)" if len(details) > 1 else "")
+
+
+def _found_and_expected(detail: Any, model: type[BaseModel], purpose: str) -> str:
+    kind, message = detail["type"], detail["msg"]
+    if kind == "extra_forbidden":
+        return _unknown_key(str(detail["loc"][-1]), sorted(model.model_fields))
+    if kind == "missing":
+        return f"missing, expected a value{purpose}"
+    if kind == "value_error":
+        return message.removeprefix("Value error, ")
+    if kind in ("union_tag_invalid", "union_tag_not_found"):
+        discriminator = detail["ctx"]["discriminator"].strip("'")
+        found = repr(detail["ctx"]["tag"]) if "tag" in detail["ctx"] else "none"
+        return f"{discriminator}: got {found}, expected {detail['ctx'].get('expected_tags', 'the name of a plug-in')}"
+    expected = message.removeprefix("Input should be ").removeprefix("a valid ").split(", unable to")[0]
+    return f"got {_short(detail['input'])}, expected {expected}{purpose}"
+
+
+def _unknown_key(key: str, known: list[str]) -> str:
+    close = difflib.get_close_matches(key, known, n=1)
+    return "unknown key, " + (f"did you mean {close[0]!r}?" if close else f"expected one of {', '.join(known)}")
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _locate(location: tuple[int | str, ...], document: Any) -> tuple[str, type[BaseModel]]:
+    """Dotted key of a problem, and the model that the key belongs to.
+
+    pydantic's location also holds the tag of each union; a reader of the scenario never wrote that, so it goes.
+    """
+    model: type[BaseModel] = Scenario
+    path: list[str] = []
+    for depth, part in enumerate(location):
+        section = next((_PLUGIN_SECTIONS[name] for name in reversed(path[-2:]) if name in _PLUGIN_SECTIONS), None)
+        if section and isinstance(document, dict) and document.get(section[1]) == part and part not in document:
+            model = section[0].get_class(part).Parameters
+            continue
+        path.append(str(part))
+        if depth < len(location) - 1:
+            field = model.model_fields.get(str(part))
+            if field and isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+                model = field.annotation
+            try:
+                document = document[part]
+            except (KeyError, IndexError, TypeError):
+                document = None
+    return ".".join(path), model
