@@ -1,0 +1,86 @@
+"""Karhunen-Loeve transform: the linear encoder and decoder of least mean-square error."""
+
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from feedback.codeword import Codeword
+from feedback.compressor import (
+    COMPRESSORS,
+    Complexity,
+    Compressor,
+    CompressorParameters,
+    complex_codeword_length,
+)
+from feedback.errors import FeedbackInputError
+from feedback.state import checked_state
+from feedback.training_set import TrainingSet
+
+
+class KltParameters(CompressorParameters):
+    """Parameters of ``klt``: none of its own."""
+
+    name: Literal["klt"] = "klt"
+
+
+@COMPRESSORS.register("klt")
+class Klt(Compressor):
+    r"""Reports the ``M / 2`` complex coefficients on the principal axes of the training channels.
+
+    .. math:: c = U_k^H \mathrm{vec}(H_a), \qquad \mathrm{vec}(\hat H_a) = U_k c
+
+    with :math:`U_k` the leading eigenvectors of :math:`E[x x^H]`. No other pair of linear maps through
+    ``M / 2`` complex coefficients has a smaller mean-square error on the training channels, and that error is the
+    sum of the discarded eigenvalues.
+    """
+
+    Parameters = KltParameters
+    parameters: KltParameters
+
+    def __init__(self, parameters: KltParameters, shape: tuple[int, int]) -> None:
+        super().__init__(parameters, shape)
+        self.length = complex_codeword_length(shape, parameters.compression_ratio)
+        self._axes: Tensor | None = None
+
+    @property
+    def axes(self) -> Tensor:
+        """Leading eigenvectors as columns, ``[Na Nt, M / 2]``, complex64."""
+        if self._axes is None:
+            raise FeedbackInputError("klt: got no principal axes, expected fit() or load_state() before its use")
+        return self._axes
+
+    def fit(self, training: TrainingSet, generator: torch.Generator) -> None:
+        """Takes the principal axes of the training channels; draws nothing."""
+        self._axes = training.principal_axes[1][:, : self.length // 2].contiguous()
+
+    def encode(self, csi: Tensor) -> Codeword:
+        """Coefficients on the principal axes: real parts, then imaginary parts."""
+        coefficients = csi.flatten(1) @ self.axes.conj()
+        return Codeword(torch.cat([coefficients.real, coefficients.imag], dim=1))
+
+    def decode(self, received: Codeword) -> Tensor:
+        """The sum of the axes, weighted by the received coefficients."""
+        real, imaginary = received.values.chunk(2, dim=1)
+        return (torch.complex(real, imaginary) @ self.axes.T).unflatten(1, self.shape)
+
+    def complexity(self) -> Complexity:
+        """One complex product ``[M / 2, Na Nt]`` on each side: 4 real multiply-adds and 2 real numbers an entry."""
+        entries = self.shape[0] * self.shape[1] * (self.length // 2)
+        return Complexity(
+            ue_macs=4 * entries, bs_macs=4 * entries, ue_parameters=2 * entries, bs_parameters=2 * entries
+        )
+
+    def state(self) -> dict[str, Tensor]:
+        """``axes`` as real and imaginary parts, ``[Na Nt, M / 2, 2]``, float32."""
+        return {"axes": torch.view_as_real(self.axes)}
+
+    def load_state(self, state: dict[str, Tensor]) -> None:
+        """Takes over the axes of ``state``."""
+        expected = {"axes": torch.empty(self.shape[0] * self.shape[1], self.length // 2, 2)}
+        self._axes = torch.view_as_complex(checked_state(state, expected)["axes"].contiguous())
+
+    def to(self, device: torch.device) -> "Klt":
+        """Moves the axes to a device."""
+        self._axes = None if self._axes is None else self._axes.to(device)
+        return self

@@ -1,0 +1,32 @@
+"""Analogue feedback: codeword values cross the link as they are."""
+
+from typing import Literal
+
+from torch import Tensor
+
+from feedback.codeword import Codeword
+from feedback.quantiser import QUANTISERS, Quantiser, QuantiserParameters
+
+
+class NoneParameters(QuantiserParameters):
+    """Parameters of ``none``: none of its own."""
+
+    name: Literal["none"] = "none"
+
+
+@QUANTISERS.register("none")
+class NoQuantiser(Quantiser):
+    """Leaves values analogue, so a report has no bit count."""
+
+    Parameters = NoneParameters
+
+    def fit(self, values: Tensor) -> None:
+        """Learns nothing."""
+
+    def quantise(self, codeword: Codeword) -> Codeword:
+        """The codeword itself."""
+        return codeword
+
+    def dequantise(self, received: Codeword) -> Codeword:
+        """The received codeword itself."""
+        return received

@@ -1,0 +1,74 @@
+"""Uniform scalar quantisation of codeword values."""
+
+from dataclasses import replace
+from typing import Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from feedback.codeword import Codeword
+from feedback.errors import FeedbackInputError
+from feedback.quantiser import QUANTISERS, Quantiser, QuantiserParameters
+
+
+class UniformParameters(QuantiserParameters):
+    """Parameters of ``uniform``."""
+
+    name: Literal["uniform"] = "uniform"
+    bits: int = Field(ge=1, le=16, description="bits per codeword value")
+
+
+@QUANTISERS.register("uniform")
+class Uniform(Quantiser):
+    r"""Mid-rise quantiser of ``2^B`` equal cells over each element's range in training; values outside clip.
+
+    .. math:: l_i = \lfloor (v_i - a_i) / \Delta_i \rfloor, \quad \hat v_i = a_i + (l_i + 1/2) \Delta_i,
+              \quad \Delta_i = (b_i - a_i) 2^{-B}
+
+    with ``[a_i, b_i]`` the range of element ``i`` over the training codewords, which UE and BS both know.
+    """
+
+    Parameters = UniformParameters
+    parameters: UniformParameters
+
+    def __init__(self, parameters: UniformParameters) -> None:
+        super().__init__(parameters)
+        self._low: Tensor | None = None
+        self._step: Tensor | None = None
+
+    def fit(self, values: Tensor) -> None:
+        """Takes the range of every codeword element.
+
+        Raises:
+            FeedbackInputError: if there are no codewords, or one is not finite.
+        """
+        if len(values) == 0 or not values.isfinite().all():
+            raise FeedbackInputError(
+                f"quantiser uniform: got {len(values)} training codewords or values that are not finite, "
+                "expected at least one codeword and finite values"
+            )
+        self._low = values.amin(dim=0)
+        self._step = (values.amax(dim=0) - self._low) * 2.0**-self.parameters.bits
+
+    def quantise(self, codeword: Codeword) -> Codeword:
+        """Level numbers ``0 .. 2^B - 1`` as float32, ``value_bits = M B``."""
+        low, step = self._range(codeword)
+        # An element that never varied has cells of no width: any level stands for its one value.
+        cells = (codeword.values - low) / torch.where(step > 0, step, 1.0)
+        levels = cells.floor().clamp(0, 2**self.parameters.bits - 1)
+        return replace(codeword, values=levels, value_bits=levels.shape[1] * self.parameters.bits)
+
+    def dequantise(self, received: Codeword) -> Codeword:
+        """Centres of the received cells."""
+        low, step = self._range(received)
+        return replace(received, values=low + (received.values + 0.5) * step)
+
+    def _range(self, codeword: Codeword) -> tuple[Tensor, Tensor]:
+        if self._low is None or self._step is None:
+            raise FeedbackInputError("quantiser uniform: got no range, expected fit() on training codewords before use")
+        if codeword.values.shape[1] != len(self._low):
+            raise FeedbackInputError(
+                f"quantiser uniform: got codewords of {codeword.values.shape[1]} values, expected {len(self._low)}"
+            )
+        return self._low.to(codeword.values.device), self._step.to(codeword.values.device)
