@@ -1,0 +1,183 @@
+"""One call of a Sionna channel model: a block of independent drops, one UE each.
+
+Importing this module imports Sionna, which takes seconds: import it where a model is needed, not before.
+"""
+
+import contextlib
+import io
+import math
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from channels.channel_batch import Paths, Snapshots
+from channels.sionna_parameters import SionnaParameters
+
+# Sionna reseeds PyTorch's own generators when it is imported.
+with warnings.catch_warnings(), torch.random.fork_rng(devices=range(torch.cuda.device_count())):
+    warnings.simplefilter("ignore")
+    from sionna.phy import config
+    from sionna.phy.channel.tr38901 import CDL, InH, PanelArray, RMa, UMa, UMi
+
+
+@dataclass(frozen=True)
+class UserDrops:
+    """UEs of a block, one per drop, the BS at the origin.
+
+    Attributes:
+        distance_m: horizontal distance from the BS, ``[block]``, float32, m.
+        azimuth_rad: azimuth off the BS's broadside, ``[block]``, float32, radians.
+        velocity_m_s: velocity, ``[block, 3]``, float32, m/s.
+        indoor: whether the UE is in a building, ``[block]``, bool.
+    """
+
+    distance_m: Tensor
+    azimuth_rad: Tensor
+    velocity_m_s: Tensor
+    indoor: Tensor
+
+
+class SionnaModel:
+    """A TR 38.901 model of Sionna between one BS panel and one vertical omnidirectional UE antenna.
+
+    Args:
+        parameters: the model and its settings.
+        device: where the model computes.
+    """
+
+    def __init__(self, parameters: SionnaParameters, device: torch.device) -> None:
+        self.parameters = parameters
+        self.device = device
+        dual = parameters.polarization == "dual"
+        self.bs_array = PanelArray(
+            num_rows_per_panel=parameters.n_rows,
+            num_cols_per_panel=parameters.n_columns,
+            polarization=parameters.polarization,
+            polarization_type="cross" if dual else "V",
+            antenna_pattern=parameters.antenna_pattern,
+            carrier_frequency=parameters.carrier_hz,
+            element_vertical_spacing=parameters.element_spacing,
+            element_horizontal_spacing=parameters.element_spacing,
+            device=str(device),
+        )
+        self.ue_array = PanelArray(
+            num_rows_per_panel=1,
+            num_cols_per_panel=1,
+            polarization="single",
+            polarization_type="V",
+            antenna_pattern="omni",
+            carrier_frequency=parameters.carrier_hz,
+            device=str(device),
+        )
+        # Sionna numbers the elements of a panel column by column, ArrayShape row by row.
+        self._port_order = (
+            torch.arange(self.bs_array.num_ant, device=device)
+            .reshape(-1, parameters.n_columns, parameters.n_rows)
+            .transpose(1, 2)
+            .flatten()
+        )
+        with _quiet():
+            self._system = None if parameters.is_cdl else self._system_model()
+
+    def draw(self, drops: UserDrops, snapshots: Snapshots, seed: int) -> Paths:
+        """Paths of a block of drops; the same seed gives the same first snapshot whatever the snapshots are.
+
+        Args:
+            drops: the UEs.
+            snapshots: times at which to sample the moving channel.
+            seed: 64-bit seed of everything that Sionna draws.
+
+        Returns:
+            Paths as the model gives them, ports in the order of ``ArrayShape``, ``gain_db`` 0.
+        """
+        coefficients, delays = self.impulse_response(drops, snapshots, seed)
+        coefficients = coefficients[:, 0, 0, 0].permute(0, 3, 1, 2)[:, :, self._port_order]
+        gain_db = torch.zeros(coefficients.shape[0], dtype=torch.float32, device=self.device)
+        return Paths(coefficients.to(torch.complex64).contiguous(), delays[:, 0, 0], gain_db)
+
+    def impulse_response(self, drops: UserDrops, snapshots: Snapshots, seed: int) -> tuple[Tensor, Tensor]:
+        """What the model itself returns: coefficients ``[block, 1, 1, 1, n_tx, n_paths, n_snapshots]``, delays."""
+        rate_hz = 1 / snapshots.interval_s if snapshots.interval_s > 0 else math.inf
+        with _quiet():
+            # Sionna draws from the one generator per device that its global configuration holds, and takes no other;
+            # seeding that generator, unlike setting `config.seed`, leaves PyTorch's own generators alone.
+            config.torch_rng(str(self.device)).manual_seed(seed)
+            if self._system is None:
+                return self._cdl_model(drops)(drops.distance_m.shape[0], snapshots.n, rate_hz)
+            self._set_topology(drops)
+            return self._system(snapshots.n, rate_hz)
+
+    def _system_model(self) -> Any:
+        parameters = self.parameters
+        common = {
+            "carrier_frequency": parameters.carrier_hz,
+            "ut_array": self.ue_array,
+            "bs_array": self.bs_array,
+            "direction": "downlink",
+            "enable_pathloss": False,
+            "enable_shadow_fading": False,
+            "spec_version": parameters.spec_version,
+            "device": str(self.device),
+        }
+        match parameters.model:
+            case "UMa":
+                return UMa(o2i_model=parameters.o2i_model, **common)
+            case "UMi":
+                return UMi(o2i_model=parameters.o2i_model, **common)
+            case "RMa":
+                return RMa(**common)
+            case _:
+                return InH(indoor_scenario=parameters.office, **common)
+
+    def _set_topology(self, drops: UserDrops) -> None:
+        parameters = self.parameters
+        block = drops.distance_m.shape[0]
+        zeros = torch.zeros(block, 1, 3, device=self.device)
+        ue = zeros.clone()
+        ue[:, 0, 0] = drops.distance_m * torch.cos(drops.azimuth_rad)
+        ue[:, 0, 1] = drops.distance_m * torch.sin(drops.azimuth_rad)
+        ue[:, 0, 2] = parameters.ue_height_m
+        bs = zeros.clone()
+        bs[:, 0, 2] = parameters.height_m
+        tilt = zeros.clone()
+        tilt[:, 0, 1] = math.radians(parameters.downtilt_deg)
+        assert self._system is not None
+        # Without this, what the first call draws and later ones keep would shift the draws that follow.
+        self._system.reset_topology()
+        self._system.set_topology(
+            ut_loc=ue,
+            bs_loc=bs,
+            ut_orientations=zeros,
+            bs_orientations=tilt,
+            ut_velocities=drops.velocity_m_s.unsqueeze(1),
+            in_state=torch.ones_like(drops.indoor[:, None]) if parameters.model == "InH" else drops.indoor[:, None],
+            los={"los": True, "nlos": False, "mixed": "random"}[parameters.los],
+        )
+
+    def _cdl_model(self, drops: UserDrops) -> Any:
+        parameters = self.parameters
+        turn = torch.zeros(drops.azimuth_rad.shape[0], 3, device=self.device)
+        turn[:, 0] = -drops.azimuth_rad
+        return CDL(
+            model=parameters.model.removeprefix("CDL-"),
+            delay_spread=parameters.delay_spread_s,
+            carrier_frequency=parameters.carrier_hz,
+            ut_array=self.ue_array,
+            bs_array=self.bs_array,
+            direction="downlink",
+            bs_orientation=turn,
+            ut_velocity=drops.velocity_m_s,
+            spec_version=parameters.spec_version,
+            device=str(self.device),
+        )
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+        warnings.simplefilter("ignore")
+        yield

@@ -1,0 +1,94 @@
+"""Channels drawn from the 3GPP TR 38.901 models of Sionna."""
+
+import math
+from dataclasses import fields
+from typing import TYPE_CHECKING
+
+import torch
+
+from channels.channel_batch import ArrayShape, ChannelBatch, OfdmGrid, Paths, Snapshots
+from channels.frequency_response import frequency_response, normalise_power
+from channels.path_alignment import align_to_first_path
+from channels.random_seed import stream_seed
+from channels.sionna_parameters import SionnaParameters
+from channels.source import BLOCK_SIZE, SOURCES, Source, Split
+
+if TYPE_CHECKING:
+    from channels.sionna_models import SionnaModel, UserDrops
+
+
+@SOURCES.register("sionna")
+class SionnaSource(Source):
+    """Independent drops of a TR 38.901 model, one UE each, without path loss and shadow fading.
+
+    Samples are drawn in blocks of ``BLOCK_SIZE``, one model call each, seeded by (seed, split, block). A drop is the
+    same at its first snapshot whatever the snapshots and the speed.
+    """
+
+    Parameters = SionnaParameters
+
+    def __init__(self, parameters: SionnaParameters, *, seed: int, device: torch.device) -> None:
+        self.parameters = parameters
+        self.seed = seed
+        self.device = device
+        self.grid = OfdmGrid(parameters.n_subcarriers, parameters.bandwidth_hz, parameters.carrier_hz)
+        self.array = ArrayShape(
+            n_polarizations=2 if parameters.polarization == "dual" else 1,
+            n_rows=parameters.n_rows,
+            n_columns=parameters.n_columns,
+        )
+        self._loaded_model: SionnaModel | None = None
+
+    def n_samples(self, split: Split) -> int | None:
+        """``None``: there are as many drops as asked for."""
+        return None
+
+    def read(self, split: Split, start: int, stop: int, snapshots: Snapshots) -> ChannelBatch:
+        """Frequency responses of samples ``start`` to ``stop - 1``, ``[batch, n_snapshots, n_subcarriers, n_tx]``."""
+        return ChannelBatch(frequency_response(self.read_paths(split, start, stop, snapshots), self.grid))
+
+    def read_paths(self, split: Split, start: int, stop: int, snapshots: Snapshots) -> Paths:
+        """Paths of samples ``start`` to ``stop - 1``, aligned and normalised as the parameters say."""
+        parts = []
+        for block in range(start // BLOCK_SIZE, max(start // BLOCK_SIZE, (stop - 1) // BLOCK_SIZE) + 1):
+            first = block * BLOCK_SIZE
+            rows = slice(max(start - first, 0), max(min(stop - first, BLOCK_SIZE), 0))
+            parts.append(_rows(self._block(split, block, snapshots), rows))
+        return _concatenate(parts)
+
+    def _block(self, split: Split, block: int, snapshots: Snapshots) -> Paths:
+        drops = self._drops(split, block)
+        paths = self._model().draw(drops, snapshots, stream_seed(self.seed, split, block, "rays"))
+        if self.parameters.delay_alignment == "first_path":
+            paths = align_to_first_path(paths)
+        return normalise_power(paths, self.grid) if self.parameters.normalise else paths
+
+    def _drops(self, split: Split, block: int) -> "UserDrops":
+        from channels.sionna_models import UserDrops
+
+        generator = torch.Generator().manual_seed(stream_seed(self.seed, split, block, "users"))
+        place, angle, heading, building = torch.rand(4, BLOCK_SIZE, generator=generator, dtype=torch.float64)
+        near, far = (0.0, 0.0) if self.parameters.is_cdl else self.parameters.distance_range_m
+        left, right = self.parameters.azimuth_range_deg
+        velocity = torch.stack((torch.cos(2 * math.pi * heading), torch.sin(2 * math.pi * heading), 0 * heading), -1)
+        return UserDrops(
+            distance_m=(near**2 + place * (far**2 - near**2)).sqrt().to(self.device, torch.float32),
+            azimuth_rad=torch.deg2rad(left + angle * (right - left)).to(self.device, torch.float32),
+            velocity_m_s=(self.parameters.speed_m_s * velocity).to(self.device, torch.float32),
+            indoor=(building < self.parameters.indoor_share).to(self.device),
+        )
+
+    def _model(self) -> "SionnaModel":
+        if self._loaded_model is None:
+            from channels.sionna_models import SionnaModel
+
+            self._loaded_model = SionnaModel(self.parameters, self.device)
+        return self._loaded_model
+
+
+def _rows(paths: Paths, rows: slice) -> Paths:
+    return Paths(*(getattr(paths, field.name)[rows] for field in fields(Paths)))
+
+
+def _concatenate(parts: list[Paths]) -> Paths:
+    return Paths(*(torch.cat([getattr(part, field.name) for part in parts]) for field in fields(Paths)))

@@ -1,0 +1,3 @@
+"""Importing this module registers every channel source."""
+
+from channels import sionna_source as sionna_source
