@@ -1,24 +1,24 @@
 """Channels drawn from the 3GPP TR 38.901 models of Sionna."""
 
 import math
-from dataclasses import fields
 from typing import TYPE_CHECKING
 
 import torch
 
-from channels.channel_batch import ArrayShape, ChannelBatch, OfdmGrid, Paths, Snapshots
-from channels.frequency_response import frequency_response, normalise_power
+from channels.channel_batch import ArrayShape, OfdmGrid, Paths, Snapshots
+from channels.frequency_response import normalise_power
 from channels.path_alignment import align_to_first_path
+from channels.path_blocks import read_in_blocks
 from channels.random_seed import stream_seed
 from channels.sionna_parameters import SionnaParameters
-from channels.source import BLOCK_SIZE, SOURCES, Source, Split
+from channels.source import BLOCK_SIZE, SOURCES, PathSource, Split
 
 if TYPE_CHECKING:
     from channels.sionna_models import SionnaModel, UserDrops
 
 
 @SOURCES.register("sionna")
-class SionnaSource(Source):
+class SionnaSource(PathSource):
     """Independent drops of a TR 38.901 model, one UE each, without path loss and shadow fading.
 
     Samples are drawn in blocks of ``BLOCK_SIZE``, one model call each, seeded by (seed, split, block). A drop is the
@@ -43,18 +43,9 @@ class SionnaSource(Source):
         """``None``: there are as many drops as asked for."""
         return None
 
-    def read(self, split: Split, start: int, stop: int, snapshots: Snapshots) -> ChannelBatch:
-        """Frequency responses of samples ``start`` to ``stop - 1``, ``[batch, n_snapshots, n_subcarriers, n_tx]``."""
-        return ChannelBatch(frequency_response(self.read_paths(split, start, stop, snapshots), self.grid))
-
     def read_paths(self, split: Split, start: int, stop: int, snapshots: Snapshots) -> Paths:
         """Paths of samples ``start`` to ``stop - 1``, aligned and normalised as the parameters say."""
-        parts = []
-        for block in range(start // BLOCK_SIZE, max(start // BLOCK_SIZE, (stop - 1) // BLOCK_SIZE) + 1):
-            first = block * BLOCK_SIZE
-            rows = slice(max(start - first, 0), max(min(stop - first, BLOCK_SIZE), 0))
-            parts.append(_rows(self._block(split, block, snapshots), rows))
-        return _concatenate(parts)
+        return read_in_blocks(lambda block: self._block(split, block, snapshots), start, stop)
 
     def _block(self, split: Split, block: int, snapshots: Snapshots) -> Paths:
         drops = self._drops(split, block)
@@ -85,10 +76,3 @@ class SionnaSource(Source):
             self._loaded_model = SionnaModel(self.parameters, self.device)
         return self._loaded_model
 
-
-def _rows(paths: Paths, rows: slice) -> Paths:
-    return Paths(*(getattr(paths, field.name)[rows] for field in fields(Paths)))
-
-
-def _concatenate(parts: list[Paths]) -> Paths:
-    return Paths(*(torch.cat([getattr(part, field.name) for part in parts]) for field in fields(Paths)))

@@ -7,7 +7,8 @@ import torch
 from class_registry import ClassRegistry
 from pydantic import BaseModel, ConfigDict
 
-from channels.channel_batch import ArrayShape, ChannelBatch, OfdmGrid, Snapshots
+from channels.channel_batch import ArrayShape, ChannelBatch, OfdmGrid, Paths, Snapshots
+from channels.frequency_response import frequency_response
 
 SOURCES: ClassRegistry["Source"] = ClassRegistry(unique=True)
 
@@ -53,3 +54,21 @@ class Source(ABC):
         Raises:
             ChannelInputError: if a file does not hold what was asked for.
         """
+
+
+class PathSource(Source):
+    """A source that makes propagation paths; these are small enough to keep, and the response follows from them.
+
+    Attributes:
+        device: where the paths lie.
+    """
+
+    device: torch.device
+
+    @abstractmethod
+    def read_paths(self, split: Split, start: int, stop: int, snapshots: Snapshots) -> Paths:
+        """Paths of samples ``start`` to ``stop - 1`` of a split."""
+
+    def read(self, split: Split, start: int, stop: int, snapshots: Snapshots) -> ChannelBatch:
+        """Frequency responses of samples ``start`` to ``stop - 1`` of a split."""
+        return ChannelBatch(frequency_response(self.read_paths(split, start, stop, snapshots), self.grid))
