@@ -75,4 +75,3 @@ class SionnaSource(PathSource):
 
             self._loaded_model = SionnaModel(self.parameters, self.device)
         return self._loaded_model
-
