@@ -1,0 +1,79 @@
+"""Counts multiply-adds and parameters of a network by running it once.
+
+The convention is that of the CSI feedback papers: one multiply-add counts 1, convolutions and fully connected layers
+count, biases, batch norm and activations do not.
+"""
+
+from collections.abc import Callable
+from typing import Protocol, runtime_checkable
+
+import torch
+from torch import Tensor, nn
+
+
+@runtime_checkable
+class CountsMacs(Protocol):
+    """A layer that multiplies outside of convolutions and fully connected layers, and counts that itself."""
+
+    def macs(self, inputs: tuple[Tensor, ...], output: Tensor) -> int:
+        """Multiply-adds of one call, those of its sublayers left out, for a batch of 1."""
+        ...
+
+
+def count_macs(network: nn.Module, *inputs: Tensor) -> int:
+    """Multiply-adds of one pass.
+
+    Args:
+        network: a network of convolutions, fully connected layers, norms and activations, in eval mode.
+        inputs: what it takes, a batch of 1.
+
+    Raises:
+        TypeError: if a layer has weights but no rule to count it by.
+    """
+    total = 0
+
+    def count(layer: nn.Module, layer_inputs: tuple[Tensor, ...], output: Tensor) -> None:
+        nonlocal total
+        total += _layer_macs(layer, layer_inputs, output)
+
+    hooks = [layer.register_forward_hook(count) for layer in network.modules()]
+    try:
+        with torch.no_grad():
+            network(*inputs)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return total
+
+
+def count_parameters(network: nn.Module) -> int:
+    """Learnt numbers of a network, biases and batch norm's gain and bias among them, running statistics not."""
+    return sum(parameter.numel() for parameter in network.parameters())
+
+
+def _layer_macs(layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> int:
+    if isinstance(layer, CountsMacs):
+        return layer.macs(inputs, output)
+    for kind, rule in _RULES:
+        if isinstance(layer, kind):
+            return rule(layer, inputs, output)
+    if any(parameter.dim() > 1 for parameter in layer.parameters(recurse=False)):
+        raise TypeError(f"{type(layer).__name__} has weights but no rule for its multiply-adds")
+    return 0
+
+
+def _per_output_value(layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> int:
+    return output.numel() * layer.get_parameter("weight")[0].numel()
+
+
+def _per_input_value(layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> int:
+    return inputs[0].numel() * layer.get_parameter("weight")[0].numel()
+
+
+_Rule = Callable[[nn.Module, tuple[Tensor, ...], Tensor], int]
+
+# A weight's first axis is the output channel, but the input channel where a convolution is transposed.
+_RULES: tuple[tuple[type[nn.Module] | tuple[type[nn.Module], ...], _Rule], ...] = (
+    ((nn.Linear, nn.Conv1d, nn.Conv2d), _per_output_value),
+    ((nn.ConvTranspose1d, nn.ConvTranspose2d), _per_input_value),
+)

@@ -1,0 +1,148 @@
+"""Layers that the compressor networks share, and their initial weights."""
+
+from typing import Protocol, runtime_checkable
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+LEAKY_SLOPE = 0.3
+
+
+@runtime_checkable
+class DrawsOwnWeights(Protocol):
+    """A layer with weights that ``initialise`` has no rule for."""
+
+    def initialise(self, generator: torch.Generator) -> None:
+        """Draws this layer's own parameters, those of its sublayers left out."""
+        ...
+
+
+def initialise(network: nn.Module, generator: torch.Generator) -> None:
+    """Draws initial weights: Xavier-uniform, biases 0, batch norm 1 and 0, PReLU slopes 0.3.
+
+    Raises:
+        TypeError: if a layer has parameters but no rule to draw them by.
+    """
+    for layer in network.modules():
+        if isinstance(layer, DrawsOwnWeights):
+            layer.initialise(generator)
+        elif isinstance(layer, (nn.Conv1d, nn.Conv2d, nn.Linear)):
+            nn.init.xavier_uniform_(layer.weight, generator=generator)
+            if layer.bias is not None:
+                nn.init.zeros_(layer.bias)
+        elif isinstance(layer, (nn.BatchNorm1d, nn.BatchNorm2d)):
+            layer.reset_parameters()
+        elif isinstance(layer, nn.PReLU):
+            nn.init.constant_(layer.weight, LEAKY_SLOPE)
+        elif next(layer.parameters(recurse=False), None) is not None:
+            raise TypeError(f"{type(layer).__name__} has parameters but no rule for its initial weights")
+
+
+def leaky_relu() -> nn.LeakyReLU:
+    """Leaky ReLU of the CSI feedback networks, slope 0.3."""
+    return nn.LeakyReLU(LEAKY_SLOPE)
+
+
+class ConvBn(nn.Module):
+    """Convolution of the same output size, without bias, batch norm, and an activation.
+
+    Args:
+        n_in: input channels.
+        n_out: output channels.
+        kernel: kernel size, one number or (delay, angle).
+        activation: what follows; nothing by default.
+        groups: channel groups of the convolution.
+    """
+
+    def __init__(
+        self,
+        n_in: int,
+        n_out: int,
+        kernel: int | tuple[int, int],
+        activation: nn.Module | None = None,
+        groups: int = 1,
+    ) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(n_in, n_out, kernel, padding="same", groups=groups, bias=False)
+        self.norm = nn.BatchNorm2d(n_out)
+        self.activation = activation or nn.Identity()
+
+    def forward(self, image: Tensor) -> Tensor:
+        """``[batch, n_in, Na, Nt]`` to ``[batch, n_out, Na, Nt]``."""
+        return self.activation(self.norm(self.conv(image)))
+
+
+class CentredLinear(nn.Linear):
+    r"""Fully connected layer on the deviation from a constant: :math:`y = W (x - \bar x) + b`.
+
+    The same functions as a plain layer, whose bias would be :math:`b - W \bar x`. Where inputs have a mean far
+    beyond their deviation, as images around 0.5 have, steps of the weights no longer move all outputs together.
+
+    Attributes:
+        centre: :math:`\bar x`, ``[in_features]``; 0 until it is set, not learnt by gradient.
+    """
+
+    centre: Tensor
+
+    def __init__(self, in_features: int, out_features: int) -> None:
+        super().__init__(in_features, out_features)
+        self.register_buffer("centre", torch.zeros(in_features))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """``[..., in_features]`` to ``[..., out_features]``."""
+        return functional.linear(x - self.centre, self.weight, self.bias)
+
+
+class FullyConnectedEncoder(nn.Module):
+    """Images to codewords, ``[batch, 2, Na, Nt]`` to ``[batch, M]``: a feature extractor, then one FC layer.
+
+    Args:
+        features: maps images to images of the same shape.
+        shape: ``(Na, Nt)``.
+        length: codeword length ``M``.
+    """
+
+    def __init__(self, features: nn.Module, shape: tuple[int, int], length: int) -> None:
+        super().__init__()
+        self.features = features
+        self.fc = CentredLinear(2 * shape[0] * shape[1], length)
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Codewords of images."""
+        return self.fc(self.features(image).flatten(1))
+
+
+class FullyConnectedDecoder(nn.Module):
+    """Codewords to images, ``[batch, M]`` to ``[batch, 2, Na, Nt]``: one FC layer, then refinement.
+
+    Args:
+        refinement: maps images to images of the same shape.
+        shape: ``(Na, Nt)``.
+        length: codeword length ``M``.
+    """
+
+    def __init__(self, refinement: nn.Module, shape: tuple[int, int], length: int) -> None:
+        super().__init__()
+        self.shape = shape
+        self.fc = nn.Linear(length, 2 * shape[0] * shape[1])
+        self.refinement = refinement
+
+    def forward(self, codeword: Tensor) -> Tensor:
+        """Images of codewords."""
+        return self.refinement(self.fc(codeword).unflatten(1, (2, *self.shape)))
+
+
+class RefineNet(nn.Module):
+    """Residual refinement of an image, 2 -> 8 -> 16 -> 2 channels (CsiNet)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.widen = ConvBn(2, 8, 3, leaky_relu())
+        self.mix = ConvBn(8, 16, 3, leaky_relu())
+        self.narrow = ConvBn(16, 2, 3)
+        self.activation = leaky_relu()
+
+    def forward(self, image: Tensor) -> Tensor:
+        """``[batch, 2, Na, Nt]``, same shape out."""
+        return self.activation(image + self.narrow(self.mix(self.widen(image))))

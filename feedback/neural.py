@@ -1,0 +1,128 @@
+"""Compressors that are a pair of networks: the encoder at the UE, the decoder at the BS."""
+
+from abc import abstractmethod
+from typing import ClassVar
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from feedback.codeword import Codeword
+from feedback.complexity import count_macs, count_parameters
+from feedback.compressor import Complexity, Compressor, CompressorParameters, codeword_length
+from feedback.layers import initialise
+from feedback.state import checked_state
+from feedback.training import EpochCallback, TrainingOutcome, TrainingRecipe, ignore_epoch, train
+from feedback.training_set import TrainingSet
+from feedback.unit_interval import from_unit_interval, to_unit_interval
+
+
+class NeuralParameters(CompressorParameters):
+    """Parameters that every network has; each extends it with its own ``name`` literal."""
+
+    recipe: TrainingRecipe | None = Field(default=None, description="training recipe; by default the scenario's")
+
+
+class NeuralCompressor(Compressor):
+    """A network at the UE, images ``[batch, 2, Na, Nt]`` to codewords ``[batch, M]``, and one back at the BS.
+
+    Encoder and decoder are separate modules that share no tensor. They stay in eval mode but for the training loop, so
+    batch norm works with its running statistics and rows of a batch never influence each other.
+    """
+
+    Parameters: ClassVar[type[NeuralParameters]]
+    parameters: NeuralParameters
+    trained = True
+
+    def __init__(self, parameters: NeuralParameters, shape: tuple[int, int]) -> None:
+        super().__init__(parameters, shape)
+        self.length = codeword_length(shape, parameters.compression_ratio)
+        # Layers draw weights as they are made, from the global generator, which must not notice.
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            self.encoder = self.build_encoder().eval()
+            self.decoder = self.build_decoder().eval()
+        self.initialise(torch.Generator().manual_seed(0))
+
+    @abstractmethod
+    def build_encoder(self) -> nn.Module:
+        """The network at the UE."""
+
+    @abstractmethod
+    def build_decoder(self) -> nn.Module:
+        """The network at the BS."""
+
+    def initialise(self, generator: torch.Generator) -> None:
+        """Draws initial weights of both networks."""
+        initialise(self.encoder, generator)
+        initialise(self.decoder, generator)
+
+    def prepare(self, training: TrainingSet, generator: torch.Generator) -> None:
+        """Sets the weights that training starts from: drawn ones, unless a network has a better start."""
+        self.initialise(generator)
+
+    def train(
+        self,
+        training: TrainingSet,
+        recipe: TrainingRecipe,
+        generator: torch.Generator,
+        on_epoch: EpochCallback = ignore_epoch,
+    ) -> TrainingOutcome:
+        """Trains both networks together from ``prepare``'s start and keeps the best epoch.
+
+        Raises:
+            FeedbackInputError: if the training set is unusable, or the loss becomes NaN or infinite.
+        """
+        self.prepare(training, generator)
+        return train(self.encoder, self.decoder, training, recipe, generator, on_epoch)
+
+    def fit(self, training: TrainingSet, generator: torch.Generator) -> None:
+        """Trains with the recipe of the parameters, or the default one."""
+        self.train(training, self.parameters.recipe or TrainingRecipe(), generator)
+
+    @torch.no_grad()
+    def encode(self, csi: Tensor) -> Codeword:
+        """Codewords of normalised angular-delay matrices ``[batch, Na, Nt]``, complex64."""
+        return Codeword(self.encoder(to_unit_interval(csi)))
+
+    @torch.no_grad()
+    def decode(self, received: Codeword) -> Tensor:
+        """Normalised angular-delay matrices ``[batch, Na, Nt]``, complex64, of received codewords."""
+        return from_unit_interval(self.decoder(received.values))
+
+    def complexity(self) -> Complexity:
+        """Counted on the layers of both networks."""
+        device = next(self.encoder.parameters()).device
+        return Complexity(
+            ue_macs=count_macs(self.encoder, torch.zeros(1, 2, *self.shape, device=device)),
+            bs_macs=count_macs(self.decoder, torch.zeros(1, self.length, device=device)),
+            ue_parameters=count_parameters(self.encoder),
+            bs_parameters=count_parameters(self.decoder),
+        )
+
+    def state(self) -> dict[str, Tensor]:
+        """Weights and running statistics, ``encoder.*`` and ``decoder.*``, float32."""
+        return {name: tensor.detach() for name, tensor in self._tensors().items()}
+
+    def load_state(self, state: dict[str, Tensor]) -> None:
+        """Takes over the weights and running statistics of ``state``."""
+        tensors = self._tensors()
+        checked = checked_state(state, tensors)
+        with torch.no_grad():
+            for name, tensor in tensors.items():
+                tensor.copy_(checked[name])
+
+    def to(self, device: torch.device) -> "NeuralCompressor":
+        """Moves both networks to a device."""
+        self.encoder.to(device)
+        self.decoder.to(device)
+        return self
+
+    def _tensors(self) -> dict[str, Tensor]:
+        # Batch norm's step counters are integers that inference does not use.
+        return {
+            f"{side}.{name}": tensor
+            for side, network in (("encoder", self.encoder), ("decoder", self.decoder))
+            for name, tensor in network.state_dict().items()
+            if tensor.dtype.is_floating_point
+        }
