@@ -1,0 +1,180 @@
+"""The accumulators that metrics use: a mean, a ratio of means, and the legacy mean of group values in dB."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+from torch import Tensor
+
+from linksim.accumulator import Accumulator, Estimate, interval
+from linksim.errors import InputError
+
+
+class MeanAccumulator(Accumulator):
+    r"""Mean of per-sample values, interval :math:`\bar x \pm t_{n-1} s / \sqrt n`.
+
+    In dB it is 10 log10 of the mean, with the standard error carried over by the delta method,
+    :math:`(10 / \ln 10) \, s / (\bar x \sqrt n)`.
+    """
+
+    kind = "mean"
+    moments = ("x", "xx")
+
+    def update(self, values: Tensor | ArrayLike) -> None:
+        """Adds per-sample values, any shape.
+
+        Raises:
+            InputError: if a value is NaN or infinite.
+        """
+        x = self.finite(values)
+        self.n += x.size
+        self.sums["x"].add(x)
+        self.sums["xx"].add(x * x)
+
+    def estimate(self) -> Estimate | None:
+        """Mean and interval, ``None`` before the first value."""
+        if self.n == 0:
+            return None
+        mean = self.mean_of("x")
+        return interval(mean, self.mean_of("xx") - mean**2, self.n, decibel=self.decibel)
+
+
+class RatioAccumulator(Accumulator):
+    r"""Ratio of two means over the same samples, :math:`r = \bar a / \bar b`.
+
+    The interval is the delta method's, with the variance of :math:`a_i - r b_i` over :math:`\bar b^2`.
+    """
+
+    kind = "ratio"
+    moments = ("a", "b", "aa", "bb", "ab")
+
+    def update(self, numerator: Tensor | ArrayLike, denominator: Tensor | ArrayLike) -> None:
+        """Adds per-sample numerators and denominators of the same shape.
+
+        Raises:
+            InputError: if a value is NaN or infinite, or the sizes differ.
+        """
+        a, b = self.finite(numerator), self.finite(denominator)
+        if a.size != b.size:
+            raise InputError(f"metric {self.name}: got {a.size} numerators, expected {b.size}")
+        self.n += a.size
+        for moment, values in zip(self.moments, (a, b, a * a, b * b, a * b), strict=True):
+            self.sums[moment].add(values)
+
+    def estimate(self) -> Estimate | None:
+        """Ratio of the means and interval, ``None`` before the first value.
+
+        Raises:
+            InputError: if the denominators sum to zero.
+        """
+        if self.n == 0:
+            return None
+        a, b, aa, bb, ab = (self.mean_of(moment) for moment in self.moments)
+        if b == 0:
+            raise InputError(f"metric {self.name}: got a denominator of mean 0, expected a positive one")
+        ratio = a / b
+        variance = (aa - 2 * ratio * ab + ratio * ratio * bb) / (b * b)
+        return interval(ratio, variance, self.n, decibel=self.decibel)
+
+
+class GroupedDecibelAccumulator(Accumulator):
+    """Mean over groups of consecutive samples of each group's 10 log10 mean; groups may arrive in pieces.
+
+    Biased by the group size, as a mean of logarithms is. The interval takes the groups as independent values.
+
+    Args:
+        name: metric that it belongs to.
+        decibel: always ``True``; part of every accumulator.
+        group_size: samples per group: group ``g`` holds the samples ``g * group_size`` and following.
+    """
+
+    kind = "grouped_decibel"
+    moments = ()
+
+    def __init__(self, name: str, *, decibel: bool = True, group_size: int = 200) -> None:
+        super().__init__(name, decibel=decibel)
+        self.group_size = group_size
+        self.groups: dict[int, MeanAccumulator] = {}
+
+    def update(self, values: Tensor | ArrayLike, first_index: int) -> None:
+        """Adds per-sample values ``[batch]`` of consecutive samples, the first with this index.
+
+        Raises:
+            InputError: if a value is NaN or infinite.
+        """
+        x = self.finite(values).ravel()
+        group = (first_index + np.arange(x.size)) // self.group_size
+        for number in np.unique(group).tolist():
+            self._group(number).update(x[group == number])
+        self.n += x.size
+
+    def merge(self, other: Accumulator) -> None:
+        """Adds what another accumulator of the same metric has seen.
+
+        Raises:
+            InputError: if it belongs to another metric, is of another type, or has other groups.
+        """
+        self.check_mergeable(other)
+        if not isinstance(other, GroupedDecibelAccumulator) or other.group_size != self.group_size:
+            raise InputError(f"metric {self.name}: got other groups to merge, expected groups of {self.group_size}")
+        self.n += other.n
+        for number, group in other.groups.items():
+            self._group(number).merge(group)
+
+    def estimate(self) -> Estimate | None:
+        """Mean of the groups' dB values and interval, ``None`` before the first value."""
+        levels = MeanAccumulator(self.name)
+        for number in sorted(self.groups):
+            level = self.groups[number].estimate()
+            if level is not None and math.isinf(level.value):
+                return Estimate(level.value, None, None, len(self.groups))
+            if level is not None:
+                levels.update(level.value)
+        return levels.estimate()
+
+    def to_json(self) -> dict[str, Any]:
+        """Everything, as a mapping that ``json`` can write; sums are exact."""
+        groups = {str(number): group.to_json() for number, group in sorted(self.groups.items())}
+        return {**super().to_json(), "group_size": self.group_size, "groups": groups}
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> "GroupedDecibelAccumulator":
+        """Reads what ``to_json`` wrote.
+
+        Raises:
+            InputError: if the document is not of that form.
+        """
+        try:
+            group_size = int(document["group_size"])
+            parts = {int(number): MeanAccumulator.from_json(part) for number, part in document["groups"].items()}
+            if document["kind"] != cls.kind or group_size < 1:
+                raise ValueError(f"kind {document['kind']!r} with group_size = {group_size}")
+            accumulator = cls(str(document["name"]), decibel=bool(document["decibel"]), group_size=group_size)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise InputError(f"accumulator: got {error}, expected what a {cls.kind} accumulator writes") from None
+        for number, part in parts.items():
+            accumulator._group(number).merge(part)
+            accumulator.n += part.n
+        return accumulator
+
+    def _group(self, number: int) -> MeanAccumulator:
+        return self.groups.setdefault(number, MeanAccumulator(self.name, decibel=True))
+
+
+_TYPES: Mapping[str, type[Accumulator]] = {
+    cls.kind: cls for cls in (MeanAccumulator, RatioAccumulator, GroupedDecibelAccumulator)
+}
+
+
+def accumulator_from_json(document: Mapping[str, Any]) -> Accumulator:
+    """Reads what any accumulator's ``to_json`` wrote.
+
+    Raises:
+        InputError: if the document is not of that form.
+    """
+    kind = document.get("kind") if isinstance(document, Mapping) else None
+    if not isinstance(kind, str) or kind not in _TYPES:
+        raise InputError(f"accumulator: got kind {kind!r}, expected one of {', '.join(_TYPES)}")
+    return _TYPES[kind].from_json(document)
