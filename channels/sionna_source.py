@@ -48,13 +48,14 @@ class SionnaSource(PathSource):
         return read_in_blocks(lambda block: self._block(split, block, snapshots), start, stop)
 
     def _block(self, split: Split, block: int, snapshots: Snapshots) -> Paths:
-        drops = self._drops(split, block)
-        paths = self._model().draw(drops, snapshots, stream_seed(self.seed, split, block, "rays"))
+        drops = self.drops(split, block)
+        paths = self.model.draw(drops, snapshots, stream_seed(self.seed, split, block, "rays"))
         if self.parameters.delay_alignment == "first_path":
             paths = align_to_first_path(paths)
         return normalise_power(paths, self.grid) if self.parameters.normalise else paths
 
-    def _drops(self, split: Split, block: int) -> "UserDrops":
+    def drops(self, split: Split, block: int) -> "UserDrops":
+        """UEs of a block, uniform over the area of the sector."""
         from channels.sionna_models import UserDrops
 
         generator = torch.Generator().manual_seed(stream_seed(self.seed, split, block, "users"))
@@ -69,7 +70,9 @@ class SionnaSource(PathSource):
             indoor=(building < self.parameters.indoor_share).to(self.device),
         )
 
-    def _model(self) -> "SionnaModel":
+    @property
+    def model(self) -> "SionnaModel":
+        """The channel model, made when first asked for."""
         if self._loaded_model is None:
             from channels.sionna_models import SionnaModel
 

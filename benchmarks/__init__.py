@@ -1,0 +1,1 @@
+"""Measured speed; every module has a ``main`` that prints its table."""
