@@ -1,0 +1,10 @@
+"""Figures of merit; importing this package registers them all."""
+
+import linksim.metrics.channel_quality
+import linksim.metrics.cost
+import linksim.metrics.nmse
+import linksim.metrics.rate
+import linksim.metrics.similarity  # noqa: F401 - registers its metrics
+from linksim.metrics.metric import METRICS, Metric
+
+__all__ = ["METRICS", "Metric"]

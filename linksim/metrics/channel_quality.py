@@ -1,0 +1,56 @@
+"""What happens before any compressor: estimation error, and energy outside the kept delays."""
+
+from torch import Tensor
+
+from linksim.metrics.metric import METRICS, MeanMetric
+from linksim.outcome import LinkOutcome, energy
+
+
+def _share_kept(outcome: LinkOutcome) -> Tensor:
+    # Rounding may leave the truncated matrix with a little more than everything.
+    return (outcome.energy_true / outcome.energy_report).clamp(max=1)
+
+
+@METRICS.register("estimation_nmse_db")
+class EstimationNmseDb(MeanMetric):
+    """NMSE of the channel estimate at the UE."""
+
+    name = "estimation_nmse_db"
+    unit = "dB"
+    domain = "spatial-frequency, time of report"
+    aggregation = "10 log10 of the mean over samples of the error relative to the sample's energy"
+    needs_reconstruction = False
+
+    def per_sample(self, outcome: LinkOutcome) -> Tensor:
+        """Squared error over the sample's energy."""
+        return energy(outcome.response_estimated - outcome.response_report) / outcome.energy_report
+
+
+@METRICS.register("truncation_nmse_db")
+class TruncationNmseDb(MeanMetric):
+    """NMSE of cutting off the delays beyond the first rows."""
+
+    name = "truncation_nmse_db"
+    unit = "dB"
+    domain = "spatial-frequency, time of report"
+    aggregation = "10 log10 of the mean over samples of the share of energy cut off"
+    needs_reconstruction = False
+
+    def per_sample(self, outcome: LinkOutcome) -> Tensor:
+        """Share of the energy cut off."""
+        return 1 - _share_kept(outcome)
+
+
+@METRICS.register("energy_kept")
+class EnergyKept(MeanMetric):
+    """Share of the channel's energy in the delay rows kept."""
+
+    name = "energy_kept"
+    unit = "1"
+    domain = "angular-delay"
+    aggregation = "mean over samples"
+    needs_reconstruction = False
+
+    def per_sample(self, outcome: LinkOutcome) -> Tensor:
+        """Share of the energy kept."""
+        return _share_kept(outcome)

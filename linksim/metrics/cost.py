@@ -1,0 +1,39 @@
+"""What a report costs."""
+
+import torch
+from torch import Tensor
+
+from linksim.metrics.metric import METRICS, MeanMetric
+from linksim.outcome import LinkOutcome
+
+
+@METRICS.register("bits")
+class Bits(MeanMetric):
+    """Bits per report that cross the link, side information included; an analogue report has none."""
+
+    name = "bits"
+    unit = "bit"
+    domain = "feedback link"
+    aggregation = "mean over samples"
+
+    def per_sample(self, outcome: LinkOutcome) -> Tensor | None:
+        """Bits of each report, ``None`` for analogue ones."""
+        return None if outcome.bits is None else _constant(outcome, float(outcome.bits))
+
+
+@METRICS.register("overhead")
+class Overhead(MeanMetric):
+    """Codeword length over the real entries of the truncated matrix."""
+
+    name = "overhead"
+    unit = "1"
+    domain = "feedback link"
+    aggregation = "mean over samples"
+
+    def per_sample(self, outcome: LinkOutcome) -> Tensor:
+        """Overhead of each report."""
+        return _constant(outcome, outcome.overhead)
+
+
+def _constant(outcome: LinkOutcome, value: float) -> Tensor:
+    return torch.full((len(outcome.csi_true),), value, dtype=torch.float64)

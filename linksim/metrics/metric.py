@@ -1,0 +1,81 @@
+"""The contract of every metric, and their registry."""
+
+from abc import ABC, abstractmethod
+from typing import ClassVar, Generic, TypeVar
+
+from class_registry import ClassRegistry
+from torch import Tensor
+
+from linksim.accumulator import Accumulator
+from linksim.accumulators import MeanAccumulator, RatioAccumulator
+from linksim.outcome import LinkOutcome
+
+METRICS: ClassRegistry["Metric"] = ClassRegistry(unique=True)
+
+AccumulatorType = TypeVar("AccumulatorType", bound=Accumulator)
+
+
+class Metric(ABC, Generic[AccumulatorType]):
+    """One figure of merit. All matrices are complex and centred.
+
+    Attributes:
+        name: name in the results, the registry's.
+        unit: unit of the estimate.
+        domain: where the compared quantities live.
+        aggregation: how samples become one figure.
+        needs_reconstruction: whether it depends on what the BS rebuilt, and so on the compressor.
+        on_request: whether it is left out unless a scenario asks for it.
+    """
+
+    name: ClassVar[str]
+    unit: ClassVar[str]
+    domain: ClassVar[str]
+    aggregation: ClassVar[str]
+    needs_reconstruction: ClassVar[bool] = True
+    on_request: ClassVar[bool] = False
+
+    @abstractmethod
+    def accumulator(self) -> AccumulatorType:
+        """An empty accumulator of this metric."""
+
+    @abstractmethod
+    def update(self, accumulator: AccumulatorType, outcome: LinkOutcome) -> None:
+        """Adds a batch; nothing where the metric has no value, as bits of an analogue report.
+
+        Raises:
+            InputError: if a sample's value is NaN or infinite.
+        """
+
+
+class MeanMetric(Metric[MeanAccumulator]):
+    """Mean over the samples of a per-sample value, in dB where the unit says so."""
+
+    def accumulator(self) -> MeanAccumulator:
+        """An empty mean."""
+        return MeanAccumulator(self.name, decibel=self.unit == "dB")
+
+    def update(self, accumulator: MeanAccumulator, outcome: LinkOutcome) -> None:
+        """Adds the per-sample values of a batch, if the metric has any."""
+        values = self.per_sample(outcome)
+        if values is not None:
+            accumulator.update(values)
+
+    @abstractmethod
+    def per_sample(self, outcome: LinkOutcome) -> Tensor | None:
+        """One linear value per sample, ``[batch]``, float64; ``None`` where the metric has no value."""
+
+
+class RatioMetric(Metric[RatioAccumulator]):
+    """Ratio of two means over the samples, in dB where the unit says so."""
+
+    def accumulator(self) -> RatioAccumulator:
+        """An empty ratio."""
+        return RatioAccumulator(self.name, decibel=self.unit == "dB")
+
+    def update(self, accumulator: RatioAccumulator, outcome: LinkOutcome) -> None:
+        """Adds the numerators and denominators of a batch."""
+        accumulator.update(*self.per_sample(outcome))
+
+    @abstractmethod
+    def per_sample(self, outcome: LinkOutcome) -> tuple[Tensor, Tensor]:
+        """Numerator and denominator of every sample, ``[batch]`` each, float64."""

@@ -1,0 +1,80 @@
+"""Normalised mean square errors of what the BS rebuilt."""
+
+from torch import Tensor
+
+from linksim.accumulators import GroupedDecibelAccumulator
+from linksim.metrics.metric import METRICS, MeanMetric, Metric, RatioMetric
+from linksim.outcome import LinkOutcome, energy
+
+# Test batch of the public CRNet code.
+LEGACY_BATCH = 200
+
+
+def _relative_error(outcome: LinkOutcome) -> Tensor:
+    return energy(outcome.csi_true - outcome.rebuilt) / outcome.energy_true
+
+
+@METRICS.register("nmse_db")
+class NmseDb(MeanMetric):
+    r""":math:`10 \log_{10} E[\lVert X - \hat X \rVert^2 / \lVert X \rVert^2]` of the truncated matrix (CsiNet)."""
+
+    name = "nmse_db"
+    unit = "dB"
+    domain = "angular-delay, truncated"
+    aggregation = "10 log10 of the mean over samples of the error relative to the sample's energy"
+
+    def per_sample(self, outcome: LinkOutcome) -> Tensor:
+        """Squared error over the sample's energy."""
+        return _relative_error(outcome)
+
+
+@METRICS.register("nmse_ratio_db")
+class NmseRatioDb(RatioMetric):
+    r""":math:`10 \log_{10} (E\lVert X - \hat X \rVert^2 / E\lVert X \rVert^2)`, a ratio of expectations."""
+
+    name = "nmse_ratio_db"
+    unit = "dB"
+    domain = "angular-delay, truncated"
+    aggregation = "10 log10 of the mean error over samples over the mean energy over samples"
+
+    def per_sample(self, outcome: LinkOutcome) -> tuple[Tensor, Tensor]:
+        """Squared error, and energy."""
+        return energy(outcome.csi_true - outcome.rebuilt), outcome.energy_true
+
+
+@METRICS.register("nmse_db_batchmean")
+class NmseDbBatchMean(Metric[GroupedDecibelAccumulator]):
+    """Legacy NMSE of CRNet's public code: mean of the dB values of batches of 200; depends on the batch size."""
+
+    name = "nmse_db_batchmean"
+    unit = "dB"
+    domain = "angular-delay, truncated"
+    aggregation = f"mean over groups of {LEGACY_BATCH} consecutive samples of 10 log10 of the group's mean"
+    on_request = True
+
+    def accumulator(self) -> GroupedDecibelAccumulator:
+        """An empty mean over groups."""
+        return GroupedDecibelAccumulator(self.name, group_size=LEGACY_BATCH)
+
+    def update(self, accumulator: GroupedDecibelAccumulator, outcome: LinkOutcome) -> None:
+        """Adds a batch; samples are grouped by their index, however they are batched."""
+        accumulator.update(_relative_error(outcome), outcome.first_index)
+
+
+@METRICS.register("nmse_e2e_db")
+class NmseEndToEndDb(MeanMetric):
+    r"""NMSE of the full response at the time of use: estimation, truncation, feedback and ageing together.
+
+    By Parseval's theorem :math:`\lVert H - \hat H \rVert^2 = \lVert X - \hat X \rVert^2 + \lVert H \rVert^2 -
+    \lVert X \rVert^2` with ``X`` the truncated matrix of ``H``. The difference of energies is exact to about -70 dB.
+    """
+
+    name = "nmse_e2e_db"
+    unit = "dB"
+    domain = "spatial-frequency, time of use"
+    aggregation = "10 log10 of the mean over samples of the error relative to the sample's energy"
+
+    def per_sample(self, outcome: LinkOutcome) -> Tensor:
+        """Squared error over the sample's energy."""
+        energy_cut = (outcome.energy_use - energy(outcome.csi_use)).clamp(min=0)
+        return (energy(outcome.csi_use - outcome.rebuilt) + energy_cut) / outcome.energy_use

@@ -1,0 +1,67 @@
+"""Spectral efficiency with the precoder that the BS computes from what it holds.
+
+Noise is relative to unit mean channel power per antenna and the weights have unit power, so that the rate of
+subcarrier ``n`` is log2(1 + SNR |h_n w_n|^2).
+"""
+
+from torch import Tensor
+
+from linksim.metrics.metric import METRICS, MeanMetric, RatioMetric
+from linksim.outcome import LinkOutcome
+
+
+@METRICS.register("rate_bps_hz")
+class Rate(MeanMetric):
+    """Rate with the precoder from the rebuilt channel, on the true channel when it is used."""
+
+    name = "rate_bps_hz"
+    unit = "bit/s/Hz"
+    domain = "spatial-frequency, time of use"
+    aggregation = "mean over subcarriers and samples"
+
+    def per_sample(self, outcome: LinkOutcome) -> Tensor:
+        """Mean over the subcarriers."""
+        return outcome.rate
+
+
+@METRICS.register("rate_loss_bps_hz")
+class RateLoss(MeanMetric):
+    """Rate with perfect CSI less rate, paired by sample."""
+
+    name = "rate_loss_bps_hz"
+    unit = "bit/s/Hz"
+    domain = "spatial-frequency, time of use"
+    aggregation = "mean over subcarriers and samples of the paired difference"
+
+    def per_sample(self, outcome: LinkOutcome) -> Tensor:
+        """Difference of the means over the subcarriers."""
+        return outcome.rate_perfect - outcome.rate
+
+
+@METRICS.register("rate_ratio")
+class RateRatio(RatioMetric):
+    """Mean rate over the mean rate with perfect CSI."""
+
+    name = "rate_ratio"
+    unit = "1"
+    domain = "spatial-frequency, time of use"
+    aggregation = "ratio of the means over subcarriers and samples"
+
+    def per_sample(self, outcome: LinkOutcome) -> tuple[Tensor, Tensor]:
+        """Rate, and rate with perfect CSI."""
+        return outcome.rate, outcome.rate_perfect
+
+
+@METRICS.register("rate_perfect_bps_hz")
+class RatePerfect(MeanMetric):
+    """Rate with the precoder from the true channel when it is used."""
+
+    name = "rate_perfect_bps_hz"
+    unit = "bit/s/Hz"
+    domain = "spatial-frequency, time of use"
+    aggregation = "mean over subcarriers and samples"
+    needs_reconstruction = False
+
+    def per_sample(self, outcome: LinkOutcome) -> Tensor:
+        """Mean over the subcarriers."""
+        return outcome.rate_perfect

@@ -1,0 +1,75 @@
+"""Cosine similarities between true and rebuilt channel vectors: what a precoder needs, up to a phase."""
+
+from typing import Final
+
+import torch
+from torch import Tensor
+
+from linksim.metrics.metric import METRICS, MeanMetric
+from linksim.outcome import LinkOutcome, inner, row_norm
+from linksim.subbands import subbands
+
+# Frequency points of the public COST 2100 data, of which HF_all holds the first ones.
+_LEGACY_POINTS: Final = 257
+
+
+@METRICS.register("rho")
+class Rho(MeanMetric):
+    r"""Cosine similarity :math:`|\hat h_n^H h_n| / (\lVert \hat h_n \rVert \lVert h_n \rVert)` (CsiNet)."""
+
+    name = "rho"
+    unit = "1"
+    domain = "spatial-frequency, time of report"
+    aggregation = "mean over subcarriers, then over samples"
+
+    def per_sample(self, outcome: LinkOutcome) -> Tensor:
+        """Mean over the subcarriers."""
+        return outcome.cosine.mean(-1, dtype=torch.float64)
+
+
+@METRICS.register("sgcs")
+class Sgcs(MeanMetric):
+    """Squared generalised cosine similarity (TR 38.843) with one receive antenna.
+
+    Args:
+        n_subbands: subbands of nearly equal width, each of the same weight.
+    """
+
+    name = "sgcs"
+    unit = "1"
+    domain = "spatial-frequency, time of report"
+    aggregation = "mean over the subcarriers of each subband, over subbands, then over samples"
+
+    def __init__(self, n_subbands: int = 13) -> None:
+        self.n_subbands = n_subbands
+
+    def per_sample(self, outcome: LinkOutcome) -> Tensor:
+        """Mean over subbands of the mean squared cosine."""
+        squared = outcome.cosine.double().square()
+        bands = subbands(squared.shape[-1], self.n_subbands)
+        return torch.stack([squared[:, band].mean(-1) for band in bands], -1).mean(-1)
+
+
+@METRICS.register("rho_hf_all")
+class RhoHfAll(MeanMetric):
+    r"""Legacy cosine similarity of the public CsiNet code, against the untruncated ``HF_all`` of the data set.
+
+    The delay rows are zero-padded to 257, transformed to frequency, and the bins of ``HF_all`` (the first 125)
+    compared per bin over the angles, in which ``HF_all`` is given.
+    """
+
+    name = "rho_hf_all"
+    unit = "1"
+    domain = "angular-frequency, untruncated reference"
+    aggregation = "mean over 125 frequency bins, then over samples"
+    on_request = True
+
+    def per_sample(self, outcome: LinkOutcome) -> Tensor | None:
+        """Mean over the bins; ``None`` where the data set has no ``HF_all``."""
+        reference = outcome.hf_all
+        if reference is None:
+            return None
+        rebuilt = torch.fft.fft(outcome.rebuilt, n=_LEGACY_POINTS, dim=-2)[:, : reference.shape[-2]]
+        norms = row_norm(rebuilt) * row_norm(reference)
+        cosine = torch.where(norms == 0, 0.0, inner(rebuilt, reference).abs() / norms).clamp(max=1)
+        return cosine.mean(-1, dtype=torch.float64)

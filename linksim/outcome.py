@@ -1,0 +1,189 @@
+"""What the metrics see of one batch: true channels, what the BS rebuilt, and quantities that several metrics share."""
+
+import math
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Self
+
+import torch
+from torch import Tensor
+
+from channels.angular_delay import AngularDelayTransform
+from linksim.precoding import Precoder
+
+
+@dataclass(frozen=True)
+class LinkOutcome:
+    r"""One batch at the end of the chain.
+
+    Written ``H`` for responses with rows :math:`h_n`, ``X`` for angular-delay matrices, a hat for what the BS holds.
+
+    Attributes:
+        transform: angular-delay transform that the report was made with.
+        csi_true: truncated angular-delay matrix of the true channel when the report was made, ``[batch, Na, Nt]``,
+            complex.
+        csi_reconstructed: what the BS rebuilt, ``[batch, Na, Nt]``, complex; ``None`` for metrics that no compressor
+            influences.
+        response_report: true channel when the report was made, ``[batch, Nc, Nt]``, complex.
+        response_use: true channel when the precoder is used, ``[batch, Nc, Nt]``, complex.
+        response_estimated: the UE's estimate of ``response_report``, ``[batch, Nc, Nt]``, complex.
+        precoder: precoder of the BS.
+        snr: downlink SNR per antenna at unit channel power, linear.
+        bits: bits per report, ``None`` for an analogue report.
+        overhead: codeword length over :math:`2 N_a N_t`.
+        hf_all: public ``HF_all`` reference, ``[batch, 125, Nt]``, complex, where the data set has one.
+        first_index: index of the batch's first sample in its split.
+    """
+
+    transform: AngularDelayTransform
+    csi_true: Tensor
+    csi_reconstructed: Tensor | None
+    response_report: Tensor
+    response_use: Tensor
+    response_estimated: Tensor
+    precoder: Precoder
+    snr: float
+    bits: int | None = None
+    overhead: float = 0.0
+    hf_all: Tensor | None = None
+    first_index: int = 0
+
+    def with_report(self, csi_reconstructed: Tensor, *, bits: int | None, overhead: float) -> Self:
+        """The same channels with another compressor's report; what was computed of the channels is kept."""
+        other = replace(self, csi_reconstructed=csi_reconstructed, bits=bits, overhead=overhead)
+        shared = {name: value for name, value in self.__dict__.items() if name in _CHANNEL_ONLY}
+        other.__dict__.update(shared)
+        return other
+
+    @property
+    def rebuilt(self) -> Tensor:
+        """``csi_reconstructed``, for metrics that need one.
+
+        Raises:
+            ValueError: if there is none.
+        """
+        if self.csi_reconstructed is None:
+            raise ValueError("csi_reconstructed: got None, expected the matrix that the BS rebuilt")
+        return self.csi_reconstructed
+
+    @cached_property
+    def static(self) -> bool:
+        """Whether the channel is the same when the precoder is used as when the report was made."""
+        report, use = self.response_report, self.response_use
+        return report is use or (
+            report.data_ptr() == use.data_ptr() and report.shape == use.shape and report.stride() == use.stride()
+        )
+
+    @cached_property
+    def energy_true(self) -> Tensor:
+        r""":math:`\lVert X \rVert^2` of the truncated true matrix, ``[batch]``, float64."""
+        return energy(self.csi_true)
+
+    @cached_property
+    def norm_report(self) -> Tensor:
+        r""":math:`\lVert h_n \rVert` when the report was made, ``[batch, Nc]``, real."""
+        return row_norm(self.response_report)
+
+    @cached_property
+    def norm_use(self) -> Tensor:
+        r""":math:`\lVert h_n \rVert` when the precoder is used, ``[batch, Nc]``, real."""
+        return self.norm_report if self.static else row_norm(self.response_use)
+
+    @cached_property
+    def energy_report(self) -> Tensor:
+        r""":math:`\lVert H \rVert^2` when the report was made, ``[batch]``, float64."""
+        return self.norm_report.double().square().sum(-1)
+
+    @cached_property
+    def energy_use(self) -> Tensor:
+        r""":math:`\lVert H \rVert^2` when the precoder is used, ``[batch]``, float64."""
+        return self.norm_use.double().square().sum(-1)
+
+    @cached_property
+    def csi_use(self) -> Tensor:
+        """Truncated true angular-delay matrix when the precoder is used, ``[batch, Na, Nt]``."""
+        return self.csi_true if self.static else self.transform.truncate(self.response_use)
+
+    @cached_property
+    def gain_perfect(self) -> Tensor:
+        r"""Channel gain :math:`|h_n w_n|^2` of the precoder computed from the true channel, ``[batch, Nc]``."""
+        if self.precoder.matched:
+            return self.norm_use.square()
+        return inner(self.precoder.weights(self.response_use).conj(), self.response_use).abs().square()
+
+    @cached_property
+    def rate_perfect(self) -> Tensor:
+        """Rate with perfect CSI, mean over the subcarriers, ``[batch]``, float64, bit/s/Hz."""
+        return self._rate(self.gain_perfect)
+
+    @cached_property
+    def response_reconstructed(self) -> Tensor:
+        """Spatial-frequency channel of the matrix that the BS rebuilt, ``[batch, Nc, Nt]``."""
+        return self.transform.inverse(self.rebuilt)
+
+    @cached_property
+    def norm_reconstructed(self) -> Tensor:
+        r""":math:`\lVert \hat h_n \rVert`, ``[batch, Nc]``, real."""
+        return row_norm(self.response_reconstructed)
+
+    @cached_property
+    def inner_report(self) -> Tensor:
+        r""":math:`h_n \hat h_n^H` with the channel when the report was made, ``[batch, Nc]``, complex."""
+        return inner(self.response_reconstructed, self.response_report)
+
+    @cached_property
+    def inner_use(self) -> Tensor:
+        r""":math:`h_n \hat h_n^H` with the channel when the precoder is used, ``[batch, Nc]``, complex."""
+        return self.inner_report if self.static else inner(self.response_reconstructed, self.response_use)
+
+    @cached_property
+    def cosine(self) -> Tensor:
+        r""":math:`|h_n \hat h_n^H| / (\lVert h_n \rVert \lVert \hat h_n \rVert)` when the report was made,
+        ``[batch, Nc]``, real; 0 where either vector is zero.
+        """
+        norms = self.norm_reconstructed * self.norm_report
+        return torch.where(norms == 0, 0.0, self.inner_report.abs() / norms).clamp(max=1)
+
+    @cached_property
+    def weights(self) -> Tensor:
+        """Precoder weights from what the BS holds, ``[batch, Nc, Nt]``."""
+        return self.precoder.weights(self.response_reconstructed)
+
+    @cached_property
+    def gain(self) -> Tensor:
+        r"""Channel gain :math:`|h_n w_n|^2` of the BS's precoder when it is used, ``[batch, Nc]``."""
+        if not self.precoder.matched:
+            return inner(self.weights.conj(), self.response_use).abs().square()
+        norm = self.norm_reconstructed
+        # The weights of a zero channel are the first unit vector.
+        return torch.where(norm == 0, self.response_use[..., 0].abs(), self.inner_use.abs() / norm).square()
+
+    @cached_property
+    def rate(self) -> Tensor:
+        """Rate with the BS's precoder, mean over the subcarriers, ``[batch]``, float64, bit/s/Hz."""
+        return self._rate(self.gain)
+
+    def _rate(self, gain: Tensor) -> Tensor:
+        return torch.log1p(self.snr * gain).mean(-1, dtype=torch.float64) / math.log(2)
+
+
+# Cached properties that no report influences.
+_CHANNEL_ONLY = frozenset(
+    ("static", "energy_true", "norm_report", "norm_use", "energy_report", "energy_use", "csi_use")
+    + ("gain_perfect", "rate_perfect")
+)
+
+
+def energy(matrix: Tensor) -> Tensor:
+    """Energy of each complex matrix ``[batch, rows, columns]``, ``[batch]``, float64."""
+    return torch.view_as_real(matrix.resolve_conj()).square().sum((-3, -2, -1), dtype=torch.float64)
+
+
+def row_norm(matrix: Tensor) -> Tensor:
+    """Norm along the last axis of a complex tensor, real."""
+    return torch.linalg.vector_norm(torch.view_as_real(matrix.resolve_conj()).flatten(-2), dim=-1)
+
+
+def inner(left: Tensor, right: Tensor) -> Tensor:
+    """Inner product along the last axis, the left factor conjugated."""
+    return torch.einsum("...m,...m->...", left.conj(), right)
