@@ -1,0 +1,117 @@
+"""The quantities a sweep can vary, how they are written, and which of them make up a given sweep."""
+
+from dataclasses import dataclass
+from math import isnan
+
+import pandas as pd
+
+from linksim.report.results_table import NAME_COLUMNS, NUMBER_COLUMNS
+
+# A swept value: a number, or a name for keys that take one.
+AxisValue = float | str
+
+
+@dataclass(frozen=True)
+class Axis:
+    """One axis column of the results.
+
+    Attributes:
+        column: its name in the results, SI units and dB.
+        name: its name in prose.
+        unit: the unit it is shown in.
+        scale: shown value / stored value.
+        missing: text of an empty cell.
+    """
+
+    column: str
+    name: str
+    unit: str
+    scale: float = 1.0
+    missing: str = "-"
+
+    @property
+    def label(self) -> str:
+        """Name and unit, for an axis of a figure or the head of a table."""
+        return f"{self.name} [{self.unit}]" if self.unit else self.name
+
+    def text(self, stored: AxisValue) -> str:
+        """A stored value in the shown unit, without the unit."""
+        if isinstance(stored, str):
+            return stored
+        if isnan(stored):
+            return self.missing
+        number = f"{self.scale * stored:.4g}".replace("-", "\N{MINUS SIGN}")
+        return f"1/{number}" if self.column == "compression_ratio" else number
+
+    def phrase(self, stored: AxisValue) -> str:
+        """Name, value and unit, such as ``Feedback delay 4 ms``."""
+        unit = f" {self.unit}" if self.unit else ""
+        return f"{self.name} {self.text(stored)}{unit}"
+
+
+# In order of preference for the horizontal axis of a figure.
+AXES = (
+    Axis("snr_db", "SNR", "dB"),
+    Axis("feedback_snr_db", "Feedback SNR", "dB", missing="\N{INFINITY}"),
+    Axis("compression_ratio", "Compression ratio", ""),
+    Axis("speed_m_s", "Speed", "m/s"),
+    Axis("feedback_delay_s", "Feedback delay", "ms", scale=1e3),
+)
+
+
+@dataclass(frozen=True)
+class SweepAxes:
+    """What a sweep varies.
+
+    Attributes:
+        x: the horizontal axis, ``None`` for a single point.
+        panels: what varies beside it; each combination gets its own panel or table.
+    """
+
+    x: Axis | None
+    panels: tuple[Axis, ...]
+
+
+@dataclass(frozen=True)
+class Panel:
+    """The rows of a sweep that share the values of all axes but the horizontal one.
+
+    Attributes:
+        title: those values in words, empty where the horizontal axis is the only one.
+        rows: the results.
+    """
+
+    title: str
+    rows: pd.DataFrame
+
+
+def all_axes(results: pd.DataFrame) -> list[Axis]:
+    """The axes that every run has, then the other scenario keys that this one sweeps."""
+    others = [name for name in results.columns if name not in (*NAME_COLUMNS, *NUMBER_COLUMNS)]
+    return [*AXES, *(Axis(str(name), str(name), "") for name in others)]
+
+
+def sweep_axes(rows: pd.DataFrame) -> SweepAxes:
+    """The axes of a sweep: the columns that vary. A column that follows the horizontal axis makes no panels."""
+    varying = [axis for axis in all_axes(rows) if rows[axis.column].nunique(dropna=False) > 1]
+    if not varying:
+        return SweepAxes(None, ())
+    x = varying[0]
+    by_x = rows.groupby(x.column, dropna=False)
+    return SweepAxes(x, tuple(axis for axis in varying[1:] if by_x[axis.column].nunique(dropna=False).max() > 1))
+
+
+def sweep_panels(rows: pd.DataFrame, axes: SweepAxes) -> list[Panel]:
+    """Splits a sweep by its panel axes, in ascending order of their values."""
+    if not axes.panels:
+        return [Panel("", rows)]
+    panels = []
+    for _, part in rows.groupby([axis.column for axis in axes.panels], dropna=False):
+        title = ", ".join(axis.phrase(part[axis.column].iloc[0]) for axis in axes.panels)
+        panels.append(Panel(title, part))
+    return panels
+
+
+def axis_values(rows: pd.DataFrame, axis: Axis) -> list[AxisValue]:
+    """The distinct stored values of an axis, ascending, an empty cell (NaN) last."""
+    return list(rows[axis.column].drop_duplicates().sort_values(na_position="last"))

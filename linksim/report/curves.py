@@ -1,0 +1,174 @@
+"""One panel of a figure: a metric of all compressors over one axis, with confidence intervals."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator, NullFormatter, NullLocator, StrMethodFormatter
+
+from linksim.report.axes import Axis, all_axes, axis_values
+from linksim.report.metric_texts import LOSSLESS_DB, MetricText, metric_text
+from linksim.report.results_table import NO_COMPRESSOR
+from linksim.report.style import Look, plain_text
+
+# More values than this on one axis are not all written at their ticks.
+MAX_TICKS = 9
+_TICK_STEPS = (1, 2, 2.5, 5, 10)
+
+
+class XPositions:
+    """Where the values of an axis lie: ratios on a log2 scale, names and the perfect link beside the numbers."""
+
+    def __init__(self, axis: Axis, values: Sequence[float | str]) -> None:
+        self.axis = axis
+        self.values = list(values)
+        numbers = [value for value in self.values if not isinstance(value, str) and np.isfinite(value)]
+        named = len(numbers) < len(self.values) and any(isinstance(value, str) for value in self.values)
+        if named or not numbers:
+            self.places = [float(i) for i in range(len(self.values))]
+        else:
+            step = (numbers[-1] - numbers[0]) / max(len(numbers) - 1, 1) or 1.0
+            places = [value if np.isfinite(value) else numbers[-1] + step for value in self.values]
+            self.places = [axis.scale * float(place) for place in places]
+        self.logarithmic = axis.column == "compression_ratio" and not named and len(numbers) == len(self.values)
+        self.ticked = named or self.logarithmic or len(numbers) < len(self.values) or self._evenly_spaced()
+
+    def of(self, rows: pd.DataFrame) -> np.ndarray:
+        """Places of the rows of a table."""
+        table = {self.axis.text(value): place for value, place in zip(self.values, self.places, strict=True)}
+        return np.array([table[self.axis.text(value)] for value in rows[self.axis.column]])
+
+    def apply(self, axes: Axes) -> None:
+        """Scale, label and ticks of the horizontal axis."""
+        axes.set_xlabel(plain_text(self.axis.label))
+        if self.logarithmic:
+            axes.set_xscale("log", base=2)
+            axes.xaxis.set_minor_locator(NullLocator())
+            axes.xaxis.set_minor_formatter(NullFormatter())
+        if self.ticked:
+            stride = -(-len(self.places) // MAX_TICKS)
+            axes.set_xticks(
+                self.places[::stride], [plain_text(self.axis.text(value)) for value in self.values[::stride]]
+            )
+        else:
+            axes.xaxis.set_major_locator(MaxNLocator(6, steps=_TICK_STEPS))
+
+    def _evenly_spaced(self) -> bool:
+        steps = np.diff(self.places)
+        return bool(len(steps)) and bool(np.allclose(steps, steps[0]))
+
+
+def draw_curves(
+    axes: Axes, rows: pd.DataFrame, metric: MetricText, looks: Mapping[str, Look], positions: XPositions
+) -> tuple[list[str], list[str]]:
+    """Draws a metric of every compressor.
+
+    Args:
+        axes: where to.
+        rows: results that share all axes but the horizontal one.
+        metric: which metric.
+        looks: look of each compressor; this is also the order of drawing.
+        positions: places on the horizontal axis.
+
+    Returns:
+        Compressors drawn, and those of which nothing is because their error is nothing but rounding.
+    """
+    drawn, lossless = [], []
+    for i, (compressor, look) in enumerate(looks.items()):
+        part = rows[(rows["compressor"] == compressor) & (rows["metric"] == metric.name)]
+        shown = _above_rounding(part)
+        if not shown.empty:
+            _draw_line(axes, shown, look, positions, order=2.5 + 0.01 * i)
+            drawn.append(compressor)
+        elif not part.empty:
+            lossless.append(compressor)
+    positions.apply(axes)
+    axes.set_ylabel(metric.label)
+    axes.margins(x=0.04, y=0.06)
+    axes.yaxis.set_major_locator(MaxNLocator(6, steps=_TICK_STEPS))
+    return drawn, lossless
+
+
+def draw_reference(axes: Axes, rows: pd.DataFrame, metric: str, look: Look, positions: XPositions) -> bool:
+    """Draws a metric that no compressor influences, such as a bound, without bars; ``False`` if there is none."""
+    shown = _above_rounding(rows[(rows["compressor"] == NO_COMPRESSOR) & (rows["metric"] == metric)])
+    if not shown.empty:
+        places = positions.of(shown)
+        by_place = np.argsort(places, kind="stable")
+        axes.plot(places[by_place], shown["value"].to_numpy()[by_place], zorder=2.2, **look.line_options())
+    return not shown.empty
+
+
+def draw_levels(axes: Axes, rows: pd.DataFrame, metric: MetricText, looks: Mapping[str, Look]) -> list[str]:
+    """Draws a metric of a single point: one line per compressor from the top, the metric on the horizontal axis."""
+    lossless = []
+    for i, (compressor, look) in enumerate(looks.items()):
+        part = rows[(rows["compressor"] == compressor) & (rows["metric"] == metric.name)]
+        shown = _above_rounding(part)
+        if not shown.empty:
+            axes.errorbar(shown["value"], [i], xerr=_interval(shown), **look.line_options())
+        elif not part.empty:
+            lossless.append(compressor)
+    axes.set_yticks(range(len(looks)), [plain_text(name) for name in looks])
+    axes.set_ylim(len(looks) - 0.5, -0.5)
+    axes.set_xlabel(metric.label)
+    axes.margins(x=0.08)
+    axes.xaxis.set_major_locator(MaxNLocator(5, steps=_TICK_STEPS))
+    return lossless
+
+
+def draw_against_bits(axes: Axes, rows: pd.DataFrame, metric: MetricText, looks: Mapping[str, Look]) -> list[str]:
+    """Draws a metric over the bits per report; returns the compressors drawn (analogue reports have no bits)."""
+    drawn = []
+    points = [axis.column for axis in all_axes(rows)]
+    for i, (compressor, look) in enumerate(looks.items()):
+        part = rows[rows["compressor"] == compressor]
+        bits = part.loc[part["metric"] == "bits", [*points, "value"]].rename(columns={"value": "bits"})
+        shown = _above_rounding(part[part["metric"] == metric.name]).merge(bits, on=points).sort_values("bits")
+        shown = shown[shown["bits"] > 0]
+        if not shown.empty:
+            options = {**look.line_options(), "elinewidth": 0.8, "zorder": 2.5 + 0.01 * i}
+            axes.errorbar(shown["bits"], shown["value"], yerr=_interval(shown), **options)
+            drawn.append(compressor)
+    axes.set_xscale("log", base=2)
+    axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    axes.set_xlabel(metric_text("bits").label)
+    axes.set_ylabel(metric.label)
+    return drawn
+
+
+def legend_handle(look: Look) -> Line2D:
+    """What stands for a look in a legend."""
+    return Line2D([], [], **look.line_options())
+
+
+def used_positions(rows: pd.DataFrame, axis: Axis) -> XPositions:
+    """Places for all values that an axis takes in a sweep."""
+    return XPositions(axis, axis_values(rows, axis))
+
+
+def _draw_line(axes: Axes, rows: pd.DataFrame, look: Look, positions: XPositions, order: float) -> None:
+    places = positions.of(rows)
+    by_place = np.argsort(places, kind="stable")
+    rows = rows.iloc[by_place]
+    axes.errorbar(
+        places[by_place],
+        rows["value"],
+        yerr=_interval(rows),
+        elinewidth=0.8,
+        zorder=order,
+        **look.line_options(),
+    )
+
+
+def _above_rounding(rows: pd.DataFrame) -> pd.DataFrame:
+    error = rows["metric"].str.contains("nmse", regex=False) & rows["metric"].str.endswith("_db")
+    return rows[np.isfinite(rows["value"]) & (~error | (rows["value"] > LOSSLESS_DB))]
+
+
+def _interval(rows: pd.DataFrame) -> np.ndarray:
+    # An empty or infinite end has no bar.
+    ends = np.stack([rows["value"] - rows["ci_low"], rows["ci_high"] - rows["value"]])
+    return np.where(np.isfinite(ends), np.maximum(ends, 0.0), 0.0)

@@ -1,0 +1,131 @@
+"""All figures of a run, PNG and PDF, chosen by what each sweep varies."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from linksim.report.layouts import Layout, draw_bits, draw_panels, draw_point, draw_side_by_side
+from linksim.report.metric_texts import metric_text
+from linksim.report.run_view import RunView, Sweep, view_run
+from linksim.report.style import paper_style, save
+
+FIGURES_FOLDER = "figures"
+
+# Metrics that get a figure of their own, by the column of the horizontal axis.
+_METRICS = {
+    "snr_db": ("nmse_db", "nmse_e2e_db", "rho", "sgcs", "rate_bps_hz"),
+    "feedback_snr_db": ("nmse_db", "rate_bps_hz"),
+    "compression_ratio": ("nmse_db", "rho", "rate_bps_hz"),
+    "speed_m_s": ("rate_bps_hz", "nmse_e2e_db"),
+    "feedback_delay_s": ("rate_bps_hz", "nmse_e2e_db"),
+}
+_OTHER_METRICS = ("nmse_db", "rho", "rate_bps_hz")
+_OVERVIEW_METRICS = ("nmse_db", "rho", "rate_bps_hz")
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """One figure on disk.
+
+    Attributes:
+        name: its file stem.
+        sweep: the sweep it shows.
+        caption: what it shows, which metrics, and what the bars are.
+        png: raster file.
+        pdf: vector file.
+    """
+
+    name: str
+    sweep: str
+    caption: str
+    png: Path
+    pdf: Path
+
+
+def draw_figures(run_folder: Path) -> list[Path]:
+    """Draws all figures of a run into ``<run_folder>/figures``; an incomplete run gives what it has.
+
+    Returns:
+        The files written, PNG and PDF.
+
+    Raises:
+        InputError: if the run's files cannot be read; one line.
+    """
+    return [path for drawing in draw(view_run(run_folder)) for path in (drawing.png, drawing.pdf)]
+
+
+def draw(run: RunView) -> list[Drawing]:
+    """Draws all figures of a run; the overview comes first."""
+    folder = run.folder / FIGURES_FOLDER
+    drawings = []
+    with paper_style():
+        overview = _overview_sweep(run)
+        if overview is not None:
+            metrics = [name for name in _OVERVIEW_METRICS if overview.has(name)]
+            layout = draw_side_by_side(run, overview, metrics)
+            drawings.append(_finish(run, folder, "overview", overview, metrics, layout))
+        for sweep, stem in zip(run.sweeps, _stems(run), strict=True):
+            for name, metrics, layout in _layouts(run, sweep):
+                drawings.append(_finish(run, folder, f"{stem}_{name}", sweep, metrics, layout))
+    return drawings
+
+
+def _layouts(run: RunView, sweep: Sweep) -> list[tuple[str, list[str], Layout]]:
+    if sweep.axes.x is None:
+        metrics = [name for name in _OTHER_METRICS if sweep.has(name)]
+        return [("point", metrics, draw_point(run, sweep, metrics))] if metrics else []
+    layouts = []
+    for metric in _METRICS.get(sweep.axes.x.column, _OTHER_METRICS):
+        if not sweep.has(metric):
+            continue
+        short = metric_text(metric).short
+        if metric == "rate_bps_hz" and sweep.has("rate_loss_bps_hz") and not sweep.axes.panels:
+            both = [metric, "rate_loss_bps_hz"]
+            layouts.append((short, both, draw_side_by_side(run, sweep, both)))
+        else:
+            layouts.append((short, [metric], draw_panels(run, sweep, metric)))
+    if sweep.axes.x.column == "compression_ratio" and not sweep.axes.panels and sweep.has("nmse_db"):
+        layout = draw_bits(run, sweep)
+        if layout is not None:
+            layouts.append(("nmse_bits", ["nmse_db", "bits"], layout))
+    return layouts
+
+
+def _overview_sweep(run: RunView) -> Sweep | None:
+    """The sweep over the downlink SNR, else the first that makes plain curves of all three metrics."""
+    plain = [sweep for sweep in run.sweeps if sweep.axes.x is not None and not sweep.axes.panels]
+    full = [sweep for sweep in plain if all(sweep.has(metric) for metric in _OVERVIEW_METRICS)]
+    over_snr = [sweep for sweep in full if sweep.axes.x is not None and sweep.axes.x.column == "snr_db"]
+    return next(iter(over_snr or full), None)
+
+
+def _finish(run: RunView, folder: Path, name: str, sweep: Sweep, metrics: list[str], layout: Layout) -> Drawing:
+    png, pdf = save(layout.figure, folder / name)
+    return Drawing(name, sweep.name, _caption(run, sweep, metrics, layout), png, pdf)
+
+
+def _caption(run: RunView, sweep: Sweep, metrics: list[str], layout: Layout) -> str:
+    sentences = [f"Sweep {sweep.name}."]
+    sentences += [metric_text(metric).meaning for metric in metrics if metric_text(metric).meaning]
+    if layout.references:
+        sentences.append(f"Curves without markers: {'; '.join(layout.references)}.")
+    if layout.lossless:
+        sentences.append(f"No NMSE curve, as the error is rounding only: {', '.join(layout.lossless)}.")
+    shown = sweep.rows[sweep.rows["metric"].isin(metrics)]
+    if (shown["ci_low"].notna() & shown["ci_high"].notna()).any():
+        counts = shown.loc[shown["ci_low"].notna(), "n"].dropna()
+        span = sorted({round(counts.min()), round(counts.max())}) if len(counts) else []
+        over = f" over {' to '.join(map(str, span))} samples" if span else ""
+        sentences.append(f"Bars: 95 % confidence intervals{over}.")
+    return " ".join(sentences)
+
+
+def _stems(run: RunView) -> list[str]:
+    """File-name stems of the sweeps: letters, digits, - and _ only, each once."""
+    stems: list[str] = []
+    for sweep in run.sweeps:
+        stem = re.sub(r"[^A-Za-z0-9_-]+", "_", sweep.name)[:60].strip("_") or "sweep"
+        while stem in stems:
+            stem += "_"
+        stems.append(stem)
+    return stems

@@ -1,0 +1,95 @@
+"""A run as the report sees it: results by sweep, compressors in the order of the scenario, and their looks."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from linksim.report.axes import Panel, SweepAxes, sweep_axes, sweep_panels
+from linksim.report.results_table import NO_COMPRESSOR, read_manifest, read_results, read_scenario
+from linksim.report.style import Look, looks
+
+# Scenario name of the compressor that reports the channel as it is.
+_UNCOMPRESSED = "identity"
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """One sweep of a run.
+
+    Attributes:
+        name: its name in the scenario.
+        rows: its results.
+        axes: what it varies.
+        panels: its results by what varies beside the horizontal axis.
+        compressors: labels of those that have results here, in the order of the run.
+    """
+
+    name: str
+    rows: pd.DataFrame
+    axes: SweepAxes
+    panels: list[Panel]
+    compressors: list[str]
+
+    def has(self, metric: str) -> bool:
+        """Whether the sweep holds this metric."""
+        return bool((self.rows["metric"] == metric).any())
+
+
+@dataclass(frozen=True)
+class RunView:
+    """One run.
+
+    Attributes:
+        folder: where it lies.
+        scenario: the resolved scenario, empty if there is none.
+        manifest: the manifest, empty if there is none.
+        results: the whole results table.
+        sweeps: its sweeps in the order of the results.
+        looks: look of each compressor, in the order of the run.
+        uncompressed: labels of compressors that report the channel as it is: bounds rather than competitors.
+    """
+
+    folder: Path
+    scenario: dict[str, Any]
+    manifest: dict[str, Any]
+    results: pd.DataFrame
+    sweeps: list[Sweep]
+    looks: dict[str, Look]
+    uncompressed: frozenset[str]
+
+    @property
+    def name(self) -> str:
+        """Name of the scenario, or of the folder where there is none."""
+        return str(self.scenario.get("name") or self.manifest.get("name") or self.folder.name)
+
+
+def view_run(run_folder: Path) -> RunView:
+    """Reads a run folder.
+
+    Raises:
+        InputError: if results, scenario or manifest cannot be read; one line.
+    """
+    results, scenario = read_results(run_folder), read_scenario(run_folder)
+    labels = [str(label) for label in results["compressor"].drop_duplicates() if label != NO_COMPRESSOR]
+    uncompressed = _uncompressed_labels(scenario)
+    sweeps = [_sweep(str(name), rows) for name, rows in results.groupby("sweep", sort=False)]
+    run_looks = looks(labels, uncompressed)
+    return RunView(run_folder, scenario, read_manifest(run_folder), results, sweeps, run_looks, uncompressed)
+
+
+def _sweep(name: str, rows: pd.DataFrame) -> Sweep:
+    axes = sweep_axes(rows)
+    compressors = [str(label) for label in rows["compressor"].drop_duplicates() if label != NO_COMPRESSOR]
+    return Sweep(name, rows, axes, sweep_panels(rows, axes), compressors)
+
+
+def _uncompressed_labels(scenario: dict[str, Any]) -> frozenset[str]:
+    sections = scenario.get("compressors")
+    labels = {_UNCOMPRESSED}
+    for section in sections if isinstance(sections, list) else []:
+        if isinstance(section, dict) and section.get("label"):
+            label, name = str(section["label"]), section.get("name")
+            labels = labels | {label} if name == _UNCOMPRESSED else labels - {label}
+    return frozenset(labels)
