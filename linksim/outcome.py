@@ -168,9 +168,16 @@ class LinkOutcome:
 
 
 # Cached properties that no report influences.
-_CHANNEL_ONLY = frozenset(
-    ("static", "energy_true", "norm_report", "norm_use", "energy_report", "energy_use", "csi_use")
-    + ("gain_perfect", "rate_perfect")
+_CHANNEL_ONLY = (
+    "static",
+    "energy_true",
+    "norm_report",
+    "norm_use",
+    "energy_report",
+    "energy_use",
+    "csi_use",
+    "gain_perfect",
+    "rate_perfect",
 )
 
 
