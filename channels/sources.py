@@ -1,3 +1,5 @@
 """Importing this module registers every channel source."""
 
+from channels import hdf5_source as hdf5_source
+from channels import mat_source as mat_source
 from channels import sionna_source as sionna_source

@@ -1,0 +1,64 @@
+"""Datasets of HDF5 files that come from elsewhere: opened with one-line errors, read in slices."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from channels.errors import ChannelInputError
+
+
+@contextmanager
+def open_dataset(path: Path, name: str) -> Iterator[h5py.Dataset]:
+    """Opens one dataset of the file for the time of a ``with`` block.
+
+    Raises:
+        ChannelInputError: if the file is missing, no HDF5, truncated, without the dataset, or if reading inside the
+            block fails.
+    """
+    if not path.is_file():
+        raise ChannelInputError(f"{path}: no such file, expected an HDF5 file with {name}")
+    try:
+        with h5py.File(path, "r") as file:
+            # A soft or external link, or external storage, could name any file of the reader's machine.
+            plain = name in file and isinstance(file.get(name, getlink=True), h5py.HardLink)
+            if not plain or not isinstance(file[name], h5py.Dataset):
+                raise ChannelInputError(f"{path}: got the datasets {_some(file)}, expected {name}")
+            dataset = file[name]
+            if dataset.external or dataset.is_virtual:
+                raise ChannelInputError(f"{path}: {name} lies in other files, expected the data in the file itself")
+            yield dataset
+    except ChannelInputError:
+        raise
+    except (OSError, RuntimeError, KeyError, ValueError, TypeError, MemoryError) as error:
+        raise ChannelInputError(f"{path}: cannot be read as HDF5, truncated or damaged ({one_line(error)})") from error
+
+
+def positive_attribute(dataset: h5py.Dataset, name: str, path: Path) -> float:
+    """A positive number among the attributes of the dataset's file.
+
+    Raises:
+        ChannelInputError: if it is missing or no positive number.
+    """
+    attributes = dataset.file.attrs
+    if name not in attributes:
+        raise ChannelInputError(f"{path}: attribute {name} is missing, expected a positive number")
+    value: Any = attributes[name]
+    number = np.asarray(value)
+    if number.size != 1 or number.dtype.kind not in "iuf" or not 0 < float(number.item()) < np.inf:
+        raise ChannelInputError(f"{path}: attribute {name}: got {one_line(value)}, expected a positive number")
+    return float(number.item())
+
+
+def one_line(value: object) -> str:
+    """Text of a value or an error, short and on one line."""
+    return re.sub(r"\s+", " ", str(value))[:120]
+
+
+def _some(file: h5py.File) -> str:
+    names = sorted(file)
+    return one_line(", ".join(names)) if names else "none"

@@ -1,0 +1,135 @@
+"""Channels from HDF5 files of truncated angular-delay matrices, with or without motion."""
+
+from pathlib import Path
+from typing import Literal, Self
+
+import h5py
+import numpy as np
+import torch
+from pydantic import Field, model_validator
+from torch import Tensor
+
+from channels.angular_delay import AngularDelayTransform
+from channels.channel_batch import ArrayShape, ChannelBatch, OfdmGrid, Snapshots
+from channels.errors import ChannelInputError
+from channels.hdf5_file import open_dataset, positive_attribute
+from channels.source import SOURCES, Source, SourceParameters, Split
+
+
+class Hdf5Parameters(SourceParameters):
+    """A file with ``X`` and the attributes ``fc``, ``B``, ``Nc``, ``Nt`` and, for moving UEs, ``dt``.
+
+    The splits are contiguous: training first, then validation, the rest is the test split.
+    """
+
+    source: Literal["hdf5"] = "hdf5"
+    file: Path = Field(description="the file")
+    train_fraction: float = Field(default=0.0, ge=0, le=1, description="share of the samples for training")
+    validation_fraction: float = Field(default=0.0, ge=0, le=1, description="share of the samples for validation")
+    normalise: bool = Field(default=True, description="scale each sample to mean power 1 at its first snapshot")
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        total = self.train_fraction + self.validation_fraction
+        if total > 1:
+            raise ValueError(f"train_fraction + validation_fraction: got {total:g}, expected at most 1")
+        return self
+
+
+@SOURCES.register("hdf5")
+class Hdf5Source(Source):
+    """Matrices ``X`` of ``[N, n_delay, n_tx]``, or ``[N, time, n_delay, n_tx]`` with snapshots ``dt`` seconds apart.
+
+    ``X`` is what ``AngularDelayTransform.truncate`` gives; delays beyond its rows are taken as zero.
+
+    Raises:
+        ChannelInputError: if the file is missing, damaged, or has another layout.
+    """
+
+    Parameters = Hdf5Parameters
+
+    def __init__(self, parameters: Hdf5Parameters, *, seed: int, device: torch.device) -> None:
+        self.parameters = parameters
+        self.device = device
+        path = parameters.file
+        with open_dataset(path, "X") as dataset:
+            self._shape = self._checked_shape(dataset)
+            n_subcarriers, n_tx = (round(positive_attribute(dataset, name, path)) for name in ("Nc", "Nt"))
+            self.grid = OfdmGrid(
+                n_subcarriers,
+                bandwidth_hz=positive_attribute(dataset, "B", path),
+                carrier_hz=positive_attribute(dataset, "fc", path),
+            )
+            self._step_s = positive_attribute(dataset, "dt", path) if len(self._shape) == 4 else None
+        if self._shape[-1] != n_tx:
+            raise ChannelInputError(f"{path}: X: got {self._shape[-1]} columns, expected {n_tx} as attribute Nt says")
+        if self._shape[-2] > n_subcarriers:
+            raise ChannelInputError(f"{path}: X: got {self._shape[-2]} rows, expected at most Nc, {n_subcarriers}")
+        self.array = ArrayShape(1, 1, n_tx)
+        self._transform = AngularDelayTransform(self.grid, self.array, self._shape[-2])
+
+    def n_samples(self, split: Split) -> int | None:
+        """Samples of the split, UEs in a file with motion."""
+        return len(self._range(split))
+
+    def read(self, split: Split, start: int, stop: int, snapshots: Snapshots) -> ChannelBatch:
+        """Responses ``[stop - start, n_snapshots, n_subcarriers, n_tx]``.
+
+        Raises:
+            ChannelInputError: if the file is damaged, holds NaN, or lacks the samples or snapshots asked for.
+        """
+        path = self.parameters.file
+        indices = self._range(split)
+        if not 0 <= start < stop <= len(indices):
+            raise ChannelInputError(
+                f"{path}: got {split} samples {start} to {stop - 1}, expected a range within the {len(indices)} it has"
+            )
+        rows = slice(indices.start + start, indices.start + stop)
+        times = self._times(snapshots)
+        with open_dataset(path, "X") as dataset:
+            values = dataset[rows][:, None] if times is None else dataset[rows, : times[-1] + 1][:, times]
+        if not np.isfinite(values).all():
+            raise ChannelInputError(f"{path}: X: got NaN or infinity, expected finite numbers")
+        csi = torch.from_numpy(np.ascontiguousarray(values, dtype=np.complex64)).to(self.device)
+        return ChannelBatch(self._transform.inverse(self._scaled(csi) if self.parameters.normalise else csi))
+
+    def _checked_shape(self, dataset: h5py.Dataset) -> tuple[int, ...]:
+        shape = tuple(dataset.shape or ())
+        if len(shape) not in (3, 4) or 0 in shape or dataset.dtype.kind != "c":
+            raise ChannelInputError(
+                f"{self.parameters.file}: X: got {dataset.dtype} of shape {shape}, "
+                "expected complex [N, rows, Nt] or [N, time, rows, Nt]"
+            )
+        return shape
+
+    def _range(self, split: Split) -> range:
+        count = self._shape[0]
+        # The small term keeps 0.7 + 0.3 of 10 samples from losing one to rounding.
+        ends = [0, int(self.parameters.train_fraction * count + 1e-9)]
+        ends += [ends[1] + int(self.parameters.validation_fraction * count + 1e-9), count]
+        position = ("train", "validation", "test").index(split)
+        return range(ends[position], ends[position + 1])
+
+    def _times(self, snapshots: Snapshots) -> list[int] | None:
+        path = self.parameters.file
+        if self._step_s is None:
+            if snapshots.n != 1:
+                raise ChannelInputError(f"{path}: got {snapshots.n} snapshots, expected 1: the file holds no motion")
+            return None
+        step = round(snapshots.interval_s / self._step_s)
+        if snapshots.n > 1 and (step < 1 or abs(step * self._step_s - snapshots.interval_s) > 1e-6 * self._step_s):
+            raise ChannelInputError(
+                f"{path}: got snapshots {snapshots.interval_s:g} s apart, expected a multiple of dt, {self._step_s:g} s"
+            )
+        times = [step * index for index in range(snapshots.n)]
+        if times[-1] >= self._shape[1]:
+            raise ChannelInputError(
+                f"{path}: got {snapshots.n} snapshots {snapshots.interval_s:g} s apart, "
+                f"expected at most {(self._shape[1] - 1) * self._step_s:g} s in all"
+            )
+        return times
+
+    def _scaled(self, csi: Tensor) -> Tensor:
+        entries = self.grid.n_subcarriers * self.array.n_tx
+        power = csi[:, :1].abs().to(torch.float64).square().sum(dim=(2, 3), keepdim=True) / entries
+        return csi * torch.where(power > 0, power, 1.0).rsqrt().to(torch.float32)
