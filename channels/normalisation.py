@@ -35,9 +35,7 @@ class Normalisation:
         # By parts, because the moduli of a whole training set would double its memory.
         largest = max((float(part.abs().max()) for part in csi.split(1000)), default=0.0)
         if not 0 < largest < float("inf"):
-            raise ChannelInputError(
-                f"training matrices: got {largest:g} as largest modulus, expected a positive number"
-            )
+            raise ChannelInputError(f"training matrices: largest modulus {largest:g}, expected a positive number")
         return replace(self, dataset_scale=largest)
 
     def scale(self, csi: Tensor) -> Tensor:

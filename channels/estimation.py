@@ -1,0 +1,143 @@
+"""Channel estimation at the UE: the contract, the registry, and the estimators."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import Any, ClassVar, Literal
+
+import torch
+from class_registry import ClassRegistry
+from pydantic import BaseModel, ConfigDict, Field
+from torch import Tensor
+
+from channels.channel_batch import ArrayShape, OfdmGrid
+from channels.interpolation import DelayWindowInterpolation, LinearInterpolation
+from channels.least_squares import right_inverse
+from channels.pilots import dft_pilots
+
+ESTIMATORS: ClassRegistry["Estimator"] = ClassRegistry(unique=True)
+
+# Standard normal draws ``[batch, *shape]``, float32, one random stream per sample.
+NormalDraw = Callable[[tuple[int, ...]], Tensor]
+
+
+class EstimatorParameters(BaseModel):
+    """Parameters that every estimator has; each estimator extends it with its own ``name`` literal."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    name: str
+    snr_db: float | None = Field(
+        default=None, ge=-100, le=200, description="SNR of the pilots [dB]; by default the downlink's"
+    )
+
+
+class Estimator(ABC):
+    """Turns the true channel into the UE's estimate of it.
+
+    Args:
+        parameters: the estimator's section of a scenario.
+        grid: subcarriers of the response.
+        array: transmit array of the BS.
+
+    Attributes:
+        Parameters: the pydantic model of the estimator's section in a scenario.
+    """
+
+    Parameters: ClassVar[type[EstimatorParameters]]
+
+    def __init__(self, parameters: Any, grid: OfdmGrid, array: ArrayShape) -> None:
+        self.parameters = parameters
+        self.grid = grid
+        self.array = array
+
+    @abstractmethod
+    def estimate(self, response: Tensor, snr: float, draw: NormalDraw) -> Tensor:
+        """Estimate of a batch of channels.
+
+        Args:
+            response: true channel ``[batch, n_subcarriers, n_tx]``, complex64.
+            snr: pilot SNR, linear: transmit power 1 per pilot symbol and subcarrier over the noise variance, for
+                nominal channel power 1 per antenna, whatever the power of this channel.
+            draw: standard normal draws.
+
+        Returns:
+            Estimate ``[batch, n_subcarriers, n_tx]``, complex64.
+        """
+
+
+@ESTIMATORS.register("perfect")
+class Perfect(Estimator):
+    """The UE knows the channel."""
+
+    class Parameters(EstimatorParameters):
+        """Parameters of the estimator ``perfect``: ``snr_db`` has no effect."""
+
+        name: Literal["perfect"] = "perfect"
+
+    def estimate(self, response: Tensor, snr: float, draw: NormalDraw) -> Tensor:
+        """The channel itself."""
+        return response
+
+
+@ESTIMATORS.register("ls")
+class LeastSquares(Estimator):
+    r"""Least squares from orthogonal pilots on every subcarrier.
+
+    The error of each entry is circular Gaussian with variance :math:`(N_t / T_p) / \mathrm{SNR}`.
+    """
+
+    class Parameters(EstimatorParameters):
+        """Parameters of the estimator ``ls``."""
+
+        name: Literal["ls"] = "ls"
+        n_pilots: int | None = Field(
+            default=None, ge=1, description="pilot symbols Tp, at least Nt; by default Nt, one for each transmit port"
+        )
+
+    def __init__(self, parameters: Any, grid: OfdmGrid, array: ArrayShape) -> None:
+        super().__init__(parameters, grid, array)
+        self._pilots = dft_pilots(array.n_tx, parameters.n_pilots or array.n_tx)
+        self._right_inverse = right_inverse(self._pilots)
+
+    def estimate(self, response: Tensor, snr: float, draw: NormalDraw) -> Tensor:
+        """Estimate from noisy observations of the pilots on all subcarriers."""
+        return self._estimate_observed(response, snr, draw)
+
+    def _estimate_observed(self, response: Tensor, snr: float, draw: NormalDraw) -> Tensor:
+        n_observed, n_pilots = response.shape[-2], self._pilots.shape[-1]
+        noise = torch.view_as_complex(draw((n_observed, n_pilots, 2)))
+        received = response @ self._pilots.to(response.device)
+        received.add_(noise.to(response.device), alpha=(2 * snr) ** -0.5)
+        return received @ self._right_inverse.to(response.device)
+
+
+@ESTIMATORS.register("ls_comb")
+class CombLeastSquares(LeastSquares):
+    """Least squares from pilots on every ``spacing``-th subcarrier, the first included, and interpolation between."""
+
+    class Parameters(LeastSquares.Parameters):
+        """Parameters of the estimator ``ls_comb``."""
+
+        name: Literal["ls_comb"] = "ls_comb"  # type: ignore[assignment]
+        spacing: int = Field(default=12, ge=1, description="subcarriers from pilot to pilot; 12 = a resource block")
+        interpolation: Literal["linear", "delay_window"] = Field(
+            default="delay_window",
+            description="between pilots: linear in frequency, or a least-squares fit of delays inside a window",
+        )
+        window: int | None = Field(
+            default=None, ge=1, description="delay taps of the window; by default 3/4 of the pilots' unambiguous range"
+        )
+
+    def __init__(self, parameters: Any, grid: OfdmGrid, array: ArrayShape) -> None:
+        super().__init__(parameters, grid, array)
+        n, spacing = grid.n_subcarriers, parameters.spacing
+        self._interpolate: Callable[[Tensor], Tensor] = (
+            LinearInterpolation(n, spacing)
+            if parameters.interpolation == "linear"
+            else DelayWindowInterpolation(n, spacing, parameters.window)
+        )
+
+    def estimate(self, response: Tensor, snr: float, draw: NormalDraw) -> Tensor:
+        """Estimate from noisy observations of the pilots on the comb."""
+        comb = response[..., :: self.parameters.spacing, :]
+        return self._interpolate(self._estimate_observed(comb, snr, draw))
