@@ -4,10 +4,10 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from linksim.report.layouts import Layout, draw_bits, draw_panels, draw_point, draw_side_by_side
+from linksim.report.layouts import Layout, draw_bits, draw_panels, draw_point, draw_side_by_side, panel_letter
 from linksim.report.metric_texts import metric_text
 from linksim.report.run_view import RunView, Sweep, view_run
-from linksim.report.style import paper_style, save
+from linksim.report.style import COLUMN_IN, paper_style, save
 
 FIGURES_FOLDER = "figures"
 
@@ -33,6 +33,7 @@ class Drawing:
         caption: what it shows, which metrics, and what the bars are.
         png: raster file.
         pdf: vector file.
+        wide: whether it spans two columns on paper.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Drawing:
     caption: str
     png: Path
     pdf: Path
+    wide: bool
 
 
 def draw_figures(run_folder: Path) -> list[Path]:
@@ -101,12 +103,17 @@ def _overview_sweep(run: RunView) -> Sweep | None:
 
 def _finish(run: RunView, folder: Path, name: str, sweep: Sweep, metrics: list[str], layout: Layout) -> Drawing:
     png, pdf = save(layout.figure, folder / name)
-    return Drawing(name, sweep.name, _caption(run, sweep, metrics, layout), png, pdf)
+    return Drawing(
+        name, sweep.name, _caption(run, sweep, metrics, layout), png, pdf, layout.figure.get_figwidth() > COLUMN_IN
+    )
 
 
 def _caption(run: RunView, sweep: Sweep, metrics: list[str], layout: Layout) -> str:
     sentences = [f"Sweep {sweep.name}."]
-    sentences += [metric_text(metric).meaning for metric in metrics if metric_text(metric).meaning]
+    lettered = len(metrics) > 1 and "bits" not in metrics
+    for i, metric in enumerate(metrics):
+        meaning = metric_text(metric).meaning or f"{metric}."
+        sentences.append(f"{panel_letter(i)} {meaning}" if lettered else meaning)
     if layout.references:
         sentences.append(f"Curves without markers: {'; '.join(layout.references)}.")
     if layout.lossless:

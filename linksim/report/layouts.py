@@ -59,7 +59,7 @@ def draw_panels(run: RunView, sweep: Sweep, metric: str) -> Layout:
         _draw_metric(layout, axes, run, sweep, metric, i)
         axes.label_outer()
         if panel.title:
-            axes.set_title(plain_text(f"{_letter(i)} {panel.title}"))
+            axes.set_title(plain_text(f"{panel_letter(i)} {panel.title}"))
     for axes in list(grid)[count:]:
         axes.set_axis_off()
     return _with_legend(layout, run.looks)
@@ -71,7 +71,7 @@ def draw_side_by_side(run: RunView, sweep: Sweep, metrics: list[str]) -> Layout:
     panels = layout.figure.subplots(1, len(metrics), squeeze=False).flat
     for i, (axes, metric) in enumerate(zip(panels, metrics, strict=True)):
         _draw_metric(layout, axes, run, sweep, metric, 0)
-        axes.set_title(_letter(i), loc="left")
+        axes.set_title(panel_letter(i), loc="left")
     return _with_legend(layout, run.looks)
 
 
@@ -91,8 +91,9 @@ def draw_point(run: RunView, sweep: Sweep, metrics: list[str]) -> Layout:
     height = 0.6 + 0.2 * len(sweep.compressors)
     layout = _new_layout(DOUBLE_COLUMN_IN, height)
     panels = layout.figure.subplots(1, len(metrics), sharey=True, squeeze=False).flat
-    for axes, metric in zip(panels, metrics, strict=True):
+    for i, (axes, metric) in enumerate(zip(panels, metrics, strict=True)):
         layout.lossless += draw_levels(axes, sweep.rows, metric_text(metric), _sweep_looks(run, sweep))
+        axes.set_title(panel_letter(i), loc="left")
     return layout
 
 
@@ -133,5 +134,6 @@ def _with_legend(layout: Layout, looks: dict[str, Look]) -> Layout:
     return layout
 
 
-def _letter(index: int) -> str:
+def panel_letter(index: int) -> str:
+    """Letter of a panel, ``(a)`` for the first."""
     return f"({chr(ord('a') + index % 26)})"

@@ -18,7 +18,7 @@ class MetricText:
         label: axis label with the unit.
         meaning: definition, domain and aggregation, one sentence or two.
         better: which end is good, ``None`` where neither is.
-        digits: decimals in tables.
+        digits: decimals in tables, ``None`` for exact figures.
     """
 
     name: str
@@ -26,7 +26,7 @@ class MetricText:
     label: str
     meaning: str
     better: Literal["low", "high"] | None
-    digits: int
+    digits: int | None
 
     @property
     def is_error_db(self) -> bool:
@@ -43,8 +43,7 @@ class MetricText:
             return f"< \N{MINUS SIGN}{-LOSSLESS_DB:.0f}"
         if isinf(value):
             return "\N{INFINITY}" if value > 0 else "\N{MINUS SIGN}\N{INFINITY}"
-        digits = 0 if self.name == "bits" and value == round(value) else self.digits
-        text = f"{value:.{digits}f}"
+        text = f"{value:.7g}" if self.digits is None else f"{value:.{self.digits}f}"
         return text.replace("-", "\N{MINUS SIGN}") if float(text) else text.lstrip("-")
 
 
@@ -55,7 +54,7 @@ _TEXTS = (
         "nmse_db",
         "nmse",
         "NMSE [dB]",
-        "Normalised mean square error of the centred angular-delay matrix after truncation, "
+        "Normalised mean square error of the truncated angular-delay matrix against the true one, "
         f"10 log10 E[‖Hₐ - Ĥₐ‖² / ‖Hₐ‖²]. {_DECIBEL}",
         "low",
         2,
@@ -81,8 +80,8 @@ _TEXTS = (
         "rho",
         "rho",
         "Cosine similarity \N{GREEK SMALL LETTER RHO}",
-        "Cosine similarity of the true and the reported channel vector, averaged over the subcarriers, then "
-        "over the samples; 1 is perfect.",
+        "Cosine similarity of the true and the reported channel vector at the time of the report, averaged over "
+        "the subcarriers, then over the samples; 1 is perfect.",
         "high",
         4,
     ),
@@ -90,8 +89,8 @@ _TEXTS = (
         "sgcs",
         "sgcs",
         "SGCS",
-        "Squared generalised cosine similarity, averaged over subbands and layers, then over the samples; "
-        "1 is perfect.",
+        "Squared generalised cosine similarity at the time of the report, averaged over the subcarriers of each "
+        "subband, over the subbands, then over the samples; 1 is perfect.",
         "high",
         4,
     ),
@@ -99,8 +98,8 @@ _TEXTS = (
         "rate_bps_hz",
         "rate",
         "Rate [bit/s/Hz]",
-        "Spectral efficiency with a unit-power precoder computed from the reported channel, averaged over subcarriers "
-        "and samples; channel power normalised to 1 per antenna.",
+        "Rate of the true channel at the time of use with a unit-power precoder computed from the reported channel, "
+        "averaged over subcarriers and samples; channel power normalised to 1 per antenna.",
         "high",
         3,
     ),
@@ -108,7 +107,7 @@ _TEXTS = (
         "rate_loss_bps_hz",
         "rate_loss",
         "Rate loss [bit/s/Hz]",
-        "Rate with perfect channel knowledge less the rate with the reported channel, same samples.",
+        "Rate with perfect CSI less the rate with the reported channel, paired by sample.",
         "low",
         3,
     ),
@@ -116,7 +115,7 @@ _TEXTS = (
         "rate_ratio",
         "rate_ratio",
         "Rate / rate with perfect CSI",
-        "Rate with the reported channel over the rate with perfect channel knowledge.",
+        "Mean rate with the reported channel over the mean rate with perfect CSI.",
         "high",
         4,
     ),
@@ -153,7 +152,7 @@ _TEXTS = (
         "Feedback [bit/report]",
         "Bits per report that cross the feedback link, side information included; analogue reports have none.",
         None,
-        1,
+        None,
     ),
     MetricText(
         "overhead",
@@ -161,7 +160,7 @@ _TEXTS = (
         "Overhead",
         "Codeword length over the 2 Nₐ Nₜ real entries of the angular-delay matrix.",
         None,
-        4,
+        None,
     ),
 )
 

@@ -62,7 +62,7 @@ class RunView:
     @property
     def name(self) -> str:
         """Name of the scenario, or of the folder where there is none."""
-        return str(self.scenario.get("name") or self.manifest.get("name") or self.folder.name)
+        return str(self.scenario.get("name") or self.manifest.get("scenario") or self.folder.name)
 
 
 def view_run(run_folder: Path) -> RunView:

@@ -118,7 +118,7 @@ def _block(run: RunView, sweep: Sweep, parts: list[pd.DataFrame], name: str) -> 
     bounds = [(label, found[label], metric) for label in labels if label in run.uncompressed]
     for bound, title in _BOUNDS.get(name, ()):
         bounds.append((title, [_result(part, NO_COMPRESSOR, bound) for part in parts], metric_text(bound)))
-    bounds.append(("all", found[NO_COMPRESSOR], metric))
+    bounds.append(("all compressors", found[NO_COMPRESSOR], metric))
     for label, results, text in bounds:
         if any(result is not None for result in results):
             rows.append(Row(label, [_cell(text, result, None) for result in results], bound=True))
@@ -142,5 +142,6 @@ def _cell(metric: MetricText, result: pd.Series | None, best: str | None) -> Cel
         return Cell()
     value = float(result["value"])
     half = (float(result["ci_high"]) - float(result["ci_low"])) / 2
-    known = isfinite(half) and not metric.is_lossless(value)
+    # Exact figures, such as bits, have no interval worth a word.
+    known = isfinite(half) and metric.digits is not None and not metric.is_lossless(value)
     return Cell(metric.text(value), f"{half:.{metric.digits}f}" if known else "", metric.text(value) == best)

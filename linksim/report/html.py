@@ -1,0 +1,144 @@
+"""The report of a run: one self-contained HTML page, readable in any browser and on paper."""
+
+import base64
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from linksim.errors import InputError
+from linksim.report.figures import Drawing, draw
+from linksim.report.run_view import RunView, view_run
+from linksim.report.sweep_table import SweepTable, sweep_tables
+from linksim.report.words import quantity, scenario_in_words
+
+REPORT_NAME = "report.html"
+COMPLEXITY_COLUMNS = ("compressor", "ue_macs", "bs_macs", "ue_parameters", "bs_parameters")
+
+_TABLE_METRICS = (
+    "nmse_db",
+    "nmse_e2e_db",
+    "rho",
+    "sgcs",
+    "rate_bps_hz",
+    "rate_loss_bps_hz",
+    "bits",
+    "overhead",
+)
+# Rows of other metrics' tables.
+_BOUNDS = ("estimation_nmse_db", "truncation_nmse_db", "rate_perfect_bps_hz")
+# Shown elsewhere on the page, or too long for a line.
+_OWN_PLACE = ("scenario", "description", "command", "wall_time_s")
+
+
+@dataclass(frozen=True)
+class InlineFigure:
+    """A figure as the page holds it: PNG in base64, its caption, and whether it spans two columns on paper."""
+
+    name: str
+    png: str
+    caption: str
+    wide: bool
+
+
+@dataclass(frozen=True)
+class SweepSection:
+    """Figures and tables of one sweep."""
+
+    name: str
+    figures: list[InlineFigure]
+    tables: list[SweepTable]
+
+
+def write_report(run_folder: Path) -> Path:
+    """Draws the figures of a run and writes ``<run_folder>/report.html``.
+
+    Returns:
+        The page; it refers to nothing outside itself.
+
+    Raises:
+        InputError: if the run's files cannot be read; one line.
+    """
+    run = view_run(run_folder)
+    complexity = _read_complexity(run_folder / "complexity.csv")
+    page = _template().render(_content(run, draw(run), complexity))
+    path = run_folder / REPORT_NAME
+    path.write_text(page, encoding="utf-8", newline="\n")
+    return path
+
+
+def _template() -> Any:
+    environment = Environment(
+        loader=PackageLoader("linksim.report", "."),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template("report.html.j2")
+
+
+def _content(run: RunView, drawings: list[Drawing], complexity: list[list[str]]) -> dict[str, Any]:
+    manifest = run.manifest
+    overview = [drawing for drawing in drawings if drawing.name == "overview"]
+    others = [name for name in run.results["metric"].drop_duplicates() if name not in (*_TABLE_METRICS, *_BOUNDS)]
+    tables = sweep_tables(run, [*_TABLE_METRICS, *others])
+    sections = [
+        SweepSection(
+            sweep.name,
+            [_inline(drawing) for drawing in drawings if drawing.sweep == sweep.name and drawing not in overview],
+            [table for table in tables if table.sweep == sweep.name],
+        )
+        for sweep in run.sweeps
+    ]
+    scenario_file = run.folder / "scenario.yaml"
+    times = manifest.get("wall_time_s")
+    return {
+        "name": run.name,
+        "description": str(run.scenario.get("description") or manifest.get("description") or ""),
+        "finished": str(manifest.get("finished") or ""),
+        "words": scenario_in_words(run.scenario),
+        "overview": [_inline(drawing) for drawing in overview],
+        "sections": sections,
+        "complexity": complexity,
+        "scenario_yaml": scenario_file.read_text(encoding="utf-8") if run.scenario else "",
+        "facts": [(_words(key), _fact(key, value)) for key, value in manifest.items() if key not in _OWN_PLACE],
+        "times": [(_words(stage), _seconds(time)) for stage, time in times.items()] if isinstance(times, dict) else [],
+        "command": str(manifest.get("command") or ""),
+    }
+
+
+def _inline(drawing: Drawing) -> InlineFigure:
+    png = base64.b64encode(drawing.png.read_bytes()).decode("ascii")
+    return InlineFigure(drawing.name, png, drawing.caption, drawing.wide)
+
+
+def _read_complexity(path: Path) -> list[list[str]]:
+    """Rows of the complexity table with thousands set apart, empty if the run has none."""
+    if not path.exists():
+        return []
+    try:
+        table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8", index_col=False)
+        counts = table[list(COMPLEXITY_COLUMNS[1:])].apply(pd.to_numeric)
+    except (OSError, ValueError, KeyError) as error:
+        reason = " ".join(str(error).split())[:160]
+        columns = ", ".join(COMPLEXITY_COLUMNS)
+        raise InputError(f"{path}: cannot be read ({reason}), expected columns {columns}") from None
+    spaced = counts.map(lambda count: f"{count:,.0f}".replace(",", "\N{NARROW NO-BREAK SPACE}"))
+    return [[str(label), *row] for label, row in zip(table["compressor"], spaced.to_numpy().tolist(), strict=True)]
+
+
+def _words(key: Any) -> str:
+    return str(key).replace("_", " ").capitalize()
+
+
+def _fact(key: str, value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(quantity(str(name), entry) for name, entry in value.items() if entry is not None)
+    return quantity(str(key), value, bare=True)
+
+
+def _seconds(time: Any) -> str:
+    return f"{time:.1f} s" if isinstance(time, int | float) else str(time)
