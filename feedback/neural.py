@@ -42,6 +42,9 @@ class NeuralCompressor(Compressor):
             torch.manual_seed(0)
             self.encoder = self.build_encoder().eval()
             self.decoder = self.build_decoder().eval()
+        # Almost halves the time of a training step on a CPU; changes no value beyond rounding.
+        for network in (self.encoder, self.decoder):
+            network.to(memory_format=torch.channels_last)
         self.initialise(torch.Generator().manual_seed(0))
 
     @abstractmethod

@@ -8,6 +8,8 @@ from pydantic import BaseModel, ConfigDict
 from torch import Tensor
 
 from feedback.codeword import Codeword
+from feedback.errors import FeedbackInputError
+from feedback.errors import FeedbackInputError
 
 QUANTISERS: ClassRegistry["Quantiser"] = ClassRegistry(unique=True)
 
@@ -28,9 +30,21 @@ class Quantiser(ABC):
     def __init__(self, parameters: Any) -> None:
         self.parameters = parameters
 
-    @abstractmethod
-    def fit(self, values: Tensor) -> None:
-        """Learns from training codewords ``[n, length]``, float32."""
+    def fit(self, values: Tensor) -> None:  # noqa: B027 - some learn nothing
+        """Learns from training codewords ``[n, length]``, float32; nothing to do by default."""
+
+    def state(self) -> dict[str, Tensor]:
+        """Everything that was learnt, by name."""
+        return {}
+
+    def load_state(self, state: dict[str, Tensor]) -> None:
+        """Takes over what ``state`` gave.
+
+        Raises:
+            FeedbackInputError: if it holds something else.
+        """
+        if state:
+            raise FeedbackInputError(f"quantiser state holds {sorted(state)}, expected no tensors")
 
     @abstractmethod
     def quantise(self, codeword: Codeword) -> Codeword:

@@ -89,7 +89,7 @@ def train(
     _check(training)
     images = to_unit_interval(training.train)
     parameters = [*encoder.parameters(), *decoder.parameters()]
-    optimiser = torch.optim.Adam(parameters, lr=recipe.learning_rate)
+    optimiser = torch.optim.Adam(parameters, lr=recipe.learning_rate, fused=True)
     n_batches = max(len(images) // recipe.batch_size, 1)
     steps = recipe.epochs * n_batches
     warmup_steps = recipe.warmup_epochs * n_batches

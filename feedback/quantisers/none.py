@@ -2,8 +2,6 @@
 
 from typing import Literal
 
-from torch import Tensor
-
 from feedback.codeword import Codeword
 from feedback.quantiser import QUANTISERS, Quantiser, QuantiserParameters
 
@@ -19,9 +17,6 @@ class NoQuantiser(Quantiser):
     """Leaves values analogue, so a report has no bit count."""
 
     Parameters = NoneParameters
-
-    def fit(self, values: Tensor) -> None:
-        """Learns nothing."""
 
     def quantise(self, codeword: Codeword) -> Codeword:
         """The codeword itself."""

@@ -10,6 +10,8 @@ from torch import Tensor
 from feedback.codeword import Codeword
 from feedback.errors import FeedbackInputError
 from feedback.quantiser import QUANTISERS, Quantiser, QuantiserParameters
+from feedback.state import checked_state
+from feedback.state import checked_state
 
 
 class UniformParameters(QuantiserParameters):
@@ -51,6 +53,32 @@ class Uniform(Quantiser):
         self._low = values.amin(dim=0)
         self._step = (values.amax(dim=0) - self._low) * 2.0**-self.parameters.bits
 
+    def state(self) -> dict[str, Tensor]:
+        """Lower end and step of every element, ``[length]`` each."""
+        if self._low is None or self._step is None:
+            return {}
+        return {"low": self._low, "step": self._step}
+
+    def load_state(self, state: dict[str, Tensor]) -> None:
+        """Takes over a fitted range."""
+        length = state["low"].shape if "low" in state else (0,)
+        checked = checked_state(state, {"low": torch.empty(length), "step": torch.empty(length)})
+        self._low, self._step = checked["low"], checked["step"]
+
+    def state(self) -> dict[str, Tensor]:
+        """``low`` and ``step`` of every element, ``[length]`` each, float32."""
+        if self._low is None or self._step is None:
+            raise FeedbackInputError("quantiser uniform: got no range, expected fit() on training codewords before use")
+        return {"low": self._low, "step": self._step}
+
+    def load_state(self, state: dict[str, Tensor]) -> None:
+        """Takes over the ranges of ``state``, whose length is the codeword's."""
+        length = len(state["low"]) if "low" in state and state["low"].dim() else 1
+        checked = checked_state(state, {"low": torch.empty(length), "step": torch.empty(length)})
+        if (checked["step"] < 0).any():
+            raise FeedbackInputError("quantiser uniform: got a negative cell width, expected 0 or more")
+        self._low, self._step = checked["low"], checked["step"]
+
     def quantise(self, codeword: Codeword) -> Codeword:
         """Level numbers ``0 .. 2^B - 1`` as float32, ``value_bits = M B``."""
         low, step = self._range(codeword)
@@ -65,10 +93,9 @@ class Uniform(Quantiser):
         return replace(received, values=low + (received.values + 0.5) * step)
 
     def _range(self, codeword: Codeword) -> tuple[Tensor, Tensor]:
-        if self._low is None or self._step is None:
-            raise FeedbackInputError("quantiser uniform: got no range, expected fit() on training codewords before use")
-        if codeword.values.shape[1] != len(self._low):
+        low, step = self.state().values()
+        if codeword.values.shape[1] != len(low):
             raise FeedbackInputError(
-                f"quantiser uniform: got codewords of {codeword.values.shape[1]} values, expected {len(self._low)}"
+                f"quantiser uniform: got codewords of {codeword.values.shape[1]} values, expected {len(low)}"
             )
-        return self._low.to(codeword.values.device), self._step.to(codeword.values.device)
+        return low.to(codeword.values.device), step.to(codeword.values.device)

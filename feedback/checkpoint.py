@@ -1,0 +1,198 @@
+"""Trained weights on disk: tensors in safetensors, and a JSON document beside them that says what they are.
+
+Both are untrusted when they are read: nothing is executed, and everything is checked against the compressor that is
+to take the weights.
+"""
+
+import hashlib
+import json
+import os
+import platform
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import safetensors
+import torch
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from safetensors.torch import load, save
+from torch import Tensor
+
+from feedback.compressor import Compressor
+from feedback.errors import FeedbackInputError
+from feedback.training import TrainingOutcome, TrainingRecipe
+
+Storage = Literal["float16", "float32"]
+
+_MAX_DOCUMENT_BYTES = 2**20
+_MAX_HEADER_BYTES = 2**20
+
+
+class CheckpointInfo(BaseModel):
+    """The document beside the tensors."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    compressor: dict[str, Any] = Field(description="the compressor's parameters, label and defaults left out")
+    shape: tuple[int, int] = Field(description="delay rows and transmit ports, (Na, Nt)")
+    training: dict[str, Any] = Field(description="what the weights were trained for")
+    recipe: TrainingRecipe
+    seed: int
+    samples_seen: int = Field(ge=0, description="training channels times epochs")
+    best_epoch: int = Field(ge=0, description="epoch that the weights are from")
+    start_nmse_db: float = Field(description="validation NMSE before the first step, dB")
+    validation_nmse_db: float = Field(description="validation NMSE of the weights before storage, dB")
+    storage: Storage = Field(description="dtype of matrices and kernels; vectors are always float32")
+    sha256: str = Field(description="hash of the tensors' file")
+    versions: dict[str, str]
+
+
+def checkpoint_key(compressor: Compressor, training: Mapping[str, Any]) -> str:
+    """Short content hash of a compressor's parameters (label and defaults left out), its shape, and its training.
+
+    Args:
+        compressor: what is trained.
+        training: what it is trained for, as JSON-ready values.
+    """
+    content = [_parameters(compressor), list(compressor.shape), dict(training)]
+    text = json.dumps(content, sort_keys=True, allow_nan=False, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def checkpoint_path(folder: Path, compressor: Compressor, training: Mapping[str, Any]) -> Path:
+    """Where a compressor's tensors lie: ``folder/NAME-crRATIO-KEY.safetensors``, the document beside it ``.json``."""
+    ratio = compressor.parameters.compression_ratio
+    return folder / f"{compressor.parameters.name}-cr{ratio:g}-{checkpoint_key(compressor, training)}.safetensors"
+
+
+def save_checkpoint(
+    path: Path,
+    compressor: Compressor,
+    training: Mapping[str, Any],
+    *,
+    recipe: TrainingRecipe,
+    outcome: TrainingOutcome,
+    seed: int,
+    storage: Storage = "float16",
+) -> CheckpointInfo:
+    """Writes tensors and document, each whole or not at all.
+
+    Args:
+        path: from ``checkpoint_path``; its folder is made.
+        compressor: the trained compressor.
+        training: what it was trained for.
+        recipe: how.
+        outcome: what came of it.
+        seed: the scenario's seed.
+        storage: dtype of matrices and kernels. ``float16`` halves the file; its rounding is 66 dB below the weights.
+
+    Raises:
+        FeedbackInputError: if a weight is not finite in the storage dtype.
+    """
+    tensors = {}
+    for name, tensor in compressor.state().items():
+        tensors[name] = tensor.to(_stored_dtype(tensor, storage)).cpu().contiguous()
+        if not tensors[name].isfinite().all():
+            raise FeedbackInputError(f"{path}: {name} is not finite in {storage}, expected finite weights")
+    content = save(tensors)
+    info = CheckpointInfo(
+        compressor=_parameters(compressor),
+        shape=compressor.shape,
+        training=dict(training),
+        recipe=recipe,
+        seed=seed,
+        samples_seen=outcome.samples_seen,
+        best_epoch=outcome.best_epoch,
+        start_nmse_db=outcome.start_nmse_db,
+        validation_nmse_db=outcome.validation_nmse_db,
+        storage=storage,
+        sha256=hashlib.sha256(content).hexdigest(),
+        versions={
+            "python": platform.python_version(),
+            "torch": torch.__version__,
+            "safetensors": safetensors.__version__,
+        },
+    )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    _write_whole(path, content)
+    _write_whole(path.with_suffix(".json"), (info.model_dump_json(indent=2) + "\n").encode())
+    return info
+
+
+def load_checkpoint(path: Path, compressor: Compressor) -> CheckpointInfo:
+    """Gives a compressor its trained weights.
+
+    Args:
+        path: the tensors' file.
+        compressor: one of the same parameters and shape that were saved.
+
+    Raises:
+        FeedbackInputError: if a file is missing, damaged, or made for another compressor; one line says which.
+    """
+    info = read_info(path)
+    found = {"compressor": info.compressor, "shape": list(info.shape)}
+    expected = {"compressor": _parameters(compressor), "shape": list(compressor.shape)}
+    if found != expected:
+        raise FeedbackInputError(f"{path}: made for {json.dumps(found)}, expected {json.dumps(expected)}")
+    wanted = compressor.state()
+    n_bytes = sum(tensor.numel() * _stored_dtype(tensor, info.storage).itemsize for tensor in wanted.values())
+    content = _read(path, n_bytes + _MAX_HEADER_BYTES)
+    digest = hashlib.sha256(content).hexdigest()
+    if digest != info.sha256:
+        raise FeedbackInputError(f"{path}: got SHA-256 {digest}, expected {info.sha256} as its .json says")
+    try:
+        tensors = load(content)
+        for name, tensor in tensors.items():
+            dtype = _stored_dtype(tensor, info.storage)
+            if tensor.dtype != dtype:
+                raise FeedbackInputError(f"{name}: got {tensor.dtype}, expected {dtype}")
+        compressor.load_state(tensors)
+    except (FeedbackInputError, safetensors.SafetensorError) as error:
+        raise FeedbackInputError(f"{path}: {error}") from error
+    return info
+
+
+def read_info(path: Path) -> CheckpointInfo:
+    """The document beside a tensors' file.
+
+    Raises:
+        FeedbackInputError: if it is missing, or not such a document.
+    """
+    document = path.with_suffix(".json")
+    content = _read(document, _MAX_DOCUMENT_BYTES)
+    try:
+        return CheckpointInfo.model_validate_json(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"]) or "document"
+        raise FeedbackInputError(f"{document}: {place}: {first['msg']}, expected a checkpoint's document") from error
+
+
+def _parameters(compressor: Compressor) -> dict[str, Any]:
+    parameters = compressor.parameters
+    given = parameters.model_dump(mode="json", exclude_defaults=True, exclude={"label"})
+    return {"name": parameters.name, **given}
+
+
+def _stored_dtype(tensor: Tensor, storage: Storage) -> torch.dtype:
+    return torch.float16 if storage == "float16" and tensor.dim() > 1 else torch.float32
+
+
+def _read(path: Path, max_bytes: int) -> bytes:
+    try:
+        with path.open("rb") as file:
+            content = file.read(max_bytes + 1)
+    except OSError as error:
+        raise FeedbackInputError(f"{path}: {error.strerror}, expected a readable checkpoint file") from error
+    if len(content) > max_bytes:
+        raise FeedbackInputError(f"{path}: got more than {max_bytes} bytes, expected fewer for this compressor")
+    return content
+
+
+def _write_whole(path: Path, content: bytes) -> None:
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        temporary.write_bytes(content)
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
