@@ -90,13 +90,16 @@ class SionnaParameters(SourceParameters):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
+        # Compared by value, so that a resolved scenario, in which defaults are spelt out, stays valid.
+        fields = type(self).model_fields
+        changed = {name for name in self.model_fields_set if getattr(self, name) != fields[name].default}
         if self.is_cdl:
-            unused = sorted(_NOT_IN_CDL & self.model_fields_set)
+            unused = sorted(_NOT_IN_CDL & changed)
             if unused:
                 raise ValueError(f"{unused[0]}: model {self.model} has no geometry, expected the key to be left out")
-        elif "delay_spread_s" in self.model_fields_set:
+        elif "delay_spread_s" in changed:
             raise ValueError(f"delay_spread_s: model {self.model} draws its own, expected the key to be left out")
-        if self.model != "InH" and "office" in self.model_fields_set:
+        if self.model != "InH" and "office" in changed:
             raise ValueError(f"office: got model {self.model}, expected the key with InH only")
         if self.distance_m is not None and not 0 < self.distance_m[0] <= self.distance_m[1] <= 1e5:
             raise ValueError(f"distance_m: got {list(self.distance_m)}, expected 0 < least <= greatest <= 1e5")

@@ -9,7 +9,6 @@ from torch import Tensor
 
 from feedback.codeword import Codeword
 from feedback.errors import FeedbackInputError
-from feedback.errors import FeedbackInputError
 
 QUANTISERS: ClassRegistry["Quantiser"] = ClassRegistry(unique=True)
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from channels.angular_delay import AngularDelayTransform
 from channels.channel_batch import ChannelBatch
-from channels.estimation import ESTIMATORS
+from channels.estimation import ESTIMATORS, NormalDraw
 from channels.normalisation import Normalisation
 from channels.source import Source
 from feedback.codeword import Codeword
@@ -19,13 +19,14 @@ from feedback.compressor import Compressor
 from feedback.link import LINKS
 from feedback.quantiser import Quantiser
 from feedback.side_information import ScaleQuantiser
-from linksim.accumulators import Accumulator
+from linksim.accumulator import Accumulator
 from linksim.errors import InputError
 from linksim.metrics import METRICS
 from linksim.outcome import LinkOutcome
 from linksim.precoding import PRECODERS
 from linksim.random_streams import normal_draw
 from linksim.scenario import Scenario
+from linksim.stage_times import StageTimes
 
 # Name in the results for what does not depend on a compressor.
 NO_COMPRESSOR = "none"
@@ -51,6 +52,9 @@ class Chain:
         schemes: fitted compressors and quantisers by label.
         normalisation: fitted normalisation.
         device: where to compute.
+
+    Attributes:
+        times: wall time spent in each stage.
     """
 
     def __init__(
@@ -65,6 +69,7 @@ class Chain:
         self.schemes = schemes
         self.normalisation = normalisation
         self.device = device
+        self.times = StageTimes()
         self.transform = AngularDelayTransform(source.grid, source.array, scenario.transform.n_delay)
         self.estimator = ESTIMATORS.get_class(scenario.estimation.name)(scenario.estimation, source.grid, source.array)
         self.link = LINKS.get_class(scenario.feedback.link.name)(scenario.feedback.link)
@@ -82,34 +87,37 @@ class Chain:
             InputError: if a stage makes NaN or infinity.
         """
         report, use = batch.response[:, 0], batch.response[:, -1]
-        estimated = self.estimator.estimate(report, self.pilot_snr, self._draw("pilot noise", start, len(report)))
-        csi_estimated = self.transform.truncate(estimated)
+        with self.times.stage("estimation and transform"):
+            estimated = self.estimator.estimate(report, self.pilot_snr, self._draw("pilot noise", start, len(report)))
+            csi_estimated = self.transform.truncate(estimated)
+            csi_true = self.transform.truncate(report)
         outcome = LinkOutcome(
             transform=self.transform,
-            csi_true=self.transform.truncate(report),
+            csi_true=csi_true,
             csi_reconstructed=None,
             response_report=report,
             response_use=use,
             response_estimated=estimated,
             precoder=self.precoder,
             snr=10 ** (self.scenario.snr_db / 10),
-            bits=None,
-            overhead=0.0,
             hf_all=batch.hf_all,
             first_index=start,
         )
-        results = self._evaluate(outcome, NO_COMPRESSOR)
+        with self.times.stage("metrics"):
+            results = self._evaluate(outcome, NO_COMPRESSOR)
         scale = self.normalisation.scale(csi_estimated)
         normalised = self.normalisation.apply(csi_estimated, scale)
         for label, scheme in self.schemes.items():
-            sent = self._report(scheme, normalised, scale)
-            received = self.link.transmit(sent, self._draw("feedback noise", start, len(report)))
-            rebuilt = self._rebuild(scheme, received)
-            if not torch.isfinite(torch.view_as_real(rebuilt)).all():
-                raise InputError(f"compressors: {label} rebuilt a channel with NaN or infinity, expected finite numbers")
+            with self.times.stage("feedback"):
+                sent = self._report(scheme, normalised, scale)
+                received = self.link.transmit(sent, self._draw("feedback noise", start, len(report)))
+                rebuilt = self._rebuild(scheme, received)
+            if not torch.view_as_real(rebuilt).isfinite().all():
+                raise InputError(f"compressors: {label} rebuilt NaN or infinity, expected finite channels")
             overhead = scheme.compressor.length / (2 * csi_estimated[0].numel())
-            seen = replace(outcome, csi_reconstructed=rebuilt, bits=sent.bits, overhead=overhead)
-            results |= self._evaluate(seen, label)
+            seen = outcome.with_report(rebuilt, bits=sent.bits, overhead=overhead)
+            with self.times.stage("metrics"):
+                results |= self._evaluate(seen, label)
         return results
 
     def _report(self, scheme: ReportScheme, normalised: Tensor, scale: Tensor) -> Codeword:
@@ -139,7 +147,7 @@ class Chain:
                 measurements[label, name] = accumulator
         return measurements
 
-    def _draw(self, purpose: str, start: int, count: int) -> "NormalDraw":
+    def _draw(self, purpose: str, start: int, count: int) -> NormalDraw:
         return normal_draw(self.scenario.seed, purpose, start, start + count, self.device)
 
 

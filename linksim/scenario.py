@@ -43,22 +43,7 @@ else:
     LinkSection = _any_of(LINKS, "name")
     PrecoderSection = _any_of(PRECODERS, "name")
 
-DEFAULT_METRICS = (
-    "nmse_db",
-    "nmse_ratio_db",
-    "nmse_e2e_db",
-    "rho",
-    "sgcs",
-    "rate_bps_hz",
-    "rate_loss_bps_hz",
-    "rate_ratio",
-    "bits",
-    "overhead",
-    "estimation_nmse_db",
-    "truncation_nmse_db",
-    "energy_kept",
-    "rate_perfect_bps_hz",
-)
+DEFAULT_METRICS = tuple(sorted(name for name, metric in METRICS.items() if not metric.on_request))
 
 
 class Section(BaseModel):
@@ -75,7 +60,7 @@ class TransformSection(Section):
         default="per_sample", description="scale by the largest modulus of the matrix, of the training set, or not"
     )
     scale_bits: int = Field(
-        default=32, ge=0, le=32, description="bits of the per-sample scale: 32 = float32, 1..16 = dB steps, 0 = not sent"
+        default=32, ge=0, le=32, description="bits of per_sample's scale: 32 = float32, 1..16 = dB steps, 0 = not sent"
     )
 
     @model_validator(mode="after")
@@ -103,7 +88,8 @@ class MonteCarloSection(Section):
 class TrainingSection(Section):
     """Channels to learn from; always those of the unswept scenario, never test channels."""
 
-    samples: int = Field(default=8000, ge=1, description="training channels")
+    samples: int = Field(default=8000, ge=1, description="channels for quick fits: KLT, quantiser and scale ranges")
+    network_samples: int = Field(default=50000, ge=1, description="channels that networks are trained on")
     validation_samples: int = Field(default=1000, ge=1, description="channels to select the best epoch on")
     recipe: TrainingRecipe = Field(default_factory=TrainingRecipe)
 

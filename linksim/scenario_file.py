@@ -56,7 +56,7 @@ def read_document(path: Path) -> dict[str, Any]:
         InputError: if the file cannot be read, or is not a YAML mapping.
     """
     try:
-        document = yaml.load(path.read_text(encoding="utf-8"), Loader=_UniqueKeyLoader)  # noqa: S506 - a SafeLoader
+        document = yaml.load(path.read_text(encoding="utf-8"), Loader=_UniqueKeyLoader)
     except FileNotFoundError:
         raise InputError(f"{path}: no such file, expected a scenario in YAML") from None
     except (OSError, UnicodeDecodeError) as error:

@@ -11,7 +11,6 @@ from feedback.codeword import Codeword
 from feedback.errors import FeedbackInputError
 from feedback.quantiser import QUANTISERS, Quantiser, QuantiserParameters
 from feedback.state import checked_state
-from feedback.state import checked_state
 
 
 class UniformParameters(QuantiserParameters):
@@ -52,18 +51,6 @@ class Uniform(Quantiser):
             )
         self._low = values.amin(dim=0)
         self._step = (values.amax(dim=0) - self._low) * 2.0**-self.parameters.bits
-
-    def state(self) -> dict[str, Tensor]:
-        """Lower end and step of every element, ``[length]`` each."""
-        if self._low is None or self._step is None:
-            return {}
-        return {"low": self._low, "step": self._step}
-
-    def load_state(self, state: dict[str, Tensor]) -> None:
-        """Takes over a fitted range."""
-        length = state["low"].shape if "low" in state else (0,)
-        checked = checked_state(state, {"low": torch.empty(length), "step": torch.empty(length)})
-        self._low, self._step = checked["low"], checked["step"]
 
     def state(self) -> dict[str, Tensor]:
         """``low`` and ``step`` of every element, ``[length]`` each, float32."""

@@ -55,7 +55,7 @@ _TEXTS = (
         "nmse",
         "NMSE [dB]",
         "Normalised mean square error of the truncated angular-delay matrix against the true one, "
-        f"10 log10 E[‖Hₐ - Ĥₐ‖² / ‖Hₐ‖²]. {_DECIBEL}",
+        f"10 log10 E[‖Hₐ \N{MINUS SIGN} Ĥₐ‖² / ‖Hₐ‖²]. {_DECIBEL}",
         "low",
         2,
     ),
@@ -63,7 +63,7 @@ _TEXTS = (
         "nmse_ratio_db",
         "nmse_ratio",
         "NMSE, ratio of means [dB]",
-        "Ratio of expectations in the angular-delay domain, 10 log10 (E‖Hₐ - Ĥₐ‖² / E‖Hₐ‖²).",
+        "Ratio of expectations in the angular-delay domain, 10 log10 (E‖Hₐ \N{MINUS SIGN} Ĥₐ‖² / E‖Hₐ‖²).",
         "low",
         2,
     ),

@@ -1,0 +1,44 @@
+"""Channels generated once and shared by all points of a run.
+
+What is kept is the paths, a few kilobytes a sample; the full-band response is made anew for each batch that needs it.
+"""
+
+from pathlib import Path
+
+from safetensors.torch import load_file, save_file
+
+from channels.channel_batch import ChannelBatch, Paths, Snapshots
+from channels.frequency_response import frequency_response
+from channels.source import PathSource, Source, Split
+
+
+class ChannelCache:
+    """Reads a source through a folder of path files.
+
+    Args:
+        source: a source; only those that make paths are cached, the others read fast enough.
+        folder: where the files of this source, seed and device lie.
+    """
+
+    def __init__(self, source: Source, folder: Path) -> None:
+        self.source = source
+        self.folder = folder
+
+    def read(self, split: Split, start: int, stop: int, snapshots: Snapshots) -> ChannelBatch:
+        """As ``Source.read``."""
+        if not isinstance(self.source, PathSource):
+            return self.source.read(split, start, stop, snapshots)
+        name = f"{split}-{start}-{stop}-{snapshots.n}x{snapshots.interval_s:g}s.safetensors"
+        file = self.folder / name
+        if file.exists():
+            paths = Paths(**load_file(file, device=str(self.source.device)))
+        else:
+            paths = self.source.read_paths(split, start, stop, snapshots)
+            self._keep(paths, file)
+        return ChannelBatch(frequency_response(paths, self.source.grid))
+
+    def _keep(self, paths: Paths, file: Path) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        temporary = file.with_name(f".{file.name}.{id(paths)}")
+        save_file({name: tensor.contiguous() for name, tensor in vars(paths).items()}, temporary)
+        temporary.replace(file)

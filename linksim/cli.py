@@ -1,0 +1,165 @@
+"""Command line: ``linksim run``, ``validate``, ``schema``, ``list``, ``train``, ``plot``, ``show``."""
+
+import json
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NoReturn
+
+import typer
+from rich.console import Console
+
+from linksim.errors import InputError
+
+if TYPE_CHECKING:
+    from linksim.scenario import Scenario
+
+app = typer.Typer(
+    name="linksim",
+    help="Link-level simulation of CSI feedback in FDD massive MIMO.",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+_INTERRUPTED = 130
+
+ScenarioFile = Annotated[Path, typer.Argument(metavar="SCENARIO", help="scenario file (YAML)")]
+Overrides = Annotated[
+    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="override path.to.key; may be given often")
+]
+Device = Annotated[str | None, typer.Option(help="auto, cpu or cuda; overrides the scenario's")]
+Workers = Annotated[int | None, typer.Option(min=1, help="worker processes; by default one a core")]
+RunFolderArgument = Annotated[
+    Path, typer.Argument(metavar="RUN", help="run folder, or a scenario's folder of results (its newest run)")
+]
+
+
+@app.command()
+def run(
+    scenario: ScenarioFile,
+    overrides: Overrides = None,
+    out: Annotated[Path, typer.Option(help="folder of all results")] = Path("results"),
+    device: Device = None,
+    workers: Workers = None,
+    train: Annotated[bool, typer.Option("--train", help="train networks whose weights are missing")] = False,
+    smoke: Annotated[bool, typer.Option("--smoke", help="a tiny run of the same path, in seconds")] = False,
+) -> None:
+    """Runs a scenario and reports it; the same command continues a run that was stopped."""
+    from linksim.engine import RunOptions
+    from linksim.engine import run as run_scenario
+    from linksim.report import write_report
+    from linksim.report.table import show as show_table
+    from linksim.smoke import smoke as smoke_version
+
+    console = Console(stderr=True)
+    resolved = _load(scenario, overrides, device)
+    if smoke:
+        resolved = smoke_version(resolved, zoo=str(out / f"{resolved.name}.smoke" / "zoo"))
+    command = shlex.join(["python", "-m", "linksim", *sys.argv[1:]])
+    folder = run_scenario(resolved, out, RunOptions(workers, train or smoke, command), console)
+    write_report(folder.path)
+    show_table(folder.path, Console())
+    Console().print(f"report: {folder.path / 'report.html'}", soft_wrap=True, highlight=False)
+
+
+@app.command()
+def train(
+    scenario: ScenarioFile,
+    overrides: Overrides = None,
+    device: Device = None,
+    workers: Workers = None,
+    again: Annotated[bool, typer.Option("--again", help="train also what the zoo already has")] = False,
+) -> None:
+    """Trains the networks that a scenario needs and keeps their weights in its zoo."""
+    from linksim.training_run import train_scenario
+
+    train_scenario(_load(scenario, overrides, device), again, workers, Console(stderr=True))
+
+
+@app.command()
+def validate(scenario: ScenarioFile, overrides: Overrides = None) -> None:
+    """Checks a scenario without running it."""
+    from linksim.sweep import points_of
+
+    resolved = _load(scenario, overrides, None)
+    print(f"{scenario}: valid, {len(points_of(resolved))} points")
+
+
+@app.command()
+def schema() -> None:
+    """Prints the JSON schema of scenario files, for editors."""
+    from linksim.scenario import Scenario
+
+    print(json.dumps(Scenario.model_json_schema(), indent=2))
+
+
+@app.command("list")
+def list_plugins() -> None:
+    """Lists every registered source, estimator, compressor, quantiser, link, precoder, metric, and the scenarios."""
+    from linksim.listing import print_listing
+
+    print_listing(Console(), Path("scenarios"))
+
+
+@app.command()
+def plot(run: RunFolderArgument) -> None:
+    """Draws the figures and the report of a run anew, from its CSV."""
+    from linksim.report import write_report
+
+    folder = _run_folder(run)
+    write_report(folder)
+    print(f"report: {folder / 'report.html'}")
+
+
+@app.command()
+def show(
+    run: RunFolderArgument,
+    metric: Annotated[str | None, typer.Option(help="metric to show instead of the usual three")] = None,
+) -> None:
+    """Prints a run's results as tables."""
+    from linksim.report.table import show as show_table
+
+    show_table(_run_folder(run), Console(), metric)
+
+
+def _load(path: Path, overrides: list[str] | None, device: str | None) -> "Scenario":
+    from linksim.scenario_file import load_scenario
+
+    return load_scenario(path, [*(overrides or ()), *([f"device={device}"] if device else ())])
+
+
+def _run_folder(path: Path) -> Path:
+    if (path / "results.csv").exists():
+        return path
+    runs = sorted(path.glob("*/results.csv"), key=lambda file: file.stat().st_mtime)
+    if not runs:
+        raise InputError(f"{path}: no results.csv there, expected a run folder such as results/<scenario>/<hash>")
+    return runs[-1].parent
+
+
+def main() -> None:
+    """Entry point: bad input is one line on standard error and exit code 2."""
+    from channels.errors import ChannelInputError
+    from feedback.errors import FeedbackInputError
+
+    if len(sys.argv) == 1:
+        sys.argv.append("--help")
+    try:
+        code = app(standalone_mode=False)
+    except (InputError, ChannelInputError, FeedbackInputError) as error:
+        _stop(str(error), 2)
+    except typer.TyperException as error:
+        _stop(error.format_message(), error.exit_code)
+    except OSError as error:
+        _stop(f"{error.filename or 'output'}: {error.strerror or error}", 2)
+    # What typer makes of Ctrl-C.
+    if code == _INTERRUPTED:
+        _stop("stopped; the same command continues with the points that are not finished", _INTERRUPTED)
+    sys.exit(code or 0)
+
+
+def _stop(message: str, code: int) -> NoReturn:
+    line = " ".join(message.split())
+    print(f"linksim: {line}", file=sys.stderr)
+    sys.exit(code)

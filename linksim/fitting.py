@@ -1,0 +1,153 @@
+"""From a scenario to fitted compressors, quantisers and normalisation, kept as files that workers load.
+
+What is fitted depends on the unswept channel and never on a test channel.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from channels.normalisation import Normalisation
+from channels.source import Source
+from feedback.compressor import COMPRESSORS, Compressor, CompressorParameters
+from feedback.quantiser import QUANTISERS, Quantiser
+from feedback.training_set import TrainingSet
+from linksim.chain import ReportScheme
+from linksim.random_streams import stream_seed
+from linksim.scenario import Scenario, compressor_label
+from linksim.sweep import content_hash
+
+# Training codewords that a quantiser's range is fitted on.
+_QUANTISER_CODEWORDS = 4000
+
+
+@dataclass(frozen=True)
+class SchemeSpec:
+    """A compressor and quantiser to be fitted for one or more points.
+
+    Attributes:
+        label: name in tables and figures.
+        parameters: the compressor's, compression ratio filled in.
+        scenario: a point that needs it.
+        key: content hash of everything that the fit depends on.
+    """
+
+    label: str
+    parameters: CompressorParameters
+    scenario: Scenario
+    key: str
+
+    def build(self, source: Source) -> ReportScheme:
+        """The unfitted scheme."""
+        compressor_class = COMPRESSORS.get_class(self.parameters.name)
+        compressor: Compressor = compressor_class(self.parameters, (self.scenario.transform.n_delay, source.array.n_tx))
+        quantiser = self.scenario.feedback.quantiser
+        return ReportScheme(compressor, QUANTISERS.get_class(quantiser.name)(quantiser))
+
+    @property
+    def learns(self) -> bool:
+        """Whether a fit does anything."""
+        compressor_learns = COMPRESSORS.get_class(self.parameters.name).fit is not Compressor.fit
+        quantiser_learns = QUANTISERS.get_class(self.scenario.feedback.quantiser.name).fit is not Quantiser.fit
+        return compressor_learns or quantiser_learns
+
+
+def scheme_specs(scenario: Scenario) -> Iterator[SchemeSpec]:
+    """What one point needs fitted."""
+    for entry in scenario.compressors:
+        ratio = entry.compression_ratio or scenario.compression_ratio
+        parameters = entry.model_copy(update={"compression_ratio": ratio, "label": None})
+        key = content_hash(
+            [
+                parameters.model_dump(mode="json"),
+                scenario.feedback.quantiser.model_dump(mode="json"),
+                training_description(scenario),
+                scenario.training.model_dump(mode="json"),
+                scenario.seed,
+            ]
+        )
+        yield SchemeSpec(compressor_label(entry), parameters, scenario, key)
+
+
+def training_description(scenario: Scenario) -> dict[str, object]:
+    """What a compressor is trained for: the channel at rest, and the transform. Keys trained weights.
+
+    Values that are their section's default are left out, so that a new parameter does not orphan old weights.
+    """
+    channel = scenario.channel.model_dump(mode="json", exclude_defaults=True)
+    channel["source"] = scenario.channel.source
+    channel.pop("speed_m_s", None)
+    transform = {"n_delay": scenario.transform.n_delay, "normalisation": scenario.transform.normalisation}
+    return {"channel": channel, "transform": transform}
+
+
+def fit_generator(scenario: Scenario, key: str) -> torch.Generator:
+    """Random stream of one fit."""
+    return torch.Generator().manual_seed(stream_seed(scenario.seed, f"fit {key}", 0))
+
+
+def fit_quantiser(scheme: ReportScheme, training: TrainingSet) -> None:
+    """Fits a scheme's quantiser to the codewords of training channels."""
+    with torch.no_grad():
+        scheme.quantiser.fit(scheme.compressor.encode(training.train[:_QUANTISER_CODEWORDS]).values)
+
+
+def save_scheme(scheme: ReportScheme, spec: SchemeSpec, folder: Path) -> None:
+    """Keeps a fitted scheme for the workers."""
+    tensors = {f"compressor/{name}": tensor for name, tensor in scheme.compressor.state().items()}
+    tensors |= {f"quantiser/{name}": tensor for name, tensor in scheme.quantiser.state().items()}
+    _save_whole(tensors, folder / f"{spec.key}.safetensors")
+
+
+def load_scheme(spec: SchemeSpec, source: Source, folder: Path, device: torch.device) -> ReportScheme:
+    """A fitted scheme from its file."""
+    scheme = spec.build(source)
+    if spec.learns:
+        tensors = load_file(folder / f"{spec.key}.safetensors")
+        scheme.compressor.load_state(_below("compressor/", tensors))
+        scheme.quantiser.load_state(_below("quantiser/", tensors))
+    scheme.compressor.to(device)
+    return scheme
+
+
+def load_schemes(
+    scenario: Scenario, source: Source, folder: Path, device: torch.device
+) -> tuple[dict[str, ReportScheme], Normalisation]:
+    """All fitted schemes of a point by label, and its normalisation."""
+    schemes = {spec.label: load_scheme(spec, source, folder, device) for spec in scheme_specs(scenario)}
+    return schemes, load_normalisation(scenario, folder)
+
+
+def _normalisation_file(scenario: Scenario, folder: Path) -> Path:
+    key = content_hash([training_description(scenario), scenario.training.samples, scenario.seed])
+    return folder / f"normalisation-{key}.safetensors"
+
+
+def fit_normalisation(scenario: Scenario, folder: Path, training_csi: Callable[[], Tensor]) -> None:
+    """Fits and keeps the normalisation of a point, once."""
+    file = _normalisation_file(scenario, folder)
+    if scenario.transform.normalisation == "dataset" and not file.exists():
+        normalisation = Normalisation("dataset").fit(training_csi())
+        _save_whole({"scale": torch.tensor(normalisation.dataset_scale, dtype=torch.float64)}, file)
+
+
+def load_normalisation(scenario: Scenario, folder: Path) -> Normalisation:
+    """The fitted normalisation of a point."""
+    kind = scenario.transform.normalisation
+    if kind != "dataset":
+        return Normalisation(kind)
+    return Normalisation(kind, float(load_file(_normalisation_file(scenario, folder))["scale"]))
+
+
+def _below(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
+
+
+def _save_whole(tensors: dict[str, Tensor], file: Path) -> None:
+    temporary = file.with_name(f".{file.name}")
+    save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, temporary)
+    temporary.replace(file)

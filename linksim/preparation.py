@@ -1,0 +1,147 @@
+"""Before the first point: everything that learns, learns.
+
+Quick fits (KLT, quantiser ranges) are made for the run; trained networks come from the zoo, or are trained into it.
+"""
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from channels.source import Source, Split
+from feedback.checkpoint import checkpoint_path, load_checkpoint
+from feedback.compressor import COMPRESSORS
+from feedback.training_set import TrainingSet
+from linksim.errors import InputError
+from linksim.executor import Executor
+from linksim.fitting import (
+    SchemeSpec,
+    fit_generator,
+    fit_normalisation,
+    fit_quantiser,
+    load_normalisation,
+    save_scheme,
+    scheme_specs,
+    training_description,
+)
+from linksim.run_folder import RunFolder
+from linksim.scenario import Scenario
+from linksim.sweep import Point, content_hash
+from linksim.worker import truncated_channels
+
+# Training channels per task.
+_TASK_SIZE = 250
+
+Notify = Callable[[str], None]
+
+
+@dataclass
+class Preparation:
+    """Fits what a run's points need.
+
+    Args:
+        source: the opened source of the unswept scenario.
+        folder: the run's folder.
+        executor: where training channels are generated.
+        notify: told, in a line each, what takes time.
+    """
+
+    source: Source
+    folder: RunFolder
+    executor: Executor
+    notify: Notify
+    device: torch.device
+    _sets: dict[str, TrainingSet] = field(default_factory=dict)
+
+    def prepare(self, points: Sequence[Point]) -> None:
+        """Fits every scheme of the points that is not fitted yet.
+
+        Raises:
+            InputError: if trained weights are missing; one line says how to get them.
+        """
+        specs = {spec.key: spec for point in points for spec in scheme_specs(point.scenario)}
+        self._require_weights(list(specs.values()))
+        for point in points:
+            self.fit_normalisation(point.scenario)
+        for spec in specs.values():
+            if spec.learns and not (self.folder.fitted / f"{spec.key}.safetensors").exists():
+                self._fit(spec)
+        self._sets.clear()
+
+    def fingerprint(self, point: Point) -> str:
+        """Hash over the fitted tensors of a point: results made with others are not its results."""
+        digest = hashlib.sha256()
+        for spec in scheme_specs(point.scenario):
+            if spec.learns:
+                digest.update((self.folder.fitted / f"{spec.key}.safetensors").read_bytes())
+        return digest.hexdigest()[:12]
+
+    def _require_weights(self, specs: Sequence[SchemeSpec]) -> None:
+        missing = [spec for spec in specs if is_trained(spec) and not weights_file(spec, self.source).exists()]
+        if missing:
+            names = ", ".join(f"{spec.label} at CR {spec.parameters.compression_ratio:g}" for spec in missing)
+            raise InputError(
+                f"compressors: no trained weights for {names} in {missing[0].scenario.zoo!r}, expected them there: "
+                "train with `linksim train SCENARIO`, or add --train"
+            )
+
+    def _fit(self, spec: SchemeSpec) -> None:
+        scheme = spec.build(self.source)
+        if is_trained(spec):
+            load_checkpoint(weights_file(spec, self.source), scheme.compressor)
+        else:
+            training = self.training_set(spec.scenario)
+            self.notify(f"fitting {spec.label} at CR {spec.parameters.compression_ratio:g}")
+            scheme.compressor.fit(training, fit_generator(spec.scenario, spec.key))
+        if spec.scenario.feedback.quantiser.name != "none":
+            fit_quantiser(scheme, self.training_set(spec.scenario))
+        save_scheme(scheme, spec, self.folder.fitted)
+
+    def fit_normalisation(self, scenario: Scenario) -> None:
+        """Fits the normalisation of a point, if it has anything to fit."""
+        fit_normalisation(scenario, self.folder.fitted, lambda: self._csi(scenario, "train", scenario.training.samples))
+
+    def training_set(self, scenario: Scenario) -> TrainingSet:
+        """Normalised channels for quick fits."""
+        return self._training_set(scenario, scenario.training.samples)
+
+    def network_training_set(self, scenario: Scenario) -> TrainingSet:
+        """Normalised channels for networks; those for quick fits come first among them."""
+        return self._training_set(scenario, scenario.training.network_samples)
+
+    def _training_set(self, scenario: Scenario, samples: int) -> TrainingSet:
+        key = content_hash([training_description(scenario), samples, scenario.training.validation_samples])
+        if key not in self._sets:
+            normalisation = load_normalisation(scenario, self.folder.fitted)
+
+            def normalised(split: Split, count: int) -> Tensor:
+                csi = self._csi(scenario, split, count)
+                return normalisation.apply(csi, normalisation.scale(csi)).to(self.device)
+
+            validation = normalised("validation", scenario.training.validation_samples)
+            self._sets[key] = TrainingSet(normalised("train", samples), validation)
+        return self._sets[key]
+
+    def _csi(self, scenario: Scenario, split: Split, wanted: int) -> Tensor:
+        available = self.source.n_samples(split)
+        if available == 0:
+            raise InputError(f"channel: got no {split} channels, expected some: a compressor has to learn")
+        count = wanted if available is None else min(wanted, available)
+        self.notify(f"making {count} {split} channels")
+        tasks = [(scenario, split, a, min(a + _TASK_SIZE, count)) for a in range(0, count, _TASK_SIZE)]
+        parts = dict(self.executor.run(truncated_channels, tasks))
+        return torch.cat([torch.from_numpy(parts[number]) for number in range(len(tasks))])
+
+
+def is_trained(spec: SchemeSpec) -> bool:
+    """Whether a compressor's weights come from a training run that is kept."""
+    return bool(COMPRESSORS.get_class(spec.parameters.name).trained)
+
+
+def weights_file(spec: SchemeSpec, source: Source) -> Path:
+    """Where the zoo keeps a compressor's weights."""
+    compressor = spec.build(source).compressor
+    return checkpoint_path(Path(spec.scenario.zoo), compressor, training_description(spec.scenario))

@@ -1,0 +1,38 @@
+"""The tiny version of a scenario: every stage runs, on few channels."""
+
+from linksim.scenario import MonteCarloSection, Scenario
+
+_TEST_CHANNELS = 20
+_TRAINING_CHANNELS = 200
+_VALUES_PER_AXIS = 2
+
+
+def smoke(scenario: Scenario, zoo: str) -> Scenario:
+    """A scenario of the same path that takes seconds.
+
+    Args:
+        scenario: the real one.
+        zoo: folder for weights that are trained on the way and mean nothing.
+    """
+    recipe = scenario.training.recipe.model_copy(update={"epochs": 1, "warmup_epochs": 0})
+    training = scenario.training.model_copy(
+        update={
+            "samples": _TRAINING_CHANNELS,
+            "network_samples": _TRAINING_CHANNELS,
+            "validation_samples": _TRAINING_CHANNELS // 4,
+            "recipe": recipe,
+        }
+    )
+    sweeps = {
+        name: {axis: values[:_VALUES_PER_AXIS] for axis, values in axes.items()}
+        for name, axes in scenario.sweeps.items()
+    }
+    return scenario.model_copy(
+        update={
+            "name": f"{scenario.name}.smoke",
+            "monte_carlo": MonteCarloSection(samples=_TEST_CHANNELS),
+            "training": training,
+            "sweeps": sweeps,
+            "zoo": zoo,
+        }
+    )

@@ -1,0 +1,57 @@
+"""A scenario that exercises every stage in seconds, and a way to run the command line in this process."""
+
+import copy
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from linksim.cli import main
+
+TINY: dict[str, Any] = {
+    "name": "tiny",
+    "seed": 3,
+    "channel": {"source": "sionna", "model": "UMa", "n_subcarriers": 64, "n_columns": 8},
+    "snr_db": 10,
+    "transform": {"n_delay": 8},
+    "compressors": [{"name": "identity"}, {"name": "topk"}, {"name": "klt"}],
+    "monte_carlo": {"samples": 60, "batch_size": 50},
+    "training": {"samples": 150, "network_samples": 150, "validation_samples": 50},
+    "sweeps": {"snr": {"snr_db": [0, 20]}},
+}
+
+
+@pytest.fixture
+def tiny() -> dict[str, Any]:
+    return copy.deepcopy(TINY)
+
+
+@pytest.fixture
+def scenario_file(tmp_path: Path) -> Callable[[dict[str, Any]], Path]:
+    def write(document: dict[str, Any]) -> Path:
+        file = tmp_path / "scenario.yaml"
+        file.write_text(yaml.safe_dump(document))
+        return file
+
+    return write
+
+
+@pytest.fixture
+def command(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., tuple[int, str, str]]:
+    """Runs ``linksim ARGUMENTS`` and returns exit code, standard output and standard error."""
+
+    def call(*arguments: str | Path) -> tuple[int, str, str]:
+        monkeypatch.setattr("sys.argv", ["linksim", *map(str, arguments)])
+        code = 0
+        try:
+            main()
+        except SystemExit as stop:
+            code = int(stop.code or 0)
+        output = capsys.readouterr()
+        return code, output.out, output.err
+
+    return call

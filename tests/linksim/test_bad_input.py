@@ -1,0 +1,184 @@
+"""Bad scenarios, options and files: one clear line on standard error, exit code 2, no traceback."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pytest
+import scipy.io
+
+from linksim.scenario_file import set_key
+
+Command = Callable[..., tuple[int, str, str]]
+ScenarioFile = Callable[[dict[str, Any]], Path]
+
+# Key, bad value, and what the line must say.
+BAD_VALUES = [
+    ("chanel", {}, ["chanel", "did you mean 'channel'"]),
+    ("channel.bandwith_hz", 20e6, ["channel.bandwith_hz", "did you mean 'bandwidth_hz'"]),
+    ("channel.carrier_hz", "28 GHz", ["channel.carrier_hz", "28 GHz", "number"]),
+    ("channel.carrier_hz", 28, ["channel.carrier_hz", "28", "500000000"]),
+    ("channel.bandwidth_hz", -20e6, ["channel.bandwidth_hz", "-20000000", "greater than 0"]),
+    ("channel.n_subcarriers", 12.5, ["channel.n_subcarriers", "12.5", "integer"]),
+    ("channel.model", "UMx", ["channel.model", "UMx", "UMa"]),
+    ("channel.source", "winner", ["channel.source", "winner", "sionna"]),
+    ("channel.spec_version", "17.0", ["channel.spec_version", "17.0", "16.1"]),
+    ("channel", {"model": "UMa"}, ["channel.source", "sionna"]),
+    ("channel", None, ["channel", "None"]),
+    ("seed", -1, ["seed", "-1"]),
+    ("snr_db", ".nan", ["snr_db", "number"]),
+    ("snr_db", float("nan"), ["snr_db", "finite"]),
+    ("compressors", [], ["compressors", "at least 1"]),
+    ("compressors", [{"name": "csinet2"}], ["compressors.0.name", "csinet2", "csinet"]),
+    ("compressors", [{"name": "topk"}, {"name": "topk"}], ["compressors", "topk", "twice"]),
+    ("compressors", [{"name": "topk", "compression_ratio": 7}], ["compression_ratio", "7", "128"]),
+    ("compression_ratio", 0, ["compression_ratio", "greater than 0"]),
+    ("transform.n_delay", 65, ["n_delay", "65", "64"]),
+    ("transform.normalisation", "minmax", ["transform.normalisation", "minmax", "per_sample"]),
+    ("transform.scale_bits", 20, ["scale_bits", "20", "32"]),
+    ("estimation", {"name": "mmse"}, ["estimation.name", "mmse", "ls"]),
+    ("estimation", {"name": "ls", "n_pilots": 4}, ["n_pilots", "4", "8"]),
+    ("feedback.link", {"name": "awgn"}, ["feedback.link.snr_db", "missing"]),
+    ("feedback", {"link": {"name": "awgn", "snr_db": 10}, "quantiser": {"name": "uniform", "bits": 4}}, ["awgn", "uniform"]),
+    ("metrics", ["nmse"], ["metrics", "nmse", "nmse_db"]),
+    ("monte_carlo.samples", 0, ["monte_carlo.samples", "0"]),
+    ("name", "../escape", ["name", "../escape"]),
+    ("sweeps", {"snr": {"snr_db": ["high"]}}, ["sweeps.snr", "snr_db", "high"]),
+    ("sweeps", {"x": {"channel.colour": [1]}}, ["sweeps.x", "colour"]),
+    ("sweeps", {"x": {"compression_ratio": [4, 5]}}, ["compression_ratio", "5"]),
+    ("device", "tpu", ["device", "tpu", "cpu"]),
+]
+
+
+def assert_one_line(result: tuple[int, str, str], *parts: str) -> None:
+    code, out, err = result
+    assert code == 2, err
+    assert "Traceback" not in err + out
+    assert len(err.strip().splitlines()) == 1, err
+    for part in parts:
+        assert part in err
+
+
+@pytest.mark.parametrize(("key", "value", "parts"), BAD_VALUES, ids=lambda value: str(value)[:40])
+def test_bad_value(
+    key: str, value: Any, parts: list[str], tiny: dict[str, Any], scenario_file: ScenarioFile, command: Command, tmp_path: Path
+) -> None:
+    set_key(tiny, key, value)
+    file = scenario_file(tiny)
+    assert_one_line(command("validate", file), *parts)
+    assert_one_line(command("run", file, "--out", tmp_path / "out"), *parts)
+
+
+@pytest.mark.parametrize(
+    ("content", "part"),
+    [
+        (b"name: [unclosed", "line"),
+        (b"- a\n- b\n", "list"),
+        (b"", "NoneType"),
+        (b"name: a\nname: b\n", "twice"),
+        (b"\xff\xfe\x00binary", "UTF-8"),
+        (b"!!python/object/apply:os.system ['true']", "could not determine a constructor"),
+    ],
+)
+def test_bad_file(content: bytes, part: str, tmp_path: Path, command: Command) -> None:
+    file = tmp_path / "scenario.yaml"
+    file.write_bytes(content)
+    assert_one_line(command("validate", file), str(file), part)
+
+
+def test_bad_options(tiny: dict[str, Any], scenario_file: ScenarioFile, command: Command, tmp_path: Path) -> None:
+    file = scenario_file(tiny)
+    assert_one_line(command("run", tmp_path / "absent.yaml"), "absent.yaml", "no such file")
+    assert_one_line(command("run", tmp_path), str(tmp_path))
+    assert_one_line(command("run", file, "--set", "seed"), "--set", "seed")
+    assert_one_line(command("run", file, "--set", "name.first=1"), "name.first", "tiny")
+    assert_one_line(command("run", file, "--set", "compressors.9.name=klt"), "compressors.9", "0 to 2")
+    assert_one_line(command("run", file, "--colour"), "--colour")
+    assert_one_line(command("run", file, "--workers", "0"), "--workers", "0")
+    assert_one_line(command("show", tmp_path / "nothing"), "results.csv")
+    assert_one_line(command("plot", tmp_path / "nothing"), "results.csv")
+
+
+def test_out_is_a_file(tiny: dict[str, Any], scenario_file: ScenarioFile, command: Command, tmp_path: Path) -> None:
+    (tmp_path / "out").write_text("in the way")
+    assert_one_line(command("run", scenario_file(tiny), "--out", tmp_path / "out"), "--out", "expected a writable folder")
+
+
+def test_missing_weights_say_how_to_train(
+    tiny: dict[str, Any], scenario_file: ScenarioFile, command: Command, tmp_path: Path
+) -> None:
+    tiny |= {"compressors": [{"name": "csinet"}], "zoo": str(tmp_path / "zoo")}
+    result = command("run", scenario_file(tiny), "--out", tmp_path / "out")
+    assert_one_line(result, "csinet", "CR 4", "linksim train", "--train")
+
+
+def _mat_channel(tmp_path: Path, images: Any) -> dict[str, Any]:
+    scipy.io.savemat(tmp_path / "ht.mat", {"HT": images})
+    return {"source": "mat", "test": str(tmp_path / "ht.mat")}
+
+
+def _images(n: int) -> Any:
+    return np.random.default_rng(0).uniform(0.2, 0.8, (n, 2048)).astype(np.float32)
+
+
+def test_bad_mat_files(tiny: dict[str, Any], scenario_file: ScenarioFile, command: Command, tmp_path: Path) -> None:
+    tiny |= {"compressors": [{"name": "topk"}], "transform": {"n_delay": 32}, "sweeps": {}}
+    bad = _images(60)
+    bad[7, 9] = np.nan
+    cases = {
+        "NaN": bad,
+        "2048": _images(60)[:, :2000],
+        "0, 1": _images(60) + 1,
+        "60 test channels": _images(60),
+    }
+    for part, images in cases.items():
+        tiny["channel"] = _mat_channel(tmp_path, images)
+        tiny["monte_carlo"] = {"samples": 61 if part.startswith("60") else 60}
+        assert_one_line(command("run", scenario_file(tiny), "--out", tmp_path / "out"), part)
+
+
+def test_truncated_hdf5(tiny: dict[str, Any], scenario_file: ScenarioFile, command: Command, tmp_path: Path) -> None:
+    file = tmp_path / "channels.h5"
+    with h5py.File(file, "w") as h5:
+        h5["X"] = np.ones((60, 32, 32), np.complex64)
+        h5.attrs.update(fc=28e9, B=20e6, Nc=1024, Nt=32)
+    file.write_bytes(file.read_bytes()[:5000])
+    tiny |= {"channel": {"source": "hdf5", "file": str(file)}, "transform": {"n_delay": 32}, "sweeps": {}}
+    assert_one_line(command("run", scenario_file(tiny), "--out", tmp_path / "out"), "channels.h5")
+
+
+def test_full_disk_keeps_finished_points(
+    tiny: dict[str, Any],
+    scenario_file: ScenarioFile,
+    command: Command,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    import linksim.run_folder as run_folder
+
+    write_whole, writes = run_folder.write_whole, []
+
+    def fills_up(path: Path, text: str) -> None:
+        if path.parent.name == "points":
+            writes.append(path)
+            if len(writes) == 2:
+                raise OSError(28, "No space left on device", str(path))
+        write_whole(path, text)
+
+    monkeypatch.setattr(run_folder, "write_whole", fills_up)
+    arguments = ("run", scenario_file(tiny), "--out", tmp_path / "out", "--workers", "1")
+    assert_one_line_at_end(command(*arguments), "No space left on device")
+    assert len(list((tmp_path / "out").rglob("points/*.json"))) == 1
+    monkeypatch.setattr(run_folder, "write_whole", write_whole)
+    code, _, err = command(*arguments)
+    assert code == 0
+    assert "1 of 2 points were finished before" in err
+
+
+def assert_one_line_at_end(result: tuple[int, str, str], part: str) -> None:
+    code, out, err = result
+    assert code == 2
+    assert "Traceback" not in err + out
+    assert part in err.strip().splitlines()[-1]

@@ -1,0 +1,59 @@
+"""The command line beyond bad input: listing, schema, overrides, smoke runs of every scenario that ships."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import jsonschema
+import pytest
+import yaml
+
+from linksim.metrics import METRICS
+from linksim.scenario import COMPRESSORS, ESTIMATORS, LINKS, PRECODERS, QUANTISERS, SOURCES
+
+Command = Callable[..., tuple[int, str, str]]
+
+ROOT = Path(__file__).resolve().parents[2]
+SCENARIOS = sorted((ROOT / "scenarios").rglob("*.yaml"))
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda path: path.stem)
+def test_every_scenario_runs_small(
+    scenario: Path, command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(ROOT)
+    code, out, err = command("run", scenario, "--smoke", "--out", tmp_path, "--workers", "1")
+    assert code == 0, err
+    (run,) = tmp_path.glob("*/*/results.csv")
+    assert (run.parent / "report.html").stat().st_size > 10_000
+    assert list((run.parent / "figures").glob("*.pdf"))
+    assert "report.html" in out
+    code, out, err = command("show", run.parent, "--metric", "nmse_db")
+    assert code == 0, err
+    (run.parent / "report.html").unlink()
+    assert command("plot", run.parent)[0] == 0
+    assert (run.parent / "report.html").exists()
+
+
+def test_list_names_everything(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    code, out, _ = command("list")
+    assert code == 0
+    for registry in (SOURCES, ESTIMATORS, COMPRESSORS, QUANTISERS, LINKS, PRECODERS, METRICS):
+        for name in registry.keys():  # noqa: SIM118 - a registry is no mapping
+            assert name in out
+    assert "uma_28ghz.yaml" in out
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda path: path.stem)
+def test_scenarios_satisfy_the_schema(scenario: Path, command: Command) -> None:
+    code, out, _ = command("schema")
+    assert code == 0
+    jsonschema.validate(yaml.safe_load(scenario.read_text()), json.loads(out))
+
+
+def test_resolved_scenario_is_a_scenario(command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    assert command("run", SCENARIOS[0], "--smoke", "--out", tmp_path, "--workers", "1")[0] == 0
+    (resolved,) = tmp_path.glob("*/*/scenario.yaml")
+    assert command("validate", resolved)[0] == 0
