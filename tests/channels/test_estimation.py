@@ -1,0 +1,171 @@
+"""Channel estimators against closed forms, and against Sionna on one resource grid."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from sionna.phy.ofdm import LSChannelEstimator, ResourceGrid
+
+from channels.channel_batch import ArrayShape, OfdmGrid
+from channels.errors import ChannelInputError
+from channels.estimation import ESTIMATORS, Estimator, NormalDraw
+from channels.interpolation import DelayWindowInterpolation, LinearInterpolation
+from channels.least_squares import least_squares
+from channels.pilots import dft_pilots
+
+GRID = OfdmGrid(48, 20e6, 28e9)
+ARRAY = ArrayShape(1, 2, 4)
+
+
+def _estimator(name: str, **parameters: object) -> Estimator:
+    plugin = ESTIMATORS.get_class(name)
+    return plugin(plugin.Parameters(**parameters), GRID, ARRAY)
+
+
+def _draw(batch: int, seed: int = 0) -> NormalDraw:
+    generator = torch.Generator().manual_seed(seed)
+    return lambda shape: torch.randn(batch, *shape, generator=generator)
+
+
+def _response(batch: int, seed: int = 1) -> torch.Tensor:
+    return torch.randn(batch, 48, 8, dtype=torch.complex64, generator=torch.Generator().manual_seed(seed))
+
+
+@pytest.mark.parametrize("name", sorted(ESTIMATORS.keys()))
+def test_every_estimator(name: str) -> None:
+    response = _response(3)
+    kept = response.clone()
+    estimate = _estimator(name).estimate(response, 10.0, _draw(3))
+    assert estimate.shape == response.shape
+    assert estimate.dtype == torch.complex64
+    assert torch.isfinite(torch.view_as_real(estimate)).all()
+    assert torch.equal(response, kept)
+    assert torch.equal(estimate, _estimator(name).estimate(response, 10.0, _draw(3)))
+
+
+def test_perfect() -> None:
+    assert torch.equal(_estimator("perfect").estimate(_response(2), 1e-3, _draw(2)), _response(2))
+
+
+@pytest.mark.parametrize("n_pilots", [8, 9, 16])
+def test_pilots_are_orthogonal_with_unit_power(n_pilots: int) -> None:
+    pilots = dft_pilots(8, n_pilots)
+    # Sums of at most 16 float32 products.
+    torch.testing.assert_close(pilots.abs().square().sum(0), torch.ones(n_pilots), atol=1e-6, rtol=0)
+    expected = torch.eye(8, dtype=torch.complex64) * n_pilots / 8
+    torch.testing.assert_close(pilots @ pilots.mH, expected, atol=2e-6, rtol=0)
+
+
+@pytest.mark.parametrize("snr_db", range(-10, 50, 10))
+@pytest.mark.parametrize("n_pilots", [None, 12])
+def test_ls_error_variance(snr_db: int, n_pilots: int | None) -> None:
+    """Error of variance (Nt / Tp) / SNR, unbiased, whatever the channel's power."""
+    batch = 200
+    response = 3 * _response(batch)
+    snr = 10 ** (snr_db / 10)
+    error = _estimator("ls", n_pilots=n_pilots).estimate(response, snr, _draw(batch, seed=snr_db)) - response
+    expected = 8 / (n_pilots or 8) / snr
+    # |error|^2 is exponential, so the mean of n has the relative standard deviation 1/sqrt(n): 4 of them. Rounding in
+    # float32 adds at most (1e-6 * 3)^2 to a variance of at least 1e-4.
+    bound = 4 / math.sqrt(error.numel())
+    assert abs(float(error.abs().square().mean()) / expected - 1) < bound
+    assert float(error.mean().abs()) < 4 * math.sqrt(expected / error.numel())
+
+
+def test_too_few_pilots() -> None:
+    with pytest.raises(ChannelInputError, match="n_pilots: got 7, expected at least 8"):
+        _estimator("ls", n_pilots=7)
+    with pytest.raises(ChannelInputError, match="n_pilots: got 1, expected at least 2"):
+        least_squares(torch.ones(3, 1, dtype=torch.complex64), torch.ones(2, 1, dtype=torch.complex64))
+
+
+def test_singular_pilots() -> None:
+    with pytest.raises(ChannelInputError, match="condition number"):
+        least_squares(torch.ones(3, 2, dtype=torch.complex64), torch.ones(2, 2, dtype=torch.complex64))
+
+
+def test_least_squares_is_numpys() -> None:
+    generator = torch.Generator().manual_seed(5)
+    pilots = torch.randn(4, 7, dtype=torch.complex64, generator=generator)
+    received = torch.randn(2, 6, 7, dtype=torch.complex64, generator=generator)
+    # H X = Y as X^T H^T = Y^T for NumPy's solver.
+    expected = np.linalg.lstsq(pilots.T.numpy(), received.reshape(12, 7).T.numpy(), rcond=None)[0].T.reshape(2, 6, 4)
+    # Gaussian 4 x 7 pilots have a condition number of about 5: some tens of float32 roundings.
+    np.testing.assert_allclose(least_squares(received, pilots), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("options", [{"interpolation": "linear"}, {"interpolation": "delay_window", "window": 48}])
+def test_comb_of_spacing_one_is_ls(options: dict[str, object]) -> None:
+    response = _response(4)
+    everywhere = _estimator("ls").estimate(response, 10.0, _draw(4))
+    comb = _estimator("ls_comb", spacing=1, **options).estimate(response, 10.0, _draw(4))
+    # The full window is a DFT and its inverse over 48 points.
+    torch.testing.assert_close(comb, everywhere, atol=1e-5, rtol=0)
+
+
+def test_linear_interpolation() -> None:
+    """Exact for a response that is linear in frequency, held beyond the last pilot."""
+    ramp = (torch.arange(22) * (1 + 2j)).to(torch.complex64)[:, None]
+    between = LinearInterpolation(22, 5)(ramp[::5])
+    expected = torch.cat([ramp[:21], ramp[20:21]])
+    torch.testing.assert_close(between, expected, atol=1e-5, rtol=0)
+
+
+def test_delay_window_is_exact_inside_and_averages_noise() -> None:
+    n, spacing, window = 96, 4, 16
+    delays = torch.arange(window) - window // 8
+    taps = torch.randn(window, 3, dtype=torch.complex128, generator=torch.Generator().manual_seed(2))
+    response = torch.exp(-2j * torch.pi * torch.outer(torch.arange(n).double(), delays.double()) / n) @ taps
+    interpolate = DelayWindowInterpolation(n, spacing, window)
+    # Taps on the grid inside the window; float32 matrices of 24 and 16 terms.
+    torch.testing.assert_close(
+        interpolate(response[::spacing].to(torch.complex64)), response.to(torch.complex64), atol=1e-4, rtol=0
+    )
+    noise = torch.randn(2000, n // spacing, 3, dtype=torch.complex64, generator=torch.Generator().manual_seed(3))
+    # 24 noisy pilots fit 16 taps: two thirds of the noise stay. 2000 x 16 x 3 independent taps: 4 standard deviations.
+    kept = float(interpolate(noise).abs().square().mean())
+    assert abs(kept / (window * spacing / n) - 1) < 4 / math.sqrt(2000 * window * 3)
+
+
+def test_delay_window_beyond_the_unambiguous_range() -> None:
+    with pytest.raises(ChannelInputError, match="window: got 25 taps, expected at most 24"):
+        DelayWindowInterpolation(96, 4, 25)
+
+
+def test_against_sionna() -> None:
+    """Same observations, same estimates as Sionna's LS estimator with its Kronecker pilots, and linear in between."""
+    grid = ResourceGrid(
+        num_ofdm_symbols=4,
+        fft_size=GRID.n_subcarriers,
+        subcarrier_spacing=30e3,
+        num_tx=1,
+        num_streams_per_tx=4,
+        pilot_pattern="kronecker",
+        pilot_ofdm_symbol_indices=[2],
+        device="cpu",
+    )
+    received = torch.randn(5, 1, 1, 4, 48, dtype=torch.complex64, generator=torch.Generator().manual_seed(4))
+    theirs, error_variance = LSChannelEstimator(grid, interpolation_type="lin", device="cpu")(
+        received, torch.tensor(0.1)
+    )
+    theirs = theirs[:, 0, 0, 0, :, 2]
+    pilots = grid.pilot_pattern.pilots[0]
+    for stream in range(4):
+        # In the pilot symbol, stream m sends on the subcarriers m, m + 4, ...
+        on = slice(stream, None, 4)
+        estimates = [
+            least_squares(received[:, 0, 0, 2, k, None, None], pilots[stream, k].reshape(1, 1))
+            for k in range(stream, 48, 4)
+        ]
+        ours = torch.cat(estimates, dim=1)
+        # Single divisions in float32.
+        torch.testing.assert_close(ours[..., 0], theirs[:, stream, on], rtol=1e-5, atol=1e-6)
+        # The error variance of one pilot of power p and noise variance 0.1 is 0.1 / p.
+        power = pilots[stream, on].abs().square()
+        torch.testing.assert_close(error_variance[0, 0, 0, 0, stream, 2, on], 0.1 / power, rtol=1e-5, atol=0)
+        between = LinearInterpolation(48 - stream, 4)(ours)[..., 0]
+        last = 44 + stream
+        torch.testing.assert_close(
+            between[:, : last + 1 - stream], theirs[:, stream, stream : last + 1], rtol=1e-4, atol=1e-5
+        )
