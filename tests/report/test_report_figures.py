@@ -1,0 +1,107 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import matplotlib
+import pandas as pd
+import pytest
+from made_up_run import SWEEPS, write_run
+
+from linksim.report import draw_figures
+from linksim.report.style import looks
+
+EXPECTED = {
+    "overview",
+    *(f"over_snr_{name}" for name in ("nmse", "nmse_e2e", "rho", "sgcs", "rate")),
+    *(f"over_feedback_{name}" for name in ("nmse", "rate")),
+    *(f"over_ratio_{name}" for name in ("nmse", "rho", "rate", "nmse_bits")),
+    *(f"over_mobility_{name}" for name in ("rate", "nmse_e2e")),
+    "one_point_point",
+}
+
+
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Path]]:
+    folder = write_run(tmp_path_factory.mktemp("run"))
+    return folder, draw_figures(folder)
+
+
+def test_every_sweep_gets_the_figures_of_its_axes(drawn):
+    folder, paths = drawn
+    assert {path.stem for path in paths} == EXPECTED
+    assert {path.suffix for path in paths} == {".png", ".pdf"}
+    assert all(path.parent == folder / "figures" for path in paths)
+    for path in paths:
+        magic = b"\x89PNG" if path.suffix == ".png" else b"%PDF"
+        content = path.read_bytes()
+        assert content.startswith(magic)
+        assert len(content) > 5000
+
+
+def test_vector_figures_embed_their_fonts_as_truetype(drawn):
+    _, paths = drawn
+    overview = next(path for path in paths if path.name == "overview.pdf").read_bytes()
+    assert b"/FontFile2" in overview
+    assert b"/Type3" not in overview
+
+
+def test_redrawing_gives_the_same_bytes(tmp_path):
+    sweeps = {"over_snr": SWEEPS["over_snr"]}
+    metrics = ("nmse_db", "rate_bps_hz", "rate_loss_bps_hz")
+    first = draw_figures(write_run(tmp_path / "first", sweeps, metrics=metrics))
+    second = draw_figures(write_run(tmp_path / "second", sweeps, metrics=metrics))
+    assert [path.name for path in first] == [path.name for path in second]
+    assert [path.read_bytes() for path in first] == [path.read_bytes() for path in second]
+
+
+def test_an_unfinished_run_draws_what_it_has(tmp_path):
+    folder = write_run(tmp_path, {"over_snr": SWEEPS["over_snr"], "over_mobility": SWEEPS["over_mobility"]})
+    (folder / "manifest.json").unlink()
+    table = pd.read_csv(folder / "results.csv")
+    missing = (table["compressor"] == "csinet") & (table["snr_db"] == 20) | (table["sweep"] == "over_mobility") & (
+        table["feedback_delay_s"] > 0
+    )
+    table[~missing & (table["metric"] != "sgcs")].to_csv(folder / "results.csv", index=False)
+    stems = {path.stem for path in draw_figures(folder)}
+    assert stems == {
+        "overview",
+        *(f"over_snr_{name}" for name in ("nmse", "nmse_e2e", "rho", "rate")),
+        *(f"over_mobility_{name}" for name in ("rate", "nmse_e2e")),
+    }
+
+
+def test_a_perfect_link_and_named_values_have_a_place_on_the_axis(tmp_path):
+    folder = write_run(
+        tmp_path,
+        {"feedback": {"feedback_snr_db": (0.0, 10.0, float("nan"))}, "precoder": {"precoder.name": ("mrt", "subband")}},
+        {"name": "made_up", "sweeps": {"precoder": {"precoder.name": ["mrt", "subband"]}}},
+        metrics=("nmse_db",),
+    )
+    assert {path.stem for path in draw_figures(folder)} == {"feedback_nmse", "precoder_nmse"}
+
+
+def test_names_from_outside_stay_inside_the_folder_and_are_no_mathematics(tmp_path):
+    names = ("identity", r"_$\frac{a$_", "$x^")
+    folder = write_run(tmp_path / "run", {"../../up": {"snr_db": (0.0, 10.0)}}, compressors=names, metrics=("nmse_db",))
+    paths = draw_figures(folder)
+    assert paths
+    assert all(path.resolve().parent == (folder / "figures").resolve() for path in paths)
+    assert not (tmp_path / "up_nmse.png").exists()
+
+
+def test_a_compressor_looks_the_same_whatever_else_is_in_the_sweep():
+    labels = [f"c{i}" for i in range(8)]
+    table = looks(labels)
+    assert len({(look.colour, look.marker) for look in table.values()}) == len(labels)
+    # Black-and-white print has markers and line styles only.
+    assert len({(look.marker, str(look.line)) for look in table.values()}) == len(labels)
+    without = looks(["identity", *labels], frozenset({"identity"}))
+    assert {label: without[label] for label in labels} == table
+
+
+def test_drawing_leaves_the_settings_of_matplotlib_alone(tmp_path):
+    before = dict(matplotlib.rcParams)
+    draw_figures(write_run(tmp_path, {"one_point": {}}))
+    assert dict(matplotlib.rcParams) == before
+    code = "import sys, linksim.report; sys.exit('matplotlib.pyplot' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
