@@ -47,6 +47,10 @@ class SionnaModel:
     Args:
         parameters: the model and its settings.
         device: where the model computes.
+
+    Attributes:
+        bs_array: Sionna's panel.
+        port_order: the panel's element at each port, ``[n_tx]``, int64.
     """
 
     def __init__(self, parameters: SionnaParameters, device: torch.device) -> None:
@@ -74,7 +78,7 @@ class SionnaModel:
             device=str(device),
         )
         # Sionna numbers the elements of a panel column by column, ArrayShape row by row.
-        self._port_order = (
+        self.port_order = (
             torch.arange(self.bs_array.num_ant, device=device)
             .reshape(-1, parameters.n_columns, parameters.n_rows)
             .transpose(1, 2)
@@ -95,7 +99,7 @@ class SionnaModel:
             Paths as the model gives them, ports in the order of ``ArrayShape``, ``gain_db`` 0.
         """
         coefficients, delays = self.impulse_response(drops, snapshots, seed)
-        coefficients = coefficients[:, 0, 0, 0].permute(0, 3, 1, 2)[:, :, self._port_order]
+        coefficients = coefficients[:, 0, 0, 0].permute(0, 3, 1, 2)[:, :, self.port_order]
         gain_db = torch.zeros(coefficients.shape[0], dtype=torch.float32, device=self.device)
         return Paths(coefficients.to(torch.complex64).contiguous(), delays[:, 0, 0], gain_db)
 
