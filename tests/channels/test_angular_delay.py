@@ -96,7 +96,7 @@ def test_quadriga_matrices(reference_data: Path, name: str) -> None:
     transform = AngularDelayTransform(grid, ArrayShape(1, 1, 32), 32)
     csi = transform.truncate(torch.from_numpy(response).to(torch.complex64)).numpy()
     # The file keeps 12 fraction bits of X, so each entry is off by at most 2^-13 of itself, and delays in float32: 6e-8
-    # relative of up to 5 us turns a path by up to 2e-5 rad at the band edge, 10 MHz.
+    # relative of the 5 us that hold nearly all energy turns a path by up to 2e-5 rad at the band edge, 10 MHz.
     error = np.linalg.norm(csi - expected, axis=(1, 2)) / np.linalg.norm(expected, axis=(1, 2))
     assert error.max() < 2**-13 + 2e-5
 

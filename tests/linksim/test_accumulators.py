@@ -1,0 +1,212 @@
+"""Accumulators: exact whatever the split, right estimates, intervals that cover."""
+
+import json
+import math
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import scipy.stats
+from hypothesis import given
+from hypothesis import strategies as st
+
+from linksim.accumulator import Accumulator
+from linksim.accumulators import (
+    GroupedDecibelAccumulator,
+    MeanAccumulator,
+    RatioAccumulator,
+    accumulator_from_json,
+)
+from linksim.errors import InputError
+from linksim.exact_sum import ExactSum
+
+FINITE = st.floats(-1e149, 1e149, allow_subnormal=True)
+POSITIVE = st.floats(1e-3, 1e3)
+
+
+@given(st.lists(st.floats(allow_nan=False, allow_infinity=False, min_value=-1e300, max_value=1e300), max_size=40))
+def test_exact_sum_is_fsum(values: list[float]) -> None:
+    total = ExactSum()
+    total.add(np.array(values, dtype=np.float64))
+    assert float(total) == math.fsum(values)
+    assert ExactSum.from_json(total.to_json()).units == total.units
+
+
+def test_exact_sum_of_many_values_of_one_exponent() -> None:
+    # 2^12 mantissas of 53 bits exceed int64, were they not added in halves.
+    largest = float(np.nextafter(1.0, 0.0))
+    total = ExactSum()
+    total.add(np.full(2**12, -largest))
+    assert float(total) == -largest * 2**12
+
+
+@pytest.mark.parametrize("text", ["", "0x1", "0x1p5000", "0x1p-1075", "p3", "1.5p0", "0xzp1"])
+def test_exact_sum_refuses_damage(text: str) -> None:
+    with pytest.raises(ValueError, match=r"exponent|invalid literal"):
+        ExactSum.from_json(text)
+
+
+def _fill_mean(values: list[float], first: int) -> MeanAccumulator:
+    accumulator = MeanAccumulator("m")
+    accumulator.update(values)
+    return accumulator
+
+
+def _fill_ratio(values: list[float], first: int) -> RatioAccumulator:
+    accumulator = RatioAccumulator("r")
+    accumulator.update(values, np.cos(values) + 2)
+    return accumulator
+
+
+def _fill_groups(values: list[float], first: int) -> GroupedDecibelAccumulator:
+    accumulator = GroupedDecibelAccumulator("g", group_size=4)
+    accumulator.update(np.abs(values) + 1e-3, first)
+    return accumulator
+
+
+@pytest.mark.parametrize("fill", [_fill_mean, _fill_ratio, _fill_groups])
+@given(values=st.lists(FINITE, min_size=1, max_size=30), data=st.data())
+def test_split_and_order_change_no_digit(
+    fill: Callable[[list[float], int], Accumulator], values: list[float], data: st.DataObject
+) -> None:
+    cuts = sorted(data.draw(st.sets(st.integers(1, max(1, len(values) - 1)), max_size=5)) - {len(values)})
+    shards = [fill(values[low:high], low) for low, high in zip([0, *cuts], [*cuts, len(values)], strict=True)]
+    shards = data.draw(st.permutations(shards))
+    merged = accumulator_from_json(json.loads(json.dumps(shards[0].to_json())))
+    for shard in shards[1:]:
+        merged.merge(shard)
+    assert merged.to_json() == fill(values, 0).to_json()
+    assert merged.estimate() == fill(values, 0).estimate()
+
+
+@given(st.lists(POSITIVE, min_size=2, max_size=50))
+def test_mean_and_interval(values: list[float]) -> None:
+    estimate = _fill_mean(values, 0).estimate()
+    assert estimate is not None
+    assert estimate.low is not None
+    assert estimate.high is not None
+    assert estimate.n == len(values)
+    assert estimate.value == pytest.approx(math.fsum(values) / len(values), rel=1e-15)
+    # Squares rounded to 2^-53 move the variance by about that share of the mean square, its root by 1e-8 of the value.
+    half = scipy.stats.t.ppf(0.975, len(values) - 1) * np.std(values, ddof=1) / math.sqrt(len(values))
+    assert (estimate.high - estimate.low) / 2 == pytest.approx(half, rel=1e-6, abs=1e-6 * max(values))
+    assert estimate.low <= estimate.value <= estimate.high
+
+
+def test_decibels() -> None:
+    accumulator = MeanAccumulator("m", decibel=True)
+    accumulator.update([0.05, 0.15])
+    estimate = accumulator.estimate()
+    assert estimate is not None
+    assert estimate.high is not None
+    assert estimate.value == pytest.approx(-10.0, rel=1e-14)
+    # s / sqrt(n) = 0.05, over the mean 0.1, times Student's quantile of one degree of freedom and 10 / ln 10.
+    assert estimate.high - estimate.value == pytest.approx(12.7062047 * 0.5 * 4.3429448, rel=1e-7)
+
+
+def test_zero_in_decibels_has_no_interval() -> None:
+    accumulator = MeanAccumulator("m", decibel=True)
+    accumulator.update([0.0, 0.0])
+    estimate = accumulator.estimate()
+    assert estimate is not None
+    assert (estimate.value, estimate.low, estimate.high) == (-math.inf, None, None)
+
+
+def test_one_value_has_no_interval_and_none_no_estimate() -> None:
+    assert MeanAccumulator("m").estimate() is None
+    assert RatioAccumulator("r").estimate() is None
+    assert GroupedDecibelAccumulator("g").estimate() is None
+    estimate = _fill_mean([3.0], 0).estimate()
+    assert estimate is not None
+    assert (estimate.value, estimate.low, estimate.high, estimate.n) == (3.0, None, None, 1)
+
+
+def test_constant_ratio_has_no_spread() -> None:
+    accumulator = RatioAccumulator("r")
+    denominator = np.array([1.0, 2.0, 4.0, 8.0])
+    accumulator.update(denominator / 4, denominator)
+    estimate = accumulator.estimate()
+    assert estimate is not None
+    # Powers of two: every moment is exact.
+    assert (estimate.value, estimate.low, estimate.high) == (0.25, 0.25, 0.25)
+
+
+def test_groups_average_decibels() -> None:
+    accumulator = GroupedDecibelAccumulator("g", group_size=2)
+    accumulator.update([0.1, 0.1, 0.01, 0.01], 0)
+    accumulator.update([0.5], 4)
+    accumulator.update([1.5], 5)
+    estimate = accumulator.estimate()
+    assert estimate is not None
+    assert estimate.value == pytest.approx((-10 - 20 + 0) / 3, rel=1e-14)
+    assert estimate.n == 3
+
+
+@pytest.mark.parametrize("wrong", [math.nan, math.inf, -math.inf, 1e200])
+def test_what_is_not_finite_is_refused_by_name(wrong: float) -> None:
+    for update in (
+        MeanAccumulator("rho").update,
+        lambda values: RatioAccumulator("rho").update(values, values),
+        lambda values: RatioAccumulator("rho").update([1.0, 1.0], values),
+        lambda values: GroupedDecibelAccumulator("rho").update(values, 0),
+    ):
+        with pytest.raises(InputError, match=r"metric rho: got .*, expected a finite number"):
+            update([1.0, wrong])
+
+
+def test_strangers_do_not_merge() -> None:
+    with pytest.raises(InputError, match="expected the same metric and type"):
+        MeanAccumulator("a").merge(MeanAccumulator("b"))
+    with pytest.raises(InputError, match="expected the same metric and type"):
+        MeanAccumulator("a").merge(MeanAccumulator("a", decibel=True))
+    with pytest.raises(InputError, match="expected groups of 3"):
+        GroupedDecibelAccumulator("a", group_size=3).merge(GroupedDecibelAccumulator("a", group_size=4))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"kind": "median"}, {"n": -1}, {"n": "many"}, {"sums": {}}, {"sums": {"x": 3, "xx": "0x1p0"}}, {"sums": None}],
+)
+def test_damaged_json_is_refused(change: dict[str, object]) -> None:
+    document = {**_fill_mean([1.0, 2.0], 0).to_json(), **change}
+    with pytest.raises(InputError, match="accumulator: got"):
+        accumulator_from_json(document)
+
+
+def _coverage(trial: Callable[[np.random.Generator], tuple[Accumulator, float]], trials: int) -> float:
+    generator = np.random.default_rng(11)
+    covered = 0
+    for _ in range(trials):
+        accumulator, truth = trial(generator)
+        estimate = accumulator.estimate()
+        assert estimate is not None
+        assert estimate.low is not None
+        assert estimate.high is not None
+        covered += estimate.low <= truth <= estimate.high
+    return covered / trials
+
+
+# Standard deviation of a coverage of 0.95 over 1000 trials: 0.007. Student's interval is exact for Gaussian values. The
+# delta method is so to first order in 1/n; with n = 200 and these spreads its error is far below 0.01.
+@pytest.mark.parametrize("n", [3, 20])
+def test_coverage_of_a_mean(n: int) -> None:
+    def trial(generator: np.random.Generator) -> tuple[Accumulator, float]:
+        return _fill_mean(list(generator.normal(2.0, 3.0, n)), 0), 2.0
+
+    assert abs(_coverage(trial, 1000) - 0.95) < 4 * 0.007
+
+
+def test_coverage_in_decibels_and_of_a_ratio() -> None:
+    def decibel(generator: np.random.Generator) -> tuple[Accumulator, float]:
+        accumulator = MeanAccumulator("m", decibel=True)
+        accumulator.update(generator.gamma(4.0, 0.25e-2, 200))
+        return accumulator, -20.0
+
+    def ratio(generator: np.random.Generator) -> tuple[Accumulator, float]:
+        denominator = generator.gamma(4.0, 1.0, 200)
+        accumulator = RatioAccumulator("r")
+        accumulator.update(0.5 * denominator + generator.normal(1.0, 1.0, 200), denominator)
+        return accumulator, 0.75
+
+    assert abs(_coverage(decibel, 1000) - 0.95) < 4 * 0.007 + 0.01
+    assert abs(_coverage(ratio, 1000) - 0.95) < 4 * 0.007 + 0.01
