@@ -6,7 +6,9 @@ from typing import Any, ClassVar, Literal
 import torch
 from class_registry import ClassRegistry
 from pydantic import BaseModel, ConfigDict
+from torch import Tensor
 
+from channels.angular_delay import AngularDelayTransform
 from channels.channel_batch import ArrayShape, ChannelBatch, OfdmGrid, Paths, Snapshots
 from channels.frequency_response import frequency_response
 
@@ -54,6 +56,26 @@ class Source(ABC):
         Raises:
             ChannelInputError: if a file does not hold what was asked for.
         """
+
+    def read_truncated(self, split: Split, start: int, stop: int, n_delay: int) -> Tensor:
+        """Truncated angular-delay matrices of samples ``start`` to ``stop - 1`` at their first snapshot.
+
+        Sources that know the delays of their paths compute them without the frequency response.
+
+        Args:
+            split: which split.
+            start: first sample.
+            stop: one past the last sample.
+            n_delay: delay rows kept.
+
+        Returns:
+            ``[batch, n_delay, n_tx]``, complex64, as ``AngularDelayTransform.truncate`` makes them.
+
+        Raises:
+            ChannelInputError: as ``read`` and ``AngularDelayTransform`` do.
+        """
+        transform = AngularDelayTransform(self.grid, self.array, n_delay)
+        return transform.truncate(self.read(split, start, stop, Snapshots()).response[:, 0])
 
 
 class PathSource(Source):

@@ -1,0 +1,145 @@
+"""The COST 2100 channel source."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from channels.channel_batch import ArrayShape, ChannelBatch, OfdmGrid, Snapshots
+from channels.cost2100.drop import draw_rays
+from channels.cost2100.environment import load_environment
+from channels.cost2100.parameters import Cost2100Parameters
+from channels.cost2100.rays import Rays, decibels
+from channels.cost2100.streams import BlockStreams
+from channels.direct_angular_delay import truncated_plane_waves
+from channels.dirichlet_kernel import unit_phasor
+from channels.errors import ChannelInputError
+from channels.frequency_response import delay_phases
+from channels.plane_wave_power import mean_power
+from channels.source import BLOCK_SIZE, SOURCES, Source, Split
+
+_FIRST_PATH_THRESHOLD = 10 ** (-25 / 10)
+
+
+@SOURCES.register("cost2100")
+class Cost2100Source(Source):
+    r"""Geometry-based stochastic channels of COST 2100: IndoorHall at 5.3 GHz and SemiUrban at 300 MHz.
+
+    Regenerated COST 2100, not the original files: the data sets that the CsiNet paper and its successors trained on
+    are not to be had, and that paper does not say all of how they were made. Indoors these channels agree closely
+    with what its published weights reveal of their training data; outdoors the agreement is partial, because the
+    placement of the users is a fit to those weights and the energy of the images still differs. ``placement: csinet``
+    is that fit, ``placement: paper`` is what the paper's text says, which is another data set.
+
+    Every sample has an environment of its own. Delays are absolute, from BS to MS, and the frequency response is
+
+    .. math:: H_{k,m} = \sum_p a_p \, e^{-j 2 \pi f_k \tau_p} \, e^{-j \pi m \cos \phi_p}
+
+    with ray gains :math:`a_p` at the carrier and azimuths of departure :math:`\phi_p` from the array axis. Normalised
+    links have mean power 1 over band and ports at their first snapshot: path gain, shadowing and wideband fading go to
+    ``Rays.gain_db``, fading over frequency, ports and later snapshots stays.
+
+    Source: L. Liu et al., "The COST 2100 MIMO channel model", IEEE Wireless Communications 19(6), 2012.
+    """
+
+    Parameters = Cost2100Parameters
+
+    def __init__(self, parameters: Cost2100Parameters, *, seed: int, device: torch.device) -> None:
+        environment = load_environment(parameters.environment_name)
+        if parameters.placement not in environment.placements:
+            raise ChannelInputError(
+                f"placement: got {parameters.placement!r}, "
+                f"expected one of {', '.join(environment.placements)} (environment {parameters.environment_name})"
+            )
+        self.parameters = parameters
+        self.environment = environment
+        self.seed = seed
+        self.device = device
+        self.grid = OfdmGrid(
+            parameters.n_subcarriers,
+            parameters.bandwidth_hz or environment.bandwidth_hz,
+            parameters.carrier_hz or environment.carrier_hz,
+        )
+        self.array = ArrayShape(n_columns=parameters.n_columns)
+
+    def n_samples(self, split: Split) -> int | None:
+        """``None``: there are as many links as asked for."""
+        return None
+
+    def read(self, split: Split, start: int, stop: int, snapshots: Snapshots) -> ChannelBatch:
+        """Frequency responses of samples ``start`` to ``stop - 1``, ``[batch, n_snapshots, n_subcarriers, n_tx]``."""
+        shape = (stop - start, snapshots.n, self.grid.n_subcarriers, self.array.n_tx)
+        response = torch.empty(shape, dtype=torch.complex64, device=self.device)
+        ports = torch.arange(self.array.n_tx, dtype=torch.float64, device=self.device)
+        for rays, wanted, place in self._blocks(split, start, stop, snapshots):
+            for link, out in zip(range(wanted.start, wanted.stop), response[place], strict=True):
+                turns = rays.spatial_frequency[link].to(torch.float64).unsqueeze(-1) * -ports
+                per_port = rays.amplitude[link].unsqueeze(-1) * unit_phasor(turns)
+                torch.bmm(delay_phases(rays.delay_s[link], self.grid).mT, per_port, out=out)
+        return ChannelBatch(response)
+
+    def read_truncated(self, split: Split, start: int, stop: int, n_delay: int) -> Tensor:
+        """Truncated angular-delay matrices straight from the rays, ``[batch, n_delay, n_tx]``, complex64.
+
+        They are those of the responses that ``read`` gives, to the precision of float32, without making these.
+        """
+        out = torch.empty(stop - start, n_delay, self.array.n_tx, dtype=torch.complex64, device=self.device)
+        for rays, wanted, place in self._blocks(split, start, stop, Snapshots()):
+            matrices = truncated_plane_waves(
+                rays.amplitude[:, 0],
+                rays.delay_s[:, 0],
+                rays.spatial_frequency[:, 0],
+                self.grid,
+                self.array.n_tx,
+                n_delay,
+            )
+            out[place] = matrices[wanted]
+        return out
+
+    def read_rays(self, split: Split, block: int, snapshots: Snapshots) -> Rays:
+        """Rays of block ``block``, samples ``block BLOCK_SIZE`` to ``(block + 1) BLOCK_SIZE - 1``.
+
+        They are aligned and normalised as the parameters say.
+        """
+        rays = draw_rays(
+            self.environment,
+            self.environment.placements[self.parameters.placement],
+            self.grid.carrier_hz,
+            self.parameters.speed_m_s,
+            snapshots,
+            BlockStreams((self.seed, split, block), BLOCK_SIZE, self.device),
+        )
+        if self.parameters.delay_alignment == "first_path":
+            rays = _align(rays)
+        return self._normalise(rays) if self.parameters.normalise else rays
+
+    def _normalise(self, rays: Rays) -> Rays:
+        power = mean_power(
+            rays.amplitude[:, 0], rays.delay_s[:, 0], rays.spatial_frequency[:, 0], self.grid, self.array.n_tx
+        )
+        scale = power.rsqrt().to(torch.float32)[:, None, None]
+        return replace(rays, amplitude=rays.amplitude * scale, gain_db=decibels(power))
+
+    def _blocks(self, split: Split, start: int, stop: int, snapshots: Snapshots) -> Iterator[tuple[Rays, slice, slice]]:
+        """Rays of each block that holds wanted samples, which of its links these are, and their place in the batch.
+
+        Whole blocks are drawn and computed, so that the digits of a sample do not depend on the range asked for.
+        """
+        for block in range(start // BLOCK_SIZE, math.ceil(stop / BLOCK_SIZE)):
+            first = block * BLOCK_SIZE
+            low, high = max(start, first), min(stop, first + BLOCK_SIZE)
+            yield (
+                self.read_rays(split, block, snapshots),
+                slice(low - first, high - first),
+                slice(low - start, high - start),
+            )
+
+
+def _align(rays: Rays) -> Rays:
+    """Moves the time origin of a link to its first ray within 25 dB of the strongest, at the first snapshot."""
+    power = torch.view_as_real(rays.amplitude[:, 0]).square().sum(-1)
+    significant = power >= _FIRST_PATH_THRESHOLD * power.amax(dim=1, keepdim=True)
+    first = rays.delay_s[:, 0].masked_fill(~significant, torch.inf).amin(dim=1)
+    return replace(rays, delay_s=rays.delay_s - first[:, None, None])
