@@ -52,7 +52,7 @@ def run(
     from linksim.report.table import show as show_table
     from linksim.smoke import smoke as smoke_version
 
-    console = Console(stderr=True)
+    console = _progress_console()
     resolved = _load(scenario, overrides, device)
     if smoke:
         resolved = smoke_version(resolved, zoo=str(out / f"{resolved.name}.smoke" / "zoo"))
@@ -74,16 +74,20 @@ def train(
     """Trains the networks that a scenario needs and keeps their weights in its zoo."""
     from linksim.training_run import train_scenario
 
-    train_scenario(_load(scenario, overrides, device), again, workers, Console(stderr=True))
+    train_scenario(_load(scenario, overrides, device), again, workers, _progress_console())
 
 
 @app.command()
 def validate(scenario: ScenarioFile, overrides: Overrides = None) -> None:
     """Checks a scenario without running it."""
+    from linksim.dimension_check import check_points
     from linksim.sweep import points_of
+    from linksim.worker import device_of, open_source
 
     resolved = _load(scenario, overrides, None)
-    print(f"{scenario}: valid, {len(points_of(resolved))} points")
+    points = points_of(resolved)
+    check_points(points, open_source(resolved.channel, resolved.seed, device_of(resolved)))
+    print(f"{scenario}: valid, {len(points)} points")
 
 
 @app.command()
@@ -121,6 +125,11 @@ def show(
     from linksim.report.table import show as show_table
 
     show_table(_run_folder(run), Console(), metric)
+
+
+def _progress_console() -> Console:
+    """Progress goes to a terminal's standard error; in a batch job it belongs to the output, not to the errors."""
+    return Console(stderr=True) if sys.stderr.isatty() else Console()
 
 
 def _load(path: Path, overrides: list[str] | None, device: str | None) -> "Scenario":

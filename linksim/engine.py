@@ -5,7 +5,7 @@ import os
 import platform
 import subprocess
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -20,7 +20,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from channels.source import BLOCK_SIZE
 from linksim.chain import Measurements, merge
 from linksim.complexity_table import write_complexity
-from linksim.errors import InputError
+from linksim.dimension_check import check_points
 from linksim.executor import Executor, default_workers, local_executor
 from linksim.preparation import Preparation
 from linksim.run_folder import RunFolder
@@ -59,12 +59,7 @@ def run(scenario: Scenario, out: Path, options: RunOptions, console: Console) ->
     points = points_of(scenario)
     device = device_of(scenario)
     source = open_source(scenario.channel, scenario.seed, device)
-    available = source.n_samples("test")
-    if available is not None and available < scenario.monte_carlo.samples:
-        raise InputError(
-            f"monte_carlo.samples: got {scenario.monte_carlo.samples}, expected at most the source's "
-            f"{available} test channels"
-        )
+    check_points(points, source)
     folder = RunFolder(out, scenario)
     times = StageTimes()
     with local_executor(options.workers or default_workers(device)) as executor:
@@ -100,17 +95,17 @@ def measure_points(
     open_shards = {point.key: sum(1 for other, *_ in shards if other.key == point.key) for point in pending}
     partial: dict[str, Measurements] = {point.key: {} for point in pending}
     tasks = [(point.scenario, folder.fitted, folder.channels, start, stop) for point, start, stop in shards]
-    with _progress(console, len(pending)) as advance:
+    with _progress(console, len(pending)) as point_finished:
         for number, (measured, spent) in executor.run(measure_shard, tasks):
             point = shards[number][0]
             times.add(spent)
             merge(partial[point.key], measured)
             open_shards[point.key] -= 1
-            advance(open_shards[point.key] == 0)
             if open_shards[point.key] == 0:
                 folder.save_point(point, fitted[point.key], partial[point.key])
                 finished[point.key] = partial.pop(point.key)
                 folder.write_results((point, finished[point.key]) for point in points if point.key in finished)
+                point_finished(point)
     folder.write_results((point, finished[point.key]) for point in points)
 
 
@@ -122,15 +117,22 @@ def _shards(scenario: Scenario) -> Iterator[tuple[int, int]]:
 
 
 @contextmanager
-def _progress(console: Console, total: int) -> Iterator[Any]:
+def _progress(console: Console, total: int) -> Iterator[Callable[[Point], None]]:
+    """A bar in a terminal, a line for each finished point elsewhere."""
     columns = (TextColumn("points"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, disable=total == 0) as progress:
+    with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as progress:
         task = progress.add_task("points", total=total)
+        count = 0
 
-        def advance(point_finished: bool) -> None:
-            progress.update(task, advance=1 if point_finished else 0)
+        def finished(point: Point) -> None:
+            nonlocal count
+            count += 1
+            progress.advance(task)
+            if not console.is_terminal:
+                axes = ", ".join(f"{axis} = {value}" for axis, value in point.axes.items())
+                console.print(f"point {count} of {total}: {point.sweep} {axes}", highlight=False)
 
-        yield advance
+        yield finished
 
 
 def _manifest(

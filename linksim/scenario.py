@@ -43,7 +43,7 @@ else:
     LinkSection = _any_of(LINKS, "name")
     PrecoderSection = _any_of(PRECODERS, "name")
 
-DEFAULT_METRICS = tuple(sorted(name for name, metric in METRICS.items() if not metric.on_request))
+DEFAULT_METRICS = tuple(sorted(str(metric.name) for metric in METRICS.classes() if not metric.on_request))
 
 
 class Section(BaseModel):
@@ -121,7 +121,9 @@ class Scenario(Section):
     def _consistent(self) -> Self:
         unknown = [name for name in self.metrics if name not in METRICS]
         if unknown:
-            raise ValueError(f"metrics: got {unknown[0]!r}, expected one of {', '.join(sorted(METRICS.keys()))}")
+            raise ValueError(
+                f"metrics: got {unknown[0]!r}, expected one of {', '.join(sorted(map(str, METRICS.keys())))}"
+            )
         labels = [compressor_label(compressor) for compressor in self.compressors]
         repeated = [label for label in labels if labels.count(label) > 1]
         if repeated:

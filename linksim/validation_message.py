@@ -19,12 +19,16 @@ _PLUGIN_SECTIONS: Mapping[str, tuple[ClassRegistry[Any], str]] = {
     "precoder": (PRECODERS, "name"),
 }
 
+_TAG_ERRORS = ("union_tag_invalid", "union_tag_not_found")
+
 
 def describe(error: ValidationError, document: Any) -> str:
     """The first problem in one line; further ones are only counted."""
     details = error.errors(include_url=False)
     first = details[0]
     key, model = _locate(first["loc"], document)
+    if first["type"] in _TAG_ERRORS:
+        key = f"{key}.{first['ctx']['discriminator'].strip(chr(39))}"
     field = model.model_fields.get(key.rpartition(".")[2])
     purpose = f" ({field.description})" if field is not None and field.description else ""
     text = f"{key}: " if key else ""
@@ -40,10 +44,10 @@ def _found_and_expected(detail: Any, model: type[BaseModel], purpose: str) -> st
         return f"missing, expected a value{purpose}"
     if kind == "value_error":
         return message.removeprefix("Value error, ")
-    if kind in ("union_tag_invalid", "union_tag_not_found"):
-        discriminator = detail["ctx"]["discriminator"].strip("'")
-        found = repr(detail["ctx"]["tag"]) if "tag" in detail["ctx"] else "none"
-        return f"{discriminator}: got {found}, expected {detail['ctx'].get('expected_tags', 'the name of a plug-in')}"
+    if kind == "union_tag_not_found":
+        return "missing, expected the name of a plug-in (`linksim list` shows them)"
+    if kind == "union_tag_invalid":
+        return f"got {detail['ctx']['tag']!r}, expected one of {detail['ctx']['expected_tags']}"
     expected = message.removeprefix("Input should be ").removeprefix("a valid ").split(", unable to")[0]
     return f"got {_short(detail['input'])}, expected {expected}{purpose}"
 

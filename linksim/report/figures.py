@@ -86,11 +86,16 @@ def _layouts(run: RunView, sweep: Sweep) -> list[tuple[str, list[str], Layout]]:
             layouts.append((short, both, draw_side_by_side(run, sweep, both)))
         else:
             layouts.append((short, [metric], draw_panels(run, sweep, metric)))
-    if sweep.axes.x.column == "compression_ratio" and not sweep.axes.panels and sweep.has("nmse_db"):
+    if sweep.has("nmse_db") and _bits_vary(sweep) and not sweep.axes.panels:
         layout = draw_bits(run, sweep)
         if layout is not None:
             layouts.append(("nmse_bits", ["nmse_db", "bits"], layout))
     return layouts
+
+
+def _bits_vary(sweep: Sweep) -> bool:
+    bits = sweep.rows[sweep.rows["metric"] == "bits"]
+    return bool((bits.groupby("compressor")["value"].nunique() > 1).any())
 
 
 def _overview_sweep(run: RunView) -> Sweep | None:

@@ -28,7 +28,7 @@ _TABLE_METRICS = (
     "overhead",
 )
 # Rows of other metrics' tables.
-_BOUNDS = ("estimation_nmse_db", "truncation_nmse_db", "rate_perfect_bps_hz")
+_REFERENCES = ("estimation_nmse_db", "truncation_nmse_db", "rate_perfect_bps_hz")
 # Shown elsewhere on the page, or too long for a line.
 _OWN_PLACE = ("scenario", "description", "command", "wall_time_s")
 
@@ -83,7 +83,7 @@ def _template() -> Any:
 def _content(run: RunView, drawings: list[Drawing], complexity: list[list[str]]) -> dict[str, Any]:
     manifest = run.manifest
     overview = [drawing for drawing in drawings if drawing.name == "overview"]
-    others = [name for name in run.results["metric"].drop_duplicates() if name not in (*_TABLE_METRICS, *_BOUNDS)]
+    others = [name for name in run.results["metric"].drop_duplicates() if name not in (*_TABLE_METRICS, *_REFERENCES)]
     tables = sweep_tables(run, [*_TABLE_METRICS, *others])
     sections = [
         SweepSection(

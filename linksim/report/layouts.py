@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -28,7 +29,11 @@ _REFERENCES: dict[str, tuple[tuple[str, str, Look], ...]] = {
 }
 
 PANEL_HEIGHT_IN = 2.1
+# A legend's row; a column's handle with its spaces; a character at the legend's font size.
 LEGEND_ROW_IN = 0.15
+LEGEND_HANDLE_IN = 0.42
+LEGEND_CHARACTER_IN = 0.055
+MAX_LEGEND_COLUMNS = 6
 
 
 @dataclass
@@ -124,14 +129,22 @@ def _with_legend(layout: Layout, looks: dict[str, Look]) -> Layout:
     if not names:
         return layout
     width, height = layout.figure.get_size_inches()
-    columns = min(len(names), 3 if width <= COLUMN_IN else 6)
-    # Rows of equal length where that takes no more of them.
+    columns = _legend_columns(names, width)
     rows = -(-len(names) // columns)
-    columns = -(-len(names) // rows)
     layout.figure.set_size_inches(width, height + rows * LEGEND_ROW_IN)
     handles = [layout.entries[name] for name in names]
     layout.figure.legend(handles, [plain_text(name) for name in names], loc="outside upper center", ncols=columns)
     return layout
+
+
+def _legend_columns(names: list[str], width_in: float) -> int:
+    """As many columns as fit, then as few as take no more rows."""
+    for columns in range(min(len(names), MAX_LEGEND_COLUMNS), 1, -1):
+        split = np.array_split([len(plain_text(name)) for name in names], columns)
+        if sum(LEGEND_HANDLE_IN + LEGEND_CHARACTER_IN * max(column) for column in split) <= width_in:
+            rows = -(-len(names) // columns)
+            return -(-len(names) // rows)
+    return 1
 
 
 def panel_letter(index: int) -> str:

@@ -48,7 +48,7 @@ class RunView:
         results: the whole results table.
         sweeps: its sweeps in the order of the results.
         looks: look of each compressor, in the order of the run.
-        uncompressed: labels of compressors that report the channel as it is: bounds rather than competitors.
+        uncompressed: labels of compressors that report the channel as it is: references rather than competitors.
     """
 
     folder: Path

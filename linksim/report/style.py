@@ -4,6 +4,7 @@ Colours are Okabe and Ito's colour-blind-safe set without its yellow, which is i
 styles differ as well, so that curves stay apart in black-and-white print.
 """
 
+import textwrap
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -16,6 +17,9 @@ from matplotlib.figure import Figure
 COLUMN_IN = 3.5
 DOUBLE_COLUMN_IN = 7.16
 PNG_DPI = 200
+
+# Longer names do not fit beside a legend's handle in one column.
+MAX_CHARACTERS = 48
 
 STYLE: dict[str, Any] = {
     "font.family": "DejaVu Sans",
@@ -75,7 +79,7 @@ class Look:
         }
 
 
-# Curves that are no compressor: bounds, and perfect channel knowledge.
+# Curves that no compressor influences.
 PERFECT = Look("black", "", "-", 0.9)
 TRUNCATION = Look("0.35", "", (0, (3, 1.5)), 0.9)
 ESTIMATION = Look("0.35", "", (0, (1, 1.2)), 1.1)
@@ -98,8 +102,9 @@ def looks(compressors: Sequence[str], uncompressed: frozenset[str] = frozenset()
 
 
 def plain_text(text: str) -> str:
-    """Text from outside as matplotlib shows it literally: no mathematics, and not hidden from legends."""
-    text = " ".join(text.split()).replace("$", r"\$")
+    """Text from outside as matplotlib shows it literally: short, no mathematics, and not hidden from legends."""
+    text = textwrap.shorten(text, MAX_CHARACTERS, placeholder="...") if " " in text else text[:MAX_CHARACTERS]
+    text = text.replace("$", r"\$")
     return f" {text}" if text.startswith("_") else text
 
 

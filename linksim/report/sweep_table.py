@@ -11,8 +11,8 @@ from linksim.report.metric_texts import MetricText, metric_text
 from linksim.report.results_table import NO_COMPRESSOR
 from linksim.report.run_view import RunView, Sweep
 
-# Rows that no compressor influences, below the metric they bound: metric, name.
-_BOUNDS: dict[str, tuple[tuple[str, str], ...]] = {
+# Rows that no compressor influences, by the metric that they go with: metric, name.
+_REFERENCES: dict[str, tuple[tuple[str, str], ...]] = {
     "rate_bps_hz": (("rate_perfect_bps_hz", "perfect CSI"),),
     "nmse_e2e_db": (("estimation_nmse_db", "estimation only"), ("truncation_nmse_db", "truncation only")),
 }
@@ -35,17 +35,17 @@ class Cell:
 
 @dataclass(frozen=True)
 class Row:
-    """One compressor, or a bound.
+    """One compressor, or a reference.
 
     Attributes:
         label: its name.
         cells: one per column.
-        bound: whether it is a bound rather than a competitor.
+        reference: whether it is there to compare with, and does not compete itself.
     """
 
     label: str
     cells: list[Cell]
-    bound: bool = False
+    reference: bool = False
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class Block:
 
     Attributes:
         metric: which.
-        rows: the compressors, then the bounds.
+        rows: the compressors, then the references.
     """
 
     metric: MetricText
@@ -115,13 +115,13 @@ def _block(run: RunView, sweep: Sweep, parts: list[pd.DataFrame], name: str) -> 
         for label in labels
         if label not in run.uncompressed and any(result is not None for result in found[label])
     ]
-    bounds = [(label, found[label], metric) for label in labels if label in run.uncompressed]
-    for bound, title in _BOUNDS.get(name, ()):
-        bounds.append((title, [_result(part, NO_COMPRESSOR, bound) for part in parts], metric_text(bound)))
-    bounds.append(("all compressors", found[NO_COMPRESSOR], metric))
-    for label, results, text in bounds:
+    references = [(label, found[label], metric) for label in labels if label in run.uncompressed]
+    for reference, title in _REFERENCES.get(name, ()):
+        references.append((title, [_result(part, NO_COMPRESSOR, reference) for part in parts], metric_text(reference)))
+    references.append(("all compressors", found[NO_COMPRESSOR], metric))
+    for label, results, text in references:
         if any(result is not None for result in results):
-            rows.append(Row(label, [_cell(text, result, None) for result in results], bound=True))
+            rows.append(Row(label, [_cell(text, result, None) for result in results], reference=True))
     return Block(metric, rows)
 
 

@@ -47,7 +47,7 @@ def _rich_table(table: SweepTable, columns: range) -> Table:
     for block in table.blocks:
         made.add_row(Text(block.metric.label, style="italic"))
         for row in block.rows:
-            style = "dim" if row.bound else ""
+            style = "dim" if row.reference else ""
             cells = [_text(row.cells[i], _interval_width(block, i)) for i in columns]
             made.add_row(Text(f"  {row.label}", style=style), *cells)
         if block is not table.blocks[-1]:

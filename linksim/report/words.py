@@ -1,6 +1,5 @@
 """A scenario in plain words: what was simulated, from the channel to the precoder."""
 
-import re
 from typing import Any
 
 # Suffix of a key, unit, and the factors that are preferred in text.
@@ -117,7 +116,9 @@ def _compressors(sections: Any) -> str:
 def _sweep(axes: Any) -> str:
     if not isinstance(axes, dict):
         return ""
-    return "; ".join(quantity(re.sub(r"^.*\.", "", str(key)), values) for key, values in axes.items())
+    return "; ".join(
+        quantity(str(key).removesuffix(".name").rpartition(".")[2], values) for key, values in axes.items()
+    )
 
 
 def _mapping(section: dict[str, Any], key: str) -> dict[str, Any]:

@@ -39,9 +39,7 @@ def scenario_file(tmp_path: Path) -> Callable[[dict[str, Any]], Path]:
 
 
 @pytest.fixture
-def command(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Callable[..., tuple[int, str, str]]:
+def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
     """Runs ``linksim ARGUMENTS`` and returns exit code, standard output and standard error."""
 
     def call(*arguments: str | Path) -> tuple[int, str, str]:

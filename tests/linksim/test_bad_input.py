@@ -25,7 +25,7 @@ BAD_VALUES = [
     ("channel.model", "UMx", ["channel.model", "UMx", "UMa"]),
     ("channel.source", "winner", ["channel.source", "winner", "sionna"]),
     ("channel.spec_version", "17.0", ["channel.spec_version", "17.0", "16.1"]),
-    ("channel", {"model": "UMa"}, ["channel.source", "sionna"]),
+    ("channel", {"model": "UMa"}, ["channel.source", "missing"]),
     ("channel", None, ["channel", "None"]),
     ("seed", -1, ["seed", "-1"]),
     ("snr_db", ".nan", ["snr_db", "number"]),
@@ -41,7 +41,11 @@ BAD_VALUES = [
     ("estimation", {"name": "mmse"}, ["estimation.name", "mmse", "ls"]),
     ("estimation", {"name": "ls", "n_pilots": 4}, ["n_pilots", "4", "8"]),
     ("feedback.link", {"name": "awgn"}, ["feedback.link.snr_db", "missing"]),
-    ("feedback", {"link": {"name": "awgn", "snr_db": 10}, "quantiser": {"name": "uniform", "bits": 4}}, ["awgn", "uniform"]),
+    (
+        "feedback",
+        {"link": {"name": "awgn", "snr_db": 10}, "quantiser": {"name": "uniform", "bits": 4}},
+        ["awgn", "uniform"],
+    ),
     ("metrics", ["nmse"], ["metrics", "nmse", "nmse_db"]),
     ("monte_carlo.samples", 0, ["monte_carlo.samples", "0"]),
     ("name", "../escape", ["name", "../escape"]),
@@ -63,7 +67,13 @@ def assert_one_line(result: tuple[int, str, str], *parts: str) -> None:
 
 @pytest.mark.parametrize(("key", "value", "parts"), BAD_VALUES, ids=lambda value: str(value)[:40])
 def test_bad_value(
-    key: str, value: Any, parts: list[str], tiny: dict[str, Any], scenario_file: ScenarioFile, command: Command, tmp_path: Path
+    key: str,
+    value: Any,
+    parts: list[str],
+    tiny: dict[str, Any],
+    scenario_file: ScenarioFile,
+    command: Command,
+    tmp_path: Path,
 ) -> None:
     set_key(tiny, key, value)
     file = scenario_file(tiny)
@@ -96,14 +106,16 @@ def test_bad_options(tiny: dict[str, Any], scenario_file: ScenarioFile, command:
     assert_one_line(command("run", file, "--set", "name.first=1"), "name.first", "tiny")
     assert_one_line(command("run", file, "--set", "compressors.9.name=klt"), "compressors.9", "0 to 2")
     assert_one_line(command("run", file, "--colour"), "--colour")
-    assert_one_line(command("run", file, "--workers", "0"), "--workers", "0")
+    assert_one_line(command("run", file, "--workers", "0"), "--workers", "1")
     assert_one_line(command("show", tmp_path / "nothing"), "results.csv")
     assert_one_line(command("plot", tmp_path / "nothing"), "results.csv")
 
 
 def test_out_is_a_file(tiny: dict[str, Any], scenario_file: ScenarioFile, command: Command, tmp_path: Path) -> None:
     (tmp_path / "out").write_text("in the way")
-    assert_one_line(command("run", scenario_file(tiny), "--out", tmp_path / "out"), "--out", "expected a writable folder")
+    assert_one_line(
+        command("run", scenario_file(tiny), "--out", tmp_path / "out"), "--out", "expected a writable folder"
+    )
 
 
 def test_missing_weights_say_how_to_train(
@@ -116,7 +128,7 @@ def test_missing_weights_say_how_to_train(
 
 def _mat_channel(tmp_path: Path, images: Any) -> dict[str, Any]:
     scipy.io.savemat(tmp_path / "ht.mat", {"HT": images})
-    return {"source": "mat", "test": str(tmp_path / "ht.mat")}
+    return {"source": "mat", "test_file": str(tmp_path / "ht.mat")}
 
 
 def _images(n: int) -> Any:
@@ -130,7 +142,7 @@ def test_bad_mat_files(tiny: dict[str, Any], scenario_file: ScenarioFile, comman
     cases = {
         "NaN": bad,
         "2048": _images(60)[:, :2000],
-        "0, 1": _images(60) + 1,
+        "0 to 1": _images(60) + 1,
         "60 test channels": _images(60),
     }
     for part, images in cases.items():
@@ -169,16 +181,9 @@ def test_full_disk_keeps_finished_points(
 
     monkeypatch.setattr(run_folder, "write_whole", fills_up)
     arguments = ("run", scenario_file(tiny), "--out", tmp_path / "out", "--workers", "1")
-    assert_one_line_at_end(command(*arguments), "No space left on device")
+    assert_one_line(command(*arguments), "No space left on device")
     assert len(list((tmp_path / "out").rglob("points/*.json"))) == 1
     monkeypatch.setattr(run_folder, "write_whole", write_whole)
-    code, _, err = command(*arguments)
+    code, out, _ = command(*arguments)
     assert code == 0
-    assert "1 of 2 points were finished before" in err
-
-
-def assert_one_line_at_end(result: tuple[int, str, str], part: str) -> None:
-    code, out, err = result
-    assert code == 2
-    assert "Traceback" not in err + out
-    assert part in err.strip().splitlines()[-1]
+    assert "1 of 2 points were finished before" in out

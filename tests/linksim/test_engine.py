@@ -30,9 +30,7 @@ def value(table: pd.DataFrame, metric: str, compressor: str = "identity", **axes
 
 
 @pytest.fixture
-def run(
-    command: Command, scenario_file: ScenarioFile, tmp_path: Path
-) -> Callable[..., pd.DataFrame]:
+def run(command: Command, scenario_file: ScenarioFile, tmp_path: Path) -> Callable[..., pd.DataFrame]:
     def call(document: dict[str, Any], *options: str) -> pd.DataFrame:
         out = tmp_path / f"out{len(list(tmp_path.glob('out*')))}"
         code, _, err = command("run", scenario_file(document), "--out", out, "--workers", "1", *options)
@@ -81,7 +79,11 @@ def test_analogue_feedback_of_identity_has_the_links_snr(
 def test_batch_size_and_workers_change_no_digit(tiny: dict[str, Any], run: Callable[..., pd.DataFrame]) -> None:
     tiny["monte_carlo"]["samples"] = 110
     reference = run(tiny)
-    for options in (("--set", "monte_carlo.batch_size=1"), ("--set", "monte_carlo.batch_size=1000"), ("--workers", "2")):
+    for options in (
+        ("--set", "monte_carlo.batch_size=1"),
+        ("--set", "monte_carlo.batch_size=1000"),
+        ("--workers", "2"),
+    ):
         pd.testing.assert_frame_equal(run(tiny, *options), reference, check_exact=True)
 
 
@@ -106,7 +108,9 @@ def test_a_static_channel_does_not_age(tiny: dict[str, Any], run: Callable[..., 
     assert value(table, "nmse_e2e_db", speed_m_s=30, feedback_delay_s=0.01).value > 0
 
 
-def test_killed_run_continues_to_the_same_table(tiny: dict[str, Any], scenario_file: ScenarioFile, tmp_path: Path) -> None:
+def test_killed_run_continues_to_the_same_table(
+    tiny: dict[str, Any], scenario_file: ScenarioFile, tmp_path: Path
+) -> None:
     tiny["sweeps"] = {"snr": {"snr_db": list(range(0, 12))}}
     file = scenario_file(tiny)
 

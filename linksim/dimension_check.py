@@ -1,0 +1,40 @@
+"""Do the parts of a scenario fit each other? Found out before the first channel is made."""
+
+from collections.abc import Sequence
+
+from channels.angular_delay import AngularDelayTransform
+from channels.estimation import ESTIMATORS
+from channels.source import Source
+from feedback.errors import FeedbackInputError
+from linksim.errors import InputError
+from linksim.fitting import scheme_specs
+from linksim.sweep import Point
+
+
+def check_points(points: Sequence[Point], source: Source) -> None:
+    """Builds every transform, estimator and compressor of a scenario once.
+
+    Raises:
+        ChannelInputError: if a transform or estimator does not fit the channel.
+        InputError: if a compression ratio gives no codeword, or there are fewer test channels than wanted.
+    """
+    checked: set[object] = set()
+    for point in points:
+        scenario = point.scenario
+        front_end = (scenario.transform.n_delay, scenario.estimation)
+        if front_end not in checked:
+            AngularDelayTransform(source.grid, source.array, scenario.transform.n_delay)
+            ESTIMATORS.get_class(scenario.estimation.name)(scenario.estimation, source.grid, source.array)
+        for spec in scheme_specs(scenario):
+            if spec.key not in checked:
+                try:
+                    spec.build(source)
+                except FeedbackInputError as error:
+                    raise InputError(f"compressors: {spec.label}: {error}") from None
+            checked.add(spec.key)
+        checked.add(front_end)
+        available, wanted = source.n_samples("test"), scenario.monte_carlo.samples
+        if available is not None and available < wanted:
+            raise InputError(
+                f"monte_carlo.samples: got {wanted}, expected at most the {available} test channels there are"
+            )
