@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import scipy.special
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -187,7 +188,7 @@ def test_a_perfect_report_of_a_short_channel() -> None:
 
 @pytest.mark.parametrize(("scale", "noise"), [(1.0, 0.1), (0.5, 0.0), (0.9, 0.3)])
 def test_closed_forms_of_a_scaled_noisy_report(scale: float, noise: float) -> None:
-    """X_hat = a X + noise of relative power v: NMSE (1 - a)^2 + v, and the cosine of two Gaussian vectors."""
+    """X_hat = a X + noise of relative power v, orthogonal to X: NMSE (1 - a)^2 + v."""
     batch = 400
     csi = _random(batch, NA, NT, seed=6)
     energy = csi.abs().square().sum((1, 2), keepdim=True)
@@ -208,12 +209,25 @@ def test_closed_forms_of_a_scaled_noisy_report(scale: float, noise: float) -> No
         assert _value(name, outcome) == pytest.approx(expected, abs=1e-3)
     if noise == 0:
         assert _value("sgcs", outcome) == pytest.approx(1, abs=1e-6)
-    else:
-        # E cos^2 of jointly Gaussian vectors of length Nt with correlation r: r^2 + (1 - r^2) / Nt, to first order; the
-        # second-order term is below 2 (1 - r^2) r^2 / Nt.
-        squared = scale**2 / (scale**2 + noise)
-        slack = 2 * (1 - squared) / NT
-        assert squared < _value("sgcs", outcome) + slack < squared + 2 * slack + 1 / NT
+
+
+@pytest.mark.parametrize("correlation", [0.3, 0.9])
+def test_sgcs_of_jointly_gaussian_vectors(correlation: float) -> None:
+    """Mean of the sample coherence of N pairs (Carter 1973): 1/N + (N-1)/(N+1) r^2 2F1(1, 1; N+2; r^2)."""
+    batch = 400
+    csi = _random(batch, NA, NT, seed=6)
+    rebuilt = correlation * csi + math.sqrt(1 - correlation**2) * _random(batch, NA, NT, seed=7)
+    response = TRANSFORM.inverse(csi)
+    outcome = replace(
+        _outcome(), csi_true=csi, csi_reconstructed=rebuilt, response_report=response, response_use=response
+    )
+    squared = correlation**2
+    expected = 1 / NT + (NT - 1) / (NT + 1) * squared * scipy.special.hyp2f1(1, 1, NT + 2, squared)
+    estimate = _estimate("sgcs", outcome)
+    assert estimate.low is not None
+    assert estimate.high is not None
+    # Twice the 95 % interval: about four standard deviations.
+    assert abs(estimate.value - expected) < estimate.high - estimate.low
 
 
 def test_random_report_has_the_cosine_of_chance() -> None:
