@@ -13,7 +13,7 @@ from linksim.report.metric_texts import LOSSLESS_DB, MetricText, metric_text
 from linksim.report.results_table import NO_COMPRESSOR
 from linksim.report.style import Look, plain_text
 
-# More values than this on one axis are not all written at their ticks.
+# More values than this on one axis do not all get a tick.
 MAX_TICKS = 9
 _TICK_STEPS = (1, 2, 2.5, 5, 10)
 
@@ -33,7 +33,8 @@ class XPositions:
             places = [value if np.isfinite(value) else numbers[-1] + step for value in self.values]
             self.places = [axis.scale * float(place) for place in places]
         self.logarithmic = axis.column == "compression_ratio" and not named and len(numbers) == len(self.values)
-        self.ticked = named or self.logarithmic or len(numbers) < len(self.values) or self._evenly_spaced()
+        regular = self._evenly_spaced() and len(numbers) <= MAX_TICKS
+        self.ticked = named or self.logarithmic or len(numbers) < len(self.values) or regular
 
     def of(self, rows: pd.DataFrame) -> np.ndarray:
         """Places of the rows of a table."""

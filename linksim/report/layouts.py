@@ -59,13 +59,16 @@ def draw_panels(run: RunView, sweep: Sweep, metric: str) -> Layout:
     columns = 1 if count == 1 else 2 if count in (2, 4) else 3
     lines = -(-count // columns)
     layout = _new_layout(COLUMN_IN if count == 1 else DOUBLE_COLUMN_IN, lines * PANEL_HEIGHT_IN)
-    grid = layout.figure.subplots(lines, columns, sharex=True, sharey=True, squeeze=False).flat
+    grid = list(layout.figure.subplots(lines, columns, sharex=True, sharey=True, squeeze=False).flat)
     for i, (axes, panel) in enumerate(zip(grid, sweep.panels, strict=False)):
         _draw_metric(layout, axes, run, sweep, metric, i)
-        axes.label_outer()
+        # The lowest panel of each column is labelled, also where the last row is not full.
+        left, lowest = i % columns == 0, i + columns >= count
+        axes.tick_params(labelleft=left, labelbottom=lowest)
+        axes.set(xlabel=axes.get_xlabel() if lowest else "", ylabel=axes.get_ylabel() if left else "")
         if panel.title:
             axes.set_title(plain_text(f"{panel_letter(i)} {panel.title}"))
-    for axes in list(grid)[count:]:
+    for axes in grid[count:]:
         axes.set_axis_off()
     return _with_legend(layout, run.looks)
 
