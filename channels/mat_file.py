@@ -50,7 +50,7 @@ class MatMatrix:
         """
         if not 0 <= start <= stop <= self.n_samples:
             raise ChannelInputError(
-                f"{self.path}: got samples {start} to {stop - 1}, expected 0 to {self.n_samples - 1}"
+                f"{self.path}: got samples {start} to {stop - 1}, expected a range within the {self.n_samples} it has"
             )
         values = self._read_hdf5(start, stop) if self._is_hdf5 else self._read_version_5()[start:stop]
         if not np.isfinite(values).all():

@@ -135,6 +135,31 @@ def test_a_ue_off_broadside_is_seen_at_its_angle():
     assert beams.abs().square().sum(dim=(1, 2)).argmax(1).median() == 4
 
 
+def test_azimuth_turns_a_cdl_profile():
+    # CDL-D departs at 0 degrees; as in the test above, 30 degrees are bin 4 of 16.
+    channels = source(model="CDL-D", azimuth_deg=(30, 30), n_columns=16)
+    beams = torch.fft.fft(channels.read("test", 0, 20, Snapshots()).response, dim=-1)
+    assert (beams.abs().square().sum(dim=(1, 2)).argmax(1) == 4).all()
+
+
+def test_downtilt_points_the_panel_at_a_ue_below():
+    # BS 35 m up, UE 33.5 m lower at 60 m: 29 degrees below the horizon. The 38.901 element loses 12 (60 / 65)^2 = 10 dB
+    # at 60 degrees off its axis.
+    def mean_gain_db(downtilt_deg: float) -> float:
+        channels = source(
+            model="RMa",
+            los="los",
+            distance_m=(60, 60),
+            azimuth_deg=(0, 0),
+            antenna_pattern="38.901",
+            downtilt_deg=downtilt_deg,
+        )
+        return float(channels.read_paths("test", 0, 50, Snapshots()).gain_db.mean())
+
+    # Diffuse paths have other angles: half of the LOS path's loss must show.
+    assert mean_gain_db(29) - mean_gain_db(-31) > 5
+
+
 def test_ports_are_ordered_polarisation_row_column():
     channels = source(n_rows=3, n_columns=5, polarization="dual", antenna_pattern="38.901")
     assert channels.array == ArrayShape(2, 3, 5)
