@@ -50,6 +50,8 @@ class LinkOutcome:
 
     def with_report(self, csi_reconstructed: Tensor, *, bits: int | None, overhead: float) -> Self:
         """The same channels with another compressor's report; what was computed of the channels is kept."""
+        # Computed here at the latest, as every report's end-to-end error needs them.
+        _ = self.csi_use, self.energy_use
         other = replace(self, csi_reconstructed=csi_reconstructed, bits=bits, overhead=overhead)
         shared = {name: value for name, value in self.__dict__.items() if name in _CHANNEL_ONLY}
         other.__dict__.update(shared)
