@@ -30,6 +30,11 @@ class TrainingRecipe(BaseModel):
     learning_rate: float = Field(default=1e-3, gt=0, le=1, description="Adam's step size after warm-up")
     final_learning_rate: float = Field(default=5e-5, ge=0, le=1, description="Adam's step size at the end")
     warmup_epochs: float = Field(default=3.0, ge=0, description="epochs of linear rise of the step size from 0")
+    random_phase: bool = Field(
+        default=True,
+        description="turn each channel by a random common phase at every pass: carrier phase is uniform, so it stays a "
+        "channel of the same model",
+    )
     clip_norm: float | None = Field(default=None, gt=0, description="largest gradient norm; by default not clipped")
 
     @model_validator(mode="after")
@@ -80,17 +85,17 @@ def train(
         decoder: codewords to images; both are trained in place and left in eval mode.
         training: channels to learn from and to select on, on the networks' device.
         recipe: step sizes and their number.
-        generator: draws the order of the channels.
+        generator: draws the order of the channels, and their phases; on the CPU.
         on_epoch: told about every epoch.
 
     Raises:
         FeedbackInputError: if a split is empty or not finite, or the loss becomes NaN or infinite.
     """
     _check(training)
-    images = to_unit_interval(training.train)
+    channels = training.train
     parameters = [*encoder.parameters(), *decoder.parameters()]
     optimiser = torch.optim.Adam(parameters, lr=recipe.learning_rate, fused=True)
-    n_batches = max(len(images) // recipe.batch_size, 1)
+    n_batches = max(len(channels) // recipe.batch_size, 1)
     steps = recipe.epochs * n_batches
     warmup_steps = recipe.warmup_epochs * n_batches
     best_nmse = start_nmse = validation_nmse(encoder, decoder, training.validation)
@@ -99,13 +104,13 @@ def train(
         for epoch in range(1, recipe.epochs + 1):
             encoder.train()
             decoder.train()
-            loss_sum = torch.zeros((), dtype=torch.float64, device=images.device)
-            order = torch.randperm(len(images), generator=generator).to(images.device)
+            loss_sum = torch.zeros((), dtype=torch.float64, device=channels.device)
+            order = torch.randperm(len(channels), generator=generator).to(channels.device)
             for index, rows in enumerate(order.split(recipe.batch_size)[:n_batches]):
                 step = (epoch - 1) * n_batches + index
                 for group in optimiser.param_groups:
                     group["lr"] = learning_rate(recipe, step, steps, warmup_steps)
-                batch = images[rows]
+                batch = to_unit_interval(_turned(channels[rows], generator) if recipe.random_phase else channels[rows])
                 loss = nn.functional.mse_loss(decoder(encoder(batch)), batch)
                 optimiser.zero_grad()
                 loss.backward()
@@ -134,7 +139,7 @@ def train(
         start_nmse_db=10 * math.log10(start_nmse),
         validation_nmse_db=10 * math.log10(best_nmse),
         best_epoch=best_epoch,
-        samples_seen=recipe.epochs * n_batches * min(recipe.batch_size, len(images)),
+        samples_seen=recipe.epochs * n_batches * min(recipe.batch_size, len(channels)),
     )
 
 
@@ -163,6 +168,11 @@ def validation_nmse(encoder: nn.Module, decoder: nn.Module, csi: Tensor) -> floa
         power = (image - 0.5).flatten(1).to(torch.float64).square().sum(1)
         total += float((error / power).sum())
     return total / len(csi)
+
+
+def _turned(csi: Tensor, generator: torch.Generator) -> Tensor:
+    turns = torch.rand(len(csi), 1, 1, generator=generator).to(csi.device)
+    return csi * torch.polar(torch.ones_like(turns), 2 * math.pi * turns)
 
 
 def _check(training: TrainingSet) -> None:

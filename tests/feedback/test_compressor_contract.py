@@ -132,7 +132,7 @@ def test_refuses_a_ratio_without_codeword(name: str, compression_ratio: float | 
         pytest.skip("its codeword does not depend on the ratio")
     compressor_class = COMPRESSORS.get_class(name)
     parameters = compressor_class.Parameters(compression_ratio=compression_ratio)
-    with pytest.raises(FeedbackInputError, match="compression_ratio: got .*, expected"):
+    with pytest.raises(FeedbackInputError, match=r"compression_ratio: got .*, expected"):
         compressor_class(parameters, SHAPE)
 
 
