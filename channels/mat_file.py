@@ -1,15 +1,15 @@
-"""Matrices of MATLAB files, version 5 to 7 (read by SciPy) and 7.3 (HDF5), with one sample per row."""
+"""Matrices of MATLAB files, version 5 to 7 and 7.3 (HDF5), with one sample per row."""
 
 from pathlib import Path
 from typing import Any
 
 import h5py
 import numpy as np
-import scipy.io
 from numpy.typing import NDArray
 
 from channels.errors import ChannelInputError
 from channels.hdf5_file import one_line, open_dataset
+from channels.mat5_file import DamagedFileError, list_variables, read_variable
 
 
 class MatMatrix:
@@ -60,25 +60,21 @@ class MatMatrix:
     def _describe_version_5(self) -> tuple[tuple[int, ...], str]:
         if not self.path.is_file():
             raise ChannelInputError(f"{self.path}: no such file, expected a .mat file with {self.name}")
-        # SciPy meets damaged files with almost any exception, here and below.
         try:
-            found = {name: shape for name, shape, _ in scipy.io.whosmat(self.path)}
-        except Exception as error:
+            found = {header.name: header for header in list_variables(self.path)}
+        except (DamagedFileError, OSError) as error:
             raise self._damaged(error) from error
         if self.name not in found:
             names = one_line(", ".join(sorted(found))) or "none"
             raise ChannelInputError(f"{self.path}: got the variables {names}, expected {self.name}")
-        shape = tuple(found[self.name])
-        # The header does not tell real from complex.
-        return shape, _kind(self._read_version_5().dtype) if len(shape) == 2 else "other"
+        return found[self.name].shape, found[self.name].kind
 
     def _read_version_5(self) -> NDArray[Any]:
         if self._whole is None:
             try:
-                values = np.asarray(scipy.io.loadmat(self.path, variable_names=[self.name])[self.name])
-            except Exception as error:
+                self._whole = _single(read_variable(self.path, self.name))
+            except (DamagedFileError, OSError) as error:
                 raise self._damaged(error) from error
-            self._whole = _single(values) if values.dtype.kind in "fciu" else values
         return self._whole
 
     def _describe_hdf5(self) -> tuple[tuple[int, ...], str]:

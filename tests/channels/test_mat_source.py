@@ -5,11 +5,14 @@ import numpy as np
 import pytest
 import scipy.io
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from channels.angular_delay import AngularDelayTransform
 from channels.channel_batch import Snapshots
 from channels.errors import ChannelInputError
+from channels.mat5_file import read_variable
 from channels.mat_source import MatParameters, MatSource
 
 N, N_COLUMNS, N_DELAY = 7, 4, 3
@@ -43,7 +46,11 @@ def write_version_73(path, **variables):
         file.write(b"MATLAB 7.3 MAT-file".ljust(124) + b"\x00\x02IM")
 
 
-WRITERS = {"version 5": write_version_5, "version 7.3": write_version_73}
+def write_compressed(path, **variables):
+    scipy.io.savemat(path, variables, do_compression=True)
+
+
+WRITERS = {"version 5": write_version_5, "version 7": write_compressed, "version 7.3": write_version_73}
 
 
 @pytest.fixture(params=WRITERS)
@@ -145,6 +152,39 @@ def test_wrong_hf_all_is_refused(tmp_path, write):
 def test_text_in_place_of_numbers_is_refused(tmp_path):
     scipy.io.savemat(tmp_path / "test.mat", {"HT": np.array([["text"] * WIDTH], dtype=object)})
     refused("HT: got other values, expected real", test_file=tmp_path / "test.mat")
+
+
+@pytest.mark.parametrize("variables", [{"A": 1.0, "HT": images()}, {"text": "abc", "cell": [{"a": 1}], "HT": images()}])
+def test_other_variables_are_passed_over(tmp_path, variables):
+    for compressed in (False, True):
+        scipy.io.savemat(tmp_path / "test.mat", variables, do_compression=compressed)
+        channels = source(test_file=tmp_path / "test.mat")
+        assert torch.isfinite(channels.read("test", 0, N, Snapshots()).response.abs()).all()
+
+
+@pytest.mark.parametrize("dtype", ["f8", "f4", "i1", "u1", "i4", "u8"])
+@pytest.mark.parametrize("compressed", [False, True])
+def test_version_5_numbers_of_every_type(tmp_path, dtype, compressed):
+    expected = np.arange(15).reshape(3, 5).astype(dtype)
+    scipy.io.savemat(tmp_path / "x.mat", {"X": expected, "Z": expected * (1 + 2j)}, do_compression=compressed)
+    assert np.array_equal(read_variable(tmp_path / "x.mat", "X"), expected)
+    assert np.array_equal(read_variable(tmp_path / "x.mat", "Z"), expected * (1 + 2j))
+
+
+@settings(max_examples=200, deadline=None)
+@given(position=st.integers(0, 10**6), value=st.integers(0, 255), writer=st.sampled_from(sorted(WRITERS)))
+def test_a_wrong_byte_is_read_or_refused(tmp_path_factory, position, value, writer):
+    path = tmp_path_factory.mktemp("wrong_byte") / "test.mat"
+    WRITERS[writer](path, HT=images())
+    content = bytearray(path.read_bytes())
+    content[position % len(content)] = value
+    path.write_bytes(content)
+    try:
+        response = source(test_file=path).read("test", 0, 2, Snapshots()).response
+    except ChannelInputError as error:
+        assert "\n" not in str(error)
+    else:
+        assert torch.isfinite(response.abs()).all()
 
 
 @pytest.mark.parametrize("share", [0.02, 0.3, 0.7, 0.99])
