@@ -179,12 +179,13 @@ def test_a_wrong_byte_is_read_or_refused(tmp_path_factory, position, value, writ
     content = bytearray(path.read_bytes())
     content[position % len(content)] = value
     path.write_bytes(content)
+    message = ""
     try:
         response = source(test_file=path).read("test", 0, 2, Snapshots()).response
     except ChannelInputError as error:
-        assert "\n" not in str(error)
-    else:
-        assert torch.isfinite(response.abs()).all()
+        message = str(error)
+    assert "\n" not in message
+    assert message or torch.isfinite(response.abs()).all()
 
 
 @pytest.mark.parametrize("share", [0.02, 0.3, 0.7, 0.99])
