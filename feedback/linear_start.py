@@ -17,6 +17,7 @@ from feedback.training_set import TrainingSet
 from feedback.unit_interval import to_unit_interval
 
 _GAINS = torch.linspace(4.0, 6.0, 21)
+_STATISTICS_SAMPLES = 5000
 _GAIN_SAMPLES = 1000
 
 
@@ -29,7 +30,7 @@ def start_as_klt(encoder: FullyConnectedEncoder, decoder: FullyConnectedDecoder,
         decoder: its refinement is RefineNets, a convolution with bias, and a sigmoid.
         training: channels whose KLT is taken.
     """
-    images = to_unit_interval(training.train)
+    images = to_unit_interval(training.train[:_STATISTICS_SAMPLES])
     mean = images.mean(dim=(0, 2, 3))
     variance = images.var(dim=(0, 2, 3), correction=0)
     deviation = float(variance.mean().sqrt())

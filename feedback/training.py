@@ -99,6 +99,8 @@ def train(
     steps = recipe.epochs * n_batches
     warmup_steps = recipe.warmup_epochs * n_batches
     best_nmse = start_nmse = validation_nmse(encoder, decoder, training.validation)
+    if not math.isfinite(start_nmse):
+        raise FeedbackInputError(f"training: got validation NMSE {start_nmse} at the start, expected a finite number")
     best_epoch, best = 0, _snapshot(encoder, decoder)
     try:
         for epoch in range(1, recipe.epochs + 1):
@@ -129,15 +131,15 @@ def train(
                 )
             if nmse < best_nmse:
                 best_nmse, best_epoch, best = nmse, epoch, _snapshot(encoder, decoder)
-            on_epoch(epoch, train_loss, 10 * math.log10(nmse))
+            on_epoch(epoch, train_loss, _decibel(nmse))
     finally:
         encoder.eval()
         decoder.eval()
     for tensor, kept in zip(_tensors(encoder, decoder), best, strict=True):
         tensor.copy_(kept)
     return TrainingOutcome(
-        start_nmse_db=10 * math.log10(start_nmse),
-        validation_nmse_db=10 * math.log10(best_nmse),
+        start_nmse_db=_decibel(start_nmse),
+        validation_nmse_db=_decibel(best_nmse),
         best_epoch=best_epoch,
         samples_seen=recipe.epochs * n_batches * min(recipe.batch_size, len(channels)),
     )
@@ -168,6 +170,11 @@ def validation_nmse(encoder: nn.Module, decoder: nn.Module, csi: Tensor) -> floa
         power = (image - 0.5).flatten(1).to(torch.float64).square().sum(1)
         total += float((error / power).sum())
     return total / len(csi)
+
+
+def _decibel(nmse: float) -> float:
+    # An exact reconstruction has no logarithm; float32 errors are above this floor.
+    return 10 * math.log10(max(nmse, 1e-30))
 
 
 def _turned(csi: Tensor, generator: torch.Generator) -> Tensor:
