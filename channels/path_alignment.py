@@ -25,7 +25,5 @@ def align_to_first_path(paths: Paths, threshold_db: float = 25.0) -> Paths:
     silent = paths.coefficients.abs().amax(dim=(1, 2)) == 0
     threshold = power.amax(dim=1, keepdim=True) * 10 ** (-threshold_db / 10)
     delays = paths.delays_s.to(torch.float64)
-    candidates = torch.where((power >= threshold) & ~silent, delays, torch.inf)
-    first = candidates.amin(dim=1, keepdim=True)
-    first = torch.where(torch.isfinite(first), first, torch.zeros_like(first))
+    first = torch.where(power >= threshold, delays, torch.inf).amin(dim=1, keepdim=True)
     return replace(paths, delays_s=torch.where(silent, torch.zeros_like(delays), delays - first))

@@ -51,9 +51,10 @@ def test_read_is_the_response_of_read_paths():
     )
 
 
-def test_seeds_splits_and_blocks_are_unrelated():
+@pytest.mark.parametrize("model", ["UMa", "CDL-A"])
+def test_seeds_splits_and_blocks_are_unrelated(model):
     def coefficients(seed: int, split: str, start: int) -> torch.Tensor:
-        return source(seed).read_paths(split, start, start + 1, Snapshots()).coefficients
+        return source(seed, model=model).read_paths(split, start, start + 1, Snapshots()).coefficients
 
     draws = [coefficients(1, "test", 0), coefficients(2, "test", 0), coefficients(1, "train", 0)]
     draws += [coefficients(1, "test", 50), coefficients(1, "test", 1)]
