@@ -14,7 +14,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from channels.angular_delay import AngularDelayTransform
 from channels.channel_batch import Snapshots
 from channels.source import BLOCK_SIZE, SOURCES, Source, SourceParameters, Split
 from linksim.chain import Chain, Measurements, merge
@@ -89,10 +88,8 @@ def truncated_channels(scenario: Scenario, split: Split, start: int, stop: int) 
     """True angular-delay matrices of a split, not normalised, ``[stop - start, Na, Nt]``."""
     device = device_of(scenario)
     source = open_source(scenario.channel, scenario.seed, device)
-    transform = AngularDelayTransform(source.grid, source.array, scenario.transform.n_delay)
-    parts = []
-    for first in range(start, stop, BLOCK_SIZE):
-        batch = source.read(split, first, min(first + BLOCK_SIZE, stop), Snapshots())
-        parts.append(transform.truncate(batch.response[:, 0]).cpu())
+    blocks = range(start, stop, BLOCK_SIZE)
+    n_delay = scenario.transform.n_delay
+    parts = [source.read_truncated(split, first, min(first + BLOCK_SIZE, stop), n_delay).cpu() for first in blocks]
     csi: NDArray[np.complex64] = torch.cat(parts).numpy()
     return csi
