@@ -4,16 +4,15 @@ from pathlib import Path
 
 import pandas as pd
 
-from channels.source import Source
 from linksim.fitting import scheme_specs
 from linksim.run_folder import write_whole
 from linksim.scenario import Scenario
 
 
-def write_complexity(scenario: Scenario, source: Source, folder: Path) -> None:
+def write_complexity(scenario: Scenario, folder: Path) -> None:
     """Writes ``complexity.csv``: multiply-adds and stored parameters per report at the scenario's compression ratio."""
     rows = []
     for spec in scheme_specs(scenario):
-        cost = spec.build(source).compressor.complexity()
+        cost = spec.build().compressor.complexity()
         rows.append({"compressor": spec.label, "compression_ratio": spec.parameters.compression_ratio} | vars(cost))
     write_whole(folder / "complexity.csv", pd.DataFrame(rows).to_csv(index=False, lineterminator="\n"))

@@ -4,14 +4,14 @@ from collections.abc import Sequence
 
 from channels.angular_delay import AngularDelayTransform
 from channels.estimation import ESTIMATORS
-from channels.source import Source
 from feedback.errors import FeedbackInputError
 from linksim.errors import InputError
 from linksim.fitting import scheme_specs
+from linksim.scenario_source import source_of
 from linksim.sweep import Point
 
 
-def check_points(points: Sequence[Point], source: Source) -> None:
+def check_points(points: Sequence[Point]) -> None:
     """Builds every transform, estimator and compressor of a scenario once.
 
     Raises:
@@ -21,14 +21,15 @@ def check_points(points: Sequence[Point], source: Source) -> None:
     checked: set[object] = set()
     for point in points:
         scenario = point.scenario
-        front_end = (scenario.transform.n_delay, scenario.estimation)
+        source = source_of(scenario)
+        front_end = (scenario.channel, scenario.transform.n_delay, scenario.estimation)
         if front_end not in checked:
             AngularDelayTransform(source.grid, source.array, scenario.transform.n_delay)
             ESTIMATORS.get_class(scenario.estimation.name)(scenario.estimation, source.grid, source.array)
         for spec in scheme_specs(scenario):
             if spec.key not in checked:
                 try:
-                    spec.build(source)
+                    spec.build()
                 except FeedbackInputError as error:
                     raise InputError(f"compressors: {spec.label}: {error}") from None
             checked.add(spec.key)

@@ -25,10 +25,11 @@ from linksim.executor import Executor, default_workers, local_executor
 from linksim.preparation import Preparation
 from linksim.run_folder import RunFolder
 from linksim.scenario import Scenario
+from linksim.scenario_source import device_of
 from linksim.stage_times import StageTimes
 from linksim.sweep import Point, points_of
 from linksim.training_run import train_missing
-from linksim.worker import device_of, measure_shard, open_source
+from linksim.worker import measure_shard
 
 
 @dataclass(frozen=True)
@@ -58,19 +59,18 @@ def run(scenario: Scenario, out: Path, options: RunOptions, console: Console) ->
     started, clock = datetime.now(UTC), time.perf_counter()
     points = points_of(scenario)
     device = device_of(scenario)
-    source = open_source(scenario.channel, scenario.seed, device)
-    check_points(points, source)
+    check_points(points)
     folder = RunFolder(out, scenario)
     times = StageTimes()
     with local_executor(options.workers or default_workers(device)) as executor:
-        preparation = Preparation(source, folder, executor, lambda line: console.print(f"[dim]{line}[/]"), device)
+        preparation = Preparation(folder, executor, lambda line: console.print(f"[dim]{line}[/]"), device)
         with times.stage("training and fitting"):
             if options.train:
                 train_missing(points, preparation, console)
             preparation.prepare(points)
         fitted = {point.key: preparation.fingerprint(point) for point in points}
         measure_points(points, fitted, folder, executor, times, console)
-    write_complexity(scenario, source, folder.path)
+    write_complexity(scenario, folder.path)
     times.seconds["whole run"] = time.perf_counter() - clock
     folder.write_manifest(_manifest(scenario, started, times, options.command, device))
     return folder

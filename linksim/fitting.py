@@ -1,6 +1,6 @@
 """From a scenario to fitted compressors, quantisers and normalisation, kept as files that workers load.
 
-What is fitted depends on the unswept channel and never on a test channel.
+What is fitted depends on training channels, and never on a test channel, an SNR or a speed.
 """
 
 from collections.abc import Callable, Iterator
@@ -12,13 +12,13 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from channels.normalisation import Normalisation
-from channels.source import Source
 from feedback.compressor import COMPRESSORS, Compressor, CompressorParameters
 from feedback.quantiser import QUANTISERS, Quantiser
 from feedback.training_set import TrainingSet
 from linksim.chain import ReportScheme
 from linksim.random_streams import stream_seed
 from linksim.scenario import Scenario, compressor_label
+from linksim.scenario_source import source_of
 from linksim.sweep import content_hash
 
 # Training codewords that a quantiser's range is fitted on.
@@ -41,10 +41,11 @@ class SchemeSpec:
     scenario: Scenario
     key: str
 
-    def build(self, source: Source) -> ReportScheme:
+    def build(self) -> ReportScheme:
         """The unfitted scheme."""
+        shape = (self.scenario.transform.n_delay, source_of(self.scenario).array.n_tx)
         compressor_class = COMPRESSORS.get_class(self.parameters.name)
-        compressor: Compressor = compressor_class(self.parameters, (self.scenario.transform.n_delay, source.array.n_tx))
+        compressor: Compressor = compressor_class(self.parameters, shape)
         quantiser = self.scenario.feedback.quantiser
         return ReportScheme(compressor, QUANTISERS.get_class(quantiser.name)(quantiser))
 
@@ -103,9 +104,9 @@ def save_scheme(scheme: ReportScheme, spec: SchemeSpec, folder: Path) -> None:
     _save_whole(tensors, folder / f"{spec.key}.safetensors")
 
 
-def load_scheme(spec: SchemeSpec, source: Source, folder: Path, device: torch.device) -> ReportScheme:
+def load_scheme(spec: SchemeSpec, folder: Path, device: torch.device) -> ReportScheme:
     """A fitted scheme from its file."""
-    scheme = spec.build(source)
+    scheme = spec.build()
     if spec.learns:
         tensors = load_file(folder / f"{spec.key}.safetensors")
         scheme.compressor.load_state(_below("compressor/", tensors))
@@ -115,10 +116,10 @@ def load_scheme(spec: SchemeSpec, source: Source, folder: Path, device: torch.de
 
 
 def load_schemes(
-    scenario: Scenario, source: Source, folder: Path, device: torch.device
+    scenario: Scenario, folder: Path, device: torch.device
 ) -> tuple[dict[str, ReportScheme], Normalisation]:
     """All fitted schemes of a point by label, and its normalisation."""
-    schemes = {spec.label: load_scheme(spec, source, folder, device) for spec in scheme_specs(scenario)}
+    schemes = {spec.label: load_scheme(spec, folder, device) for spec in scheme_specs(scenario)}
     return schemes, load_normalisation(scenario, folder)
 
 

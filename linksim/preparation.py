@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from channels.source import Source, Split
+from channels.source import Split
 from feedback.checkpoint import checkpoint_path, load_checkpoint
 from feedback.compressor import COMPRESSORS
 from feedback.training_set import TrainingSet
@@ -29,6 +29,7 @@ from linksim.fitting import (
 )
 from linksim.run_folder import RunFolder
 from linksim.scenario import Scenario
+from linksim.scenario_source import source_of
 from linksim.sweep import Point, content_hash
 from linksim.worker import truncated_channels
 
@@ -43,13 +44,11 @@ class Preparation:
     """Fits what a run's points need.
 
     Args:
-        source: the opened source of the unswept scenario.
         folder: the run's folder.
         executor: where training channels are generated.
         notify: told, in a line each, what takes time.
     """
 
-    source: Source
     folder: RunFolder
     executor: Executor
     notify: Notify
@@ -80,7 +79,7 @@ class Preparation:
         return digest.hexdigest()[:12]
 
     def _require_weights(self, specs: Sequence[SchemeSpec]) -> None:
-        missing = [spec for spec in specs if is_trained(spec) and not weights_file(spec, self.source).exists()]
+        missing = [spec for spec in specs if is_trained(spec) and not weights_file(spec).exists()]
         if missing:
             names = ", ".join(f"{spec.label} at CR {spec.parameters.compression_ratio:g}" for spec in missing)
             raise InputError(
@@ -89,9 +88,9 @@ class Preparation:
             )
 
     def _fit(self, spec: SchemeSpec) -> None:
-        scheme = spec.build(self.source)
+        scheme = spec.build()
         if is_trained(spec):
-            load_checkpoint(weights_file(spec, self.source), scheme.compressor)
+            load_checkpoint(weights_file(spec), scheme.compressor)
         else:
             training = self.training_set(spec.scenario)
             self.notify(f"fitting {spec.label} at CR {spec.parameters.compression_ratio:g}")
@@ -126,7 +125,7 @@ class Preparation:
         return self._sets[key]
 
     def _csi(self, scenario: Scenario, split: Split, wanted: int) -> Tensor:
-        available = self.source.n_samples(split)
+        available = source_of(scenario).n_samples(split)
         if available == 0:
             raise InputError(f"channel: got no {split} channels, expected some: a compressor has to learn")
         count = wanted if available is None else min(wanted, available)
@@ -141,7 +140,7 @@ def is_trained(spec: SchemeSpec) -> bool:
     return bool(COMPRESSORS.get_class(spec.parameters.name).trained)
 
 
-def weights_file(spec: SchemeSpec, source: Source) -> Path:
+def weights_file(spec: SchemeSpec) -> Path:
     """Where the zoo keeps a compressor's weights."""
-    compressor = spec.build(source).compressor
+    compressor = spec.build().compressor
     return checkpoint_path(Path(spec.scenario.zoo), compressor, training_description(spec.scenario))

@@ -86,7 +86,7 @@ class MonteCarloSection(Section):
 
 
 class TrainingSection(Section):
-    """Channels to learn from; always those of the unswept scenario, never test channels."""
+    """Channels to learn from: those of the point, from streams of their own, never test channels."""
 
     samples: int = Field(default=8000, ge=1, description="channels for quick fits: KLT, quantiser and scale ranges")
     network_samples: int = Field(default=50000, ge=1, description="channels that networks are trained on")

@@ -13,24 +13,23 @@ from linksim.fitting import SchemeSpec, fit_generator, scheme_specs, training_de
 from linksim.preparation import Preparation, is_trained, weights_file
 from linksim.run_folder import RunFolder
 from linksim.scenario import Scenario
+from linksim.scenario_source import device_of
 from linksim.sweep import Point, points_of
-from linksim.worker import device_of, open_source
 
 
 def train_scenario(scenario: Scenario, again: bool, workers: int | None, console: Console) -> None:
     """Trains what a scenario's points need and the zoo lacks; everything if ``again``."""
     device = device_of(scenario)
-    source = open_source(scenario.channel, scenario.seed, device)
     folder = RunFolder(Path(scenario.zoo) / ".training", scenario)
     with local_executor(workers or default_workers(device)) as executor:
-        preparation = Preparation(source, folder, executor, console.print, device)
+        preparation = Preparation(folder, executor, console.print, device)
         train_missing(points_of(scenario), preparation, console, again)
 
 
 def train_missing(points: Sequence[Point], preparation: Preparation, console: Console, again: bool = False) -> None:
     """Trains the networks of some points whose weights are not in the zoo."""
     specs = {spec.key: spec for point in points for spec in scheme_specs(point.scenario) if is_trained(spec)}
-    files = {weights_file(spec, preparation.source): spec for spec in specs.values()}
+    files = {weights_file(spec): spec for spec in specs.values()}
     for file, spec in files.items():
         if again or not file.exists():
             preparation.fit_normalisation(spec.scenario)
@@ -38,7 +37,7 @@ def train_missing(points: Sequence[Point], preparation: Preparation, console: Co
 
 
 def _train(spec: SchemeSpec, file: Path, preparation: Preparation, console: Console) -> None:
-    compressor = spec.build(preparation.source).compressor
+    compressor = spec.build().compressor
     assert isinstance(compressor, NeuralCompressor)
     compressor.to(preparation.device)
     training = preparation.network_training_set(spec.scenario)

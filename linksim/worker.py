@@ -7,7 +7,6 @@ import os
 import signal
 import threading
 import time
-from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -15,12 +14,12 @@ import torch
 from numpy.typing import NDArray
 
 from channels.channel_batch import Snapshots
-from channels.source import BLOCK_SIZE, SOURCES, Source, SourceParameters, Split
+from channels.source import BLOCK_SIZE, Split
 from linksim.chain import Chain, Measurements, merge
 from linksim.channel_cache import ChannelCache
-from linksim.errors import InputError
 from linksim.fitting import load_schemes
 from linksim.scenario import Scenario
+from linksim.scenario_source import device_of, source_of
 from linksim.stage_times import StageTimes
 from linksim.sweep import content_hash
 
@@ -38,24 +37,6 @@ def _exit_with_parent(parent: int) -> None:
     os._exit(1)
 
 
-def device_of(scenario: Scenario) -> torch.device:
-    """The device that a scenario computes on.
-
-    Raises:
-        InputError: if it asks for a GPU and there is none.
-    """
-    available = torch.cuda.is_available()
-    if scenario.device == "cuda" and not available:
-        raise InputError("device: got 'cuda', expected 'cpu' or 'auto': this machine has no usable CUDA GPU")
-    return torch.device("cuda" if available and scenario.device != "cpu" else "cpu")
-
-
-@lru_cache(maxsize=4)
-def open_source(parameters: SourceParameters, seed: int, device: torch.device) -> Source:
-    """The source of a scenario; a model that took seconds to set up serves all tasks of the process."""
-    return SOURCES.get_class(parameters.source)(parameters, seed=seed, device=device)
-
-
 def snapshots_of(scenario: Scenario) -> Snapshots:
     """The channel when the report is made, and when its precoder is used if that is later."""
     delay_s = scenario.feedback.delay_s
@@ -70,10 +51,9 @@ def measure_shard(
     All arithmetic is done in blocks of ``BLOCK_SIZE``, because the last digit of a product depends on the number of
     rows that are multiplied at once.
     """
-    device = device_of(scenario)
-    source = open_source(scenario.channel, scenario.seed, device)
+    device, source = device_of(scenario), source_of(scenario)
     cache = ChannelCache(source, channels / content_hash([scenario.channel.model_dump(), scenario.seed, device.type]))
-    schemes, normalisation = load_schemes(scenario, source, fitted, device)
+    schemes, normalisation = load_schemes(scenario, fitted, device)
     chain = Chain(scenario, source, schemes, normalisation, device)
     measurements: Measurements = {}
     times = chain.times
@@ -86,8 +66,7 @@ def measure_shard(
 
 def truncated_channels(scenario: Scenario, split: Split, start: int, stop: int) -> NDArray[np.complex64]:
     """True angular-delay matrices of a split, not normalised, ``[stop - start, Na, Nt]``."""
-    device = device_of(scenario)
-    source = open_source(scenario.channel, scenario.seed, device)
+    source = source_of(scenario)
     blocks = range(start, stop, BLOCK_SIZE)
     n_delay = scenario.transform.n_delay
     parts = [source.read_truncated(split, first, min(first + BLOCK_SIZE, stop), n_delay).cpu() for first in blocks]

@@ -1,0 +1,31 @@
+"""The device and the channel source that a scenario names."""
+
+from functools import lru_cache
+
+import torch
+
+from channels.source import SOURCES, Source, SourceParameters
+from linksim.errors import InputError
+from linksim.scenario import Scenario
+
+
+def device_of(scenario: Scenario) -> torch.device:
+    """The device that a scenario computes on.
+
+    Raises:
+        InputError: if it asks for a GPU and there is none.
+    """
+    available = torch.cuda.is_available()
+    if scenario.device == "cuda" and not available:
+        raise InputError("device: got 'cuda', expected 'cpu' or 'auto': this machine has no usable CUDA GPU")
+    return torch.device("cuda" if available and scenario.device != "cpu" else "cpu")
+
+
+def source_of(scenario: Scenario) -> Source:
+    """The source of a scenario; one that took seconds to set up serves every point of the process."""
+    return _open(scenario.channel, scenario.seed, device_of(scenario))
+
+
+@lru_cache(maxsize=4)
+def _open(parameters: SourceParameters, seed: int, device: torch.device) -> Source:
+    return SOURCES.get_class(parameters.source)(parameters, seed=seed, device=device)
