@@ -54,7 +54,7 @@ def truncated_plane_waves(
     matrix = torch.cat(list(kernels.products(cotangent(rows, grid.n_subcarriers))))
     outer = row_factor(rows, grid.n_subcarriers).unsqueeze(-1) * row_factor(columns, n_columns).conj()
     matrix = matrix * (outer / math.sqrt(grid.n_subcarriers * n_columns))
-    return matrix.unflatten(0, amplitude.shape[:-1])
+    return matrix.reshape(*amplitude.shape[:-1], n_delay, n_columns)
 
 
 def truncated_paths(paths: Paths, grid: OfdmGrid, array: ArrayShape, n_delay: int) -> Tensor:
@@ -99,10 +99,12 @@ class PlaneWaveKernels:
     def __init__(
         self, amplitude: Tensor, delay_s: Tensor, spatial_frequency: Tensor, grid: OfdmGrid, n_columns: int
     ) -> None:
-        self.delay, centred = _delay_kernel(delay_s.flatten(0, -2), grid)
-        self.angle = DirichletKernel.at(spatial_frequency.flatten(0, -2).to(torch.float64) * -n_columns, n_columns)
+        self.delay, centred = _delay_kernel(delay_s.reshape(-1, delay_s.shape[-1]), grid)
+        self.angle = DirichletKernel.at(
+            spatial_frequency.reshape(-1, delay_s.shape[-1]).to(torch.float64) * -n_columns, n_columns
+        )
         phasor = unit_phasor(self.delay.turns + centred - self.angle.turns)
-        self.gain = amplitude.flatten(0, -2) * phasor * (self.delay.magnitude * self.angle.magnitude)
+        self.gain = amplitude.reshape(-1, delay_s.shape[-1]) * phasor * (self.delay.magnitude * self.angle.magnitude)
         self.column_cotangent = cotangent(torch.arange(n_columns, device=amplitude.device), n_columns)
 
     def products(self, row_cotangent: Tensor) -> Iterator[Tensor]:

@@ -41,7 +41,7 @@ def mean_power(amplitude: Tensor, delay_s: Tensor, spatial_frequency: Tensor, gr
     products = kernels.products(cotangent(rows, n_rows).to(amplitude.device))
     row_powers = torch.cat([torch.view_as_real(product).square().sum(-1) @ column_power for product in products])
     power = row_powers.to(torch.float64) @ row_power.to(amplitude.device)
-    return (power / (n_rows * n_columns) ** 2).unflatten(0, amplitude.shape[:-1])
+    return (power / (n_rows * n_columns) ** 2).reshape(amplitude.shape[:-1])
 
 
 def _delay_window(amplitude: Tensor, delay_s: Tensor, grid: OfdmGrid) -> tuple[int, int]:

@@ -1,0 +1,296 @@
+"""COST 2100: the contract of a source, closed forms of the model, motion, and bad environments."""
+
+import math
+from collections.abc import Callable
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import yaml
+from pydantic import ValidationError
+
+from channels.angular_delay import AngularDelayTransform
+from channels.channel_batch import Snapshots
+from channels.cost2100 import Cost2100Parameters, Cost2100Source
+from channels.cost2100.clusters import _Part
+from channels.cost2100.environment import load_environment
+from channels.cost2100.placement import draw_positions
+from channels.cost2100.rays import Rays, free_space_gain
+from channels.cost2100.streams import BlockStreams
+from channels.cost2100.visibility import VisibilityRegions, draw_regions, visible_clusters
+from channels.errors import ChannelInputError
+from channels.source import BLOCK_SIZE
+
+CPU = torch.device("cpu")
+CASES: list[dict[str, Any]] = [
+    {"environment": "indoor"},
+    {"environment": "indoor", "placement": "paper", "n_columns": 8, "n_subcarriers": 64},
+    {"environment": "outdoor"},
+    {"environment": "outdoor", "line_of_sight": "nlos", "delay_alignment": "first_path", "n_subcarriers": 256},
+]
+
+
+def source(seed: int = 1, **parameters: Any) -> Cost2100Source:
+    return Cost2100Source(Cost2100Parameters(**parameters), seed=seed, device=CPU)
+
+
+@pytest.mark.parametrize("parameters", CASES)
+def test_truncated_matrices_are_those_of_the_responses(parameters: dict[str, Any]) -> None:
+    channels = source(**parameters)
+    response = channels.read("test", 47, 53, Snapshots()).response
+    expected = AngularDelayTransform(channels.grid, channels.array, 32).truncate(response)[:, 0]
+    found = channels.read_truncated("test", 47, 53, 32)
+    error = torch.linalg.vector_norm(found - expected, dim=(1, 2)) / torch.linalg.vector_norm(expected, dim=(1, 2))
+    assert response.shape == (6, 1, channels.grid.n_subcarriers, channels.array.n_tx)
+    assert error.max() < 1e-5
+    # The power is a sum in closed form; 1e-5 is its stated error.
+    torch.testing.assert_close(response.abs().square().mean(dim=(1, 2, 3)), torch.ones(6), rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("parameters", CASES[::2])
+def test_a_sample_depends_on_seed_split_and_index_alone(parameters: dict[str, Any]) -> None:
+    whole = source(**parameters).read_truncated("train", 40, 110, 32)
+    parts = [source(**parameters).read_truncated("train", *span, 32) for span in ((40, 41), (41, 102), (102, 110))]
+    assert torch.equal(whole, torch.cat(parts))
+    ones = [source(**parameters).read("train", i, i + 1, Snapshots()).response for i in (49, 50)]
+    assert torch.equal(source(**parameters).read("train", 49, 51, Snapshots()).response, torch.cat(ones))
+    others = [
+        source(seed=2, **parameters).read_truncated("train", 40, 110, 32),
+        source(**parameters).read_truncated("test", 40, 110, 32),
+    ]
+    assert all(not torch.isclose(other, whole).any() for other in others)
+
+
+@pytest.mark.parametrize("parameters", CASES)
+def test_hundreds_of_links_are_finite(parameters: dict[str, Any]) -> None:
+    channels = source(**parameters)
+    for block in range(4):
+        rays = channels.read_rays("validation", block, Snapshots(2, 0.01))
+        for values in (torch.view_as_real(rays.amplitude), rays.delay_s, rays.aod_rad, rays.gain_db):
+            assert torch.isfinite(values).all()
+
+
+def test_normalisation_keeps_the_gain() -> None:
+    kept, removed = (source(normalise=normalise).read_rays("test", 0, Snapshots()) for normalise in (False, True))
+    gain = 10 ** (removed.gain_db / 20)
+    torch.testing.assert_close(removed.amplitude * gain[:, None, None], kept.amplitude, rtol=1e-5, atol=0)
+    assert not kept.gain_db.any()
+
+
+def test_first_path_starts_at_zero() -> None:
+    rays = source(environment="outdoor", delay_alignment="first_path").read_rays("test", 0, Snapshots())
+    power = rays.amplitude.abs().square()
+    significant = power >= 10**-2.5 * power.amax(dim=2, keepdim=True)
+    assert torch.equal(
+        rays.delay_s.masked_fill(~significant, torch.inf).amin(dim=(1, 2)), torch.zeros(BLOCK_SIZE).double()
+    )
+
+
+@pytest.mark.parametrize("name", ["indoor", "outdoor"])
+def test_first_snapshot_does_not_depend_on_the_others(name: str) -> None:
+    # Long enough a track to see clusters that the start does not.
+    track = source(environment=name, speed_m_s=20).read_rays("test", 0, Snapshots(6, 0.1))
+    start = source(environment=name).read_rays("test", 0, Snapshots())
+    assert track.amplitude.shape[2] > start.amplitude.shape[2]
+    n_rays = start.amplitude.shape[2]
+    torch.testing.assert_close(track.amplitude[:, :1, :n_rays], start.amplitude, rtol=1e-5, atol=0)
+    seen = start.amplitude != 0
+    assert torch.equal(track.delay_s[:, :1, :n_rays][seen], start.delay_s[seen])
+    assert not track.amplitude[:, 0, n_rays:].any()
+    assert track.amplitude[:, 5, n_rays:].any()
+
+
+@pytest.mark.parametrize("name", ["indoor", "outdoor"])
+def test_moving_user_sees_the_same_rays(name: str) -> None:
+    channels = source(environment=name, speed_m_s=3)
+    rays = channels.read_rays("test", 0, Snapshots(4, 2e-3))
+    change = rays.delay_s.diff(dim=1)
+    # No ray can lengthen faster than the MS moves.
+    assert change.abs().max() <= 3 * 2e-3 / 3e8 * (1 + 1e-9)
+    assert change.abs().max() > 0.9 * 3 * 2e-3 / 3e8
+    # The phase turns with the delay, and with nothing else.
+    ratio = rays.amplitude[:, 1:] * rays.amplitude[:, :-1].conj()
+    expected = torch.polar(torch.ones_like(change), -2 * math.pi * channels.grid.carrier_hz * change)
+    aligned = ratio * expected.conj()
+    seen = ratio.abs() > 0
+    # Float32 phases of delays rounded to float64: 1e-6 of a turn.
+    assert (aligned.imag.abs()[seen] < 1e-5 * aligned.real[seen]).all()
+
+
+def test_standing_user_sees_a_constant_channel() -> None:
+    response = source().read("test", 0, 3, Snapshots(3, 0.5)).response
+    assert torch.equal(response[:, 0], response[:, 1])
+    assert torch.equal(response[:, 0], response[:, 2])
+
+
+def test_direct_path_has_the_k_factor_of_its_environment() -> None:
+    parts = [source(environment="outdoor").read_rays("test", block, Snapshots()) for block in range(8)]
+    ratio_db = torch.cat([10 * torch.log10(k_factors(rays)) for rays in parts])
+    exists = ratio_db.isfinite()
+    # csinet users are at most 283 m from the BS and so nearly 60 m inside the region of the direct path.
+    assert exists.all()
+    # Mean and standard deviation of 400 normal values, within 4 standard errors.
+    assert ratio_db.mean().item() == pytest.approx(-4.7, abs=4 * 2 / 20)
+    assert ratio_db.std().item() == pytest.approx(2, abs=4 * 2 / math.sqrt(800))
+    assert source(environment="outdoor", line_of_sight="nlos").read_rays("test", 0, Snapshots()).n_los == 0
+
+
+def k_factors(rays: Rays) -> torch.Tensor:
+    power = rays.amplitude[:, 0].abs().square()
+    return power[:, 0] / power[:, 1:].sum(dim=1)
+
+
+def test_local_clusters_have_unit_power_indoors() -> None:
+    rays = source(normalise=False).read_rays("test", 0, Snapshots())
+    power = rays.amplitude[:, 0, : rays.n_local].abs().square().unflatten(1, (2, -1)).sum(dim=2)
+    torch.testing.assert_close(10 * torch.log10(power), rays.path_gain_db.unsqueeze(1).expand(-1, 2), rtol=0, atol=1e-3)
+
+
+def test_free_space_gain() -> None:
+    # PL = 20 log10(100) + 20 log10(285e6) - 147.56 = 61.537 dB.
+    gain = free_space_gain(torch.tensor([100.0], dtype=torch.float64), 285e6)
+    assert 20 * math.log10(gain.item()) == pytest.approx(-61.537, abs=1e-3)
+
+
+@pytest.mark.parametrize(("name", "expected"), [("outdoor_los", 25.2), ("outdoor_nlos", 23.8), ("indoor", 2.5 * 3.82)])
+def test_mean_number_of_visible_regions(name: str, expected: float) -> None:
+    environment = load_environment(name)
+    shape = environment.visibility_regions
+    counts = []
+    for block in range(6):
+        streams = BlockStreams((1, block), BLOCK_SIZE, CPU)
+        regions = draw_regions(environment, streams)
+        ms = torch.zeros(BLOCK_SIZE, 1, 2, dtype=torch.float64)
+        # One cluster per region: every visible region counts.
+        visible = visible_clusters(VisibilityRegions(regions.centres_m, None), ms, environment, 1.0)
+        counts.append((visible.gain[:, 0] > 0).sum(dim=1))
+        if regions.group_ends is not None:
+            sizes = regions.group_ends.diff(dim=1)
+            assert (sizes >= 0).all()
+            assert sizes[sizes > 0].double().mean().item() == pytest.approx(5, abs=0.1)
+        else:
+            assert regions.centres_m.shape[1] == round(6 * (500 / (shape.radius_m - shape.transition_m)) ** 2)
+    count = torch.cat(counts).double()
+    # Within 4 standard errors.
+    assert count.mean().item() == pytest.approx(expected, abs=4 * count.std().item() / math.sqrt(len(count)))
+
+
+def test_visibility_gain() -> None:
+    environment = load_environment("outdoor_los")
+    # At the edge of the transition zone, at the centre, at the border, and beyond.
+    x = torch.tensor([[[16.0, 0.0], [0.0, 0.0], [32.79, 0.0], [32.81, 0.0]]])
+    regions = VisibilityRegions(x.transpose(0, 1).contiguous(), None)
+    found = visible_clusters(regions, torch.zeros(4, 1, 2, dtype=torch.float64), environment, 1.05).gain.flatten()
+    scale = 2 * math.sqrt(2) / math.sqrt(1.05 * 16.8)
+    expected = [0.5, 0.5 + math.atan(scale * 16) / math.pi, 0.5 - math.atan(scale * 16.79) / math.pi, 0]
+    assert found.tolist() == pytest.approx(expected, rel=1e-5)
+
+
+def test_a_cluster_counts_once_with_its_strongest_region() -> None:
+    environment = load_environment("indoor")
+    centres = torch.tensor([[[2.0, 0.0], [1.0, 0.0], [9.0, 9.0], [0.5, 0.0], [2.5, 0.0]]])
+    regions = VisibilityRegions(centres, torch.tensor([[2, 3, 5]]))
+    visible = visible_clusters(regions, torch.zeros(1, 1, 2, dtype=torch.float64), environment, 0.0566)
+    alone = VisibilityRegions(centres[:, [3, 1]], None)
+    expected = visible_clusters(alone, torch.zeros(1, 1, 2, dtype=torch.float64), environment, 0.0566)
+    assert torch.equal(visible.gain, expected.gain)
+    assert visible.first_region.tolist() == [[3, 0]]
+    assert visible.group_size.tolist() == [[2, 2]]
+
+
+def test_polar_and_cartesian_rays_of_a_cluster_agree() -> None:
+    generator = torch.Generator().manual_seed(1)
+    values = torch.rand(5, 4, 3, generator=generator) + 0.1
+    part = _Part(*values.unbind(0), cloud=torch.randn(4, 3, 6, 3, generator=generator))
+    x, y, height = part.positions()
+    torch.testing.assert_close(part.ray_distance(), (x.square() + y.square() + height.square()).sqrt())
+    bearing = torch.stack((torch.cos(part.ray_azimuth()), torch.sin(part.ray_azimuth())))
+    torch.testing.assert_close(bearing * torch.hypot(x, y), torch.stack((x, y)), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("name", "placement", "low", "high", "mean"),
+    [
+        ("indoor", "csinet", (-20, -20), (0, 0), (-10, -10)),
+        ("indoor", "paper", (-10, -10), (10, 10), (0, 0)),
+        ("outdoor_los", "csinet", (-110, -260), (110, -110), (0, -190)),
+        ("outdoor_nlos", "paper", (-200, -200), (200, 200), (0, 0)),
+    ],
+)
+def test_placements(
+    name: str, placement: str, low: tuple[float, ...], high: tuple[float, ...], mean: tuple[float, ...]
+) -> None:
+    position = draw_positions(load_environment(name).placements[placement], 4000, torch.Generator().manual_seed(1))
+    assert (position >= torch.tensor(low)).all()
+    assert (position <= torch.tensor(high)).all()
+    # Within 4 standard errors of 4000 positions.
+    error = 4 * position.std(dim=0) / math.sqrt(4000)
+    assert ((position.mean(dim=0) - torch.tensor(mean)).abs() < error).all()
+
+
+@pytest.fixture
+def environment_file(tmp_path: Path) -> Callable[..., str]:
+    """Writes the indoor environment with one key changed (or removed)."""
+
+    def write(key: str, value: Any) -> str:
+        document = yaml.safe_load((files("channels.cost2100") / "environments" / "indoor.yaml").read_text())
+        *path, last = key.split(".")
+        section = document
+        for part in path:
+            section = section[part]
+        section[last] = value
+        if value is ...:
+            del section[last]
+        file = tmp_path / "mine.yaml"
+        file.write_text(yaml.safe_dump(document))
+        return str(file)
+
+    return write
+
+
+def test_own_environment(environment_file: Callable[..., str]) -> None:
+    own = source(environment=environment_file("rays_per_cluster", 5)).read_rays("test", 0, Snapshots())
+    assert own.n_local == 10
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("cell_radius_m", -1, "cell_radius_m: got -1, expected greater than 0"),
+        ("carrier_hz", "fast", "carrier_hz: got 'fast', expected a valid number"),
+        ("visibility_regions.transition_m", 5, "visibility_regions.transition_m: got 5.0, expected less than radius_m"),
+        ("spreads.correlation", [[1, 2], [2, 1]], "spreads.correlation: got rows of [2, 2], expected 6 of 6"),
+        ("local_clusters", ..., "local_clusters: missing, expected a value"),
+        ("colour", "red", "colour: got 'red', expected"),
+    ],
+)
+def test_bad_environment(environment_file: Callable[..., str], key: str, value: Any, message: str) -> None:
+    file = environment_file(key, value)
+    with pytest.raises(ChannelInputError) as raised:
+        source(environment=file)
+    assert str(raised.value).startswith(f"{file}: {message}")
+    assert "\n" not in str(raised.value)
+
+
+def test_unreadable_environments(tmp_path: Path) -> None:
+    (tmp_path / "broken.yaml").write_text("a: [1,\nb: !!python/object/apply:os.getcwd []")
+    for name in ("attic", str(tmp_path), str(tmp_path / "broken.yaml")):
+        with pytest.raises(ChannelInputError) as raised:
+            source(environment=name)
+        assert str(raised.value).startswith(f"{name}: ")
+        assert "\n" not in str(raised.value)
+
+
+def test_unknown_placement() -> None:
+    with pytest.raises(
+        ChannelInputError, match=r"^placement: got 'roof', expected one of csinet, paper \(environment indoor\)$"
+    ):
+        source(placement="roof")
+
+
+@pytest.mark.parametrize("wrong", [{"line_of_sight": "los"}, {"n_columns": 0}, {"speed_m_s": -1}, {"colour": "red"}])
+def test_bad_parameters(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        Cost2100Parameters(**wrong)
