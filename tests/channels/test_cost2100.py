@@ -95,9 +95,14 @@ def test_first_snapshot_does_not_depend_on_the_others(name: str) -> None:
     start = source(environment=name).read_rays("test", 0, Snapshots())
     assert track.amplitude.shape[2] > start.amplitude.shape[2]
     n_rays = start.amplitude.shape[2]
-    torch.testing.assert_close(track.amplitude[:, :1, :n_rays], start.amplitude, rtol=1e-5, atol=0)
+    # Vectorised functions round differently in tensors of another shape: 2^-24 of coordinates of up to 30 and 500 m,
+    # divided by the speed of light, and turned by the carrier.
+    rounding_s = {"indoor": 30, "outdoor": 500}[name] * 2**-23 / 3e8
+    phase = 2 * math.pi * {"indoor": 5.3e9, "outdoor": 285e6}[name] * rounding_s
     seen = start.amplitude != 0
-    assert torch.equal(track.delay_s[:, :1, :n_rays][seen], start.delay_s[seen])
+    change = track.delay_s[:, :1, :n_rays] - start.delay_s
+    assert change[seen].abs().max() < rounding_s
+    torch.testing.assert_close(track.amplitude[:, :1, :n_rays], start.amplitude, rtol=phase, atol=0)
     assert not track.amplitude[:, 0, n_rays:].any()
     assert track.amplitude[:, 5, n_rays:].any()
 
