@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import chain
-from typing import Self
+from typing import Any, Self
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -27,8 +27,15 @@ class TrainingRecipe(BaseModel):
 
     epochs: int = Field(default=100, ge=0, description="passes over the training channels")
     batch_size: int = Field(default=200, ge=2, description="channels per step")
-    learning_rate: float = Field(default=1e-3, gt=0, le=1, description="Adam's step size after warm-up")
+    learning_rate: float = Field(default=2e-3, gt=0, le=1, description="Adam's step size after warm-up")
     final_learning_rate: float = Field(default=5e-5, ge=0, le=1, description="Adam's step size at the end")
+    fc_rate_ratio: float = Field(
+        default=0.05,
+        gt=0,
+        le=1,
+        description="step size of fully connected layers over that of the others; small for a start from the KLT, 1 "
+        "for drawn weights, as in the papers",
+    )
     warmup_epochs: float = Field(default=3.0, ge=0, description="epochs of linear rise of the step size from 0")
     random_phase: bool = Field(
         default=True,
@@ -94,7 +101,7 @@ def train(
     _check(training)
     channels = training.train
     parameters = [*encoder.parameters(), *decoder.parameters()]
-    optimiser = torch.optim.Adam(parameters, lr=recipe.learning_rate, fused=True)
+    optimiser = torch.optim.Adam(_groups(recipe, encoder, decoder), fused=True)
     n_batches = max(len(channels) // recipe.batch_size, 1)
     steps = recipe.epochs * n_batches
     warmup_steps = recipe.warmup_epochs * n_batches
@@ -111,7 +118,7 @@ def train(
             for index, rows in enumerate(order.split(recipe.batch_size)[:n_batches]):
                 step = (epoch - 1) * n_batches + index
                 for group in optimiser.param_groups:
-                    group["lr"] = learning_rate(recipe, step, steps, warmup_steps)
+                    group["lr"] = group["ratio"] * learning_rate(recipe, step, steps, warmup_steps)
                 batch = to_unit_interval(_turned(channels[rows], generator) if recipe.random_phase else channels[rows])
                 loss = nn.functional.mse_loss(decoder(encoder(batch)), batch)
                 optimiser.zero_grad()
@@ -175,6 +182,17 @@ def validation_nmse(encoder: nn.Module, decoder: nn.Module, csi: Tensor) -> floa
 def _decibel(nmse: float) -> float:
     # An exact reconstruction has no logarithm; float32 errors are above this floor.
     return 10 * math.log10(max(nmse, 1e-30))
+
+
+def _groups(recipe: TrainingRecipe, *networks: nn.Module) -> list[dict[str, Any]]:
+    layers = [layer for network in networks for layer in network.modules()]
+    # Adam moves all weights of a layer by about one step: the sum over 2048 inputs of an FC moves far more than that
+    # over the 18 of a small kernel.
+    dense = [p for layer in layers if isinstance(layer, nn.Linear) for p in layer.parameters(recurse=False)]
+    known = {id(p) for p in dense}
+    others = [p for network in networks for p in network.parameters() if id(p) not in known]
+    pairs = ((dense, recipe.fc_rate_ratio), (others, 1.0))
+    return [{"params": params, "ratio": ratio} for params, ratio in pairs if params]
 
 
 def _turned(csi: Tensor, generator: torch.Generator) -> Tensor:

@@ -56,7 +56,7 @@ def training() -> TrainingSet:
 
 def test_learns_what_can_be_learnt(training: TrainingSet) -> None:
     encoder, decoder = networks()
-    recipe = TrainingRecipe(epochs=30, batch_size=20, learning_rate=1e-2, warmup_epochs=1)
+    recipe = TrainingRecipe(epochs=30, batch_size=20, learning_rate=1e-2, fc_rate_ratio=1.0, warmup_epochs=1)
     seen: list[tuple[int, float, float]] = []
     outcome = train(encoder, decoder, training, recipe, torch.Generator().manual_seed(3), lambda *a: seen.append(a))
     # A linear pair through 8 values is exact here, and gradient descent on it has no local minimum; 600 steps bring
@@ -88,7 +88,9 @@ def test_validation_nmse_is_the_mean_of_ratios() -> None:
 def test_keeps_the_start_where_training_only_harms(training: TrainingSet) -> None:
     encoder, decoder = networks()
     before = encoder.fc.weight.detach().clone()
-    recipe = TrainingRecipe(epochs=2, batch_size=20, learning_rate=1.0, final_learning_rate=1.0, warmup_epochs=0)
+    recipe = TrainingRecipe(
+        epochs=2, batch_size=20, learning_rate=1.0, final_learning_rate=1.0, fc_rate_ratio=1.0, warmup_epochs=0
+    )
     outcome = train(encoder, decoder, training, recipe, torch.Generator().manual_seed(3))
     assert outcome.best_epoch == 0
     assert outcome.validation_nmse_db == outcome.start_nmse_db
@@ -122,6 +124,25 @@ def test_same_generator_gives_the_same_weights(training: TrainingSet) -> None:
         results.append(encoder.fc.weight.detach())
     assert torch.equal(results[0], results[1])
     assert not torch.equal(results[0], results[2])
+
+
+def test_fully_connected_layers_take_smaller_steps() -> None:
+    encoder = nn.Sequential(nn.Conv2d(2, 2, 3, padding="same"), nn.Flatten(), nn.Linear(32, 8))
+    decoder = LinearDecoder()
+    start = {id(p): p.detach().clone() for p in [*encoder.parameters(), *decoder.parameters()]}
+    training = TrainingSet(channels(10, seed=1), channels(10, seed=2))
+    recipe = TrainingRecipe(epochs=1, batch_size=10, learning_rate=1e-3, fc_rate_ratio=0.1, warmup_epochs=0)
+    moved: list[tuple[float, float]] = []
+
+    def look(epoch: int, loss: float, nmse: float) -> None:
+        for layers, step in (([encoder[0]], 1e-3), ([encoder[2], decoder.fc], 1e-4)):
+            for p in (p for layer in layers for p in layer.parameters()):
+                moved.append((float((p.detach() - start[id(p)]).abs().max()), step))
+
+    train(encoder, decoder, training, recipe, torch.Generator().manual_seed(3), look)
+    assert len(moved) == 5
+    # Adam's first step is the step size times g / (abs(g) + 1e-8).
+    assert all(distance == pytest.approx(step, rel=1e-2) for distance, step in moved)
 
 
 def test_step_size_rises_then_falls_like_a_cosine() -> None:
