@@ -1,6 +1,7 @@
 """The contract of every channel source, and their registry."""
 
 from abc import ABC, abstractmethod
+from dataclasses import replace
 from typing import Any, ClassVar, Literal
 
 import torch
@@ -10,7 +11,10 @@ from torch import Tensor
 
 from channels.angular_delay import AngularDelayTransform
 from channels.channel_batch import ArrayShape, ChannelBatch, OfdmGrid, Paths, Snapshots
+from channels.direct_angular_delay import truncated_paths
+from channels.dirichlet_kernel import unit_phasor
 from channels.frequency_response import frequency_response
+from channels.hf_all import angular_reference, reference_grid
 
 SOURCES: ClassRegistry["Source"] = ClassRegistry(unique=True)
 
@@ -77,6 +81,17 @@ class Source(ABC):
         transform = AngularDelayTransform(self.grid, self.array, n_delay)
         return transform.truncate(self.read(split, start, stop, Snapshots()).response[:, 0])
 
+    def read_hf_all(self, split: Split, start: int, stop: int) -> Tensor | None:
+        """The public ``HF_all`` reference of samples ``start`` to ``stop - 1``, ``None`` where a source has none.
+
+        Returns:
+            ``[batch, 125, n_tx]``, complex64, bins and unit as in ``channels.hf_all``.
+
+        Raises:
+            ChannelInputError: as ``read`` does.
+        """
+        return self.read(split, start, stop, Snapshots()).hf_all
+
 
 class PathSource(Source):
     """A source that makes propagation paths; these are small enough to keep, and the response follows from them.
@@ -94,3 +109,22 @@ class PathSource(Source):
     def read(self, split: Split, start: int, stop: int, snapshots: Snapshots) -> ChannelBatch:
         """Frequency responses of samples ``start`` to ``stop - 1`` of a split."""
         return ChannelBatch(frequency_response(self.read_paths(split, start, stop, snapshots), self.grid))
+
+    def read_truncated(self, split: Split, start: int, stop: int, n_delay: int) -> Tensor:
+        """Truncated angular-delay matrices straight from the paths, ``[batch, n_delay, n_tx]``, complex64."""
+        parts = []
+        for block in range(start // BLOCK_SIZE, (stop - 1) // BLOCK_SIZE + 1):
+            # Whole blocks, so that the digits of a sample do not depend on the range asked for.
+            first = block * BLOCK_SIZE
+            paths = self.read_paths(split, first, first + BLOCK_SIZE, Snapshots())
+            matrices = truncated_paths(paths, self.grid, self.array, n_delay)[:, 0]
+            parts.append(matrices[max(start - first, 0) : stop - first])
+        return torch.cat(parts)
+
+    def read_hf_all(self, split: Split, start: int, stop: int) -> Tensor:
+        """The public ``HF_all`` reference of samples ``start`` to ``stop - 1``, from their paths."""
+        paths = self.read_paths(split, start, stop, Snapshots())
+        grid, offset_hz = reference_grid(self.grid)
+        shift = unit_phasor(paths.delays_s.to(torch.float64) * -offset_hz)
+        shifted = replace(paths, coefficients=paths.coefficients * shift[:, None, None])
+        return angular_reference(frequency_response(shifted, grid)[:, 0], self.grid, self.array)

@@ -15,17 +15,27 @@ def device_of(scenario: Scenario) -> torch.device:
     Raises:
         InputError: if it asks for a GPU and there is none.
     """
+    return device_named(scenario.device)
+
+
+def device_named(name: str) -> torch.device:
+    """The device ``cpu``, ``cuda``, or ``auto``: a GPU when there is one.
+
+    Raises:
+        InputError: for ``cuda`` without a GPU.
+    """
     available = torch.cuda.is_available()
-    if scenario.device == "cuda" and not available:
+    if name == "cuda" and not available:
         raise InputError("device: got 'cuda', expected 'cpu' or 'auto': this machine has no usable CUDA GPU")
-    return torch.device("cuda" if available and scenario.device != "cpu" else "cpu")
+    return torch.device("cuda" if available and name != "cpu" else "cpu")
 
 
 def source_of(scenario: Scenario) -> Source:
     """The source of a scenario; one that took seconds to set up serves every point of the process."""
-    return _open(scenario.channel, scenario.seed, device_of(scenario))
+    return open_source(scenario.channel, scenario.seed, device_of(scenario))
 
 
 @lru_cache(maxsize=4)
-def _open(parameters: SourceParameters, seed: int, device: torch.device) -> Source:
+def open_source(parameters: SourceParameters, seed: int, device: torch.device) -> Source:
+    """The source of those parameters; asked for again, the same one."""
     return SOURCES.get_class(parameters.source)(parameters, seed=seed, device=device)

@@ -17,6 +17,7 @@ from channels.direct_angular_delay import truncated_plane_waves
 from channels.dirichlet_kernel import unit_phasor
 from channels.errors import ChannelInputError
 from channels.frequency_response import delay_phases
+from channels.hf_all import angular_reference, reference_grid
 from channels.plane_wave_power import mean_power
 from channels.source import BLOCK_SIZE, SOURCES, Source, Split
 
@@ -72,12 +73,8 @@ class Cost2100Source(Source):
         """Frequency responses of samples ``start`` to ``stop - 1``, ``[batch, n_snapshots, n_subcarriers, n_tx]``."""
         shape = (stop - start, snapshots.n, self.grid.n_subcarriers, self.array.n_tx)
         response = torch.empty(shape, dtype=torch.complex64, device=self.device)
-        ports = torch.arange(self.array.n_tx, dtype=torch.float64, device=self.device)
         for rays, wanted, place in self._blocks(split, start, stop, snapshots):
-            for link, out in zip(range(wanted.start, wanted.stop), response[place], strict=True):
-                turns = rays.spatial_frequency[link].to(torch.float64).unsqueeze(-1) * -ports
-                per_port = rays.amplitude[link].unsqueeze(-1) * unit_phasor(turns)
-                torch.bmm(delay_phases(rays.delay_s[link], self.grid).mT, per_port, out=out)
+            self._respond(rays, wanted, self.grid, response[place])
         return ChannelBatch(response)
 
     def read_truncated(self, split: Split, start: int, stop: int, n_delay: int) -> Tensor:
@@ -98,6 +95,16 @@ class Cost2100Source(Source):
             out[place] = matrices[wanted]
         return out
 
+    def read_hf_all(self, split: Split, start: int, stop: int) -> Tensor:
+        """The public ``HF_all`` reference of samples ``start`` to ``stop - 1``, from their rays."""
+        grid, offset_hz = reference_grid(self.grid)
+        shape = (stop - start, 1, grid.n_subcarriers, self.array.n_tx)
+        response = torch.empty(shape, dtype=torch.complex64, device=self.device)
+        for rays, wanted, place in self._blocks(split, start, stop, Snapshots()):
+            shift = unit_phasor(rays.delay_s.to(torch.float64) * -offset_hz)
+            self._respond(replace(rays, amplitude=rays.amplitude * shift), wanted, grid, response[place])
+        return angular_reference(response[:, 0], self.grid, self.array)
+
     def read_rays(self, split: Split, block: int, snapshots: Snapshots) -> Rays:
         """Rays of block ``block``, samples ``block BLOCK_SIZE`` to ``(block + 1) BLOCK_SIZE - 1``.
 
@@ -114,6 +121,13 @@ class Cost2100Source(Source):
         if self.parameters.delay_alignment == "first_path":
             rays = _align(rays)
         return self._normalise(rays) if self.parameters.normalise else rays
+
+    def _respond(self, rays: Rays, wanted: slice, grid: OfdmGrid, response: Tensor) -> None:
+        ports = torch.arange(self.array.n_tx, dtype=torch.float64, device=self.device)
+        for link, out in zip(range(wanted.start, wanted.stop), response, strict=True):
+            turns = rays.spatial_frequency[link].to(torch.float64).unsqueeze(-1) * -ports
+            per_port = rays.amplitude[link].unsqueeze(-1) * unit_phasor(turns)
+            torch.bmm(delay_phases(rays.delay_s[link], grid).mT, per_port, out=out)
 
     def _normalise(self, rays: Rays) -> Rays:
         power = mean_power(
