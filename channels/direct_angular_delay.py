@@ -47,13 +47,15 @@ def truncated_plane_waves(
     Raises:
         ChannelInputError: if ``n_delay`` is not between 1 and the number of subcarriers.
     """
-    _check(n_delay, grid)
+    check_rows(n_delay, grid)
     rows = torch.arange(n_delay, device=amplitude.device)
-    columns = torch.arange(n_columns, device=amplitude.device)
     kernels = PlaneWaveKernels(amplitude, delay_s, spatial_frequency, grid, n_columns)
-    matrix = torch.cat(list(kernels.products(cotangent(rows, grid.n_subcarriers))))
-    outer = row_factor(rows, grid.n_subcarriers).unsqueeze(-1) * row_factor(columns, n_columns).conj()
-    matrix = matrix * (outer / math.sqrt(grid.n_subcarriers * n_columns))
+    row_cotangent = cotangent(rows, grid.n_subcarriers)
+    n_links = amplitude.shape[:-1].numel()
+    product = torch.empty(n_links, n_delay, n_columns, dtype=torch.complex64, device=amplitude.device)
+    for links, n_waves in kernels.groups(n_delay):
+        product[links] = torch.complex(*kernels.product(links, n_waves, row_cotangent).unbind(1))
+    matrix = product * outer_factor(n_delay, n_columns, grid, amplitude.device)
     return matrix.reshape(*amplitude.shape[:-1], n_delay, n_columns)
 
 
@@ -74,19 +76,26 @@ def truncated_paths(paths: Paths, grid: OfdmGrid, array: ArrayShape, n_delay: in
     Raises:
         ChannelInputError: if ``n_delay`` is not between 1 and the number of subcarriers.
     """
-    _check(n_delay, grid)
+    check_rows(n_delay, grid)
     batch, n_snapshots, n_tx, n_paths = paths.coefficients.shape
     rows = torch.arange(n_delay, device=paths.coefficients.device)
     kernel, centred = _delay_kernel(paths.delays_s, grid)
     gains = paths.coefficients * (kernel.magnitude * unit_phasor(kernel.turns + centred))[:, None, None]
     # [batch, P, 2 (n_snapshots n_tx)], real and imaginary parts side by side: the kernel matrix is real.
     stacked = torch.cat((gains.real, gains.imag), dim=1).permute(0, 3, 1, 2).reshape(batch, n_paths, -1)
-    product = torch.bmm(kernel.rows(cotangent(rows, grid.n_subcarriers), slice(None)), stacked)
+    product = torch.bmm(kernel.rows(cotangent(rows, grid.n_subcarriers)), stacked)
     product = product.unflatten(-1, (2, n_snapshots, n_tx)).transpose(1, 3)
     per_port = torch.complex(product[:, :, 0], product[:, :, 1])
     scale = row_factor(rows, grid.n_subcarriers) / math.sqrt(grid.n_subcarriers)
     ports = per_port.unflatten(-1, (array.n_polarizations, array.n_rows, array.n_columns))
     return torch.fft.fft2(ports, norm="ortho").flatten(-3) * scale.unsqueeze(-1)
+
+
+def outer_factor(n_delay: int, n_columns: int, grid: OfdmGrid, device: torch.device) -> Tensor:
+    """What the rows and columns of ``PlaneWaveKernels.product`` lack, ``[n_delay, n_columns]``, complex64."""
+    rows = row_factor(torch.arange(n_delay, device=device), grid.n_subcarriers)
+    columns = row_factor(torch.arange(n_columns, device=device), n_columns)
+    return rows.unsqueeze(-1) * columns.conj() / math.sqrt(grid.n_subcarriers * n_columns)
 
 
 class PlaneWaveKernels:
@@ -99,34 +108,47 @@ class PlaneWaveKernels:
     def __init__(
         self, amplitude: Tensor, delay_s: Tensor, spatial_frequency: Tensor, grid: OfdmGrid, n_columns: int
     ) -> None:
-        self.delay, centred = _delay_kernel(delay_s.reshape(-1, delay_s.shape[-1]), grid)
-        self.angle = DirichletKernel.at(
-            spatial_frequency.reshape(-1, delay_s.shape[-1]).to(torch.float64) * -n_columns, n_columns
-        )
-        phasor = unit_phasor(self.delay.turns + centred - self.angle.turns)
-        self.gain = amplitude.reshape(-1, delay_s.shape[-1]) * phasor * (self.delay.magnitude * self.angle.magnitude)
-        self.column_cotangent = cotangent(torch.arange(n_columns, device=amplitude.device), n_columns)
+        n_waves = amplitude.shape[-1]
+        self._amplitude = amplitude.reshape(-1, n_waves)
+        self._delay, centred = _delay_kernel(delay_s.reshape(-1, n_waves), grid)
+        position = spatial_frequency.reshape(-1, n_waves).to(torch.float64) * -n_columns
+        self._angle = DirichletKernel.at(position, n_columns)
+        phasor = unit_phasor(self._delay.turns + centred - self._angle.turns)
+        self._gain = self._amplitude * phasor * (self._delay.magnitude * self._angle.magnitude)
+        self._column_cotangent = cotangent(torch.arange(n_columns, device=amplitude.device), n_columns)
 
-    def products(self, row_cotangent: Tensor) -> Iterator[Tensor]:
+    def groups(self, n_rows: int) -> Iterator[tuple[Tensor, int]]:
+        """Links in groups that fit the cache with ``n_rows`` rows, and the number of waves that matter to each group.
+
+        Links of like size go together, so that waves without gain at the end of a link cost next to nothing.
+        """
+        n_links, n_waves = self._amplitude.shape
+        order = torch.arange(1, n_waves + 1, device=self._amplitude.device)
+        used = ((self._amplitude != 0) * order).amax(dim=1)
+        used, links = used.sort(descending=True, stable=True)
+        counts, first = used.tolist(), 0
+        while first < n_links:
+            width = max(1, counts[first])
+            step = max(1, _ENTRIES_AT_A_TIME // (width * n_rows))
+            yield links[first : first + step], width
+            first += step
+
+    def product(self, links: Tensor, n_waves: int, row_cotangent: Tensor) -> Tensor:
         """Sums over the waves, row and column factors left out.
 
         Args:
+            links: which links, ``[n]``.
+            n_waves: waves that matter to them.
             row_cotangent: cotangents of the delay rows, ``[n_rows]``.
 
-        Yields:
-            Parts ``[n_links, n_rows, n_columns]``, complex64, that together hold all links.
+        Returns:
+            ``[n, 2, n_rows, n_columns]``, float32: real and imaginary part.
         """
-        n_links, n_waves = self.gain.shape
-        step = max(1, _ENTRIES_AT_A_TIME // max(1, n_waves * len(row_cotangent)))
-        for first in range(0, n_links, step):
-            yield self._product(row_cotangent, slice(first, first + step))
-
-    def _product(self, row_cotangent: Tensor, links: slice) -> Tensor:
-        columns = self.angle.columns(self.column_cotangent, links)
-        gain = self.gain[links].unsqueeze(-1)
-        weighted = torch.cat((columns * gain.real, columns * gain.imag), dim=-1)
-        product = torch.bmm(self.delay.rows(row_cotangent, links), weighted)
-        return torch.complex(*product.chunk(2, dim=-1))
+        gain = torch.view_as_real(self._gain[links, :n_waves])
+        columns = self._angle[links, :n_waves].columns(self._column_cotangent)
+        weighted = columns.unsqueeze(2) * gain.unsqueeze(3)
+        product = torch.bmm(self._delay[links, :n_waves].rows(row_cotangent), weighted.flatten(2))
+        return product.unflatten(2, (2, -1)).transpose(1, 2)
 
 
 def _delay_kernel(delay_s: Tensor, grid: OfdmGrid) -> tuple[DirichletKernel, Tensor]:
@@ -136,6 +158,7 @@ def _delay_kernel(delay_s: Tensor, grid: OfdmGrid) -> tuple[DirichletKernel, Ten
     return DirichletKernel.at(taps, grid.n_subcarriers), centred
 
 
-def _check(n_delay: int, grid: OfdmGrid) -> None:
+def check_rows(n_delay: int, grid: OfdmGrid) -> None:
+    """Refuses a number of delay rows that the grid does not have."""
     if not 1 <= n_delay <= grid.n_subcarriers:
         raise ChannelInputError(f"n_delay: got {n_delay}, expected 1 to {grid.n_subcarriers} (n_subcarriers)")

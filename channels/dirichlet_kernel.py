@@ -5,6 +5,7 @@ A sum of plane waves on an OFDM grid and a ULA is, in the angular-delay domain, 
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -62,20 +63,24 @@ class DirichletKernel:
             offset=-torch.sin((math.pi / n_points) * fraction) * cosecants[index] * cosecant,
         )
 
-    def rows(self, row_cotangent: Tensor, links: slice) -> Tensor:
-        """Cauchy factors with the grid points first, ``[n_links, n_rows, n_positions]``, for positions ``[links, P]``.
+    def __getitem__(self, index: Any) -> "DirichletKernel":
+        """Kernels of some of the positions."""
+        parts = (part[index] for part in (self.magnitude, self.turns, self.cotangent, self.offset))
+        return DirichletKernel(self.n_points, *parts)
+
+    def rows(self, row_cotangent: Tensor) -> Tensor:
+        """Cauchy factors with the grid points first, ``[..., n_rows, n_positions]``.
 
         Args:
             row_cotangent: ``cotangent(rows, N)``, ``[n_rows]``.
-            links: which rows of the positions.
         """
-        matrix = self.cotangent[links].unsqueeze(-2) - row_cotangent.unsqueeze(-1)
-        return matrix.add_(self.offset[links].unsqueeze(-2)).reciprocal_()
+        matrix = self.cotangent.unsqueeze(-2) - row_cotangent.unsqueeze(-1)
+        return matrix.add_(self.offset.unsqueeze(-2)).reciprocal_()
 
-    def columns(self, column_cotangent: Tensor, links: slice) -> Tensor:
-        """As ``rows``, transposed: ``[n_links, n_positions, n_columns]``."""
-        matrix = self.cotangent[links].unsqueeze(-1) - column_cotangent
-        return matrix.add_(self.offset[links].unsqueeze(-1)).reciprocal_()
+    def columns(self, column_cotangent: Tensor) -> Tensor:
+        """As ``rows``, transposed: ``[..., n_positions, n_columns]``."""
+        matrix = self.cotangent.unsqueeze(-1) - column_cotangent
+        return matrix.add_(self.offset.unsqueeze(-1)).reciprocal_()
 
 
 def cotangent(points: Tensor, n_points: int) -> Tensor:

@@ -18,7 +18,7 @@ from channels.dirichlet_kernel import unit_phasor
 from channels.errors import ChannelInputError
 from channels.frequency_response import delay_phases
 from channels.hf_all import angular_reference, reference_grid
-from channels.plane_wave_power import mean_power
+from channels.plane_wave_power import mean_power, truncated_and_mean_power
 from channels.source import BLOCK_SIZE, SOURCES, Source, Split
 
 _FIRST_PATH_THRESHOLD = 10 ** (-25 / 10)
@@ -73,8 +73,8 @@ class Cost2100Source(Source):
         """Frequency responses of samples ``start`` to ``stop - 1``, ``[batch, n_snapshots, n_subcarriers, n_tx]``."""
         shape = (stop - start, snapshots.n, self.grid.n_subcarriers, self.array.n_tx)
         response = torch.empty(shape, dtype=torch.complex64, device=self.device)
-        for rays, wanted, place in self._blocks(split, start, stop, snapshots):
-            self._respond(rays, wanted, self.grid, response[place])
+        for block, wanted, place in _blocks(start, stop):
+            self._respond(self.read_rays(split, block, snapshots), wanted, self.grid, response[place])
         return ChannelBatch(response)
 
     def read_truncated(self, split: Split, start: int, stop: int, n_delay: int) -> Tensor:
@@ -83,15 +83,14 @@ class Cost2100Source(Source):
         They are those of the responses that ``read`` gives, to the precision of float32, without making these.
         """
         out = torch.empty(stop - start, n_delay, self.array.n_tx, dtype=torch.complex64, device=self.device)
-        for rays, wanted, place in self._blocks(split, start, stop, Snapshots()):
-            matrices = truncated_plane_waves(
-                rays.amplitude[:, 0],
-                rays.delay_s[:, 0],
-                rays.spatial_frequency[:, 0],
-                self.grid,
-                self.array.n_tx,
-                n_delay,
-            )
+        for block, wanted, place in _blocks(start, stop):
+            rays = self._draw(split, block, Snapshots())
+            waves = (rays.amplitude[:, 0], rays.delay_s[:, 0], rays.spatial_frequency[:, 0])
+            if self.parameters.normalise:
+                matrices, power = truncated_and_mean_power(*waves, self.grid, self.array.n_tx, n_delay)
+                matrices = matrices * power.rsqrt().to(torch.float32)[:, None, None]
+            else:
+                matrices = truncated_plane_waves(*waves, self.grid, self.array.n_tx, n_delay)
             out[place] = matrices[wanted]
         return out
 
@@ -100,8 +99,9 @@ class Cost2100Source(Source):
         grid, offset_hz = reference_grid(self.grid)
         shape = (stop - start, 1, grid.n_subcarriers, self.array.n_tx)
         response = torch.empty(shape, dtype=torch.complex64, device=self.device)
-        for rays, wanted, place in self._blocks(split, start, stop, Snapshots()):
-            shift = unit_phasor(rays.delay_s.to(torch.float64) * -offset_hz)
+        for block, wanted, place in _blocks(start, stop):
+            rays = self.read_rays(split, block, Snapshots())
+            shift = unit_phasor(rays.delay_s * -offset_hz)
             self._respond(replace(rays, amplitude=rays.amplitude * shift), wanted, grid, response[place])
         return angular_reference(response[:, 0], self.grid, self.array)
 
@@ -110,17 +110,13 @@ class Cost2100Source(Source):
 
         They are aligned and normalised as the parameters say.
         """
-        rays = draw_rays(
-            self.environment,
-            self.environment.placements[self.parameters.placement],
-            self.grid.carrier_hz,
-            self.parameters.speed_m_s,
-            snapshots,
-            BlockStreams((self.seed, split, block), BLOCK_SIZE, self.device),
-        )
-        if self.parameters.delay_alignment == "first_path":
-            rays = _align(rays)
-        return self._normalise(rays) if self.parameters.normalise else rays
+        rays = self._draw(split, block, snapshots)
+        if not self.parameters.normalise:
+            return rays
+        waves = (rays.amplitude[:, 0], rays.delay_s[:, 0], rays.spatial_frequency[:, 0])
+        power = mean_power(*waves, self.grid, self.array.n_tx)
+        scale = power.rsqrt().to(torch.float32)[:, None, None]
+        return replace(rays, amplitude=rays.amplitude * scale, gain_db=decibels(power))
 
     def _respond(self, rays: Rays, wanted: slice, grid: OfdmGrid, response: Tensor) -> None:
         ports = torch.arange(self.array.n_tx, dtype=torch.float64, device=self.device)
@@ -129,26 +125,27 @@ class Cost2100Source(Source):
             per_port = rays.amplitude[link].unsqueeze(-1) * unit_phasor(turns)
             torch.bmm(delay_phases(rays.delay_s[link], grid).mT, per_port, out=out)
 
-    def _normalise(self, rays: Rays) -> Rays:
-        power = mean_power(
-            rays.amplitude[:, 0], rays.delay_s[:, 0], rays.spatial_frequency[:, 0], self.grid, self.array.n_tx
+    def _draw(self, split: Split, block: int, snapshots: Snapshots) -> Rays:
+        rays = draw_rays(
+            self.environment,
+            self.environment.placements[self.parameters.placement],
+            self.grid.carrier_hz,
+            self.parameters.speed_m_s,
+            snapshots,
+            BlockStreams((self.seed, split, block), BLOCK_SIZE, self.device),
         )
-        scale = power.rsqrt().to(torch.float32)[:, None, None]
-        return replace(rays, amplitude=rays.amplitude * scale, gain_db=decibels(power))
+        return _align(rays) if self.parameters.delay_alignment == "first_path" else rays
 
-    def _blocks(self, split: Split, start: int, stop: int, snapshots: Snapshots) -> Iterator[tuple[Rays, slice, slice]]:
-        """Rays of each block that holds wanted samples, which of its links these are, and their place in the batch.
 
-        Whole blocks are drawn and computed, so that the digits of a sample do not depend on the range asked for.
-        """
-        for block in range(start // BLOCK_SIZE, math.ceil(stop / BLOCK_SIZE)):
-            first = block * BLOCK_SIZE
-            low, high = max(start, first), min(stop, first + BLOCK_SIZE)
-            yield (
-                self.read_rays(split, block, snapshots),
-                slice(low - first, high - first),
-                slice(low - start, high - start),
-            )
+def _blocks(start: int, stop: int) -> Iterator[tuple[int, slice, slice]]:
+    """Blocks that hold samples ``start`` to ``stop - 1``: which of their links, and their place in the batch.
+
+    Whole blocks are drawn and computed, so that the digits of a sample do not depend on the range asked for.
+    """
+    for block in range(start // BLOCK_SIZE, math.ceil(stop / BLOCK_SIZE)):
+        first = block * BLOCK_SIZE
+        low, high = max(start, first), min(stop, first + BLOCK_SIZE)
+        yield block, slice(low - first, high - first), slice(low - start, high - start)
 
 
 def _align(rays: Rays) -> Rays:

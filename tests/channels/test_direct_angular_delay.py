@@ -14,7 +14,7 @@ from channels.direct_angular_delay import truncated_paths, truncated_plane_waves
 from channels.dirichlet_kernel import DirichletKernel, cotangent, row_factor, unit_phasor
 from channels.errors import ChannelInputError
 from channels.frequency_response import frequency_response
-from channels.plane_wave_power import gauss_for_sums, mean_power
+from channels.plane_wave_power import gauss_for_sums, mean_power, truncated_and_mean_power
 
 # Every factor of a kernel is good to a few float32 roundings, and so is the sum over waves relative to the norm of
 # the full response; half a dozen factors of 2^-24 each.
@@ -89,6 +89,12 @@ def test_many_waves_in_batches() -> None:
     expected = AngularDelayTransform(GRID, ArrayShape(n_columns=32), 32).truncate(full)
     assert torch.linalg.vector_norm(found[1, 2] - expected) < 1e-5 * torch.linalg.vector_norm(expected)
     assert power[1, 2].item() == pytest.approx(full.abs().square().mean().item(), rel=1e-5)
+    # More rows kept than the delays span, fewer, and all: the power stays, and so do the matrices.
+    for n_delay in (4, 200, 1024):
+        matrices, again = truncated_and_mean_power(amplitude, delay_s, spatial_frequency, GRID, 32, n_delay)
+        torch.testing.assert_close(again, power, rtol=1e-5, atol=0)
+        kept = min(n_delay, 32)
+        torch.testing.assert_close(matrices[..., :kept, :], found[..., :kept, :], rtol=1e-5, atol=1e-5)
 
 
 def test_waves_without_gain_change_nothing() -> None:
@@ -120,7 +126,7 @@ def test_kernel_is_the_dft_of_an_exponential(n_points: int) -> None:
     expected = torch.exp(2j * math.pi / n_points * (points - positions.unsqueeze(1)).unsqueeze(-1) * k).sum(-1)
     kernel = DirichletKernel.at(positions.unsqueeze(0), n_points)
     position_factor = kernel.magnitude * unit_phasor(kernel.turns)
-    cauchy = kernel.columns(cotangent(points, n_points), slice(None))
+    cauchy = kernel.columns(cotangent(points, n_points))
     found = (position_factor.unsqueeze(-1) * cauchy)[0] * row_factor(points, n_points)
     # 1e-7 of a grid step is the distance to which positions on the grid are moved off it.
     torch.testing.assert_close(found.to(torch.complex128), expected, rtol=1e-6, atol=1e-6 * n_points)
@@ -140,3 +146,5 @@ def test_rows_out_of_range(n_delay: int) -> None:
     one = torch.ones(1, 1)
     with pytest.raises(ChannelInputError, match=rf"^n_delay: got {n_delay}, expected 1 to 1024 \(n_subcarriers\)$"):
         truncated_plane_waves(one.to(torch.complex64), one, one, GRID, 4, n_delay)
+    with pytest.raises(ChannelInputError, match=rf"^n_delay: got {n_delay}, "):
+        truncated_and_mean_power(one.to(torch.complex64), one, one, GRID, 4, n_delay)

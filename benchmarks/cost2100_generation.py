@@ -1,0 +1,69 @@
+"""Speed of COST 2100 generation on one core: truncated matrices straight from the rays against the long way.
+
+32 BS antennas, 1024 subcarriers, 32 delay rows, one environment per sample, drop to truncated angular-delay matrix. The
+long way is the full frequency response of the same rays and its transform. Sides take turns, so that other load on the
+machine meets both.
+"""
+
+import time
+from collections.abc import Callable
+from statistics import median
+
+import torch
+from rich.console import Console
+from rich.table import Table
+from torch import Tensor
+
+from channels.angular_delay import AngularDelayTransform
+from channels.channel_batch import Snapshots
+from channels.cost2100 import Cost2100Parameters, Cost2100Source
+from channels.source import BLOCK_SIZE
+
+N_DELAY = 32
+N_ROUNDS = 7
+# Blocks per round: the long way gets fewer, for a like time.
+DIRECT_BLOCKS = 4
+LONG_BLOCKS = 1
+
+
+def main() -> None:
+    default_threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    table = Table(title=f"COST 2100, truncated {N_DELAY} x 32, 1 thread, median of {N_ROUNDS} rounds")
+    for column in ("environment", "direct, samples/s", "long way, samples/s", "ratio", "largest relative difference"):
+        table.add_column(column, justify="left" if column == "environment" else "right")
+    for environment in ("indoor", "outdoor"):
+        table.add_row(environment, *figures(environment))
+    Console().print(table)
+    torch.set_num_threads(default_threads)
+
+
+def figures(environment: str) -> list[str]:
+    source = Cost2100Source(Cost2100Parameters(environment=environment), seed=1, device=torch.device("cpu"))
+    transform = AngularDelayTransform(source.grid, source.array, N_DELAY)
+
+    def direct(start: int, stop: int) -> Tensor:
+        return source.read_truncated("train", start, stop, N_DELAY)
+
+    def long_way(start: int, stop: int) -> Tensor:
+        return transform.truncate(source.read("train", start, stop, Snapshots()).response[:, 0])
+
+    ours, peer = direct(0, BLOCK_SIZE), long_way(0, BLOCK_SIZE)
+    error = torch.linalg.vector_norm(ours - peer, dim=(1, 2)) / torch.linalg.vector_norm(peer, dim=(1, 2))
+    seconds: dict[str, list[float]] = {"direct": [], "long": []}
+    for index in range(N_ROUNDS):
+        seconds["direct"].append(seconds_per_sample(direct, index, DIRECT_BLOCKS))
+        seconds["long"].append(seconds_per_sample(long_way, index, LONG_BLOCKS))
+    fast, slow = 1 / median(seconds["direct"]), 1 / median(seconds["long"])
+    return [f"{fast:.0f}", f"{slow:.0f}", f"{fast / slow:.1f}", f"{float(error.max()):.1e}"]
+
+
+def seconds_per_sample(generate: Callable[[int, int], Tensor], index: int, n_blocks: int) -> float:
+    n_samples = n_blocks * BLOCK_SIZE
+    start = time.perf_counter()
+    generate(index * n_samples, (index + 1) * n_samples)
+    return (time.perf_counter() - start) / n_samples
+
+
+if __name__ == "__main__":
+    main()
