@@ -101,7 +101,7 @@ def save_scheme(scheme: ReportScheme, spec: SchemeSpec, folder: Path) -> None:
     """Keeps a fitted scheme for the workers."""
     tensors = {f"compressor/{name}": tensor for name, tensor in scheme.compressor.state().items()}
     tensors |= {f"quantiser/{name}": tensor for name, tensor in scheme.quantiser.state().items()}
-    _save_whole(tensors, folder / f"{spec.key}.safetensors")
+    save_whole(tensors, folder / f"{spec.key}.safetensors")
 
 
 def load_scheme(spec: SchemeSpec, folder: Path, device: torch.device) -> ReportScheme:
@@ -133,7 +133,7 @@ def fit_normalisation(scenario: Scenario, folder: Path, training_csi: Callable[[
     file = _normalisation_file(scenario, folder)
     if scenario.transform.normalisation == "dataset" and not file.exists():
         normalisation = Normalisation("dataset").fit(training_csi())
-        _save_whole({"scale": torch.tensor(normalisation.dataset_scale, dtype=torch.float64)}, file)
+        save_whole({"scale": torch.tensor(normalisation.dataset_scale, dtype=torch.float64)}, file)
 
 
 def load_normalisation(scenario: Scenario, folder: Path) -> Normalisation:
@@ -148,7 +148,8 @@ def _below(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
 
 
-def _save_whole(tensors: dict[str, Tensor], file: Path) -> None:
+def save_whole(tensors: dict[str, Tensor], file: Path) -> None:
+    """Writes tensors so that a reader, or a kill, never sees half a file."""
     temporary = file.with_name(f".{file.name}")
     save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, temporary)
     temporary.replace(file)

@@ -1,20 +1,27 @@
-"""Trains the networks of a scenario into its zoo."""
+"""Trains the networks of a scenario into its zoo, one core each.
 
+A network is trained on one thread, so that its digits do not depend on how many are trained at once.
+"""
+
+import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
+import torch
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from safetensors.torch import load_file
 
-from feedback.checkpoint import save_checkpoint
+from feedback.checkpoint import CheckpointInfo, save_checkpoint
 from feedback.neural import NeuralCompressor
+from feedback.training_set import TrainingSet
 from linksim.executor import default_workers, local_executor
-from linksim.fitting import SchemeSpec, fit_generator, scheme_specs, training_description
+from linksim.fitting import SchemeSpec, fit_generator, save_whole, scheme_specs, training_description
 from linksim.preparation import Preparation, is_trained, weights_file
 from linksim.run_folder import RunFolder
 from linksim.scenario import Scenario
 from linksim.scenario_source import device_of
-from linksim.sweep import Point, points_of
+from linksim.sweep import Point, content_hash, points_of
 
 
 def train_scenario(scenario: Scenario, again: bool, workers: int | None, console: Console) -> None:
@@ -28,36 +35,51 @@ def train_scenario(scenario: Scenario, again: bool, workers: int | None, console
 
 def train_missing(points: Sequence[Point], preparation: Preparation, console: Console, again: bool = False) -> None:
     """Trains the networks of some points whose weights are not in the zoo."""
-    specs = {spec.key: spec for point in points for spec in scheme_specs(point.scenario) if is_trained(spec)}
-    files = {weights_file(spec): spec for spec in specs.values()}
-    for file, spec in files.items():
-        if again or not file.exists():
-            preparation.fit_normalisation(spec.scenario)
-            _train(spec, file, preparation, console)
+    specs = {weights_file(spec): spec for point in points for spec in scheme_specs(point.scenario) if is_trained(spec)}
+    wanted = [(file, spec) for file, spec in specs.items() if again or not file.exists()]
+    tasks = []
+    for file, spec in wanted:
+        preparation.fit_normalisation(spec.scenario)
+        tasks.append((spec, file, _training_file(spec.scenario, preparation)))
+    for number, info in preparation.executor.run(train_network, tasks):
+        name = _name(wanted[number][1])
+        console.print(f"{name}: {info.validation_nmse_db:.2f} dB on validation, kept in {wanted[number][0]}")
+    for training_file in {task[2] for task in tasks}:
+        training_file.unlink()
 
 
-def _train(spec: SchemeSpec, file: Path, preparation: Preparation, console: Console) -> None:
+def train_network(spec: SchemeSpec, file: Path, training_file: Path) -> CheckpointInfo:
+    """Trains one network, in whatever process this is, and keeps its weights."""
+    device = device_of(spec.scenario)
     compressor = spec.build().compressor
     assert isinstance(compressor, NeuralCompressor)
-    compressor.to(preparation.device)
-    training = preparation.network_training_set(spec.scenario)
+    compressor.to(device)
+    parts = load_file(training_file, device=str(device))
+    training = TrainingSet(*(torch.view_as_complex(parts[split]) for split in ("train", "validation")))
     recipe = compressor.parameters.recipe or spec.scenario.training.recipe
-    title = f"training {spec.label} at CR {spec.parameters.compression_ratio:g}"
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, TimeRemainingColumn(), console=console) as progress:
-        task = progress.add_task(title, total=recipe.epochs)
+    started = time.monotonic()
 
-        def on_epoch(epoch: int, train_loss: float, validation_nmse_db: float) -> None:
-            progress.update(task, completed=epoch, description=f"{title}: {validation_nmse_db:.2f} dB")
+    def on_epoch(epoch: int, train_loss: float, validation_nmse_db: float) -> None:
+        left_min = (time.monotonic() - started) / epoch * (recipe.epochs - epoch) / 60
+        line = f"{_name(spec)}: epoch {epoch} of {recipe.epochs}, {validation_nmse_db:.2f} dB, {left_min:.0f} min left"
+        print(line, file=sys.stderr, flush=True)
 
-        generator = fit_generator(spec.scenario, "network")
-        outcome = compressor.train(training, recipe, generator, on_epoch)
-    save_checkpoint(
-        file,
-        compressor,
-        training_description(spec.scenario),
-        recipe=recipe,
-        outcome=outcome,
-        seed=spec.scenario.seed,
-    )
-    console.print(f"{title}: {outcome.validation_nmse_db:.2f} dB on validation, kept in {file}")
+    generator = fit_generator(spec.scenario, "network")
+    outcome = compressor.train(training, recipe, generator, on_epoch)
+    description = training_description(spec.scenario)
+    return save_checkpoint(file, compressor, description, recipe=recipe, outcome=outcome, seed=spec.scenario.seed)
+
+
+def _training_file(scenario: Scenario, preparation: Preparation) -> Path:
+    """The training set as a file, for the processes that train on it."""
+    key = content_hash([training_description(scenario), scenario.training.model_dump(mode="json"), scenario.seed])
+    file = preparation.folder.fitted / f"training-{key}.safetensors"
+    if not file.exists():
+        training = preparation.network_training_set(scenario)
+        splits = {"train": training.train, "validation": training.validation}
+        save_whole({name: torch.view_as_real(csi) for name, csi in splits.items()}, file)
+    return file
+
+
+def _name(spec: SchemeSpec) -> str:
+    return f"{spec.parameters.name} at CR {spec.parameters.compression_ratio:g}"
