@@ -1,6 +1,7 @@
 """Importing this module registers every channel source."""
 
 from channels import cost2100 as cost2100
+from channels import dataset_source as dataset_source
 from channels import hdf5_source as hdf5_source
 from channels import mat_source as mat_source
 from channels import sionna_source as sionna_source

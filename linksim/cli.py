@@ -1,4 +1,4 @@
-"""Command line: ``linksim run``, ``validate``, ``schema``, ``list``, ``train``, ``plot``, ``show``."""
+"""Command line: ``linksim run``, ``validate``, ``schema``, ``list``, ``train``, ``plot``, ``show``, ``dataset``."""
 
 import json
 import shlex
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 from rich.console import Console
 
+from linksim.dataset_cli import dataset_app
 from linksim.errors import InputError
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+app.add_typer(dataset_app, name="dataset")
 
 _INTERRUPTED = 130
 

@@ -39,13 +39,7 @@ def load_scenario(path: Path, overrides: Sequence[str] = ()) -> Scenario:
     """
     document = read_document(path)
     for override in overrides:
-        key, separator, value = override.partition("=")
-        if not separator or not key:
-            raise InputError(f"--set: got {override!r}, expected path.to.key=value")
-        try:
-            set_key(document, key, yaml.safe_load(value))
-        except yaml.YAMLError:
-            raise InputError(f"--set {key}: got {value!r}, expected a YAML value") from None
+        apply_override(document, override)
     return validate_scenario(document, str(path))
 
 
@@ -69,6 +63,21 @@ def read_document(path: Path) -> dict[str, Any]:
     if not isinstance(document, dict):
         raise InputError(f"{path}: got {type(document).__name__}, expected a mapping of scenario keys")
     return document
+
+
+def apply_override(document: dict[str, Any], override: str) -> None:
+    """Applies one ``path.to.key=value`` setting, the value in YAML.
+
+    Raises:
+        InputError: if it is none, or does not fit the document.
+    """
+    key, separator, value = override.partition("=")
+    if not separator or not key:
+        raise InputError(f"--set: got {override!r}, expected path.to.key=value")
+    try:
+        set_key(document, key, yaml.safe_load(value))
+    except yaml.YAMLError:
+        raise InputError(f"--set {key}: got {value!r}, expected a YAML value") from None
 
 
 def set_key(document: dict[str, Any], key: str, value: Any) -> None:
