@@ -81,7 +81,7 @@ def draw_far_clusters(
     spreads = _Spreads(environment, normals[..., :n_gaussians])
 
     pick = torch.minimum((uniforms[..., 0] * visible.group_size).to(torch.int64), visible.group_size - 1)
-    reference = regions.centres_m.take_along_dim((visible.first_region + pick).unsqueeze(-1), dim=1)
+    reference = regions.centres_of(visible.first_region + pick)
     base = torch.atan2(reference[..., 1], reference[..., 0])
     offset = far.azimuth_offset_deg.mean + far.azimuth_offset_deg.std * normals[..., n_gaussians : n_gaussians + 2]
     bs_azimuth, ms_azimuth = (base.unsqueeze(-1) + torch.deg2rad(offset)).unbind(-1)
