@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 from rich.console import Console
 
+from linksim.compare_cli import compare
 from linksim.dataset_cli import dataset_app
 from linksim.errors import InputError
 
@@ -23,6 +24,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.add_typer(dataset_app, name="dataset")
+dataset_app.command()(compare)
 
 _INTERRUPTED = 130
 

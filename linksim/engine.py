@@ -15,7 +15,7 @@ from typing import Any
 
 import torch
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from channels.source import BLOCK_SIZE
 from linksim.chain import Measurements, merge
@@ -95,7 +95,7 @@ def measure_points(
     open_shards = {point.key: sum(1 for other, *_ in shards if other.key == point.key) for point in pending}
     partial: dict[str, Measurements] = {point.key: {} for point in pending}
     tasks = [(point.scenario, folder.fitted, folder.channels, start, stop) for point, start, stop in shards]
-    with _progress(console, len(pending)) as point_finished:
+    with _progress(console, len(pending), len(tasks)) as shard_finished:
         for number, (measured, spent) in executor.run(measure_shard, tasks):
             point = shards[number][0]
             times.add(spent)
@@ -105,7 +105,7 @@ def measure_points(
                 folder.save_point(point, fitted[point.key], partial[point.key])
                 finished[point.key] = partial.pop(point.key)
                 folder.write_results((point, finished[point.key]) for point in points if point.key in finished)
-                point_finished(point)
+            shard_finished(point if open_shards[point.key] == 0 else None)
     folder.write_results((point, finished[point.key]) for point in points)
 
 
@@ -117,22 +117,23 @@ def _shards(scenario: Scenario) -> Iterator[tuple[int, int]]:
 
 
 @contextmanager
-def _progress(console: Console, total: int) -> Iterator[Callable[[Point], None]]:
+def _progress(console: Console, n_points: int, n_shards: int) -> Iterator[Callable[[Point | None], None]]:
     """A bar in a terminal, a line for each finished point elsewhere."""
-    columns = (TextColumn("points"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as progress:
-        task = progress.add_task("points", total=total)
-        count = 0
+        task = progress.add_task(f"0 of {n_points} points", total=n_shards)
+        n_finished = 0
 
-        def finished(point: Point) -> None:
-            nonlocal count
-            count += 1
-            progress.advance(task)
-            if not console.is_terminal:
+        def shard_finished(point: Point | None) -> None:
+            """Takes the point that the shard was the last one of, if it was."""
+            nonlocal n_finished
+            n_finished += point is not None
+            progress.update(task, advance=1, description=f"{n_finished} of {n_points} points")
+            if point is not None and not console.is_terminal:
                 axes = ", ".join(f"{axis} = {value}" for axis, value in point.axes.items())
-                console.print(f"point {count} of {total}: {point.sweep} {axes}", highlight=False)
+                console.print(f"point {n_finished} of {n_points}: {point.sweep} {axes}", highlight=False)
 
-        yield finished
+        yield shard_finished
 
 
 def _manifest(

@@ -1,0 +1,38 @@
+"""``linksim dataset compare`` and ``linksim show-channel``."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+from rich.console import Console
+
+_CHANNELS = "scenario or channel section (.yaml), data set or QuaDRiGa file (.h5), CsiNet file (.mat)"
+
+SplitOption = Annotated[Literal["train", "validation", "test"], typer.Option(help="split to look at")]
+SeedOption = Annotated[
+    int | None, typer.Option(min=0, max=2**63 - 1, help="seed of generators; by default the scenario's, or 1")
+]
+
+
+def compare(
+    a: Annotated[Path, typer.Argument(metavar="A", help=_CHANNELS)],
+    b: Annotated[Path, typer.Argument(metavar="B", help="the same")],
+    samples: Annotated[int, typer.Option(min=1, help="samples of each, at most")] = 1000,
+    seed: SeedOption = None,
+    split: SplitOption = "test",
+    out: Annotated[Path | None, typer.Option(metavar="DIR", help="folder for figures and comparison.csv")] = None,
+) -> None:
+    """Compares the statistics of two sets of channels, and says how far apart they are as distributions."""
+    from linksim.channel_input import open_channel, tell_apart
+    from linksim.comparison import compare as compare_channels
+    from linksim.comparison_table import show, write_csv
+    from linksim.report.comparison_figures import draw_comparison
+
+    first, second = tell_apart(open_channel(a, split, seed=seed), open_channel(b, split, seed=seed))
+    comparison = compare_channels(first, second, samples, 1 if seed is None else seed)
+    console = Console()
+    show(comparison, console)
+    if out is not None:
+        write_csv(comparison, out / "comparison.csv")
+        draw_comparison(comparison, out)
+        console.print(f"figures and comparison.csv: {out}", soft_wrap=True, highlight=False)

@@ -1,0 +1,28 @@
+"""Pictures of matrices in dB: one colour map and one set of axes for all angular-delay pictures."""
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.image import AxesImage
+from numpy.typing import NDArray
+
+# Monotone in lightness, so that it survives greyscale print.
+COLOUR_MAP = "viridis"
+FLOOR_DB = -40.0
+
+DELAY_LABEL = "Delay row"
+ANGLE_LABEL = "Angular bin (0: broadside)"
+
+
+def decibels(amplitude: NDArray[np.floating], floor_db: float = FLOOR_DB) -> NDArray[np.float64]:
+    """Amplitudes in dB below the largest of them, cut off at the floor; all-zero ones lie on the floor."""
+    amplitude = np.asarray(amplitude, dtype=np.float64)
+    largest = float(amplitude.max(initial=0.0))
+    if largest == 0:
+        return np.full(amplitude.shape, floor_db)
+    return 20 * np.log10(np.maximum(amplitude / largest, 10 ** (floor_db / 20)))
+
+
+def draw_matrix(axes: Axes, level_db: NDArray[np.floating], floor_db: float = FLOOR_DB) -> AxesImage:
+    """A matrix of levels from ``floor_db`` to 0 dB, first row on top, entries as pixels."""
+    axes.grid(False)
+    return axes.imshow(level_db, cmap=COLOUR_MAP, vmin=floor_db, vmax=0, aspect="auto", interpolation="nearest")
