@@ -1,15 +1,10 @@
-"""COST 2100: the contract of a source, closed forms of the model, motion, and bad environments."""
+"""COST 2100: the contract of a source, closed forms of the model, and motion."""
 
 import math
-from collections.abc import Callable
-from importlib.resources import files
-from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-import yaml
-from pydantic import ValidationError
 
 from channels.angular_delay import AngularDelayTransform
 from channels.channel_batch import Snapshots
@@ -20,7 +15,6 @@ from channels.cost2100.placement import draw_positions
 from channels.cost2100.rays import Rays, free_space_gain
 from channels.cost2100.streams import BlockStreams
 from channels.cost2100.visibility import VisibilityRegions, draw_regions, visible_clusters
-from channels.errors import ChannelInputError
 from channels.source import BLOCK_SIZE
 
 CPU = torch.device("cpu")
@@ -233,69 +227,3 @@ def test_placements(
     # Within 4 standard errors of 4000 positions.
     error = 4 * position.std(dim=0) / math.sqrt(4000)
     assert ((position.mean(dim=0) - torch.tensor(mean)).abs() < error).all()
-
-
-@pytest.fixture
-def environment_file(tmp_path: Path) -> Callable[..., str]:
-    """Writes the indoor environment with one key changed (or removed)."""
-
-    def write(key: str, value: Any) -> str:
-        document = yaml.safe_load((files("channels.cost2100") / "environments" / "indoor.yaml").read_text())
-        *path, last = key.split(".")
-        section = document
-        for part in path:
-            section = section[part]
-        section[last] = value
-        if value is ...:
-            del section[last]
-        file = tmp_path / "mine.yaml"
-        file.write_text(yaml.safe_dump(document))
-        return str(file)
-
-    return write
-
-
-def test_own_environment(environment_file: Callable[..., str]) -> None:
-    own = source(environment=environment_file("rays_per_cluster", 5)).read_rays("test", 0, Snapshots())
-    assert own.n_local == 10
-
-
-@pytest.mark.parametrize(
-    ("key", "value", "message"),
-    [
-        ("cell_radius_m", -1, "cell_radius_m: got -1, expected greater than 0"),
-        ("carrier_hz", "fast", "carrier_hz: got 'fast', expected a valid number"),
-        ("visibility_regions.transition_m", 5, "visibility_regions.transition_m: got 5.0, expected less than radius_m"),
-        ("spreads.correlation", [[1, 2], [2, 1]], "spreads.correlation: got rows of [2, 2], expected 6 of 6"),
-        ("local_clusters", ..., "local_clusters: missing, expected a value"),
-        ("colour", "red", "colour: got 'red', expected"),
-    ],
-)
-def test_bad_environment(environment_file: Callable[..., str], key: str, value: Any, message: str) -> None:
-    file = environment_file(key, value)
-    with pytest.raises(ChannelInputError) as raised:
-        source(environment=file)
-    assert str(raised.value).startswith(f"{file}: {message}")
-    assert "\n" not in str(raised.value)
-
-
-def test_unreadable_environments(tmp_path: Path) -> None:
-    (tmp_path / "broken.yaml").write_text("a: [1,\nb: !!python/object/apply:os.getcwd []")
-    for name in ("attic", str(tmp_path), str(tmp_path / "broken.yaml")):
-        with pytest.raises(ChannelInputError) as raised:
-            source(environment=name)
-        assert str(raised.value).startswith(f"{name}: ")
-        assert "\n" not in str(raised.value)
-
-
-def test_unknown_placement() -> None:
-    with pytest.raises(
-        ChannelInputError, match=r"^placement: got 'roof', expected one of csinet, paper \(environment indoor\)$"
-    ):
-        source(placement="roof")
-
-
-@pytest.mark.parametrize("wrong", [{"line_of_sight": "los"}, {"n_columns": 0}, {"speed_m_s": -1}, {"colour": "red"}])
-def test_bad_parameters(wrong: dict[str, Any]) -> None:
-    with pytest.raises(ValidationError):
-        Cost2100Parameters(**wrong)
