@@ -21,8 +21,8 @@ class AngularDelayTransform:
         H_{k,m} e^{+j 2\pi k n / N_c} e^{-j 2\pi m a / N_t}
 
     (CLLWCsiNet, section II-E). Both DFTs are unitary and unshifted: row ``n`` is the delay :math:`n / B`, column 0
-    is broadside. A planar array has a DFT over its rows and one over its columns, each polarisation by itself, and
-    columns flattened in the order of ``ArrayShape``.
+    is broadside. A planar array has a DFT over its rows and one over its columns, each polarisation and UE antenna by
+    itself, and columns flattened in the order of ``ArrayShape``.
 
     The truncated matrix holds the delays 0 to :math:`(N_a - 1) / B`. A source puts the first significant path at
     delay 0, as the symbol timing of the UE does. That timing multiplies all ports by one common phase ramp, which
@@ -49,7 +49,7 @@ class AngularDelayTransform:
         self.array = array
         self.n_delay = n_delay
         self._angular = torch.kron(
-            torch.eye(array.n_polarizations, dtype=torch.complex128),
+            torch.eye(array.n_rx * array.n_polarizations, dtype=torch.complex128),
             torch.kron(_dft_matrix(array.n_rows, array.n_rows), _dft_matrix(array.n_columns, array.n_columns)),
         )
         self._pruned = n_delay <= max(1.0, _PRUNED_SHARE * grid.n_subcarriers)
@@ -60,10 +60,10 @@ class AngularDelayTransform:
         """Full angular-delay matrix, all delays.
 
         Args:
-            response: spatial-frequency channel ``[..., n_subcarriers, n_tx]``, complex.
+            response: spatial-frequency channel ``[..., n_subcarriers, n_ports]``, complex.
 
         Returns:
-            Angular-delay matrix ``[..., n_subcarriers, n_tx]``, same unit and dtype.
+            Angular-delay matrix ``[..., n_subcarriers, n_ports]``, same unit and dtype.
         """
         self._check(response, self.grid.n_subcarriers)
         return self._over_ports(torch.fft.ifft(response, dim=-2, norm="ortho"), self._angular)
@@ -72,10 +72,10 @@ class AngularDelayTransform:
         """First ``n_delay`` rows of ``forward``, without computing the others.
 
         Args:
-            response: spatial-frequency channel ``[..., n_subcarriers, n_tx]``, complex.
+            response: spatial-frequency channel ``[..., n_subcarriers, n_ports]``, complex.
 
         Returns:
-            Truncated angular-delay matrix ``[..., n_delay, n_tx]``, same unit and dtype.
+            Truncated angular-delay matrix ``[..., n_delay, n_ports]``, same unit and dtype.
         """
         self._check(response, self.grid.n_subcarriers)
         if self._pruned:
@@ -88,10 +88,10 @@ class AngularDelayTransform:
         """Spatial-frequency channel of a truncated matrix, the missing delays taken as zero.
 
         Args:
-            csi: truncated angular-delay matrix ``[..., n_delay, n_tx]``, complex.
+            csi: truncated angular-delay matrix ``[..., n_delay, n_ports]``, complex.
 
         Returns:
-            Spatial-frequency channel ``[..., n_subcarriers, n_tx]``, same unit and dtype.
+            Spatial-frequency channel ``[..., n_subcarriers, n_ports]``, same unit and dtype.
         """
         self._check(csi, self.n_delay)
         delays = self._over_ports(csi, self._angular.conj())
@@ -110,7 +110,7 @@ class AngularDelayTransform:
         return matrix @ angular.to(matrix.device, matrix.dtype)
 
     def _check(self, matrix: Tensor, n_rows: int) -> None:
-        expected = (n_rows, self.array.n_tx)
+        expected = (n_rows, self.array.n_ports)
         if tuple(matrix.shape[-2:]) != expected or not matrix.is_complex():
             raise ChannelInputError(
                 f"channel: got {matrix.dtype} of shape {tuple(matrix.shape)}, "

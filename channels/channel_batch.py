@@ -8,19 +8,26 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class ArrayShape:
-    """Transmit array of the BS: ``n_polarizations x n_rows x n_columns`` ports, flattened in that order.
+    """Antennas of the link: ``n_rx x n_polarizations x n_rows x n_columns`` ports of the channel, flattened so.
 
-    A uniform linear array along the horizontal is ``ArrayShape(1, 1, n_tx)``.
+    The first counts the UE's antennas, the others the BS's transmit ports. A uniform linear array along the horizontal
+    and one UE antenna is ``ArrayShape(1, 1, n_tx)``.
     """
 
     n_polarizations: int = 1
     n_rows: int = 1
     n_columns: int = 32
+    n_rx: int = 1
 
     @property
     def n_tx(self) -> int:
-        """Number of transmit ports."""
+        """Transmit ports of the BS."""
         return self.n_polarizations * self.n_rows * self.n_columns
+
+    @property
+    def n_ports(self) -> int:
+        """Entries of the channel on one subcarrier: every transmit port to every UE antenna."""
+        return self.n_rx * self.n_tx
 
 
 @dataclass(frozen=True)
@@ -53,7 +60,7 @@ class Paths:
     """Channels as sums of plane waves: what a generator makes, small enough to be kept.
 
     Attributes:
-        coefficients: path gains per transmit port, ``[batch, n_snapshots, n_tx, n_paths]``, complex64, linear.
+        coefficients: path gains, ``[batch, n_snapshots, n_ports, n_paths]``, complex64, linear.
         delays_s: path delays in seconds, ``[batch, n_paths]``, float32 or float64, the first snapshot's.
         gain_db: power that the normalisation removed, ``[batch]``, float32, dB.
     """
@@ -68,7 +75,7 @@ class ChannelBatch:
     """Frequency responses of consecutive samples of one split.
 
     Attributes:
-        response: ``[batch, n_snapshots, n_subcarriers, n_tx]``, complex64, mean power 1 per entry unless the
+        response: ``[batch, n_snapshots, n_subcarriers, n_ports]``, complex64, mean power 1 per entry unless the
             source says otherwise.
         hf_all: the public ``HF_all`` reference, ``[batch, 125, n_tx]``, complex64, where a data set has one.
     """

@@ -103,7 +103,7 @@ class DatasetSource(Source):
         csi = torch.from_numpy(self._dataset.read(split, start, stop)).to(self.device)
         if not self.parameters.normalise:
             return csi
-        entries = self.grid.n_subcarriers * self.array.n_tx
+        entries = self.grid.n_subcarriers * self.array.n_ports
         power = torch.view_as_real(csi).to(torch.float64).square().sum(dim=(1, 2, 3)) / entries
         return csi * torch.where(power > 0, power, 1.0).rsqrt().to(torch.float32)[:, None, None]
 

@@ -67,7 +67,7 @@ def truncated_paths(paths: Paths, grid: OfdmGrid, array: ArrayShape, n_delay: in
     Args:
         paths: path gains and delays.
         grid: subcarriers.
-        array: transmit array; one DFT over its rows and one over its columns, polarisations apart.
+        array: transmit array; one DFT over its rows and one over its columns, polarisations and UE antennas apart.
         n_delay: delay rows kept.
 
     Returns:
@@ -87,7 +87,7 @@ def truncated_paths(paths: Paths, grid: OfdmGrid, array: ArrayShape, n_delay: in
     product = product.unflatten(-1, (2, n_snapshots, n_tx)).transpose(1, 3)
     per_port = torch.complex(product[:, :, 0], product[:, :, 1])
     scale = row_factor(rows, grid.n_subcarriers) / math.sqrt(grid.n_subcarriers)
-    ports = per_port.unflatten(-1, (array.n_polarizations, array.n_rows, array.n_columns))
+    ports = per_port.unflatten(-1, (array.n_rx * array.n_polarizations, array.n_rows, array.n_columns))
     return torch.fft.fft2(ports, norm="ortho").flatten(-3) * scale.unsqueeze(-1)
 
 

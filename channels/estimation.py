@@ -55,13 +55,13 @@ class Estimator(ABC):
         """Estimate of a batch of channels.
 
         Args:
-            response: true channel ``[batch, n_subcarriers, n_tx]``, complex64.
+            response: true channel ``[batch, n_subcarriers, n_ports]``, complex64.
             snr: pilot SNR, linear: transmit power 1 per pilot symbol and subcarrier over the noise variance, for
                 nominal channel power 1 per antenna, whatever the power of this channel.
             draw: standard normal draws.
 
         Returns:
-            Estimate ``[batch, n_subcarriers, n_tx]``, complex64.
+            Estimate ``[batch, n_subcarriers, n_ports]``, complex64.
         """
 
 
@@ -105,10 +105,10 @@ class LeastSquares(Estimator):
 
     def _estimate_observed(self, response: Tensor, snr: float, draw: NormalDraw) -> Tensor:
         n_observed, n_pilots = response.shape[-2], self._pilots.shape[-1]
-        noise = torch.view_as_complex(draw((n_observed, n_pilots, 2)))
-        received = response @ self._pilots.to(response.device)
+        noise = torch.view_as_complex(draw((n_observed, self.array.n_rx, n_pilots, 2)))
+        received = response.unflatten(-1, (self.array.n_rx, self.array.n_tx)) @ self._pilots.to(response.device)
         received.add_(noise.to(response.device), alpha=(2 * snr) ** -0.5)
-        return received @ self._right_inverse.to(response.device)
+        return (received @ self._right_inverse.to(response.device)).flatten(-2)
 
 
 @ESTIMATORS.register("ls_comb")

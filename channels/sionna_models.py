@@ -42,7 +42,7 @@ class UserDrops:
 
 
 class SionnaModel:
-    """A TR 38.901 model of Sionna between one BS panel and one vertical omnidirectional UE antenna.
+    """A TR 38.901 model of Sionna between one BS panel and a row of vertical omnidirectional UE antennas.
 
     Args:
         parameters: the model and its settings.
@@ -70,7 +70,7 @@ class SionnaModel:
         )
         self.ue_array = PanelArray(
             num_rows_per_panel=1,
-            num_cols_per_panel=1,
+            num_cols_per_panel=parameters.n_rx,
             polarization="single",
             polarization_type="V",
             antenna_pattern="omni",
@@ -99,12 +99,13 @@ class SionnaModel:
             Paths as the model gives them, ports in the order of ``ArrayShape``, ``gain_db`` 0.
         """
         coefficients, delays = self.impulse_response(drops, snapshots, seed)
-        coefficients = coefficients[:, 0, 0, 0].permute(0, 3, 1, 2)[:, :, self.port_order]
+        # [block, n_rx, n_tx, n_paths, n_snapshots], then snapshots first and UE antennas before transmit ports.
+        coefficients = coefficients[:, 0, :, 0][:, :, self.port_order].permute(0, 4, 1, 2, 3).flatten(2, 3)
         gain_db = torch.zeros(coefficients.shape[0], dtype=torch.float32, device=self.device)
         return Paths(coefficients.to(torch.complex64).contiguous(), delays[:, 0, 0], gain_db)
 
     def impulse_response(self, drops: UserDrops, snapshots: Snapshots, seed: int) -> tuple[Tensor, Tensor]:
-        """What the model itself returns: coefficients ``[block, 1, 1, 1, n_tx, n_paths, n_snapshots]``, delays."""
+        """What the model itself returns: ``[block, 1, n_rx, 1, n_tx, n_paths, n_snapshots]``, and delays."""
         rate_hz = 1 / snapshots.interval_s if snapshots.interval_s > 0 else math.inf
         with _quiet():
             # Sionna draws from the one generator per device that its global configuration holds, and takes no other;

@@ -34,6 +34,7 @@ class SionnaParameters(SourceParameters):
     n_subcarriers: int = Field(default=1024, ge=2, le=65536, description="subcarriers in the band")
     n_rows: int = Field(default=1, ge=1, le=64, description="rows of the BS panel")
     n_columns: int = Field(default=32, ge=1, le=256, description="columns of the BS panel")
+    n_rx: int = Field(default=1, ge=1, le=16, description="antennas of the UE, in a row half a wavelength apart")
     polarization: Literal["single", "dual"] = Field(
         default="single", description="BS elements: one vertical, or a pair at +-45 degrees"
     )

@@ -36,6 +36,7 @@ class SionnaSource(PathSource):
             n_polarizations=2 if parameters.polarization == "dual" else 1,
             n_rows=parameters.n_rows,
             n_columns=parameters.n_columns,
+            n_rx=parameters.n_rx,
         )
         self._loaded_model: SionnaModel | None = None
 

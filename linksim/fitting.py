@@ -43,7 +43,7 @@ class SchemeSpec:
 
     def build(self) -> ReportScheme:
         """The unfitted scheme."""
-        shape = (self.scenario.transform.n_delay, source_of(self.scenario).array.n_tx)
+        shape = (self.scenario.transform.n_delay, source_of(self.scenario).array.n_ports)
         compressor_class = COMPRESSORS.get_class(self.parameters.name)
         compressor: Compressor = compressor_class(self.parameters, shape)
         quantiser = self.scenario.feedback.quantiser

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from channels.angular_delay import AngularDelayTransform
-from linksim.precoding import Precoder
+from linksim.precoding import Precoder, right_singular_vector
 
 
 @dataclass(frozen=True)
@@ -18,19 +18,21 @@ class LinkOutcome:
 
     Written ``H`` for responses with rows :math:`h_n`, ``X`` for angular-delay matrices, a hat for what the BS holds.
 
+    Responses and matrices have one column for each port, ``n_ports = n_rx n_tx``, UE antennas first.
+
     Attributes:
         transform: angular-delay transform that the report was made with.
-        csi_true: truncated angular-delay matrix of the true channel when the report was made, ``[batch, Na, Nt]``,
-            complex.
-        csi_reconstructed: what the BS rebuilt, ``[batch, Na, Nt]``, complex; ``None`` for metrics that no compressor
-            influences.
-        response_report: true channel when the report was made, ``[batch, Nc, Nt]``, complex.
-        response_use: true channel when the precoder is used, ``[batch, Nc, Nt]``, complex.
-        response_estimated: the UE's estimate of ``response_report``, ``[batch, Nc, Nt]``, complex.
+        csi_true: truncated angular-delay matrix of the true channel when the report was made,
+            ``[batch, Na, n_ports]``, complex.
+        csi_reconstructed: what the BS rebuilt, ``[batch, Na, n_ports]``, complex; ``None`` for metrics that no
+            compressor influences.
+        response_report: true channel when the report was made, ``[batch, Nc, n_ports]``, complex.
+        response_use: true channel when the precoder is used, ``[batch, Nc, n_ports]``, complex.
+        response_estimated: the UE's estimate of ``response_report``, ``[batch, Nc, n_ports]``, complex.
         precoder: precoder of the BS.
         snr: downlink SNR per antenna at unit channel power, linear.
         bits: bits per report, ``None`` for an analogue report.
-        overhead: codeword length over :math:`2 N_a N_t`.
+        overhead: codeword length over the real entries of the truncated matrix.
         hf_all: public ``HF_all`` reference, ``[batch, 125, Nt]``, complex, where the data set has one.
         first_index: index of the batch's first sample in its split.
     """
@@ -103,15 +105,15 @@ class LinkOutcome:
 
     @cached_property
     def csi_use(self) -> Tensor:
-        """Truncated true angular-delay matrix when the precoder is used, ``[batch, Na, Nt]``."""
+        """Truncated true angular-delay matrix when the precoder is used, ``[batch, Na, n_ports]``."""
         return self.csi_true if self.static else self.transform.truncate(self.response_use)
 
     @cached_property
     def gain_perfect(self) -> Tensor:
-        r"""Channel gain :math:`|h_n w_n|^2` of the precoder computed from the true channel, ``[batch, Nc]``."""
-        if self.precoder.matched:
+        r"""Channel gain :math:`\lVert H_n w_n \rVert^2` of the precoder from the true channel, ``[batch, Nc]``."""
+        if self._by_inner_product:
             return self.norm_use.square()
-        return inner(self.precoder.weights(self.response_use).conj(), self.response_use).abs().square()
+        return self._gain_of(self.precoder.weights(self.matrices(self.response_use)))
 
     @cached_property
     def rate_perfect(self) -> Tensor:
@@ -120,7 +122,7 @@ class LinkOutcome:
 
     @cached_property
     def response_reconstructed(self) -> Tensor:
-        """Spatial-frequency channel of the matrix that the BS rebuilt, ``[batch, Nc, Nt]``."""
+        """Spatial-frequency channel of the matrix that the BS rebuilt, ``[batch, Nc, n_ports]``."""
         return self.transform.inverse(self.rebuilt)
 
     @cached_property
@@ -141,21 +143,25 @@ class LinkOutcome:
     @cached_property
     def cosine(self) -> Tensor:
         r""":math:`|h_n \hat h_n^H| / (\lVert h_n \rVert \lVert \hat h_n \rVert)` when the report was made,
-        ``[batch, Nc]``, real; 0 where either vector is zero.
+        ``[batch, Nc]``, real; 0 where either vector is zero. With several UE antennas the vectors are the dominant
+        right singular vectors.
         """
+        if self.n_rx > 1:
+            known, true = (self.matrices(h) for h in (self.response_reconstructed, self.response_report))
+            return inner(right_singular_vector(known), right_singular_vector(true)).abs().clamp(max=1)
         norms = self.norm_reconstructed * self.norm_report
         return torch.where(norms == 0, 0.0, self.inner_report.abs() / norms).clamp(max=1)
 
     @cached_property
     def weights(self) -> Tensor:
-        """Precoder weights from what the BS holds, ``[batch, Nc, Nt]``."""
-        return self.precoder.weights(self.response_reconstructed)
+        """Precoder weights from what the BS holds, ``[batch, Nc, n_tx]``."""
+        return self.precoder.weights(self.matrices(self.response_reconstructed))
 
     @cached_property
     def gain(self) -> Tensor:
-        r"""Channel gain :math:`|h_n w_n|^2` of the BS's precoder when it is used, ``[batch, Nc]``."""
-        if not self.precoder.matched:
-            return inner(self.weights.conj(), self.response_use).abs().square()
+        r"""Channel gain :math:`\lVert H_n w_n \rVert^2` of the BS's precoder when it is used, ``[batch, Nc]``."""
+        if not self._by_inner_product:
+            return self._gain_of(self.weights)
         norm = self.norm_reconstructed
         # The weights of a zero channel are the first unit vector.
         return torch.where(norm == 0, self.response_use[..., 0].abs(), self.inner_use.abs() / norm).square()
@@ -164,6 +170,23 @@ class LinkOutcome:
     def rate(self) -> Tensor:
         """Rate with the BS's precoder, mean over the subcarriers, ``[batch]``, float64, bit/s/Hz."""
         return self._rate(self.gain)
+
+    @property
+    def n_rx(self) -> int:
+        """UE antennas."""
+        return self.transform.array.n_rx
+
+    def matrices(self, response: Tensor) -> Tensor:
+        """Responses ``[batch, Nc, n_ports]`` as one channel matrix a subcarrier, ``[batch, Nc, n_rx, n_tx]``."""
+        return response.unflatten(-1, (self.n_rx, self.transform.array.n_tx))
+
+    @property
+    def _by_inner_product(self) -> bool:
+        return self.precoder.matched and self.n_rx == 1
+
+    def _gain_of(self, weights: Tensor) -> Tensor:
+        received = inner(weights.conj()[..., None, :], self.matrices(self.response_use))
+        return received.abs().square().sum(-1)
 
     def _rate(self, gain: Tensor) -> Tensor:
         return torch.log1p(self.snr * gain).mean(-1, dtype=torch.float64) / math.log(2)

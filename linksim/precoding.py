@@ -26,12 +26,12 @@ class PrecoderParameters(BaseModel):
 
 
 class Precoder(ABC):
-    """Computes weights at the BS. Received symbol on subcarrier ``n``: :math:`y = h_n w_n x` plus noise.
+    """Computes weights of one layer at the BS. Received on subcarrier ``n``: :math:`y = H_n w_n x` plus noise.
 
     Attributes:
         Parameters: the pydantic model of the precoder's section in a scenario.
-        matched: whether the weights are the normalised conjugate of the known channel on each subcarrier, so that
-            the channel gain follows from an inner product without them.
+        matched: whether, for one UE antenna, the weights are the normalised conjugate of the known channel on each
+            subcarrier, so that the channel gain follows from an inner product without them.
     """
 
     Parameters: ClassVar[type[PrecoderParameters]]
@@ -45,7 +45,8 @@ class Precoder(ABC):
         """Weights for a known channel.
 
         Args:
-            response: channel that the BS knows, ``[batch, n_subcarriers, n_tx]``, complex; row ``n`` is :math:`h_n`.
+            response: channel that the BS knows, ``[batch, n_subcarriers, n_rx, n_tx]``, complex; :math:`H_n` is
+                ``response[:, n]``.
 
         Returns:
             Weights ``[batch, n_subcarriers, n_tx]``, complex, of unit norm on each subcarrier. Where the known
@@ -55,7 +56,10 @@ class Precoder(ABC):
 
 @PRECODERS.register("mrt")
 class Mrt(Precoder):
-    r"""Maximum-ratio transmission on each subcarrier, :math:`w_n = h_n^H / \lVert h_n \rVert`."""
+    r"""Maximum-ratio transmission per subcarrier: :math:`h_n^H / \lVert h_n \rVert`, or the strongest eigenmode.
+
+    With several UE antennas it is the dominant right singular vector of :math:`H_n`.
+    """
 
     class Parameters(PrecoderParameters):
         """Parameters of the precoder ``mrt``: none."""
@@ -65,16 +69,15 @@ class Mrt(Precoder):
     matched = True
 
     def weights(self, response: Tensor) -> Tensor:
-        """Conjugate of the channel, normalised."""
-        return _unit_vectors(response).conj_physical()
+        """Right singular vector of the largest singular value on each subcarrier."""
+        return right_singular_vector(response)
 
 
 @PRECODERS.register("mrt_subband")
 class MrtSubband(Precoder):
-    r"""One vector per subband: the dominant eigenvector of :math:`R = \sum_n h_n^H h_n` over its subcarriers.
+    r"""One vector per subband: the dominant eigenvector of :math:`R = \sum_n H_n^H H_n` over its subcarriers.
 
-    That is the unit vector of the largest mean channel gain. It is the strongest column of :math:`R^{256}`, by
-    eight squarings with the trace normalised, so that no matrix's result depends on another's.
+    That is the unit vector of the largest mean channel gain.
     """
 
     class Parameters(PrecoderParameters):
@@ -85,14 +88,36 @@ class MrtSubband(Precoder):
 
     def weights(self, response: Tensor) -> Tensor:
         """The subband's vector on each of its subcarriers."""
-        weights = torch.empty_like(response)
-        for band in subbands(response.shape[-2], self.parameters.n_subbands):
-            weights[..., band, :] = _dominant_vector(response[..., band, :])[..., None, :]
-        return weights
+        vectors = []
+        for band in subbands(response.shape[-3], self.parameters.n_subbands):
+            vector = subband_vector(response[..., band, :, :])
+            vectors.append(vector[..., None, :].expand(*vector.shape[:-1], band.stop - band.start, vector.shape[-1]))
+        return torch.cat(vectors, dim=-2)
+
+
+def right_singular_vector(response: Tensor) -> Tensor:
+    r"""Unit vector ``w`` of the largest gain :math:`\lVert H w \rVert`, for ``H`` ``[..., n_rx, n_tx]``.
+
+    Returns:
+        ``[..., n_tx]``, complex; the first unit vector where ``H`` is zero.
+    """
+    if response.shape[-2] == 1:
+        return _unit_vectors(response[..., 0, :]).conj_physical()
+    left = _dominant_vector(response.mH)
+    return _unit_vectors((response.mH @ left[..., None])[..., 0])
+
+
+def subband_vector(response: Tensor) -> Tensor:
+    r"""Dominant eigenvector of :math:`\sum_n H_n^H H_n`, ``[..., n_tx]``, for ``[..., n, n_rx, n_tx]``."""
+    return _dominant_vector(response.flatten(-3, -2))
 
 
 def _dominant_vector(response: Tensor) -> Tensor:
-    """Dominant eigenvector of ``H^H H``, ``[..., n_tx]``, for ``H`` of shape ``[..., n, n_tx]``."""
+    """Dominant eigenvector of ``H^H H``, ``[..., n_tx]``, for ``H`` of shape ``[..., n, n_tx]``.
+
+    It is the strongest column of ``(H^H H)^256``, by eight squarings with the trace normalised, so that no matrix's
+    result depends on another's.
+    """
     power = response.mH @ response
     for squaring in range(_SQUARINGS + 1):
         trace = power.diagonal(dim1=-2, dim2=-1).real.sum(-1)[..., None, None]

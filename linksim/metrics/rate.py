@@ -1,7 +1,7 @@
 """Spectral efficiency with the precoder that the BS computes from what it holds.
 
 Noise is relative to unit mean channel power per antenna and the weights have unit power, so that the rate of
-subcarrier ``n`` is log2(1 + SNR |h_n w_n|^2).
+subcarrier ``n`` is log2(1 + SNR |H_n w_n|^2), the UE's antennas combined by maximum ratio.
 """
 
 from torch import Tensor

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from linksim.metrics.metric import METRICS, MeanMetric
 from linksim.outcome import LinkOutcome, inner, row_norm
+from linksim.precoding import subband_vector
 from linksim.subbands import subbands
 
 # Frequency points of the public COST 2100 data, of which HF_all holds the first ones.
@@ -29,7 +30,10 @@ class Rho(MeanMetric):
 
 @METRICS.register("sgcs")
 class Sgcs(MeanMetric):
-    """Squared generalised cosine similarity (TR 38.843) with one receive antenna.
+    """Squared generalised cosine similarity of the first layer (TR 38.843).
+
+    With one UE antenna the squared cosine of the channel vectors, averaged inside each subband; with several, that of
+    the dominant right singular vectors of each subband's covariance.
 
     Args:
         n_subbands: subbands of nearly equal width, each of the same weight.
@@ -45,9 +49,13 @@ class Sgcs(MeanMetric):
 
     def per_sample(self, outcome: LinkOutcome) -> Tensor:
         """Mean over subbands of the mean squared cosine."""
-        squared = outcome.cosine.double().square()
-        bands = subbands(squared.shape[-1], self.n_subbands)
-        return torch.stack([squared[:, band].mean(-1) for band in bands], -1).mean(-1)
+        bands = subbands(outcome.response_report.shape[-2], self.n_subbands)
+        if outcome.n_rx == 1:
+            squared = outcome.cosine.double().square()
+            return torch.stack([squared[:, band].mean(-1) for band in bands], -1).mean(-1)
+        known, true = (outcome.matrices(h) for h in (outcome.response_reconstructed, outcome.response_report))
+        cosines = [inner(subband_vector(known[:, band]), subband_vector(true[:, band])).abs() for band in bands]
+        return torch.stack(cosines, -1).double().square().mean(-1)
 
 
 @METRICS.register("rho_hf_all")

@@ -108,6 +108,18 @@ def test_a_static_channel_does_not_age(tiny: dict[str, Any], run: Callable[..., 
     assert value(table, "nmse_e2e_db", speed_m_s=30, feedback_delay_s=0.01).value > 0
 
 
+def test_two_ue_antennas_go_through_the_chain(tiny: dict[str, Any], run: Callable[..., pd.DataFrame]) -> None:
+    tiny |= {"sweeps": {}, "estimation": {"name": "perfect"}, "precoder": {"name": "mrt"}}
+    tiny["channel"] |= {"n_columns": 4}
+    single = run(tiny)
+    tiny["channel"] |= {"n_rx": 2}
+    double = run(tiny)
+    assert value(double, "nmse_db").value < -120
+    # Two antennas collect more power than one; the strongest eigenmode holds at most all of it, 3 dB.
+    gain = value(double, "rate_perfect_bps_hz", "none").value - value(single, "rate_perfect_bps_hz", "none").value
+    assert 0.2 < gain < 1.1
+
+
 def test_killed_run_continues_to_the_same_table(
     tiny: dict[str, Any], scenario_file: ScenarioFile, tmp_path: Path
 ) -> None:

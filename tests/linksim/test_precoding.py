@@ -17,6 +17,11 @@ def _response(batch: int = 3, n: int = 52, n_tx: int = 8) -> torch.Tensor:
     return torch.randn(batch, n, n_tx, dtype=torch.complex64, generator=torch.Generator().manual_seed(0))
 
 
+def _matrices(response: torch.Tensor) -> torch.Tensor:
+    """One UE antenna."""
+    return response[..., None, :]
+
+
 def _gain(response: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
     return (response * weights).sum(-1).abs().square()
 
@@ -27,29 +32,29 @@ def test_every_precoder(name: str) -> None:
     response[1] = 0
     response[2, 5] = 0
     kept = response.clone()
-    weights = _precoder(name).weights(response)
+    weights = _precoder(name).weights(_matrices(response))
     assert weights.shape == response.shape
     assert torch.equal(response, kept)
     # One normalisation in float32.
     torch.testing.assert_close(weights.abs().square().sum(-1), torch.ones(3, 52), atol=1e-6, rtol=0)
     # A report tells the channel up to a scale and a phase at best: the gain must not depend on them.
-    turned = _precoder(name).weights(response * (3 * torch.exp(torch.tensor(0.7j))))
+    turned = _precoder(name).weights(_matrices(response * (3 * torch.exp(torch.tensor(0.7j)))))
     torch.testing.assert_close(_gain(kept, turned), _gain(kept, weights), atol=1e-3, rtol=1e-4)
     for row in range(3):
-        alone = _precoder(name).weights(response[row : row + 1])
+        alone = _precoder(name).weights(_matrices(response[row : row + 1]))
         torch.testing.assert_close(alone[0], weights[row], atol=1e-5, rtol=0)
 
 
 def test_mrt_reaches_the_whole_channel_power() -> None:
     response = _response()
-    gain = _gain(response, _precoder("mrt").weights(response))
+    gain = _gain(response, _precoder("mrt").weights(_matrices(response)))
     torch.testing.assert_close(gain, response.abs().square().sum(-1))
 
 
 @pytest.mark.parametrize("n_subbands", [1, 13, 52])
 def test_subband_gain_is_the_largest_eigenvalue(n_subbands: int) -> None:
     response = _response()
-    gain = _gain(response, _precoder("mrt_subband", n_subbands=n_subbands).weights(response))
+    gain = _gain(response, _precoder("mrt_subband", n_subbands=n_subbands).weights(_matrices(response)))
     for band in subbands(52, n_subbands):
         part = response[:, band].to(torch.complex128)
         largest = torch.linalg.eigvalsh(part.mH @ part)[:, -1]
@@ -61,14 +66,30 @@ def test_subband_gain_is_the_largest_eigenvalue(n_subbands: int) -> None:
 
 def test_one_subcarrier_per_subband_is_mrt() -> None:
     response = _response()
-    narrow = _gain(response, _precoder("mrt_subband", n_subbands=52).weights(response))
-    torch.testing.assert_close(narrow, _gain(response, _precoder("mrt").weights(response)), rtol=1e-5, atol=0)
+    narrow = _gain(response, _precoder("mrt_subband", n_subbands=52).weights(_matrices(response)))
+    torch.testing.assert_close(
+        narrow, _gain(response, _precoder("mrt").weights(_matrices(response))), rtol=1e-5, atol=0
+    )
 
 
 def test_flat_channel_needs_one_vector() -> None:
     response = _response(n=1).expand(3, 52, 8)
-    flat = _gain(response, _precoder("mrt_subband", n_subbands=1).weights(response))
+    flat = _gain(response, _precoder("mrt_subband", n_subbands=1).weights(_matrices(response)))
     torch.testing.assert_close(flat, response.abs().square().sum(-1), rtol=1e-5, atol=0)
+
+
+@pytest.mark.parametrize("n_rx", [2, 4])
+def test_several_ue_antennas_get_the_strongest_eigenmode(n_rx: int) -> None:
+    response = torch.randn(3, 52, n_rx, 8, dtype=torch.complex64, generator=torch.Generator().manual_seed(1))
+    gain = (response @ _precoder("mrt").weights(response)[..., None])[..., 0].abs().square().sum(-1)
+    largest = torch.linalg.svdvals(response)[..., 0].square()
+    # The left vector is the strongest column of a Gram matrix to the 256th: it misses less than n_rx^(-1/256).
+    assert (gain / largest > n_rx ** (-1 / 256) - 1e-5).all()
+    assert (gain / largest < 1 + 1e-5).all()
+    band = _precoder("mrt_subband", n_subbands=1).weights(response)
+    covariance = (response.mH @ response).sum(1).to(torch.complex128)
+    mean_gain = (response @ band[..., None])[..., 0].abs().square().sum((-1, -2))
+    assert (mean_gain / torch.linalg.eigvalsh(covariance)[:, -1] > 8 ** (-1 / 256) - 1e-5).all()
 
 
 def test_subbands_tile_the_band() -> None:
