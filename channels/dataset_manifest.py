@@ -43,7 +43,7 @@ class DatasetPlan(BaseModel):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        sizes = (self.array.n_polarizations, self.array.n_rows, self.array.n_columns, self.grid.n_subcarriers)
+        sizes = (*vars(self.array).values(), self.grid.n_subcarriers)
         if min(sizes) < 1 or self.n_delay > self.grid.n_subcarriers:
             raise ValueError(f"array, grid, n_delay: got {self.array}, {self.grid}, {self.n_delay}")
         if min(self.grid.bandwidth_hz, self.grid.carrier_hz) <= 0:

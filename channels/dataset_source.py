@@ -70,7 +70,7 @@ class DatasetSource(Source):
         return self.manifest.samples[split]
 
     def read(self, split: Split, start: int, stop: int, snapshots: Snapshots) -> ChannelBatch:
-        """Responses ``[stop - start, 1, n_subcarriers, n_tx]``; with ``hf_all`` for the test split, if it has it.
+        """Responses ``[stop - start, 1, n_subcarriers, n_ports]``; with ``hf_all`` for the test split, if it has it.
 
         Raises:
             ChannelInputError: if the file is damaged, holds NaN, or lacks the samples asked for.
@@ -83,7 +83,7 @@ class DatasetSource(Source):
         return ChannelBatch(response, self.read_hf_all(split, start, stop))
 
     def read_truncated(self, split: Split, start: int, stop: int, n_delay: int) -> Tensor:
-        """First ``n_delay`` rows of the stored matrices, ``[batch, n_delay, n_tx]``, complex64.
+        """First ``n_delay`` rows of the stored matrices, ``[batch, n_delay, n_ports]``, complex64.
 
         Raises:
             ChannelInputError: as ``read``; also if the grid has fewer subcarriers.
@@ -94,7 +94,7 @@ class DatasetSource(Source):
         return torch.nn.functional.pad(kept, (0, 0, 0, n_delay - kept.shape[1])).contiguous()
 
     def read_hf_all(self, split: Split, start: int, stop: int) -> Tensor | None:
-        """The public ``HF_all`` reference of the test split, ``[batch, 125, n_tx]``, if the data set has it."""
+        """The public ``HF_all`` reference of the test split, ``[batch, 125, n_ports]``, if the data set has it."""
         if split != "test" or not self.manifest.hf_all:
             return None
         return torch.from_numpy(self._dataset.read("hf_all", start, stop)).to(self.device)

@@ -35,12 +35,12 @@ def angular_reference(response: Tensor, grid: OfdmGrid, array: ArrayShape) -> Te
     It has the unit of the zero-padded DFT (without a factor) of angular-delay matrices.
 
     Args:
-        response: responses at the bins, ``[..., 125, n_tx]``, complex.
+        response: responses at the bins, ``[..., 125, n_ports]``, complex.
         grid: subcarriers of the angular-delay matrices that it is the reference of.
         array: transmit array.
 
     Returns:
-        ``[..., 125, n_tx]``, same dtype.
+        ``[..., 125, n_ports]``, same dtype.
     """
-    ports = response.unflatten(-1, (array.n_polarizations, array.n_rows, array.n_columns))
+    ports = response.unflatten(-1, (array.n_rx * array.n_polarizations, array.n_rows, array.n_columns))
     return torch.fft.fft2(ports, norm="ortho").flatten(-3) * math.sqrt(grid.n_subcarriers)

@@ -73,7 +73,7 @@ class Source(ABC):
             n_delay: delay rows kept.
 
         Returns:
-            ``[batch, n_delay, n_tx]``, complex64, as ``AngularDelayTransform.truncate`` makes them.
+            ``[batch, n_delay, n_ports]``, complex64, as ``AngularDelayTransform.truncate`` makes them.
 
         Raises:
             ChannelInputError: as ``read`` and ``AngularDelayTransform`` do.
@@ -85,7 +85,7 @@ class Source(ABC):
         """The public ``HF_all`` reference of samples ``start`` to ``stop - 1``, ``None`` where a source has none.
 
         Returns:
-            ``[batch, 125, n_tx]``, complex64, bins and unit as in ``channels.hf_all``.
+            ``[batch, 125, n_ports]``, complex64, bins and unit as in ``channels.hf_all``.
 
         Raises:
             ChannelInputError: as ``read`` does.
@@ -111,7 +111,7 @@ class PathSource(Source):
         return ChannelBatch(frequency_response(self.read_paths(split, start, stop, snapshots), self.grid))
 
     def read_truncated(self, split: Split, start: int, stop: int, n_delay: int) -> Tensor:
-        """Truncated angular-delay matrices straight from the paths, ``[batch, n_delay, n_tx]``, complex64."""
+        """Truncated angular-delay matrices straight from the paths, ``[batch, n_delay, n_ports]``, complex64."""
         parts = []
         for block in range(start // BLOCK_SIZE, (stop - 1) // BLOCK_SIZE + 1):
             # Whole blocks, so that the digits of a sample do not depend on the range asked for.

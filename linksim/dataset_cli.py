@@ -95,7 +95,7 @@ def export(
     from channels.dataset_file import verify as verify_dataset
 
     manifest = verify_dataset(file)
-    rows, columns = manifest.n_delay, manifest.array.n_tx
+    rows, columns = manifest.n_delay, manifest.array.n_ports
     if (rows, columns) != (32, 32):
         print(f"{file}: images are 2 x {columns} x {rows} (angles x delays), not 2 x 32 x 32 as in CsiNet")
     for written in export_csinet(DatasetFile(file), out, mat_version, overwrite=force):
@@ -149,7 +149,7 @@ def _print_table(manifest: "DatasetManifest", file: Path, console: Console) -> N
     from rich.table import Table
 
     grid, array = manifest.grid, manifest.array
-    ports = " x ".join(map(str, (array.n_polarizations, array.n_rows, array.n_columns)))
+    ports = " x ".join(map(str, (array.n_rx, array.n_polarizations, array.n_rows, array.n_columns)))
     rows = {
         "source": manifest.source,
         **{f"  {name}": str(value) for name, value in manifest.parameters.items() if name != "source"},
@@ -157,7 +157,7 @@ def _print_table(manifest: "DatasetManifest", file: Path, console: Console) -> N
         "seed": str(manifest.seed),
         "device": manifest.device,
         "subcarriers": f"{grid.n_subcarriers} over {grid.bandwidth_hz / 1e6:g} MHz at {grid.carrier_hz / 1e9:g} GHz",
-        "array": f"{ports} ports (polarisations x rows x columns)",
+        "array": f"{ports} ports (UE antennas x polarisations x rows x columns)",
         **{
             name: f"{' x '.join(map(str, shape))}, SHA-256 {manifest.sha256.get(name, 'missing')[:12]}"
             for name, shape in manifest.shapes.items()
