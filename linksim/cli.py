@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 from rich.console import Console
 
-from linksim.compare_cli import compare
+from linksim.compare_cli import compare, show_channel
 from linksim.dataset_cli import dataset_app
 from linksim.errors import InputError
 
@@ -25,6 +25,7 @@ app = typer.Typer(
 )
 app.add_typer(dataset_app, name="dataset")
 dataset_app.command()(compare)
+app.command("show-channel")(show_channel)
 
 _INTERRUPTED = 130
 

@@ -36,3 +36,28 @@ def compare(
         write_csv(comparison, out / "comparison.csv")
         draw_comparison(comparison, out)
         console.print(f"figures and comparison.csv: {out}", soft_wrap=True, highlight=False)
+
+
+def show_channel(
+    source: Annotated[Path, typer.Argument(metavar="SOURCE", help=_CHANNELS)],
+    sample: Annotated[int, typer.Option(min=0, help="which sample of the split")] = 0,
+    split: SplitOption = "test",
+    out: Annotated[Path, typer.Option(metavar="DIR", help="folder for the figure")] = Path("results/channels"),
+    overrides: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="key of the YAML file, or of a data file's source"),
+    ] = None,
+    seed: SeedOption = None,
+    speed: Annotated[
+        float | None, typer.Option(min=0, help="speed of a generator's terminals [m/s]; by default its own")
+    ] = None,
+) -> None:
+    """Draws one channel: response, angular-delay matrix, paths, and how it changes with time."""
+    from linksim.channel_input import open_channel
+    from linksim.channel_view import view_channel
+    from linksim.report.channel_figure import draw_channel
+
+    channels = open_channel(source, split, seed=seed, overrides=overrides or (), speed_m_s=speed)
+    view = view_channel(channels, sample)
+    for file in draw_channel(view, out / f"{source.stem}_{split}_{sample}"):
+        Console().print(file, soft_wrap=True, highlight=False)

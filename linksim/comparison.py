@@ -170,14 +170,14 @@ def _rows(a: SampleStatistics, b: SampleStatistics) -> list[Row]:
     for share in statistics.SPARSITY_SHARES:
         i = SPARSITY_PERCENT.index(round(100 * share))
         at = f"largest {100 * share:.0f} %"
-        rows.append(_row("energy in entries", at, "", a.sparsity[:, i], b.sparsity[:, i]))
+        rows.append(_row("energy", at, "", a.sparsity[:, i], b.sparsity[:, i]))
     if a.energy_kept is not None or b.energy_kept is not None:
         rows.append(_row("energy kept", f"{a.csi.shape[1]} rows", "", a.energy_kept, b.energy_kept))
     rows.append(_row("image energy", "", "", a.image_energy, b.image_energy))
     if a.track is not None and b.track is not None:
         for lag in _few_lags(len(a.track.lags_s)):
             at = f"{1e3 * float(a.track.lags_s[lag]):.3g} ms"
-            rows.append(_row("temporal correlation", at, "", a.track.correlation[:, lag], b.track.correlation[:, lag]))
+            rows.append(_row("correlation", at, "", a.track.correlation[:, lag], b.track.correlation[:, lag]))
         for lag in _few_lags(len(a.track.lags_s)):
             at = f"{1e3 * float(a.track.lags_s[lag]):.3g} ms"
             rows.append(_row("NMSE of holding", at, "dB", a.track.hold[:, lag], b.track.hold[:, lag]))

@@ -1,6 +1,7 @@
 """A comparison of two sets of channels as a table in the terminal and as CSV."""
 
 import csv
+import math
 from pathlib import Path
 
 from rich import box
@@ -24,15 +25,15 @@ def show(comparison: Comparison, console: Console) -> None:
     """Prints the statistics side by side, 95 % intervals dim, and what the distance between the sets means."""
     labels = [part.channels.label for part in (comparison.a, comparison.b)]
     counts = [len(part.csi) for part in (comparison.a, comparison.b)]
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1))
+    table = Table(box=box.SIMPLE_HEAD, padding=0)
     table.add_column("statistic", no_wrap=True)
     for label, count in zip(labels, counts, strict=True):
-        table.add_column(Text(f"{label}\n{count} samples"), justify="right", no_wrap=True)
-    table.add_column("difference\n[std. errors]", justify="right", no_wrap=True)
+        table.add_column(Text(f"{label}\n{count} samples"), justify="right", overflow="fold")
+    table.add_column("difference\n(std. err.)", justify="right", no_wrap=True)
     for row in comparison.rows:
         unit = f" [{row.unit}]" if row.unit else ""
         name = f"{row.statistic}, {row.at}{unit}" if row.at else f"{row.statistic}{unit}"
-        table.add_row(name, _cell(row.a), _cell(row.b), _errors(row))
+        table.add_row(Text(name), _cell(row.a), _cell(row.b), _errors(row))
     console.print(table)
     _print_distance(comparison, console)
 
@@ -81,10 +82,11 @@ def _print_distance(comparison: Comparison, console: Console) -> None:
 def _cell(estimate: Estimate | None) -> Text:
     if estimate is None:
         return Text("-")
-    text = Text(f"{estimate.value:.4g}")
-    if estimate.high is not None:
-        text.append(f" \N{PLUS-MINUS SIGN}{estimate.high - estimate.value:.2g}", style="dim")
-    return text
+    if estimate.high is None:
+        return Text(f"{estimate.value:.4g}")
+    half = estimate.high - estimate.value
+    decimals = max(0, 1 - math.floor(math.log10(half))) if half > 0 else 3
+    return Text(f"{estimate.value:.{decimals}f}").append(f" \N{PLUS-MINUS SIGN}{half:.{decimals}f}", style="dim")
 
 
 def _errors(row: Row) -> Text:

@@ -19,6 +19,8 @@ from linksim.report.style import DOUBLE_COLUMN_IN, Look, looks, paper_style, pla
 
 _PANEL_HEIGHT_IN = 2.1
 _N_PICTURES = 4
+# As many fit beside a picture.
+_LABEL_CHARACTERS = 24
 _LEAST_SHARE = 1e-6
 
 
@@ -109,9 +111,9 @@ def _draw_samples(sets: list[SampleStatistics]) -> Figure:
     for line, part in zip(panels, sets, strict=True):
         for i, axes in enumerate(line):
             image = draw_matrix(axes, decibels(part.csi[i].abs().cpu().numpy()))
-            axes.set_title(plain_text(f"{part.channels.label}, sample {i}" if i == 0 else f"sample {i}"))
+            axes.set_title(f"sample {i}")
             axes.set_xlabel("Angular bin")
-        line[0].set_ylabel(DELAY_LABEL)
+        line[0].set_ylabel(f"{plain_text(part.channels.label)[:_LABEL_CHARACTERS]}\n{DELAY_LABEL}")
     figure.colorbar(image, ax=panels, label=r"$|X|$, to the largest [dB]", pad=0.015)
     return figure
 
@@ -149,8 +151,9 @@ def _draw_mean(axes: Axes, x: NDArray[np.floating], values: Tensor, look: Look, 
     half = np.zeros_like(mean)
     if len(table) > 1:
         half = stdtrit(len(table) - 1, 0.5 + CONFIDENCE / 2) * table.std(axis=0, ddof=1) / np.sqrt(len(table))
-    curves = [mean, mean - half, mean + half]
     if decibel:
-        curves = [10 * np.log10(np.maximum(curve, _LEAST_SHARE)) for curve in curves]
-    axes.plot(x, curves[0], **_line(look))  # type: ignore[arg-type]
-    axes.fill_between(x, curves[1], curves[2], color=look.colour, alpha=0.2, linewidth=0)
+        mean = np.maximum(mean, _LEAST_SHARE)
+        # The same interval as in the table, by the delta method.
+        mean, half = 10 * np.log10(mean), 10 / np.log(10) * half / mean
+    axes.plot(x, mean, **_line(look))  # type: ignore[arg-type]
+    axes.fill_between(x, mean - half, mean + half, color=look.colour, alpha=0.2, linewidth=0)
