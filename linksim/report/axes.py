@@ -49,7 +49,7 @@ class Axis:
         return f"{self.name} {self.text(stored)}{unit}"
 
 
-# In order of preference for the horizontal axis of a figure.
+# In order of preference for the horizontal axis of a figure, where several have as many values.
 AXES = (
     Axis("snr_db", "SNR", "dB"),
     Axis("feedback_snr_db", "Feedback SNR", "dB", missing="\N{INFINITY}"),
@@ -57,6 +57,17 @@ AXES = (
     Axis("speed_m_s", "Speed", "m/s"),
     Axis("feedback_delay_s", "Feedback delay", "ms", scale=1e3),
 )
+
+# Further scenario keys that are often swept, by their column.
+_OTHER_AXES = {
+    axis.column: axis
+    for axis in (
+        Axis("feedback.quantiser.bits", "Bits per codeword value", ""),
+        Axis("transform.scale_bits", "Bits of the scale", ""),
+        Axis("transform.n_delay", "Delay rows", ""),
+        Axis("estimation.spacing", "Pilot spacing", "subcarriers"),
+    )
+}
 
 
 @dataclass(frozen=True)
@@ -88,17 +99,21 @@ class Panel:
 def all_axes(results: pd.DataFrame) -> list[Axis]:
     """The axes that every run has, then the other scenario keys that this one sweeps."""
     others = [name for name in results.columns if name not in (*NAME_COLUMNS, *NUMBER_COLUMNS)]
-    return [*AXES, *(Axis(str(name), str(name), "") for name in others)]
+    return [*AXES, *(_OTHER_AXES.get(str(name), Axis(str(name), str(name), "")) for name in others)]
 
 
 def sweep_axes(rows: pd.DataFrame) -> SweepAxes:
-    """The axes of a sweep: the columns that vary. A column that follows the horizontal axis makes no panels."""
+    """The axes of a sweep: the columns that vary, that with the most values horizontal.
+
+    A column that follows the horizontal axis makes no panels.
+    """
     varying = [axis for axis in all_axes(rows) if rows[axis.column].nunique(dropna=False) > 1]
     if not varying:
         return SweepAxes(None, ())
-    x = varying[0]
+    x = max(varying, key=lambda axis: rows[axis.column].nunique(dropna=False))
     by_x = rows.groupby(x.column, dropna=False)
-    return SweepAxes(x, tuple(axis for axis in varying[1:] if by_x[axis.column].nunique(dropna=False).max() > 1))
+    others = (axis for axis in varying if axis is not x)
+    return SweepAxes(x, tuple(axis for axis in others if by_x[axis.column].nunique(dropna=False).max() > 1))
 
 
 def sweep_panels(rows: pd.DataFrame, axes: SweepAxes) -> list[Panel]:
