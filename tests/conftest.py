@@ -3,6 +3,10 @@
 from pathlib import Path
 
 import pytest
+import torch
+
+# One thread per test process: the suite runs one process a core.
+torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="session")
