@@ -1,7 +1,7 @@
-"""Counts multiply-adds and parameters of a network by running it once.
+"""Counts multiply-adds, parameters and stored bytes of a network; multiply-adds by running it once.
 
 The convention is that of the CSI feedback papers: one multiply-add counts 1, convolutions and fully connected layers
-count, biases, batch norm and activations do not.
+count, biases, batch norm and activations do not. Binary layers add without multiplying.
 """
 
 from collections.abc import Callable
@@ -20,8 +20,17 @@ class CountsMacs(Protocol):
         ...
 
 
+@runtime_checkable
+class BinaryLayer(Protocol):
+    """A layer of binary weights: it adds and subtracts, and is stored with one bit a weight."""
+
+    def stored_bytes(self) -> int:
+        """Bytes that this layer's own parameters take in the device that uses them."""
+        ...
+
+
 def count_macs(network: nn.Module, *inputs: Tensor) -> int:
-    """Multiply-adds of one pass.
+    """Multiply-adds of one pass, additions of binary layers among them.
 
     Args:
         network: a network of convolutions, fully connected layers, norms and activations, in eval mode.
@@ -30,11 +39,41 @@ def count_macs(network: nn.Module, *inputs: Tensor) -> int:
     Raises:
         TypeError: if a layer has weights but no rule to count it by.
     """
+    return _count(network, inputs, _layer_macs)
+
+
+def count_multiplications(network: nn.Module, *inputs: Tensor) -> int:
+    """Multiplications of one pass: multiply-adds without those of binary layers.
+
+    Args:
+        network: as for ``count_macs``.
+        inputs: what it takes, a batch of 1.
+
+    Raises:
+        TypeError: if a layer has weights but no rule to count it by.
+    """
+    return _count(network, inputs, _layer_multiplications)
+
+
+def count_parameters(network: nn.Module) -> int:
+    """Learnt numbers of a network, biases and batch norm's gain and bias among them, running statistics not."""
+    return sum(parameter.numel() for parameter in network.parameters())
+
+
+def count_stored_bytes(network: nn.Module) -> int:
+    """Bytes of a network's learnt numbers: 4 each, but one bit a weight, and one scale, in a binary layer.
+
+    Running statistics of batch norm are not counted: they merge into the kernels before it.
+    """
+    return sum(_layer_bytes(layer) for layer in network.modules())
+
+
+def _count(network: nn.Module, inputs: tuple[Tensor, ...], rule: "_Rule") -> int:
     total = 0
 
     def count(layer: nn.Module, layer_inputs: tuple[Tensor, ...], output: Tensor) -> None:
         nonlocal total
-        total += _layer_macs(layer, layer_inputs, output)
+        total += rule(layer, layer_inputs, output)
 
     hooks = [layer.register_forward_hook(count) for layer in network.modules()]
     try:
@@ -46,9 +85,14 @@ def count_macs(network: nn.Module, *inputs: Tensor) -> int:
     return total
 
 
-def count_parameters(network: nn.Module) -> int:
-    """Learnt numbers of a network, biases and batch norm's gain and bias among them, running statistics not."""
-    return sum(parameter.numel() for parameter in network.parameters())
+def _layer_bytes(layer: nn.Module) -> int:
+    if isinstance(layer, BinaryLayer):
+        return layer.stored_bytes()
+    return sum(parameter.numel() * parameter.element_size() for parameter in layer.parameters(recurse=False))
+
+
+def _layer_multiplications(layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> int:
+    return 0 if isinstance(layer, BinaryLayer) else _layer_macs(layer, inputs, output)
 
 
 def _layer_macs(layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> int:

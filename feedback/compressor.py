@@ -30,12 +30,28 @@ class CompressorParameters(BaseModel):
 
 @dataclass(frozen=True)
 class Complexity:
-    """Cost of one report, UE and BS apart. One multiply-add of real numbers counts 1; norms and activations 0."""
+    """Cost of one report, UE and BS apart. One multiply-add of real numbers counts 1; norms and activations 0.
+
+    Attributes:
+        ue_macs: multiply-adds at the UE, additions of binary layers among them.
+        bs_macs: multiply-adds at the BS.
+        ue_parameters: learnt numbers at the UE.
+        bs_parameters: learnt numbers at the BS.
+        ue_multiplications: multiply-adds at the UE that do multiply: those of binary layers left out.
+        ue_bytes: stored size of what the UE has learnt, 4 bytes a number, one bit for a binary weight.
+    """
 
     ue_macs: int
     bs_macs: int
     ue_parameters: int
     bs_parameters: int
+    ue_multiplications: int
+    ue_bytes: int
+
+    @property
+    def parameters(self) -> int:
+        """Learnt numbers on both sides together."""
+        return self.ue_parameters + self.bs_parameters
 
 
 class Compressor(ABC):

@@ -1,5 +1,6 @@
 """Layers that the compressor networks share, and their initial weights."""
 
+from collections.abc import Callable
 from typing import Protocol, runtime_checkable
 
 import torch
@@ -18,8 +19,27 @@ class DrawsOwnWeights(Protocol):
         ...
 
 
-def initialise(network: nn.Module, generator: torch.Generator) -> None:
-    """Draws initial weights: Xavier-uniform, biases 0, batch norm 1 and 0, PReLU slopes 0.3.
+def xavier_uniform(weight: Tensor, generator: torch.Generator) -> None:
+    """Draws weights of variance 2 over the sum of inputs and outputs."""
+    nn.init.xavier_uniform_(weight, generator=generator)
+
+
+def kaiming_uniform(weight: Tensor, generator: torch.Generator) -> None:
+    """Draws weights of the variance that keeps deviations through a leaky ReLU of slope 0.3."""
+    nn.init.kaiming_uniform_(weight, a=LEAKY_SLOPE, generator=generator)
+
+
+def initialise(
+    network: nn.Module,
+    generator: torch.Generator,
+    draw: Callable[[Tensor, torch.Generator], None] = xavier_uniform,
+) -> None:
+    """Draws initial weights; biases 0, batch norm 1 and 0, PReLU slopes 0.3.
+
+    Args:
+        network: what is drawn in place.
+        generator: draws.
+        draw: fills the weights of one convolution or fully connected layer.
 
     Raises:
         TypeError: if a layer has parameters but no rule to draw them by.
@@ -28,7 +48,7 @@ def initialise(network: nn.Module, generator: torch.Generator) -> None:
         if isinstance(layer, DrawsOwnWeights):
             layer.initialise(generator)
         elif isinstance(layer, (nn.Conv1d, nn.Conv2d, nn.Linear)):
-            nn.init.xavier_uniform_(layer.weight, generator=generator)
+            draw(layer.weight, generator)
             if layer.bias is not None:
                 nn.init.zeros_(layer.bias)
         elif isinstance(layer, (nn.BatchNorm1d, nn.BatchNorm2d)):
@@ -53,7 +73,7 @@ def leaky_relu() -> nn.LeakyReLU:
 
 
 class ConvBn(nn.Module):
-    """Convolution of the same output size, without bias, batch norm, and an activation.
+    """Convolution of the same output size, batch norm, and an activation.
 
     Args:
         n_in: input channels.
@@ -61,6 +81,8 @@ class ConvBn(nn.Module):
         kernel: kernel size, one number or (delay, angle).
         activation: what follows; nothing by default.
         groups: channel groups of the convolution.
+        dilation: spacing of the kernel's taps.
+        bias: whether the convolution has a bias, which batch norm cancels; for networks published with one.
     """
 
     def __init__(
@@ -70,9 +92,11 @@ class ConvBn(nn.Module):
         kernel: int | tuple[int, int],
         activation: nn.Module | None = None,
         groups: int = 1,
+        dilation: int = 1,
+        bias: bool = False,
     ) -> None:
         super().__init__()
-        self.conv = nn.Conv2d(n_in, n_out, kernel, padding="same", groups=groups, bias=False)
+        self.conv = nn.Conv2d(n_in, n_out, kernel, padding="same", groups=groups, dilation=dilation, bias=bias)
         self.norm = nn.BatchNorm2d(n_out)
         self.activation = activation or nn.Identity()
 
@@ -107,14 +131,13 @@ class FullyConnectedEncoder(nn.Module):
 
     Args:
         features: maps images to images of the same shape.
-        shape: ``(Na, Nt)``.
-        length: codeword length ``M``.
+        fc: ``2 Na Nt`` values to ``M``.
     """
 
-    def __init__(self, features: nn.Module, shape: tuple[int, int], length: int) -> None:
+    def __init__(self, features: nn.Module, fc: CentredLinear) -> None:
         super().__init__()
         self.features = features
-        self.fc = CentredLinear(2 * shape[0] * shape[1], length)
+        self.fc = fc
 
     def forward(self, image: Tensor) -> Tensor:
         """Codewords of images."""
@@ -125,15 +148,15 @@ class FullyConnectedDecoder(nn.Module):
     """Codewords to images, ``[batch, M]`` to ``[batch, 2, Na, Nt]``: one FC layer, then refinement.
 
     Args:
+        fc: ``M`` values to ``2 Na Nt``.
         refinement: maps images to images of the same shape.
         shape: ``(Na, Nt)``.
-        length: codeword length ``M``.
     """
 
-    def __init__(self, refinement: nn.Module, shape: tuple[int, int], length: int) -> None:
+    def __init__(self, fc: nn.Linear, refinement: nn.Module, shape: tuple[int, int]) -> None:
         super().__init__()
         self.shape = shape
-        self.fc = nn.Linear(length, 2 * shape[0] * shape[1])
+        self.fc = fc
         self.refinement = refinement
 
     def forward(self, codeword: Tensor) -> Tensor:
@@ -141,14 +164,32 @@ class FullyConnectedDecoder(nn.Module):
         return self.refinement(self.fc(codeword).unflatten(1, (2, *self.shape)))
 
 
-class RefineNet(nn.Module):
-    """Residual refinement of an image, 2 -> 8 -> 16 -> 2 channels (CsiNet)."""
+class ResidualBlock(nn.Module):
+    """Adds a path to an image and activates the sum.
 
-    def __init__(self) -> None:
+    Attributes:
+        narrow: the last layer of the path, back to the image's channels; where its batch norm is 0, the block is its
+            activation alone.
+        activation: what follows the sum.
+    """
+
+    narrow: ConvBn
+    activation: nn.Module
+
+
+class RefineNet(ResidualBlock):
+    """Residual refinement of an image, 2 -> 8 -> 16 -> 2 channels (CsiNet).
+
+    Args:
+        kernels: kernel sizes of the three convolutions; CsiNet+ has larger ones.
+        bias: whether the convolutions have biases.
+    """
+
+    def __init__(self, kernels: tuple[int, int, int] = (3, 3, 3), bias: bool = False) -> None:
         super().__init__()
-        self.widen = ConvBn(2, 8, 3, leaky_relu())
-        self.mix = ConvBn(8, 16, 3, leaky_relu())
-        self.narrow = ConvBn(16, 2, 3)
+        self.widen = ConvBn(2, 8, kernels[0], leaky_relu(), bias=bias)
+        self.mix = ConvBn(8, 16, kernels[1], leaky_relu(), bias=bias)
+        self.narrow = ConvBn(16, 2, kernels[2], bias=bias)
         self.activation = leaky_relu()
 
     def forward(self, image: Tensor) -> Tensor:

@@ -8,7 +8,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from feedback.codeword import Codeword
-from feedback.complexity import count_macs, count_parameters
+from feedback.complexity import count_macs, count_multiplications, count_parameters, count_stored_bytes
 from feedback.compressor import Complexity, Compressor, CompressorParameters, codeword_length
 from feedback.layers import channels_last, initialise
 from feedback.state import checked_state
@@ -93,11 +93,14 @@ class NeuralCompressor(Compressor):
     def complexity(self) -> Complexity:
         """Counted on the layers of both networks."""
         device = next(self.encoder.parameters()).device
+        image = torch.zeros(1, 2, *self.shape, device=device)
         return Complexity(
-            ue_macs=count_macs(self.encoder, torch.zeros(1, 2, *self.shape, device=device)),
+            ue_macs=count_macs(self.encoder, image),
             bs_macs=count_macs(self.decoder, torch.zeros(1, self.length, device=device)),
             ue_parameters=count_parameters(self.encoder),
             bs_parameters=count_parameters(self.decoder),
+            ue_multiplications=count_multiplications(self.encoder, image),
+            ue_bytes=count_stored_bytes(self.encoder),
         )
 
     def state(self) -> dict[str, Tensor]:
