@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
@@ -97,11 +98,20 @@ def fit_quantiser(scheme: ReportScheme, training: TrainingSet) -> None:
         scheme.quantiser.fit(scheme.compressor.encode(training.train[:_QUANTISER_CODEWORDS]).values)
 
 
-def save_scheme(scheme: ReportScheme, spec: SchemeSpec, folder: Path) -> None:
-    """Keeps a fitted scheme for the workers."""
+def save_scheme(scheme: ReportScheme, spec: SchemeSpec, folder: Path, checkpoint: str) -> None:
+    """Keeps a fitted scheme for the workers, and the hash of the checkpoint that it is from, if it is from one."""
     tensors = {f"compressor/{name}": tensor for name, tensor in scheme.compressor.state().items()}
     tensors |= {f"quantiser/{name}": tensor for name, tensor in scheme.quantiser.state().items()}
-    save_whole(tensors, folder / f"{spec.key}.safetensors")
+    save_whole(tensors, folder / f"{spec.key}.safetensors", {"checkpoint": checkpoint})
+
+
+def fitted_from(spec: SchemeSpec, folder: Path) -> str | None:
+    """Hash of the checkpoint that a kept scheme is from, empty if from none; ``None`` if there is no kept scheme."""
+    file = folder / f"{spec.key}.safetensors"
+    if not file.exists():
+        return None
+    with safe_open(file, framework="pt") as tensors:
+        return str((tensors.metadata() or {}).get("checkpoint", ""))
 
 
 def load_scheme(spec: SchemeSpec, folder: Path, device: torch.device) -> ReportScheme:
@@ -148,8 +158,8 @@ def _below(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
 
 
-def save_whole(tensors: dict[str, Tensor], file: Path) -> None:
+def save_whole(tensors: dict[str, Tensor], file: Path, metadata: dict[str, str] | None = None) -> None:
     """Writes tensors so that a reader, or a kill, never sees half a file."""
     temporary = file.with_name(f".{file.name}")
-    save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, temporary)
+    save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, temporary, metadata)
     temporary.replace(file)

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from channels.source import Split
-from feedback.checkpoint import checkpoint_path, load_checkpoint
+from feedback.checkpoint import checkpoint_path, load_checkpoint, read_info
 from feedback.compressor import COMPRESSORS
 from feedback.training_set import TrainingSet
 from linksim.errors import InputError
@@ -22,6 +22,7 @@ from linksim.fitting import (
     fit_generator,
     fit_normalisation,
     fit_quantiser,
+    fitted_from,
     load_normalisation,
     save_scheme,
     scheme_specs,
@@ -54,6 +55,7 @@ class Preparation:
     notify: Notify
     device: torch.device
     _sets: dict[str, TrainingSet] = field(default_factory=dict)
+    _digests: dict[str, str] = field(default_factory=dict)
 
     def prepare(self, points: Sequence[Point]) -> None:
         """Fits every scheme of the points that is not fitted yet.
@@ -66,17 +68,20 @@ class Preparation:
         for point in points:
             self.fit_normalisation(point.scenario)
         for spec in specs.values():
-            if spec.learns and not (self.folder.fitted / f"{spec.key}.safetensors").exists():
-                self._fit(spec)
+            checkpoint = read_info(weights_file(spec)).sha256 if is_trained(spec) else ""
+            if spec.learns and fitted_from(spec, self.folder.fitted) != checkpoint:
+                self._fit(spec, checkpoint)
         self._sets.clear()
 
     def fingerprint(self, point: Point) -> str:
         """Hash over the fitted tensors of a point: results made with others are not its results."""
-        digest = hashlib.sha256()
-        for spec in scheme_specs(point.scenario):
-            if spec.learns:
-                digest.update((self.folder.fitted / f"{spec.key}.safetensors").read_bytes())
-        return digest.hexdigest()[:12]
+        return content_hash([self._digest(spec) for spec in scheme_specs(point.scenario) if spec.learns])
+
+    def _digest(self, spec: SchemeSpec) -> str:
+        if spec.key not in self._digests:
+            content = (self.folder.fitted / f"{spec.key}.safetensors").read_bytes()
+            self._digests[spec.key] = hashlib.sha256(content).hexdigest()
+        return self._digests[spec.key]
 
     def _require_weights(self, specs: Sequence[SchemeSpec]) -> None:
         missing = [spec for spec in specs if is_trained(spec) and not weights_file(spec).exists()]
@@ -87,7 +92,7 @@ class Preparation:
                 "train with `linksim train SCENARIO`, or add --train"
             )
 
-    def _fit(self, spec: SchemeSpec) -> None:
+    def _fit(self, spec: SchemeSpec, checkpoint: str) -> None:
         scheme = spec.build()
         if is_trained(spec):
             load_checkpoint(weights_file(spec), scheme.compressor)
@@ -97,7 +102,7 @@ class Preparation:
             scheme.compressor.fit(training, fit_generator(spec.scenario, spec.key))
         if spec.scenario.feedback.quantiser.name != "none":
             fit_quantiser(scheme, self.training_set(spec.scenario))
-        save_scheme(scheme, spec, self.folder.fitted)
+        save_scheme(scheme, spec, self.folder.fitted, checkpoint)
 
     def fit_normalisation(self, scenario: Scenario) -> None:
         """Fits the normalisation of a point, if it has anything to fit."""

@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import torch
 from rich.console import Console
@@ -27,9 +28,8 @@ from linksim.sweep import Point, content_hash, points_of
 def train_scenario(scenario: Scenario, again: bool, workers: int | None, console: Console) -> None:
     """Trains what a scenario's points need and the zoo lacks; everything if ``again``."""
     device = device_of(scenario)
-    folder = RunFolder(Path(scenario.zoo) / ".training", scenario)
-    with local_executor(workers or default_workers(device)) as executor:
-        preparation = Preparation(folder, executor, console.print, device)
+    with TemporaryDirectory() as scratch, local_executor(workers or default_workers(device)) as executor:
+        preparation = Preparation(RunFolder(Path(scratch), scenario), executor, console.print, device)
         train_missing(points_of(scenario), preparation, console, again)
 
 

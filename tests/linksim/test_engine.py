@@ -142,3 +142,23 @@ def test_killed_run_continues_to_the_same_table(
     (continued,) = (tmp_path / "killed").rglob("results.csv")
     (whole,) = (tmp_path / "whole").rglob("results.csv")
     assert continued.read_bytes() == whole.read_bytes()
+
+
+def test_new_weights_make_new_results(
+    tiny: dict[str, Any], command: Command, scenario_file: ScenarioFile, tmp_path: Path
+) -> None:
+    recipe = {"epochs": 1, "warmup_epochs": 0}
+    tiny |= {"sweeps": {}, "compressors": [{"name": "csinet"}], "zoo": str(tmp_path / "zoo")}
+    tiny["training"] |= {"recipe": recipe}
+    file, out = scenario_file(tiny), tmp_path / "out"
+    arguments = ("run", file, "--out", out, "--workers", "1")
+    assert command(*arguments, "--train")[0] == 0
+    first = results(out)
+    assert command(*arguments)[0] == 0
+    pd.testing.assert_frame_equal(results(out), first, check_exact=True)
+    tiny["training"]["network_samples"] = 100
+    assert command("train", scenario_file(tiny), "--again", "--workers", "1")[0] == 0
+    tiny["training"]["network_samples"] = 150
+    scenario_file(tiny)
+    assert command(*arguments)[0] == 0
+    assert value(results(out), "nmse_db", "csinet").value != value(first, "nmse_db", "csinet").value
