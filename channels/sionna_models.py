@@ -21,7 +21,7 @@ from channels.sionna_parameters import SionnaParameters
 with warnings.catch_warnings(), torch.random.fork_rng(devices=range(torch.cuda.device_count())):
     warnings.simplefilter("ignore")
     from sionna.phy import config
-    from sionna.phy.channel.tr38901 import CDL, InH, PanelArray, RMa, UMa, UMi
+    from sionna.phy.channel.tr38901 import CDL, TDL, InH, PanelArray, RMa, UMa, UMi
 
 
 @dataclass(frozen=True)
@@ -78,14 +78,14 @@ class SionnaModel:
             device=str(device),
         )
         # Sionna numbers the elements of a panel column by column, ArrayShape row by row.
-        self.port_order = (
-            torch.arange(self.bs_array.num_ant, device=device)
-            .reshape(-1, parameters.n_columns, parameters.n_rows)
-            .transpose(1, 2)
-            .flatten()
-        )
+        # The ports of a TDL profile have no place in a panel and are in that order already.
+        self.port_order = torch.arange(self.bs_array.num_ant, device=device)
+        if not parameters.is_tdl:
+            self.port_order = (
+                self.port_order.reshape(-1, parameters.n_columns, parameters.n_rows).transpose(1, 2).flatten()
+            )
         with _quiet():
-            self._system = None if parameters.is_cdl else self._system_model()
+            self._system = None if parameters.is_profile else self._system_model()
 
     def draw(self, drops: UserDrops, snapshots: Snapshots, seed: int) -> Paths:
         """Paths of a block of drops; the same seed gives the same first snapshot whatever the snapshots are.
@@ -112,7 +112,8 @@ class SionnaModel:
             # seeding that generator, unlike setting `config.seed`, leaves PyTorch's own generators alone.
             config.torch_rng(str(self.device)).manual_seed(seed)
             if self._system is None:
-                return self._cdl_model(drops)(drops.distance_m.shape[0], snapshots.n, rate_hz)
+                profile = self._tdl_model() if self.parameters.is_tdl else self._cdl_model(drops)
+                return profile(drops.distance_m.shape[0], snapshots.n, rate_hz)
             self._set_topology(drops)
             return self._system(snapshots.n, rate_hz)
 
@@ -179,6 +180,34 @@ class SionnaModel:
             spec_version=parameters.spec_version,
             device=str(self.device),
         )
+
+    def _tdl_model(self) -> Any:
+        parameters = self.parameters
+        correlation = None
+        if parameters.port_correlation > 0:
+            rows, columns = (
+                _exponential_correlation(n, parameters.port_correlation)
+                for n in (parameters.n_rows, parameters.n_columns)
+            )
+            polarisations = torch.eye(2 if parameters.polarization == "dual" else 1)
+            correlation = torch.kron(polarisations, torch.kron(rows, columns))
+        return TDL(
+            model=parameters.model.removeprefix("TDL-"),
+            delay_spread=parameters.delay_spread_s,
+            carrier_frequency=parameters.carrier_hz,
+            min_speed=parameters.speed_m_s,
+            num_rx_ant=parameters.n_rx,
+            num_tx_ant=self.bs_array.num_ant,
+            tx_corr_mat=correlation,
+            spec_version=parameters.spec_version,
+            device=str(self.device),
+        )
+
+
+def _exponential_correlation(n: int, neighbours: float) -> Tensor:
+    """Correlation ``neighbours ** |i - j|`` of evenly spaced antennas, ``[n, n]``, float32."""
+    place = torch.arange(n)
+    return neighbours ** (place.unsqueeze(0) - place.unsqueeze(1)).abs().to(torch.float32)
 
 
 @contextlib.contextmanager

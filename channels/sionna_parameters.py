@@ -16,18 +16,22 @@ _GEOMETRY = {
 _NOT_IN_CDL = frozenset(
     {"bs_height_m", "ue_height_m", "distance_m", "los", "indoor_share", "o2i_model", "office", "downtilt_deg"}
 )
+_NOT_IN_TDL = _NOT_IN_CDL | {"azimuth_deg", "element_spacing", "antenna_pattern"}
+_TDL_NLOS = ("TDL-A", "TDL-B", "TDL-C")
 
 
 class SionnaParameters(SourceParameters):
-    """Stochastic channels of 3GPP TR 38.901: system-level drops (UMa, UMi, RMa, InH) or CDL profiles.
+    """Stochastic channels of 3GPP TR 38.901: system-level drops (UMa, UMi, RMa, InH), CDL or TDL profiles.
 
     The defaults are UMa NLOS at 28 GHz with a 32-port uniform linear array. Path loss and shadow fading are left out.
     """
 
     source: Literal["sionna"] = "sionna"
-    model: Literal["UMa", "UMi", "RMa", "InH", "CDL-A", "CDL-B", "CDL-C", "CDL-D", "CDL-E"] = Field(
-        default="UMa", description="scenario or CDL profile of TR 38.901"
-    )
+    model: Literal[
+        "UMa", "UMi", "RMa", "InH",
+        "CDL-A", "CDL-B", "CDL-C", "CDL-D", "CDL-E",
+        "TDL-A", "TDL-B", "TDL-C", "TDL-D", "TDL-E",
+    ] = Field(default="UMa", description="scenario, CDL or TDL profile of TR 38.901")  # fmt: skip
     spec_version: Literal["16.1", "19.2"] = Field(default="16.1", description="edition of TR 38.901")
     carrier_hz: float = Field(default=28e9, ge=0.5e9, le=100e9, description="carrier frequency, Hz")
     bandwidth_hz: float = Field(default=20e6, gt=0, le=2e9, description="bandwidth, Hz")
@@ -61,16 +65,32 @@ class SionnaParameters(SourceParameters):
     speed_m_s: float = Field(
         default=0.0, ge=0, le=150, description="speed of the UE, m/s, in a random horizontal direction"
     )
-    delay_spread_s: float = Field(default=100e-9, gt=0, le=1e-4, description="CDL: RMS delay spread, s")
+    delay_spread_s: float = Field(default=100e-9, gt=0, le=1e-4, description="CDL, TDL: RMS delay spread, s")
+    port_correlation: float = Field(
+        default=0.0,
+        ge=0,
+        lt=1,
+        description="TDL-A to C: correlation of neighbouring BS elements, its power of the distance for the others",
+    )
     delay_alignment: Literal["first_path", "none"] = Field(
         default="first_path", description="delay 0: first path within 25 dB of the strongest, or the model's own"
     )
     normalise: bool = Field(default=True, description="scale each link to mean power 1 at its first snapshot")
 
     @property
+    def is_profile(self) -> bool:
+        """Whether the model is a CDL or TDL profile, which has no geometry."""
+        return self.is_cdl or self.is_tdl
+
+    @property
     def is_cdl(self) -> bool:
-        """Whether the model is a CDL profile, which has no geometry."""
+        """Whether the model is a clustered delay line, with angles."""
         return self.model.startswith("CDL")
+
+    @property
+    def is_tdl(self) -> bool:
+        """Whether the model is a tapped delay line, which has no angles."""
+        return self.model.startswith("TDL")
 
     @property
     def height_m(self) -> float:
@@ -87,19 +107,23 @@ class SionnaParameters(SourceParameters):
         """Least and greatest azimuth of the UE in degrees."""
         if self.azimuth_deg is not None:
             return self.azimuth_deg
-        return (0.0, 0.0) if self.is_cdl else (-60.0, 60.0)
+        return (0.0, 0.0) if self.is_profile else (-60.0, 60.0)
 
     @model_validator(mode="after")
     def _check(self) -> Self:
         # Compared by value, so that a resolved scenario, in which defaults are spelt out, stays valid.
         fields = type(self).model_fields
         changed = {name for name in self.model_fields_set if getattr(self, name) != fields[name].default}
-        if self.is_cdl:
-            unused = sorted(_NOT_IN_CDL & changed)
+        if self.is_profile:
+            unused = sorted((_NOT_IN_TDL if self.is_tdl else _NOT_IN_CDL) & changed)
             if unused:
                 raise ValueError(f"{unused[0]}: model {self.model} has no geometry, expected the key to be left out")
         elif "delay_spread_s" in changed:
             raise ValueError(f"delay_spread_s: model {self.model} draws its own, expected the key to be left out")
+        if self.model not in _TDL_NLOS and "port_correlation" in changed:
+            raise ValueError(
+                f"port_correlation: got model {self.model}, expected the key with {', '.join(_TDL_NLOS)} only"
+            )
         if self.model != "InH" and "office" in changed:
             raise ValueError(f"office: got model {self.model}, expected the key with InH only")
         if self.distance_m is not None and not 0 < self.distance_m[0] <= self.distance_m[1] <= 1e5:

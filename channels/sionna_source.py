@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 class SionnaSource(PathSource):
     """Independent drops of a TR 38.901 model, one UE each, without path loss and shadow fading.
 
+    TDL profiles have no angles: every port fades by itself, or with ``port_correlation``. Channels with a direction
+    to compress need CDL or a scenario.
+
     Samples are drawn in blocks of ``BLOCK_SIZE``, one model call each, seeded by (seed, split, block). A drop is the
     same at its first snapshot whatever the snapshots and the speed.
     """
@@ -61,7 +64,7 @@ class SionnaSource(PathSource):
 
         generator = torch.Generator().manual_seed(stream_seed(self.seed, split, block, "users"))
         place, angle, heading, building = torch.rand(4, BLOCK_SIZE, generator=generator, dtype=torch.float64)
-        near, far = (0.0, 0.0) if self.parameters.is_cdl else self.parameters.distance_range_m
+        near, far = (0.0, 0.0) if self.parameters.is_profile else self.parameters.distance_range_m
         left, right = self.parameters.azimuth_range_deg
         velocity = torch.stack((torch.cos(2 * math.pi * heading), torch.sin(2 * math.pi * heading), 0 * heading), -1)
         return UserDrops(

@@ -1,7 +1,7 @@
 """Statistics of angular-delay matrices, one value per sample: profiles, spreads, sparsity, energy.
 
-All take ``[..., n_delay, n_tx]`` and accumulate in float64. An all-zero matrix has no profile: its shares and spreads
-are 0.
+All take ``[..., n_delay, n_ports]`` and accumulate in float64. An all-zero matrix has no profile: its shares and
+spreads are 0.
 """
 
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ SPARSITY_SHARES = (0.01, 0.02, 0.05, 0.1, 0.2)
 
 
 def energy(csi: Tensor) -> Tensor:
-    """Squared Frobenius norm of each matrix ``[..., n_delay, n_tx]``, ``[...]``, float64."""
+    """Squared Frobenius norm of each matrix ``[..., n_delay, n_ports]``, ``[...]``, float64."""
     return _power(csi).sum((-2, -1))
 
 
@@ -24,7 +24,7 @@ def delay_profile(csi: Tensor) -> Tensor:
     """Share of a matrix's energy in each delay row.
 
     Args:
-        csi: angular-delay matrices ``[..., n_delay, n_tx]``, complex.
+        csi: angular-delay matrices ``[..., n_delay, n_ports]``, complex.
 
     Returns:
         ``[..., n_delay]``, float64, sums to 1.
@@ -36,10 +36,10 @@ def angle_profile(csi: Tensor) -> Tensor:
     """Share of a matrix's energy in each angular column.
 
     Args:
-        csi: angular-delay matrices ``[..., n_delay, n_tx]``, complex.
+        csi: angular-delay matrices ``[..., n_delay, n_ports]``, complex.
 
     Returns:
-        ``[..., n_tx]``, float64, sums to 1.
+        ``[..., n_ports]``, float64, sums to 1.
     """
     return _shares(_power(csi).sum(-2))
 
@@ -53,7 +53,7 @@ def rms_delay_spread(csi: Tensor, bandwidth_hz: float) -> Tensor:
     its delay is a multiple of :math:`1/B`.
 
     Args:
-        csi: angular-delay matrices ``[..., n_delay, n_tx]``, complex.
+        csi: angular-delay matrices ``[..., n_delay, n_ports]``, complex.
         bandwidth_hz: bandwidth :math:`B`.
 
     Returns:
@@ -66,7 +66,7 @@ def rms_delay_spread(csi: Tensor, bandwidth_hz: float) -> Tensor:
 
 
 def angular_spread(csi: Tensor, array: ArrayShape) -> Tensor:
-    r"""Circular spread of the angle profile over the columns of the array, polarisations and rows summed.
+    r"""Circular spread of the angle profile over the columns of the array; all its rows and other ports are summed.
 
     .. math:: \sigma_\theta = \sqrt{-2 \ln \Big| \sum_a p_a e^{j \theta_a} \Big|}, \qquad \theta_a = 2 \pi a / N
 
@@ -76,22 +76,22 @@ def angular_spread(csi: Tensor, array: ArrayShape) -> Tensor:
     not change it.
 
     Args:
-        csi: angular-delay matrices ``[..., n_delay, n_tx]``, complex.
+        csi: angular-delay matrices ``[..., n_delay, n_ports]``, complex.
         array: transmit array.
 
     Returns:
         ``[...]``, float64, radians (electrical).
     """
-    ports = angle_profile(csi).unflatten(-1, (array.n_polarizations, array.n_rows, array.n_columns))
+    ports = angle_profile(csi).unflatten(-1, (-1, array.n_columns))
     turns = torch.arange(array.n_columns, dtype=torch.float64, device=csi.device) / array.n_columns
-    return circular_spread(ports.sum((-3, -2)), 2 * torch.pi * turns)
+    return circular_spread(ports.sum(-2), 2 * torch.pi * turns)
 
 
 def sparsity_curve(csi: Tensor, shares: Sequence[float] = SPARSITY_SHARES) -> Tensor:
     r"""Share of a matrix's energy in its largest entries.
 
     Args:
-        csi: angular-delay matrices ``[..., n_delay, n_tx]``, complex.
+        csi: angular-delay matrices ``[..., n_delay, n_ports]``, complex.
         shares: shares :math:`s` of the entries, 0 to 1; :math:`\lfloor s N_a N_t \rfloor` entries, at least one.
 
     Returns:
@@ -109,7 +109,7 @@ def image_energy(csi: Tensor) -> Tensor:
     Each matrix is scaled so that its largest modulus is 1/2 and its parts lie in [0, 1] around 1/2.
 
     Args:
-        csi: angular-delay matrices ``[..., n_delay, n_tx]``, complex.
+        csi: angular-delay matrices ``[..., n_delay, n_ports]``, complex.
 
     Returns:
         ``[...]``, float64.

@@ -17,7 +17,7 @@ _ENTRIES_AT_A_TIME = 1 << 24
 
 
 def read_matrices(channels: ChannelInput, n: int, n_delay: int) -> Tensor:
-    """First ``n`` truncated matrices of the split, ``[n, n_delay, n_tx]``, complex64."""
+    """First ``n`` truncated matrices of the split, ``[n, n_delay, n_ports]``, complex64."""
     parts = []
     for start in range(0, n, BLOCK_SIZE):
         stop = min(start + BLOCK_SIZE, n)
@@ -26,7 +26,7 @@ def read_matrices(channels: ChannelInput, n: int, n_delay: int) -> Tensor:
 
 
 def read_tracks(channels: ChannelInput, start: int, stop: int, n_delay: int, snapshots: Snapshots) -> Tensor:
-    """Truncated matrices of moving samples, ``[stop - start, n_snapshots, n_delay, n_tx]``, complex64."""
+    """Truncated matrices of moving samples, ``[stop - start, n_snapshots, n_delay, n_ports]``, complex64."""
     source = channels.source
     if isinstance(source, PathSource):
         parts = [
@@ -40,7 +40,7 @@ def read_tracks(channels: ChannelInput, start: int, stop: int, n_delay: int, sna
         ]
         return torch.cat(parts)
     transform = AngularDelayTransform(source.grid, source.array, n_delay)
-    step = max(1, _ENTRIES_AT_A_TIME // (snapshots.n * source.grid.n_subcarriers * source.array.n_tx))
+    step = max(1, _ENTRIES_AT_A_TIME // (snapshots.n * source.grid.n_subcarriers * source.array.n_ports))
     parts = []
     for first in range(start, stop, step):
         batch = source.read(channels.split, first, min(first + step, stop), snapshots)
@@ -62,4 +62,4 @@ def energy_kept(channels: ChannelInput, csi: Tensor) -> Tensor | None:
         made_by, normalised = channels.parameters.source, bool(getattr(channels.parameters, "normalise", False))
     if made_by not in _NORMALISED_OVER_THE_BAND or not normalised:
         return None
-    return statistics.energy(csi) / (source.grid.n_subcarriers * source.array.n_tx)
+    return statistics.energy(csi) / (source.grid.n_subcarriers * source.array.n_ports)

@@ -63,8 +63,8 @@ class ChannelView:
         split: its split.
         grid: subcarriers.
         n_delay: delay rows kept.
-        response: ``[n_subcarriers, n_tx]``, complex64.
-        csi: angular-delay matrix ``[n_rows, n_tx]``, complex64: the rows kept and, of a generator, as many again.
+        response: ``[n_subcarriers, n_ports]``, complex64.
+        csi: angular-delay matrix ``[n_rows, n_ports]``, complex64: the rows kept and, of a generator, as many again.
         energy_kept: share of the energy in the rows kept.
         paths: ``None`` for a file.
         time: ``None`` unless the channel moves.

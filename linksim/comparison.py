@@ -44,11 +44,11 @@ class SampleStatistics:
 
     Attributes:
         channels: where they come from.
-        csi: the matrices ``[n, n_delay, n_tx]``.
+        csi: the matrices ``[n, n_delay, n_ports]``.
         delay_spread_s: RMS delay spread of the rows, ``[n]``.
         angular_spread_rad: circular spread of the columns, electrical, ``[n]``.
         delay_profile: ``[n, n_delay]``.
-        angle_profile: ``[n, n_tx]``.
+        angle_profile: ``[n, n_ports]``.
         sparsity: energy in the largest 1 to 30 % of the entries, ``[n, 30]``.
         image_energy: energy of the CsiNet image, ``[n]``.
         energy_kept: share of the band's energy in the rows, ``[n]``, ``None`` where not known.

@@ -8,13 +8,15 @@ import pytest
 import torch
 from pydantic import ValidationError
 
+from channels.angular_delay import AngularDelayTransform
 from channels.channel_batch import ArrayShape, Snapshots
 from channels.frequency_response import frequency_response
+from channels.path_statistics import rms_spread
 from channels.sionna_parameters import SionnaParameters
 from channels.sionna_source import SionnaSource
 
 CPU = torch.device("cpu")
-MODELS = ["UMa", "UMi", "RMa", "InH", "CDL-A", "CDL-D"]
+MODELS = ["UMa", "UMi", "RMa", "InH", "CDL-A", "CDL-D", "TDL-A", "TDL-D"]
 
 
 def source(seed: int = 1, **parameters: object) -> SionnaSource:
@@ -192,6 +194,64 @@ def test_indoor_share():
     assert abs(indoor - 0.8) < 4 * math.sqrt(0.8 * 0.2 / 1000)
 
 
+def tdl_gains(n: int, **parameters: object) -> torch.Tensor:
+    channels = source(carrier_hz=3.5e9, normalise=False, **parameters)
+    return channels.read_paths("test", 0, n, Snapshots()).coefficients[:, 0].to(torch.complex128)
+
+
+@pytest.mark.parametrize("model", ["TDL-A", "TDL-D"])
+def test_tdl_has_the_delay_spread_and_power_of_its_profile(model):
+    channels = source(model=model, delay_spread_s=300e-9, normalise=False, delay_alignment="none")
+    paths = channels.read_paths("test", 0, 1000, Snapshots())
+    power = paths.coefficients[:, 0].abs().double().square().mean((0, 1))
+    # 4000 fading gains a tap, of relative deviation 1 in power: 1.6 % each, the strongest taps rule the sum.
+    assert power.sum().item() == pytest.approx(1, rel=0.05)
+    # TR 38.901 scales the profile to unit delay spread, with the tabulated digits to 1 %.
+    assert rms_spread(power, paths.delays_s[0]).item() == pytest.approx(300e-9, rel=0.05)
+
+
+def test_tdl_ports_fade_by_themselves_or_correlated():
+    n, taps = 1000, 23
+    # Sample correlation of n independent links a tap, averaged over the power of some ten taps: below 4 / sqrt(n).
+    tolerance = 4 / math.sqrt(n)
+    for correlation in (0.0, 0.7):
+        gains = tdl_gains(n, model="TDL-A", n_rows=2, n_columns=3, polarization="dual", port_correlation=correlation)
+        assert gains.shape == (n, 12, taps)
+        covariance = torch.einsum("bpt,bqt->pq", gains, gains.conj()) / n
+        for other, steps in ((1, 1), (2, 2), (3, 1), (4, 2), (5, 3)):
+            assert abs(covariance[0, other] - correlation**steps) < tolerance
+        # Polarisations are uncorrelated.
+        assert covariance[:6, 6:].abs().max() < tolerance
+
+
+def test_tdl_los_is_rician_on_every_port():
+    gains = tdl_gains(1000, model="TDL-D")
+    # TR 38.901 Table 7.7.2-4, dB, the specular part first: it has one phase on all ports.
+    table = (-0.2, -13.5, -18.8, -21, -22.8, -17.9, -20.1, -21.9, -22.9, -27.8, -23.6, -24.8, -30, -27.7)
+    specular = 10 ** (table[0] / 10) / sum(10 ** (level / 10) for level in table)
+    first = gains[:, :, 0]
+    common = (first[:, 0] * first[:, 1].conj()).mean().abs().item()
+    # The scattered part of a port lies 13.3 dB lower; its beat with the specular one moves a mean of 1000 by 1 %.
+    assert common == pytest.approx(specular, rel=0.03)
+
+
+def test_a_panel_of_64_columns():
+    panel = {"n_rows": 2, "n_columns": 64, "polarization": "dual", "n_subcarriers": 32}
+    channels = source(model="UMi", **panel)
+    csi = channels.read_truncated("test", 0, 3, 16)
+    assert csi.shape == (3, 16, 256)
+    transform = AngularDelayTransform(channels.grid, channels.array, 16)
+    response = channels.read("test", 0, 3, Snapshots()).response[:, 0]
+    # float32 by two ways, entries of mean power 32 / 16.
+    assert torch.allclose(csi, transform.truncate(response), atol=2e-4)
+    # A UE straight ahead at the BS's height is at broadside in rows and columns of either polarisation.
+    ahead = source(
+        model="RMa", los="los", azimuth_deg=(0, 0), bs_height_m=1.5, ue_height_m=1.5, distance_m=(500, 500), **panel
+    )
+    power = ahead.read_truncated("test", 0, 4, 1).abs().square()[:, 0].unflatten(-1, (2, 2, 64)).sum((0, 1))
+    assert power.argmax() == 0
+
+
 @pytest.mark.parametrize("edition", ["16.1", "19.2"])
 def test_both_editions_run(edition):
     assert torch.isfinite(source(spec_version=edition).read("test", 0, 2, Snapshots()).response.abs()).all()
@@ -204,6 +264,9 @@ def test_both_editions_run(edition):
         ({"model": "CDL-F"}, "model"),
         ({"model": "CDL-A", "distance_m": (1, 2)}, "distance_m: model CDL-A has no geometry"),
         ({"delay_spread_s": 1e-6}, "delay_spread_s: model UMa draws its own"),
+        ({"model": "TDL-A", "azimuth_deg": (1, 2)}, "azimuth_deg: model TDL-A has no geometry"),
+        ({"model": "TDL-D", "port_correlation": 0.5}, "port_correlation: got model TDL-D"),
+        ({"model": "TDL-A", "port_correlation": 1.0}, "port_correlation"),
         ({"distance_m": (200, 100)}, "distance_m: got"),
         ({"azimuth_deg": (60, -60)}, "azimuth_deg: got"),
         ({"indoor_share": 1.5}, "indoor_share"),
