@@ -29,7 +29,7 @@ def channels(n: int, shape: tuple[int, int], seed: int = 0) -> Tensor:
 
 def build(name: str, shape: tuple[int, int] = SHAPE, compression_ratio: float = 16.0) -> Compressor:
     compressor_class = COMPRESSORS.get_class(name)
-    return compressor_class(compressor_class.Parameters(compression_ratio=compression_ratio), shape)
+    return compressor_class(compressor_class.Parameters(name=name, compression_ratio=compression_ratio), shape)
 
 
 def fitted(name: str, shape: tuple[int, int] = SHAPE, compression_ratio: float = 16.0) -> Compressor:
@@ -119,10 +119,12 @@ def test_what_was_learnt_survives_save_and_load(compressor: Compressor, csi: Ten
 def test_refuses_what_another_compressor_learnt(compressor: Compressor) -> None:
     with pytest.raises(FeedbackInputError, match="expected"):
         compressor.load_state({"not.a.name": torch.zeros(3)})
-    for name, tensor in compressor.state().items():
+    state = compressor.state()
+    for name in itertools.islice(state, 0, None, max(len(state) // 4, 1)):
+        tensor = state[name]
         for wrong in (tensor[:0], torch.full_like(tensor, float("nan")), torch.zeros(tensor.shape, dtype=torch.int64)):
             with pytest.raises(FeedbackInputError, match="expected"):
-                compressor.load_state(compressor.state() | {name: wrong})
+                compressor.load_state(state | {name: wrong})
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -131,7 +133,7 @@ def test_refuses_a_ratio_without_codeword(name: str, compression_ratio: float | 
     if build(name, compression_ratio=4.0).length == build(name, compression_ratio=16.0).length:
         pytest.skip("its codeword does not depend on the ratio")
     compressor_class = COMPRESSORS.get_class(name)
-    parameters = compressor_class.Parameters(compression_ratio=compression_ratio)
+    parameters = compressor_class.Parameters(name=name, compression_ratio=compression_ratio)
     with pytest.raises(FeedbackInputError, match=r"compression_ratio: got .*, expected"):
         compressor_class(parameters, SHAPE)
 
@@ -146,12 +148,13 @@ def test_another_size_works(name: str, shape: tuple[int, int]) -> None:
 
 def test_complexity_counts(compressor: Compressor) -> None:
     cost = compressor.complexity()
-    figures = (cost.ue_macs, cost.bs_macs, cost.ue_parameters, cost.bs_parameters)
-    assert all(isinstance(figure, int) and figure >= 0 for figure in figures)
+    assert all(isinstance(figure, int) and figure >= 0 for figure in vars(cost).values())
+    assert cost.ue_multiplications <= cost.ue_macs
+    assert cost.ue_bytes <= 4 * cost.ue_parameters
 
 
 def test_lengths_fall_with_the_ratio() -> None:
-    for name, (low, high) in itertools.product(NAMES, [(4.0, 8.0), (8.0, 32.0)]):
+    for name, (low, high) in itertools.product(NAMES, [(4.0, 8.0), (8.0, 16.0)]):
         assert build(name, compression_ratio=low).length >= build(name, compression_ratio=high).length
 
 

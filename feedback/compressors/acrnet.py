@@ -1,0 +1,131 @@
+"""ACRNet: aggregated residual convolutions, learnt slopes (Lu and others, 2022); binary and convolutional variants."""
+
+from typing import ClassVar, Literal, Self
+
+from pydantic import Field, model_validator
+from torch import nn
+
+from feedback.aggregated_blocks import Activation, Expansion, acrnet_features, acrnet_refinement
+from feedback.compressor import COMPRESSORS
+from feedback.convolutional_latent import ConvolutionalLatentNetwork
+from feedback.fc_network import FullyConnectedNetwork, LinearStartParameters
+from feedback.neural import NeuralParameters
+
+
+class _AcrNetOptions(NeuralParameters):
+    """Parameters of the whole family. A name that ends in ``-10x`` fixes the expansion at 10."""
+
+    expansion: int | None = Field(
+        default=None, ge=1, le=100, description="k of ACRNet-kx; by default that of the name, or 1"
+    )
+    activation: Activation = Field(
+        default="prelu", description="leaky ReLU of slope 0.3, or slopes learnt: one a layer (sprelu), one a channel"
+    )
+    decoder_expansion: Expansion = Field(
+        default="aggregated",
+        description="what the expansion multiplies: channels in groups of 2, channels in one group (width), or blocks",
+    )
+
+    @model_validator(mode="after")
+    def _one_expansion(self) -> Self:
+        if self.expansion is not None and self.expansion != (self.named_expansion or self.expansion):
+            raise ValueError(f"expansion is {self.expansion}, expected {self.named_expansion} as {self.name!r} says")
+        return self
+
+    @property
+    def named_expansion(self) -> int | None:
+        """The expansion that the name says, if any."""
+        last = self.name.rpartition("-")[2]
+        return int(last[:-1]) if last.endswith("x") else None
+
+    @property
+    def k(self) -> int:
+        """The expansion."""
+        return self.named_expansion or self.expansion or 1
+
+
+class _AcrNetFcOptions(_AcrNetOptions, LinearStartParameters):
+    """Parameters of those with FC layers."""
+
+    @model_validator(mode="after")
+    def _linear_start_possible(self) -> Self:
+        if self.init == "klt" and self.activation == "lrelu":
+            raise ValueError("init is 'klt', expected 'xavier' for the activation 'lrelu': its slope cannot start at 1")
+        return self
+
+
+class AcrNetParameters(_AcrNetFcOptions):
+    """Parameters of ``acrnet``; the names in -kx fix its expansion."""
+
+    name: Literal["acrnet", "acrnet-1x", "acrnet-10x", "acrnet-20x"]
+
+
+@COMPRESSORS.register("acrnet")
+@COMPRESSORS.register("acrnet-1x")
+@COMPRESSORS.register("acrnet-10x")
+@COMPRESSORS.register("acrnet-20x")
+class AcrNet(FullyConnectedNetwork):
+    """Residual 1x9 and 9x1 convolutions and FC at the UE; FC and aggregated blocks of 8k channels at the BS."""
+
+    Parameters: ClassVar[type[_AcrNetFcOptions]] = AcrNetParameters
+    parameters: _AcrNetFcOptions
+
+    def build_features(self) -> nn.Module:
+        """conv 5x5, two residual blocks."""
+        return acrnet_features(self.parameters.activation)
+
+    def build_refinement(self) -> nn.Module:
+        """conv 5x5, expanded residual blocks, sigmoid."""
+        options = self.parameters
+        return acrnet_refinement(options.activation, options.decoder_expansion, options.k)
+
+
+class BacrNetParameters(_AcrNetFcOptions):
+    """Parameters of ``bacrnet``; the names in -kx fix its expansion."""
+
+    name: Literal["bacrnet", "bacrnet-1x", "bacrnet-10x", "bacrnet-20x"]
+    decoder_fc: Literal["full", "binary"] = Field(default="full", description="weights of the FC layer at the BS")
+
+
+@COMPRESSORS.register("bacrnet")
+@COMPRESSORS.register("bacrnet-1x")
+@COMPRESSORS.register("bacrnet-10x")
+@COMPRESSORS.register("bacrnet-20x")
+class BacrNet(AcrNet):
+    """ACRNet with a binary FC layer at the UE, and at the BS by option."""
+
+    Parameters = BacrNetParameters
+    parameters: BacrNetParameters
+
+    @property
+    def binary_encoder(self) -> bool:
+        """Always."""
+        return True
+
+    @property
+    def binary_decoder(self) -> bool:
+        """As ``decoder_fc`` says."""
+        return self.parameters.decoder_fc == "binary"
+
+
+class ClAcrNetParameters(_AcrNetOptions):
+    """Parameters of ``cl-acrnet``."""
+
+    name: Literal["cl-acrnet"] = "cl-acrnet"
+
+
+@COMPRESSORS.register("cl-acrnet")
+class ClAcrNet(ConvolutionalLatentNetwork):
+    """ACRNet with a convolutional latent space in place of its fully connected layers."""
+
+    Parameters = ClAcrNetParameters
+    parameters: ClAcrNetParameters
+
+    def build_features(self) -> nn.Module:
+        """conv 5x5, two residual blocks."""
+        return acrnet_features(self.parameters.activation)
+
+    def build_refinement(self) -> nn.Module:
+        """conv 5x5, expanded residual blocks, sigmoid."""
+        options = self.parameters
+        return acrnet_refinement(options.activation, options.decoder_expansion, options.k)

@@ -1,0 +1,33 @@
+"""CL-CsiNet: CsiNet with a convolutional latent space (CLLWCsiNet paper, Table III)."""
+
+from typing import Literal
+
+from torch import nn
+
+from feedback.compressor import COMPRESSORS
+from feedback.convolutional_latent import ConvolutionalLatentNetwork
+from feedback.layers import ConvBn, RefineNet, leaky_relu
+from feedback.neural import NeuralParameters
+
+
+class ClCsiNetParameters(NeuralParameters):
+    """Parameters of ``cl-csinet``."""
+
+    name: Literal["cl-csinet"] = "cl-csinet"
+
+
+@COMPRESSORS.register("cl-csinet")
+class ClCsiNet(ConvolutionalLatentNetwork):
+    """CsiNet without fully connected layers; its convolutions have biases, as the published figures count them."""
+
+    Parameters = ClCsiNetParameters
+    parameters: ClCsiNetParameters
+
+    def build_features(self) -> nn.Module:
+        """conv 3x3 2->2, batch norm, leaky ReLU."""
+        return ConvBn(2, 2, 3, leaky_relu(), bias=True)
+
+    def build_refinement(self) -> nn.Module:
+        """Two RefineNets, conv 3x3 2->2, sigmoid."""
+        final = nn.Conv2d(2, 2, 3, padding="same")
+        return nn.Sequential(RefineNet(bias=True), RefineNet(bias=True), final, nn.Sigmoid())

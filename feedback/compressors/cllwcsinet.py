@@ -1,0 +1,146 @@
+"""CLLWCsiNet: a light network without fully connected layers that takes noise off the received codeword.
+
+Layer table: (Ansari, Feghhi), Table II and figures. All convolutions have a bias, and batch norm except where two paths
+merge: that is the table whose parameters are those of the paper at the three ratios it knows.
+"""
+
+from itertools import pairwise
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from feedback.compressor import COMPRESSORS
+from feedback.convolutional_latent import KERNEL, ConvolutionalDecoder, ConvolutionalEncoder, latent_maps
+from feedback.errors import FeedbackInputError
+from feedback.layers import ConvBn, leaky_relu
+from feedback.neural import NeuralCompressor, NeuralParameters
+
+# Channels between the 2 Na rows and the m maps, over Na, by compression ratio: at the UE, and at the BS from m on.
+_NARROWING = {4: (1.0,), 8: (1.0, 0.5), 16: (1.0, 0.5)}
+_WIDENING = {4: (1.0,), 8: (0.5, 1.0), 16: (0.25, 0.5)}
+
+
+def _row(n_in: int, n_out: int, activation: nn.Module | None = None) -> ConvBn:
+    return ConvBn(n_in, n_out, KERNEL, activation, bias=True)
+
+
+class FactorisedBranches(nn.Module):
+    """Three resolutions of an image, 7, 5 and 3, each as a row and a column kernel, merged by 1x7."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.branches = nn.ModuleList(
+            nn.Sequential(ConvBn(2, 2, (1, size), bias=True), ConvBn(2, 2, (size, 1), bias=True)) for size in (7, 5, 3)
+        )
+        self.merge = _row(6, 2, leaky_relu())
+
+    def forward(self, image: Tensor) -> Tensor:
+        """``[batch, 2, Na, Nt]``, same shape out."""
+        merged: Tensor = self.merge(torch.cat([branch(image) for branch in self.branches], dim=1))
+        return merged
+
+
+class NarrowingPaths(nn.Module):
+    """Rows to codeword maps, ``[batch, 2 Na, 1, Nt]`` to ``[batch, m, 1, Nt]``: a path of several steps beside one.
+
+    Args:
+        widths: channels along the path, ``2 Na`` first, ``m`` last.
+    """
+
+    def __init__(self, widths: list[int]) -> None:
+        super().__init__()
+        self.steps = nn.Sequential(*(_row(a, b) for a, b in pairwise(widths)))
+        self.direct = _row(widths[0], widths[-1])
+        self.activation = leaky_relu()
+        self.merge = _row(2 * widths[-1], widths[-1], leaky_relu())
+
+    def forward(self, rows: Tensor) -> Tensor:
+        """Codeword maps of rows."""
+        paths = self.activation(torch.cat([self.steps(rows), self.direct(rows)], dim=1))
+        merged: Tensor = self.merge(paths)
+        return merged
+
+
+class DenoisingPaths(nn.Module):
+    """Received maps to rows, ``[batch, m, 1, Nt]`` to ``[batch, 2 Na, 1, Nt]``: what they mean, less their noise.
+
+    Args:
+        widths: channels along either path, ``m`` first, ``2 Na`` last.
+    """
+
+    def __init__(self, widths: list[int]) -> None:
+        super().__init__()
+        pairs = list(pairwise(widths))
+        self.signal = nn.Sequential(*(_row(a, b, leaky_relu()) for a, b in pairs))
+        self.noise = nn.Sequential(*(_row(a, b) for a, b in pairs))
+        self.activation = leaky_relu()
+
+    def forward(self, received: Tensor) -> Tensor:
+        """Rows of received maps."""
+        rows: Tensor = self.activation(self.signal(received) - self.noise(received))
+        return rows
+
+
+class TwoResolutionRefineNet(nn.Module):
+    """Residual refinement of an image by 1x7 and by 1x5 convolutions, 2 -> 8 -> 16 -> 2 channels each."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.paths = nn.ModuleList(
+            nn.Sequential(
+                ConvBn(2, 8, (1, size), leaky_relu(), bias=True),
+                ConvBn(8, 16, (1, size), leaky_relu(), bias=True),
+                ConvBn(16, 2, (1, size), bias=True),
+            )
+            for size in (7, 5)
+        )
+        self.merge = nn.Conv2d(4, 2, KERNEL, padding="same")
+        self.activation = leaky_relu()
+
+    def forward(self, image: Tensor) -> Tensor:
+        """``[batch, 2, Na, Nt]``, same shape out."""
+        paths = self.activation(torch.cat([path(image) for path in self.paths], dim=1))
+        refined: Tensor = self.activation(image + self.merge(paths))
+        return refined
+
+
+class CllwCsiNetParameters(NeuralParameters):
+    """Parameters of ``cllwcsinet``."""
+
+    name: Literal["cllwcsinet"] = "cllwcsinet"
+
+
+@COMPRESSORS.register("cllwcsinet")
+class CllwCsiNet(NeuralCompressor):
+    """Three resolutions and 1x7 convolutions at the UE; a denoising pair of paths and two RefineNets at the BS."""
+
+    Parameters = CllwCsiNetParameters
+    parameters: CllwCsiNetParameters
+    encoder: ConvolutionalEncoder
+    decoder: ConvolutionalDecoder
+
+    def build_encoder(self) -> nn.Module:
+        """Three resolutions, then rows to ``m`` maps."""
+        n_rows, n_maps = 2 * self.shape[0], self._n_maps()
+        between = [round(part * self.shape[0]) for part in _NARROWING[self._ratio()]]
+        return ConvolutionalEncoder(FactorisedBranches(), NarrowingPaths([n_rows, *between, n_maps]))
+
+    def build_decoder(self) -> nn.Module:
+        """``m`` maps to rows, noise subtracted; two RefineNets, conv 1x7 2->2, sigmoid."""
+        between = [round(part * self.shape[0]) for part in _WIDENING[self._ratio()]]
+        widen = DenoisingPaths([self._n_maps(), *between, 2 * self.shape[0]])
+        refinement = nn.Sequential(TwoResolutionRefineNet(), TwoResolutionRefineNet(), _row(2, 2), nn.Sigmoid())
+        return ConvolutionalDecoder(widen, refinement, n_angles=self.shape[1])
+
+    def _n_maps(self) -> int:
+        return latent_maps(self.shape, self._ratio())
+
+    def _ratio(self) -> int:
+        ratio = self.parameters.compression_ratio
+        if ratio not in _NARROWING or self.shape[0] % 4:
+            raise FeedbackInputError(
+                f"cllwcsinet: got compression_ratio {ratio:g} and {self.shape[0]} delay rows, "
+                "expected a ratio of 4, 8 or 16 and a multiple of 4 rows"
+            )
+        return int(ratio)

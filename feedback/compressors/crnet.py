@@ -1,0 +1,104 @@
+"""CRNet: multi-resolution convolutions at both sides (Lu, Wang, Song, 2020); binary and convolutional variants."""
+
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from feedback.compressor import COMPRESSORS
+from feedback.convolutional_latent import ConvolutionalLatentNetwork
+from feedback.fc_network import FullyConnectedNetwork
+from feedback.layers import ConvBn, ResidualBlock, leaky_relu
+from feedback.neural import NeuralParameters
+
+
+class CrNetFeatures(nn.Module):
+    """Two resolutions at the UE: 3x3, 1x9, 9x1 beside 3x3, merged by 1x1."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.wide = nn.Sequential(
+            ConvBn(2, 2, 3, leaky_relu()), ConvBn(2, 2, (1, 9), leaky_relu()), ConvBn(2, 2, (9, 1))
+        )
+        self.local = ConvBn(2, 2, 3)
+        self.activation = leaky_relu()
+        self.merge = ConvBn(4, 2, 1, leaky_relu())
+
+    def forward(self, image: Tensor) -> Tensor:
+        """``[batch, 2, Na, Nt]``, same shape out."""
+        merged: Tensor = self.merge(self.activation(torch.cat([self.wide(image), self.local(image)], dim=1)))
+        return merged
+
+
+class CrBlock(ResidualBlock):
+    """Two resolutions at the BS: 3x3, 1x9, 9x1 beside 1x5, 5x1, with 7 channels each, merged by 1x1."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.wide = nn.Sequential(
+            ConvBn(2, 7, 3, leaky_relu()), ConvBn(7, 7, (1, 9), leaky_relu()), ConvBn(7, 7, (9, 1))
+        )
+        self.local = nn.Sequential(ConvBn(2, 7, (1, 5), leaky_relu()), ConvBn(7, 7, (5, 1)))
+        self.activation = leaky_relu()
+        self.narrow = ConvBn(14, 2, 1)
+
+    def forward(self, image: Tensor) -> Tensor:
+        """``[batch, 2, Na, Nt]``, same shape out."""
+        paths = self.activation(torch.cat([self.wide(image), self.local(image)], dim=1))
+        refined: Tensor = self.activation(image + self.narrow(paths))
+        return refined
+
+
+def crnet_refinement() -> nn.Module:
+    """conv 5x5 2->2, batch norm, leaky ReLU; two CRBlocks; sigmoid."""
+    return nn.Sequential(ConvBn(2, 2, 5, leaky_relu()), CrBlock(), CrBlock(), nn.Sigmoid())
+
+
+class CrNetParameters(NeuralParameters):
+    """Parameters of ``crnet`` and ``bcrnet``."""
+
+    name: Literal["crnet", "bcrnet"]
+
+
+@COMPRESSORS.register("crnet")
+@COMPRESSORS.register("bcrnet")
+class CrNet(FullyConnectedNetwork):
+    """Multi-resolution features and FC at the UE, FC and two CRBlocks at the BS; ``bcrnet``: binary FC at the UE."""
+
+    Parameters = CrNetParameters
+    parameters: CrNetParameters
+
+    @property
+    def binary_encoder(self) -> bool:
+        """Only in ``bcrnet``."""
+        return self.parameters.name == "bcrnet"
+
+    def build_features(self) -> nn.Module:
+        """Two resolutions, merged."""
+        return CrNetFeatures()
+
+    def build_refinement(self) -> nn.Module:
+        """conv 5x5, two CRBlocks, sigmoid."""
+        return crnet_refinement()
+
+
+class ClCrNetParameters(NeuralParameters):
+    """Parameters of ``cl-crnet``."""
+
+    name: Literal["cl-crnet"] = "cl-crnet"
+
+
+@COMPRESSORS.register("cl-crnet")
+class ClCrNet(ConvolutionalLatentNetwork):
+    """CRNet with a convolutional latent space in place of its fully connected layers."""
+
+    Parameters = ClCrNetParameters
+    parameters: ClCrNetParameters
+
+    def build_features(self) -> nn.Module:
+        """Two resolutions, merged."""
+        return CrNetFeatures()
+
+    def build_refinement(self) -> nn.Module:
+        """conv 5x5, two CRBlocks, sigmoid."""
+        return crnet_refinement()

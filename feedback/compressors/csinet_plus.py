@@ -1,0 +1,36 @@
+"""CsiNet+: CsiNet with larger kernels and more refinement (Guo, Wen, Jin, Li, 2020)."""
+
+from typing import Literal
+
+from torch import nn
+
+from feedback.compressor import COMPRESSORS
+from feedback.fc_network import FullyConnectedNetwork
+from feedback.layers import ConvBn, RefineNet, leaky_relu
+from feedback.neural import NeuralParameters
+
+_KERNELS = (7, 5, 3)
+_BLOCKS = 5
+
+
+class CsiNetPlusParameters(NeuralParameters):
+    """Parameters of ``csinet+``."""
+
+    name: Literal["csinet+"] = "csinet+"
+
+
+@COMPRESSORS.register("csinet+")
+class CsiNetPlus(FullyConnectedNetwork):
+    """Two 7x7 convolutions and FC at the UE; FC, 7x7 convolution, five RefineNets of 7x7, 5x5, 3x3 at the BS."""
+
+    Parameters = CsiNetPlusParameters
+    parameters: CsiNetPlusParameters
+
+    def build_features(self) -> nn.Module:
+        """conv 7x7 2->2, batch norm, leaky ReLU, twice."""
+        return nn.Sequential(ConvBn(2, 2, 7, leaky_relu()), ConvBn(2, 2, 7, leaky_relu()))
+
+    def build_refinement(self) -> nn.Module:
+        """conv 7x7 2->2, batch norm, leaky ReLU; five RefineNets; sigmoid."""
+        blocks = [RefineNet(_KERNELS) for _ in range(_BLOCKS)]
+        return nn.Sequential(ConvBn(2, 2, 7, leaky_relu()), *blocks, nn.Sigmoid())

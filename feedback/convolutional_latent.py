@@ -1,0 +1,109 @@
+"""Networks without fully connected layers: the codeword is a few feature maps over the angles (CL networks).
+
+The delay rows of real and imaginary part become ``2 Na`` channels over the ``Nt`` angles, ``[2 Na, 1, Nt]``; a
+convolution along the angles narrows them to ``m`` maps, and the codeword is those ``m x Nt`` values.
+"""
+
+from abc import abstractmethod
+
+from torch import Tensor, nn
+
+from feedback.compressor import codeword_length
+from feedback.errors import FeedbackInputError
+from feedback.layers import ConvBn
+from feedback.neural import NeuralCompressor
+
+KERNEL = (1, 7)
+
+
+def latent_maps(shape: tuple[int, int], compression_ratio: float | None) -> int:
+    """Feature maps ``m`` of a codeword, ``2 Na`` over the compression ratio.
+
+    Raises:
+        FeedbackInputError: as ``codeword_length``, and if the codeword is not a whole number of maps of ``Nt`` values.
+    """
+    length = codeword_length(shape, compression_ratio)
+    if length % shape[1]:
+        raise FeedbackInputError(
+            f"compression_ratio: got {compression_ratio:g}, which gives {length / shape[1]:g} feature maps of "
+            f"{shape[1]} values, expected a ratio that divides 2 x {shape[0]} = {2 * shape[0]}"
+        )
+    return length // shape[1]
+
+
+def to_rows(image: Tensor) -> Tensor:
+    """Images ``[batch, 2, Na, Nt]`` as channels over angles, ``[batch, 2 Na, 1, Nt]``."""
+    return image.flatten(1, 2).unsqueeze(2)
+
+
+def to_image(rows: Tensor) -> Tensor:
+    """Channels over angles ``[batch, 2 Na, 1, Nt]`` as images, ``[batch, 2, Na, Nt]``."""
+    return rows.squeeze(2).unflatten(1, (2, -1))
+
+
+class ConvolutionalEncoder(nn.Module):
+    """Images to codewords, ``[batch, 2, Na, Nt]`` to ``[batch, m Nt]``.
+
+    Args:
+        features: maps images to images of the same shape.
+        narrow: maps ``[batch, 2 Na, 1, Nt]`` to ``[batch, m, 1, Nt]``.
+    """
+
+    def __init__(self, features: nn.Module, narrow: nn.Module) -> None:
+        super().__init__()
+        self.features = features
+        self.narrow = narrow
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Codewords of images."""
+        codeword: Tensor = self.narrow(to_rows(self.features(image)))
+        return codeword.flatten(1)
+
+
+class ConvolutionalDecoder(nn.Module):
+    """Codewords to images, ``[batch, m Nt]`` to ``[batch, 2, Na, Nt]``.
+
+    Args:
+        widen: maps ``[batch, m, 1, Nt]`` to ``[batch, 2 Na, 1, Nt]``.
+        refinement: maps images to images of the same shape.
+        n_angles: ``Nt``.
+    """
+
+    def __init__(self, widen: nn.Module, refinement: nn.Module, n_angles: int) -> None:
+        super().__init__()
+        self.widen = widen
+        self.refinement = refinement
+        self.n_angles = n_angles
+
+    def forward(self, codeword: Tensor) -> Tensor:
+        """Images of codewords."""
+        refined: Tensor = self.refinement(to_image(self.widen(codeword.unflatten(1, (-1, 1, self.n_angles)))))
+        return refined
+
+
+class ConvolutionalLatentNetwork(NeuralCompressor):
+    """A network whose FC pair is replaced by a pair of 1x7 convolutions (CLLWCsiNet paper, Table III)."""
+
+    encoder: ConvolutionalEncoder
+    decoder: ConvolutionalDecoder
+
+    @abstractmethod
+    def build_features(self) -> nn.Module:
+        """Images to images at the UE, before the codeword is made."""
+
+    @abstractmethod
+    def build_refinement(self) -> nn.Module:
+        """Images to images at the BS, after the codeword is unmade."""
+
+    def build_encoder(self) -> nn.Module:
+        """Features, then conv 1x7 ``2 Na`` -> ``m`` with bias."""
+        n_maps = latent_maps(self.shape, self.parameters.compression_ratio)
+        narrow = nn.Conv2d(2 * self.shape[0], n_maps, KERNEL, padding="same")
+        return ConvolutionalEncoder(self.build_features(), narrow)
+
+    def build_decoder(self) -> nn.Module:
+        """conv 1x7 ``m`` -> ``2 Na`` with batch norm, then refinement."""
+        n_maps = latent_maps(self.shape, self.parameters.compression_ratio)
+        return ConvolutionalDecoder(
+            ConvBn(n_maps, 2 * self.shape[0], KERNEL), self.build_refinement(), n_angles=self.shape[1]
+        )
