@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from channels.angular_delay import AngularDelayTransform
-from channels.channel_batch import OfdmGrid, Snapshots
+from channels.channel_batch import ArrayShape, OfdmGrid, Snapshots
 from channels.cost2100 import Cost2100Source
 from channels.path_statistics import path_powers, rms_spread
 from channels.source import BLOCK_SIZE, PathSource
@@ -62,6 +62,7 @@ class ChannelView:
         sample: index of the sample.
         split: its split.
         grid: subcarriers.
+        array: antennas.
         n_delay: delay rows kept.
         response: ``[n_subcarriers, n_ports]``, complex64.
         csi: angular-delay matrix ``[n_rows, n_ports]``, complex64: the rows kept and, of a generator, as many again.
@@ -74,6 +75,7 @@ class ChannelView:
     sample: int
     split: str
     grid: OfdmGrid
+    array: ArrayShape
     n_delay: int
     response: Tensor
     csi: Tensor
@@ -104,6 +106,7 @@ def view_channel(channels: ChannelInput, sample: int) -> ChannelView:
         sample=sample,
         split=channels.split,
         grid=grid,
+        array=source.array,
         n_delay=channels.n_delay,
         response=response,
         csi=AngularDelayTransform(grid, source.array, rows).truncate(response),

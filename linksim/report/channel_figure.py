@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from linksim.channel_view import ChannelView, PathView, TimeView
 from linksim.report.layouts import panel_letter
-from linksim.report.matrix_image import ANGLE_LABEL, COLOUR_MAP, DELAY_LABEL, FLOOR_DB, decibels, draw_matrix
+from linksim.report.matrix_image import COLOUR_MAP, DELAY_LABEL, FLOOR_DB, angle_label, decibels, draw_matrix
 from linksim.report.style import DOUBLE_COLUMN_IN, looks, paper_style, plain_text, save
 
 _ROW_HEIGHT_IN = 2.5
@@ -64,7 +64,7 @@ def _draw_angular_delay(figure: Figure, axes: Axes, view: ChannelView) -> None:
             text, (0.5, view.n_delay - 0.5), xycoords=("axes fraction", "data"), xytext=(0, -3),
             textcoords="offset points", color="white", fontsize=7, ha="center", va="top",
         )  # fmt: skip
-    axes.set(xlabel=ANGLE_LABEL, ylabel=DELAY_LABEL)
+    axes.set(xlabel=angle_label(view.array), ylabel=DELAY_LABEL)
     figure.colorbar(image, ax=axes, label="$|X|$, to the largest [dB]", pad=0.02)
 
 
@@ -101,7 +101,10 @@ def _draw_fading(axes: Axes, time: TimeView) -> None:
         level = 10 * np.log10(np.maximum(power.cpu().numpy() / (mean or 1.0), _LEAST_POWER))
         axes.plot(times_ms, level, color=colour, linestyle=line, label=name)
     axes.set(xlabel="Time [ms]", ylabel="Power, to the mean [dB]", xlim=(0, times_ms[-1]))
-    axes.legend(loc="best")
+    # Room for the legend above the curves.
+    low, high = axes.get_ylim()
+    axes.set_ylim(low, high + 0.3 * (high - low))
+    axes.legend(loc="upper left")
 
 
 def _draw_correlation(axes: Axes, time: TimeView) -> None:

@@ -14,7 +14,7 @@ from torch import Tensor
 from channels.sliced_wasserstein import phase_free
 from linksim.accumulator import CONFIDENCE
 from linksim.comparison import SPARSITY_PERCENT, Comparison, SampleStatistics, Track
-from linksim.report.matrix_image import ANGLE_LABEL, DELAY_LABEL, decibels, draw_matrix
+from linksim.report.matrix_image import DELAY_LABEL, angle_label, decibels, draw_matrix
 from linksim.report.style import DOUBLE_COLUMN_IN, Look, looks, paper_style, plain_text, save
 
 _PANEL_HEIGHT_IN = 2.1
@@ -66,7 +66,8 @@ def _draw_profiles(sets: list[SampleStatistics]) -> Figure:
         bins = np.arange(float(part.angle_profile.shape[1]))
         _draw_mean(angle, bins, part.angle_profile, look, decibel=True)
     delay.set(xlabel="Delay [ns]", ylabel="Share of energy per row [dB]", xlim=(0, None))
-    angle.set(xlabel=ANGLE_LABEL, ylabel="Share of energy per bin [dB]", xlim=(0, None))
+    label = angle_label(max((part.channels.source.array for part in sets), key=lambda array: array.n_ports))
+    angle.set(xlabel=label, ylabel="Share of energy per bin [dB]", xlim=(0, None))
     return figure
 
 
@@ -99,7 +100,9 @@ def _draw_mean_matrices(sets: list[SampleStatistics]) -> Figure:
     for axes, part in zip(panels, sets, strict=True):
         mean = phase_free(part.csi).to(torch.float64).mean(0).reshape(part.csi.shape[1:])
         image = draw_matrix(axes, decibels(mean.cpu().numpy()))
-        axes.set(xlabel=ANGLE_LABEL, ylabel=DELAY_LABEL, title=plain_text(part.channels.label))
+        axes.set(
+            xlabel=angle_label(part.channels.source.array), ylabel=DELAY_LABEL, title=plain_text(part.channels.label)
+        )
     figure.colorbar(image, ax=panels, label=r"Mean $|X| / \Vert X \Vert$, to the largest [dB]", pad=0.015)
     return figure
 

@@ -5,12 +5,20 @@ from matplotlib.axes import Axes
 from matplotlib.image import AxesImage
 from numpy.typing import NDArray
 
+from channels.channel_batch import ArrayShape
+
 # Monotone in lightness, so that it survives greyscale print.
 COLOUR_MAP = "viridis"
 FLOOR_DB = -40.0
 
 DELAY_LABEL = "Delay row"
-ANGLE_LABEL = "Angular bin (0: broadside)"
+
+
+def angle_label(array: ArrayShape) -> str:
+    """Label of the angular axis; beyond a ULA, bins come in groups of one DFT over the columns each."""
+    if array.n_ports == array.n_columns:
+        return "Angular bin (0: broadside)"
+    return f"Angular bin (groups of {array.n_columns} columns)"
 
 
 def decibels(amplitude: NDArray[np.floating], floor_db: float = FLOOR_DB) -> NDArray[np.float64]:
