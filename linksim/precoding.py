@@ -56,9 +56,11 @@ class Precoder(ABC):
 
 @PRECODERS.register("mrt")
 class Mrt(Precoder):
-    r"""Maximum-ratio transmission per subcarrier: :math:`h_n^H / \lVert h_n \rVert`, or the strongest eigenmode.
+    r"""Maximum-ratio transmission on each subcarrier; the strongest eigenmode where the UE has several antennas.
 
-    With several UE antennas it is the dominant right singular vector of :math:`H_n`.
+    .. math:: w_n = h_n^H / \lVert h_n \rVert
+
+    and the dominant right singular vector of :math:`H_n`.
     """
 
     class Parameters(PrecoderParameters):
@@ -75,9 +77,9 @@ class Mrt(Precoder):
 
 @PRECODERS.register("mrt_subband")
 class MrtSubband(Precoder):
-    r"""One vector per subband: the dominant eigenvector of :math:`R = \sum_n H_n^H H_n` over its subcarriers.
+    r"""One vector per subband: the one of the largest mean channel gain.
 
-    That is the unit vector of the largest mean channel gain.
+    It is the dominant eigenvector of :math:`R = \sum_n H_n^H H_n` over the subcarriers of the subband.
     """
 
     class Parameters(PrecoderParameters):

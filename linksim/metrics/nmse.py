@@ -16,7 +16,10 @@ def _relative_error(outcome: LinkOutcome) -> Tensor:
 
 @METRICS.register("nmse_db")
 class NmseDb(MeanMetric):
-    r""":math:`10 \log_{10} E[\lVert X - \hat X \rVert^2 / \lVert X \rVert^2]` of the truncated matrix (CsiNet)."""
+    r"""NMSE of the truncated matrix, relative to each sample's energy before the mean (CsiNet).
+
+    .. math:: 10 \log_{10} E[\lVert X - \hat X \rVert^2 / \lVert X \rVert^2]
+    """
 
     name = "nmse_db"
     unit = "dB"
@@ -30,7 +33,10 @@ class NmseDb(MeanMetric):
 
 @METRICS.register("nmse_ratio_db")
 class NmseRatioDb(RatioMetric):
-    r""":math:`10 \log_{10} (E\lVert X - \hat X \rVert^2 / E\lVert X \rVert^2)`, a ratio of expectations."""
+    r"""NMSE of the truncated matrix as a ratio of expectations.
+
+    .. math:: 10 \log_{10} (E\lVert X - \hat X \rVert^2 / E\lVert X \rVert^2)
+    """
 
     name = "nmse_ratio_db"
     unit = "dB"

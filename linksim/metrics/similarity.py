@@ -16,7 +16,10 @@ _LEGACY_POINTS: Final = 257
 
 @METRICS.register("rho")
 class Rho(MeanMetric):
-    r"""Cosine similarity :math:`|\hat h_n^H h_n| / (\lVert \hat h_n \rVert \lVert h_n \rVert)` (CsiNet)."""
+    r"""Cosine similarity of true and rebuilt channel on each subcarrier (CsiNet).
+
+    .. math:: |\hat h_n^H h_n| / (\lVert \hat h_n \rVert \lVert h_n \rVert)
+    """
 
     name = "rho"
     unit = "1"
