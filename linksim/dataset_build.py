@@ -110,6 +110,8 @@ def build(
         InputError: if the output is another data set, or a worker died.
         ChannelInputError: if the source fails, or the output is damaged.
     """
+    if output.is_dir():
+        raise InputError(f"--out: got the folder {output}, expected the name of a file")
     plan = request.plan()
     if output.exists() and not force:
         manifest = _existing(output, plan)

@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 import yaml
 
+from channels import dataset_writer
 from channels.dataset_file import DatasetFile, verify
-from channels.dataset_manifest import SPLITS
+from channels.dataset_manifest import SPLITS, DatasetPlan
 from channels.dataset_writer import staging_path, write_shard
 from channels.errors import ChannelInputError
 from linksim import dataset_build
@@ -143,6 +144,33 @@ def test_a_stopped_build_continues(
     assert not staging_path(file).exists()
 
 
+@pytest.mark.parametrize("step", ["hash_content", "_sync", "discard"])
+def test_a_build_stopped_at_its_end_continues(
+    step: str, built: Path, command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While the file is written, before it gets its name, and after."""
+
+    def stop(*arguments: Any) -> None:
+        if step != "_sync" or arguments[0].name == "assembled.h5":
+            raise _StoppedError
+        original(*arguments)
+
+    file = tmp_path / "set.h5"
+    owner = DatasetPlan if step == "hash_content" else dataset_writer
+    original = getattr(owner, step)
+    with monkeypatch.context() as patch:
+        patch.setattr(owner, step, stop)
+        with pytest.raises(_StoppedError):
+            command(*BUILD, "--out", file)
+    assert file.exists() == (step == "discard")
+    if step == "hash_content":
+        with pytest.raises(ChannelInputError):
+            verify(staging_path(file) / "assembled.h5")
+    assert command(*BUILD, "--out", file)[0] == 0
+    assert file.read_bytes() == built.read_bytes()
+    assert not staging_path(file).exists()
+
+
 def refused(command: Command, message: str, *arguments: str | Path) -> None:
     code, out, err = command("dataset", *arguments)
     assert code == 2
@@ -203,6 +231,10 @@ def test_a_damaged_file_is_refused_everywhere(built: Path, command: Command, tmp
 def test_wrong_options_are_one_line(command: Command, tmp_path: Path, arguments: list[str], message: str) -> None:
     refused(command, message, *BUILD[1:], *arguments, "--out", tmp_path / "set.h5")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_is_no_output(command: Command, tmp_path: Path) -> None:
+    refused(command, f"--out: got the folder {tmp_path}, expected the name of a file", *BUILD[1:], "--out", tmp_path)
 
 
 def test_files_are_sources_too(built: Path, command: Command, tmp_path: Path) -> None:
