@@ -3,6 +3,7 @@
 A task is a pure function of what it is sent, so that it may run in any process, and again after one died.
 """
 
+import multiprocessing
 import os
 import signal
 import threading
@@ -28,7 +29,10 @@ def start_worker() -> None:
     """Readies a worker process: one thread, no Ctrl-C of its own, and no life after its parent's death."""
     torch.set_num_threads(1)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_exit_with_parent, args=(os.getppid(),), daemon=True).start()
+    parent = multiprocessing.parent_process()
+    # Not `os.getppid`: the parent may have died while this process was starting.
+    if parent is not None and parent.pid is not None:
+        threading.Thread(target=_exit_with_parent, args=(parent.pid,), daemon=True).start()
 
 
 def _exit_with_parent(parent: int) -> None:
