@@ -33,7 +33,7 @@ class CheckpointInfo(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
-    compressor: dict[str, Any] = Field(description="the compressor's parameters, label and defaults left out")
+    compressor: dict[str, Any] = Field(description="the compressor's parameters, defaults and run-time ones left out")
     shape: tuple[int, int] = Field(description="delay rows and transmit ports, (Na, Nt)")
     training: dict[str, Any] = Field(description="what the weights were trained for")
     recipe: TrainingRecipe
@@ -48,7 +48,7 @@ class CheckpointInfo(BaseModel):
 
 
 def checkpoint_key(compressor: Compressor, training: Mapping[str, Any]) -> str:
-    """Short content hash of a compressor's parameters (label and defaults left out), its shape, and its training.
+    """Short content hash of a compressor's parameters (defaults and run-time ones left out), shape, and training.
 
     Args:
         compressor: what is trained.
@@ -170,7 +170,7 @@ def read_info(path: Path) -> CheckpointInfo:
 
 def _parameters(compressor: Compressor) -> dict[str, Any]:
     parameters = compressor.parameters
-    given = parameters.model_dump(mode="json", exclude_defaults=True, exclude={"label"})
+    given = parameters.model_dump(mode="json", exclude_defaults=True, exclude=set(parameters.run_time))
     return {"name": parameters.name, **given}
 
 

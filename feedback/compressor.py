@@ -17,9 +17,15 @@ COMPRESSORS: ClassRegistry["Compressor"] = ClassRegistry(unique=True)
 
 
 class CompressorParameters(BaseModel):
-    """Parameters that every compressor has; each compressor extends it with its own ``name`` literal."""
+    """Parameters that every compressor has; each compressor extends it with its own ``name`` literal.
+
+    Attributes:
+        run_time: names of parameters that say how trained weights are used; weights do not depend on them.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    run_time: ClassVar[frozenset[str]] = frozenset({"label"})
 
     name: str
     label: str | None = Field(default=None, description="name in tables and figures; by default the compressor's own")

@@ -168,13 +168,16 @@ class ResidualBlock(nn.Module):
     """Adds a path to an image and activates the sum.
 
     Attributes:
-        narrow: the last layer of the path, back to the image's channels; where its batch norm is 0, the block is its
-            activation alone.
+        narrow: the last layer of the path, back to the image's channels.
         activation: what follows the sum.
     """
 
     narrow: ConvBn
     activation: nn.Module
+
+    def silence(self) -> None:
+        """Makes the path 0, so that the block is its activation alone."""
+        nn.init.zeros_(self.narrow.norm.weight)
 
 
 class RefineNet(ResidualBlock):

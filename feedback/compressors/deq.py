@@ -1,0 +1,173 @@
+"""Deep equilibrium network: few weights, used again and again, as often as a device can afford (Ma et al., 2023)."""
+
+from typing import ClassVar, Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from feedback.codeword import Codeword
+from feedback.complexity import count_macs
+from feedback.compressor import COMPRESSORS
+from feedback.equilibrium_blocks import BsEquilibrium, EquilibriumBlock, UeEquilibrium, prelu
+from feedback.errors import FeedbackInputError
+from feedback.fc_network import FullyConnectedNetwork
+from feedback.layers import ConvBn, initialise, kaiming_uniform
+from feedback.neural import NeuralParameters
+from feedback.training import EpochCallback, TrainingOutcome, TrainingRecipe, ignore_epoch
+from feedback.training_set import TrainingSet
+from feedback.unit_interval import to_unit_interval
+
+UE_TRAINING_ITERATIONS = 10
+BS_TRAINING_ITERATIONS = 5
+
+
+class DeqParameters(NeuralParameters):
+    """Parameters of ``deq``. Weights are trained with 10 and 5 iterations, whatever is set here."""
+
+    name: Literal["deq"] = "deq"
+    ue_iterations: int = Field(default=UE_TRAINING_ITERATIONS, ge=1, le=1000, description="Te, iterations at the UE")
+    bs_iterations: int = Field(default=BS_TRAINING_ITERATIONS, ge=1, le=1000, description="Td, iterations at the BS")
+    ue_mac_budget: int | None = Field(
+        default=None,
+        ge=1,
+        description="multiply-adds in the UE's budget, which sets Te (eq. 16) instead of ue_iterations",
+    )
+    bs_mac_budget: int | None = Field(
+        default=None,
+        ge=1,
+        description="multiply-adds in the BS's budget, which sets Td (eq. 16) instead of bs_iterations",
+    )
+
+    run_time: ClassVar[frozenset[str]] = frozenset(
+        {"label", "ue_iterations", "bs_iterations", "ue_mac_budget", "bs_mac_budget"}
+    )
+
+
+@COMPRESSORS.register("deq")
+class Deq(FullyConnectedNetwork):
+    """Convolution, equilibrium block and FC at the UE; FC, equilibrium block and sigmoid at the BS."""
+
+    Parameters = DeqParameters
+    parameters: DeqParameters
+
+    def __init__(self, parameters: DeqParameters, shape: tuple[int, int]) -> None:
+        super().__init__(parameters, shape)
+        if parameters.ue_mac_budget is not None:
+            image = torch.zeros(1, 2, *shape)
+            self.ue_iterations = affordable(self.encoder, self._ue_block, image, parameters.ue_mac_budget, "ue")
+        if parameters.bs_mac_budget is not None:
+            codeword = torch.zeros(1, self.length)
+            self.bs_iterations = affordable(self.decoder, self._bs_block, codeword, parameters.bs_mac_budget, "bs")
+
+    @property
+    def ue_iterations(self) -> int:
+        """Iterations ``Te`` at the UE; may be set at any time."""
+        return self._ue_block.equilibrium.iterations
+
+    @ue_iterations.setter
+    def ue_iterations(self, iterations: int) -> None:
+        self._ue_block.equilibrium.iterations = _at_least_one(iterations)
+
+    @property
+    def bs_iterations(self) -> int:
+        """Iterations ``Td`` at the BS; may be set at any time."""
+        return self._bs_block.equilibrium.iterations
+
+    @bs_iterations.setter
+    def bs_iterations(self, iterations: int) -> None:
+        self._bs_block.equilibrium.iterations = _at_least_one(iterations)
+
+    def build_features(self) -> nn.Module:
+        """conv 5x5 2->2, batch norm, PReLU; equilibrium block."""
+        return nn.Sequential(ConvBn(2, 2, 5, prelu(2)), UeEquilibrium(self.parameters.ue_iterations))
+
+    def build_refinement(self) -> nn.Module:
+        """Equilibrium block, sigmoid."""
+        return nn.Sequential(BsEquilibrium(self.parameters.bs_iterations), nn.Sigmoid())
+
+    def initialise(self, generator: torch.Generator) -> None:
+        """Draws Kaiming-uniform weights."""
+        initialise(self.encoder, generator, kaiming_uniform)
+        initialise(self.decoder, generator, kaiming_uniform)
+
+    def train(
+        self,
+        training: TrainingSet,
+        recipe: TrainingRecipe,
+        generator: torch.Generator,
+        on_epoch: EpochCallback = ignore_epoch,
+    ) -> TrainingOutcome:
+        """Trains with 10 and 5 iterations, and goes back to those that were set."""
+        used = self.ue_iterations, self.bs_iterations
+        self.ue_iterations, self.bs_iterations = UE_TRAINING_ITERATIONS, BS_TRAINING_ITERATIONS
+        try:
+            return super().train(training, recipe, generator, on_epoch)
+        finally:
+            self.ue_iterations, self.bs_iterations = used
+
+    @torch.no_grad()
+    def ue_residuals(self, csi: Tensor, iterations: int | None = None) -> Tensor:
+        """Relative change of the state in each iteration at the UE, ``[batch, iterations]``.
+
+        Args:
+            csi: normalised angular-delay matrices ``[batch, Na, Nt]``, complex64.
+            iterations: how many to follow; by default ``ue_iterations``.
+        """
+        image = self.encoder.features[0](to_unit_interval(csi))  # type: ignore[index]
+        return self._ue_block.residuals(image, iterations)
+
+    @torch.no_grad()
+    def bs_residuals(self, received: Codeword, iterations: int | None = None) -> Tensor:
+        """Relative change of the state in each iteration at the BS, ``[batch, iterations]``.
+
+        Args:
+            received: codewords.
+            iterations: how many to follow; by default ``bs_iterations``.
+        """
+        image = self.decoder.fc(received.values).unflatten(1, (2, *self.shape))
+        return self._bs_block.residuals(image, iterations)
+
+    @property
+    def _ue_block(self) -> EquilibriumBlock:
+        return _block(self.encoder.features)
+
+    @property
+    def _bs_block(self) -> EquilibriumBlock:
+        return _block(self.decoder.refinement)
+
+
+def affordable(network: nn.Module, block: EquilibriumBlock, example: Tensor, budget: int, side: str) -> int:
+    r"""Iterations that a budget of multiply-adds allows (eq. 16).
+
+    .. math:: T = \lfloor (R - F_{fixed}) / F_{step} \rfloor
+
+    Args:
+        network: encoder or decoder.
+        block: its equilibrium block; its iterations are changed.
+        example: an input of the network, a batch of 1.
+        budget: multiply-adds ``R``.
+        side: for the message.
+
+    Raises:
+        FeedbackInputError: if the budget is less than one iteration takes.
+    """
+    costs = []
+    for iterations in (1, 2):
+        block.equilibrium.iterations = iterations
+        costs.append(count_macs(network, example))
+    if budget < costs[0]:
+        raise FeedbackInputError(
+            f"{side}_mac_budget: got {budget}, expected at least {costs[0]}, which one iteration takes"
+        )
+    return 1 + (budget - costs[0]) // (costs[1] - costs[0])
+
+
+def _block(network: nn.Module) -> EquilibriumBlock:
+    return next(layer for layer in network.children() if isinstance(layer, EquilibriumBlock))
+
+
+def _at_least_one(iterations: int) -> int:
+    if iterations < 1:
+        raise FeedbackInputError(f"iterations: got {iterations}, expected at least 1")
+    return iterations
