@@ -13,29 +13,65 @@ from channels.errors import ChannelInputError
 
 
 @contextmanager
-def open_dataset(path: Path, name: str) -> Iterator[h5py.Dataset]:
-    """Opens one dataset of the file for the time of a ``with`` block.
+def open_hdf5(path: Path, expected: str) -> Iterator[h5py.File]:
+    """Opens the file for the time of a ``with`` block.
+
+    Args:
+        path: the file.
+        expected: what it should hold, for the error message.
 
     Raises:
-        ChannelInputError: if the file is missing, no HDF5, truncated, without the dataset, or if reading inside the
-            block fails.
+        ChannelInputError: if the file is missing, no HDF5, or truncated, or if reading inside the block fails.
     """
     if not path.is_file():
-        raise ChannelInputError(f"{path}: no such file, expected an HDF5 file with {name}")
+        raise ChannelInputError(f"{path}: no such file, expected {expected}")
     try:
         with h5py.File(path, "r") as file:
-            # A soft or external link, or external storage, could name any file of the reader's machine.
-            plain = name in file and isinstance(file.get(name, getlink=True), h5py.HardLink)
-            if not plain or not isinstance(file[name], h5py.Dataset):
-                raise ChannelInputError(f"{path}: got the datasets {_some(file)}, expected {name}")
-            dataset = file[name]
-            if dataset.external or dataset.is_virtual:
-                raise ChannelInputError(f"{path}: {name} lies in other files, expected the data in the file itself")
-            yield dataset
+            yield file
     except ChannelInputError:
         raise
     except (OSError, RuntimeError, KeyError, ValueError, TypeError, MemoryError) as error:
         raise ChannelInputError(f"{path}: cannot be read as HDF5, truncated or damaged ({one_line(error)})") from error
+
+
+@contextmanager
+def open_dataset(path: Path, name: str) -> Iterator[h5py.Dataset]:
+    """Opens one dataset of the file for the time of a ``with`` block.
+
+    Raises:
+        ChannelInputError: as ``open_hdf5``; also if the file has no such dataset.
+    """
+    with open_hdf5(path, f"an HDF5 file with {name}") as file:
+        found = plain_member(file, name)
+        if not isinstance(found, h5py.Dataset):
+            raise ChannelInputError(f"{path}: got the datasets {_some(file)}, expected {name}")
+        yield found
+
+
+def plain_member(group: h5py.Group, name: str) -> h5py.Dataset | h5py.Group | None:
+    """Dataset or group of that name with its data in the file itself, ``None`` if there is no such thing.
+
+    Raises:
+        ChannelInputError: if the data of the dataset lie in other files.
+    """
+    # A soft or external link, or external storage, could name any file of the reader's machine.
+    if name not in group or not isinstance(group.get(name, getlink=True), h5py.HardLink):
+        return None
+    return in_file(group[name])
+
+
+def in_file(member: h5py.Dataset | h5py.Group) -> h5py.Dataset | h5py.Group:
+    """The member itself, if its data lie in the file.
+
+    Raises:
+        ChannelInputError: if they lie in other files.
+    """
+    if isinstance(member, h5py.Dataset) and (member.external or member.is_virtual):
+        name = member.name.lstrip("/")
+        raise ChannelInputError(
+            f"{member.file.filename}: {name} lies in other files, expected the data in the file itself"
+        )
+    return member
 
 
 def positive_attribute(dataset: h5py.Dataset, name: str, path: Path) -> float:

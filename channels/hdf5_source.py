@@ -13,6 +13,7 @@ from channels.angular_delay import AngularDelayTransform
 from channels.channel_batch import ArrayShape, ChannelBatch, OfdmGrid, Snapshots
 from channels.errors import ChannelInputError
 from channels.hdf5_file import open_dataset, positive_attribute
+from channels.recording import recorded_times, split_range
 from channels.source import SOURCES, Source, SourceParameters, Split
 
 
@@ -85,9 +86,10 @@ class Hdf5Source(Source):
                 f"{path}: got {split} samples {start} to {stop - 1}, expected a range within the {len(indices)} it has"
             )
         rows = slice(indices.start + start, indices.start + stop)
-        times = self._times(snapshots)
+        is_still = self._step_s is None
+        times = recorded_times(snapshots, self._step_s, 1 if is_still else self._shape[1], path)
         with open_dataset(path, "X") as dataset:
-            values = dataset[rows][:, None] if times is None else dataset[rows, : times[-1] + 1][:, times]
+            values = dataset[rows][:, None] if is_still else dataset[rows, : times[-1] + 1][:, times]
         if not np.isfinite(values).all():
             raise ChannelInputError(f"{path}: X: got NaN or infinity, expected finite numbers")
         csi = torch.from_numpy(np.ascontiguousarray(values, dtype=np.complex64)).to(self.device)
@@ -103,31 +105,8 @@ class Hdf5Source(Source):
         return shape
 
     def _range(self, split: Split) -> range:
-        count = self._shape[0]
-        # The small term keeps 0.7 + 0.3 of 10 samples from losing one to rounding.
-        ends = [0, int(self.parameters.train_fraction * count + 1e-9)]
-        ends += [ends[1] + int(self.parameters.validation_fraction * count + 1e-9), count]
-        position = ("train", "validation", "test").index(split)
-        return range(ends[position], ends[position + 1])
-
-    def _times(self, snapshots: Snapshots) -> list[int] | None:
-        path = self.parameters.file
-        if self._step_s is None:
-            if snapshots.n != 1:
-                raise ChannelInputError(f"{path}: got {snapshots.n} snapshots, expected 1: the file holds no motion")
-            return None
-        step = round(snapshots.interval_s / self._step_s)
-        if snapshots.n > 1 and (step < 1 or abs(step * self._step_s - snapshots.interval_s) > 1e-6 * self._step_s):
-            raise ChannelInputError(
-                f"{path}: got snapshots {snapshots.interval_s:g} s apart, expected a multiple of dt, {self._step_s:g} s"
-            )
-        times = [step * index for index in range(snapshots.n)]
-        if times[-1] >= self._shape[1]:
-            raise ChannelInputError(
-                f"{path}: got {snapshots.n} snapshots {snapshots.interval_s:g} s apart, "
-                f"expected at most {(self._shape[1] - 1) * self._step_s:g} s in all"
-            )
-        return times
+        parameters = self.parameters
+        return split_range(self._shape[0], parameters.train_fraction, parameters.validation_fraction, split)
 
     def _scaled(self, csi: Tensor) -> Tensor:
         entries = self.grid.n_subcarriers * self.array.n_tx

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from channels.errors import ChannelInputError
 from channels.hdf5_file import one_line, open_dataset
-from channels.mat5_file import DamagedFileError, list_variables, read_variable
+from channels.mat5_file import list_variables, read_variable
+from channels.mat5_stream import DamagedFileError
 
 
 class MatMatrix:

@@ -4,4 +4,5 @@ from channels import cost2100 as cost2100
 from channels import dataset_source as dataset_source
 from channels import hdf5_source as hdf5_source
 from channels import mat_source as mat_source
+from channels import quadriga_source as quadriga_source
 from channels import sionna_source as sionna_source

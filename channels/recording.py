@@ -1,0 +1,53 @@
+"""Which samples and snapshots of a finite recording belong to what was asked for."""
+
+from pathlib import Path
+
+from channels.channel_batch import Snapshots
+from channels.errors import ChannelInputError
+from channels.source import Split
+
+
+def split_range(count: int, train_fraction: float, validation_fraction: float, split: Split) -> range:
+    """Samples of a split: training first, then validation, the rest is the test split.
+
+    Args:
+        count: samples in all.
+        train_fraction: share of the training split.
+        validation_fraction: share of the validation split.
+        split: which split.
+    """
+    # The small term keeps 0.7 + 0.3 of 10 samples from losing one to rounding.
+    ends = [0, int(train_fraction * count + 1e-9)]
+    ends += [ends[1] + int(validation_fraction * count + 1e-9), count]
+    position = ("train", "validation", "test").index(split)
+    return range(ends[position], ends[position + 1])
+
+
+def recorded_times(snapshots: Snapshots, step_s: float | None, n_recorded: int, path: Path) -> list[int]:
+    """Indices of the recorded snapshots that were asked for.
+
+    Args:
+        snapshots: what was asked for.
+        step_s: time between recorded snapshots, s; ``None`` where the file holds no motion.
+        n_recorded: snapshots in the file.
+        path: the file, for error messages.
+
+    Raises:
+        ChannelInputError: if the file has none at these times.
+    """
+    if step_s is None:
+        if snapshots.n != 1:
+            raise ChannelInputError(f"{path}: got {snapshots.n} snapshots, expected 1: the file holds no motion")
+        return [0]
+    step = round(snapshots.interval_s / step_s)
+    if snapshots.n > 1 and (step < 1 or abs(step * step_s - snapshots.interval_s) > 1e-6 * step_s):
+        raise ChannelInputError(
+            f"{path}: got snapshots {snapshots.interval_s:g} s apart, expected a multiple of dt, {step_s:g} s"
+        )
+    times = [step * index for index in range(snapshots.n)]
+    if times[-1] >= n_recorded:
+        raise ChannelInputError(
+            f"{path}: got {snapshots.n} snapshots {snapshots.interval_s:g} s apart, "
+            f"expected at most {(n_recorded - 1) * step_s:g} s in all"
+        )
+    return times
