@@ -15,6 +15,8 @@ from feedback.training_set import TrainingSet
 
 COMPRESSORS: ClassRegistry["Compressor"] = ClassRegistry(unique=True)
 
+_DERIVED = -1
+
 
 class CompressorParameters(BaseModel):
     """Parameters that every compressor has; each compressor extends it with its own ``name`` literal.
@@ -43,16 +45,22 @@ class Complexity:
         bs_macs: multiply-adds at the BS.
         ue_parameters: learnt numbers at the UE.
         bs_parameters: learnt numbers at the BS.
-        ue_multiplications: multiply-adds at the UE that do multiply: those of binary layers left out.
-        ue_bytes: stored size of what the UE has learnt, 4 bytes a number, one bit for a binary weight.
+        ue_multiplications: multiply-adds at the UE that do multiply, those of binary layers left out; by default all.
+        ue_bytes: stored size of what the UE has learnt; by default 4 bytes a number.
     """
 
     ue_macs: int
     bs_macs: int
     ue_parameters: int
     bs_parameters: int
-    ue_multiplications: int
-    ue_bytes: int
+    ue_multiplications: int = _DERIVED
+    ue_bytes: int = _DERIVED
+
+    def __post_init__(self) -> None:
+        if self.ue_multiplications == _DERIVED:
+            object.__setattr__(self, "ue_multiplications", self.ue_macs)
+        if self.ue_bytes == _DERIVED:
+            object.__setattr__(self, "ue_bytes", 4 * self.ue_parameters)
 
     @property
     def parameters(self) -> int:

@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 
 from linksim.compare_cli import compare, show_channel
+from linksim.complexity_cli import complexity
 from linksim.dataset_cli import dataset_app
 from linksim.errors import InputError
 
@@ -26,6 +27,7 @@ app = typer.Typer(
 app.add_typer(dataset_app, name="dataset")
 dataset_app.command()(compare)
 app.command("show-channel")(show_channel)
+app.command()(complexity)
 
 _INTERRUPTED = 130
 

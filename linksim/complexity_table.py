@@ -1,12 +1,22 @@
-"""What each compressor of a scenario costs at either side."""
+"""What each compressor costs at either side: of a scenario, or of the registry at the papers' ratios."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
 
+import feedback.compressors  # noqa: F401 - registers the compressors
+from feedback.compressor import COMPRESSORS, Complexity, CompressorParameters
+from feedback.errors import FeedbackInputError
 from linksim.fitting import scheme_specs
 from linksim.run_folder import write_whole
 from linksim.scenario import Scenario
+from linksim.scenario_source import source_of
+from linksim.sweep import points_of
+
+COLUMNS = ("compressor", "cr", "ue_macs", "ue_multiplications", "bs_macs", "ue_params", "params", "ue_bytes")
+RATIOS = (4, 8, 16, 32, 64)
+SHAPE = (32, 32)
 
 
 def write_complexity(scenario: Scenario, folder: Path) -> None:
@@ -16,3 +26,48 @@ def write_complexity(scenario: Scenario, folder: Path) -> None:
         cost = spec.build().compressor.complexity()
         rows.append({"compressor": spec.label, "compression_ratio": spec.parameters.compression_ratio} | vars(cost))
     write_whole(folder / "complexity.csv", pd.DataFrame(rows).to_csv(index=False, lineterminator="\n"))
+
+
+def scenario_costs(scenario: Scenario) -> pd.DataFrame:
+    """Costs of a scenario's compressors at every compression ratio of its points; columns ``COLUMNS``."""
+    wanted = {}
+    for point in points_of(scenario):
+        shape = (point.scenario.transform.n_delay, source_of(point.scenario).array.n_tx)
+        for spec in scheme_specs(point.scenario):
+            wanted[spec.label, spec.parameters.model_dump_json(), shape] = spec.parameters
+    rows = [
+        _row(label, float(parameters.compression_ratio or 0), _cost(parameters, shape))
+        for (label, _, shape), parameters in wanted.items()
+    ]
+    return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def registry_costs() -> pd.DataFrame:
+    """Costs of every compressor with its default parameters at the ratios it knows of 4 to 64, Na = Nt = 32."""
+    return pd.DataFrame(list(_registry_rows()), columns=list(COLUMNS))
+
+
+def cost_text(costs: pd.DataFrame) -> str:
+    """Costs as a table of text, thousands set apart."""
+    grouped = {column: lambda count: f"{count:,}".replace(",", " ") for column in COLUMNS[2:]}
+    return costs.to_string(index=False, formatters=grouped)
+
+
+def _registry_rows() -> Iterator[tuple[object, ...]]:
+    for name in sorted(map(str, COMPRESSORS.keys())):
+        model = COMPRESSORS.get_class(name).Parameters
+        for ratio in RATIOS:
+            try:
+                cost = _cost(model.model_validate({"name": name, "compression_ratio": ratio}), SHAPE)
+            except FeedbackInputError:
+                continue
+            yield _row(name, ratio, cost)
+
+
+def _cost(parameters: CompressorParameters, shape: tuple[int, int]) -> Complexity:
+    return COMPRESSORS.get_class(parameters.name)(parameters, shape).complexity()
+
+
+def _row(name: str, ratio: float, cost: Complexity) -> tuple[object, ...]:
+    counts = (cost.ue_macs, cost.ue_multiplications, cost.bs_macs, cost.ue_parameters, cost.parameters, cost.ue_bytes)
+    return (name, f"{ratio:g}", *counts)

@@ -37,4 +37,4 @@ class Identity(Compressor):
 
     def complexity(self) -> Complexity:
         """Nothing is computed and nothing is stored."""
-        return Complexity(ue_macs=0, bs_macs=0, ue_parameters=0, bs_parameters=0, ue_multiplications=0, ue_bytes=0)
+        return Complexity(ue_macs=0, bs_macs=0, ue_parameters=0, bs_parameters=0)

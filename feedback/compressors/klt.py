@@ -68,12 +68,7 @@ class Klt(Compressor):
         """One complex product ``[M / 2, Na Nt]`` on each side: 4 real multiply-adds and 2 real numbers an entry."""
         entries = self.shape[0] * self.shape[1] * (self.length // 2)
         return Complexity(
-            ue_macs=4 * entries,
-            bs_macs=4 * entries,
-            ue_parameters=2 * entries,
-            bs_parameters=2 * entries,
-            ue_multiplications=4 * entries,
-            ue_bytes=8 * entries,
+            ue_macs=4 * entries, bs_macs=4 * entries, ue_parameters=2 * entries, bs_parameters=2 * entries
         )
 
     def state(self) -> dict[str, Tensor]:

@@ -1,0 +1,61 @@
+"""``linksim complexity``: the table that other programs read, and the one for people."""
+
+import io
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from feedback.compressor import COMPRESSORS
+
+Command = Callable[..., tuple[int, str, str]]
+
+COLUMNS = ["compressor", "cr", "ue_macs", "ue_multiplications", "bs_macs", "ue_params", "params", "ue_bytes"]
+
+
+def test_csv_of_the_registry(command: Command) -> None:
+    code, out, err = command("complexity", "--csv")
+    assert (code, err) == (0, "")
+    assert "\r" not in out
+    table = pd.read_csv(io.StringIO(out))
+    assert list(table.columns) == COLUMNS
+    assert set(table["compressor"]) == set(map(str, COMPRESSORS.keys()))
+    assert not table.duplicated(["compressor", "cr"]).any()
+    assert (table.dtypes.iloc[1:] == "int64").all()
+    ratios = table.groupby("compressor")["cr"].agg(list)
+    assert ratios.pop("cllwcsinet") == [4, 8, 16]
+    assert all(found == [4, 8, 16, 32, 64] for found in ratios)
+    row = table[(table["compressor"] == "bcsinet-b3") & (table["cr"] == 4)].iloc[0]
+    # Stored: 2^20 bits, a scale, 512 biases, and 80 numbers of two convolutions with batch norm.
+    assert list(row[1:]) == [4, 1_122_304, 73_728, 5_951_488, 1_049_168, 2_104_740, 2**17 + 4 * (1 + 512 + 80)]
+
+
+def test_table_of_a_scenario(
+    command: Command, scenario_file: Callable[[dict[str, Any]], Path], tiny: dict[str, Any]
+) -> None:
+    tiny["compressors"] = [
+        {"name": "klt"},
+        {"name": "acrnet-10x", "label": "big"},
+        {"name": "klt", "compression_ratio": 8, "label": "klt 8"},
+    ]
+    tiny["sweeps"] = {"ratio": {"compression_ratio": [4, 16]}}
+    code, out, err = command("complexity", scenario_file(tiny), "--csv")
+    assert (code, err) == (0, "")
+    table = pd.read_csv(io.StringIO(out))
+    assert sorted(zip(table["compressor"], table["cr"], strict=True)) == [
+        ("big", 4),
+        ("big", 16),
+        ("klt", 4),
+        ("klt", 16),
+        ("klt 8", 8),
+    ]
+    code, out, err = command("complexity", scenario_file(tiny))
+    assert (code, err) == (0, "")
+    assert "klt 8" in out
+
+
+def test_overrides_need_a_scenario(command: Command) -> None:
+    code, _, err = command("complexity", "--set", "snr_db=3")
+    assert code == 2
+    assert err == "linksim: --set: got 'snr_db=3' without a scenario, expected a scenario to change\n"
