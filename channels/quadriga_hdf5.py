@@ -105,7 +105,7 @@ def _referenced_fields(file: h5py.File, name: str, index: int) -> Fields:
         references = plain_member(file[name], field)
         # HDF5 sees the axes reversed, so its order is MATLAB's linear one.
         if isinstance(references, h5py.Dataset) and index < references.size:
-            target = in_file(file[references[()].flat[index]])
+            target = in_file(file[references[np.unravel_index(index, references.shape)]])
             if isinstance(target, h5py.Dataset):
                 fields[field] = _numbers(target)
     return fields

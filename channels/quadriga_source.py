@@ -67,7 +67,7 @@ class QuadrigaParameters(SourceParameters):
 
 @SOURCES.register("quadriga")
 class QuadrigaSource(Source):
-    """Frequency responses of saved links, with the carrier at the middle subcarrier.
+    """Links saved from QuaDRiGa, with or without motion; the carrier is at the middle subcarrier.
 
     .. math:: H[t, k, (r, m)] = \\sum_p c[r, m, p, t] \\, e^{-j 2 \\pi f_k (\\tau[(r, m,) p, t] - \\tau_0)}
 

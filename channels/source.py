@@ -113,10 +113,12 @@ class PathSource(Source):
     def read_truncated(self, split: Split, start: int, stop: int, n_delay: int) -> Tensor:
         """Truncated angular-delay matrices straight from the paths, ``[batch, n_delay, n_ports]``, complex64."""
         parts = []
+        there = self.n_samples(split)
         for block in range(start // BLOCK_SIZE, (stop - 1) // BLOCK_SIZE + 1):
             # Whole blocks, so that the digits of a sample do not depend on the range asked for.
             first = block * BLOCK_SIZE
-            paths = self.read_paths(split, first, first + BLOCK_SIZE, Snapshots())
+            end = first + BLOCK_SIZE if there is None else min(first + BLOCK_SIZE, max(there, stop))
+            paths = self.read_paths(split, first, end, Snapshots())
             matrices = truncated_paths(paths, self.grid, self.array, n_delay)[:, 0]
             parts.append(matrices[max(start - first, 0) : stop - first])
         return torch.cat(parts)

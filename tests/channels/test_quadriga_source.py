@@ -1,4 +1,4 @@
-"""Links saved from QuaDRiGa in every layout that its users have, and bad files in their place."""
+"""Links saved from QuaDRiGa in all layouts that are read, and bad files in their place."""
 
 import h5py
 import numpy as np

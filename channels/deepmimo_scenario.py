@@ -1,0 +1,130 @@
+"""Folders of DeepMIMO v4 scenarios: parameters in ``params.json``, one file for each quantity of the paths.
+
+Read without the package, which asks for a download where a folder is missing and pins an old NumPy.
+"""
+
+import json
+import zipfile
+import zlib
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, Field, ValidationError
+
+from channels.errors import ChannelInputError
+from channels.hdf5_file import one_line
+from channels.mat5_file import read_variable
+from channels.mat5_stream import DamagedFileError
+
+QUANTITIES: Final = ("power", "phase", "delay", "aod_az", "aod_el", "aoa_az", "aoa_el")
+
+
+class _TxRxSet(BaseModel):
+    id: int = Field(ge=0)
+    is_tx: bool
+    is_rx: bool
+
+
+class _RayTracing(BaseModel):
+    frequency: float = Field(gt=0, allow_inf_nan=False)
+
+
+class _Scenario(BaseModel):
+    rt_params: _RayTracing
+    txrx_sets: dict[str, _TxRxSet]
+
+
+class DeepMimoScenario:
+    """Paths between one transmitter and the users of one set.
+
+    Args:
+        folder: folder with ``params.json`` and the files of a static scenario, or of one scene.
+        tx_set: set of the transmitter, ``None`` for the first.
+        tx: the transmitter in its set.
+        rx_set: set of the users, ``None`` for the first that does not transmit.
+        max_paths: paths kept of each user, the first ones.
+
+    Attributes:
+        carrier_hz: carrier frequency, Hz.
+        paths: quantities by name, ``[n_users, n_paths]``, float64, of the users that have a path: ``power`` in dBW,
+            ``phase`` and angles in degrees (``el`` from the zenith), ``delay`` in seconds; NaN for a missing path.
+
+    Raises:
+        ChannelInputError: if the folder is missing, damaged, or has another layout.
+    """
+
+    def __init__(self, folder: Path, tx_set: int | None, tx: int, rx_set: int | None, max_paths: int) -> None:
+        scenario = _read_parameters(folder / "params.json")
+        self.carrier_hz = scenario.rt_params.frequency
+        sets = scenario.txrx_sets.values()
+        transmitters = sorted(one.id for one in sets if one.is_tx)
+        receivers = sorted((one.is_tx, one.id) for one in sets if one.is_rx)
+        tx_set = _chosen("tx_set", tx_set, transmitters, folder)
+        rx_set = _chosen("rx_set", rx_set, [number for _, number in receivers], folder)
+        name = f"t{tx_set:03}_tx{tx:03}_r{rx_set:03}"
+        self.paths = _active({key: _read_matrix(folder, key, name)[:, :max_paths] for key in QUANTITIES}, folder, name)
+
+
+def _read_parameters(path: Path) -> _Scenario:
+    if not path.is_file():
+        raise ChannelInputError(f"{path}: no such file, expected the folder of a DeepMIMO v4 scenario")
+    try:
+        return _Scenario.model_validate(json.loads(path.read_text(encoding="utf-8")))
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        key = ".".join(map(str, first["loc"]))
+        raise ChannelInputError(f"{path}: {key}: {one_line(first['msg'])}") from None
+    except (OSError, ValueError, RecursionError) as error:
+        raise ChannelInputError(f"{path}: cannot be read as JSON ({one_line(error)})") from error
+
+
+def _chosen(name: str, wanted: int | None, there: list[int], folder: Path) -> int:
+    if not there or wanted not in (None, *there):
+        sets = ", ".join(map(str, there)) or "none at all"
+        raise ChannelInputError(f"{folder}: {name}: got {wanted}, expected one of the sets it has: {sets}")
+    return there[0] if wanted is None else wanted
+
+
+def _read_matrix(folder: Path, key: str, name: str) -> NDArray[np.float64]:
+    path = folder / f"{key}_{name}"
+    found = [path.with_suffix(suffix) for suffix in (".npz", ".mat", ".npy") if path.with_suffix(suffix).is_file()]
+    if not found:
+        raise ChannelInputError(f"{path}: no such file, expected it as .npz, .mat or .npy")
+    try:
+        values = _read_numbers(found[0], key)
+    except (OSError, ValueError, KeyError, EOFError, RuntimeError, MemoryError) as error:
+        raise ChannelInputError(f"{found[0]}: cannot be read, damaged ({one_line(error)})") from error
+    except (zipfile.BadZipFile, zlib.error, DamagedFileError) as error:
+        raise ChannelInputError(f"{found[0]}: cannot be read, damaged ({one_line(error)})") from error
+    if values.ndim != 2 or values.dtype.kind not in "fiu":
+        raise ChannelInputError(
+            f"{found[0]}: {key}: got {values.dtype} of shape {values.shape}, expected real numbers [user, path]"
+        )
+    return values.astype(np.float64)
+
+
+def _read_numbers(path: Path, key: str) -> NDArray[Any]:
+    if path.suffix == ".mat":
+        return read_variable(path, key)
+    loaded = np.load(path, allow_pickle=False)
+    if isinstance(loaded, np.ndarray):
+        return loaded
+    with loaded:
+        return np.asarray(loaded[key])
+
+
+def _active(paths: dict[str, NDArray[np.float64]], folder: Path, name: str) -> dict[str, NDArray[np.float64]]:
+    shape = paths["power"].shape
+    there = ~np.isnan(paths["power"])
+    for key, values in paths.items():
+        where = f"{folder / key}_{name}"
+        if values.shape != shape:
+            raise ChannelInputError(f"{where}: got shape {values.shape}, expected {shape} as that of the power")
+        if not np.isfinite(values[there]).all():
+            raise ChannelInputError(f"{where}: got NaN or infinity for a path with power, expected finite numbers")
+    users = there.any(axis=1)
+    if not users.any():
+        raise ChannelInputError(f"{folder}: got no user with a path among {shape[0]}, expected some ({name})")
+    return {key: values[users] for key, values in paths.items()}
