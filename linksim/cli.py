@@ -63,8 +63,7 @@ def run(
     resolved = _load(scenario, overrides, device)
     if smoke:
         resolved = smoke_version(resolved, zoo=str(out / f"{resolved.name}.smoke" / "zoo"))
-    command = shlex.join(["python", "-m", "linksim", *sys.argv[1:]])
-    folder = run_scenario(resolved, out, RunOptions(workers, train or smoke, command), console)
+    folder = run_scenario(resolved, out, RunOptions(workers, train or smoke, _command()), console)
     write_report(folder.path)
     show_table(folder.path, Console())
     Console().print(f"report: {folder.path / 'report.html'}", soft_wrap=True, highlight=False)
@@ -81,7 +80,7 @@ def train(
     """Trains the networks that a scenario needs and keeps their weights in its zoo."""
     from linksim.training_run import train_scenario
 
-    train_scenario(_load(scenario, overrides, device), again, workers, _progress_console())
+    train_scenario(_load(scenario, overrides, device), again, workers, _progress_console(), _command())
 
 
 @app.command()
@@ -131,6 +130,10 @@ def show(
     from linksim.report.table import show as show_table
 
     show_table(_run_folder(run), Console(), metric)
+
+
+def _command() -> str:
+    return shlex.join(["python", "-m", "linksim", *sys.argv[1:]])
 
 
 def _progress_console() -> Console:

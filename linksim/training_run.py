@@ -25,22 +25,24 @@ from linksim.scenario_source import device_of
 from linksim.sweep import Point, content_hash, points_of
 
 
-def train_scenario(scenario: Scenario, again: bool, workers: int | None, console: Console) -> None:
+def train_scenario(scenario: Scenario, again: bool, workers: int | None, console: Console, command: str) -> None:
     """Trains what a scenario's points need and the zoo lacks; everything if ``again``."""
     device = device_of(scenario)
     with TemporaryDirectory() as scratch, local_executor(workers or default_workers(device)) as executor:
         preparation = Preparation(RunFolder(Path(scratch), scenario), executor, console.print, device)
-        train_missing(points_of(scenario), preparation, console, again)
+        train_missing(points_of(scenario), preparation, console, command, again)
 
 
-def train_missing(points: Sequence[Point], preparation: Preparation, console: Console, again: bool = False) -> None:
-    """Trains the networks of some points whose weights are not in the zoo."""
+def train_missing(
+    points: Sequence[Point], preparation: Preparation, console: Console, command: str, again: bool = False
+) -> None:
+    """Trains the networks of some points whose weights are not in the zoo; the command goes into their documents."""
     specs = {weights_file(spec): spec for point in points for spec in scheme_specs(point.scenario) if is_trained(spec)}
     wanted = [(file, spec) for file, spec in specs.items() if again or not file.exists()]
     tasks = []
     for file, spec in wanted:
         preparation.fit_normalisation(spec.scenario)
-        tasks.append((spec, file, _training_file(spec.scenario, preparation)))
+        tasks.append((spec, file, _training_file(spec.scenario, preparation), command))
     for number, info in preparation.executor.run(train_network, tasks):
         name = _name(wanted[number][1])
         console.print(f"{name}: {info.validation_nmse_db:.2f} dB on validation, kept in {wanted[number][0]}")
@@ -48,7 +50,7 @@ def train_missing(points: Sequence[Point], preparation: Preparation, console: Co
         training_file.unlink()
 
 
-def train_network(spec: SchemeSpec, file: Path, training_file: Path) -> CheckpointInfo:
+def train_network(spec: SchemeSpec, file: Path, training_file: Path, command: str) -> CheckpointInfo:
     """Trains one network, in whatever process this is, and keeps its weights."""
     device = device_of(spec.scenario)
     compressor = spec.build().compressor
@@ -66,8 +68,20 @@ def train_network(spec: SchemeSpec, file: Path, training_file: Path) -> Checkpoi
 
     generator = fit_generator(spec.scenario, "network")
     outcome = compressor.train(training, recipe, generator, on_epoch)
-    description = training_description(spec.scenario)
-    return save_checkpoint(file, compressor, description, recipe=recipe, outcome=outcome, seed=spec.scenario.seed)
+    record = training_record(spec.scenario, command)
+    return save_checkpoint(file, compressor, record, recipe=recipe, outcome=outcome, seed=spec.scenario.seed)
+
+
+def training_record(scenario: Scenario, command: str) -> dict[str, object]:
+    """What a checkpoint's document says of its training: every parameter of the channel, and the command."""
+    return {
+        "command": command,
+        "scenario": scenario.name,
+        "channel": scenario.channel.model_dump(mode="json"),
+        "transform": scenario.transform.model_dump(mode="json"),
+        "samples": scenario.training.network_samples,
+        "validation_samples": scenario.training.validation_samples,
+    }
 
 
 def _training_file(scenario: Scenario, preparation: Preparation) -> Path:
