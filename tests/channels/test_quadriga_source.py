@@ -440,7 +440,7 @@ def test_truncated_files_are_refused(tmp_path, write, share):
     refused("cut.mat", tmp_path / "cut.mat")
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(position=st.integers(0, 10**6), value=st.integers(0, 255), writer=st.sampled_from(sorted(WRITERS)))
 def test_a_wrong_byte_is_read_or_refused(tmp_path_factory, position, value, writer):
     path = tmp_path_factory.mktemp("wrong_byte") / "links.mat"
