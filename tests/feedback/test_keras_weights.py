@@ -1,0 +1,82 @@
+"""The public CsiNet weights: their error on channels that were made to be those they know."""
+
+import math
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+import scipy.io
+import torch
+from torch import Tensor
+
+from feedback.errors import FeedbackInputError
+from feedback.keras_weights import KerasCsiNet, KerasCsiNetParameters, load_keras_csinet
+
+
+def published_channels(data: Path, scene: str) -> Tensor:
+    """The reference channels; their images lie ``[2, angle, delay]``."""
+    images = scipy.io.loadmat(data / f"DATA_Htest_{scene}_cost2100_N2000.mat")["HT"].astype(np.float32)
+    real, imaginary = (torch.from_numpy(images).view(-1, 2, 32, 32) * 2 - 1).unbind(1)
+    return torch.complex(real, imaginary).mT.contiguous()
+
+
+# NMSE of the codeword-32 weights on these very files, 2000 channels, to two decimals.
+@pytest.mark.parametrize(("scene", "nmse_db"), [("indoor", -5.08), ("outdoor", -1.64)])
+def test_error_of_the_public_weights(reference_data: Path, scene: str, nmse_db: float) -> None:
+    network = load_keras_csinet(reference_data / "keras" / f"model_CsiNet_{scene}_dim32.h5")
+    assert network.length == 32
+    csi = published_channels(reference_data, scene)
+    error, power = [], []
+    for part in csi.split(500):
+        error.append((network.decode(network.encode(part)) - part).abs().double().square().sum(dim=(1, 2)))
+        power.append(part.abs().double().square().sum(dim=(1, 2)))
+    nmse = float((torch.cat(error) / torch.cat(power)).mean())
+    assert 10 * math.log10(nmse) == pytest.approx(nmse_db, abs=0.006)
+
+
+def test_weights_are_where_a_plain_loop_puts_them(reference_data: Path) -> None:
+    file_name = reference_data / "keras" / "model_CsiNet_indoor_dim32.h5"
+    network = load_keras_csinet(file_name)
+    image = torch.rand(2, 32, 32, generator=torch.Generator().manual_seed(1))  # [2, angle, delay]
+    with h5py.File(file_name) as file:
+        convolution = file["conv2d_1/conv2d_1"]
+        layer = file["batch_normalization_1/batch_normalization_1"]
+        norm = {name: layer[f"{name}:0"][()] for name in ("gamma", "beta", "moving_mean", "moving_variance")}
+        dense = file["dense_1/dense_1"]
+        padded = np.pad(image.numpy().astype(float), ((0, 0), (1, 1), (1, 1)))
+        features = np.zeros((2, 32, 32))
+        for out in range(2):
+            for row in range(3):
+                for column in range(3):
+                    for source in range(2):
+                        weight = convolution["kernel:0"][row, column, source, out]
+                        features[out] += weight * padded[source, row : row + 32, column : column + 32]
+            features[out] += convolution["bias:0"][out]
+        features = norm["gamma"] * (features - norm["moving_mean"]) / np.sqrt(norm["moving_variance"] + 1e-3)
+        features += norm["beta"]
+        features = np.where(features > 0, features, 0.3 * features)
+        expected = features.ravel() @ dense["kernel:0"][()] + dense["bias:0"][()]
+    with torch.no_grad():
+        found = network.encoder(image.mT[None])[0]
+    # 2048 products in float32: relative rounding of about sqrt(2048) 2^-24 of sums of a few units.
+    np.testing.assert_allclose(found.numpy(), expected, rtol=0, atol=1e-4)
+
+
+def test_refuses_what_are_no_such_weights(tmp_path: Path) -> None:
+    file = tmp_path / "weights.h5"
+    with pytest.raises(FeedbackInputError, match=r"weights\.h5: cannot be read, expected Keras weights"):
+        load_keras_csinet(file)
+    file.write_bytes(b"no HDF5")
+    with pytest.raises(FeedbackInputError, match=r"weights\.h5: cannot be read, expected Keras weights"):
+        load_keras_csinet(file)
+    with h5py.File(file, "w") as content:
+        content["dense_1/dense_1/bias:0"] = np.zeros(32, dtype=np.float32)
+    with pytest.raises(FeedbackInputError, match=r"weights\.h5: conv2d_1/conv2d_1/kernel:0: got no float32 weights"):
+        load_keras_csinet(file)
+
+
+def test_every_delay_row_has_its_own_statistics() -> None:
+    network = KerasCsiNet(KerasCsiNetParameters(compression_ratio=4), (8, 4))
+    assert network.state()["encoder.features.norm.running_mean"].shape == (8,)
+    assert network.state()["decoder.refinement.1.mix.norm.weight"].shape == (8,)
