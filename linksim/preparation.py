@@ -109,15 +109,16 @@ class Preparation:
         fit_normalisation(scenario, self.folder.fitted, lambda: self._csi(scenario, "train", scenario.training.samples))
 
     def training_set(self, scenario: Scenario) -> TrainingSet:
-        """Normalised channels for quick fits."""
-        return self._training_set(scenario, scenario.training.samples)
+        """Normalised channels for quick fits, which select nothing and so have no validation channels."""
+        return self._training_set(scenario, scenario.training.samples, 0)
 
     def network_training_set(self, scenario: Scenario) -> TrainingSet:
         """Normalised channels for networks; those for quick fits come first among them."""
-        return self._training_set(scenario, scenario.training.network_samples)
+        training = scenario.training
+        return self._training_set(scenario, training.network_samples, training.validation_samples)
 
-    def _training_set(self, scenario: Scenario, samples: int) -> TrainingSet:
-        key = content_hash([training_description(scenario), samples, scenario.training.validation_samples])
+    def _training_set(self, scenario: Scenario, n_train: int, n_validation: int) -> TrainingSet:
+        key = content_hash([training_description(scenario), n_train, n_validation])
         if key not in self._sets:
             normalisation = load_normalisation(scenario, self.folder.fitted)
 
@@ -125,8 +126,9 @@ class Preparation:
                 csi = self._csi(scenario, split, count)
                 return normalisation.apply(csi, normalisation.scale(csi)).to(self.device)
 
-            validation = normalised("validation", scenario.training.validation_samples)
-            self._sets[key] = TrainingSet(normalised("train", samples), validation)
+            train = normalised("train", n_train)
+            validation = normalised("validation", n_validation) if n_validation else train[:0]
+            self._sets[key] = TrainingSet(train, validation)
         return self._sets[key]
 
     def _csi(self, scenario: Scenario, split: Split, wanted: int) -> Tensor:
