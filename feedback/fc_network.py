@@ -11,6 +11,7 @@ from feedback.binary_fc import BinaryLinear
 from feedback.layers import CentredLinear, FullyConnectedDecoder, FullyConnectedEncoder
 from feedback.linear_start import start_as_klt
 from feedback.neural import NeuralCompressor, NeuralParameters
+from feedback.training import TrainingRecipe
 from feedback.training_set import TrainingSet
 
 Init = Literal["klt", "xavier"]
@@ -19,9 +20,10 @@ Init = Literal["klt", "xavier"]
 class LinearStartParameters(NeuralParameters):
     """Parameters of networks that can start as the KLT."""
 
-    init: Init = Field(
-        default="xavier",
-        description="weights that training starts from: the KLT of the training channels, or drawn ones",
+    init: Init | None = Field(
+        default=None,
+        description="weights that training starts from: the KLT of the training channels, or drawn ones; by default "
+        "the KLT where the layers can be one",
     )
 
 
@@ -60,8 +62,18 @@ class FullyConnectedNetwork(NeuralCompressor):
         fc = fc_class(self.length, 2 * self.shape[0] * self.shape[1])
         return FullyConnectedDecoder(fc, self.build_refinement(), self.shape)
 
+    @property
+    def starts_as_klt(self) -> bool:
+        """Whether training starts from the KLT."""
+        return False
+
+    @property
+    def default_recipe(self) -> TrainingRecipe:
+        """The paper's for drawn weights; small steps of FC layers for a start from the KLT."""
+        return TrainingRecipe() if self.starts_as_klt else self.paper_recipe
+
     def prepare(self, training: TrainingSet, generator: torch.Generator) -> None:
         """Draws weights, then makes the network the KLT if ``init`` says so."""
         self.initialise(generator)
-        if isinstance(self.parameters, LinearStartParameters) and self.parameters.init == "klt":
+        if self.starts_as_klt:
             start_as_klt(self.encoder, self.decoder, training)

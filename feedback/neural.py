@@ -28,11 +28,15 @@ class NeuralCompressor(Compressor):
 
     Encoder and decoder are separate modules that share no tensor. They stay in eval mode but for the training loop, so
     batch norm works with its running statistics and rows of a batch never influence each other.
+
+    Attributes:
+        paper_recipe: the published training recipe, for drawn weights.
     """
 
     Parameters: ClassVar[type[NeuralParameters]]
     parameters: NeuralParameters
     trained = True
+    paper_recipe: ClassVar[TrainingRecipe] = TrainingRecipe()
 
     def __init__(self, parameters: NeuralParameters, shape: tuple[int, int]) -> None:
         super().__init__(parameters, shape)
@@ -57,6 +61,11 @@ class NeuralCompressor(Compressor):
         initialise(self.encoder, generator)
         initialise(self.decoder, generator)
 
+    @property
+    def default_recipe(self) -> TrainingRecipe:
+        """How this network is trained where nothing else is said."""
+        return self.paper_recipe
+
     def prepare(self, training: TrainingSet, generator: torch.Generator) -> None:
         """Sets the weights that training starts from: drawn ones, unless a network has a better start."""
         self.initialise(generator)
@@ -78,7 +87,7 @@ class NeuralCompressor(Compressor):
 
     def fit(self, training: TrainingSet, generator: torch.Generator) -> None:
         """Trains with the recipe of the parameters, or the default one."""
-        self.train(training, self.parameters.recipe or TrainingRecipe(), generator)
+        self.train(training, self.parameters.recipe or self.default_recipe, generator)
 
     @torch.no_grad()
     def encode(self, csi: Tensor) -> Codeword:

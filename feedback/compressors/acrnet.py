@@ -10,6 +10,7 @@ from feedback.compressor import COMPRESSORS
 from feedback.convolutional_latent import ConvolutionalLatentNetwork
 from feedback.fc_network import FullyConnectedNetwork, LinearStartParameters
 from feedback.neural import NeuralParameters
+from feedback.paper_recipes import ACRNET
 
 
 class _AcrNetOptions(NeuralParameters):
@@ -47,10 +48,15 @@ class _AcrNetOptions(NeuralParameters):
 class _AcrNetFcOptions(_AcrNetOptions, LinearStartParameters):
     """Parameters of those with FC layers."""
 
+    @property
+    def allows_klt(self) -> bool:
+        """Whether the layers can be linear at the start: the slopes of activations have to be learnt ones."""
+        return self.activation != "lrelu"
+
     @model_validator(mode="after")
-    def _linear_start_possible(self) -> Self:
-        if self.init == "klt" and self.activation == "lrelu":
-            raise ValueError("init is 'klt', expected 'xavier' for the activation 'lrelu': its slope cannot start at 1")
+    def _start_allowed(self) -> Self:
+        if self.init == "klt" and not self.allows_klt:
+            raise ValueError("init is 'klt', expected 'xavier' for activation 'lrelu' or a binary decoder_fc")
         return self
 
 
@@ -69,6 +75,12 @@ class AcrNet(FullyConnectedNetwork):
 
     Parameters: ClassVar[type[_AcrNetFcOptions]] = AcrNetParameters
     parameters: _AcrNetFcOptions
+    paper_recipe = ACRNET
+
+    @property
+    def starts_as_klt(self) -> bool:
+        """Where the layers allow it, unless ``init`` says otherwise."""
+        return self.parameters.init != "xavier" and self.parameters.allows_klt
 
     def build_features(self) -> nn.Module:
         """conv 5x5, two residual blocks."""
@@ -85,6 +97,11 @@ class BacrNetParameters(_AcrNetFcOptions):
 
     name: Literal["bacrnet", "bacrnet-1x", "bacrnet-10x", "bacrnet-20x"]
     decoder_fc: Literal["full", "binary"] = Field(default="full", description="weights of the FC layer at the BS")
+
+    @property
+    def allows_klt(self) -> bool:
+        """As ACRNet's, and binary weights at the BS are no linear estimator."""
+        return super().allows_klt and self.decoder_fc == "full"
 
 
 @COMPRESSORS.register("bacrnet")
@@ -120,6 +137,7 @@ class ClAcrNet(ConvolutionalLatentNetwork):
 
     Parameters = ClAcrNetParameters
     parameters: ClAcrNetParameters
+    paper_recipe = ACRNET
 
     def build_features(self) -> nn.Module:
         """conv 5x5, two residual blocks."""

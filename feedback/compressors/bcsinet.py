@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from feedback.compressor import COMPRESSORS
 from feedback.fc_network import FullyConnectedNetwork, LinearStartParameters
 from feedback.layers import ConvBn, RefineNet, ResidualBlock, leaky_relu
+from feedback.paper_recipes import BCSINET
 
 
 class ResidualHead(ResidualBlock):
@@ -41,11 +42,17 @@ class BcsiNet(FullyConnectedNetwork):
 
     Parameters = BcsiNetParameters
     parameters: BcsiNetParameters
+    paper_recipe = BCSINET
 
     @property
     def binary_encoder(self) -> bool:
         """Always."""
         return True
+
+    @property
+    def starts_as_klt(self) -> bool:
+        """Unless ``init`` says otherwise."""
+        return self.parameters.init != "xavier"
 
     def build_features(self) -> nn.Module:
         """Head A: conv 3x3. Head B: twice that. Head C: that, and a residual block."""

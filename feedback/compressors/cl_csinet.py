@@ -8,6 +8,7 @@ from feedback.compressor import COMPRESSORS
 from feedback.convolutional_latent import ConvolutionalLatentNetwork
 from feedback.layers import ConvBn, RefineNet, leaky_relu
 from feedback.neural import NeuralParameters
+from feedback.paper_recipes import CSINET
 
 
 class ClCsiNetParameters(NeuralParameters):
@@ -22,6 +23,7 @@ class ClCsiNet(ConvolutionalLatentNetwork):
 
     Parameters = ClCsiNetParameters
     parameters: ClCsiNetParameters
+    paper_recipe = CSINET
 
     def build_features(self) -> nn.Module:
         """conv 3x3 2->2, batch norm, leaky ReLU."""

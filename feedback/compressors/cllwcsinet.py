@@ -15,6 +15,7 @@ from feedback.convolutional_latent import KERNEL, ConvolutionalDecoder, Convolut
 from feedback.errors import FeedbackInputError
 from feedback.layers import ConvBn, leaky_relu
 from feedback.neural import NeuralCompressor, NeuralParameters
+from feedback.paper_recipes import CLLWCSINET
 
 # Channels between the 2 Na rows and the m maps, over Na, by compression ratio: at the UE, and at the BS from m on.
 _NARROWING = {4: (1.0,), 8: (1.0, 0.5), 16: (1.0, 0.5)}
@@ -117,6 +118,7 @@ class CllwCsiNet(NeuralCompressor):
 
     Parameters = CllwCsiNetParameters
     parameters: CllwCsiNetParameters
+    paper_recipe = CLLWCSINET
     encoder: ConvolutionalEncoder
     decoder: ConvolutionalDecoder
 

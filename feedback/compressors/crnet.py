@@ -10,6 +10,7 @@ from feedback.convolutional_latent import ConvolutionalLatentNetwork
 from feedback.fc_network import FullyConnectedNetwork
 from feedback.layers import ConvBn, ResidualBlock, leaky_relu
 from feedback.neural import NeuralParameters
+from feedback.paper_recipes import CRNET
 
 
 class CrNetFeatures(nn.Module):
@@ -67,6 +68,7 @@ class CrNet(FullyConnectedNetwork):
 
     Parameters = CrNetParameters
     parameters: CrNetParameters
+    paper_recipe = CRNET
 
     @property
     def binary_encoder(self) -> bool:
@@ -94,6 +96,7 @@ class ClCrNet(ConvolutionalLatentNetwork):
 
     Parameters = ClCrNetParameters
     parameters: ClCrNetParameters
+    paper_recipe = CRNET
 
     def build_features(self) -> nn.Module:
         """Two resolutions, merged."""

@@ -6,11 +6,12 @@ from pydantic import Field
 from torch import nn
 
 from feedback.compressor import COMPRESSORS
-from feedback.fc_network import FullyConnectedNetwork, Init, LinearStartParameters
+from feedback.fc_network import FullyConnectedNetwork, Init
 from feedback.layers import ConvBn, RefineNet, leaky_relu
+from feedback.neural import NeuralParameters
 
 
-class CsiNetParameters(LinearStartParameters):
+class CsiNetParameters(NeuralParameters):
     """Parameters of ``csinet``."""
 
     name: Literal["csinet"] = "csinet"
@@ -25,6 +26,11 @@ class CsiNet(FullyConnectedNetwork):
 
     Parameters = CsiNetParameters
     parameters: CsiNetParameters
+
+    @property
+    def starts_as_klt(self) -> bool:
+        """As ``init`` says."""
+        return self.parameters.init == "klt"
 
     def build_features(self) -> nn.Module:
         """conv 3x3 2->2, batch norm, leaky ReLU."""

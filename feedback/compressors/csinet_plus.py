@@ -8,6 +8,7 @@ from feedback.compressor import COMPRESSORS
 from feedback.fc_network import FullyConnectedNetwork
 from feedback.layers import ConvBn, RefineNet, leaky_relu
 from feedback.neural import NeuralParameters
+from feedback.paper_recipes import CSINET
 
 _KERNELS = (7, 5, 3)
 _BLOCKS = 5
@@ -25,6 +26,7 @@ class CsiNetPlus(FullyConnectedNetwork):
 
     Parameters = CsiNetPlusParameters
     parameters: CsiNetPlusParameters
+    paper_recipe = CSINET
 
     def build_features(self) -> nn.Module:
         """conv 7x7 2->2, batch norm, leaky ReLU, twice."""

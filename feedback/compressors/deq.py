@@ -14,6 +14,7 @@ from feedback.errors import FeedbackInputError
 from feedback.fc_network import FullyConnectedNetwork
 from feedback.layers import ConvBn, initialise, kaiming_uniform
 from feedback.neural import NeuralParameters
+from feedback.paper_recipes import DEQ
 from feedback.training import EpochCallback, TrainingOutcome, TrainingRecipe, ignore_epoch
 from feedback.training_set import TrainingSet
 from feedback.unit_interval import to_unit_interval
@@ -26,6 +27,10 @@ class DeqParameters(NeuralParameters):
     """Parameters of ``deq``. Weights are trained with 10 and 5 iterations, whatever is set here."""
 
     name: Literal["deq"] = "deq"
+    init: Literal["klt", "kaiming"] = Field(
+        default="kaiming",
+        description="weights that training starts from: the KLT of the training channels, or drawn ones",
+    )
     ue_iterations: int = Field(default=UE_TRAINING_ITERATIONS, ge=1, le=1000, description="Te, iterations at the UE")
     bs_iterations: int = Field(default=BS_TRAINING_ITERATIONS, ge=1, le=1000, description="Td, iterations at the BS")
     ue_mac_budget: int | None = Field(
@@ -50,6 +55,7 @@ class Deq(FullyConnectedNetwork):
 
     Parameters = DeqParameters
     parameters: DeqParameters
+    paper_recipe = DEQ
 
     def __init__(self, parameters: DeqParameters, shape: tuple[int, int]) -> None:
         super().__init__(parameters, shape)
@@ -77,6 +83,11 @@ class Deq(FullyConnectedNetwork):
     @bs_iterations.setter
     def bs_iterations(self, iterations: int) -> None:
         self._bs_block.equilibrium.iterations = _at_least_one(iterations)
+
+    @property
+    def starts_as_klt(self) -> bool:
+        """As ``init`` says."""
+        return self.parameters.init == "klt"
 
     def build_features(self) -> nn.Module:
         """conv 5x5 2->2, batch norm, PReLU; equilibrium block."""

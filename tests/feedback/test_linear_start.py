@@ -1,0 +1,97 @@
+"""Starts from the KLT: networks that are the best linear codec before their first step."""
+
+import math
+
+import pytest
+import torch
+from torch import Tensor
+
+import feedback.compressors  # noqa: F401 - registers the compressors
+from feedback.binary_fc import scale_of, signs_of
+from feedback.compressor import COMPRESSORS
+from feedback.fc_network import FullyConnectedNetwork
+from feedback.linear_start import real_klt
+from feedback.training import TrainingRecipe
+from feedback.training_set import TrainingSet
+
+SHAPE = (8, 8)
+NAMES = ["csinet", "acrnet", "bacrnet", "bcsinet-a2", "bcsinet-b3", "bcsinet-c2", "deq"]
+
+
+def network(name: str, init: str | None = "klt", **parameters: object) -> FullyConnectedNetwork:
+    network_class = COMPRESSORS.get_class(name)
+    made = network_class(network_class.Parameters(name=name, compression_ratio=8, init=init, **parameters), SHAPE)
+    assert isinstance(made, FullyConnectedNetwork)
+    return made
+
+
+def weak_channels(n: int, seed: int) -> Tensor:
+    """Few strong and many weak directions; entries near 0.2, where the sigmoid is almost linear."""
+    mixing = torch.randn(64, 64, dtype=torch.complex64, generator=torch.Generator().manual_seed(9))
+    white = torch.randn(n, 64, dtype=torch.complex64, generator=torch.Generator().manual_seed(seed))
+    csi = ((white * torch.exp(-torch.arange(64) / 6)) @ mixing).unflatten(1, SHAPE)
+    return 0.2 * csi / csi.abs().amax(dim=(1, 2), keepdim=True)
+
+
+TRAINING = TrainingSet(weak_channels(2000, seed=1), weak_channels(300, seed=2))
+
+
+def nmse_db(rebuilt: Tensor, csi: Tensor) -> float:
+    error = (rebuilt - csi).abs().double().square().sum(dim=(1, 2))
+    return 10 * math.log10(float((error / csi.abs().double().square().sum(dim=(1, 2))).mean()))
+
+
+def linear_codec(csi: Tensor, matrix: Tensor) -> Tensor:
+    """Regression of the training images on their codewords, applied to other channels."""
+
+    def flat(channels: Tensor) -> Tensor:
+        return torch.cat([channels.real.flatten(1), channels.imag.flatten(1)], dim=1).double()
+
+    # Every carrier phase is as likely: a quarter turn of each channel makes the moments those of a proper process.
+    images = torch.cat([flat(TRAINING.train), flat(1j * TRAINING.train)])
+    codewords = images @ matrix.T.double()
+    inverse = torch.linalg.lstsq(codewords, images).solution
+    real, imaginary = (flat(csi) @ matrix.T.double() @ inverse).chunk(2, dim=1)
+    return torch.complex(real, imaginary).unflatten(1, SHAPE)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_starts_as_the_best_linear_codec(name: str) -> None:
+    made = network(name)
+    made.prepare(TRAINING, torch.Generator().manual_seed(1))
+    matrix = real_klt(TRAINING, made.length)
+    if made.binary_encoder:
+        matrix = scale_of(matrix) * signs_of(matrix)
+    csi = TRAINING.validation
+    found = nmse_db(made.decode(made.encode(csi)), csi)
+    # What is left is the curvature of the sigmoid: 4/3 (0.1)^2 of the strongest entries at most, far below the error.
+    assert found == pytest.approx(nmse_db(linear_codec(csi, matrix), csi), abs=0.1)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_batch_statistics_are_the_running_ones(name: str) -> None:
+    made = network(name)
+    made.prepare(TRAINING, torch.Generator().manual_seed(1))
+    # 500 of the 2000 channels that the statistics are from.
+    csi = TRAINING.train[:500]
+    before = nmse_db(made.decode(made.encode(csi)), csi)
+    made.encoder.train()
+    made.decoder.train()
+    with torch.no_grad():
+        in_training = nmse_db(made.decode(made.encode(csi)), csi)
+    assert in_training == pytest.approx(before, abs=0.1)
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters"), [("acrnet", {"activation": "lrelu"}), ("bacrnet", {"decoder_fc": "binary"})]
+)
+def test_refuses_where_there_is_no_linear_start(name: str, parameters: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match="init is 'klt', expected 'xavier'"):
+        network(name, **parameters)
+    assert not network(name, init=None, **parameters).starts_as_klt
+
+
+def test_recipes_suit_the_start() -> None:
+    assert network("acrnet").default_recipe == network("acrnet", init=None).default_recipe == TrainingRecipe()
+    drawn = network("acrnet", init="xavier").default_recipe
+    assert (drawn.epochs, drawn.learning_rate, drawn.fc_rate_ratio) == (2500, 4e-3, 1.0)
