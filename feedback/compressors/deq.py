@@ -28,7 +28,7 @@ class DeqParameters(NeuralParameters):
 
     name: Literal["deq"] = "deq"
     init: Literal["klt", "kaiming"] = Field(
-        default="kaiming",
+        default="klt",
         description="weights that training starts from: the KLT of the training channels, or drawn ones",
     )
     ue_iterations: int = Field(default=UE_TRAINING_ITERATIONS, ge=1, le=1000, description="Te, iterations at the UE")
