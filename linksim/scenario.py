@@ -91,7 +91,7 @@ class TrainingSection(Section):
     samples: int = Field(default=8000, ge=1, description="channels for quick fits: KLT, quantiser and scale ranges")
     network_samples: int = Field(default=50000, ge=1, description="channels that networks are trained on")
     validation_samples: int = Field(default=1000, ge=1, description="channels to select the best epoch on")
-    recipe: TrainingRecipe = Field(default_factory=TrainingRecipe)
+    recipe: TrainingRecipe | None = Field(default=None, description="of all networks; by default each network's own")
 
 
 class Scenario(Section):

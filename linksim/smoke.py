@@ -1,5 +1,6 @@
 """The tiny version of a scenario: every stage runs, on few channels."""
 
+from feedback.training import TrainingRecipe
 from linksim.scenario import MonteCarloSection, Scenario
 
 _TEST_CHANNELS = 20
@@ -14,7 +15,7 @@ def smoke(scenario: Scenario, zoo: str) -> Scenario:
         scenario: the real one.
         zoo: folder for weights that are trained on the way and mean nothing.
     """
-    recipe = scenario.training.recipe.model_copy(update={"epochs": 1, "warmup_epochs": 0})
+    recipe = (scenario.training.recipe or TrainingRecipe()).model_copy(update={"epochs": 1, "warmup_epochs": 0})
     training = scenario.training.model_copy(
         update={
             "samples": _TRAINING_CHANNELS,

@@ -58,7 +58,7 @@ def train_network(spec: SchemeSpec, file: Path, training_file: Path, command: st
     compressor.to(device)
     parts = load_file(training_file, device=str(device))
     training = TrainingSet(*(torch.view_as_complex(parts[split]) for split in ("train", "validation")))
-    recipe = compressor.parameters.recipe or spec.scenario.training.recipe
+    recipe = compressor.parameters.recipe or spec.scenario.training.recipe or compressor.default_recipe
     started = time.monotonic()
 
     def on_epoch(epoch: int, train_loss: float, validation_nmse_db: float) -> None:
