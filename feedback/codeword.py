@@ -2,8 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 from torch import Tensor
+
+# What codeword values are on the link: real numbers, level numbers of a fixed width, or bits of a stream.
+Signal = Literal["analogue", "levels", "bitstream"]
 
 
 @dataclass(frozen=True)
@@ -14,15 +18,19 @@ class Codeword:
         values: ``[batch, length]``, float32.
         side: side information by name (positions, scales), ``[batch, ...]``; protected, so it crosses error-free.
         side_bits: bits that the side information costs per report.
-        value_bits: bits that the values cost per report once they are quantised; ``None`` while they are analogue.
+        value_bits: bits that the values cost per report once they are quantised, or ``[batch]``, int64, where each
+            report has its own; ``None`` while they are analogue.
+        level_bits: bits of each value on the link where all are level numbers ``0 .. 2^level_bits - 1`` in natural
+            binary; ``None`` for analogue values, and for bitstreams of variable length.
     """
 
     values: Tensor
     side: Mapping[str, Tensor] = field(default_factory=dict)
     side_bits: int = 0
-    value_bits: int | None = None
+    value_bits: int | Tensor | None = None
+    level_bits: int | None = None
 
     @property
-    def bits(self) -> int | None:
+    def bits(self) -> int | Tensor | None:
         """Bits per report, side information included; ``None`` for an analogue report, which has no bit count."""
         return None if self.value_bits is None else self.value_bits + self.side_bits

@@ -2,13 +2,13 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any, ClassVar, get_args
 
 from class_registry import ClassRegistry
 from pydantic import BaseModel, ConfigDict
 from torch import Tensor
 
-from feedback.codeword import Codeword
+from feedback.codeword import Codeword, Signal
 
 LINKS: ClassRegistry["FeedbackLink"] = ClassRegistry(unique=True)
 
@@ -25,12 +25,22 @@ class LinkParameters(BaseModel):
 
 
 class FeedbackLink(ABC):
-    """Carries codewords from the UE to the BS. What it returns is all that the BS ever sees."""
+    """Carries codewords from the UE to the BS. What it returns is all that the BS ever sees.
 
+    Attributes:
+        carries: what a quantiser may send over it.
+    """
+
+    carries: ClassVar[frozenset[Signal]] = frozenset(get_args(Signal))
     Parameters: ClassVar[type[LinkParameters]]
 
     def __init__(self, parameters: Any) -> None:
         self.parameters = parameters
+
+    @property
+    def noise_to_signal(self) -> float:
+        """Noise power over the codeword's power, linear, as the BS knows it; 0 where analogue values get no noise."""
+        return 0.0
 
     @abstractmethod
     def transmit(self, codeword: Codeword, draw: NormalDraw) -> Codeword:

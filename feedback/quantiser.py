@@ -3,11 +3,12 @@
 from abc import ABC, abstractmethod
 from typing import Any, ClassVar
 
+import torch
 from class_registry import ClassRegistry
 from pydantic import BaseModel, ConfigDict
 from torch import Tensor
 
-from feedback.codeword import Codeword
+from feedback.codeword import Codeword, Signal
 from feedback.errors import FeedbackInputError
 
 QUANTISERS: ClassRegistry["Quantiser"] = ClassRegistry(unique=True)
@@ -22,8 +23,13 @@ class QuantiserParameters(BaseModel):
 
 
 class Quantiser(ABC):
-    """Turns codeword values into levels at the UE, and levels into values at the BS."""
+    """Turns codeword values into levels at the UE, and levels into values at the BS.
 
+    Attributes:
+        sends: what the link gets to carry.
+    """
+
+    sends: ClassVar[Signal] = "levels"
     Parameters: ClassVar[type[QuantiserParameters]]
 
     def __init__(self, parameters: Any) -> None:
@@ -52,3 +58,12 @@ class Quantiser(ABC):
     @abstractmethod
     def dequantise(self, received: Codeword) -> Codeword:
         """At the BS: level numbers to values."""
+
+    def straight_through(self, values: Tensor) -> Tensor:
+        """Values ``[batch, length]`` as the BS gets them over a perfect link, with the gradient of the identity.
+
+        For training through the quantiser, whose own gradient is zero almost everywhere.
+        """
+        with torch.no_grad():
+            error = self.dequantise(self.quantise(Codeword(values))).values - values
+        return values + error

@@ -37,5 +37,10 @@ def checked_state(state: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -
     return checked
 
 
+def state_length(state: Mapping[str, Tensor], name: str) -> int:
+    """Length of a tensor whose length the state itself decides; 1 where it is missing or a scalar."""
+    return len(state[name]) if name in state and state[name].dim() else 1
+
+
 def _some(names: list[str], limit: int = 4) -> str:
     return ", ".join(names[:limit]) + (", ..." if len(names) > limit else "")

@@ -1,6 +1,6 @@
 """The chain at one point: from channels to what every metric saw of them.
 
-source -> estimate -> transform -> encode -> quantise -> link -> decode -> precode -> metrics
+source -> estimate -> transform -> encode -> quantise -> link -> denoise -> decode -> precode -> metrics
 """
 
 from collections.abc import Mapping
@@ -16,6 +16,7 @@ from channels.normalisation import Normalisation
 from channels.source import Source
 from feedback.codeword import Codeword
 from feedback.compressor import Compressor
+from feedback.denoiser import Denoiser
 from feedback.link import LINKS
 from feedback.quantiser import Quantiser
 from feedback.side_information import ScaleQuantiser
@@ -37,10 +38,11 @@ Measurements = dict[tuple[str, str], Accumulator]
 
 @dataclass(frozen=True)
 class ReportScheme:
-    """One way to report: a fitted compressor and the quantiser of its codewords."""
+    """One way to report: a fitted compressor, and the quantiser and the denoiser of its codewords."""
 
     compressor: Compressor
     quantiser: Quantiser
+    denoiser: Denoiser
 
 
 class Chain:
@@ -49,7 +51,7 @@ class Chain:
     Args:
         scenario: the point's resolved scenario.
         source: where the channels come from; here it only tells their dimensions.
-        schemes: fitted compressors and quantisers by label.
+        schemes: fitted compressors, quantisers and denoisers by label.
         normalisation: fitted normalisation.
         device: where to compute.
 
@@ -130,7 +132,8 @@ class Chain:
 
     def _rebuild(self, scheme: ReportScheme, received: Codeword) -> Tensor:
         """At the BS: the angular-delay matrix from what the link delivered."""
-        decoded = scheme.compressor.decode(scheme.quantiser.dequantise(received))
+        denoised = scheme.denoiser.denoise(received, self.link.noise_to_signal)
+        decoded = scheme.compressor.decode(scheme.quantiser.dequantise(denoised))
         if self.scale_quantiser is None:
             scale = self.normalisation.scale(decoded)
         else:

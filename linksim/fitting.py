@@ -1,4 +1,4 @@
-"""From a scenario to fitted compressors, quantisers and normalisation, kept as files that workers load.
+"""From a scenario to fitted compressors, quantisers, denoisers and normalisation, kept as files that workers load.
 
 What is fitted depends on training channels, and never on a test channel, an SNR or a speed.
 """
@@ -14,6 +14,7 @@ from torch import Tensor
 
 from channels.normalisation import Normalisation
 from feedback.compressor import COMPRESSORS, Compressor, CompressorParameters
+from feedback.denoiser import DENOISERS, Denoiser
 from feedback.quantiser import QUANTISERS, Quantiser
 from feedback.training_set import TrainingSet
 from linksim.chain import ReportScheme
@@ -22,13 +23,13 @@ from linksim.scenario import Scenario, compressor_label
 from linksim.scenario_source import source_of
 from linksim.sweep import content_hash
 
-# Training codewords that a quantiser's range is fitted on.
-_QUANTISER_CODEWORDS = 4000
+# Training codewords that quantisers and denoisers are fitted on.
+_FIT_CODEWORDS = 4000
 
 
 @dataclass(frozen=True)
 class SchemeSpec:
-    """A compressor and quantiser to be fitted for one or more points.
+    """A compressor, quantiser and denoiser to be fitted for one or more points.
 
     Attributes:
         label: name in tables and figures.
@@ -47,15 +48,24 @@ class SchemeSpec:
         shape = (self.scenario.transform.n_delay, source_of(self.scenario).array.n_ports)
         compressor_class = COMPRESSORS.get_class(self.parameters.name)
         compressor: Compressor = compressor_class(self.parameters, shape)
-        quantiser = self.scenario.feedback.quantiser
-        return ReportScheme(compressor, QUANTISERS.get_class(quantiser.name)(quantiser))
+        quantiser, denoiser = self.scenario.feedback.quantiser, self.scenario.feedback.denoiser
+        return ReportScheme(
+            compressor,
+            QUANTISERS.get_class(quantiser.name)(quantiser),
+            DENOISERS.get_class(denoiser.name)(denoiser),
+        )
 
     @property
     def learns(self) -> bool:
         """Whether a fit does anything."""
-        compressor_learns = COMPRESSORS.get_class(self.parameters.name).fit is not Compressor.fit
-        quantiser_learns = QUANTISERS.get_class(self.scenario.feedback.quantiser.name).fit is not Quantiser.fit
-        return compressor_learns or quantiser_learns
+        return self.learns_codewords or COMPRESSORS.get_class(self.parameters.name).fit is not Compressor.fit
+
+    @property
+    def learns_codewords(self) -> bool:
+        """Whether the quantiser or the denoiser learns from codewords."""
+        feedback = self.scenario.feedback
+        quantiser_learns = QUANTISERS.get_class(feedback.quantiser.name).fit is not Quantiser.fit
+        return quantiser_learns or DENOISERS.get_class(feedback.denoiser.name).fit is not Denoiser.fit
 
 
 def scheme_specs(scenario: Scenario) -> Iterator[SchemeSpec]:
@@ -67,6 +77,7 @@ def scheme_specs(scenario: Scenario) -> Iterator[SchemeSpec]:
             [
                 parameters.model_dump(mode="json"),
                 scenario.feedback.quantiser.model_dump(mode="json"),
+                scenario.feedback.denoiser.model_dump(mode="json"),
                 training_description(scenario),
                 scenario.training.model_dump(mode="json"),
                 scenario.seed,
@@ -92,16 +103,19 @@ def fit_generator(scenario: Scenario, key: str) -> torch.Generator:
     return torch.Generator().manual_seed(stream_seed(scenario.seed, f"fit {key}", 0))
 
 
-def fit_quantiser(scheme: ReportScheme, training: TrainingSet) -> None:
-    """Fits a scheme's quantiser to the codewords of training channels."""
+def fit_to_codewords(scheme: ReportScheme, training: TrainingSet) -> None:
+    """Fits a scheme's quantiser and denoiser to the codewords of training channels."""
     with torch.no_grad():
-        scheme.quantiser.fit(scheme.compressor.encode(training.train[:_QUANTISER_CODEWORDS]).values)
+        codewords = scheme.compressor.encode(training.train[:_FIT_CODEWORDS]).values
+        scheme.quantiser.fit(codewords)
+        scheme.denoiser.fit(codewords)
 
 
 def save_scheme(scheme: ReportScheme, spec: SchemeSpec, folder: Path, checkpoint: str) -> None:
     """Keeps a fitted scheme for the workers, and the hash of the checkpoint that it is from, if it is from one."""
     tensors = {f"compressor/{name}": tensor for name, tensor in scheme.compressor.state().items()}
     tensors |= {f"quantiser/{name}": tensor for name, tensor in scheme.quantiser.state().items()}
+    tensors |= {f"denoiser/{name}": tensor for name, tensor in scheme.denoiser.state().items()}
     save_whole(tensors, folder / f"{spec.key}.safetensors", {"checkpoint": checkpoint})
 
 
@@ -121,6 +135,7 @@ def load_scheme(spec: SchemeSpec, folder: Path, device: torch.device) -> ReportS
         tensors = load_file(folder / f"{spec.key}.safetensors")
         scheme.compressor.load_state(_below("compressor/", tensors))
         scheme.quantiser.load_state(_below("quantiser/", tensors))
+        scheme.denoiser.load_state(_below("denoiser/", tensors))
     scheme.compressor.to(device)
     return scheme
 

@@ -9,7 +9,7 @@ from rich.table import Table
 
 from linksim.errors import InputError
 from linksim.metrics import METRICS
-from linksim.scenario import COMPRESSORS, ESTIMATORS, LINKS, PRECODERS, QUANTISERS, SOURCES
+from linksim.scenario import COMPRESSORS, DENOISERS, ESTIMATORS, LINKS, PRECODERS, QUANTISERS, SOURCES
 from linksim.scenario_file import read_document
 
 _KINDS: dict[str, ClassRegistry[Any]] = {
@@ -18,6 +18,7 @@ _KINDS: dict[str, ClassRegistry[Any]] = {
     "compressors": COMPRESSORS,
     "quantisers": QUANTISERS,
     "feedback links": LINKS,
+    "denoisers": DENOISERS,
     "precoders": PRECODERS,
     "metrics": METRICS,
 }

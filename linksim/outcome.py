@@ -31,7 +31,7 @@ class LinkOutcome:
         response_estimated: the UE's estimate of ``response_report``, ``[batch, Nc, n_ports]``, complex.
         precoder: precoder of the BS.
         snr: downlink SNR per antenna at unit channel power, linear.
-        bits: bits per report, ``None`` for an analogue report.
+        bits: bits per report, one number or ``[batch]``, ``None`` for an analogue report.
         overhead: codeword length over the real entries of the truncated matrix.
         hf_all: public ``HF_all`` reference, ``[batch, 125, Nt]``, complex, where the data set has one.
         first_index: index of the batch's first sample in its split.
@@ -45,12 +45,12 @@ class LinkOutcome:
     response_estimated: Tensor
     precoder: Precoder
     snr: float
-    bits: int | None = None
+    bits: int | Tensor | None = None
     overhead: float = 0.0
     hf_all: Tensor | None = None
     first_index: int = 0
 
-    def with_report(self, csi_reconstructed: Tensor, *, bits: int | None, overhead: float) -> Self:
+    def with_report(self, csi_reconstructed: Tensor, *, bits: int | Tensor | None, overhead: float) -> Self:
         """The same channels with another compressor's report; what was computed of the channels is kept."""
         # Computed here at the latest, as every report's end-to-end error needs them.
         _ = self.csi_use, self.energy_use

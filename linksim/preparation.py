@@ -1,6 +1,7 @@
 """Before the first point: everything that learns, learns.
 
-Quick fits (KLT, quantiser ranges) are made for the run; trained networks come from the zoo, or are trained into it.
+Quick fits (KLT, quantisers, denoisers) are made for the run; trained networks come from the zoo, or are trained into
+it.
 """
 
 import hashlib
@@ -21,7 +22,7 @@ from linksim.fitting import (
     SchemeSpec,
     fit_generator,
     fit_normalisation,
-    fit_quantiser,
+    fit_to_codewords,
     fitted_from,
     load_normalisation,
     save_scheme,
@@ -100,8 +101,8 @@ class Preparation:
             training = self.training_set(spec.scenario)
             self.notify(f"fitting {spec.label} at CR {spec.parameters.compression_ratio:g}")
             scheme.compressor.fit(training, fit_generator(spec.scenario, spec.key))
-        if spec.scenario.feedback.quantiser.name != "none":
-            fit_quantiser(scheme, self.training_set(spec.scenario))
+        if spec.learns_codewords:
+            fit_to_codewords(scheme, self.training_set(spec.scenario))
         save_scheme(scheme, spec, self.folder.fitted, checkpoint)
 
     def fit_normalisation(self, scenario: Scenario) -> None:

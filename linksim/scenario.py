@@ -1,7 +1,7 @@
 """The scenario: one document that says everything about a run.
 
-Sections for plug-ins (source, estimator, compressor, quantiser, link, precoder) are unions over the registries, so a
-new plug-in's parameters are part of the schema as soon as it is registered.
+Sections for plug-ins (source, estimator, compressor, quantiser, link, denoiser, precoder) are unions over the
+registries, so a new plug-in's parameters are part of the schema as soon as it is registered.
 """
 
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, Union
@@ -11,11 +11,14 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 import channels.sources  # noqa: F401 - registers the sources
 import feedback.compressors
+import feedback.denoisers
 import feedback.links
 import feedback.quantisers  # noqa: F401 - registers the quantisers
 from channels.estimation import ESTIMATORS, EstimatorParameters
 from channels.source import SOURCES, SourceParameters
+from feedback.codeword import Signal
 from feedback.compressor import COMPRESSORS, CompressorParameters
+from feedback.denoiser import DENOISERS, DenoiserParameters
 from feedback.link import LINKS, LinkParameters
 from feedback.quantiser import QUANTISERS, QuantiserParameters
 from feedback.training import TrainingRecipe
@@ -34,6 +37,7 @@ if TYPE_CHECKING:
     CompressorSection = CompressorParameters
     QuantiserSection = QuantiserParameters
     LinkSection = LinkParameters
+    DenoiserSection = DenoiserParameters
     PrecoderSection = PrecoderParameters
 else:
     ChannelSection = _any_of(SOURCES, "source")
@@ -41,7 +45,14 @@ else:
     CompressorSection = _any_of(COMPRESSORS, "name")
     QuantiserSection = _any_of(QUANTISERS, "name")
     LinkSection = _any_of(LINKS, "name")
+    DenoiserSection = _any_of(DENOISERS, "name")
     PrecoderSection = _any_of(PRECODERS, "name")
+
+_SIGNALS: dict[Signal, str] = {
+    "analogue": "real values",
+    "levels": "level numbers",
+    "bitstream": "bitstreams of variable length",
+}
 
 DEFAULT_METRICS = tuple(sorted(str(metric.name) for metric in METRICS.classes() if not metric.on_request))
 
@@ -75,7 +86,24 @@ class FeedbackSection(Section):
 
     quantiser: QuantiserSection = Field(default={"name": "none"}, validate_default=True)
     link: LinkSection = Field(default={"name": "perfect"}, validate_default=True)
+    denoiser: DenoiserSection = Field(default={"name": "none"}, validate_default=True)
     delay_s: float = Field(default=0.0, ge=0, le=1, description="time from channel estimate to precoder use [s]")
+
+    @model_validator(mode="after")
+    def _compatible(self) -> Self:
+        quantiser = self.quantiser.name
+        sends = QUANTISERS.get_class(quantiser).sends
+        takers = {
+            "link": (self.link.name, LINKS.get_class(self.link.name).carries),
+            "denoiser": (self.denoiser.name, DENOISERS.get_class(self.denoiser.name).accepts),
+        }
+        for key, (name, takes) in takers.items():
+            if sends not in takes:
+                raise ValueError(
+                    f"got {key} {name!r} with quantiser {quantiser!r}, which sends {_SIGNALS[sends]}, expected "
+                    f"{' or '.join(sorted(_SIGNALS[signal] for signal in takes))}"
+                )
+        return self
 
 
 class MonteCarloSection(Section):
@@ -128,11 +156,6 @@ class Scenario(Section):
         repeated = [label for label in labels if labels.count(label) > 1]
         if repeated:
             raise ValueError(f"compressors: got the label {repeated[0]!r} twice, expected one `label` for each")
-        if self.feedback.link.name == "awgn" and self.feedback.quantiser.name != "none":
-            raise ValueError(
-                f"feedback.link: got awgn with quantiser {self.feedback.quantiser.name!r}, expected the quantiser "
-                "'none': awgn carries real values, not bits"
-            )
         return self
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from class_registry import ClassRegistry
 from pydantic import BaseModel, ValidationError
 
-from linksim.scenario import COMPRESSORS, ESTIMATORS, LINKS, PRECODERS, QUANTISERS, SOURCES, Scenario
+from linksim.scenario import COMPRESSORS, DENOISERS, ESTIMATORS, LINKS, PRECODERS, QUANTISERS, SOURCES, Scenario
 
 # Sections that are unions over a registry, by their key, and the key that names the plug-in.
 _PLUGIN_SECTIONS: Mapping[str, tuple[ClassRegistry[Any], str]] = {
@@ -16,6 +16,7 @@ _PLUGIN_SECTIONS: Mapping[str, tuple[ClassRegistry[Any], str]] = {
     "compressors": (COMPRESSORS, "name"),
     "quantiser": (QUANTISERS, "name"),
     "link": (LINKS, "name"),
+    "denoiser": (DENOISERS, "name"),
     "precoder": (PRECODERS, "name"),
 }
 

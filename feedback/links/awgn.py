@@ -1,11 +1,11 @@
 """Analogue feedback over additive white Gaussian noise."""
 
 from dataclasses import replace
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from feedback.codeword import Codeword
+from feedback.codeword import Codeword, Signal
 from feedback.errors import FeedbackInputError
 from feedback.link import LINKS, FeedbackLink, LinkParameters, NormalDraw
 
@@ -27,8 +27,14 @@ class Awgn(FeedbackLink):
     ``1 / SNR`` on average for every compressor.
     """
 
+    carries: ClassVar[frozenset[Signal]] = frozenset({"analogue"})
     Parameters = AwgnParameters
     parameters: AwgnParameters
+
+    @property
+    def noise_to_signal(self) -> float:
+        """``1 / SNR``."""
+        return float(10 ** (-self.parameters.snr_db / 10))
 
     def transmit(self, codeword: Codeword, draw: NormalDraw) -> Codeword:
         """The codeword with noise on its values.
@@ -40,5 +46,5 @@ class Awgn(FeedbackLink):
             raise FeedbackInputError("link awgn: got quantised values, expected analogue ones (quantiser none)")
         values = codeword.values
         power = values.square().mean(dim=1, keepdim=True)
-        noise = draw((values.shape[1],)) * (power * 10 ** (-self.parameters.snr_db / 10)).sqrt()
+        noise = draw((values.shape[1],)) * (power * self.noise_to_signal).sqrt()
         return replace(codeword, values=values + noise)

@@ -1,8 +1,8 @@
 """Analogue feedback: codeword values cross the link as they are."""
 
-from typing import Literal
+from typing import ClassVar, Literal
 
-from feedback.codeword import Codeword
+from feedback.codeword import Codeword, Signal
 from feedback.quantiser import QUANTISERS, Quantiser, QuantiserParameters
 
 
@@ -16,6 +16,7 @@ class NoneParameters(QuantiserParameters):
 class NoQuantiser(Quantiser):
     """Leaves values analogue, so a report has no bit count."""
 
+    sends: ClassVar[Signal] = "analogue"
     Parameters = NoneParameters
 
     def quantise(self, codeword: Codeword) -> Codeword:

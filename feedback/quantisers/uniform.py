@@ -8,9 +8,10 @@ from pydantic import Field
 from torch import Tensor
 
 from feedback.codeword import Codeword
+from feedback.codeword_check import check_training, check_values
 from feedback.errors import FeedbackInputError
 from feedback.quantiser import QUANTISERS, Quantiser, QuantiserParameters
-from feedback.state import checked_state
+from feedback.state import checked_state, state_length
 
 
 class UniformParameters(QuantiserParameters):
@@ -44,11 +45,7 @@ class Uniform(Quantiser):
         Raises:
             FeedbackInputError: if there are no codewords, or one is not finite.
         """
-        if len(values) == 0 or not values.isfinite().all():
-            raise FeedbackInputError(
-                f"quantiser uniform: got {len(values)} training codewords or values that are not finite, "
-                "expected at least one codeword and finite values"
-            )
+        check_training("quantiser uniform", values)
         self._low = values.amin(dim=0)
         self._step = (values.amax(dim=0) - self._low) * 2.0**-self.parameters.bits
 
@@ -60,19 +57,24 @@ class Uniform(Quantiser):
 
     def load_state(self, state: dict[str, Tensor]) -> None:
         """Takes over the ranges of ``state``, whose length is the codeword's."""
-        length = len(state["low"]) if "low" in state and state["low"].dim() else 1
+        length = state_length(state, "low")
         checked = checked_state(state, {"low": torch.empty(length), "step": torch.empty(length)})
         if (checked["step"] < 0).any():
             raise FeedbackInputError("quantiser uniform: got a negative cell width, expected 0 or more")
         self._low, self._step = checked["low"], checked["step"]
 
     def quantise(self, codeword: Codeword) -> Codeword:
-        """Level numbers ``0 .. 2^B - 1`` as float32, ``value_bits = M B``."""
+        """Level numbers ``0 .. 2^B - 1`` as float32, ``value_bits = M B``.
+
+        Raises:
+            FeedbackInputError: if a value is not finite, or the codeword has another length than in training.
+        """
         low, step = self._range(codeword)
         # An element that never varied has cells of no width: any level stands for its one value.
         cells = (codeword.values - low) / torch.where(step > 0, step, 1.0)
-        levels = cells.floor().clamp(0, 2**self.parameters.bits - 1)
-        return replace(codeword, values=levels, value_bits=levels.shape[1] * self.parameters.bits)
+        bits = self.parameters.bits
+        levels = cells.floor().clamp(0, 2**bits - 1)
+        return replace(codeword, values=levels, value_bits=levels.shape[1] * bits, level_bits=bits)
 
     def dequantise(self, received: Codeword) -> Codeword:
         """Centres of the received cells."""
@@ -81,8 +83,5 @@ class Uniform(Quantiser):
 
     def _range(self, codeword: Codeword) -> tuple[Tensor, Tensor]:
         low, step = self.state().values()
-        if codeword.values.shape[1] != len(low):
-            raise FeedbackInputError(
-                f"quantiser uniform: got codewords of {codeword.values.shape[1]} values, expected {len(low)}"
-            )
+        check_values("quantiser uniform", codeword, len(low))
         return low.to(codeword.values.device), step.to(codeword.values.device)

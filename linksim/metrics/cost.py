@@ -18,6 +18,8 @@ class Bits(MeanMetric):
 
     def per_sample(self, outcome: LinkOutcome) -> Tensor | None:
         """Bits of each report, ``None`` for analogue ones."""
+        if isinstance(outcome.bits, Tensor):
+            return outcome.bits.to(torch.float64)
         return None if outcome.bits is None else _constant(outcome, float(outcome.bits))
 
 

@@ -63,6 +63,8 @@ _OTHER_AXES = {
     axis.column: axis
     for axis in (
         Axis("feedback.quantiser.bits", "Bits per codeword value", ""),
+        Axis("feedback.quantiser.cells", "Cells over a codeword value's range", ""),
+        Axis("feedback.link.flip_rate", "Bit flip rate", ""),
         Axis("transform.scale_bits", "Bits of the scale", ""),
         Axis("transform.n_delay", "Delay rows", ""),
         Axis("estimation.spacing", "Pilot spacing", "subcarriers"),

@@ -37,6 +37,7 @@ def scenario_in_words(scenario: dict[str, Any]) -> list[tuple[str, str]]:
         ("Compressors", _compressors(scenario.get("compressors"))),
         ("Quantiser", _plugin(feedback.get("quantiser"))),
         ("Feedback link", _plugin(feedback.get("link"))),
+        ("Denoiser", _plugin(feedback.get("denoiser"))),
         ("Feedback delay", quantity("delay_s", feedback["delay_s"], bare=True) if "delay_s" in feedback else ""),
         ("Precoder", _plugin(scenario.get("precoder"))),
     ]

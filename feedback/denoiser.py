@@ -1,0 +1,55 @@
+"""The contract of every denoiser of received codewords, and their registry."""
+
+from abc import ABC, abstractmethod
+from typing import Any, ClassVar, get_args
+
+from class_registry import ClassRegistry
+from pydantic import BaseModel, ConfigDict
+from torch import Tensor
+
+from feedback.codeword import Codeword, Signal
+from feedback.errors import FeedbackInputError
+
+DENOISERS: ClassRegistry["Denoiser"] = ClassRegistry(unique=True)
+
+
+class DenoiserParameters(BaseModel):
+    """Parameters that every denoiser has; each extends it with its own ``name`` literal."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    name: str
+
+
+class Denoiser(ABC):
+    """Estimates the codeword that was sent from the one that was received, at the BS, before it is dequantised.
+
+    Attributes:
+        accepts: what a quantiser may have sent.
+    """
+
+    accepts: ClassVar[frozenset[Signal]] = frozenset(get_args(Signal))
+    Parameters: ClassVar[type[DenoiserParameters]]
+
+    def __init__(self, parameters: Any) -> None:
+        self.parameters = parameters
+
+    def fit(self, values: Tensor) -> None:  # noqa: B027 - some learn nothing
+        """Learns from training codewords ``[n, length]``, float32, as they are sent; nothing to do by default."""
+
+    def state(self) -> dict[str, Tensor]:
+        """Everything that was learnt, by name."""
+        return {}
+
+    def load_state(self, state: dict[str, Tensor]) -> None:
+        """Takes over what ``state`` gave.
+
+        Raises:
+            FeedbackInputError: if it holds something else.
+        """
+        if state:
+            raise FeedbackInputError(f"denoiser state holds {sorted(state)}, expected no tensors")
+
+    @abstractmethod
+    def denoise(self, received: Codeword, noise_to_signal: float) -> Codeword:
+        """The codeword as estimated, given the link's noise power over the codeword's power, linear."""

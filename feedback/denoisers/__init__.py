@@ -1,0 +1,5 @@
+"""Every denoiser of received codewords, one per file; importing this package registers them all."""
+
+from feedback.plugins import import_modules
+
+import_modules(__name__, __path__)

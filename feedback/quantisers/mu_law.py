@@ -1,0 +1,96 @@
+"""Quantisation of mu-law companded codeword values, as in CsiNet+."""
+
+import math
+from dataclasses import replace
+from typing import Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from feedback.codeword import Codeword
+from feedback.codeword_check import check_training, check_values
+from feedback.errors import FeedbackInputError
+from feedback.quantiser import QUANTISERS, Quantiser, QuantiserParameters
+from feedback.state import checked_state, state_length
+
+
+class MuLawParameters(QuantiserParameters):
+    """Parameters of ``mu_law``."""
+
+    name: Literal["mu_law"] = "mu_law"
+    bits: int = Field(ge=1, le=16, description="bits per codeword value")
+    mu: float = Field(default=255.0, gt=0, le=1e6, description="companding; near 0 is uniform, 255 is ITU-T G.711's")
+
+
+@QUANTISERS.register("mu_law")
+class MuLaw(Quantiser):
+    r"""``2^B`` equal cells after mu-law companding: fine near each element's mean, coarse far from it.
+
+    .. math:: x_i = (v_i - m_i) / a_i, \quad
+              F(x) = \mathrm{sgn}(x) \frac{\ln(1 + \mu |x|)}{\ln(1 + \mu)}, \quad
+              l_i = \lfloor (F(x_i) + 1)\, 2^{B - 1} \rfloor
+
+    with ``m_i`` the mean of element ``i`` over the training codewords and ``a_i`` its largest deviation; what lies
+    outside clips. The BS expands the centre of the received cell. CsiNet+ further corrects the expanded values by a
+    trained offset network, which is left out.
+    """
+
+    Parameters = MuLawParameters
+    parameters: MuLawParameters
+
+    def __init__(self, parameters: MuLawParameters) -> None:
+        super().__init__(parameters)
+        self._mean: Tensor | None = None
+        self._reach: Tensor | None = None
+
+    def fit(self, values: Tensor) -> None:
+        """Takes the mean and the largest deviation of every codeword element.
+
+        Raises:
+            FeedbackInputError: if there are no codewords, or one is not finite.
+        """
+        check_training("quantiser mu_law", values)
+        self._mean = values.mean(dim=0, dtype=torch.float64).to(torch.float32)
+        self._reach = (values - self._mean).abs().amax(dim=0)
+
+    def state(self) -> dict[str, Tensor]:
+        """``mean`` and ``reach`` of every element, ``[length]`` each, float32."""
+        if self._mean is None or self._reach is None:
+            raise FeedbackInputError("quantiser mu_law: got no range, expected fit() on training codewords before use")
+        return {"mean": self._mean, "reach": self._reach}
+
+    def load_state(self, state: dict[str, Tensor]) -> None:
+        """Takes over the ranges of ``state``, whose length is the codeword's."""
+        length = state_length(state, "mean")
+        checked = checked_state(state, {"mean": torch.empty(length), "reach": torch.empty(length)})
+        if (checked["reach"] < 0).any():
+            raise FeedbackInputError("quantiser mu_law: got a negative range, expected 0 or more")
+        self._mean, self._reach = checked["mean"], checked["reach"]
+
+    def quantise(self, codeword: Codeword) -> Codeword:
+        """Level numbers ``0 .. 2^B - 1`` as float32, ``value_bits = M B``.
+
+        Raises:
+            FeedbackInputError: if a value is not finite, or the codeword has another length than in training.
+        """
+        mean, reach = self._range(codeword)
+        mu, bits = self.parameters.mu, self.parameters.bits
+        # An element that never varied has no range: any level stands for its one value.
+        x = ((codeword.values - mean) / torch.where(reach > 0, reach, 1.0)).clamp(-1, 1)
+        companded = x.sign() * (mu * x.abs()).log1p() / math.log1p(mu)
+        levels = ((companded + 1) * 2 ** (bits - 1)).floor().clamp(0, 2**bits - 1)
+        return replace(codeword, values=levels, value_bits=levels.shape[1] * bits, level_bits=bits)
+
+    def dequantise(self, received: Codeword) -> Codeword:
+        """Expanded centres of the received cells."""
+        mean, reach = self._range(received)
+        mu = self.parameters.mu
+        companded = (received.values + 0.5) * 2.0 ** (1 - self.parameters.bits) - 1
+        x = companded.sign() * (companded.abs() * math.log1p(mu)).expm1() / mu
+        return replace(received, values=mean + reach * x)
+
+    def _range(self, codeword: Codeword) -> tuple[Tensor, Tensor]:
+        mean, reach = self.state().values()
+        check_values("quantiser mu_law", codeword, len(mean))
+        return mean.to(codeword.values.device), reach.to(codeword.values.device)

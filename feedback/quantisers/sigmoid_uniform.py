@@ -1,0 +1,46 @@
+"""Uniform quantisation of codeword values after a sigmoid, as in ACRNet."""
+
+from dataclasses import replace
+from typing import Literal
+
+from pydantic import Field
+
+from feedback.codeword import Codeword
+from feedback.codeword_check import check_values
+from feedback.quantiser import QUANTISERS, Quantiser, QuantiserParameters
+
+
+class SigmoidUniformParameters(QuantiserParameters):
+    """Parameters of ``sigmoid_uniform``."""
+
+    name: Literal["sigmoid_uniform"] = "sigmoid_uniform"
+    bits: int = Field(ge=1, le=16, description="bits per codeword value")
+
+
+@QUANTISERS.register("sigmoid_uniform")
+class SigmoidUniform(Quantiser):
+    r"""Squashes values into (0, 1) and rounds them down to ``2^B`` equal cells (ACRNet, eq. 12); learns nothing.
+
+    .. math:: l = \lfloor 2^B \, \sigma(v) \rfloor, \qquad \hat v = \sigma^{-1}\bigl((l + 1/2)\, 2^{-B}\bigr)
+
+    with the sigmoid :math:`\sigma`. The paper does not say how the BS inverts it; here it takes the cell's centre.
+    """
+
+    Parameters = SigmoidUniformParameters
+    parameters: SigmoidUniformParameters
+
+    def quantise(self, codeword: Codeword) -> Codeword:
+        """Level numbers ``0 .. 2^B - 1`` as float32, ``value_bits = M B``.
+
+        Raises:
+            FeedbackInputError: if a value is not finite.
+        """
+        check_values("quantiser sigmoid_uniform", codeword)
+        bits = self.parameters.bits
+        # The sigmoid of a large value rounds to 1, which lies in no cell.
+        levels = (codeword.values.sigmoid() * 2**bits).floor().clamp(max=2**bits - 1)
+        return replace(codeword, values=levels, value_bits=levels.shape[1] * bits, level_bits=bits)
+
+    def dequantise(self, received: Codeword) -> Codeword:
+        """The logit of the received cells' centres."""
+        return replace(received, values=((received.values + 0.5) * 2.0**-self.parameters.bits).logit())

@@ -1,0 +1,113 @@
+"""Product vector quantisation: k-means codebooks for short pieces of the codeword."""
+
+import warnings
+from dataclasses import replace
+from typing import Literal
+
+import numpy as np
+import torch
+from pydantic import Field
+from scipy.cluster.vq import kmeans2
+from torch import Tensor
+
+from feedback.codeword import Codeword
+from feedback.codeword_check import check_training, check_values
+from feedback.errors import FeedbackInputError
+from feedback.quantiser import QUANTISERS, Quantiser, QuantiserParameters
+from feedback.state import checked_state, state_length
+
+_ITERATIONS = 30
+_SEED = 0
+
+
+class VectorParameters(QuantiserParameters):
+    """Parameters of ``vector``."""
+
+    name: Literal["vector"] = "vector"
+    dimension: int = Field(ge=1, le=64, description="consecutive codeword values per codebook; divides their number")
+    bits: int = Field(ge=1, le=12, description="bits per codebook index, so bits / dimension per codeword value")
+
+
+@QUANTISERS.register("vector")
+class Vector(Quantiser):
+    r"""Sends, for each piece of ``d`` consecutive values, the index of the nearest of its own ``2^B`` code vectors.
+
+    .. math:: l_j = \arg\min_k \lVert v_j - c_{j,k} \rVert, \qquad \hat v_j = c_{j, l_j}, \qquad j = 1 .. M / d
+
+    The codebook of each piece is the k-means solution on its training values (Jégou et al., "Product quantization for
+    nearest neighbor search", 2011). A report costs ``M B / d`` bits.
+    """
+
+    Parameters = VectorParameters
+    parameters: VectorParameters
+
+    def __init__(self, parameters: VectorParameters) -> None:
+        super().__init__(parameters)
+        self._codebooks: Tensor | None = None
+
+    def fit(self, values: Tensor) -> None:
+        """Learns the codebook of every piece; draws its first code vectors from a stream of its own.
+
+        Raises:
+            FeedbackInputError: if a value is not finite, there are fewer codewords than code vectors, or pieces do
+                not fill the codeword.
+        """
+        check_training("quantiser vector", values)
+        size, dimension = 2**self.parameters.bits, self.parameters.dimension
+        if len(values) < size:
+            raise FeedbackInputError(
+                f"quantiser vector: got {len(values)} training codewords, expected at least {size} for {size} vectors"
+            )
+        if values.shape[1] % dimension:
+            raise FeedbackInputError(
+                f"quantiser vector: got dimension {dimension}, expected a divisor of the codeword's "
+                f"{values.shape[1]} values"
+            )
+        start = np.random.default_rng(_SEED).choice(len(values), size, replace=False)
+        pieces = values.detach().cpu().to(torch.float64).numpy().reshape(len(values), -1, dimension)
+        codebooks = [_k_means(np.ascontiguousarray(pieces[:, j]), start) for j in range(pieces.shape[1])]
+        self._codebooks = torch.from_numpy(np.stack(codebooks)).to(values.device, torch.float32)
+
+    def state(self) -> dict[str, Tensor]:
+        """``codebooks``, ``[length / d, 2^B, d]``, float32."""
+        if self._codebooks is None:
+            raise FeedbackInputError(
+                "quantiser vector: got no codebooks, expected fit() on training codewords before use"
+            )
+        return {"codebooks": self._codebooks}
+
+    def load_state(self, state: dict[str, Tensor]) -> None:
+        """Takes over the codebooks of ``state``, one for each piece of the codeword."""
+        n_pieces = state_length(state, "codebooks")
+        expected = {"codebooks": torch.empty(n_pieces, 2**self.parameters.bits, self.parameters.dimension)}
+        self._codebooks = checked_state(state, expected)["codebooks"]
+
+    def quantise(self, codeword: Codeword) -> Codeword:
+        """Indices ``0 .. 2^B - 1`` of the nearest code vectors as float32, ``[batch, length / d]``.
+
+        Raises:
+            FeedbackInputError: if a value is not finite, or the codeword has another length than in training.
+        """
+        codebooks = self.state()["codebooks"].to(codeword.values.device)
+        check_values("quantiser vector", codeword, len(codebooks) * self.parameters.dimension)
+        pieces = codeword.values.unflatten(1, (len(codebooks), -1)).transpose(0, 1)
+        # Not by way of a matrix product, whose rounding depends on the batch.
+        distance = torch.cdist(pieces, codebooks, compute_mode="donot_use_mm_for_euclid_dist")
+        indices = distance.argmin(dim=-1).T.to(torch.float32)
+        bits = self.parameters.bits
+        return replace(codeword, values=indices, value_bits=indices.shape[1] * bits, level_bits=bits)
+
+    def dequantise(self, received: Codeword) -> Codeword:
+        """The received code vectors, one after the other."""
+        codebooks = self.state()["codebooks"].to(received.values.device)
+        check_values("quantiser vector", received, len(codebooks))
+        pieces = torch.arange(len(codebooks), device=codebooks.device)
+        return replace(received, values=codebooks[pieces, received.values.to(torch.int64)].flatten(1))
+
+
+def _k_means(vectors: np.ndarray, start: np.ndarray) -> np.ndarray:
+    """Code vectors ``[size, d]`` of training vectors ``[n, d]``, from those with the given numbers."""
+    with warnings.catch_warnings():
+        # Where training vectors repeat, some code vectors have none that is nearest, and stay as they are.
+        warnings.filterwarnings("ignore", message="One of the clusters is empty")
+        return kmeans2(vectors, vectors[start], iter=_ITERATIONS, minit="matrix")[0]

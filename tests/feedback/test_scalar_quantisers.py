@@ -1,0 +1,184 @@
+"""Sigmoid, mu-law, Lloyd-Max and vector quantisers against closed forms and published distortions."""
+
+import math
+
+import pytest
+import torch
+from pydantic import ValidationError
+from torch import Tensor
+
+import feedback.quantisers  # noqa: F401 - registers the quantisers
+from feedback.codeword import Codeword
+from feedback.errors import FeedbackInputError
+from feedback.quantiser import QUANTISERS, Quantiser
+
+# Max, "Quantizing for minimum distortion", 1960, table I: mean-square error of 2^B levels on a unit Gaussian.
+MAX_GAUSSIAN = {1: 0.3634, 2: 0.1175, 3: 0.03454, 4: 0.009497}
+
+
+def build(name: str, **parameters: float) -> Quantiser:
+    quantiser_class = QUANTISERS.get_class(name)
+    return quantiser_class(quantiser_class.Parameters(**parameters))
+
+
+def through(quantiser: Quantiser, values: Tensor) -> Tensor:
+    return quantiser.dequantise(quantiser.quantise(Codeword(values))).values
+
+
+def distortion(quantiser: Quantiser, values: Tensor) -> float:
+    return float((through(quantiser, values) - values).double().square().mean())
+
+
+def gaussian(n: int) -> Tensor:
+    """The ``n`` quantiles of a unit Gaussian, a sample without Monte-Carlo error, ``[n, 1]``."""
+    return torch.special.ndtri((torch.arange(n, dtype=torch.float64) + 0.5) / n).to(torch.float32)[:, None]
+
+
+@pytest.mark.parametrize(("bits", "published"), MAX_GAUSSIAN.items())
+def test_lloyd_max_has_the_published_distortion_on_a_gaussian(bits: int, published: float) -> None:
+    # 2^18 quantiles: the variance misses 1 by less than 1e-4, what Lloyd's iteration misses is less.
+    values = gaussian(2**18)
+    lloyd = build("lloyd_max", bits=bits)
+    lloyd.fit(values)
+    assert distortion(lloyd, values) == pytest.approx(published, rel=0.01)
+
+
+def test_lloyd_max_of_one_bit_is_the_mean_of_the_half_gaussian() -> None:
+    lloyd = build("lloyd_max", bits=1)
+    values = gaussian(2**18)
+    lloyd.fit(5 + 3 * torch.cat([values, values / 10], dim=1))
+    # Levels of +-sqrt(2 / pi), whatever mean and deviation; quantiles miss the tail's last 1e-5.
+    torch.testing.assert_close(
+        lloyd.state()["levels"], math.sqrt(2 / math.pi) * torch.tensor([-1.0, 1.0]), rtol=0, atol=1e-4
+    )
+    rebuilt = through(lloyd, torch.tensor([[20.0, 5.1]]))
+    expected = 5 + 3 * math.sqrt(2 / math.pi) * torch.tensor([[1, 0.1]])
+    torch.testing.assert_close(rebuilt, expected, rtol=1e-4, atol=0)
+
+
+@pytest.mark.parametrize("bits", [2, 4, 6, 8])
+@pytest.mark.parametrize("power", [1.0, 1.5])
+def test_lloyd_max_and_mu_law_beat_uniform_on_heavy_tails(bits: int, power: float) -> None:
+    values = gaussian(2**16)
+    values = values.sign() * values.abs() ** power
+    errors = {}
+    for name in ("lloyd_max", "uniform", "mu_law"):
+        quantiser = build(name, bits=bits) if name != "mu_law" else build(name, bits=bits, mu=10.0)
+        quantiser.fit(values)
+        errors[name] = distortion(quantiser, values)
+    assert errors["lloyd_max"] < errors["mu_law"]
+    assert errors["lloyd_max"] < errors["uniform"]
+    if power > 1 and bits > 2:
+        assert errors["mu_law"] < errors["uniform"]
+
+
+def test_lloyd_levels_are_the_means_of_their_cells() -> None:
+    values = torch.randn(5000, 4, generator=torch.Generator().manual_seed(0)) ** 3
+    lloyd = build("lloyd_max", bits=5)
+    lloyd.fit(values)
+    state = lloyd.state()
+    standardised = ((values - state["mean"]) / state["deviation"]).double()
+    numbers = lloyd.quantise(Codeword(values)).values.long()
+    for number, level in enumerate(state["levels"].tolist()):
+        members = standardised[numbers == number]
+        if len(members):
+            # Iterations end when no level moves by 1e-6; float32 levels and scales, up to 40, round at 2e-6.
+            assert float(members.mean()) == pytest.approx(level, abs=3e-5)
+
+
+def test_sigmoid_uniform_is_the_floor_of_the_paper() -> None:
+    values = torch.tensor([[-3.0, -0.01, 0.0, 0.01, 3.0, 200.0, -200.0]])
+    sent = build("sigmoid_uniform", bits=3).quantise(Codeword(values))
+    # floor(8 sigmoid(v)) by hand: sigmoid(-3) = 0.047, sigmoid(3) = 0.953; a rounded 1 stays in the last cell.
+    assert sent.values.tolist() == [[0, 3, 4, 4, 7, 7, 0]]
+    rebuilt = build("sigmoid_uniform", bits=3).dequantise(sent).values
+    expected = [math.log(p / (1 - p)) for p in ((level + 0.5) / 8 for level in sent.values[0].tolist())]
+    torch.testing.assert_close(rebuilt, torch.tensor([expected]), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("bits", [2, 6, 12])
+def test_sigmoid_uniform_error_is_a_twelfth_of_a_squared_cell_after_the_sigmoid(bits: int) -> None:
+    squashed = ((torch.arange(2**16) + 0.5) / 2**16)[:, None]
+    quantiser = build("sigmoid_uniform", bits=bits)
+    error = through(quantiser, squashed.logit()).sigmoid() - squashed
+    # Quantiles: 2^(16 - B) points a cell fall short by 2^(2 B - 32); logit and sigmoid round at 2^-23 of 1, against a
+    # cell of 2^-12 a share of 2^-11.
+    assert float(error.double().square().mean()) == pytest.approx(4.0**-bits / 12, rel=0.01)
+
+
+def test_mu_law_is_its_formula() -> None:
+    quantiser = build("mu_law", bits=8)
+    quantiser.fit(torch.tensor([[-2.0], [2.0]]))
+    for value in (-2.0, -0.3, 0.001, 0.7, 1.99):
+        companded = math.copysign(math.log1p(255 * abs(value) / 2) / math.log1p(255), value)
+        level = min(math.floor((companded + 1) * 128), 255)
+        sent = quantiser.quantise(Codeword(torch.tensor([[value]])))
+        assert sent.values.item() == level
+        centre = (level + 0.5) / 128 - 1
+        expanded = math.copysign(2 * (256 ** abs(centre) - 1) / 255, centre)
+        assert quantiser.dequantise(sent).values.item() == pytest.approx(expanded, rel=1e-5)
+
+
+def test_small_mu_is_the_uniform_quantiser() -> None:
+    values = torch.linspace(-1, 1, 2001)[:, None]
+    mu_law, uniform = build("mu_law", bits=4, mu=1e-3), build("uniform", bits=4)
+    mu_law.fit(values)
+    uniform.fit(values)
+    # F(x) = x + x (1 - |x|) mu / 2 + ...: no further from x than mu / 8; values next to a cell's edge may change cell.
+    difference = (through(mu_law, values) - through(uniform, values)).abs()
+    assert float((difference > 1e-3).double().mean()) < 16 * 2 / 2001
+    assert float(difference.max()) < 2 / 16 + 1e-3
+
+
+def test_vector_quantiser_finds_the_vectors_that_there_are() -> None:
+    generator = torch.Generator().manual_seed(0)
+    points = torch.randn(2, 4, 3, generator=generator)
+    numbers = torch.randint(0, 4, (500, 2), generator=generator)
+    values = torch.cat([points[0][numbers[:, 0]], points[1][numbers[:, 1]]], dim=1)
+    vector = build("vector", dimension=3, bits=4)
+    vector.fit(values)
+    torch.testing.assert_close(through(vector, values), values, rtol=1e-6, atol=1e-6)
+
+
+def test_vector_quantiser_gains_from_dependence_within_a_piece() -> None:
+    generator = torch.Generator().manual_seed(0)
+    first = torch.randn(4000, 1, generator=generator)
+    values = torch.cat([first, first + 0.1 * torch.randn(4000, 1, generator=generator)], dim=1)
+    vector, scalar = build("vector", dimension=2, bits=6), build("lloyd_max", bits=3)
+    vector.fit(values)
+    scalar.fit(values)
+    assert vector.quantise(Codeword(values)).bits == scalar.quantise(Codeword(values)).bits == 6
+    assert distortion(vector, values) < distortion(scalar, values) / 2
+
+
+def test_vector_quantiser_of_dimension_one_meets_lloyd_max() -> None:
+    values = gaussian(4096)
+    vector, scalar = build("vector", dimension=1, bits=2), build("lloyd_max", bits=2)
+    vector.fit(values)
+    scalar.fit(values)
+    # Both meet the same conditions; 30 iterations of k-means leave less than 1 %.
+    assert distortion(vector, values) == pytest.approx(distortion(scalar, values), rel=0.01)
+
+
+def test_vector_quantiser_refuses_too_few_codewords_and_odd_pieces() -> None:
+    vector = build("vector", dimension=3, bits=4)
+    with pytest.raises(FeedbackInputError, match="got 15 training codewords, expected at least 16"):
+        vector.fit(torch.zeros(15, 6))
+    with pytest.raises(FeedbackInputError, match="got dimension 3, expected a divisor of the codeword's 8 values"):
+        vector.fit(torch.zeros(16, 8))
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters"),
+    [
+        ("sigmoid_uniform", {"bits": 0}),
+        ("mu_law", {"bits": 4, "mu": math.inf}),
+        ("lloyd_max", {"bits": 11}),
+        ("vector", {"dimension": 0, "bits": 4}),
+        ("vector", {"dimension": 4, "bits": 13}),
+        ("entropy_coded", {"cells": 1}),
+    ],
+)
+def test_bounds_of_parameters(name: str, parameters: dict[str, float]) -> None:
+    with pytest.raises(ValidationError):
+        build(name, **parameters)
