@@ -48,22 +48,19 @@ class Vector(Quantiser):
     def fit(self, values: Tensor) -> None:
         """Learns the codebook of every piece; draws its first code vectors from a stream of its own.
 
+        With fewer training codewords than code vectors, as in a smoke run, some code vectors are equal.
+
         Raises:
-            FeedbackInputError: if a value is not finite, there are fewer codewords than code vectors, or pieces do
-                not fill the codeword.
+            FeedbackInputError: if there are no codewords, one is not finite, or pieces do not fill the codeword.
         """
         check_training("quantiser vector", values)
         size, dimension = 2**self.parameters.bits, self.parameters.dimension
-        if len(values) < size:
-            raise FeedbackInputError(
-                f"quantiser vector: got {len(values)} training codewords, expected at least {size} for {size} vectors"
-            )
         if values.shape[1] % dimension:
             raise FeedbackInputError(
                 f"quantiser vector: got dimension {dimension}, expected a divisor of the codeword's "
                 f"{values.shape[1]} values"
             )
-        start = np.random.default_rng(_SEED).choice(len(values), size, replace=False)
+        start = np.random.default_rng(_SEED).choice(len(values), size, replace=len(values) < size)
         pieces = values.detach().cpu().to(torch.float64).numpy().reshape(len(values), -1, dimension)
         codebooks = [_k_means(np.ascontiguousarray(pieces[:, j]), start) for j in range(pieces.shape[1])]
         self._codebooks = torch.from_numpy(np.stack(codebooks)).to(values.device, torch.float32)

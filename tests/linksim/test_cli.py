@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from linksim.metrics import METRICS
-from linksim.scenario import COMPRESSORS, ESTIMATORS, LINKS, PRECODERS, QUANTISERS, SOURCES
+from linksim.scenario import COMPRESSORS, DENOISERS, ESTIMATORS, LINKS, PRECODERS, QUANTISERS, SOURCES
 
 Command = Callable[..., tuple[int, str, str]]
 
@@ -39,7 +39,7 @@ def test_list_names_everything(command: Command, monkeypatch: pytest.MonkeyPatch
     monkeypatch.chdir(ROOT)
     code, out, _ = command("list")
     assert code == 0
-    for registry in (SOURCES, ESTIMATORS, COMPRESSORS, QUANTISERS, LINKS, PRECODERS, METRICS):
+    for registry in (SOURCES, ESTIMATORS, COMPRESSORS, QUANTISERS, LINKS, DENOISERS, PRECODERS, METRICS):
         for name in registry.keys():  # noqa: SIM118 - a registry is no mapping
             assert name in out
     assert "uma_28ghz.yaml" in out

@@ -1,0 +1,113 @@
+"""Quantisers, links and denoisers at work in the chain."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+Command = Callable[..., tuple[int, str, str]]
+ScenarioFile = Callable[[dict[str, Any]], Path]
+Run = Callable[..., pd.DataFrame]
+
+
+@pytest.fixture
+def run(command: Command, scenario_file: ScenarioFile, tmp_path: Path) -> Run:
+    def call(document: dict[str, Any], *options: str) -> pd.DataFrame:
+        out = tmp_path / f"out{len(list(tmp_path.glob('out*')))}"
+        code, _, err = command("run", scenario_file(document), "--out", out, "--workers", "1", *options)
+        assert code == 0, err
+        (file,) = out.rglob("results.csv")
+        return pd.read_csv(file)
+
+    return call
+
+
+def value(table: pd.DataFrame, metric: str, compressor: str, column: str = "value", **axes: float | str) -> float:
+    rows = table[(table.metric == metric) & (table.compressor == compressor)]
+    for axis, at in axes.items():
+        rows = rows[rows[axis.replace("__", ".")] == at]
+    assert len(rows) == 1
+    return float(rows.iloc[0][column])
+
+
+def test_quantisers_in_the_chain(tiny: dict[str, Any], run: Run) -> None:
+    scalar = ["uniform", "sigmoid_uniform", "mu_law", "lloyd_max"]
+    tiny |= {"compressors": [{"name": "klt"}], "estimation": {"name": "perfect"}}
+    tiny["transform"]["scale_bits"] = 9
+    tiny["sweeps"] = {"quantiser": {"feedback.quantiser.name": scalar}}
+    table = run(tiny | {"feedback": {"quantiser": {"name": "uniform", "bits": 6}}})
+    nmse_db = {name: value(table, "nmse_db", "klt", feedback__quantiser__name=name) for name in scalar}
+    for name in scalar:
+        # 2 x 8 x 8 / 4 = 32 values, and the scale.
+        assert value(table, "bits", "klt", feedback__quantiser__name=name) == 32 * 6 + 9
+    tiny["sweeps"] = {}
+    analogue = run(tiny)
+    assert "bits" not in set(analogue.metric)
+    unquantised_db = value(analogue, "nmse_db", "klt")
+    vector = run(tiny | {"feedback": {"quantiser": {"name": "vector", "dimension": 2, "bits": 6}}})
+    assert value(vector, "bits", "klt") == 16 * 6 + 9
+    nmse_db["vector"] = value(vector, "nmse_db", "klt")
+    # Whatever is quantised lies between the analogue report's error and an empty report's. The former is not a strict
+    # bound, as KLT is not optimal for each test channel; rounding may gain a little.
+    for name, error_db in nmse_db.items():
+        assert unquantised_db - 0.05 <= error_db < 0, name
+    # 6 bits a value leave about -30 dB of a value's variance.
+    for name in ("uniform", "mu_law", "lloyd_max"):
+        assert nmse_db[name] < unquantised_db + 0.5, name
+
+
+def test_reports_of_variable_length_depend_on_no_batch(tiny: dict[str, Any], run: Run) -> None:
+    tiny |= {"sweeps": {}, "compressors": [{"name": "klt"}], "estimation": {"name": "perfect"}}
+    tiny["feedback"] = {"quantiser": {"name": "entropy_coded", "cells": 64}}
+    tiny["transform"]["scale_bits"] = 9
+    reference = run(tiny)
+    # Their length varies, so their mean has an interval; all elements at the full 6 bits would be 32 x 6.
+    low, bits = (value(reference, "bits", "klt", column) for column in ("ci_low", "value"))
+    assert 9 < low < bits < 32 * 6 + 9
+    assert value(reference, "nmse_db", "klt") < 0
+    pd.testing.assert_frame_equal(run(tiny, "--set", "monte_carlo.batch_size=1"), reference, check_exact=True)
+
+
+def test_bit_errors_cost_what_they_flip(tiny: dict[str, Any], run: Run) -> None:
+    rates = [0, 0.001, 0.1, 0.5]
+    tiny |= {"compressors": [{"name": "klt"}], "sweeps": {"flips": {"feedback.link.flip_rate": rates}}}
+    tiny["feedback"] = {"quantiser": {"name": "lloyd_max", "bits": 4}, "link": {"name": "bsc", "flip_rate": 0}}
+    table = run(tiny)
+    flipped_db = [value(table, "nmse_db", "klt", feedback__link__flip_rate=rate) for rate in rates]
+    tiny |= {"sweeps": {}}
+    tiny["feedback"]["link"] = {"name": "perfect"}
+    assert flipped_db[0] == value(run(tiny), "nmse_db", "klt")
+    assert (np.diff(flipped_db) > 0).all()
+    # At 0.5 every level is as likely as any other: worse than an empty report, whose error is 0 dB.
+    assert flipped_db[-1] > 0
+
+
+def test_wiener_filter_never_loses_beyond_its_interval(tiny: dict[str, Any], run: Run) -> None:
+    snrs = [-5, 0, 5, 10, 15, 20]
+    tiny["estimation"] = {"name": "perfect"}
+    tiny["sweeps"] = {"noise": {"feedback_snr_db": snrs, "feedback.denoiser.name": ["none", "wiener"]}}
+    table = run(tiny)
+    for compressor in ("identity", "topk", "klt"):
+        for snr_db in snrs:
+            at = {"feedback_snr_db": snr_db, "feedback__denoiser__name": "wiener"}
+            filtered_db = value(table, "nmse_db", compressor, **at)
+            # Both see the same channels and noise, so the interval of one is more than that of their difference.
+            interval_db = filtered_db - value(table, "nmse_db", compressor, "ci_low", **at)
+            plain_db = value(table, "nmse_db", compressor, **(at | {"feedback__denoiser__name": "none"}))
+            assert filtered_db <= plain_db + interval_db, (compressor, snr_db)
+            if compressor == "identity" and snr_db == -5:
+                # Unfiltered it is worse than no report at all, which is what the filter falls back to.
+                assert plain_db > 0 > filtered_db
+
+
+def test_wiener_filter_leaves_a_perfect_link_alone(tiny: dict[str, Any], run: Run) -> None:
+    tiny["sweeps"] = {"denoiser": {"feedback.denoiser.name": ["none", "wiener"]}}
+    table = run(tiny)
+    for compressor in ("identity", "topk", "klt"):
+        plain, filtered = (
+            value(table, "nmse_db", compressor, feedback__denoiser__name=name) for name in ("none", "wiener")
+        )
+        assert filtered == plain
