@@ -24,10 +24,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-app.add_typer(dataset_app, name="dataset")
-dataset_app.command()(compare)
-app.command("show-channel")(show_channel)
-app.command()(complexity)
 
 _INTERRUPTED = 130
 
@@ -130,6 +126,12 @@ def show(
     from linksim.report.table import show as show_table
 
     show_table(_run_folder(run), Console(), metric)
+
+
+app.command("show-channel")(show_channel)
+app.command()(complexity)
+app.add_typer(dataset_app, name="dataset")
+dataset_app.command()(compare)
 
 
 def _command() -> str:
