@@ -21,7 +21,7 @@ from channels.sionna_parameters import SionnaParameters
 with warnings.catch_warnings(), torch.random.fork_rng(devices=range(torch.cuda.device_count())):
     warnings.simplefilter("ignore")
     from sionna.phy import config
-    from sionna.phy.channel.tr38901 import CDL, TDL, InH, PanelArray, RMa, UMa, UMi
+    from sionna.phy.channel.tr38901 import CDL, TDL, InF, InH, PanelArray, RMa, UMa, UMi
 
 
 @dataclass(frozen=True)
@@ -136,8 +136,10 @@ class SionnaModel:
                 return UMi(o2i_model=parameters.o2i_model, **common)
             case "RMa":
                 return RMa(**common)
-            case _:
+            case "InH":
                 return InH(indoor_scenario=parameters.office, **common)
+            case _:
+                return InF(factory_scenario=parameters.model.removeprefix("InF-"), **common)
 
     def _set_topology(self, drops: UserDrops) -> None:
         parameters = self.parameters
@@ -160,7 +162,7 @@ class SionnaModel:
             ut_orientations=zeros,
             bs_orientations=tilt,
             ut_velocities=drops.velocity_m_s.unsqueeze(1),
-            in_state=torch.ones_like(drops.indoor[:, None]) if parameters.model == "InH" else drops.indoor[:, None],
+            in_state=torch.ones_like(drops.indoor[:, None]) if parameters.all_indoor else drops.indoor[:, None],
             los={"los": True, "nlos": False, "mixed": "random"}[parameters.los],
         )
 

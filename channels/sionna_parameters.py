@@ -6,12 +6,17 @@ from pydantic import Field, model_validator
 
 from channels.source import SourceParameters
 
-# Per model: BS height in m, nearest and farthest UE in m (TR 38.901 Tables 7.2-1 to 7.2-3 and 7.4.1-1).
+# Per model: BS height in m, nearest and farthest UE in m (TR 38.901 Tables 7.2-1 to 7.2-4, 7.4.1-1 and 7.8-7).
 _GEOMETRY = {
     "UMa": (25.0, (35.0, 250.0)),
     "UMi": (10.0, (10.0, 100.0)),
     "RMa": (35.0, (35.0, 1000.0)),
     "InH": (3.0, (5.0, 60.0)),
+    "InF-SL": (1.5, (5.0, 60.0)),
+    "InF-DL": (1.5, (5.0, 60.0)),
+    "InF-SH": (8.0, (5.0, 60.0)),
+    "InF-DH": (8.0, (5.0, 60.0)),
+    "InF-HH": (8.0, (5.0, 60.0)),
 }
 _NOT_IN_CDL = frozenset(
     {"bs_height_m", "ue_height_m", "distance_m", "los", "indoor_share", "o2i_model", "office", "downtilt_deg"}
@@ -21,14 +26,14 @@ _TDL_NLOS = ("TDL-A", "TDL-B", "TDL-C")
 
 
 class SionnaParameters(SourceParameters):
-    """Stochastic channels of 3GPP TR 38.901: system-level drops (UMa, UMi, RMa, InH), CDL or TDL profiles.
+    """Stochastic channels of 3GPP TR 38.901: system-level drops (UMa, UMi, RMa, InH, InF), CDL or TDL.
 
     The defaults are UMa NLOS at 28 GHz with a 32-port uniform linear array. Path loss and shadow fading are left out.
     """
 
     source: Literal["sionna"] = "sionna"
     model: Literal[
-        "UMa", "UMi", "RMa", "InH",
+        "UMa", "UMi", "RMa", "InH", "InF-SL", "InF-DL", "InF-SH", "InF-DH", "InF-HH",
         "CDL-A", "CDL-B", "CDL-C", "CDL-D", "CDL-E",
         "TDL-A", "TDL-B", "TDL-C", "TDL-D", "TDL-E",
     ] = Field(default="UMa", description="scenario, CDL or TDL profile of TR 38.901")  # fmt: skip
@@ -59,7 +64,7 @@ class SionnaParameters(SourceParameters):
     los: Literal["los", "nlos", "mixed"] = Field(
         default="nlos", description="outdoor links: all LOS, none, or by the model's LOS probability"
     )
-    indoor_share: float = Field(default=0.0, ge=0, le=1, description="share of indoor UEs (InH: all are indoor)")
+    indoor_share: float = Field(default=0.0, ge=0, le=1, description="share of indoor UEs (InH, InF: all are indoor)")
     o2i_model: Literal["low", "high"] = Field(default="low", description="building type for indoor UEs")
     office: Literal["open", "mixed"] = Field(default="open", description="InH: type of office")
     speed_m_s: float = Field(
@@ -93,6 +98,11 @@ class SionnaParameters(SourceParameters):
         return self.model.startswith("TDL")
 
     @property
+    def all_indoor(self) -> bool:
+        """Whether the model knows indoor UEs only."""
+        return self.model.startswith(("InH", "InF"))
+
+    @property
     def height_m(self) -> float:
         """Height of the BS in m, the model's own by default."""
         return self.bs_height_m if self.bs_height_m is not None else _GEOMETRY[self.model][0]
@@ -124,6 +134,8 @@ class SionnaParameters(SourceParameters):
             raise ValueError(
                 f"port_correlation: got model {self.model}, expected the key with {', '.join(_TDL_NLOS)} only"
             )
+        if self.model == "InF-HH" and self.los == "nlos":
+            raise ValueError("los: got 'nlos', expected 'los' or 'mixed': InF-HH always has line of sight")
         if self.model != "InH" and "office" in changed:
             raise ValueError(f"office: got model {self.model}, expected the key with InH only")
         if self.distance_m is not None and not 0 < self.distance_m[0] <= self.distance_m[1] <= 1e5:

@@ -16,7 +16,7 @@ from channels.sionna_parameters import SionnaParameters
 from channels.sionna_source import SionnaSource
 
 CPU = torch.device("cpu")
-MODELS = ["UMa", "UMi", "RMa", "InH", "CDL-A", "CDL-D", "TDL-A", "TDL-D"]
+MODELS = ["UMa", "UMi", "RMa", "InH", "InF-SL", "InF-DH", "CDL-A", "CDL-D", "TDL-A", "TDL-D"]
 
 
 def source(seed: int = 1, **parameters: object) -> SionnaSource:

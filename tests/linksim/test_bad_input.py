@@ -23,6 +23,7 @@ BAD_VALUES = [
     ("channel.bandwidth_hz", -20e6, ["channel.bandwidth_hz", "-20000000", "greater than 0"]),
     ("channel.n_subcarriers", 12.5, ["channel.n_subcarriers", "12.5", "integer"]),
     ("channel.model", "UMx", ["channel.model", "UMx", "UMa"]),
+    ("channel.model", "InF-HH", ["los", "nlos", "line of sight"]),
     ("channel.source", "winner", ["channel.source", "winner", "sionna"]),
     ("channel.spec_version", "17.0", ["channel.spec_version", "17.0", "16.1"]),
     ("channel", {"model": "UMa"}, ["channel.source", "missing"]),
