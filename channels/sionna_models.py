@@ -115,7 +115,10 @@ class SionnaModel:
                 profile = self._tdl_model() if self.parameters.is_tdl else self._cdl_model(drops)
                 return profile(drops.distance_m.shape[0], snapshots.n, rate_hz)
             self._set_topology(drops)
-            return self._system(snapshots.n, rate_hz)
+            coefficients, delays = self._system(snapshots.n, rate_hz)
+            if self.parameters.spatial_consistency:
+                coefficients, delays = coefficients.transpose(0, 1), delays.transpose(0, 1)
+            return coefficients, delays
 
     def _system_model(self) -> Any:
         parameters = self.parameters
@@ -127,6 +130,7 @@ class SionnaModel:
             "enable_pathloss": False,
             "enable_shadow_fading": False,
             "spec_version": parameters.spec_version,
+            "enable_spatial_consistency": parameters.spatial_consistency,
             "device": str(self.device),
         }
         match parameters.model:
@@ -153,16 +157,23 @@ class SionnaModel:
         bs[:, 0, 2] = parameters.height_m
         tilt = zeros.clone()
         tilt[:, 0, 1] = math.radians(parameters.downtilt_deg)
+        velocity = drops.velocity_m_s.unsqueeze(1)
+        indoor = torch.ones_like(drops.indoor[:, None]) if parameters.all_indoor else drops.indoor[:, None]
+        orientation = zeros
+        if parameters.spatial_consistency:
+            # One topology of many UEs instead of many topologies of one UE.
+            ue, velocity, indoor, orientation = (x.transpose(0, 1) for x in (ue, velocity, indoor, orientation))
+            bs, tilt = bs[:1], tilt[:1]
         assert self._system is not None
         # Without this, what the first call draws and later ones keep would shift the draws that follow.
         self._system.reset_topology()
         self._system.set_topology(
             ut_loc=ue,
             bs_loc=bs,
-            ut_orientations=zeros,
+            ut_orientations=orientation,
             bs_orientations=tilt,
-            ut_velocities=drops.velocity_m_s.unsqueeze(1),
-            in_state=torch.ones_like(drops.indoor[:, None]) if parameters.all_indoor else drops.indoor[:, None],
+            ut_velocities=velocity,
+            in_state=indoor,
             los={"los": True, "nlos": False, "mixed": "random"}[parameters.los],
         )
 

@@ -20,6 +20,7 @@ _GEOMETRY = {
 }
 _NOT_IN_CDL = frozenset(
     {"bs_height_m", "ue_height_m", "distance_m", "los", "indoor_share", "o2i_model", "office", "downtilt_deg"}
+    | {"spatial_consistency"}
 )
 _NOT_IN_TDL = _NOT_IN_CDL | {"azimuth_deg", "element_spacing", "antenna_pattern"}
 _TDL_NLOS = ("TDL-A", "TDL-B", "TDL-C")
@@ -67,6 +68,11 @@ class SionnaParameters(SourceParameters):
     indoor_share: float = Field(default=0.0, ge=0, le=1, description="share of indoor UEs (InH, InF: all are indoor)")
     o2i_model: Literal["low", "high"] = Field(default="low", description="building type for indoor UEs")
     office: Literal["open", "mixed"] = Field(default="open", description="InH: type of office")
+    spatial_consistency: bool = Field(
+        default=False,
+        description="UEs of a block of 50 share one cell and correlate with their distance (TR 38.901, 7.6.3); their "
+        "samples then depend on each other, and confidence intervals come out too narrow",
+    )
     speed_m_s: float = Field(
         default=0.0, ge=0, le=150, description="speed of the UE, m/s, in a random horizontal direction"
     )

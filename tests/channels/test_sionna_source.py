@@ -14,6 +14,7 @@ from channels.frequency_response import frequency_response
 from channels.path_statistics import rms_spread
 from channels.sionna_parameters import SionnaParameters
 from channels.sionna_source import SionnaSource
+from channels.source import BLOCK_SIZE
 
 CPU = torch.device("cpu")
 MODELS = ["UMa", "UMi", "RMa", "InH", "InF-SL", "InF-DH", "CDL-A", "CDL-D", "TDL-A", "TDL-D"]
@@ -276,3 +277,30 @@ def test_both_editions_run(edition):
 def test_wrong_parameters_are_refused(parameters, message):
     with pytest.raises(ValidationError, match=message):
         SionnaParameters(**parameters)
+
+
+def test_spatial_consistency_makes_neighbours_alike() -> None:
+    def spread_differences(consistent: bool) -> tuple[float, float]:
+        """Mean squared difference of log10 delay spread between UEs near each other, and far apart."""
+        channels = source(spatial_consistency=consistent, distance_m=(100, 200), azimuth_deg=(-10, 10))
+        near, far = [], []
+        for block in range(4):
+            drops = channels.drops("test", block)
+            paths = channels.read_paths("test", block * BLOCK_SIZE, (block + 1) * BLOCK_SIZE, Snapshots())
+            power = paths.coefficients[:, 0].abs().square().sum(1)
+            power = power / power.sum(-1, keepdim=True)
+            mean = (power * paths.delays_s).sum(-1, keepdim=True)
+            spread = (power * (paths.delays_s - mean).square()).sum(-1).log10() / 2
+            place = torch.polar(drops.distance_m, drops.azimuth_rad)
+            apart = (place[:, None] - place).abs()
+            difference = (spread[:, None] - spread).square()
+            near.append(difference[(apart > 0) & (apart < 6)])
+            far.append(difference[apart > 60])
+        return float(torch.cat(near).mean()), float(torch.cat(far).mean())
+
+    independent_near, independent_far = spread_differences(False)
+    consistent_near, consistent_far = spread_differences(True)
+    # The delay spread of UMa NLOS decorrelates over 40 m (Table 7.5-6): within 6 m at most 1 - exp(-0.15) = 14 % of the
+    # variance is left of the large scale, and about as much is ray noise; between far UEs all of it is.
+    assert consistent_near < 0.4 * consistent_far
+    assert independent_near > 0.5 * independent_far
