@@ -2,11 +2,11 @@
 
 import math
 from pathlib import Path
-from typing import Literal, Self
+from typing import Literal
 
 import numpy as np
 import torch
-from pydantic import Field, model_validator
+from pydantic import Field
 from torch import Tensor
 
 from channels.channel_batch import ArrayShape, OfdmGrid, Paths, Snapshots
@@ -15,11 +15,11 @@ from channels.errors import ChannelInputError
 from channels.frequency_response import normalise_power
 from channels.path_alignment import align_to_first_path
 from channels.random_seed import stream_seed
-from channels.recording import split_range
-from channels.source import SOURCES, PathSource, SourceParameters, Split
+from channels.recording import RecordingParameters, split_range
+from channels.source import SOURCES, PathSource, Split
 
 
-class DeepMimoParameters(SourceParameters):
+class DeepMimoParameters(RecordingParameters):
     """A scenario folder as ``deepmimo.download`` or one of the package's converters leaves it.
 
     The splits are drawn from the users that have a path, by the seed: training first, then validation, the rest is the
@@ -43,19 +43,10 @@ class DeepMimoParameters(SourceParameters):
     n_rx: int = Field(default=1, ge=1, le=16, description="antennas of the UE, along y, half a wavelength apart")
     n_subcarriers: int = Field(default=1024, ge=2, le=65536, description="subcarriers in the band")
     bandwidth_hz: float = Field(default=20e6, gt=0, description="bandwidth, Hz")
-    train_fraction: float = Field(default=0.0, ge=0, le=1, description="share of the users for training")
-    validation_fraction: float = Field(default=0.0, ge=0, le=1, description="share of the users for validation")
     delay_alignment: Literal["first_path", "none"] = Field(
         default="first_path", description="delay 0: first path within 25 dB of the strongest, or the transmission"
     )
     normalise: bool = Field(default=True, description="scale each link to mean power 1")
-
-    @model_validator(mode="after")
-    def _check(self) -> Self:
-        total = self.train_fraction + self.validation_fraction
-        if total > 1:
-            raise ValueError(f"train_fraction + validation_fraction: got {total:g}, expected at most 1")
-        return self
 
 
 @SOURCES.register("deepmimo")

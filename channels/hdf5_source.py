@@ -1,23 +1,23 @@
 """Channels from HDF5 files of truncated angular-delay matrices, with or without motion."""
 
 from pathlib import Path
-from typing import Literal, Self
+from typing import Literal
 
 import h5py
 import numpy as np
 import torch
-from pydantic import Field, model_validator
+from pydantic import Field
 from torch import Tensor
 
 from channels.angular_delay import AngularDelayTransform
 from channels.channel_batch import ArrayShape, ChannelBatch, OfdmGrid, Snapshots
 from channels.errors import ChannelInputError
 from channels.hdf5_file import open_dataset, positive_attribute
-from channels.recording import recorded_times, split_range
-from channels.source import SOURCES, Source, SourceParameters, Split
+from channels.recording import RecordingParameters, recorded_times, split_range
+from channels.source import SOURCES, Source, Split
 
 
-class Hdf5Parameters(SourceParameters):
+class Hdf5Parameters(RecordingParameters):
     """A file with ``X`` and the attributes ``fc``, ``B``, ``Nc``, ``Nt`` and, for moving UEs, ``dt``.
 
     The splits are contiguous: training first, then validation, the rest is the test split.
@@ -25,16 +25,7 @@ class Hdf5Parameters(SourceParameters):
 
     source: Literal["hdf5"] = "hdf5"
     file: Path = Field(description="the file")
-    train_fraction: float = Field(default=0.0, ge=0, le=1, description="share of the samples for training")
-    validation_fraction: float = Field(default=0.0, ge=0, le=1, description="share of the samples for validation")
     normalise: bool = Field(default=True, description="scale each sample to mean power 1 at its first snapshot")
-
-    @model_validator(mode="after")
-    def _check(self) -> Self:
-        total = self.train_fraction + self.validation_fraction
-        if total > 1:
-            raise ValueError(f"train_fraction + validation_fraction: got {total:g}, expected at most 1")
-        return self
 
 
 @SOURCES.register("hdf5")

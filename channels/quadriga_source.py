@@ -14,11 +14,11 @@ from channels.frequency_response import frequency_response
 from channels.path_alignment import align_to_first_path
 from channels.quadriga_file import QuadrigaFile
 from channels.quadriga_link import QuadrigaLink
-from channels.recording import recorded_times, split_range
-from channels.source import SOURCES, Source, SourceParameters, Split
+from channels.recording import RecordingParameters, recorded_times, split_range
+from channels.source import SOURCES, Source, Split
 
 
-class QuadrigaParameters(SourceParameters):
+class QuadrigaParameters(RecordingParameters):
     """Links (``qd_channel`` objects) of a .mat or HDF5 file.
 
     The file comes from ``mat_save`` or ``hdf5_write`` of QuaDRiGa, or holds structs with the fields ``coeff``,
@@ -45,8 +45,6 @@ class QuadrigaParameters(SourceParameters):
     dt_s: float | None = Field(
         default=None, gt=0, description="time between the snapshots of a link, s; none: no motion"
     )
-    train_fraction: float = Field(default=0.0, ge=0, le=1, description="share of the links for training")
-    validation_fraction: float = Field(default=0.0, ge=0, le=1, description="share of the links for validation")
     delay_alignment: Literal["first_path", "none"] = Field(
         default="first_path", description="delay 0: first path within 25 dB of the strongest, or the file's own"
     )
@@ -54,9 +52,6 @@ class QuadrigaParameters(SourceParameters):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        total = self.train_fraction + self.validation_fraction
-        if total > 1:
-            raise ValueError(f"train_fraction + validation_fraction: got {total:g}, expected at most 1")
         if self.links is not None and not 1 <= self.links[0] <= self.links[1]:
             raise ValueError(f"links: got {list(self.links)}, expected 1 <= first <= last")
         chosen = self.rx_antennas or ()

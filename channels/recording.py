@@ -1,10 +1,27 @@
 """Which samples and snapshots of a finite recording belong to what was asked for."""
 
 from pathlib import Path
+from typing import Self
+
+from pydantic import Field, model_validator
 
 from channels.channel_batch import Snapshots
 from channels.errors import ChannelInputError
-from channels.source import Split
+from channels.source import SourceParameters, Split
+
+
+class RecordingParameters(SourceParameters):
+    """Parameters of every source that divides one recording into splits; what is left is the test split."""
+
+    train_fraction: float = Field(default=0.0, ge=0, le=1, description="share of the samples for training")
+    validation_fraction: float = Field(default=0.0, ge=0, le=1, description="share of the samples for validation")
+
+    @model_validator(mode="after")
+    def _at_most_all(self) -> Self:
+        total = self.train_fraction + self.validation_fraction
+        if total > 1:
+            raise ValueError(f"train_fraction + validation_fraction: got {total:g}, expected at most 1")
+        return self
 
 
 def split_range(count: int, train_fraction: float, validation_fraction: float, split: Split) -> range:
