@@ -89,7 +89,7 @@ def measure_points(
         point.key: measured for point in points if (measured := folder.load_point(point, fitted[point.key])) is not None
     }
     if finished:
-        console.print(f"[dim]{len(finished)} of {len(points)} points were finished before[/]")
+        console.print(f"[dim]{len(finished)} of {len({point.key for point in points})} points were finished before[/]")
     pending = list({point.key: point for point in points if point.key not in finished}.values())
     shards = [(point, start, stop) for point in pending for start, stop in _shards(point.scenario)]
     open_shards = {point.key: sum(1 for other, *_ in shards if other.key == point.key) for point in pending}
