@@ -22,6 +22,8 @@ class Codeword:
             report has its own; ``None`` while they are analogue.
         level_bits: bits of each value on the link where all are level numbers ``0 .. 2^level_bits - 1`` in natural
             binary; ``None`` for analogue values, and for bitstreams of variable length.
+        erased: which reports the link failed to deliver, ``[batch]``, bool; the BS knows that, and nothing else of
+            them. ``None`` where all arrived.
     """
 
     values: Tensor
@@ -29,6 +31,7 @@ class Codeword:
     side_bits: int = 0
     value_bits: int | Tensor | None = None
     level_bits: int | None = None
+    erased: Tensor | None = None
 
     @property
     def bits(self) -> int | Tensor | None:
