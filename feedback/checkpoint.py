@@ -20,7 +20,8 @@ from torch import Tensor
 
 from feedback.compressor import Compressor
 from feedback.errors import FeedbackInputError
-from feedback.training import TrainingOutcome, TrainingRecipe
+from feedback.recipe import TrainingRecipe
+from feedback.training import TrainingOutcome
 
 Storage = Literal["float16", "float32"]
 
@@ -38,8 +39,8 @@ class CheckpointInfo(BaseModel):
     training: dict[str, Any] = Field(description="what the weights were trained for")
     recipe: TrainingRecipe
     seed: int
-    samples_seen: int = Field(ge=0, description="training channels times epochs")
-    best_epoch: int = Field(ge=0, description="epoch that the weights are from")
+    samples_seen: int = Field(ge=0, description="training channels seen")
+    best_epoch: float = Field(ge=0, description="passes over the training channels that the weights are from")
     start_nmse_db: float = Field(description="validation NMSE before the first step, dB")
     validation_nmse_db: float = Field(description="validation NMSE of the weights before storage, dB")
     storage: Storage = Field(description="dtype of matrices and kernels; vectors are always float32")

@@ -11,7 +11,7 @@ from feedback.binary_fc import BinaryLinear
 from feedback.layers import CentredLinear, FullyConnectedDecoder, FullyConnectedEncoder
 from feedback.linear_start import start_as_klt
 from feedback.neural import NeuralCompressor, NeuralParameters
-from feedback.training import TrainingRecipe
+from feedback.recipe import TrainingRecipe
 from feedback.training_set import TrainingSet
 
 Init = Literal["klt", "xavier"]

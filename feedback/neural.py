@@ -1,6 +1,7 @@
 """Compressors that are a pair of networks: the encoder at the UE, the decoder at the BS."""
 
 from abc import abstractmethod
+from dataclasses import replace
 from typing import ClassVar
 
 import torch
@@ -10,9 +11,11 @@ from torch import Tensor, nn
 from feedback.codeword import Codeword
 from feedback.complexity import count_macs, count_multiplications, count_parameters, count_stored_bytes
 from feedback.compressor import Complexity, Compressor, CompressorParameters, codeword_length
+from feedback.disturbance import Disturbance
 from feedback.layers import channels_last, initialise
+from feedback.recipe import TrainingRecipe
 from feedback.state import checked_state
-from feedback.training import EpochCallback, TrainingOutcome, TrainingRecipe, ignore_epoch, train
+from feedback.training import TrainingOptions, TrainingOutcome, train
 from feedback.training_set import TrainingSet
 from feedback.unit_interval import from_unit_interval, to_unit_interval
 
@@ -21,6 +24,9 @@ class NeuralParameters(CompressorParameters):
     """Parameters that every network has; each extends it with its own ``name`` literal."""
 
     recipe: TrainingRecipe | None = Field(default=None, description="training recipe; by default the scenario's")
+    disturbance: Disturbance | None = Field(
+        default=None, description="noise and quantisation of codewords in training; by default none"
+    )
 
 
 class NeuralCompressor(Compressor):
@@ -75,15 +81,18 @@ class NeuralCompressor(Compressor):
         training: TrainingSet,
         recipe: TrainingRecipe,
         generator: torch.Generator,
-        on_epoch: EpochCallback = ignore_epoch,
+        options: TrainingOptions | None = None,
     ) -> TrainingOutcome:
-        """Trains both networks together from ``prepare``'s start and keeps the best epoch.
+        """Trains both networks together from ``prepare``'s start and keeps the best weights on validation.
 
         Raises:
             FeedbackInputError: if the training set is unusable, or the loss becomes NaN or infinite.
         """
         self.prepare(training, generator)
-        return train(self.encoder, self.decoder, training, recipe, generator, on_epoch)
+        options = options or TrainingOptions()
+        if options.disturbance is None:
+            options = replace(options, disturbance=self.parameters.disturbance)
+        return train(self.encoder, self.decoder, training, recipe, generator, options)
 
     def fit(self, training: TrainingSet, generator: torch.Generator) -> None:
         """Trains with the recipe of the parameters, or the default one."""

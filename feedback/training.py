@@ -1,57 +1,81 @@
-"""Training of an encoder and a decoder together: Adam, linear warm-up, cosine decay, best epoch on validation."""
+"""Training of an encoder and a decoder together; the best weights on the validation channels are kept.
+
+Everything that is random in a step follows from the seed and the step's number, so that a run that was killed goes
+on at the same digits.
+"""
 
 import math
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import chain
-from typing import Any, Self
+from pathlib import Path
+from typing import Any
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from lightning_fabric import Fabric
 from torch import Tensor, nn
 
+from feedback.disturbance import Disturbance
 from feedback.errors import FeedbackInputError
+from feedback.recipe import TrainingRecipe
+from feedback.schedule import learning_rate
+from feedback.training_devices import one_device
 from feedback.training_set import TrainingSet
+from feedback.training_state import Progress, TrainingState, load_state, save_state
 from feedback.unit_interval import to_unit_interval
-
-# Called after every epoch with its number from 1, mean training loss, and validation NMSE in dB.
-EpochCallback = Callable[[int, float, float], None]
 
 EVALUATION_BATCH = 500
 
+_MOMENTUM = 0.9
+_STATE_INTERVAL_S = 20.0
+# Improvements below this share of the best error do not count as such for `restart_after`.
+_STUCK = 1e-4
 
-class TrainingRecipe(BaseModel):
-    """How a network is trained."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+@dataclass(frozen=True)
+class Pass:
+    """What a loss sees of one step.
 
-    epochs: int = Field(default=100, ge=0, description="passes over the training channels")
-    batch_size: int = Field(default=200, ge=2, description="channels per step")
-    learning_rate: float = Field(default=2e-3, gt=0, le=1, description="Adam's step size after warm-up")
-    final_learning_rate: float = Field(default=5e-5, ge=0, le=1, description="Adam's step size at the end")
-    fc_rate_ratio: float = Field(
-        default=0.05,
-        gt=0,
-        le=1,
-        description="step size of fully connected layers over that of the others; small for a start from the KLT, 1 "
-        "for drawn weights, as in the papers",
-    )
-    warmup_epochs: float = Field(default=3.0, ge=0, description="epochs of linear rise of the step size from 0")
-    random_phase: bool = Field(
-        default=True,
-        description="turn each channel by a random common phase at every pass: carrier phase is uniform, so it stays a "
-        "channel of the same model",
-    )
-    clip_norm: float | None = Field(default=None, gt=0, description="largest gradient norm; by default not clipped")
+    Attributes:
+        image: ``[batch, 2, Na, Nt]``.
+        codeword: as the encoder made it, ``[batch, M]``.
+        reconstruction: of the codeword as received, ``[batch, 2, Na, Nt]``.
+        spent: share of the budget, 0 to 1.
+    """
 
-    @model_validator(mode="after")
-    def _falling(self) -> Self:
-        if self.final_learning_rate > self.learning_rate:
-            raise ValueError(
-                f"final_learning_rate is {self.final_learning_rate:g}, expected at most learning_rate "
-                f"({self.learning_rate:g})"
-            )
-        return self
+    image: Tensor
+    codeword: Tensor
+    reconstruction: Tensor
+    spent: float
+
+
+def reconstruction_error(step: Pass) -> Tensor:
+    """Mean-square error of reconstructed images, a scalar."""
+    return nn.functional.mse_loss(step.reconstruction, step.image)
+
+
+def ignore_progress(progress: Progress) -> None:
+    """A callback that does nothing."""
+
+
+@dataclass(frozen=True)
+class TrainingOptions:
+    """How to train, beside the recipe.
+
+    Attributes:
+        loss: what is minimised; takes a ``Pass`` and gives a scalar.
+        disturbance: what codewords go through; nothing by default.
+        on_progress: told about every validation.
+        state_file: where to keep the state of the run; one that is there goes on. ``None`` keeps none.
+        fabric: devices and processes to train on; by default the one device that the networks are on.
+    """
+
+    loss: Callable[[Pass], Tensor] = reconstruction_error
+    disturbance: Disturbance | None = None
+    on_progress: Callable[[Progress], None] = ignore_progress
+    state_file: Path | None = None
+    fabric: Fabric | None = None
 
 
 @dataclass(frozen=True)
@@ -61,18 +85,33 @@ class TrainingOutcome:
     Attributes:
         start_nmse_db: validation NMSE before the first step, dB.
         validation_nmse_db: validation NMSE of the weights that were kept, dB.
-        best_epoch: epoch they are from, 0 for the start.
-        samples_seen: training channels times epochs.
+        best_epoch: passes over the training channels after which they were reached, 0 for the start.
+        samples_seen: training channels seen in all.
+        history: every validation.
     """
 
     start_nmse_db: float
     validation_nmse_db: float
-    best_epoch: int
+    best_epoch: float
     samples_seen: int
+    history: tuple[Progress, ...] = ()
 
 
-def ignore_epoch(epoch: int, train_loss: float, validation_nmse_db: float) -> None:
-    """A callback that does nothing."""
+class Autoencoder(nn.Module):
+    """Encoder, disturbance and decoder in one pass, for the loss of a step."""
+
+    def __init__(self, encoder: nn.Module, decoder: nn.Module) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.decoder = decoder
+
+    def forward(
+        self, image: Tensor, disturbance: Disturbance | None, generator: torch.Generator
+    ) -> tuple[Tensor, Tensor]:
+        """Images to codewords as sent, and to images as rebuilt from what was received."""
+        codeword = self.encoder(image)
+        received = codeword if disturbance is None else disturbance.apply(codeword, generator)
+        return codeword, self.decoder(received)
 
 
 def train(
@@ -81,89 +120,213 @@ def train(
     training: TrainingSet,
     recipe: TrainingRecipe,
     generator: torch.Generator,
-    on_epoch: EpochCallback = ignore_epoch,
+    options: TrainingOptions | None = None,
 ) -> TrainingOutcome:
-    """Minimises the mean-square error of reconstructed images, and keeps the epoch of least validation NMSE.
+    """Minimises a loss, by default the mean-square error of reconstructed images, within the recipe's budget.
 
-    The weights of the start count as epoch 0. The same generator state gives the same weights.
+    The weights of the start count as epoch 0. The same generator state gives the same weights on the same machine,
+    also where the run was killed and continued, unless the budget is one of time.
 
     Args:
         encoder: images ``[batch, 2, Na, Nt]`` to codewords ``[batch, M]``.
         decoder: codewords to images; both are trained in place and left in eval mode.
         training: channels to learn from and to select on, on the networks' device.
-        recipe: step sizes and their number.
-        generator: draws the order of the channels, and their phases; on the CPU.
-        on_epoch: told about every epoch.
+        recipe: budget and step sizes.
+        generator: one draw from it seeds the order of the channels, their phases, and the noise; on the CPU.
+        options: loss, disturbance, callback, state file, devices.
 
     Raises:
-        FeedbackInputError: if a split is empty or not finite, or the loss becomes NaN or infinite.
+        FeedbackInputError: if a split is empty or not finite, the loss becomes NaN or infinite, or a state file is of
+            another run.
     """
     _check(training)
-    channels = training.train
-    parameters = [*encoder.parameters(), *decoder.parameters()]
-    optimiser = torch.optim.Adam(_groups(recipe, encoder, decoder), fused=True)
-    n_batches = max(len(channels) // recipe.batch_size, 1)
-    steps = recipe.epochs * n_batches
-    warmup_steps = recipe.warmup_epochs * n_batches
-    best_nmse = start_nmse = validation_nmse(encoder, decoder, training.validation)
-    if not math.isfinite(start_nmse):
-        raise FeedbackInputError(f"training: got validation NMSE {start_nmse} at the start, expected a finite number")
-    best_epoch, best = 0, _snapshot(encoder, decoder)
+    seed = int(torch.randint(2**62, (), generator=generator))
     try:
-        for epoch in range(1, recipe.epochs + 1):
-            encoder.train()
-            decoder.train()
-            loss_sum = torch.zeros((), dtype=torch.float64, device=channels.device)
-            order = torch.randperm(len(channels), generator=generator).to(channels.device)
-            for index, rows in enumerate(order.split(recipe.batch_size)[:n_batches]):
-                step = (epoch - 1) * n_batches + index
-                for group in optimiser.param_groups:
-                    group["lr"] = group["ratio"] * learning_rate(recipe, step, steps, warmup_steps)
-                batch = to_unit_interval(_turned(channels[rows], generator) if recipe.random_phase else channels[rows])
-                loss = nn.functional.mse_loss(decoder(encoder(batch)), batch)
-                optimiser.zero_grad()
-                loss.backward()
-                if recipe.clip_norm is not None:
-                    nn.utils.clip_grad_norm_(parameters, recipe.clip_norm)
-                optimiser.step()
-                loss_sum += loss.detach()
-            encoder.eval()
-            decoder.eval()
-            train_loss = float(loss_sum) / n_batches
-            nmse = validation_nmse(encoder, decoder, training.validation)
-            if not (math.isfinite(train_loss) and math.isfinite(nmse)):
-                raise FeedbackInputError(
-                    f"training: got loss {train_loss} and validation NMSE {nmse} in epoch {epoch}, expected finite "
-                    f"numbers; a learning_rate below {recipe.learning_rate:g} or a clip_norm may help"
-                )
-            if nmse < best_nmse:
-                best_nmse, best_epoch, best = nmse, epoch, _snapshot(encoder, decoder)
-            on_epoch(epoch, train_loss, _decibel(nmse))
+        outcome = _Run(Autoencoder(encoder, decoder), training, recipe, seed, options or TrainingOptions()).finish()
     finally:
         encoder.eval()
         decoder.eval()
-    for tensor, kept in zip(_tensors(encoder, decoder), best, strict=True):
-        tensor.copy_(kept)
-    return TrainingOutcome(
-        start_nmse_db=_decibel(start_nmse),
-        validation_nmse_db=_decibel(best_nmse),
-        best_epoch=best_epoch,
-        samples_seen=recipe.epochs * n_batches * min(recipe.batch_size, len(channels)),
-    )
+    return outcome
 
 
-def learning_rate(recipe: TrainingRecipe, step: int, steps: int, warmup_steps: float) -> float:
-    r"""Step size of a step: linear rise over the warm-up, then half a cosine period down to the final one."""
-    if step < warmup_steps:
-        return recipe.learning_rate * (step + 1) / (warmup_steps + 1)
-    progress = (step - warmup_steps) / max(steps - 1 - warmup_steps, 1)
-    fall = recipe.learning_rate - recipe.final_learning_rate
-    return recipe.final_learning_rate + fall * (1 + math.cos(math.pi * min(progress, 1.0))) / 2
+class _Run:
+    """One training run, from its start or from a kept state."""
+
+    def __init__(
+        self, model: Autoencoder, training: TrainingSet, recipe: TrainingRecipe, seed: int, options: TrainingOptions
+    ) -> None:
+        self.training, self.recipe, self.seed, self.options = training, recipe, seed, options
+        self.fabric = options.fabric or one_device(training.train.device, recipe.precision)
+        self.model = model
+        optimiser = _optimiser(recipe, model)
+        self.module, self.optimiser = self.fabric.setup(model, optimiser)
+        self.average = _average(model, recipe)
+        self.batches_per_epoch = max(len(training.train) // recipe.batch_size, 1)
+        self.steps = recipe.steps(self.batches_per_epoch)
+        self.signature = {
+            "recipe": recipe.model_dump(mode="json"),
+            "seed": seed,
+            "training channels": len(training.train),
+            "validation channels": len(training.validation),
+            "processes": self.fabric.world_size,
+        }
+        self.began = time.monotonic()
+        self.kept_at = self.began
+        self.loss_sum = torch.zeros((), dtype=torch.float64, device=training.train.device)
+        self.since_validation = 0
+        self.channels, self.epoch, self.order = training.train, -1, torch.empty(0, dtype=torch.int64)
+        self.state = self._first_state()
+
+    def finish(self) -> TrainingOutcome:
+        """Takes the steps that are left, and gives the networks their best weights."""
+        while not self._spent_all():
+            self._step()
+            if self._validation_due():
+                self._validate()
+        for tensor, kept in zip(_tensors(self.model), self.state.best, strict=True):
+            tensor.copy_(kept)
+        if self.options.state_file is not None and self.fabric.is_global_zero:
+            self.options.state_file.unlink(missing_ok=True)
+        state = self.state
+        return TrainingOutcome(
+            start_nmse_db=_decibel(state.start_nmse),
+            validation_nmse_db=_decibel(state.best_nmse),
+            best_epoch=round(state.best_step / self.batches_per_epoch, 3),
+            samples_seen=self._samples(state.step),
+            history=tuple(state.history),
+        )
+
+    def _first_state(self) -> TrainingState:
+        file = self.options.state_file
+        kept = None if file is None else load_state(file, self.signature)
+        if kept is not None:
+            self.model.load_state_dict(kept.model)
+            self.optimiser.load_state_dict(kept.optimiser)
+            if self.average is not None:
+                self.average.load_state_dict(kept.average)
+            return kept
+        start = validation_nmse(self.model.encoder, self.model.decoder, self.training.validation)
+        if not math.isfinite(start):
+            raise FeedbackInputError(f"training: got validation NMSE {start} at the start, expected a finite number")
+        return TrainingState(start_nmse=start, best_nmse=start, best=_snapshot(self.model))
+
+    def _seconds(self) -> float:
+        return self.state.seconds + time.monotonic() - self.began
+
+    def _share_spent(self, steps_done: int) -> float:
+        if self.steps is None:
+            return min(self._seconds() / (60 * (self.recipe.minutes or 1)), 1.0)
+        return steps_done / max(self.steps, 1)
+
+    def _spent_all(self) -> bool:
+        if self.steps is not None:
+            return self.state.step >= self.steps
+        # All processes must agree on the last step, which their clocks need not.
+        over = self.since_validation == 0 and self._seconds() >= 60 * (self.recipe.minutes or 1)
+        return bool(self.fabric.broadcast(over)) if self.fabric.world_size > 1 else over
+
+    def _validation_due(self) -> bool:
+        if self.steps is None:
+            budget_s = 60 * (self.recipe.minutes or 1)
+            due_s = min(self.state.validated_s + budget_s / self.recipe.validations, budget_s)
+            due = self._seconds() >= due_s or self.state.step % self.batches_per_epoch == 0
+            return bool(self.fabric.broadcast(due)) if self.fabric.world_size > 1 else due
+        every = min(self.batches_per_epoch, max(self.steps // self.recipe.validations, 1))
+        return self.state.step % every == 0 or self.state.step == self.steps
+
+    def _step(self) -> None:
+        state, recipe = self.state, self.recipe
+        spent = self._share_spent(state.step + 1)
+        rate = learning_rate(recipe, spent, state.origin)
+        for group in self.optimiser.param_groups:
+            group["lr"] = group["ratio"] * rate
+        self.module.train()
+        generator = torch.Generator().manual_seed(self.seed + 2 * state.step + 1)
+        image = to_unit_interval(self._batch(state.step, generator))
+        codeword, reconstruction = self.module(image, self.options.disturbance, generator)
+        loss = self.options.loss(Pass(image, codeword, reconstruction, spent))
+        self.optimiser.zero_grad()
+        self.fabric.backward(loss)
+        if recipe.clip_norm is not None:
+            self.fabric.clip_gradients(self.module, self.optimiser, max_norm=recipe.clip_norm)
+        self.optimiser.step()
+        if self.average is not None:
+            self.average.update_parameters(self.model)
+        self.loss_sum += loss.detach()
+        self.since_validation += 1
+        state.step += 1
+
+    def _batch(self, step: int, generator: torch.Generator) -> Tensor:
+        """This process's share of a step's channels, ``[batch, Na, Nt]``."""
+        epoch, index = divmod(step, self.batches_per_epoch)
+        if epoch != self.epoch:
+            self.channels, self.epoch = self.training.epoch(epoch), epoch
+            order = torch.Generator().manual_seed(self.seed + 2 * epoch)
+            self.order = torch.randperm(len(self.channels), generator=order)
+        size = self.recipe.batch_size
+        rows = self.order[index * size : (index + 1) * size]
+        turns = torch.rand(len(rows), 1, 1, generator=generator) if self.recipe.random_phase else None
+        mine = slice(self.fabric.global_rank, None, self.fabric.world_size)
+        channels = self.channels[rows[mine].to(self.channels.device)]
+        if turns is None:
+            return channels
+        phases = 2 * math.pi * turns[mine].to(channels.device)
+        return channels * torch.polar(torch.ones_like(phases), phases)
+
+    def _validate(self) -> None:
+        state = self.state
+        validated: Any = self.model if self.average is None else self.average.module
+        validated.eval()
+        loss = float(self.loss_sum) / self.since_validation
+        nmse = validation_nmse(validated.encoder, validated.decoder, self.training.validation)
+        # Running statistics of batch norm are each process's own; the first one's are kept.
+        nmse = float(self.fabric.broadcast(nmse)) if self.fabric.world_size > 1 else nmse
+        if not (math.isfinite(loss) and math.isfinite(nmse)):
+            raise FeedbackInputError(
+                f"training: got loss {loss} and validation NMSE {nmse} after {state.step} steps, expected finite "
+                f"numbers; a learning_rate below {self.recipe.learning_rate:g} or a clip_norm may help"
+            )
+        state.stale = 0 if nmse < state.best_nmse * (1 - _STUCK) else state.stale + 1
+        if nmse < state.best_nmse:
+            state.best_nmse, state.best_step, state.best = nmse, state.step, _snapshot(validated)
+        spent = self._share_spent(state.step)
+        if self.recipe.restart_after is not None and state.stale >= self.recipe.restart_after and spent < 1:
+            state.origin, state.stale = spent, 0
+        now = time.monotonic()
+        progress = Progress(
+            samples=self._samples(state.step),
+            epoch=round(state.step / self.batches_per_epoch, 3),
+            spent=spent,
+            train_loss=loss,
+            validation_nmse_db=_decibel(nmse),
+            learning_rate=self.optimiser.param_groups[-1]["lr"],
+            seconds=self._seconds(),
+        )
+        state.history.append(progress)
+        state.seconds, self.began = progress.seconds, now
+        state.validated_s = progress.seconds
+        self.loss_sum.zero_()
+        self.since_validation = 0
+        if self.options.state_file is not None and now - self.kept_at >= _STATE_INTERVAL_S:
+            self._keep(self.options.state_file)
+            self.kept_at = now
+        if self.fabric.is_global_zero:
+            self.options.on_progress(progress)
+
+    def _keep(self, file: Path) -> None:
+        self.state.model = self.model.state_dict()
+        self.state.optimiser = self.optimiser.state_dict()
+        self.state.average = {} if self.average is None else self.average.state_dict()
+        if self.fabric.is_global_zero:
+            save_state(file, self.state, self.signature)
+
+    def _samples(self, steps: int) -> int:
+        return steps * min(self.recipe.batch_size, len(self.training.train))
 
 
 @torch.no_grad()
 def validation_nmse(encoder: nn.Module, decoder: nn.Module, csi: Tensor) -> float:
-    r"""Mean over samples of :math:`\|H_a - \hat H_a\|^2 / \|H_a\|^2`, linear; networks in eval mode.
+    r"""Mean over samples of :math:`\|H_a - \hat H_a\|^2 / \|H_a\|^2`, linear, without disturbance; in eval mode.
 
     Args:
         encoder: images to codewords.
@@ -184,20 +347,35 @@ def _decibel(nmse: float) -> float:
     return 10 * math.log10(max(nmse, 1e-30))
 
 
-def _groups(recipe: TrainingRecipe, *networks: nn.Module) -> list[dict[str, Any]]:
-    layers = [layer for network in networks for layer in network.modules()]
+def _optimiser(recipe: TrainingRecipe, model: Autoencoder) -> torch.optim.Optimizer:
+    groups = [
+        {"params": params, "ratio": side_ratio * ratio}
+        for network, side_ratio in ((model.encoder, recipe.encoder_rate_ratio), (model.decoder, 1.0))
+        for params, ratio in _by_layer(network, recipe.fc_rate_ratio)
+        if params
+    ]
+    if recipe.optimiser == "sgd":
+        return torch.optim.SGD(
+            groups, lr=recipe.learning_rate, momentum=_MOMENTUM, nesterov=True, weight_decay=recipe.weight_decay
+        )
+    kind = torch.optim.AdamW if recipe.optimiser == "adamw" else torch.optim.Adam
+    return kind(groups, lr=recipe.learning_rate, eps=recipe.epsilon, weight_decay=recipe.weight_decay, fused=True)
+
+
+def _by_layer(network: nn.Module, fc_ratio: float) -> tuple[tuple[list[nn.Parameter], float], ...]:
     # Adam moves all weights of a layer by about one step: the sum over 2048 inputs of an FC moves far more than that
     # over the 18 of a small kernel.
+    layers = network.modules()
     dense = [p for layer in layers if isinstance(layer, nn.Linear) for p in layer.parameters(recurse=False)]
     known = {id(p) for p in dense}
-    others = [p for network in networks for p in network.parameters() if id(p) not in known]
-    pairs = ((dense, recipe.fc_rate_ratio), (others, 1.0))
-    return [{"params": params, "ratio": ratio} for params, ratio in pairs if params]
+    return (dense, fc_ratio), ([p for p in network.parameters() if id(p) not in known], 1.0)
 
 
-def _turned(csi: Tensor, generator: torch.Generator) -> Tensor:
-    turns = torch.rand(len(csi), 1, 1, generator=generator).to(csi.device)
-    return csi * torch.polar(torch.ones_like(turns), 2 * math.pi * turns)
+def _average(model: Autoencoder, recipe: TrainingRecipe) -> torch.optim.swa_utils.AveragedModel | None:
+    if recipe.ema_decay is None:
+        return None
+    average = torch.optim.swa_utils.get_ema_multi_avg_fn(recipe.ema_decay)
+    return torch.optim.swa_utils.AveragedModel(model, multi_avg_fn=average, use_buffers=True)
 
 
 def _check(training: TrainingSet) -> None:
@@ -209,9 +387,9 @@ def _check(training: TrainingSet) -> None:
             raise FeedbackInputError(f"{name} channels: got NaN, infinity or an all-zero matrix, expected channels")
 
 
-def _tensors(*networks: nn.Module) -> list[Tensor]:
-    return list(chain.from_iterable(network.state_dict().values() for network in networks))
+def _tensors(network: nn.Module) -> list[Tensor]:
+    return list(chain(network.state_dict().values()))
 
 
-def _snapshot(*networks: nn.Module) -> list[Tensor]:
-    return [tensor.clone() for tensor in _tensors(*networks)]
+def _snapshot(network: nn.Module) -> list[Tensor]:
+    return [tensor.detach().clone() for tensor in _tensors(network)]

@@ -1,10 +1,14 @@
 """Training channels as compressors see them."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
 import torch
 from torch import Tensor
+
+# Normalised channels ``start`` to ``stop - 1`` of an endless training split, ``[stop - start, Na, Nt]``, complex64.
+ChannelStream = Callable[[int, int], Tensor]
 
 
 @dataclass(frozen=True)
@@ -14,10 +18,20 @@ class TrainingSet:
     Attributes:
         train: ``[n_train, Na, Nt]``, complex64.
         validation: ``[n_validation, Na, Nt]``, complex64, disjoint from ``train`` and from every test channel.
+        stream: makes fresh channels for every epoch, the first of which are ``train``; ``None`` where every epoch
+            sees ``train`` again.
     """
 
     train: Tensor
     validation: Tensor
+    stream: ChannelStream | None = None
+
+    def epoch(self, number: int) -> Tensor:
+        """Channels of an epoch, from 0, ``[n_train, Na, Nt]``, complex64; only these are in memory."""
+        count = len(self.train)
+        if self.stream is None or number == 0:
+            return self.train
+        return self.stream(number * count, (number + 1) * count)
 
     @cached_property
     def principal_axes(self) -> tuple[Tensor, Tensor]:

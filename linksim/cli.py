@@ -72,11 +72,26 @@ def train(
     device: Device = None,
     workers: Workers = None,
     again: Annotated[bool, typer.Option("--again", help="train also what the zoo already has")] = False,
+    budget: Annotated[
+        str | None, typer.Option(help="of every network: 50epochs, 100000samples or 5min; overrides recipes")
+    ] = None,
+    devices: Annotated[int, typer.Option(min=1, help="processes with one device each for every network")] = 1,
+    out: Annotated[Path, typer.Option(help="folder of all results; logs go to training/ below it")] = Path("results"),
+    smoke: Annotated[bool, typer.Option("--smoke", help="a tiny training of the same path, in seconds")] = False,
 ) -> None:
-    """Trains the networks that a scenario needs and keeps their weights in its zoo."""
+    """Trains the networks that a scenario needs into its zoo; the same command continues what was stopped."""
+    from linksim.report.learning_curves import write_learning_curves
+    from linksim.smoke import smoke as smoke_version
+    from linksim.training_budget import budget_override
     from linksim.training_run import train_scenario
 
-    train_scenario(_load(scenario, overrides, device), again, workers, _progress_console(), _command())
+    console = _progress_console()
+    resolved = _load(scenario, [*(overrides or ()), *([budget_override(budget)] if budget else ())], device)
+    if smoke:
+        resolved = smoke_version(resolved, zoo=str(out / f"{resolved.name}.smoke" / "zoo"))
+    logs = train_scenario(resolved, out, console, _command(), again=again, workers=workers, devices=devices)
+    if figures := write_learning_curves(logs):
+        console.print(f"learning curves: {figures[0]}", soft_wrap=True, highlight=False)
 
 
 @app.command()

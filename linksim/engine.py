@@ -66,7 +66,7 @@ def run(scenario: Scenario, out: Path, options: RunOptions, console: Console) ->
         preparation = Preparation(folder, executor, lambda line: console.print(f"[dim]{line}[/]"), device)
         with times.stage("training and fitting"):
             if options.train:
-                train_missing(points, preparation, console, options.command)
+                train_missing(points, preparation, console, options.command, folder.path / "training")
             preparation.prepare(points)
         fitted = {point.key: preparation.fingerprint(point) for point in points}
         measure_points(points, fitted, folder, executor, times, console)

@@ -21,7 +21,7 @@ from feedback.compressor import COMPRESSORS, CompressorParameters
 from feedback.denoiser import DENOISERS, DenoiserParameters
 from feedback.link import LINKS, LinkParameters
 from feedback.quantiser import QUANTISERS, QuantiserParameters
-from feedback.training import TrainingRecipe
+from feedback.recipe import TrainingRecipe
 from linksim.metrics import METRICS
 from linksim.precoding import PRECODERS, PrecoderParameters
 
@@ -113,13 +113,38 @@ class MonteCarloSection(Section):
     batch_size: int = Field(default=100, ge=1, description="test channels per task; changes no digit of any result")
 
 
+class BudgetSection(Section):
+    """How long every network is trained, in place of what its recipe says; one of these."""
+
+    epochs: int | None = Field(default=None, ge=0, description="passes over the training channels")
+    samples: int | None = Field(default=None, ge=0, description="training channels seen")
+    minutes: float | None = Field(default=None, gt=0, description="wall time; digits then depend on the machine")
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        given = [name for name in type(self).model_fields if getattr(self, name) is not None]
+        if len(given) != 1:
+            raise ValueError(f"got {' and '.join(given) or 'nothing'}, expected one of epochs, samples, minutes")
+        return self
+
+    def of(self, recipe: TrainingRecipe) -> TrainingRecipe:
+        """The recipe within this budget."""
+        return recipe.with_budget(**self.model_dump(exclude_none=True))
+
+
 class TrainingSection(Section):
     """Channels to learn from: those of the point, from streams of their own, never test channels."""
 
     samples: int = Field(default=8000, ge=1, description="channels for quick fits: KLT, quantiser and scale ranges")
-    network_samples: int = Field(default=50000, ge=1, description="channels that networks are trained on")
+    network_samples: int = Field(default=50000, ge=1, description="channels that networks are trained on, an epoch")
+    fresh: bool = Field(
+        default=False,
+        description="networks see network_samples new channels in every epoch, straight from the generator, instead of "
+        "the same again",
+    )
     validation_samples: int = Field(default=1000, ge=1, description="channels to select the best epoch on")
     recipe: TrainingRecipe | None = Field(default=None, description="of all networks; by default each network's own")
+    budget: BudgetSection | None = Field(default=None, description="of all networks; by default their recipes'")
 
 
 class Scenario(Section):

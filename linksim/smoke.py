@@ -1,7 +1,6 @@
 """The tiny version of a scenario: every stage runs, on few channels."""
 
-from feedback.training import TrainingRecipe
-from linksim.scenario import MonteCarloSection, Scenario
+from linksim.scenario import BudgetSection, MonteCarloSection, Scenario
 
 _TEST_CHANNELS = 20
 _TRAINING_CHANNELS = 200
@@ -15,13 +14,12 @@ def smoke(scenario: Scenario, zoo: str) -> Scenario:
         scenario: the real one.
         zoo: folder for weights that are trained on the way and mean nothing.
     """
-    recipe = (scenario.training.recipe or TrainingRecipe()).model_copy(update={"epochs": 1, "warmup_epochs": 0})
     training = scenario.training.model_copy(
         update={
             "samples": _TRAINING_CHANNELS,
             "network_samples": _TRAINING_CHANNELS,
             "validation_samples": _TRAINING_CHANNELS // 4,
-            "recipe": recipe,
+            "budget": BudgetSection(epochs=1),
         }
     )
     sweeps = {

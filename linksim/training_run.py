@@ -1,40 +1,105 @@
 """Trains the networks of a scenario into its zoo, one core each.
 
-A network is trained on one thread, so that its digits do not depend on how many are trained at once.
+A network is trained on one thread, so that its digits do not depend on how many are trained at once. Each run keeps
+its log and, until it is finished, its state in a folder of its own: the same command continues what was killed.
 """
 
 import sys
-import time
 from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import torch
+from lightning_fabric import Fabric
 from rich.console import Console
 from safetensors.torch import load_file
+from torch import Tensor
 
-from feedback.checkpoint import CheckpointInfo, save_checkpoint
+from feedback.checkpoint import CheckpointInfo, read_info, save_checkpoint
 from feedback.neural import NeuralCompressor
-from feedback.training_set import TrainingSet
-from linksim.executor import default_workers, local_executor
-from linksim.fitting import SchemeSpec, fit_generator, save_whole, scheme_specs, training_description
+from feedback.recipe import TrainingRecipe
+from feedback.training import TrainingOptions
+from feedback.training_devices import several_devices
+from feedback.training_set import ChannelStream, TrainingSet
+from feedback.training_state import Progress
+from linksim.errors import InputError
+from linksim.executor import InProcess, default_workers, local_executor
+from linksim.fitting import (
+    SchemeSpec,
+    fit_generator,
+    load_normalisation,
+    save_whole,
+    scheme_specs,
+    training_description,
+)
 from linksim.preparation import Preparation, is_trained, weights_file
 from linksim.run_folder import RunFolder
 from linksim.scenario import Scenario
-from linksim.scenario_source import device_of
+from linksim.scenario_source import device_of, source_of
 from linksim.sweep import Point, content_hash, points_of
+from linksim.training_log import TrainingLog
+from linksim.worker import truncated_channels
+
+_STATE_FILE = "state.pt"
 
 
-def train_scenario(scenario: Scenario, again: bool, workers: int | None, console: Console, command: str) -> None:
-    """Trains what a scenario's points need and the zoo lacks; everything if ``again``."""
+@dataclass(frozen=True)
+class TrainingTask:
+    """One network to train, in whatever process.
+
+    Attributes:
+        spec: the network and the point that needs it.
+        file: where its weights go.
+        training_file: the training set.
+        fitted: folder of the fitted normalisation.
+        log: folder of its log and state.
+        command: what the user typed, for the weights' document.
+        devices: processes with one device each.
+    """
+
+    spec: SchemeSpec
+    file: Path
+    training_file: Path
+    fitted: Path
+    log: Path
+    command: str
+    devices: int = 1
+
+
+def train_scenario(
+    scenario: Scenario,
+    out: Path,
+    console: Console,
+    command: str,
+    *,
+    again: bool = False,
+    workers: int | None = None,
+    devices: int = 1,
+) -> Path:
+    """Trains what a scenario's points need and the zoo lacks; everything if ``again``.
+
+    Returns:
+        Folder of the logs, ``<out>/training/<scenario name>``.
+    """
     device = device_of(scenario)
+    logs = out / "training" / scenario.name
     with TemporaryDirectory() as scratch, local_executor(workers or default_workers(device)) as executor:
         preparation = Preparation(RunFolder(Path(scratch), scenario), executor, console.print, device)
-        train_missing(points_of(scenario), preparation, console, command, again)
+        train_missing(points_of(scenario), preparation, console, command, logs, again=again, devices=devices)
+    return logs
 
 
 def train_missing(
-    points: Sequence[Point], preparation: Preparation, console: Console, command: str, again: bool = False
+    points: Sequence[Point],
+    preparation: Preparation,
+    console: Console,
+    command: str,
+    logs: Path,
+    *,
+    again: bool = False,
+    devices: int = 1,
 ) -> None:
     """Trains the networks of some points whose weights are not in the zoo; the command goes into their documents."""
     specs = {weights_file(spec): spec for point in points for spec in scheme_specs(point.scenario) if is_trained(spec)}
@@ -42,34 +107,35 @@ def train_missing(
     tasks = []
     for file, spec in wanted:
         preparation.fit_normalisation(spec.scenario)
-        tasks.append((spec, file, _training_file(spec.scenario, preparation), command))
-    for number, info in preparation.executor.run(train_network, tasks):
+        training_file = _training_file(spec.scenario, preparation)
+        fitted = preparation.folder.fitted
+        tasks.append(TrainingTask(spec, file, training_file, fitted, logs / file.stem, command, devices))
+    executor = preparation.executor if devices == 1 else InProcess()
+    for number, info in executor.run(train_network, [(task,) for task in tasks]):
         name = _name(wanted[number][1])
         console.print(f"{name}: {info.validation_nmse_db:.2f} dB on validation, kept in {wanted[number][0]}")
-    for training_file in {task[2] for task in tasks}:
+    for training_file in {task.training_file for task in tasks}:
         training_file.unlink()
 
 
-def train_network(spec: SchemeSpec, file: Path, training_file: Path, command: str) -> CheckpointInfo:
-    """Trains one network, in whatever process this is, and keeps its weights."""
-    device = device_of(spec.scenario)
+def train_network(task: TrainingTask) -> CheckpointInfo:
+    """Trains one network and keeps its weights."""
+    if task.devices == 1:
+        _train(None, task)
+    else:
+        scenario = task.spec.scenario
+        fabric = several_devices(device_of(scenario).type, task.devices, recipe_of(task.spec))
+        fabric.launch(_train, task)
+    return read_info(task.file)
+
+
+def recipe_of(spec: SchemeSpec) -> TrainingRecipe:
+    """How a network is trained: as its own section says, or its scenario, or itself; within the scenario's budget."""
     compressor = spec.build().compressor
     assert isinstance(compressor, NeuralCompressor)
-    compressor.to(device)
-    parts = load_file(training_file, device=str(device))
-    training = TrainingSet(*(torch.view_as_complex(parts[split]) for split in ("train", "validation")))
-    recipe = compressor.parameters.recipe or spec.scenario.training.recipe or compressor.default_recipe
-    started = time.monotonic()
-
-    def on_epoch(epoch: int, train_loss: float, validation_nmse_db: float) -> None:
-        left_min = (time.monotonic() - started) / epoch * (recipe.epochs - epoch) / 60
-        line = f"{_name(spec)}: epoch {epoch} of {recipe.epochs}, {validation_nmse_db:.2f} dB, {left_min:.0f} min left"
-        print(line, file=sys.stderr, flush=True)
-
-    generator = fit_generator(spec.scenario, "network")
-    outcome = compressor.train(training, recipe, generator, on_epoch)
-    record = training_record(spec.scenario, command)
-    return save_checkpoint(file, compressor, record, recipe=recipe, outcome=outcome, seed=spec.scenario.seed)
+    training = spec.scenario.training
+    recipe = compressor.parameters.recipe or training.recipe or compressor.default_recipe
+    return recipe if training.budget is None else training.budget.of(recipe)
 
 
 def training_record(scenario: Scenario, command: str) -> dict[str, object]:
@@ -80,8 +146,57 @@ def training_record(scenario: Scenario, command: str) -> dict[str, object]:
         "channel": scenario.channel.model_dump(mode="json"),
         "transform": scenario.transform.model_dump(mode="json"),
         "samples": scenario.training.network_samples,
+        "fresh": scenario.training.fresh,
         "validation_samples": scenario.training.validation_samples,
     }
+
+
+def _train(fabric: Fabric | None, task: TrainingTask) -> None:
+    scenario, spec = task.spec.scenario, task.spec
+    device = device_of(scenario) if fabric is None else fabric.device
+    compressor = spec.build().compressor
+    assert isinstance(compressor, NeuralCompressor)
+    compressor.to(device)
+    parts = load_file(task.training_file, device=str(device))
+    splits = (torch.view_as_complex(parts[split]) for split in ("train", "validation"))
+    stream = fresh_channels(scenario, task.fitted, device) if scenario.training.fresh else None
+    training = TrainingSet(*splits, stream)
+    recipe = recipe_of(spec)
+    state_file = task.log / _STATE_FILE
+    with closing(TrainingLog(task.log, resumed=state_file.exists())) as log:
+
+        def on_progress(progress: Progress) -> None:
+            log.add(progress)
+            left_min = progress.seconds * (1 / progress.spent - 1) / 60 if progress.spent else 0.0
+            line = f"{_name(spec)}: {progress.spent:.0%}, {progress.samples} channels, "
+            line += f"{progress.validation_nmse_db:.2f} dB, {left_min:.1f} min left"
+            print(line, file=sys.stderr, flush=True)
+
+        options = TrainingOptions(on_progress=on_progress, state_file=state_file, fabric=fabric)
+        outcome = compressor.train(training, recipe, fit_generator(scenario, "network"), options)
+    if fabric is None or fabric.is_global_zero:
+        record = training_record(scenario, task.command)
+        save_checkpoint(task.file, compressor, record, recipe=recipe, outcome=outcome, seed=scenario.seed)
+
+
+def fresh_channels(scenario: Scenario, fitted: Path, device: torch.device) -> ChannelStream:
+    """Normalised channels of the endless training split of a generator, made when they are asked for.
+
+    Raises:
+        InputError: if the source is a file.
+    """
+    available = source_of(scenario).n_samples("train")
+    if available is not None:
+        raise InputError(
+            f"training.fresh: got true with a source of {available} training channels, expected a generator, or false"
+        )
+    normalisation = load_normalisation(scenario, fitted)
+
+    def stream(start: int, stop: int) -> Tensor:
+        csi = torch.from_numpy(truncated_channels(scenario, "train", start, stop))
+        return normalisation.apply(csi, normalisation.scale(csi)).to(device)
+
+    return stream
 
 
 def _training_file(scenario: Scenario, preparation: Preparation) -> Path:
@@ -96,4 +211,4 @@ def _training_file(scenario: Scenario, preparation: Preparation) -> Path:
 
 
 def _name(spec: SchemeSpec) -> str:
-    return f"{spec.parameters.name} at CR {spec.parameters.compression_ratio:g}"
+    return f"{spec.label} at CR {spec.parameters.compression_ratio:g}"

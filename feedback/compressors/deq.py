@@ -15,7 +15,8 @@ from feedback.fc_network import FullyConnectedNetwork
 from feedback.layers import ConvBn, initialise, kaiming_uniform
 from feedback.neural import NeuralParameters
 from feedback.paper_recipes import DEQ
-from feedback.training import EpochCallback, TrainingOutcome, TrainingRecipe, ignore_epoch
+from feedback.recipe import TrainingRecipe
+from feedback.training import TrainingOptions, TrainingOutcome
 from feedback.training_set import TrainingSet
 from feedback.unit_interval import to_unit_interval
 
@@ -107,13 +108,13 @@ class Deq(FullyConnectedNetwork):
         training: TrainingSet,
         recipe: TrainingRecipe,
         generator: torch.Generator,
-        on_epoch: EpochCallback = ignore_epoch,
+        options: TrainingOptions | None = None,
     ) -> TrainingOutcome:
         """Trains with 10 and 5 iterations, and goes back to those that were set."""
         used = self.ue_iterations, self.bs_iterations
         self.ue_iterations, self.bs_iterations = UE_TRAINING_ITERATIONS, BS_TRAINING_ITERATIONS
         try:
-            return super().train(training, recipe, generator, on_epoch)
+            return super().train(training, recipe, generator, options)
         finally:
             self.ue_iterations, self.bs_iterations = used
 

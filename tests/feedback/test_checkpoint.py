@@ -24,7 +24,8 @@ from feedback.checkpoint import (
 from feedback.compressor import COMPRESSORS
 from feedback.errors import FeedbackInputError
 from feedback.neural import NeuralCompressor
-from feedback.training import TrainingOutcome, TrainingRecipe
+from feedback.recipe import TrainingRecipe
+from feedback.training import TrainingOutcome
 
 SHAPE = (8, 8)
 TRAINING = {"channel": {"source": "sionna", "carrier_hz": 28e9}, "transform": {"n_delay": 8}}

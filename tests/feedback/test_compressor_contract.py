@@ -11,7 +11,7 @@ from feedback.codeword import Codeword
 from feedback.compressor import COMPRESSORS, Compressor
 from feedback.errors import FeedbackInputError
 from feedback.neural import NeuralCompressor
-from feedback.training import TrainingRecipe
+from feedback.recipe import TrainingRecipe
 from feedback.training_set import TrainingSet
 
 NAMES = sorted(COMPRESSORS.keys())

@@ -12,7 +12,8 @@ from feedback.compressor import COMPRESSORS
 from feedback.compressors.deq import Deq
 from feedback.equilibrium import Equilibrium
 from feedback.errors import FeedbackInputError
-from feedback.training import TrainingOutcome, TrainingRecipe
+from feedback.recipe import TrainingRecipe
+from feedback.training import TrainingOutcome
 from feedback.training_set import TrainingSet
 from feedback.unit_interval import to_unit_interval
 

@@ -11,7 +11,7 @@ from feedback.binary_fc import scale_of, signs_of
 from feedback.compressor import COMPRESSORS
 from feedback.fc_network import FullyConnectedNetwork
 from feedback.linear_start import real_klt
-from feedback.training import TrainingRecipe
+from feedback.recipe import TrainingRecipe
 from feedback.training_set import TrainingSet
 
 SHAPE = (8, 8)

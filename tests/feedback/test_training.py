@@ -5,48 +5,18 @@ from itertools import pairwise
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from linear_networks import LinearDecoder, channels, networks, seeded
 from pydantic import ValidationError
-from torch import Tensor, nn
+from torch import nn
 
 from feedback.errors import FeedbackInputError
-from feedback.training import TrainingRecipe, learning_rate, train, validation_nmse
+from feedback.recipe import TrainingRecipe
+from feedback.schedule import learning_rate
+from feedback.training import TrainingOptions, train, validation_nmse
 from feedback.training_set import TrainingSet
-
-SHAPE = (4, 4)
-
-
-class LinearEncoder(nn.Module):
-    def __init__(self) -> None:
-        super().__init__()
-        self.fc = nn.Linear(32, 8, bias=False)
-
-    def forward(self, image: Tensor) -> Tensor:
-        return self.fc((image - 0.5).flatten(1))
-
-
-class LinearDecoder(nn.Module):
-    def __init__(self) -> None:
-        super().__init__()
-        self.fc = nn.Linear(8, 32, bias=False)
-
-    def forward(self, codeword: Tensor) -> Tensor:
-        return self.fc(codeword).unflatten(1, (2, *SHAPE)) + 0.5
-
-
-def channels(n: int, seed: int) -> Tensor:
-    """White matrices on 4 of 16 complex directions: 8 real values tell them exactly."""
-    csi = torch.zeros(n, 16, dtype=torch.complex64)
-    csi[:, :4] = torch.randn(n, 4, dtype=torch.complex64, generator=torch.Generator().manual_seed(seed))
-    csi = csi.unflatten(1, SHAPE)
-    return csi / csi.abs().amax(dim=(1, 2), keepdim=True)
-
-
-def networks() -> tuple[LinearEncoder, LinearDecoder]:
-    encoder, decoder = LinearEncoder(), LinearDecoder()
-    generator = torch.Generator().manual_seed(1)
-    for network in (encoder, decoder):
-        nn.init.xavier_uniform_(network.fc.weight, generator=generator)
-    return encoder, decoder
+from feedback.training_state import Progress
 
 
 @pytest.fixture
@@ -56,20 +26,21 @@ def training() -> TrainingSet:
 
 def test_learns_what_can_be_learnt(training: TrainingSet) -> None:
     encoder, decoder = networks()
-    recipe = TrainingRecipe(epochs=30, batch_size=20, learning_rate=1e-2, fc_rate_ratio=1.0, warmup_epochs=1)
-    seen: list[tuple[int, float, float]] = []
-    outcome = train(encoder, decoder, training, recipe, torch.Generator().manual_seed(3), lambda *a: seen.append(a))
+    recipe = TrainingRecipe(epochs=30, batch_size=20, learning_rate=1e-2, fc_rate_ratio=1.0)
+    seen: list[Progress] = []
+    outcome = train(encoder, decoder, training, recipe, seeded(), TrainingOptions(on_progress=seen.append))
     # A linear pair through 8 values is exact here, and gradient descent on it has no local minimum; 600 steps bring
     # it far below any error that a wrong step, scale or selection would leave.
     assert outcome.validation_nmse_db < -30
     assert outcome.start_nmse_db > -3
-    assert [epoch for epoch, _, _ in seen] == list(range(1, 31))
+    assert [progress.epoch for progress in seen] == list(range(1, 31))
+    assert outcome.history == tuple(seen)
     assert outcome.samples_seen == 30 * 400
-    best = min(seen, key=lambda row: row[2])
-    assert outcome.best_epoch == best[0]
-    assert outcome.validation_nmse_db == pytest.approx(best[2], abs=1e-12)
+    best = min(seen, key=lambda progress: progress.validation_nmse_db)
+    assert outcome.best_epoch == best.epoch
+    assert outcome.validation_nmse_db == pytest.approx(best.validation_nmse_db, abs=1e-12)
     kept = 10 * math.log10(validation_nmse(encoder, decoder, training.validation))
-    assert kept == pytest.approx(best[2], abs=1e-9)
+    assert kept == pytest.approx(best.validation_nmse_db, abs=1e-9)
     assert not encoder.training
     assert not decoder.training
 
@@ -89,16 +60,16 @@ def test_keeps_the_start_where_training_only_harms(training: TrainingSet) -> Non
     encoder, decoder = networks()
     before = encoder.fc.weight.detach().clone()
     recipe = TrainingRecipe(
-        epochs=2, batch_size=20, learning_rate=1.0, final_learning_rate=1.0, fc_rate_ratio=1.0, warmup_epochs=0
+        epochs=2, batch_size=20, learning_rate=1.0, final_learning_rate=1.0, fc_rate_ratio=1.0, warmup=0
     )
-    outcome = train(encoder, decoder, training, recipe, torch.Generator().manual_seed(3))
+    outcome = train(encoder, decoder, training, recipe, seeded())
     assert outcome.best_epoch == 0
     assert outcome.validation_nmse_db == outcome.start_nmse_db
     assert torch.equal(encoder.fc.weight, before)
 
 
 def test_selects_on_validation_alone(training: TrainingSet) -> None:
-    recipe = TrainingRecipe(epochs=3, batch_size=50, warmup_epochs=0)
+    recipe = TrainingRecipe(epochs=3, batch_size=50, warmup=0)
     weights = []
     for other in (channels(50, seed=7), 0.3 * channels(9, seed=8)):
         encoder, decoder = networks()
@@ -108,8 +79,8 @@ def test_selects_on_validation_alone(training: TrainingSet) -> None:
             decoder,
             TrainingSet(training.train, other),
             recipe,
-            torch.Generator().manual_seed(3),
-            lambda epoch, loss, nmse, into=losses: into.append(loss),
+            seeded(),
+            TrainingOptions(on_progress=lambda progress, into=losses: into.append(progress.train_loss)),
         )
         weights.append(losses)
     assert weights[0] == weights[1]
@@ -120,7 +91,7 @@ def test_same_generator_gives_the_same_weights(training: TrainingSet) -> None:
     results = []
     for seed in (3, 3, 4):
         encoder, decoder = networks()
-        train(encoder, decoder, training, recipe, torch.Generator().manual_seed(seed))
+        train(encoder, decoder, training, recipe, seeded(seed))
         results.append(encoder.fc.weight.detach())
     assert torch.equal(results[0], results[1])
     assert not torch.equal(results[0], results[2])
@@ -131,35 +102,46 @@ def test_fully_connected_layers_take_smaller_steps() -> None:
     decoder = LinearDecoder()
     start = {id(p): p.detach().clone() for p in [*encoder.parameters(), *decoder.parameters()]}
     training = TrainingSet(channels(10, seed=1), channels(10, seed=2))
-    recipe = TrainingRecipe(epochs=1, batch_size=10, learning_rate=1e-3, fc_rate_ratio=0.1, warmup_epochs=0)
+    recipe = TrainingRecipe(
+        epochs=1, batch_size=10, learning_rate=1e-3, schedule="constant", fc_rate_ratio=0.1, warmup=0
+    )
     moved: list[tuple[float, float]] = []
 
-    def look(epoch: int, loss: float, nmse: float) -> None:
+    def look(progress: Progress) -> None:
         for layers, step in (([encoder[0]], 1e-3), ([encoder[2], decoder.fc], 1e-4)):
             for p in (p for layer in layers for p in layer.parameters()):
                 moved.append((float((p.detach() - start[id(p)]).abs().max()), step))
 
-    train(encoder, decoder, training, recipe, torch.Generator().manual_seed(3), look)
+    train(encoder, decoder, training, recipe, seeded(), TrainingOptions(on_progress=look))
     assert len(moved) == 5
     # Adam's first step is the step size times g / (abs(g) + 1e-8).
     assert all(distance == pytest.approx(step, rel=1e-2) for distance, step in moved)
 
 
 def test_step_size_rises_then_falls_like_a_cosine() -> None:
-    recipe = TrainingRecipe(learning_rate=2e-3, final_learning_rate=5e-5)
-    rates = [learning_rate(recipe, step, steps=101, warmup_steps=20) for step in range(101)]
+    recipe = TrainingRecipe(learning_rate=2e-3, final_learning_rate=5e-5, warmup=0.2)
+    rates = [learning_rate(recipe, step / 100) for step in range(101)]
     assert all(a < b for a, b in pairwise(rates[:21]))
-    assert rates[20] == 2e-3
+    assert rates[10] == pytest.approx(1e-3)
+    assert rates[20] == pytest.approx(2e-3)
     assert rates[60] == pytest.approx((2e-3 + 5e-5) / 2)
     assert rates[100] == pytest.approx(5e-5)
     assert all(a > b for a, b in pairwise(rates[20:]))
+
+
+@given(spent=st.floats(0, 1), origin=st.floats(0, 0.9))
+def test_restarted_schedule_is_the_schedule_of_the_rest(spent: float, origin: float) -> None:
+    recipe = TrainingRecipe(warmup=0.1)
+    there = origin + spent * (1 - origin)
+    # Shares near 1 round at 2^-53, and the slope of the warm-up is 10 rates a share.
+    assert learning_rate(recipe, there, origin) == pytest.approx(learning_rate(recipe, spent), abs=1e-12)
 
 
 def test_refuses_a_loss_that_is_not_finite(training: TrainingSet) -> None:
     encoder, decoder = networks()
     nn.init.constant_(decoder.fc.weight, 1e30)
     with pytest.raises(FeedbackInputError, match=r"training: got .*, expected finite"):
-        train(encoder, decoder, training, TrainingRecipe(epochs=1, batch_size=50), torch.Generator().manual_seed(3))
+        train(encoder, decoder, training, TrainingRecipe(epochs=1, batch_size=50), seeded())
     assert not encoder.training
 
 
@@ -178,7 +160,15 @@ def test_refuses_an_empty_split(training: TrainingSet) -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"epochs": -1}, {"batch_size": 0}, {"learning_rate": 0}, {"learning_rate": 1e-6}, {"speed": 1}]
+    "wrong",
+    [
+        {"epochs": -1},
+        {"batch_size": 0},
+        {"learning_rate": 0},
+        {"learning_rate": 1e-6},
+        {"speed": 1},
+        {"epochs": 1, "samples": 9},
+    ],
 )
 def test_recipe_refuses_wrong_values(wrong: dict[str, float]) -> None:
     with pytest.raises(ValidationError):

@@ -147,7 +147,7 @@ def test_killed_run_continues_to_the_same_table(
 def test_new_weights_make_new_results(
     tiny: dict[str, Any], command: Command, scenario_file: ScenarioFile, tmp_path: Path
 ) -> None:
-    recipe = {"epochs": 1, "warmup_epochs": 0}
+    recipe = {"epochs": 1, "warmup": 0}
     tiny |= {"sweeps": {}, "compressors": [{"name": "csinet"}], "zoo": str(tmp_path / "zoo")}
     tiny["training"] |= {"recipe": recipe}
     file, out = scenario_file(tiny), tmp_path / "out"

@@ -1,0 +1,54 @@
+"""What the codeword goes through while a network is trained, so that it learns to live with noise and few bits."""
+
+from typing import Self
+
+import torch
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from torch import Tensor
+
+from feedback.quantisers.sigmoid_uniform import SigmoidUniform, SigmoidUniformParameters
+
+
+class Disturbance(BaseModel):
+    """Noise and quantisation of codewords in training."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    snr_db: tuple[float, float] | None = Field(
+        default=None,
+        description="feedback SNR against the report's own power [dB], drawn uniformly from this range for each report",
+    )
+    bits: int | None = Field(
+        default=None,
+        ge=1,
+        le=16,
+        description="bits per codeword value of the quantiser sigmoid_uniform, with a straight-through gradient",
+    )
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.snr_db is not None and self.snr_db[0] > self.snr_db[1]:
+            raise ValueError(f"snr_db is {list(self.snr_db)}, expected the lower bound first")
+        return self
+
+    def apply(self, codewords: Tensor, generator: torch.Generator) -> Tensor:
+        r"""Codewords ``[batch, M]`` as the BS receives them: quantised, then with noise.
+
+        .. math:: r = v + \sqrt{\lVert v \rVert^2 / (M \gamma)} \, z
+
+        with :math:`\gamma` the drawn SNR; the gradient also goes through the noise's scale.
+
+        Args:
+            codewords: as the encoder makes them.
+            generator: draws on the CPU.
+        """
+        if self.bits is not None:
+            codewords = SigmoidUniform(SigmoidUniformParameters(bits=self.bits)).straight_through(codewords)
+        if self.snr_db is None:
+            return codewords
+        low, high = self.snr_db
+        snr_db = low + (high - low) * torch.rand(len(codewords), 1, generator=generator)
+        noise = torch.randn(codewords.shape, generator=generator) * 10 ** (-snr_db / 20)
+        power = codewords.square().mean(dim=1, keepdim=True)
+        # The square root has no gradient at 0, and a codeword without power gets no noise.
+        return codewords + noise.to(codewords.device) * power.clamp_min(torch.finfo(power.dtype).tiny).sqrt()

@@ -1,0 +1,94 @@
+"""Training recipes: everything about a training run that is data."""
+
+from typing import Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+_BUDGETS = ("epochs", "samples", "minutes")
+_DEFAULT_EPOCHS = 100
+
+
+class TrainingRecipe(BaseModel):
+    """How a network is trained: budget, optimiser, schedule, and what keeps it steady."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    epochs: int | None = Field(
+        default=None, ge=0, description="budget: passes over the training channels; 100 where no budget is given"
+    )
+    samples: int | None = Field(default=None, ge=0, description="budget: training channels seen")
+    minutes: float | None = Field(
+        default=None, gt=0, description="budget: wall time; the digits then depend on the machine"
+    )
+    batch_size: int = Field(default=200, ge=2, description="channels per step")
+    validations: int = Field(
+        default=10, ge=1, description="validations over the whole budget, at least; there is one after every epoch"
+    )
+    optimiser: Literal["adam", "adamw", "sgd"] = Field(default="adam", description="sgd: with Nesterov momentum 0.9")
+    epsilon: float = Field(default=1e-8, gt=0, le=1, description="Adam's epsilon")
+    weight_decay: float = Field(default=0.0, ge=0, le=1, description="pull of the weights towards 0")
+    learning_rate: float = Field(default=2e-3, gt=0, le=1, description="step size after warm-up")
+    final_learning_rate: float = Field(default=5e-5, ge=0, le=1, description="step size at the end")
+    fc_rate_ratio: float = Field(
+        default=0.05,
+        gt=0,
+        le=1,
+        description="step size of fully connected layers over that of the others; small for a start from the KLT, 1 "
+        "for drawn weights, as in the papers",
+    )
+    encoder_rate_ratio: float = Field(
+        default=1.0, ge=0, le=1, description="step size of the encoder over that of the decoder; 0 keeps it as it is"
+    )
+    schedule: Literal["cosine", "constant"] = Field(default="cosine", description="of the step size after warm-up")
+    warmup: float = Field(default=0.03, ge=0, lt=1, description="share of the budget in which the step size rises")
+    restart_after: int | None = Field(
+        default=None,
+        ge=1,
+        description="validations without a new best after which the schedule starts again over what is left of the "
+        "budget; by default it never does",
+    )
+    clip_norm: float | None = Field(default=None, gt=0, description="largest gradient norm; by default not clipped")
+    ema_decay: float | None = Field(
+        default=None,
+        gt=0,
+        lt=1,
+        description="decay per step of the exponential moving average of the weights that is validated and kept; by "
+        "default the weights themselves",
+    )
+    precision: Literal["32-true", "bf16-mixed", "16-mixed"] = Field(
+        default="32-true", description="of products in training; mixed helps on a GPU only"
+    )
+    random_phase: bool = Field(
+        default=True,
+        description="turn each channel by a random common phase at every pass: carrier phase is uniform, so it stays a "
+        "channel of the same model",
+    )
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        given = [name for name in _BUDGETS if getattr(self, name) is not None]
+        if len(given) > 1:
+            raise ValueError(f"got the budgets {' and '.join(given)}, expected one of {', '.join(_BUDGETS)}")
+        if self.schedule == "cosine" and self.final_learning_rate > self.learning_rate:
+            raise ValueError(
+                f"final_learning_rate is {self.final_learning_rate:g}, expected at most learning_rate "
+                f"({self.learning_rate:g})"
+            )
+        return self
+
+    def with_budget(self, **budget: float) -> "TrainingRecipe":
+        """The same recipe within another budget, ``epochs=``, ``samples=`` or ``minutes=``.
+
+        Raises:
+            pydantic.ValidationError: if the budget is none, or more than one.
+        """
+        others: dict[str, Any] = {name: value for name, value in self.model_dump().items() if name not in _BUDGETS}
+        return TrainingRecipe.model_validate(others | budget)
+
+    def steps(self, batches_per_epoch: int) -> int | None:
+        """Optimiser steps of the whole budget; ``None`` for a budget of time."""
+        if self.minutes is not None:
+            return None
+        if self.samples is not None:
+            return -(-self.samples // self.batch_size)
+        return (_DEFAULT_EPOCHS if self.epochs is None else self.epochs) * batches_per_epoch

@@ -1,0 +1,117 @@
+"""The state of a training run on disk, so that a killed run goes on where it was."""
+
+import os
+import pickle
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from feedback.errors import FeedbackInputError
+
+
+@dataclass(frozen=True)
+class Progress:
+    """One validation of a training run.
+
+    Attributes:
+        samples: training channels seen so far.
+        epoch: passes over the training channels so far.
+        spent: share of the budget, 0 to 1.
+        train_loss: mean loss since the validation before.
+        validation_nmse_db: NMSE on the validation channels, dB.
+        learning_rate: step size of the last step.
+        seconds: wall time so far.
+    """
+
+    samples: int
+    epoch: float
+    spent: float
+    train_loss: float
+    validation_nmse_db: float
+    learning_rate: float
+    seconds: float
+
+
+@dataclass
+class TrainingState:
+    """Everything that the next step depends on.
+
+    Attributes:
+        start_nmse: validation NMSE of the start, linear.
+        best_nmse: least validation NMSE so far, linear.
+        best: weights that reached it, in the order of the model's state.
+        best_step: steps taken when they did.
+        step: steps taken.
+        origin: share of the budget at which the schedule began.
+        stale: validations since the last new best.
+        seconds: wall time of earlier processes, and of this one up to its last validation.
+        validated_s: wall time at the last validation.
+        history: every validation.
+        model: state of the model; set when the state is kept.
+        optimiser: state of the optimiser.
+        average: state of the moving average, empty where there is none.
+    """
+
+    start_nmse: float
+    best_nmse: float
+    best: list[Tensor]
+    best_step: int = 0
+    step: int = 0
+    origin: float = 0.0
+    stale: int = 0
+    seconds: float = 0.0
+    validated_s: float = 0.0
+    history: list[Progress] = field(default_factory=list)
+    model: dict[str, Any] = field(default_factory=dict)
+    optimiser: dict[str, Any] = field(default_factory=dict)
+    average: dict[str, Any] = field(default_factory=dict)
+
+
+def save_state(file: Path, state: TrainingState, signature: dict[str, Any]) -> None:
+    """Writes the state whole or not at all; its folder is made."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    document = {**vars(state), "history": [asdict(progress) for progress in state.history], "signature": signature}
+    temporary = file.with_name(f".{file.name}.{os.getpid()}")
+    try:
+        torch.save(document, temporary)
+        temporary.replace(file)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def load_state(file: Path, signature: dict[str, Any]) -> TrainingState | None:
+    """The state that a file holds, ``None`` where there is no file.
+
+    Raises:
+        FeedbackInputError: if it is damaged, or of a run of another signature; one line names what differs.
+    """
+    if not file.exists():
+        return None
+    try:
+        document = torch.load(file, weights_only=True)
+        found = document.pop("signature")
+        document["history"] = [Progress(**progress) for progress in document["history"]]
+        state = TrainingState(**document)
+    except (OSError, RuntimeError, EOFError, KeyError, TypeError, ValueError, pickle.UnpicklingError) as error:
+        raise FeedbackInputError(
+            f"{file}: cannot be read, expected the state of a training run; without it training starts anew"
+        ) from error
+    differing = _difference(found, signature)
+    if differing is not None:
+        raise FeedbackInputError(f"{file}: is the state of a run with {differing}; without it training starts anew")
+    return state
+
+
+def _difference(found: dict[str, Any], expected: dict[str, Any], place: str = "") -> str | None:
+    for name in sorted(expected.keys() | found.keys()):
+        mine, theirs = expected.get(name), found.get(name)
+        if isinstance(mine, dict) and isinstance(theirs, dict):
+            inner = _difference(theirs, mine, f"{place}{name}.")
+            if inner is not None:
+                return inner
+        elif mine != theirs:
+            return f"{place}{name} {theirs!r}, expected {mine!r}"
+    return None

@@ -1,0 +1,24 @@
+"""A training budget given on the command line, in place of those of a scenario's recipes."""
+
+import re
+
+from linksim.errors import InputError
+
+_FORM = re.compile(r"(\d+(?:\.\d+)?)\s*(epochs?|samples?|min(?:utes?)?|m)")
+
+
+def budget_override(text: str) -> str:
+    """``20000samples``, ``50epochs`` or ``5min`` as a setting ``training.budget={samples: 20000}`` of a scenario.
+
+    Raises:
+        InputError: if it is none of these.
+    """
+    match = _FORM.fullmatch(text.strip())
+    if match is None or float(match[1]) <= 0:
+        raise InputError(f"--budget: got {text!r}, expected a number with its unit: 50epochs, 100000samples or 5min")
+    number, unit = float(match[1]), match[2]
+    if unit.startswith("m"):
+        return f"training.budget={{minutes: {number}}}"
+    if number != int(number):
+        raise InputError(f"--budget: got {text!r}, expected a whole number of {unit}")
+    return f"training.budget={{{'epochs' if unit.startswith('epoch') else 'samples'}: {int(number)}}}"
