@@ -105,6 +105,15 @@ class ConvBn(nn.Module):
         return self.activation(self.norm(self.conv(image)))
 
 
+@runtime_checkable
+class PassesImages(Protocol):
+    """A feature extractor that can start as the identity on images, scaled."""
+
+    def start_as_identity(self, mean: Tensor, variance: Tensor, deviation: float) -> None:
+        """Makes it ``x / deviation`` for images of those statistics, ``[2]`` each, real and imaginary part."""
+        ...
+
+
 class CentredLinear(nn.Linear):
     r"""Fully connected layer on the deviation from a constant: :math:`y = W (x - \bar x) + b`.
 
@@ -175,6 +184,13 @@ class ResidualBlock(nn.Module):
     narrow: ConvBn
     activation: nn.Module
 
+    @property
+    def leaky_path(self) -> "tuple[ConvBn, ConvBn, int] | None":
+        """Where leaky ReLUs activate the path and the sum: two layers in a row, each activated, of at least 2 and 4
+        output channels, and the place of the second one's outputs among the inputs of ``narrow``; otherwise ``None``.
+        """
+        return None
+
     def silence(self) -> None:
         """Makes the path 0, so that the block is its activation alone."""
         nn.init.zeros_(self.narrow.norm.weight)
@@ -194,6 +210,11 @@ class RefineNet(ResidualBlock):
         self.mix = ConvBn(8, 16, kernels[1], leaky_relu(), bias=bias)
         self.narrow = ConvBn(16, 2, kernels[2], bias=bias)
         self.activation = leaky_relu()
+
+    @property
+    def leaky_path(self) -> tuple[ConvBn, ConvBn, int]:
+        """The first two convolutions."""
+        return self.widen, self.mix, 0
 
     def forward(self, image: Tensor) -> Tensor:
         """``[batch, 2, Na, Nt]``, same shape out."""

@@ -7,7 +7,8 @@ Images are 0.5 plus a deviation ``d`` of standard deviation :math:`\sigma`, arou
 
 with ``A`` the KLT as a real matrix. Between the layers images are positive, where a leaky ReLU is the identity, and
 of unit deviation, where all weights have the size that Adam's steps suit. Residual paths start at 0. The last affine
-map is that of the last convolution; activations that follow it start with slope 1, as values there have both signs.
+map is that of the last convolution; activations that follow it start with slope 1, as values there have both signs,
+or the last block gets around its own (see ``leaky_start``).
 
 Of a binary layer only the signs of ``A`` remain; the BS then starts with the linear estimator of least mean-square
 error from its codeword.
@@ -20,7 +21,15 @@ from torch import Tensor, nn
 
 from feedback.binary_fc import BinaryLinear, scale_of, signs_of
 from feedback.equilibrium_blocks import EquilibriumBlock
-from feedback.layers import CentredLinear, ConvBn, FullyConnectedDecoder, FullyConnectedEncoder, ResidualBlock
+from feedback.layers import (
+    CentredLinear,
+    ConvBn,
+    FullyConnectedDecoder,
+    FullyConnectedEncoder,
+    PassesImages,
+    ResidualBlock,
+)
+from feedback.leaky_start import start_leaky_path
 from feedback.training_set import TrainingSet
 from feedback.unit_interval import to_unit_interval
 
@@ -41,7 +50,8 @@ def start_as_klt(encoder: FullyConnectedEncoder, decoder: FullyConnectedDecoder,
         training: channels whose KLT is taken.
 
     Raises:
-        TypeError: if an activation after the last convolution has a slope that is not learnt.
+        TypeError: if an activation after the last convolution has a slope that is not learnt, and the last block has
+            no path of leaky ReLUs either.
     """
     images = to_unit_interval(training.train[:_STATISTICS_SAMPLES])
     mean = images.mean(dim=(0, 2, 3))
@@ -83,9 +93,11 @@ def _chain(network: nn.Module) -> list[nn.Module]:
 def _start_features(chain: Sequence[nn.Module], mean: Tensor, variance: Tensor, deviation: float) -> None:
     for place, layer in enumerate(chain):
         if isinstance(layer, ConvBn) and place == 0:
-            _scale(layer, mean, variance, deviation, mean / deviation)
+            pass_through(layer, mean, variance, deviation, mean / deviation)
         elif isinstance(layer, ConvBn):
-            _scale(layer, mean / deviation, variance / deviation**2, 1.0, mean / deviation)
+            pass_through(layer, mean / deviation, variance / deviation**2, 1.0, mean / deviation)
+        elif isinstance(layer, PassesImages):
+            layer.start_as_identity(mean, variance, deviation)
         elif isinstance(layer, (ResidualBlock, EquilibriumBlock)):
             layer.silence()
 
@@ -101,9 +113,13 @@ def _start_refinement(decoder: FullyConnectedDecoder, linear: Tensor, deviation:
     """
     chain = _chain(decoder.refinement)
     affine = [layer for layer in chain if isinstance(layer, (ConvBn, nn.Conv2d))]
+    blocks = [layer for layer in chain if isinstance(layer, (ResidualBlock, EquilibriumBlock))]
     if not affine:
         decoder.fc.weight.mul_(gain * deviation)
         nn.init.zeros_(decoder.fc.bias)
+    last = blocks[-1] if affine and chain.index(affine[-1]) < chain.index(blocks[-1]) else None
+    leaky = isinstance(last, ResidualBlock) and last.leaky_path is not None
+    offset = gain / 2 if leaky else 0.0
     are_logits = not affine
     for layer in chain:
         if isinstance(layer, (ResidualBlock, EquilibriumBlock)):
@@ -115,10 +131,13 @@ def _start_refinement(decoder: FullyConnectedDecoder, linear: Tensor, deviation:
         elif isinstance(layer, ConvBn):
             mean = linear.mean(dim=(0, 2))
             variance = linear.var(dim=(0, 2), correction=0) / deviation**2
-            _scale(layer, (mean + 0.5) / deviation, variance, 1 / (gain * deviation), gain * mean)
-        are_logits = are_logits or layer in affine
+            pass_through(layer, (mean + 0.5) / deviation, variance, 1 / (gain * deviation), gain * mean + offset)
+        are_logits = are_logits or (layer in affine and not leaky)
         if are_logits and isinstance(layer, (ConvBn, ResidualBlock, EquilibriumBlock)):
             _pass_both_signs(layer.activation)
+    if leaky:
+        assert isinstance(last, ResidualBlock)
+        start_leaky_path(last, gain * linear, offset)
 
 
 def _pass_both_signs(activation: nn.Module) -> None:
@@ -128,8 +147,8 @@ def _pass_both_signs(activation: nn.Module) -> None:
         raise TypeError(f"{type(activation).__name__} cannot pass logits unchanged: this network has no linear start")
 
 
-def _scale(layer: ConvBn, mean: Tensor, variance: Tensor, unit: float, mean_after: Tensor) -> None:
-    """Makes a layer ``(x - mean) / unit + mean_after`` for inputs of those statistics."""
+def pass_through(layer: ConvBn, mean: Tensor, variance: Tensor, unit: float, mean_after: Tensor) -> None:
+    """Makes a layer ``(x - mean) / unit + mean_after`` for inputs of those statistics, ``[channels]`` each."""
     nn.init.dirac_(layer.conv.weight)
     norm = layer.norm
     # Batch statistics of training and running statistics of inference now mean the same map.

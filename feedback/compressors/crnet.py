@@ -7,8 +7,9 @@ from torch import Tensor, nn
 
 from feedback.compressor import COMPRESSORS
 from feedback.convolutional_latent import ConvolutionalLatentNetwork
-from feedback.fc_network import FullyConnectedNetwork
+from feedback.fc_network import FullyConnectedNetwork, LinearStartParameters
 from feedback.layers import ConvBn, ResidualBlock, leaky_relu
+from feedback.linear_start import pass_through
 from feedback.neural import NeuralParameters
 from feedback.paper_recipes import CRNET
 
@@ -24,6 +25,18 @@ class CrNetFeatures(nn.Module):
         self.local = ConvBn(2, 2, 3)
         self.activation = leaky_relu()
         self.merge = ConvBn(4, 2, 1, leaky_relu())
+
+    @torch.no_grad()
+    def start_as_identity(self, mean: Tensor, variance: Tensor, deviation: float) -> None:
+        """Both resolutions pass the image, scaled, and their mean is taken."""
+        scaled = mean / deviation, variance / deviation**2, 1.0, mean / deviation
+        for layer in (self.wide[0], self.local):
+            pass_through(layer, mean, variance, deviation, mean / deviation)
+        for layer in (self.wide[1], self.wide[2], self.merge):
+            pass_through(layer, *scaled)
+        nn.init.zeros_(self.merge.conv.weight)
+        for channel in range(2):
+            self.merge.conv.weight[channel, channel::2] = 0.5
 
     def forward(self, image: Tensor) -> Tensor:
         """``[batch, 2, Na, Nt]``, same shape out."""
@@ -43,6 +56,11 @@ class CrBlock(ResidualBlock):
         self.activation = leaky_relu()
         self.narrow = ConvBn(14, 2, 1)
 
+    @property
+    def leaky_path(self) -> tuple[ConvBn, ConvBn, int]:
+        """The local resolution, second in ``narrow``'s inputs."""
+        return self.local[0], self.local[1], 7
+
     def forward(self, image: Tensor) -> Tensor:
         """``[batch, 2, Na, Nt]``, same shape out."""
         paths = self.activation(torch.cat([self.wide(image), self.local(image)], dim=1))
@@ -55,7 +73,7 @@ def crnet_refinement() -> nn.Module:
     return nn.Sequential(ConvBn(2, 2, 5, leaky_relu()), CrBlock(), CrBlock(), nn.Sigmoid())
 
 
-class CrNetParameters(NeuralParameters):
+class CrNetParameters(LinearStartParameters):
     """Parameters of ``crnet`` and ``bcrnet``."""
 
     name: Literal["crnet", "bcrnet"]
@@ -74,6 +92,11 @@ class CrNet(FullyConnectedNetwork):
     def binary_encoder(self) -> bool:
         """Only in ``bcrnet``."""
         return self.parameters.name == "bcrnet"
+
+    @property
+    def starts_as_klt(self) -> bool:
+        """Unless ``init`` says otherwise."""
+        return self.parameters.init != "xavier"
 
     def build_features(self) -> nn.Module:
         """Two resolutions, merged."""

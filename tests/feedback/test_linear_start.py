@@ -15,7 +15,7 @@ from feedback.recipe import TrainingRecipe
 from feedback.training_set import TrainingSet
 
 SHAPE = (8, 8)
-NAMES = ["csinet", "acrnet", "bacrnet", "bcsinet-a2", "bcsinet-b3", "bcsinet-c2", "deq"]
+NAMES = ["csinet", "csinet+", "crnet", "bcrnet", "acrnet", "bacrnet", "bcsinet-a2", "bcsinet-b3", "bcsinet-c2", "deq"]
 
 
 def network(name: str, init: str | None = "klt", **parameters: object) -> FullyConnectedNetwork:
