@@ -4,6 +4,9 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+# Of products in training, by their names in Lightning Fabric.
+Precision = Literal["32-true", "bf16-mixed", "16-mixed"]
+
 _BUDGETS = ("epochs", "samples", "minutes")
 _DEFAULT_EPOCHS = 100
 
@@ -55,7 +58,7 @@ class TrainingRecipe(BaseModel):
         description="decay per step of the exponential moving average of the weights that is validated and kept; by "
         "default the weights themselves",
     )
-    precision: Literal["32-true", "bf16-mixed", "16-mixed"] = Field(
+    precision: Precision = Field(
         default="32-true", description="of products in training; mixed helps on a GPU only"
     )
     random_phase: bool = Field(

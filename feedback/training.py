@@ -307,11 +307,11 @@ class _Run:
         state.validated_s = progress.seconds
         self.loss_sum.zero_()
         self.since_validation = 0
+        if self.fabric.is_global_zero:
+            self.options.on_progress(progress)
         if self.options.state_file is not None and now - self.kept_at >= _STATE_INTERVAL_S:
             self._keep(self.options.state_file)
             self.kept_at = now
-        if self.fabric.is_global_zero:
-            self.options.on_progress(progress)
 
     def _keep(self, file: Path) -> None:
         self.state.model = self.model.state_dict()

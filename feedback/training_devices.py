@@ -6,10 +6,10 @@ import torch
 from lightning_fabric import Fabric
 from lightning_fabric.plugins.environments import LightningEnvironment
 
-from feedback.recipe import TrainingRecipe
+from feedback.recipe import Precision, TrainingRecipe
 
 
-def one_device(device: torch.device, precision: str) -> Fabric:
+def one_device(device: torch.device, precision: Precision) -> Fabric:
     """This process and one device, whatever batch system it runs under."""
     logging.getLogger("lightning.fabric").setLevel(logging.ERROR)
     devices = [device.index or 0] if device.type == "cuda" else 1
@@ -17,7 +17,7 @@ def one_device(device: torch.device, precision: str) -> Fabric:
         accelerator=device.type,
         devices=devices,
         precision=precision,
-        plugins=[LightningEnvironment()],  # type: ignore[arg-type]
+        plugins=[LightningEnvironment()],
     )
 
 

@@ -1,6 +1,5 @@
 """What a training run leaves behind while it goes on: a CSV and a TensorBoard log of its validations."""
 
-from dataclasses import asdict, fields
 from pathlib import Path
 
 import pandas as pd
@@ -24,7 +23,7 @@ class TrainingLog:
     def __init__(self, folder: Path, resumed: bool) -> None:
         self.file = folder / LOG_FILE
         folder.mkdir(parents=True, exist_ok=True)
-        self.rows = pd.read_csv(self.file).to_dict("records") if resumed and self.file.exists() else []
+        self.rows = _rows(self.file) if resumed else []
         if not resumed:
             for events in folder.glob("events.*"):
                 events.unlink()
@@ -33,8 +32,8 @@ class TrainingLog:
 
     def add(self, progress: Progress) -> None:
         """Adds a validation, in place of any that the killed run had made after its last kept state."""
-        self.rows = [row for row in self.rows if row["samples"] < progress.samples] + [asdict(progress)]
-        table = pd.DataFrame(self.rows, columns=[field.name for field in fields(Progress)])
+        self.rows = [row for row in self.rows if row.samples < progress.samples] + [progress]
+        table = pd.DataFrame(self.rows)
         write_whole(self.file, table.to_csv(index=False, float_format="%.9g", lineterminator="\n"))
         if self._writer is None:
             self._writer = SummaryWriter(str(self._folder), purge_step=progress.samples)
@@ -46,3 +45,10 @@ class TrainingLog:
         """Closes the event file."""
         if self._writer is not None:
             self._writer.close()
+
+
+def _rows(file: Path) -> list[Progress]:
+    if not file.exists():
+        return []
+    table = pd.read_csv(file)
+    return [Progress(*values) for values in table.itertuples(index=False)]

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -125,7 +126,7 @@ def train_network(task: TrainingTask) -> CheckpointInfo:
     else:
         scenario = task.spec.scenario
         fabric = several_devices(device_of(scenario).type, task.devices, recipe_of(task.spec))
-        fabric.launch(_train, task)
+        fabric.launch(partial(_train, task=task))
     return read_info(task.file)
 
 
@@ -158,9 +159,9 @@ def _train(fabric: Fabric | None, task: TrainingTask) -> None:
     assert isinstance(compressor, NeuralCompressor)
     compressor.to(device)
     parts = load_file(task.training_file, device=str(device))
-    splits = (torch.view_as_complex(parts[split]) for split in ("train", "validation"))
+    train, validation = (torch.view_as_complex(parts[split]) for split in ("train", "validation"))
     stream = fresh_channels(scenario, task.fitted, device) if scenario.training.fresh else None
-    training = TrainingSet(*splits, stream)
+    training = TrainingSet(train, validation, stream)
     recipe = recipe_of(spec)
     state_file = task.log / _STATE_FILE
     with closing(TrainingLog(task.log, resumed=state_file.exists())) as log:

@@ -30,9 +30,10 @@ class CrNetFeatures(nn.Module):
     def start_as_identity(self, mean: Tensor, variance: Tensor, deviation: float) -> None:
         """Both resolutions pass the image, scaled, and their mean is taken."""
         scaled = mean / deviation, variance / deviation**2, 1.0, mean / deviation
-        for layer in (self.wide[0], self.local):
+        first, *others = (layer for layer in self.wide if isinstance(layer, ConvBn))
+        for layer in (first, self.local):
             pass_through(layer, mean, variance, deviation, mean / deviation)
-        for layer in (self.wide[1], self.wide[2], self.merge):
+        for layer in (*others, self.merge):
             pass_through(layer, *scaled)
         nn.init.zeros_(self.merge.conv.weight)
         for channel in range(2):
@@ -59,7 +60,8 @@ class CrBlock(ResidualBlock):
     @property
     def leaky_path(self) -> tuple[ConvBn, ConvBn, int]:
         """The local resolution, second in ``narrow``'s inputs."""
-        return self.local[0], self.local[1], 7
+        spread, sign = (layer for layer in self.local if isinstance(layer, ConvBn))
+        return spread, sign, 7
 
     def forward(self, image: Tensor) -> Tensor:
         """``[batch, 2, Na, Nt]``, same shape out."""
