@@ -27,12 +27,15 @@ class CompressorParameters(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
-    run_time: ClassVar[frozenset[str]] = frozenset({"label"})
+    run_time: ClassVar[frozenset[str]] = frozenset({"label", "only_ratios"})
 
     name: str
     label: str | None = Field(default=None, description="name in tables and figures; by default the compressor's own")
     compression_ratio: float | None = Field(
         default=None, gt=0, description="2 Na Nt / codeword length; by default the scenario's"
+    )
+    only_ratios: tuple[float, ...] | None = Field(
+        default=None, description="ratios of a sweep that it takes part at, for those it exists for; by default all"
     )
 
 

@@ -1,17 +1,13 @@
-"""Networks without fully connected layers: the codeword is a few feature maps over the angles (CL networks).
+"""Convolutional latent spaces: the codeword is a few feature maps over the angles (CL networks).
 
 The delay rows of real and imaginary part become ``2 Na`` channels over the ``Nt`` angles, ``[2 Na, 1, Nt]``; a
 convolution along the angles narrows them to ``m`` maps, and the codeword is those ``m x Nt`` values.
 """
 
-from abc import abstractmethod
-
 from torch import Tensor, nn
 
 from feedback.compressor import codeword_length
 from feedback.errors import FeedbackInputError
-from feedback.layers import ConvBn
-from feedback.neural import NeuralCompressor
 
 KERNEL = (1, 7)
 
@@ -79,31 +75,3 @@ class ConvolutionalDecoder(nn.Module):
         """Images of codewords."""
         refined: Tensor = self.refinement(to_image(self.widen(codeword.unflatten(1, (-1, 1, self.n_angles)))))
         return refined
-
-
-class ConvolutionalLatentNetwork(NeuralCompressor):
-    """A network whose FC pair is replaced by a pair of 1x7 convolutions (CLLWCsiNet paper, Table III)."""
-
-    encoder: ConvolutionalEncoder
-    decoder: ConvolutionalDecoder
-
-    @abstractmethod
-    def build_features(self) -> nn.Module:
-        """Images to images at the UE, before the codeword is made."""
-
-    @abstractmethod
-    def build_refinement(self) -> nn.Module:
-        """Images to images at the BS, after the codeword is unmade."""
-
-    def build_encoder(self) -> nn.Module:
-        """Features, then conv 1x7 ``2 Na`` -> ``m`` with bias."""
-        n_maps = latent_maps(self.shape, self.parameters.compression_ratio)
-        narrow = nn.Conv2d(2 * self.shape[0], n_maps, KERNEL, padding="same")
-        return ConvolutionalEncoder(self.build_features(), narrow)
-
-    def build_decoder(self) -> nn.Module:
-        """conv 1x7 ``m`` -> ``2 Na`` with batch norm, then refinement."""
-        n_maps = latent_maps(self.shape, self.parameters.compression_ratio)
-        return ConvolutionalDecoder(
-            ConvBn(n_maps, 2 * self.shape[0], KERNEL), self.build_refinement(), n_angles=self.shape[1]
-        )

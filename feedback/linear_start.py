@@ -5,37 +5,21 @@ Images are 0.5 plus a deviation ``d`` of standard deviation :math:`\sigma`, arou
 .. math:: y = x / \sigma, \quad v = A (y - 0.5 / \sigma), \quad \hat y = A^T v + 0.5 / \sigma,
           \quad \hat x = \mathrm{sigmoid}(g \sigma \hat y - g / 2)
 
-with ``A`` the KLT as a real matrix. Between the layers images are positive, where a leaky ReLU is the identity, and
-of unit deviation, where all weights have the size that Adam's steps suit. Residual paths start at 0. The last affine
-map is that of the last convolution; activations that follow it start with slope 1, as values there have both signs,
-or the last block gets around its own (see ``leaky_start``).
+with ``A`` the KLT as a real matrix; the convolutions around it are ``chain_start``'s.
 
 Of a binary layer only the signs of ``A`` remain; the BS then starts with the linear estimator of least mean-square
 error from its codeword.
 """
 
-from collections.abc import Sequence
-
 import torch
 from torch import Tensor, nn
 
 from feedback.binary_fc import BinaryLinear, scale_of, signs_of
-from feedback.equilibrium_blocks import EquilibriumBlock
-from feedback.layers import (
-    CentredLinear,
-    ConvBn,
-    FullyConnectedDecoder,
-    FullyConnectedEncoder,
-    PassesImages,
-    ResidualBlock,
-)
-from feedback.leaky_start import start_leaky_path
+from feedback.chain_start import STATISTICS_SAMPLES, ImageStatistics, start_features, start_refinement
+from feedback.layers import CentredLinear, FullyConnectedDecoder, FullyConnectedEncoder
 from feedback.training_set import TrainingSet
 from feedback.unit_interval import to_unit_interval
 
-_GAINS = torch.linspace(4.0, 6.0, 21)
-_STATISTICS_SAMPLES = 5000
-_GAIN_SAMPLES = 1000
 # Share of the mean codeword power that keeps the estimator's normal equations solvable.
 _LOADING = 1e-6
 
@@ -50,15 +34,13 @@ def start_as_klt(encoder: FullyConnectedEncoder, decoder: FullyConnectedDecoder,
         training: channels whose KLT is taken.
 
     Raises:
-        TypeError: if an activation after the last convolution has a slope that is not learnt, and the last block has
-            no path of leaky ReLUs either.
+        TypeError: as ``start_refinement``.
     """
-    images = to_unit_interval(training.train[:_STATISTICS_SAMPLES])
-    mean = images.mean(dim=(0, 2, 3))
-    variance = images.var(dim=(0, 2, 3), correction=0)
-    deviation = float(variance.mean().sqrt())
+    images = to_unit_interval(training.train[:STATISTICS_SAMPLES])
+    statistics = ImageStatistics.of(images)
+    deviation = statistics.deviation
     klt = real_klt(training, encoder.fc.out_features)
-    _start_features(_chain(encoder.features), mean, variance, deviation)
+    start_features(encoder.features, statistics)
     _start_fc(encoder.fc, klt, 0.5 / deviation)
     deviations = (images - 0.5).flatten(1)
     if isinstance(encoder.fc, BinaryLinear):
@@ -70,8 +52,11 @@ def start_as_klt(encoder: FullyConnectedEncoder, decoder: FullyConnectedDecoder,
         linear = deviations @ klt.T @ klt
     decoder.fc.weight.copy_(inverse)
     nn.init.constant_(decoder.fc.bias, 0.5 / deviation)
-    gain = _sigmoid_gain(linear[:_GAIN_SAMPLES], deviations[:_GAIN_SAMPLES])
-    _start_refinement(decoder, linear.unflatten(1, (2, -1)), deviation, gain)
+    parts = (2, -1)
+    logits = start_refinement(decoder.refinement, linear.unflatten(1, parts), deviations.unflatten(1, parts), deviation)
+    if logits is not None:
+        decoder.fc.weight.mul_(logits)
+        nn.init.zeros_(decoder.fc.bias)
 
 
 def real_klt(training: TrainingSet, length: int) -> Tensor:
@@ -84,83 +69,6 @@ def real_klt(training: TrainingSet, length: int) -> Tensor:
     """
     axes = training.principal_axes[1][:, : (length + 1) // 2].T
     return torch.cat([torch.cat([axes.real, axes.imag], dim=1), torch.cat([-axes.imag, axes.real], dim=1)])[:length]
-
-
-def _chain(network: nn.Module) -> list[nn.Module]:
-    return list(network.children()) if isinstance(network, nn.Sequential) else [network]
-
-
-def _start_features(chain: Sequence[nn.Module], mean: Tensor, variance: Tensor, deviation: float) -> None:
-    for place, layer in enumerate(chain):
-        if isinstance(layer, ConvBn) and place == 0:
-            pass_through(layer, mean, variance, deviation, mean / deviation)
-        elif isinstance(layer, ConvBn):
-            pass_through(layer, mean / deviation, variance / deviation**2, 1.0, mean / deviation)
-        elif isinstance(layer, PassesImages):
-            layer.start_as_identity(mean, variance, deviation)
-        elif isinstance(layer, (ResidualBlock, EquilibriumBlock)):
-            layer.silence()
-
-
-def _start_refinement(decoder: FullyConnectedDecoder, linear: Tensor, deviation: float, gain: float) -> None:
-    """Residual paths to 0, and the way from images of unit deviation to logits.
-
-    Args:
-        decoder: its FC layer gives images of unit deviation.
-        linear: deviations of linear reconstructions, ``[n, 2, Na Nt]``.
-        deviation: of images.
-        gain: before the sigmoid.
-    """
-    chain = _chain(decoder.refinement)
-    affine = [layer for layer in chain if isinstance(layer, (ConvBn, nn.Conv2d))]
-    blocks = [layer for layer in chain if isinstance(layer, (ResidualBlock, EquilibriumBlock))]
-    if not affine:
-        decoder.fc.weight.mul_(gain * deviation)
-        nn.init.zeros_(decoder.fc.bias)
-    last = blocks[-1] if affine and chain.index(affine[-1]) < chain.index(blocks[-1]) else None
-    leaky = isinstance(last, ResidualBlock) and last.leaky_path is not None
-    offset = gain / 2 if leaky else 0.0
-    are_logits = not affine
-    for layer in chain:
-        if isinstance(layer, (ResidualBlock, EquilibriumBlock)):
-            layer.silence()
-        elif isinstance(layer, nn.Conv2d) and layer.bias is not None:
-            nn.init.dirac_(layer.weight)
-            layer.weight.mul_(gain * deviation)
-            nn.init.constant_(layer.bias, -gain / 2)
-        elif isinstance(layer, ConvBn):
-            mean = linear.mean(dim=(0, 2))
-            variance = linear.var(dim=(0, 2), correction=0) / deviation**2
-            pass_through(layer, (mean + 0.5) / deviation, variance, 1 / (gain * deviation), gain * mean + offset)
-        are_logits = are_logits or (layer in affine and not leaky)
-        if are_logits and isinstance(layer, (ConvBn, ResidualBlock, EquilibriumBlock)):
-            _pass_both_signs(layer.activation)
-    if leaky:
-        assert isinstance(last, ResidualBlock)
-        start_leaky_path(last, gain * linear, offset)
-
-
-def _pass_both_signs(activation: nn.Module) -> None:
-    if isinstance(activation, nn.PReLU):
-        nn.init.ones_(activation.weight)
-    elif not isinstance(activation, nn.Identity):
-        raise TypeError(f"{type(activation).__name__} cannot pass logits unchanged: this network has no linear start")
-
-
-def pass_through(layer: ConvBn, mean: Tensor, variance: Tensor, unit: float, mean_after: Tensor) -> None:
-    """Makes a layer ``(x - mean) / unit + mean_after`` for inputs of those statistics, ``[channels]`` each."""
-    nn.init.dirac_(layer.conv.weight)
-    norm = layer.norm
-    # Batch statistics of training and running statistics of inference now mean the same map.
-    norm.load_state_dict(
-        {
-            "running_mean": mean,
-            "running_var": variance,
-            "num_batches_tracked": torch.tensor(0),
-            "weight": (variance + norm.eps).sqrt() / unit,
-            "bias": mean_after,
-        }
-    )
 
 
 def _start_fc(encoder: CentredLinear, klt: Tensor, offset: float) -> None:
@@ -189,9 +97,3 @@ def _estimator(training: TrainingSet, matrix: Tensor) -> Tensor:
     power = matrix.to(torch.float64) @ cross
     power.diagonal().add_(_LOADING * power.diagonal().mean())
     return torch.linalg.solve(power, cross.T).T.to(torch.float32)
-
-
-def _sigmoid_gain(linear: Tensor, deviations: Tensor) -> float:
-    """Gain before the sigmoid of least error; 4 is the tangent at 0.5, strong entries are nearer to saturation."""
-    errors = [((linear * gain).sigmoid() - 0.5 - deviations).square().mean() for gain in _GAINS]
-    return float(_GAINS[int(torch.stack(errors).argmin())])

@@ -72,7 +72,9 @@ def scheme_specs(scenario: Scenario) -> Iterator[SchemeSpec]:
     """What one point needs fitted."""
     for entry in scenario.compressors:
         ratio = entry.compression_ratio or scenario.compression_ratio
-        parameters = entry.model_copy(update={"compression_ratio": ratio, "label": None})
+        if entry.only_ratios is not None and ratio not in entry.only_ratios:
+            continue
+        parameters = entry.model_copy(update={"compression_ratio": ratio, "label": None, "only_ratios": None})
         key = content_hash(
             [
                 parameters.model_dump(mode="json"),

@@ -7,8 +7,9 @@ from torch import nn
 
 from feedback.aggregated_blocks import Activation, Expansion, acrnet_features, acrnet_refinement
 from feedback.compressor import COMPRESSORS
-from feedback.convolutional_latent import ConvolutionalLatentNetwork
-from feedback.fc_network import FullyConnectedNetwork, LinearStartParameters
+from feedback.convolutional_network import ConvolutionalLatentNetwork
+from feedback.fc_network import FullyConnectedNetwork
+from feedback.linear_start_network import LinearStartParameters
 from feedback.neural import NeuralParameters
 from feedback.paper_recipes import ACRNET
 
@@ -125,7 +126,7 @@ class BacrNet(AcrNet):
         return self.parameters.decoder_fc == "binary"
 
 
-class ClAcrNetParameters(_AcrNetOptions):
+class ClAcrNetParameters(_AcrNetFcOptions):
     """Parameters of ``cl-acrnet``."""
 
     name: Literal["cl-acrnet"] = "cl-acrnet"

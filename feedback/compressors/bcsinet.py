@@ -5,8 +5,9 @@ from typing import Literal
 from torch import Tensor, nn
 
 from feedback.compressor import COMPRESSORS
-from feedback.fc_network import FullyConnectedNetwork, LinearStartParameters
+from feedback.fc_network import FullyConnectedNetwork
 from feedback.layers import ConvBn, RefineNet, ResidualBlock, leaky_relu
+from feedback.linear_start_network import LinearStartParameters
 from feedback.paper_recipes import BCSINET
 
 
@@ -48,11 +49,6 @@ class BcsiNet(FullyConnectedNetwork):
     def binary_encoder(self) -> bool:
         """Always."""
         return True
-
-    @property
-    def starts_as_klt(self) -> bool:
-        """Unless ``init`` says otherwise."""
-        return self.parameters.init != "xavier"
 
     def build_features(self) -> nn.Module:
         """Head A: conv 3x3. Head B: twice that. Head C: that, and a residual block."""

@@ -5,13 +5,13 @@ from typing import Literal
 from torch import nn
 
 from feedback.compressor import COMPRESSORS
-from feedback.convolutional_latent import ConvolutionalLatentNetwork
+from feedback.convolutional_network import ConvolutionalLatentNetwork
 from feedback.layers import ConvBn, RefineNet, leaky_relu
-from feedback.neural import NeuralParameters
+from feedback.linear_start_network import LinearStartParameters
 from feedback.paper_recipes import CSINET
 
 
-class ClCsiNetParameters(NeuralParameters):
+class ClCsiNetParameters(LinearStartParameters):
     """Parameters of ``cl-csinet``."""
 
     name: Literal["cl-csinet"] = "cl-csinet"

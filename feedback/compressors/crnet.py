@@ -5,12 +5,12 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from feedback.chain_start import pass_through
 from feedback.compressor import COMPRESSORS
-from feedback.convolutional_latent import ConvolutionalLatentNetwork
-from feedback.fc_network import FullyConnectedNetwork, LinearStartParameters
+from feedback.convolutional_network import ConvolutionalLatentNetwork
+from feedback.fc_network import FullyConnectedNetwork
 from feedback.layers import ConvBn, ResidualBlock, leaky_relu
-from feedback.linear_start import pass_through
-from feedback.neural import NeuralParameters
+from feedback.linear_start_network import LinearStartParameters
 from feedback.paper_recipes import CRNET
 
 
@@ -95,11 +95,6 @@ class CrNet(FullyConnectedNetwork):
         """Only in ``bcrnet``."""
         return self.parameters.name == "bcrnet"
 
-    @property
-    def starts_as_klt(self) -> bool:
-        """Unless ``init`` says otherwise."""
-        return self.parameters.init != "xavier"
-
     def build_features(self) -> nn.Module:
         """Two resolutions, merged."""
         return CrNetFeatures()
@@ -109,7 +104,7 @@ class CrNet(FullyConnectedNetwork):
         return crnet_refinement()
 
 
-class ClCrNetParameters(NeuralParameters):
+class ClCrNetParameters(LinearStartParameters):
     """Parameters of ``cl-crnet``."""
 
     name: Literal["cl-crnet"] = "cl-crnet"

@@ -6,8 +6,9 @@ from pydantic import Field
 from torch import nn
 
 from feedback.compressor import COMPRESSORS
-from feedback.fc_network import FullyConnectedNetwork, Init
+from feedback.fc_network import FullyConnectedNetwork
 from feedback.layers import ConvBn, RefineNet, leaky_relu
+from feedback.linear_start_network import Init
 from feedback.neural import NeuralParameters
 
 
@@ -26,11 +27,6 @@ class CsiNet(FullyConnectedNetwork):
 
     Parameters = CsiNetParameters
     parameters: CsiNetParameters
-
-    @property
-    def starts_as_klt(self) -> bool:
-        """As ``init`` says."""
-        return self.parameters.init == "klt"
 
     def build_features(self) -> nn.Module:
         """conv 3x3 2->2, batch norm, leaky ReLU."""

@@ -5,8 +5,9 @@ from typing import Literal
 from torch import nn
 
 from feedback.compressor import COMPRESSORS
-from feedback.fc_network import FullyConnectedNetwork, LinearStartParameters
+from feedback.fc_network import FullyConnectedNetwork
 from feedback.layers import ConvBn, RefineNet, leaky_relu
+from feedback.linear_start_network import LinearStartParameters
 from feedback.paper_recipes import CSINET
 
 _KERNELS = (7, 5, 3)
@@ -26,11 +27,6 @@ class CsiNetPlus(FullyConnectedNetwork):
     Parameters = CsiNetPlusParameters
     parameters: CsiNetPlusParameters
     paper_recipe = CSINET
-
-    @property
-    def starts_as_klt(self) -> bool:
-        """Unless ``init`` says otherwise."""
-        return self.parameters.init != "xavier"
 
     def build_features(self) -> nn.Module:
         """conv 7x7 2->2, batch norm, leaky ReLU, twice."""

@@ -45,9 +45,12 @@ class DeqParameters(NeuralParameters):
         description="multiply-adds in the BS's budget, which sets Td (eq. 16) instead of bs_iterations",
     )
 
-    run_time: ClassVar[frozenset[str]] = frozenset(
-        {"label", "ue_iterations", "bs_iterations", "ue_mac_budget", "bs_mac_budget"}
-    )
+    run_time: ClassVar[frozenset[str]] = NeuralParameters.run_time | {
+        "ue_iterations",
+        "bs_iterations",
+        "ue_mac_budget",
+        "bs_mac_budget",
+    }
 
 
 @COMPRESSORS.register("deq")

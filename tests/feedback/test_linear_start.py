@@ -11,17 +11,18 @@ from feedback.binary_fc import scale_of, signs_of
 from feedback.compressor import COMPRESSORS
 from feedback.fc_network import FullyConnectedNetwork
 from feedback.linear_start import real_klt
-from feedback.recipe import TrainingRecipe
+from feedback.linear_start_network import KLT_RECIPE, LinearStartNetwork
 from feedback.training_set import TrainingSet
 
 SHAPE = (8, 8)
 NAMES = ["csinet", "csinet+", "crnet", "bcrnet", "acrnet", "bacrnet", "bcsinet-a2", "bcsinet-b3", "bcsinet-c2", "deq"]
+CONVOLUTIONAL = ["cl-csinet", "cl-crnet", "cl-acrnet"]
 
 
-def network(name: str, init: str | None = "klt", **parameters: object) -> FullyConnectedNetwork:
+def network(name: str, init: str | None = "klt", **parameters: object) -> LinearStartNetwork:
     network_class = COMPRESSORS.get_class(name)
     made = network_class(network_class.Parameters(name=name, compression_ratio=8, init=init, **parameters), SHAPE)
-    assert isinstance(made, FullyConnectedNetwork)
+    assert isinstance(made, LinearStartNetwork)
     return made
 
 
@@ -60,7 +61,7 @@ def test_starts_as_the_best_linear_codec(name: str) -> None:
     made = network(name)
     made.prepare(TRAINING, torch.Generator().manual_seed(1))
     matrix = real_klt(TRAINING, made.length)
-    if made.binary_encoder:
+    if isinstance(made, FullyConnectedNetwork) and made.binary_encoder:
         matrix = scale_of(matrix) * signs_of(matrix)
     csi = TRAINING.validation
     found = nmse_db(made.decode(made.encode(csi)), csi)
@@ -68,7 +69,23 @@ def test_starts_as_the_best_linear_codec(name: str) -> None:
     assert found == pytest.approx(nmse_db(linear_codec(csi, matrix), csi), abs=0.1)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", CONVOLUTIONAL)
+def test_convolutional_latent_space_starts_as_the_klt_of_angles(name: str) -> None:
+    made = network(name)
+    made.prepare(TRAINING, torch.Generator().manual_seed(1))
+    csi = TRAINING.validation
+
+    def angles(channels: Tensor) -> Tensor:
+        return torch.cat([channels.real, channels.imag], dim=1).double()
+
+    vectors = angles(TRAINING.train).transpose(1, 2).flatten(0, 1)
+    axes = torch.linalg.svd(vectors, full_matrices=False).Vh[: made.length // SHAPE[1]]
+    rebuilt = axes.T @ (axes @ angles(csi))
+    linear = nmse_db(torch.complex(*rebuilt.chunk(2, dim=1)), csi)
+    assert nmse_db(made.decode(made.encode(csi)), csi) == pytest.approx(linear, abs=0.1)
+
+
+@pytest.mark.parametrize("name", NAMES + CONVOLUTIONAL)
 def test_batch_statistics_are_the_running_ones(name: str) -> None:
     made = network(name)
     made.prepare(TRAINING, torch.Generator().manual_seed(1))
@@ -92,6 +109,6 @@ def test_refuses_where_there_is_no_linear_start(name: str, parameters: dict[str,
 
 
 def test_recipes_suit_the_start() -> None:
-    assert network("acrnet").default_recipe == network("acrnet", init=None).default_recipe == TrainingRecipe()
+    assert network("acrnet").default_recipe == network("acrnet", init=None).default_recipe == KLT_RECIPE
     drawn = network("acrnet", init="xavier").default_recipe
     assert (drawn.epochs, drawn.learning_rate, drawn.fc_rate_ratio) == (2500, 4e-3, 1.0)

@@ -1,0 +1,51 @@
+"""Networks that can start as the best linear codec of the training channels, so that they only learn what it cannot."""
+
+from abc import abstractmethod
+from typing import Literal
+
+import torch
+from pydantic import Field
+
+from feedback.neural import NeuralCompressor, NeuralParameters
+from feedback.recipe import TrainingRecipe
+from feedback.training_set import TrainingSet
+
+Init = Literal["klt", "xavier"]
+
+
+class LinearStartParameters(NeuralParameters):
+    """Parameters of networks that can start as the KLT."""
+
+    init: Init | None = Field(
+        default=None,
+        description="weights that training starts from: the KLT of the training channels, or drawn ones; by default "
+        "the KLT where the layers can be one",
+    )
+
+
+# For a start from the KLT within the budget of a CPU: many small steps, and smaller ones of what is the KLT already.
+KLT_RECIPE = TrainingRecipe(batch_size=50, learning_rate=1e-3, fc_rate_ratio=0.05, warmup=0.1)
+
+
+class LinearStartNetwork(NeuralCompressor):
+    """A network with a linear start."""
+
+    @property
+    def starts_as_klt(self) -> bool:
+        """Whether training starts from the KLT: unless ``init`` says otherwise."""
+        return getattr(self.parameters, "init", None) != "xavier"
+
+    @property
+    def default_recipe(self) -> TrainingRecipe:
+        """The paper's for drawn weights, one for small steps otherwise."""
+        return KLT_RECIPE if self.starts_as_klt else self.paper_recipe
+
+    def prepare(self, training: TrainingSet, generator: torch.Generator) -> None:
+        """Draws weights, then makes the network a linear codec if ``init`` says so."""
+        self.initialise(generator)
+        if self.starts_as_klt:
+            self.start_as_klt(training)
+
+    @abstractmethod
+    def start_as_klt(self, training: TrainingSet) -> None:
+        """Changes drawn weights to those of the best linear codec."""
