@@ -34,35 +34,55 @@ def start_as_angle_klt(encoder: ConvolutionalEncoder, decoder: ConvolutionalDeco
     assert isinstance(widen, ConvBn)
     assert isinstance(narrow, nn.Conv2d)
     assert narrow.bias is not None
-    axes = _principal_rows(rows)[:, : narrow.out_channels].T.contiguous()
+    axes = principal_rows(rows, narrow.out_channels)
     start_features(encoder.features, statistics)
     offset = 0.5 / statistics.deviation
     _only_tap(narrow.weight, axes)
     narrow.bias.copy_(-offset * axes.sum(dim=1))
-    linear = axes.T @ (axes @ rows)
-    scaled = linear / statistics.deviation
-    _only_tap(widen.conv.weight, axes.T)
-    mean, variance = scaled.mean(dim=(0, 2)), scaled.var(dim=(0, 2), correction=0)
-    widen.norm.load_state_dict(
-        {
-            "running_mean": mean,
-            "running_var": variance,
-            "num_batches_tracked": torch.tensor(0),
-            "weight": (variance + widen.norm.eps).sqrt(),
-            "bias": mean + offset,
-        }
-    )
-    rebuilt, wanted = (part.unflatten(1, (2, -1)).flatten(2) for part in (linear, rows))
-    start_refinement(decoder.refinement, rebuilt, wanted, statistics.deviation)
+    scaled = start_row(widen, axes.T, axes @ rows / statistics.deviation, rows.new_full((rows.shape[1],), offset))
+    rebuilt = (scaled - offset) * statistics.deviation
+    start_angle_refinement(decoder, rebuilt, rows, statistics)
 
 
-def _principal_rows(rows: Tensor) -> Tensor:
-    """Eigenvectors, strongest first, of the second moment of rows ``[n, 2 Na, Nt]`` over ``n`` and ``Nt``."""
+def start_angle_refinement(
+    decoder: ConvolutionalDecoder, rebuilt: Tensor, rows: Tensor, statistics: ImageStatistics
+) -> None:
+    """Starts what follows the latent space at the BS, given deviations ``[n, 2 Na, Nt]``, rebuilt and true."""
+    linear, wanted = (part.unflatten(1, (2, -1)).flatten(2) for part in (rebuilt, rows))
+    start_refinement(decoder.refinement, linear, wanted, statistics.deviation)
+
+
+def start_row(layer: ConvBn, matrix: Tensor, inputs: Tensor, shift: Tensor) -> Tensor:
+    """Makes the first outputs of a convolution along the angles with batch norm ``matrix x + shift``.
+
+    Args:
+        layer: ``[in, 1, Nt]`` to ``[out, 1, Nt]``; outputs beyond the matrix's stay as drawn.
+        matrix: of the first inputs, ``[k, j]``.
+        inputs: samples of the first inputs, ``[n, j, Nt]``, for batch norm's statistics.
+        shift: ``[k]``.
+
+    Returns:
+        Samples of the first outputs, ``[n, k, Nt]``, before the activation.
+    """
+    k, norm = len(matrix), layer.norm
+    outputs = matrix @ inputs
+    mean, variance = outputs.mean(dim=(0, 2)), outputs.var(dim=(0, 2), correction=0)
+    assert norm.running_mean is not None
+    assert norm.running_var is not None
+    _only_tap(layer.conv.weight[:k], matrix)
+    norm.running_mean[:k], norm.running_var[:k] = mean, variance
+    norm.weight[:k], norm.bias[:k] = (variance + norm.eps).sqrt(), mean + shift
+    return outputs + shift[:, None]
+
+
+def principal_rows(rows: Tensor, n_maps: int) -> Tensor:
+    """Leading eigenvectors of the second moment of rows ``[n, 2 Na, Nt]`` over ``n`` and ``Nt``, ``[n_maps, 2 Na]``."""
     flat = rows.transpose(1, 2).flatten(0, 1).to(torch.float64)
-    return torch.linalg.eigh(flat.T @ flat / len(flat))[1].flip(1).to(torch.float32)
+    vectors = torch.linalg.eigh(flat.T @ flat / len(flat))[1].flip(1)
+    return vectors[:, :n_maps].T.to(torch.float32).contiguous()
 
 
 def _only_tap(kernel: Tensor, matrix: Tensor) -> None:
-    """Makes a ``[out, in, 1, width]`` kernel a product with a matrix at each place."""
+    """Makes a ``[out, in, 1, width]`` kernel a product of the first inputs with a matrix ``[out, j]`` at each place."""
     kernel.zero_()
-    kernel[:, :, 0, kernel.shape[3] // 2] = matrix
+    kernel[:, : matrix.shape[1], 0, kernel.shape[3] // 2] = matrix

@@ -9,13 +9,18 @@ from typing import Literal
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
+from feedback.chain_start import STATISTICS_SAMPLES, ImageStatistics, pass_through, start_features
 from feedback.compressor import COMPRESSORS
-from feedback.convolutional_latent import KERNEL, ConvolutionalDecoder, ConvolutionalEncoder, latent_maps
+from feedback.convolutional_latent import KERNEL, ConvolutionalDecoder, ConvolutionalEncoder, latent_maps, to_rows
+from feedback.convolutional_start import principal_rows, start_angle_refinement, start_row
 from feedback.errors import FeedbackInputError
-from feedback.layers import ConvBn, leaky_relu
-from feedback.neural import NeuralCompressor, NeuralParameters
+from feedback.layers import LEAKY_SLOPE, ConvBn, ResidualBlock, leaky_relu
+from feedback.linear_start_network import LinearStartNetwork, LinearStartParameters
 from feedback.paper_recipes import CLLWCSINET
+from feedback.training_set import TrainingSet
+from feedback.unit_interval import to_unit_interval
 
 # Channels between the 2 Na rows and the m maps, over Na, by compression ratio: at the UE, and at the BS from m on.
 _NARROWING = {4: (1.0,), 8: (1.0, 0.5), 16: (1.0, 0.5)}
@@ -35,6 +40,19 @@ class FactorisedBranches(nn.Module):
             nn.Sequential(ConvBn(2, 2, (1, size), bias=True), ConvBn(2, 2, (size, 1), bias=True)) for size in (7, 5, 3)
         )
         self.merge = _row(6, 2, leaky_relu())
+
+    @torch.no_grad()
+    def start_as_identity(self, mean: Tensor, variance: Tensor, deviation: float) -> None:
+        """All three resolutions pass the image, scaled, and their mean is taken."""
+        for branch in self.branches:
+            assert isinstance(branch, nn.Sequential)
+            first, second = (layer for layer in branch if isinstance(layer, ConvBn))
+            pass_through(first, mean, variance, deviation, mean / deviation)
+            pass_through(second, mean / deviation, variance / deviation**2, 1.0, mean / deviation)
+        pass_through(self.merge, mean / deviation, variance / deviation**2, 1.0, mean / deviation)
+        kernel = nn.init.zeros_(self.merge.conv.weight)
+        for channel in range(2):
+            kernel[channel, channel::2, 0, kernel.shape[3] // 2] = 1 / len(self.branches)
 
     def forward(self, image: Tensor) -> Tensor:
         """``[batch, 2, Na, Nt]``, same shape out."""
@@ -83,7 +101,7 @@ class DenoisingPaths(nn.Module):
         return rows
 
 
-class TwoResolutionRefineNet(nn.Module):
+class TwoResolutionRefineNet(ResidualBlock):
     """Residual refinement of an image by 1x7 and by 1x5 convolutions, 2 -> 8 -> 16 -> 2 channels each."""
 
     def __init__(self) -> None:
@@ -99,6 +117,10 @@ class TwoResolutionRefineNet(nn.Module):
         self.merge = nn.Conv2d(4, 2, KERNEL, padding="same")
         self.activation = leaky_relu()
 
+    def silence(self) -> None:
+        """Makes the path 0."""
+        nn.init.zeros_(self.merge.weight)
+
     def forward(self, image: Tensor) -> Tensor:
         """``[batch, 2, Na, Nt]``, same shape out."""
         paths = self.activation(torch.cat([path(image) for path in self.paths], dim=1))
@@ -106,14 +128,14 @@ class TwoResolutionRefineNet(nn.Module):
         return refined
 
 
-class CllwCsiNetParameters(NeuralParameters):
+class CllwCsiNetParameters(LinearStartParameters):
     """Parameters of ``cllwcsinet``."""
 
     name: Literal["cllwcsinet"] = "cllwcsinet"
 
 
 @COMPRESSORS.register("cllwcsinet")
-class CllwCsiNet(NeuralCompressor):
+class CllwCsiNet(LinearStartNetwork):
     """Three resolutions and 1x7 convolutions at the UE; a denoising pair of paths and two RefineNets at the BS."""
 
     Parameters = CllwCsiNetParameters
@@ -134,6 +156,42 @@ class CllwCsiNet(NeuralCompressor):
         widen = DenoisingPaths([self._n_maps(), *between, 2 * self.shape[0]])
         refinement = nn.Sequential(TwoResolutionRefineNet(), TwoResolutionRefineNet(), _row(2, 2), nn.Sigmoid())
         return ConvolutionalDecoder(widen, refinement, n_angles=self.shape[1])
+
+    @torch.no_grad()
+    def start_as_klt(self, training: TrainingSet) -> None:
+        """Makes it the KLT of single angles.
+
+        The UE's last activation makes measurements ``v`` of it ``L(v)``, of mean about 0, as noise is relative to the
+        codeword's power; the BS undoes that as :math:`-L(-L(v)) / s = v`. Other values get an offset that keeps them
+        positive where activations follow.
+        """
+        images = to_unit_interval(training.train[:STATISTICS_SAMPLES])
+        statistics = ImageStatistics.of(images)
+        deviations = to_rows(images - 0.5)[:, :, 0]
+        axes = principal_rows(deviations, self._n_maps())
+        middle = 0.5 / statistics.deviation
+        narrow, widen = self.encoder.narrow, self.decoder.widen
+        assert isinstance(narrow, NarrowingPaths)
+        assert isinstance(widen, DenoisingPaths)
+        start_features(self.encoder.features, statistics)
+        rows = deviations / statistics.deviation + middle
+        margin = 2 * float((axes @ (rows - middle)).abs().max())
+        unit, none = torch.eye(len(axes), device=axes.device), axes.new_zeros(len(axes))
+        safe = start_row(narrow.direct, axes, rows, margin - middle * axes.sum(dim=1))
+        beside = torch.cat([torch.zeros_like(safe), safe], dim=1)
+        taken = torch.cat([torch.zeros_like(unit), unit], dim=1)
+        measured = start_row(narrow.merge, taken, beside, none - margin)
+        first, *between, last = (layer for layer in widen.signal if isinstance(layer, ConvBn))
+        values = start_row(first, -unit, functional.leaky_relu(measured, LEAKY_SLOPE), none)
+        values, lift = functional.leaky_relu(values, LEAKY_SLOPE), 0.0
+        for layer in between:
+            values, lift = start_row(layer, unit, values, none + margin - lift), margin
+        back = -axes.T / LEAKY_SLOPE
+        rebuilt = start_row(last, back, values, middle - lift * back.sum(dim=1))
+        silent = list(widen.noise)[-1]
+        assert isinstance(silent, ConvBn)
+        nn.init.zeros_(silent.norm.weight)
+        start_angle_refinement(self.decoder, (rebuilt - middle) * statistics.deviation, deviations, statistics)
 
     def _n_maps(self) -> int:
         return latent_maps(self.shape, self._ratio())

@@ -16,7 +16,7 @@ from feedback.training_set import TrainingSet
 
 SHAPE = (8, 8)
 NAMES = ["csinet", "csinet+", "crnet", "bcrnet", "acrnet", "bacrnet", "bcsinet-a2", "bcsinet-b3", "bcsinet-c2", "deq"]
-CONVOLUTIONAL = ["cl-csinet", "cl-crnet", "cl-acrnet"]
+CONVOLUTIONAL = ["cl-csinet", "cl-crnet", "cl-acrnet", "cllwcsinet"]
 
 
 def network(name: str, init: str | None = "klt", **parameters: object) -> LinearStartNetwork:
