@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from feedback.codeword import Codeword
 from feedback.complexity import count_macs, count_multiplications, count_parameters, count_stored_bytes
 from feedback.compressor import Complexity, Compressor, CompressorParameters, codeword_length
+from feedback.distillation import Distillation
 from feedback.disturbance import Disturbance
 from feedback.layers import channels_last, initialise
 from feedback.recipe import TrainingRecipe
@@ -26,6 +27,9 @@ class NeuralParameters(CompressorParameters):
     recipe: TrainingRecipe | None = Field(default=None, description="training recipe; by default the scenario's")
     disturbance: Disturbance | None = Field(
         default=None, description="noise and quantisation of codewords in training; by default none"
+    )
+    distillation: Distillation | None = Field(
+        default=None, description="a teacher to learn from in training; by default none"
     )
 
 

@@ -5,10 +5,10 @@ import math
 from feedback.recipe import TrainingRecipe
 
 
-def learning_rate(recipe: TrainingRecipe, spent: float, origin: float = 0.0) -> float:
+def learning_rate(recipe: TrainingRecipe, spent: float, origin: float = 0.0, end: float = 1.0) -> float:
     r"""Step size once a share of the budget is spent.
 
-    With :math:`p` the share spent since the schedule began, of what was left then, and :math:`w` the warm-up,
+    With :math:`p` the share spent since the schedule began, of what it has, and :math:`w` the warm-up,
 
     .. math:: r = r_0 \, p / w \quad (p < w), \qquad
               r = r_1 + (r_0 - r_1) \tfrac{1}{2} \bigl( 1 + \cos \pi \tfrac{p - w}{1 - w} \bigr).
@@ -16,9 +16,10 @@ def learning_rate(recipe: TrainingRecipe, spent: float, origin: float = 0.0) -> 
     Args:
         recipe: step sizes :math:`r_0`, :math:`r_1` and warm-up.
         spent: share of the whole budget, 0 to 1.
-        origin: share at which the schedule began, below 1.
+        origin: share at which the schedule began.
+        end: share at which it ends, above ``origin``.
     """
-    share = min(max((spent - origin) / (1 - origin), 0.0), 1.0)
+    share = min(max((spent - origin) / (end - origin), 0.0), 1.0)
     if share < recipe.warmup:
         return recipe.learning_rate * share / recipe.warmup
     if recipe.schedule == "constant":

@@ -18,19 +18,33 @@ from torch import Tensor, nn
 
 from feedback.disturbance import Disturbance
 from feedback.errors import FeedbackInputError
+from feedback.optimiser import averaged, make_optimiser
 from feedback.recipe import TrainingRecipe
 from feedback.schedule import learning_rate
 from feedback.training_devices import one_device
 from feedback.training_set import TrainingSet
 from feedback.training_state import Progress, TrainingState, load_state, save_state
 from feedback.unit_interval import to_unit_interval
+from feedback.validation import decibel, validation_nmse
 
-EVALUATION_BATCH = 500
-
-_MOMENTUM = 0.9
 _STATE_INTERVAL_S = 20.0
 # Improvements below this share of the best error do not count as such for `restart_after`.
 _STUCK = 1e-4
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A part of the budget with a schedule of its own.
+
+    Attributes:
+        until: share of the budget at which it ends.
+        rate_ratio: its step size over the recipe's.
+        encoder_rate_ratio: the encoder's step size over the decoder's, on top of the recipe's ratio.
+    """
+
+    until: float = 1.0
+    rate_ratio: float = 1.0
+    encoder_rate_ratio: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -66,6 +80,7 @@ class TrainingOptions:
     Attributes:
         loss: what is minimised; takes a ``Pass`` and gives a scalar.
         disturbance: what codewords go through; nothing by default.
+        stages: parts of the budget, in order; the last one ends at 1.
         on_progress: told about every validation.
         state_file: where to keep the state of the run; one that is there goes on. ``None`` keeps none.
         fabric: devices and processes to train on; by default the one device that the networks are on.
@@ -73,6 +88,7 @@ class TrainingOptions:
 
     loss: Callable[[Pass], Tensor] = reconstruction_error
     disturbance: Disturbance | None = None
+    stages: tuple[Stage, ...] = (Stage(),)
     on_progress: Callable[[Progress], None] = ignore_progress
     state_file: Path | None = None
     fabric: Fabric | None = None
@@ -158,9 +174,9 @@ class _Run:
         self.training, self.recipe, self.seed, self.options = training, recipe, seed, options
         self.fabric = options.fabric or one_device(training.train.device, recipe.precision)
         self.model = model
-        optimiser = _optimiser(recipe, model)
+        optimiser = make_optimiser(recipe, model.encoder, model.decoder)
         self.module, self.optimiser = self.fabric.setup(model, optimiser)
-        self.average = _average(model, recipe)
+        self.average = averaged(model, recipe)
         self.batches_per_epoch = max(len(training.train) // recipe.batch_size, 1)
         self.steps = recipe.steps(self.batches_per_epoch)
         self.signature = {
@@ -189,8 +205,8 @@ class _Run:
             self.options.state_file.unlink(missing_ok=True)
         state = self.state
         return TrainingOutcome(
-            start_nmse_db=_decibel(state.start_nmse),
-            validation_nmse_db=_decibel(state.best_nmse),
+            start_nmse_db=decibel(state.start_nmse),
+            validation_nmse_db=decibel(state.best_nmse),
             best_epoch=round(state.best_step / self.batches_per_epoch, 3),
             samples_seen=self._samples(state.step),
             history=tuple(state.history),
@@ -237,9 +253,10 @@ class _Run:
     def _step(self) -> None:
         state, recipe = self.state, self.recipe
         spent = self._share_spent(state.step + 1)
-        rate = learning_rate(recipe, spent, state.origin)
+        begin, stage = self._stage(spent)
+        rate = stage.rate_ratio * learning_rate(recipe, spent, max(state.origin, begin), stage.until)
         for group in self.optimiser.param_groups:
-            group["lr"] = group["ratio"] * rate
+            group["lr"] = rate * group["ratio"] * (stage.encoder_rate_ratio if group["encodes"] else 1.0)
         self.module.train()
         generator = torch.Generator().manual_seed(self.seed + 2 * state.step + 1)
         image = to_unit_interval(self._batch(state.step, generator))
@@ -255,6 +272,15 @@ class _Run:
         self.loss_sum += loss.detach()
         self.since_validation += 1
         state.step += 1
+
+    def _stage(self, spent: float) -> tuple[float, Stage]:
+        """Share of the budget at which the present stage began, and that stage."""
+        begin = 0.0
+        for stage in self.options.stages:
+            if spent <= stage.until:
+                return begin, stage
+            begin = stage.until
+        return 0.0, Stage()
 
     def _batch(self, step: int, generator: torch.Generator) -> Tensor:
         """This process's share of a step's channels, ``[batch, Na, Nt]``."""
@@ -298,7 +324,7 @@ class _Run:
             epoch=round(state.step / self.batches_per_epoch, 3),
             spent=spent,
             train_loss=loss,
-            validation_nmse_db=_decibel(nmse),
+            validation_nmse_db=decibel(nmse),
             learning_rate=self.optimiser.param_groups[-1]["lr"],
             seconds=self._seconds(),
         )
@@ -322,60 +348,6 @@ class _Run:
 
     def _samples(self, steps: int) -> int:
         return steps * min(self.recipe.batch_size, len(self.training.train))
-
-
-@torch.no_grad()
-def validation_nmse(encoder: nn.Module, decoder: nn.Module, csi: Tensor) -> float:
-    r"""Mean over samples of :math:`\|H_a - \hat H_a\|^2 / \|H_a\|^2`, linear, without disturbance; in eval mode.
-
-    Args:
-        encoder: images to codewords.
-        decoder: codewords to images.
-        csi: normalised angular-delay matrices ``[n, Na, Nt]``, complex64.
-    """
-    total = 0.0
-    for part in csi.split(EVALUATION_BATCH):
-        image = to_unit_interval(part)
-        error = (decoder(encoder(image)) - image).flatten(1).to(torch.float64).square().sum(1)
-        power = (image - 0.5).flatten(1).to(torch.float64).square().sum(1)
-        total += float((error / power).sum())
-    return total / len(csi)
-
-
-def _decibel(nmse: float) -> float:
-    # An exact reconstruction has no logarithm; float32 errors are above this floor.
-    return 10 * math.log10(max(nmse, 1e-30))
-
-
-def _optimiser(recipe: TrainingRecipe, model: Autoencoder) -> torch.optim.Optimizer:
-    groups = [
-        {"params": params, "ratio": side_ratio * ratio}
-        for network, side_ratio in ((model.encoder, recipe.encoder_rate_ratio), (model.decoder, 1.0))
-        for params, ratio in _by_layer(network, recipe.fc_rate_ratio)
-        if params
-    ]
-    if recipe.optimiser == "sgd":
-        return torch.optim.SGD(
-            groups, lr=recipe.learning_rate, momentum=_MOMENTUM, nesterov=True, weight_decay=recipe.weight_decay
-        )
-    kind = torch.optim.AdamW if recipe.optimiser == "adamw" else torch.optim.Adam
-    return kind(groups, lr=recipe.learning_rate, eps=recipe.epsilon, weight_decay=recipe.weight_decay, fused=True)
-
-
-def _by_layer(network: nn.Module, fc_ratio: float) -> tuple[tuple[list[nn.Parameter], float], ...]:
-    # Adam moves all weights of a layer by about one step: the sum over 2048 inputs of an FC moves far more than that
-    # over the 18 of a small kernel.
-    layers = network.modules()
-    dense = [p for layer in layers if isinstance(layer, nn.Linear) for p in layer.parameters(recurse=False)]
-    known = {id(p) for p in dense}
-    return (dense, fc_ratio), ([p for p in network.parameters() if id(p) not in known], 1.0)
-
-
-def _average(model: Autoencoder, recipe: TrainingRecipe) -> torch.optim.swa_utils.AveragedModel | None:
-    if recipe.ema_decay is None:
-        return None
-    average = torch.optim.swa_utils.get_ema_multi_avg_fn(recipe.ema_decay)
-    return torch.optim.swa_utils.AveragedModel(model, multi_avg_fn=average, use_buffers=True)
 
 
 def _check(training: TrainingSet) -> None:

@@ -4,21 +4,25 @@ A network is trained on one thread, so that its digits do not depend on how many
 its log and, until it is finished, its state in a folder of its own: the same command continues what was killed.
 """
 
+import re
 import sys
 from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import torch
 from lightning_fabric import Fabric
+from pydantic import TypeAdapter, ValidationError
 from rich.console import Console
 from safetensors.torch import load_file
 from torch import Tensor
 
-from feedback.checkpoint import CheckpointInfo, read_info, save_checkpoint
+from feedback.checkpoint import CheckpointInfo, load_checkpoint, read_info, save_checkpoint
+from feedback.compressor import CompressorParameters
+from feedback.distillation import Distillation, DistillationLoss
 from feedback.neural import NeuralCompressor
 from feedback.recipe import TrainingRecipe
 from feedback.training import TrainingOptions
@@ -37,10 +41,11 @@ from linksim.fitting import (
 )
 from linksim.preparation import Preparation, is_trained, weights_file
 from linksim.run_folder import RunFolder
-from linksim.scenario import Scenario
+from linksim.scenario import CompressorSection, Scenario
 from linksim.scenario_source import device_of, source_of
 from linksim.sweep import Point, content_hash, points_of
 from linksim.training_log import TrainingLog
+from linksim.validation_message import describe
 from linksim.worker import truncated_channels
 
 _STATE_FILE = "state.pt"
@@ -110,11 +115,13 @@ def train_missing(
         preparation.fit_normalisation(spec.scenario)
         training_file = _training_file(spec.scenario, preparation)
         fitted = preparation.folder.fitted
-        tasks.append(TrainingTask(spec, file, training_file, fitted, logs / file.stem, command, devices))
+        tasks.append(TrainingTask(spec, file, training_file, fitted, logs / _log_name(spec, file), command, devices))
     executor = preparation.executor if devices == 1 else InProcess()
-    for number, info in executor.run(train_network, [(task,) for task in tasks]):
-        name = _name(wanted[number][1])
-        console.print(f"{name}: {info.validation_nmse_db:.2f} dB on validation, kept in {wanted[number][0]}")
+    # Teachers before their students.
+    for part in ([task for task in tasks if not _teacher(task)], [task for task in tasks if _teacher(task)]):
+        for number, info in executor.run(train_network, [(task,) for task in part]):
+            task = part[number]
+            console.print(f"{_name(task.spec)}: {info.validation_nmse_db:.2f} dB on validation, kept in {task.file}")
     for training_file in {task.training_file for task in tasks}:
         training_file.unlink()
 
@@ -174,10 +181,40 @@ def _train(fabric: Fabric | None, task: TrainingTask) -> None:
             print(line, file=sys.stderr, flush=True)
 
         options = TrainingOptions(on_progress=on_progress, state_file=state_file, fabric=fabric)
+        distillation = compressor.parameters.distillation
+        if distillation is not None:
+            teacher = load_teacher(spec, distillation).to(device)
+            loss = DistillationLoss(distillation, teacher.encoder, teacher.decoder)
+            options = replace(options, loss=loss, stages=distillation.stages)
         outcome = compressor.train(training, recipe, fit_generator(scenario, "network"), options)
     if fabric is None or fabric.is_global_zero:
         record = training_record(scenario, task.command)
         save_checkpoint(task.file, compressor, record, recipe=recipe, outcome=outcome, seed=scenario.seed)
+
+
+def load_teacher(student: SchemeSpec, distillation: Distillation) -> NeuralCompressor:
+    """A student's teacher, with its weights of the zoo.
+
+    Raises:
+        InputError: if its section is not one of a network, or it has no weights yet.
+    """
+    place = f"compressors: {student.label}: distillation.teacher"
+    section = {"compression_ratio": student.parameters.compression_ratio, **distillation.teacher}
+    try:
+        parameters = TypeAdapter[CompressorParameters](CompressorSection).validate_python(section)
+    except ValidationError as error:
+        raise InputError(f"{place}: {describe(error, section)}") from None
+    spec = replace(student, label="teacher", parameters=parameters)
+    compressor = spec.build().compressor
+    if not isinstance(compressor, NeuralCompressor):
+        raise InputError(f"{place}: got {parameters.name!r}, expected a network")
+    file = weights_file(spec)
+    if not file.exists():
+        raise InputError(
+            f"{place}: no trained weights in {file}, expected them: list the teacher among them"
+        )
+    load_checkpoint(file, compressor)
+    return compressor
 
 
 def fresh_channels(scenario: Scenario, fitted: Path, device: torch.device) -> ChannelStream:
@@ -209,6 +246,16 @@ def _training_file(scenario: Scenario, preparation: Preparation) -> Path:
         splits = {"train": training.train, "validation": training.validation}
         save_whole({name: torch.view_as_real(csi) for name, csi in splits.items()}, file)
     return file
+
+
+def _teacher(task: TrainingTask) -> bool:
+    return getattr(task.spec.parameters, "distillation", None) is not None
+
+
+def _log_name(spec: SchemeSpec, file: Path) -> str:
+    """Label, compression ratio and the weights' key."""
+    label = re.sub(r"[^A-Za-z0-9.+-]+", "_", spec.label)
+    return f"{label}-cr{spec.parameters.compression_ratio:g}-{file.stem.rpartition('-')[2]}"
 
 
 def _name(spec: SchemeSpec) -> str:

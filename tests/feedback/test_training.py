@@ -14,9 +14,10 @@ from torch import nn
 from feedback.errors import FeedbackInputError
 from feedback.recipe import TrainingRecipe
 from feedback.schedule import learning_rate
-from feedback.training import TrainingOptions, train, validation_nmse
+from feedback.training import TrainingOptions, train
 from feedback.training_set import TrainingSet
 from feedback.training_state import Progress
+from feedback.validation import validation_nmse
 
 
 @pytest.fixture
