@@ -7,10 +7,11 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
+from feedback.acceleration import accelerated
 from feedback.codeword import Codeword
 from feedback.complexity import count_macs, count_multiplications, count_parameters, count_stored_bytes
 from feedback.compressor import Complexity, Compressor, CompressorParameters, codeword_length
-from feedback.layers import channels_last, initialise
+from feedback.layers import initialise
 from feedback.state import checked_state
 from feedback.training import EpochCallback, TrainingOutcome, TrainingRecipe, ignore_epoch, train
 from feedback.training_set import TrainingSet
@@ -44,8 +45,8 @@ class NeuralCompressor(Compressor):
         # Layers draw weights as they are made, from the global generator, which must not notice.
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
-            self.encoder = channels_last(self.build_encoder()).eval()
-            self.decoder = channels_last(self.build_decoder()).eval()
+            self.encoder = self.build_encoder().eval()
+            self.decoder = self.build_decoder().eval()
         self.initialise(torch.Generator().manual_seed(0))
 
     @abstractmethod
@@ -83,7 +84,8 @@ class NeuralCompressor(Compressor):
             FeedbackInputError: if the training set is unusable, or the loss becomes NaN or infinite.
         """
         self.prepare(training, generator)
-        return train(self.encoder, self.decoder, training, recipe, generator, on_epoch)
+        with accelerated(self.encoder, self.decoder):
+            return train(self.encoder, self.decoder, training, recipe, generator, on_epoch)
 
     def fit(self, training: TrainingSet, generator: torch.Generator) -> None:
         """Trains with the recipe of the parameters, or the default one."""
