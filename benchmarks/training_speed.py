@@ -15,7 +15,7 @@ from rich.table import Table
 from torch import Tensor, nn
 
 import feedback.compressors  # noqa: F401 - registers the compressors
-from feedback.acceleration import accelerated
+from feedback.acceleration import accelerated, memory_kept
 from feedback.compressor import COMPRESSORS
 
 NAMES = ("crnet", "acrnet-1x", "acrnet-10x")
@@ -64,7 +64,7 @@ def figures(name: str) -> tuple[float, float, float]:
     seconds: list[float] = []
     plain_seconds: list[float] = []
     while len(seconds) < N_ROUNDS:
-        with accelerated(network):
+        with accelerated(network), memory_kept():
             step()
             seconds.append(elapsed(step))
         if not plain_seconds or plain_seconds[0] < SLOW_SECONDS:

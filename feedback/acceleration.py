@@ -1,4 +1,4 @@
-r"""Faster training on a CPU: the small convolutions of the networks run on kernels of our own.
+r"""Faster networks on a CPU: their small convolutions run on kernels of our own.
 
 oneDNN's convolutions are made for many channels; the networks have 2 to 80. A convolution with its batch norm and
 activation becomes one step here, with :math:`z = w * x` and
@@ -22,6 +22,8 @@ from torch.autograd.function import once_differentiable
 
 from feedback.convolution_kernels import KernelsUnavailableError, Norm, Shape, address, kernels
 from feedback.layers import ConvBn
+
+_ACTIVATIONS = (nn.Identity, nn.LeakyReLU, nn.PReLU)
 
 # Rows are summed in registers of this many pixels.
 _LANES = 8
@@ -50,27 +52,40 @@ def accelerated(*networks: nn.Module) -> Iterator[str | None]:
         if forwards:
             kernels()
     except KernelsUnavailableError as error:
-        warnings.warn(f"training runs on PyTorch's convolutions, which are slower: {error}", stacklevel=3)
+        warnings.warn(f"networks run on PyTorch's convolutions, which are slower here: {error}", stacklevel=3)
         yield str(error)
         return
     # Bound methods, so that a copy of a network made within the context runs on its own weights.
     for layer, forward in forwards:
         layer.__dict__["forward"] = MethodType(forward, layer)
     try:
-        with _memory_kept():
-            yield None
+        yield None
     finally:
         for layer, _ in forwards:
             del layer.__dict__["forward"]
+
+
+@contextmanager
+def memory_kept() -> Iterator[None]:
+    """Freed memory stays with the process: a step would else get its activations as new pages, zeroed, every time."""
+    allocator = ctypes.CDLL(None)
+    if not hasattr(allocator, "mallopt"):
+        yield
+        return
+    allocator.mallopt(_MMAP_MAX, 0)
+    allocator.mallopt(_TRIM_THRESHOLD, 2**31 - 1)
+    try:
+        yield
+    finally:
+        for option, value in _SETTLED.items():
+            allocator.mallopt(option, value)
+        allocator.malloc_trim(0)
 
 
 def _forward_of(layer: nn.Module) -> Any:
     if isinstance(layer, ConvBn) and _fits(layer.conv) and isinstance(layer.activation, _ACTIVATIONS):
         return _conv_bn
     return _conv if isinstance(layer, nn.Conv2d) and _fits(layer) else None
-
-
-_ACTIVATIONS = (nn.Identity, nn.LeakyReLU, nn.PReLU)
 
 
 def _fits(conv: nn.Conv2d) -> bool:
@@ -101,6 +116,7 @@ def _conv_bn(layer: ConvBn, image: Tensor) -> Tensor:
     out, mean, variance = _ConvolutionNormActivation.apply(
         image.contiguous(),
         conv.weight.contiguous(),
+        conv.bias,
         norm.weight,
         norm.bias,
         _slope(layer.activation),
@@ -108,7 +124,6 @@ def _conv_bn(layer: ConvBn, image: Tensor) -> Tensor:
         norm.eps,
     )
     with torch.no_grad():
-        # Batch norm takes off a bias of the convolution, whose gradient is therefore 0.
         norm.running_mean.lerp_(mean if conv.bias is None else mean + conv.bias, norm.momentum)
         norm.running_var.lerp_(variance, norm.momentum)
         norm.num_batches_tracked += 1
@@ -144,11 +159,19 @@ class _Convolution(torch.autograd.Function):
 
 
 class _ConvolutionNormActivation(torch.autograd.Function):
-    """Also returns mean and unbiased variance of the convolution's output, per channel."""
+    """Also returns mean, less the bias, and unbiased variance of the convolution's output, per channel."""
 
     @staticmethod
     def forward(
-        ctx: Any, image: Tensor, weight: Tensor, gamma: Tensor, beta: Tensor, slope: Tensor, shape: Shape, eps: float
+        ctx: Any,
+        image: Tensor,
+        weight: Tensor,
+        bias: Tensor | None,
+        gamma: Tensor,
+        beta: Tensor,
+        slope: Tensor,
+        shape: Shape,
+        eps: float,
     ) -> tuple[Tensor, Tensor, Tensor]:
         area, count = shape.height * shape.width, shape.samples * shape.height * shape.width
         z = image.new_empty(shape.samples, shape.n_out, shape.height, shape.width)
@@ -188,6 +211,8 @@ class _ConvolutionNormActivation(torch.autograd.Function):
         return (
             image_gradient,
             weight_gradient,
+            # Batch norm takes off a bias of the convolution.
+            torch.zeros_like(beta_gradient, dtype=torch.float32) if ctx.needs_input_grad[2] else None,
             (product * inverse_deviation).float(),
             beta_gradient.float(),
             (slope_gradient if ctx.slopes > 1 else slope_gradient.sum(0, keepdim=True)).float(),
@@ -206,20 +231,3 @@ def _gradients(
     ends = address(image_gradient), address(weight_gradient), torch.get_num_threads()
     kernels().convolution_gradients(ctypes.byref(ctx.shape), *pointers, ctypes.byref(norm), *ends)
     return image_gradient, weight_gradient
-
-
-@contextmanager
-def _memory_kept() -> Iterator[None]:
-    """Freed memory stays with the process: a step would else get its activations as new pages, zeroed, every time."""
-    allocator = ctypes.CDLL(None)
-    if not hasattr(allocator, "mallopt"):
-        yield
-        return
-    allocator.mallopt(_MMAP_MAX, 0)
-    allocator.mallopt(_TRIM_THRESHOLD, 2**31 - 1)
-    try:
-        yield
-    finally:
-        for option, value in _SETTLED.items():
-            allocator.mallopt(option, value)
-        allocator.malloc_trim(0)

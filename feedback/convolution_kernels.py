@@ -26,6 +26,11 @@ class KernelsUnavailableError(Exception):
 class Shape(ctypes.Structure):
     """Sizes of a convolution, as in the C source."""
 
+    samples: int
+    n_out: int
+    height: int
+    width: int
+
     _fields_ = [(name, ctypes.c_int) for name in _SHAPE.split()]
 
 
@@ -40,13 +45,30 @@ def address(tensor: Tensor | None) -> ctypes.c_void_p | None:
     return None if tensor is None else ctypes.c_void_p(tensor.data_ptr())
 
 
-@cache
 def kernels() -> ctypes.CDLL:
     """The compiled kernels.
 
     Raises:
         KernelsUnavailableError: if there is no gcc, or what it makes does not load.
     """
+    found = load()
+    if isinstance(found, KernelsUnavailableError):
+        raise found
+    return found
+
+
+@cache
+def load() -> ctypes.CDLL | KernelsUnavailableError:
+    """The compiled kernels, or why there are none; found out once in a process."""
+    try:
+        return _load()
+    except OSError as error:
+        return KernelsUnavailableError(str(error))
+    except KernelsUnavailableError as error:
+        return error
+
+
+def _load() -> ctypes.CDLL:
     compiler = shutil.which("gcc")
     if compiler is None:
         raise KernelsUnavailableError("no gcc was found")
@@ -56,16 +78,13 @@ def kernels() -> ctypes.CDLL:
     made_for = [source, version, " ".join(FLAGS).encode(), _processor()]
     name = f"convolution-{hashlib.sha256(b'/'.join(made_for)).hexdigest()[:16]}.so"
     kept = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "linksim" / name
-    try:
-        if kept.exists():
-            return ctypes.CDLL(str(kept))
-        with tempfile.TemporaryDirectory() as folder:
-            made = Path(folder) / name
-            _compile(compiler, source, made)
-            _keep(made, kept)
-            return ctypes.CDLL(str(made))
-    except OSError as error:
-        raise KernelsUnavailableError(str(error)) from error
+    if kept.exists():
+        return ctypes.CDLL(str(kept))
+    with tempfile.TemporaryDirectory() as folder:
+        made = Path(folder) / name
+        _compile(compiler, source, made)
+        _keep(made, kept)
+        return ctypes.CDLL(str(made))
 
 
 def _compile(compiler: str, source: bytes, library: Path) -> None:

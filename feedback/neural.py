@@ -7,7 +7,7 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from feedback.acceleration import accelerated
+from feedback.acceleration import accelerated, memory_kept
 from feedback.codeword import Codeword
 from feedback.complexity import count_macs, count_multiplications, count_parameters, count_stored_bytes
 from feedback.compressor import Complexity, Compressor, CompressorParameters, codeword_length
@@ -84,7 +84,7 @@ class NeuralCompressor(Compressor):
             FeedbackInputError: if the training set is unusable, or the loss becomes NaN or infinite.
         """
         self.prepare(training, generator)
-        with accelerated(self.encoder, self.decoder):
+        with accelerated(self.encoder, self.decoder), memory_kept():
             return train(self.encoder, self.decoder, training, recipe, generator, on_epoch)
 
     def fit(self, training: TrainingSet, generator: torch.Generator) -> None:
@@ -94,12 +94,14 @@ class NeuralCompressor(Compressor):
     @torch.no_grad()
     def encode(self, csi: Tensor) -> Codeword:
         """Codewords of normalised angular-delay matrices ``[batch, Na, Nt]``, complex64."""
-        return Codeword(self.encoder(to_unit_interval(csi)))
+        with accelerated(self.encoder):
+            return Codeword(self.encoder(to_unit_interval(csi)))
 
     @torch.no_grad()
     def decode(self, received: Codeword) -> Tensor:
         """Normalised angular-delay matrices ``[batch, Na, Nt]``, complex64, of received codewords."""
-        return from_unit_interval(self.decoder(received.values))
+        with accelerated(self.decoder):
+            return from_unit_interval(self.decoder(received.values))
 
     def complexity(self) -> Complexity:
         """Counted on the layers of both networks."""
