@@ -59,14 +59,6 @@ def initialise(
             raise TypeError(f"{type(layer).__name__} has parameters but no rule for its initial weights")
 
 
-def channels_last(network: nn.Module) -> nn.Module:
-    """The network with its kernels laid out channels last: almost halves a training step on a CPU."""
-    for parameter in network.parameters():
-        if parameter.dim() == 4:
-            parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
-    return network
-
-
 def leaky_relu() -> nn.LeakyReLU:
     """Leaky ReLU of the CSI feedback networks, slope 0.3."""
     return nn.LeakyReLU(LEAKY_SLOPE)

@@ -8,12 +8,13 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
+from feedback.acceleration import accelerated, memory_kept
 from feedback.codeword import Codeword
 from feedback.complexity import count_macs, count_multiplications, count_parameters, count_stored_bytes
 from feedback.compressor import Complexity, Compressor, CompressorParameters, codeword_length
 from feedback.distillation import Distillation
 from feedback.disturbance import Disturbance
-from feedback.layers import channels_last, initialise
+from feedback.layers import initialise
 from feedback.recipe import TrainingRecipe
 from feedback.state import checked_state
 from feedback.training import TrainingOptions, TrainingOutcome, train
@@ -54,8 +55,8 @@ class NeuralCompressor(Compressor):
         # Layers draw weights as they are made, from the global generator, which must not notice.
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
-            self.encoder = channels_last(self.build_encoder()).eval()
-            self.decoder = channels_last(self.build_decoder()).eval()
+            self.encoder = self.build_encoder().eval()
+            self.decoder = self.build_decoder().eval()
         self.initialise(torch.Generator().manual_seed(0))
 
     @abstractmethod
@@ -96,7 +97,8 @@ class NeuralCompressor(Compressor):
         options = options or TrainingOptions()
         if options.disturbance is None:
             options = replace(options, disturbance=self.parameters.disturbance)
-        return train(self.encoder, self.decoder, training, recipe, generator, options)
+        with accelerated(self.encoder, self.decoder), memory_kept():
+            return train(self.encoder, self.decoder, training, recipe, generator, options)
 
     def fit(self, training: TrainingSet, generator: torch.Generator) -> None:
         """Trains with the recipe of the parameters, or the default one."""
@@ -105,12 +107,14 @@ class NeuralCompressor(Compressor):
     @torch.no_grad()
     def encode(self, csi: Tensor) -> Codeword:
         """Codewords of normalised angular-delay matrices ``[batch, Na, Nt]``, complex64."""
-        return Codeword(self.encoder(to_unit_interval(csi)))
+        with accelerated(self.encoder):
+            return Codeword(self.encoder(to_unit_interval(csi)))
 
     @torch.no_grad()
     def decode(self, received: Codeword) -> Tensor:
         """Normalised angular-delay matrices ``[batch, Na, Nt]``, complex64, of received codewords."""
-        return from_unit_interval(self.decoder(received.values))
+        with accelerated(self.decoder):
+            return from_unit_interval(self.decoder(received.values))
 
     def complexity(self) -> Complexity:
         """Counted on the layers of both networks."""
