@@ -22,6 +22,9 @@ from feedback.unit_interval import to_unit_interval
 
 # Share of the mean codeword power that keeps the estimator's normal equations solvable.
 _LOADING = 1e-6
+# Distance of binary layers' weights from 0 at the start: most entries of a KLT are tiny, and thousands of signs would
+# change in the first steps, faster than the BS can follow.
+_MARGIN = 0.03
 
 
 @torch.no_grad()
@@ -40,6 +43,8 @@ def start_as_klt(encoder: FullyConnectedEncoder, decoder: FullyConnectedDecoder,
     statistics = ImageStatistics.of(images)
     deviation = statistics.deviation
     klt = real_klt(training, encoder.fc.out_features)
+    if isinstance(encoder.fc, BinaryLinear):
+        klt = klt + _MARGIN * signs_of(klt)
     start_features(encoder.features, statistics)
     _start_fc(encoder.fc, klt, 0.5 / deviation)
     deviations = (images - 0.5).flatten(1)

@@ -24,7 +24,7 @@ class LinearStartParameters(NeuralParameters):
 
 
 # For a start from the KLT within the budget of a CPU: many small steps, and smaller ones of what is the KLT already.
-KLT_RECIPE = TrainingRecipe(batch_size=50, learning_rate=1e-3, fc_rate_ratio=0.05, warmup=0.1)
+KLT_RECIPE = TrainingRecipe(batch_size=50, learning_rate=5e-4, fc_rate_ratio=0.1, warmup=0.1)
 
 
 class LinearStartNetwork(NeuralCompressor):
