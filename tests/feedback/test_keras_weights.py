@@ -80,3 +80,51 @@ def test_every_delay_row_has_its_own_statistics() -> None:
     network = KerasCsiNet(KerasCsiNetParameters(compression_ratio=4), (8, 4))
     assert network.state()["encoder.features.norm.running_mean"].shape == (8,)
     assert network.state()["decoder.refinement.1.mix.norm.weight"].shape == (8,)
+
+
+@pytest.mark.parametrize("scene", ["indoor", "outdoor"])
+def test_agrees_with_keras(reference_data: Path, scene: str) -> None:
+    keras = pytest.importorskip("tensorflow", reason="TensorFlow is not installed (extra: keras)").keras
+    file_name = reference_data / "keras" / f"model_CsiNet_{scene}_dim32.h5"
+    network = load_keras_csinet(file_name)
+    layers = keras.layers
+    numbers = {"conv2d": 0, "batch_normalization": 0, "dense": 0}
+
+    with h5py.File(file_name, "r") as file:
+
+        def weighted(kind: str, layer, x, names: tuple[str, ...]):  # type: ignore[no-untyped-def]
+            """A layer with its weights of the file, in the order in which they are made."""
+            numbers[kind] += 1
+            name = f"{kind}_{numbers[kind]}"
+            out = layer(x)
+            layer.set_weights([file[f"{name}/{name}/{part}:0"][()] for part in names])
+            return out
+
+        def conv(x, filters: int, activation: str | None = None):  # type: ignore[no-untyped-def]
+            # Channels first, as published, has no kernels on a CPU.
+            layer = layers.Conv2D(filters, 3, padding="same", activation=activation)
+            out = weighted("conv2d", layer, layers.Permute((2, 3, 1))(x), ("kernel", "bias"))
+            return layers.Permute((3, 1, 2))(out)
+
+        def norm(x):  # type: ignore[no-untyped-def]
+            parts = ("gamma", "beta", "moving_mean", "moving_variance")
+            return weighted("batch_normalization", layers.BatchNormalization(), x, parts)
+
+        def leaky(x):  # type: ignore[no-untyped-def]
+            return layers.LeakyReLU(negative_slope=0.3)(x)
+
+        image = keras.Input((2, 32, 32))
+        x = layers.Reshape((2048,))(leaky(norm(conv(image, 2))))
+        x = weighted("dense", layers.Dense(32), x, ("kernel", "bias"))
+        x = weighted("dense", layers.Dense(2048), x, ("kernel", "bias"))
+        x = layers.Reshape((2, 32, 32))(x)
+        for _ in range(2):
+            path = norm(conv(leaky(norm(conv(leaky(norm(conv(x, 8))), 16))), 2))
+            x = leaky(layers.Add()([x, path]))
+        model = keras.Model(image, conv(x, 2, "sigmoid"))
+    csi = published_channels(reference_data, scene)[:100]
+    images = torch.stack([csi.real, csi.imag], dim=1).mT / 2 + 0.5
+    theirs = torch.from_numpy(np.asarray(model(images.numpy(), training=False)))
+    ours = network.decode(network.encode(csi))
+    # Sums of 2048 float32 products of size 1: 1e-5 is what two orders of summation differ by at most.
+    torch.testing.assert_close(torch.stack([ours.real, ours.imag], dim=1).mT / 2 + 0.5, theirs, rtol=0, atol=1e-5)
