@@ -46,7 +46,8 @@ def accelerated(*networks: nn.Module) -> Iterator[str | None]:
     Yields:
         Why the kernels cannot be used, or None.
     """
-    layers = [layer for network in networks for layer in network.modules()]
+    # Contexts nest: the outer one's layers are left to it.
+    layers = [layer for network in networks for layer in network.modules() if "forward" not in vars(layer)]
     forwards = [(layer, forward) for layer in layers if (forward := _forward_of(layer)) is not None]
     try:
         if forwards:
@@ -62,7 +63,7 @@ def accelerated(*networks: nn.Module) -> Iterator[str | None]:
         yield None
     finally:
         for layer, _ in forwards:
-            del layer.__dict__["forward"]
+            layer.__dict__.pop("forward", None)
 
 
 @contextmanager
@@ -84,7 +85,7 @@ def memory_kept() -> Iterator[None]:
 
 def _forward_of(layer: nn.Module) -> Any:
     if isinstance(layer, ConvBn) and _fits(layer.conv) and isinstance(layer.activation, _ACTIVATIONS):
-        return _conv_bn
+        return _conv_bn if layer.norm.momentum is not None and layer.norm.track_running_stats else None
     return _conv if isinstance(layer, nn.Conv2d) and _fits(layer) else None
 
 
@@ -124,9 +125,10 @@ def _conv_bn(layer: ConvBn, image: Tensor) -> Tensor:
         norm.eps,
     )
     with torch.no_grad():
-        norm.running_mean.lerp_(mean if conv.bias is None else mean + conv.bias, norm.momentum)
-        norm.running_var.lerp_(variance, norm.momentum)
-        norm.num_batches_tracked += 1
+        momentum = norm.momentum or 0.0
+        norm.get_buffer("running_mean").lerp_(mean if conv.bias is None else mean + conv.bias, momentum)
+        norm.get_buffer("running_var").lerp_(variance, momentum)
+        norm.get_buffer("num_batches_tracked").add_(1)
     return out
 
 
@@ -154,8 +156,9 @@ class _Convolution(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor, None]:
+        image, weight = ctx.saved_tensors
         gradient = gradient.contiguous()
-        return *_gradients(ctx, *ctx.saved_tensors, gradient, gradient, Norm()), None
+        return *_gradients(ctx, image, weight, gradient, gradient, Norm()), None
 
 
 class _ConvolutionNormActivation(torch.autograd.Function):

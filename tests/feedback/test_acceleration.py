@@ -174,6 +174,17 @@ def test_leaves_no_trace_and_copies_stand_alone() -> None:
     assert {name: set(vars(part)) for name, part in layer.named_modules()} == before
 
 
+@needs_compiler
+def test_contexts_nest() -> None:
+    layer = ConvBn(2, 3, 3)
+    with accelerated(layer):
+        outer = vars(layer)["forward"]
+        with accelerated(layer, layer):
+            assert vars(layer)["forward"] == outer
+        assert vars(layer)["forward"] == outer
+    assert "forward" not in vars(layer)
+
+
 @pytest.fixture
 def fresh_kernels() -> Iterator[None]:
     load.cache_clear()
