@@ -1,0 +1,41 @@
+"""Exported encoders side by side in the terminal."""
+
+import pandas as pd
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+_HEADINGS = (
+    "encoder", "NMSE [dB]", "largest codeword\ndifference", "latency [\N{MICRO SIGN}s],\n1 thread", "PyTorch's\nover it",
+    "numbers\n(in float32)", "weights\n[bytes]", "file\n[bytes]",
+)  # fmt: skip
+
+
+def show(table: pd.DataFrame, console: Console) -> None:
+    """Prints what ``export`` returned, and where the files are."""
+    first = table.iloc[0]
+    printed = Table(box=box.SIMPLE_HEAD, padding=0)
+    for heading in _HEADINGS:
+        printed.add_column(heading, justify="left" if heading == _HEADINGS[0] else "right", no_wrap=True)
+    for row in table.itertuples():
+        half = "" if pd.isna(row.ci_high) else f"\N{PLUS-MINUS SIGN}{row.ci_high - row.nmse_db:.2f}"
+        printed.add_row(
+            row.format,
+            f"{row.nmse_db:.3f}{half}",
+            f"{row.codeword_difference:.1e}" if row.file else "",
+            f"{row.latency_us:.0f}",
+            f"{first.latency_us / row.latency_us:.1f}",
+            f"{_grouped(row.parameters)} ({_grouped(row.float_parameters)})",
+            _grouped(row.weight_bytes),
+            _grouped(row.file_bytes) if row.file else "",
+        )
+    console.print(printed)
+    console.print(
+        f"{first.n} test channels; largest codeword value {first.codeword_largest:.3g}", highlight=False, soft_wrap=True
+    )
+    for file in table["file"][1:]:
+        console.print(file, highlight=False, soft_wrap=True)
+
+
+def _grouped(count: int) -> str:
+    return f"{count:,}".replace(",", " ")
