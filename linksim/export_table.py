@@ -6,9 +6,10 @@ from rich.console import Console
 from rich.table import Table
 
 _HEADINGS = (
-    "encoder", "NMSE [dB]", "largest codeword\ndifference", "latency [\N{MICRO SIGN}s],\n1 thread", "PyTorch's\nover it",
-    "numbers\n(in float32)", "weights\n[bytes]", "file\n[bytes]",
+    "encoder", "NMSE [dB]", "codeword\ndifference", "latency\n[\N{MICRO SIGN}s]", "PyTorch's\nover it", "float32\nnumbers",
+    "weights\n[kB]", "file\n[kB]",
 )  # fmt: skip
+_KB = 1000
 
 
 def show(table: pd.DataFrame, console: Console) -> None:
@@ -25,13 +26,16 @@ def show(table: pd.DataFrame, console: Console) -> None:
             f"{row.codeword_difference:.1e}" if row.file else "",
             f"{row.latency_us:.0f}",
             f"{first.latency_us / row.latency_us:.1f}",
-            f"{_grouped(row.parameters)} ({_grouped(row.float_parameters)})",
-            _grouped(row.weight_bytes),
-            _grouped(row.file_bytes) if row.file else "",
+            _grouped(row.float_parameters),
+            f"{row.weight_bytes / _KB:.1f}",
+            f"{row.file_bytes / _KB:.1f}" if row.file else "",
         )
     console.print(printed)
     console.print(
-        f"{first.n} test channels; largest codeword value {first.codeword_largest:.3g}", highlight=False, soft_wrap=True
+        f"{first.n} test channels, codeword values up to {first.codeword_largest:.3g}, latency of a report on one thread, "
+        f"{_grouped(first.parameters)} learnt numbers",
+        highlight=False,
+        soft_wrap=True,
     )
     for file in table["file"][1:]:
         console.print(file, highlight=False, soft_wrap=True)
