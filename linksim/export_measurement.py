@@ -143,9 +143,9 @@ def errors_in_chain(
 
 @torch.no_grad()
 def latencies_us(encoders: Mapping[str, Callable[[Tensor], Tensor]], image: Tensor) -> dict[str, float]:
-    """Median time that one report takes in this thread [us].
+    """Median time that one report takes in this thread [us]: what the core worked, not what it waited for others.
 
-    The encoders take turns, so that other load on the machine meets all of them.
+    The encoders take turns, so that they meet the same state of the machine.
 
     Args:
         encoders: by name.
@@ -155,9 +155,9 @@ def latencies_us(encoders: Mapping[str, Callable[[Tensor], Tensor]], image: Tens
     for number in range(_ROUNDS):
         for name, encoder in encoders.items():
             for _ in range(_REPORTS_PER_ROUND):
-                start = time.perf_counter()
+                start = time.thread_time()
                 encoder(image)
-                seconds[name].append(time.perf_counter() - start)
+                seconds[name].append(time.thread_time() - start)
             if number == 0:
                 seconds[name].clear()
     return {name: 1e6 * median(times) for name, times in seconds.items()}
