@@ -2,8 +2,8 @@
 
 The float layer is PyTorch's, 2048 real numbers to a codeword. The ways to evaluate signs and one scale differ in what
 they keep in memory and what they do for each report. All are checked against the float product of the same weights; the
-bit planes and the 8-bit file round the input to 8 bits. What counts is the time that the core worked, so that other load
-on the machine matters little.
+bit planes and the 8-bit file round the input to 8 bits. What counts is the time that the core worked, so that other
+load on the machine matters little.
 """
 
 import time

@@ -21,7 +21,7 @@ FULLY_CONNECTED = ("Gemm", "MatMul")
 
 
 def quantise_dynamic(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Fully connected layers with 8-bit weights, one scale an output, and inputs quantised over their range at the time.
+    """Fully connected layers of 8-bit weights, one scale an output; inputs are quantised over their range at the time.
 
     Convolutions stay float32, unless there is no fully connected layer: then they are quantised, with one scale each.
     """

@@ -105,7 +105,8 @@ def measure(
                 f"{format_}: got codewords that differ from PyTorch's by {compressor.largest_difference:.1e}, expected "
                 f"at most {allowed:.1e}"
             )
-    latencies = latencies_us({PYTORCH: network.encoder, **{name: each.encoder for name, each in exported.items()}}, image)
+    encoders = {format_: compressor.encoder for format_, compressor in exported.items()}
+    latencies = latencies_us({PYTORCH: network.encoder, **encoders}, image)
     largest = max((compressor.largest_value for compressor in exported.values()), default=0.0)
     rows = []
     for name, error in errors.items():

@@ -31,9 +31,7 @@ SUFFIX = ".onnx"
 _CALIBRATION_CHANNELS = 200
 
 
-def export(
-    scenario: Scenario, label: str | None, formats: Sequence[str], out: Path, notify: Notify
-) -> pd.DataFrame:
+def export(scenario: Scenario, label: str | None, formats: Sequence[str], out: Path, notify: Notify) -> pd.DataFrame:
     """Writes a network's encoder in some formats, and a CSV of what they cost and lose beside them.
 
     Args:
@@ -106,9 +104,7 @@ def with_one_network(scenario: Scenario, label: str | None) -> Scenario:
     return scenario.model_copy(update=only)
 
 
-def _targets(
-    spec: SchemeSpec, formats: tuple[ExportFormat, ...], out: Path
-) -> tuple[dict[ExportFormat, Path], Path]:
+def _targets(spec: SchemeSpec, formats: tuple[ExportFormat, ...], out: Path) -> tuple[dict[ExportFormat, Path], Path]:
     """The file of each format, and that of the table."""
     if out.suffix == SUFFIX:
         if len(formats) != 1:
@@ -123,5 +119,5 @@ def _calibration_csi(scenario: Scenario) -> Tensor:
     available = source_of(scenario).n_samples("train")
     count = _CALIBRATION_CHANNELS if available is None else min(available, _CALIBRATION_CHANNELS)
     if count == 0:
-        raise InputError("channel: got no train channels, expected some: the ranges of 8-bit layers are taken from them")
+        raise InputError("channel: got no train channels, expected some: 8-bit layers take their ranges from them")
     return torch.from_numpy(truncated_channels(scenario, "train", 0, count))

@@ -6,8 +6,8 @@ from rich.console import Console
 from rich.table import Table
 
 _HEADINGS = (
-    "encoder", "NMSE [dB]", "codeword\ndifference", "latency\n[\N{MICRO SIGN}s]", "PyTorch's\nover it", "float32\nnumbers",
-    "weights\n[kB]", "file\n[kB]",
+    "encoder", "NMSE [dB]", "codeword\ndifference", "1 thread\n[\N{MICRO SIGN}s]", "PyTorch's\nover it",
+    "float32\nnumbers", "weights\n[kB]", "file\n[kB]",
 )  # fmt: skip
 _KB = 1000
 
@@ -32,7 +32,7 @@ def show(table: pd.DataFrame, console: Console) -> None:
         )
     console.print(printed)
     console.print(
-        f"{first.n} test channels, codeword values up to {first.codeword_largest:.3g}, latency of a report on one thread, "
+        f"{first.n} test channels, codeword values up to {first.codeword_largest:.3g}, one report at a time, "
         f"{_grouped(first.parameters)} learnt numbers",
         highlight=False,
         soft_wrap=True,

@@ -222,5 +222,5 @@ def test_formats_that_do_not_fit() -> None:
     assert checked_formats(["int8", "float", "int8"], encoder) == ("float", "int8")
     with pytest.raises(FeedbackInputError, match="got 'packed', expected float, int8, int8-static: no layer"):
         checked_formats(["packed"], encoder)
-    with pytest.raises(FeedbackInputError, match="got 'int4', expected float, int8, int8-static$"):
+    with pytest.raises(FeedbackInputError, match=r"got 'int4', expected float, int8, int8-static$"):
         checked_formats(["int4"], encoder)

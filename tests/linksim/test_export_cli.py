@@ -33,9 +33,7 @@ def scenario(tiny: dict[str, Any], scenario_file: Callable[[dict[str, Any]], Pat
             network.initialise(torch.Generator().manual_seed(1))
             outcome = TrainingOutcome(start_nmse_db=0, validation_nmse_db=-1, best_epoch=1, samples_seen=1)
             training = training_description(spec.scenario)
-            save_checkpoint(
-                weights_file(spec), network, training, recipe=TrainingRecipe(), outcome=outcome, seed=1
-            )
+            save_checkpoint(weights_file(spec), network, training, recipe=TrainingRecipe(), outcome=outcome, seed=1)
     return file
 
 
