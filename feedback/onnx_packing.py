@@ -59,8 +59,8 @@ def _unpacking(
     count = math.prod(shape)
     constants |= {
         "bit/masks": 1 << np.arange(_BITS - 1, -1, -1).astype(np.uint8),
-        "bit/plus": np.float32(1),
-        "bit/minus": np.float32(-1),
+        "bit/plus": np.array(1, np.float32),
+        "bit/minus": np.array(-1, np.float32),
         f"{name}/shape": np.array(shape),
     }
     nodes = [

@@ -76,7 +76,7 @@ def mean_codeword(model: onnx.ModelProto, images: NDArray[np.float32]) -> NDArra
     return mean
 
 
-class _Images(CalibrationDataReader):  # type: ignore[misc]
+class _Images(CalibrationDataReader):
     def __init__(self, name: str, images: Iterable[NDArray[np.float32]]) -> None:
         self._feeds = ({name: image[None]} for image in images)
 

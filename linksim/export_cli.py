@@ -43,5 +43,5 @@ def export(
     def notify(line: str) -> None:
         progress.print(line, style="dim", soft_wrap=True, highlight=False)
 
-    table = export_encoders(load_scenario(scenario, overrides or ()), compressor, formats or (), out, notify)
-    show(table, Console())
+    figures = export_encoders(load_scenario(scenario, overrides or ()), compressor, formats or (), out, notify)
+    show(figures, Console())

@@ -2,11 +2,10 @@
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
 
-import pandas as pd
 import torch
 from torch import Tensor
 
@@ -17,7 +16,7 @@ from feedback.compressor import Complexity, Compressor
 from feedback.encoder_size import encoder_size
 from feedback.neural import NeuralCompressor
 from feedback.onnx_encoder import OnnxEncoder
-from feedback.onnx_format import FORMATS, ExportFormat
+from feedback.onnx_format import ExportFormat
 from feedback.unit_interval import to_unit_interval
 from linksim.accumulator import Estimate
 from linksim.chain import Chain, Measurements, ReportScheme, merge
@@ -34,6 +33,36 @@ _TOLERANCE = 1e-5
 _EXACT: tuple[ExportFormat, ...] = ("float", "packed")
 _ROUNDS = 20
 _REPORTS_PER_ROUND = 25
+
+
+@dataclass(frozen=True)
+class EncoderFigures:
+    """One encoder in the chain.
+
+    Attributes:
+        format: ``pytorch``, or that of the file.
+        nmse_db: error of the chain with this encoder [dB], 95 % interval ``ci_low`` to ``ci_high``, ``n`` channels.
+        codeword_difference: largest difference of a codeword value from PyTorch's.
+        codeword_largest: largest modulus of PyTorch's codeword values.
+        latency_us: median time of one report on one thread [us].
+        parameters: as in ``EncoderSize``, and so ``float_parameters`` and ``weight_bytes``.
+        file_bytes: real size of the file, 0 without one.
+        file: its path, empty without one.
+    """
+
+    format: str
+    nmse_db: float
+    ci_low: float | None
+    ci_high: float | None
+    n: int
+    codeword_difference: float
+    codeword_largest: float
+    latency_us: float
+    parameters: int
+    float_parameters: int
+    weight_bytes: int
+    file_bytes: int
+    file: str = ""
 
 
 class ExportedCompressor(Compressor):
@@ -75,7 +104,7 @@ def measure(
     normalisation: Normalisation,
     files: Mapping[ExportFormat, Path],
     image: Tensor,
-) -> pd.DataFrame:
+) -> list[EncoderFigures]:
     """Measures a network's own encoder and exported ones.
 
     Args:
@@ -86,10 +115,7 @@ def measure(
         image: what latencies are measured on, ``[1, 2, Na, Nt]``.
 
     Returns:
-        One row an encoder, that of PyTorch first: ``format``; ``nmse_db`` with its 95 % interval ``ci_low``,
-        ``ci_high`` over ``n`` channels; ``codeword_difference``, the largest of any value from PyTorch's, and
-        ``codeword_largest``, the largest modulus of those; ``latency_us`` of one report; ``parameters``,
-        ``float_parameters`` and ``weight_bytes`` as in ``EncoderSize``; ``file_bytes``, 0 without a file.
+        One entry an encoder, that of PyTorch first.
 
     Raises:
         InputError: if an encoder in a format of full precision makes other codewords than the network's own.
@@ -108,23 +134,27 @@ def measure(
     encoders = {format_: compressor.encoder for format_, compressor in exported.items()}
     latencies = latencies_us({PYTORCH: network.encoder, **encoders}, image)
     largest = max((compressor.largest_value for compressor in exported.values()), default=0.0)
-    rows = []
+    figures = []
     for name, error in errors.items():
-        rows.append(
-            {
-                "format": name,
-                "nmse_db": error.value,
-                "ci_low": error.low,
-                "ci_high": error.high,
-                "n": error.n,
-                "codeword_difference": exported[name].largest_difference if name in exported else 0.0,
-                "codeword_largest": largest,
-                "latency_us": latencies[name],
-                **_size(network, name),
-                "file_bytes": files[name].stat().st_size if name in files else 0,
-            }
+        (format_,) = [format_ for format_ in exported if format_ == name] or [None]
+        size = encoder_size(network.encoder, format_ or "float")
+        figures.append(
+            EncoderFigures(
+                format=name,
+                nmse_db=error.value,
+                ci_low=error.low,
+                ci_high=error.high,
+                n=error.n,
+                codeword_difference=exported[format_].largest_difference if format_ else 0.0,
+                codeword_largest=largest,
+                latency_us=latencies[name],
+                parameters=size.parameters,
+                float_parameters=size.float_parameters,
+                weight_bytes=size.bytes,
+                file_bytes=files[format_].stat().st_size if format_ else 0,
+            )
         )
-    return pd.DataFrame(rows)
+    return figures
 
 
 def errors_in_chain(
@@ -162,9 +192,3 @@ def latencies_us(encoders: Mapping[str, Callable[[Tensor], Tensor]], image: Tens
             if number == 0:
                 seconds[name].clear()
     return {name: 1e6 * median(times) for name, times in seconds.items()}
-
-
-def _size(network: NeuralCompressor, name: str) -> dict[str, int]:
-    (format_,) = [format_ for format_ in FORMATS if format_ == name] or ["float"]
-    size = encoder_size(network.encoder, format_)
-    return {"parameters": size.parameters, "float_parameters": size.float_parameters, "weight_bytes": size.bytes}

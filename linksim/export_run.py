@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -17,7 +18,7 @@ from feedback.unit_interval import to_unit_interval
 from linksim.dimension_check import check_points
 from linksim.errors import InputError
 from linksim.executor import local_executor
-from linksim.export_measurement import METRIC, measure
+from linksim.export_measurement import METRIC, EncoderFigures, measure
 from linksim.fitting import SchemeSpec, load_schemes, scheme_specs
 from linksim.preparation import Notify, Preparation, weights_file
 from linksim.run_folder import RunFolder, write_whole
@@ -31,7 +32,9 @@ SUFFIX = ".onnx"
 _CALIBRATION_CHANNELS = 200
 
 
-def export(scenario: Scenario, label: str | None, formats: Sequence[str], out: Path, notify: Notify) -> pd.DataFrame:
+def export(
+    scenario: Scenario, label: str | None, formats: Sequence[str], out: Path, notify: Notify
+) -> list[EncoderFigures]:
     """Writes a network's encoder in some formats, and a CSV of what they cost and lose beside them.
 
     Args:
@@ -42,7 +45,7 @@ def export(scenario: Scenario, label: str | None, formats: Sequence[str], out: P
         notify: told, in a line each, what takes time.
 
     Returns:
-        The CSV: one row an encoder, that of PyTorch first; columns of ``measure``, and ``file``.
+        The rows of the CSV: one an encoder, that of PyTorch first.
 
     Raises:
         InputError: if the scenario has no such network, its weights are missing, the formats do not fit, or a format
@@ -75,13 +78,15 @@ def export(scenario: Scenario, label: str | None, formats: Sequence[str], out: P
         for format_, model in models.items():
             files[format_].write_bytes(model.SerializeToString())
         notify(f"measuring {len(chosen) + 1} encoders on {scenario.monte_carlo.samples} test channels")
-        table = measure(scenario, scheme, normalisation, files, images[:1])
+        figures = measure(scenario, scheme, normalisation, files, images[:1])
         for format_, file in files.items():
             targets[format_].parent.mkdir(parents=True, exist_ok=True)
             targets[format_].write_bytes(file.read_bytes())
-    table["file"] = ["", *(str(targets[format_]) for format_ in chosen)]
+    paths: dict[str, str] = {format_: str(path) for format_, path in targets.items()}
+    figures = [replace(row, file=paths.get(row.format, "")) for row in figures]
+    table = pd.DataFrame(map(asdict, figures))
     write_whole(table_file, table.to_csv(index=False, float_format="%.9g", lineterminator="\n"))
-    return table
+    return figures
 
 
 def with_one_network(scenario: Scenario, label: str | None) -> Scenario:

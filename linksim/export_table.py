@@ -1,9 +1,12 @@
 """Exported encoders side by side in the terminal."""
 
-import pandas as pd
+from collections.abc import Sequence
+
 from rich import box
 from rich.console import Console
 from rich.table import Table
+
+from linksim.export_measurement import EncoderFigures
 
 _HEADINGS = (
     "encoder", "NMSE [dB]", "codeword\ndifference", "1 thread\n[\N{MICRO SIGN}s]", "PyTorch's\nover it",
@@ -12,14 +15,14 @@ _HEADINGS = (
 _KB = 1000
 
 
-def show(table: pd.DataFrame, console: Console) -> None:
+def show(figures: Sequence[EncoderFigures], console: Console) -> None:
     """Prints what ``export`` returned, and where the files are."""
-    first = table.iloc[0]
+    first = figures[0]
     printed = Table(box=box.SIMPLE_HEAD, padding=0)
     for heading in _HEADINGS:
         printed.add_column(heading, justify="left" if heading == _HEADINGS[0] else "right", no_wrap=True)
-    for row in table.itertuples():
-        half = "" if pd.isna(row.ci_high) else f"\N{PLUS-MINUS SIGN}{row.ci_high - row.nmse_db:.2f}"
+    for row in figures:
+        half = "" if row.ci_high is None else f"\N{PLUS-MINUS SIGN}{row.ci_high - row.nmse_db:.2f}"
         printed.add_row(
             row.format,
             f"{row.nmse_db:.3f}{half}",
@@ -37,8 +40,8 @@ def show(table: pd.DataFrame, console: Console) -> None:
         highlight=False,
         soft_wrap=True,
     )
-    for file in table["file"][1:]:
-        console.print(file, highlight=False, soft_wrap=True)
+    for row in figures[1:]:
+        console.print(row.file, highlight=False, soft_wrap=True)
 
 
 def _grouped(count: int) -> str:
