@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from rich import box
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from linksim.export_measurement import EncoderFigures
 
@@ -20,7 +21,7 @@ def show(figures: Sequence[EncoderFigures], console: Console) -> None:
     first = figures[0]
     printed = Table(box=box.SIMPLE_HEAD, padding=0)
     for heading in _HEADINGS:
-        printed.add_column(heading, justify="left" if heading == _HEADINGS[0] else "right", no_wrap=True)
+        printed.add_column(Text(heading), justify="left" if heading == _HEADINGS[0] else "right", no_wrap=True)
     for row in figures:
         half = "" if row.ci_high is None else f"\N{PLUS-MINUS SIGN}{row.ci_high - row.nmse_db:.2f}"
         printed.add_row(
