@@ -13,6 +13,7 @@ from linksim.compare_cli import compare, show_channel
 from linksim.complexity_cli import complexity
 from linksim.dataset_cli import dataset_app
 from linksim.errors import InputError
+from linksim.export_cli import export
 
 if TYPE_CHECKING:
     from linksim.scenario import Scenario
@@ -145,6 +146,7 @@ def show(
 
 app.command("show-channel")(show_channel)
 app.command()(complexity)
+app.command()(export)
 app.add_typer(dataset_app, name="dataset")
 dataset_app.command()(compare)
 
