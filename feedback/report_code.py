@@ -30,10 +30,10 @@ _Decoder = Callable[[Tensor], tuple[Tensor, Tensor]]
 
 
 class PolarBlock:
-    """CRC and polar code of the uplink (clauses 5.2.1, 5.3.1 and 5.4.1), without the parity-check bits of 12 to 19 bits.
+    """CRC and polar code of the uplink (clauses 5.2.1, 5.3.1 and 5.4.1).
 
-    Sionna's code ends at 1088 coded bits. Beyond, the 1024 bits of the mother code are repeated as clause 5.4.1.2 has
-    it, before the channel interleaver.
+    Sionna leaves out the three parity-check bits of 12 to 19 bits of payload. Its code ends at 1088 coded bits; beyond,
+    the 1024 bits of the mother code are repeated as clause 5.4.1.2 has it, before the channel interleaver.
 
     Args:
         n_bits: bits of a block, 12 or more.

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
 from feedback.codeword import Codeword
@@ -22,6 +21,10 @@ class Delivery:
     erased: Tensor | None = None
     wrong: Tensor | None = None
     resource_elements: int | None = None
+
+
+# A link that loses and counts nothing.
+PLAIN = Delivery()
 
 
 def delivery(link: FeedbackLink, sent: Codeword, received: Codeword) -> Delivery:

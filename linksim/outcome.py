@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from channels.angular_delay import AngularDelayTransform
-from linksim.delivery import Delivery
+from linksim.delivery import PLAIN, Delivery
 from linksim.precoding import Precoder, right_singular_vector
 
 
@@ -49,12 +49,12 @@ class LinkOutcome:
     snr: float
     bits: int | Tensor | None = None
     overhead: float = 0.0
-    delivery: Delivery = Delivery()
+    delivery: Delivery = PLAIN
     hf_all: Tensor | None = None
     first_index: int = 0
 
     def with_report(
-        self, csi_reconstructed: Tensor, *, bits: int | Tensor | None, overhead: float, delivery: Delivery = Delivery()
+        self, csi_reconstructed: Tensor, *, bits: int | Tensor | None, overhead: float, delivery: Delivery = PLAIN
     ) -> Self:
         """The same channels with another compressor's report; what was computed of the channels is kept."""
         # Computed here at the latest, as every report's end-to-end error needs them.
