@@ -6,6 +6,8 @@ from typing import Literal
 
 from torch import Tensor
 
+from feedback.side_format import SideFormat
+
 # What codeword values are on the link: real numbers, level numbers of a fixed width, or bits of a stream.
 Signal = Literal["analogue", "levels", "bitstream"]
 
@@ -16,7 +18,8 @@ class Codeword:
 
     Attributes:
         values: ``[batch, length]``, float32.
-        side: side information by name (positions, scales), ``[batch, ...]``; protected, so it crosses error-free.
+        side: side information by name (positions, scales), ``[batch, ...]``; protected, so it crosses error-free, or
+            with the rest of the report.
         side_bits: bits that the side information costs per report.
         value_bits: bits that the values cost per report once they are quantised, or ``[batch]``, int64, where each
             report has its own; ``None`` while they are analogue.
@@ -24,6 +27,7 @@ class Codeword:
             binary; ``None`` for analogue values, and for bitstreams of variable length.
         erased: which reports the link failed to deliver, ``[batch]``, bool; the BS knows that, and nothing else of
             them. ``None`` where all arrived.
+        side_formats: how each side information is written in bits, for links that carry nothing else.
     """
 
     values: Tensor
@@ -32,6 +36,7 @@ class Codeword:
     value_bits: int | Tensor | None = None
     level_bits: int | None = None
     erased: Tensor | None = None
+    side_formats: Mapping[str, SideFormat] = field(default_factory=dict)
 
     @property
     def bits(self) -> int | Tensor | None:

@@ -23,15 +23,21 @@ class LinkParameters(BaseModel):
 
     name: str
 
+    def misfit(self, sends: Signal) -> str | None:
+        """What these parameters lack for a quantiser that sends such values, ``None`` where they will do."""
+        return None
+
 
 class FeedbackLink(ABC):
     """Carries codewords from the UE to the BS. What it returns is all that the BS ever sees.
 
     Attributes:
         carries: what a quantiser may send over it.
+        loses_reports: whether a report may be erased.
     """
 
     carries: ClassVar[frozenset[Signal]] = frozenset(get_args(Signal))
+    loses_reports: ClassVar[bool] = False
     Parameters: ClassVar[type[LinkParameters]]
 
     def __init__(self, parameters: Any) -> None:
@@ -41,6 +47,10 @@ class FeedbackLink(ABC):
     def noise_to_signal(self) -> float:
         """Noise power over the codeword's power, linear, as the BS knows it; 0 where analogue values get no noise."""
         return 0.0
+
+    def resource_elements(self, codeword: Codeword) -> int | None:
+        """Resource elements that each of these reports takes, ``None`` where the link counts none."""
+        return None
 
     @abstractmethod
     def transmit(self, codeword: Codeword, draw: NormalDraw) -> Codeword:

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 from feedback.errors import FeedbackInputError
+from feedback.side_format import FloatFormat, LevelFormat, SideFormat
 
 # Range of the uniform quantiser; mean channel power is 1 per entry, so a scale near 0 dB is usual.
 SCALE_RANGE_DB = (-60.0, 60.0)
@@ -33,6 +34,11 @@ class ScaleQuantiser:
         self.bits = bits
         self._low_db = SCALE_RANGE_DB[0]
         self._step_db = (SCALE_RANGE_DB[1] - SCALE_RANGE_DB[0]) / 2**bits
+
+    @property
+    def format(self) -> SideFormat:
+        """How what is sent is written in bits."""
+        return FloatFormat() if self.bits == EXACT_BITS else LevelFormat(self.bits)
 
     def encode(self, scale: Tensor) -> Tensor:
         """At the UE: scales ``[batch]``, linear amplitude, float32, to what is sent, ``[batch]``.

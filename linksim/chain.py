@@ -21,7 +21,9 @@ from feedback.link import LINKS
 from feedback.quantiser import Quantiser
 from feedback.side_information import ScaleQuantiser
 from linksim.accumulator import Accumulator
+from linksim.delivery import delivery
 from linksim.errors import InputError
+from linksim.mean_channel import MeanChannel
 from linksim.metrics import METRICS
 from linksim.outcome import LinkOutcome
 from linksim.precoding import PRECODERS
@@ -54,6 +56,7 @@ class Chain:
         schemes: fitted compressors, quantisers and denoisers by label.
         normalisation: fitted normalisation.
         device: where to compute.
+        fallback: the BS's channel in place of erased reports; only links that lose none do without.
 
     Attributes:
         times: wall time spent in each stage.
@@ -66,11 +69,13 @@ class Chain:
         schemes: Mapping[str, ReportScheme],
         normalisation: Normalisation,
         device: torch.device,
+        fallback: MeanChannel | None = None,
     ) -> None:
         self.scenario = scenario
         self.schemes = schemes
         self.normalisation = normalisation
         self.device = device
+        self.fallback = fallback
         self.times = StageTimes()
         self.transform = AngularDelayTransform(source.grid, source.array, scenario.transform.n_delay)
         self.estimator = ESTIMATORS.get_class(scenario.estimation.name)(scenario.estimation, source.grid, source.array)
@@ -114,10 +119,11 @@ class Chain:
                 sent = self._report(scheme, normalised, scale)
                 received = self.link.transmit(sent, self._draw("feedback noise", start, len(report)))
                 rebuilt = self._rebuild(scheme, received)
+                fate = delivery(self.link, sent, received)
             if not torch.view_as_real(rebuilt).isfinite().all():
                 raise InputError(f"compressors: {label} rebuilt NaN or infinity, expected finite channels")
             overhead = scheme.compressor.length / (2 * csi_estimated[0].numel())
-            seen = outcome.with_report(rebuilt, bits=sent.bits, overhead=overhead)
+            seen = outcome.with_report(rebuilt, bits=sent.bits, overhead=overhead, delivery=fate)
             with self.times.stage("metrics"):
                 results |= self._evaluate(seen, label)
         return results
@@ -128,17 +134,24 @@ class Chain:
         if self.scale_quantiser is None:
             return codeword
         side = {**codeword.side, "scale": self.scale_quantiser.encode(scale)}
-        return replace(codeword, side=side, side_bits=codeword.side_bits + self.scale_quantiser.bits)
+        return replace(
+            codeword,
+            side=side,
+            side_bits=codeword.side_bits + self.scale_quantiser.bits,
+            side_formats={**codeword.side_formats, "scale": self.scale_quantiser.format},
+        )
 
     def _rebuild(self, scheme: ReportScheme, received: Codeword) -> Tensor:
         """At the BS: the angular-delay matrix from what the link delivered."""
         denoised = scheme.denoiser.denoise(received, self.link.noise_to_signal)
-        decoded = scheme.compressor.decode(scheme.quantiser.dequantise(denoised))
+        dequantised = scheme.quantiser.dequantise(denoised)
+        decoded = scheme.compressor.decode(dequantised)
         if self.scale_quantiser is None:
             scale = self.normalisation.scale(decoded)
         else:
             scale = self.scale_quantiser.decode(received.side["scale"])
-        return self.normalisation.undo(decoded, scale)
+        rebuilt = self.normalisation.undo(decoded, scale)
+        return rebuilt if self.fallback is None else self.fallback.fill(rebuilt, dequantised.erased)
 
     def _evaluate(self, outcome: LinkOutcome, label: str) -> Measurements:
         rebuilt = outcome.csi_reconstructed is not None

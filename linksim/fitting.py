@@ -18,6 +18,7 @@ from feedback.denoiser import DENOISERS, Denoiser
 from feedback.quantiser import QUANTISERS, Quantiser
 from feedback.training_set import TrainingSet
 from linksim.chain import ReportScheme
+from linksim.mean_channel import MeanChannel, fit_mean_channel, load_mean_channel, needs_mean_channel
 from linksim.random_streams import stream_seed
 from linksim.scenario import Scenario, compressor_label
 from linksim.scenario_source import source_of
@@ -150,14 +151,17 @@ def load_schemes(
     return schemes, load_normalisation(scenario, folder)
 
 
-def _normalisation_file(scenario: Scenario, folder: Path) -> Path:
+def _channel_file(kind: str, scenario: Scenario, folder: Path) -> Path:
     key = content_hash([training_description(scenario), scenario.training.samples, scenario.seed])
-    return folder / f"normalisation-{key}.safetensors"
+    return folder / f"{kind}-{key}.safetensors"
 
 
-def fit_normalisation(scenario: Scenario, folder: Path, training_csi: Callable[[], Tensor]) -> None:
-    """Fits and keeps the normalisation of a point, once."""
-    file = _normalisation_file(scenario, folder)
+def fit_channel(scenario: Scenario, folder: Path, training_csi: Callable[[], Tensor]) -> None:
+    """Fits and keeps, once, what a point needs of the training channels themselves: normalisation, mean channel."""
+    file = _channel_file("mean-channel", scenario, folder)
+    if needs_mean_channel(scenario) and not file.exists():
+        save_whole(fit_mean_channel(training_csi), file)
+    file = _channel_file("normalisation", scenario, folder)
     if scenario.transform.normalisation == "dataset" and not file.exists():
         normalisation = Normalisation("dataset").fit(training_csi())
         save_whole({"scale": torch.tensor(normalisation.dataset_scale, dtype=torch.float64)}, file)
@@ -168,7 +172,14 @@ def load_normalisation(scenario: Scenario, folder: Path) -> Normalisation:
     kind = scenario.transform.normalisation
     if kind != "dataset":
         return Normalisation(kind)
-    return Normalisation(kind, float(load_file(_normalisation_file(scenario, folder))["scale"]))
+    return Normalisation(kind, float(load_file(_channel_file("normalisation", scenario, folder))["scale"]))
+
+
+def load_fallback(scenario: Scenario, folder: Path) -> MeanChannel | None:
+    """The BS's channel in place of lost reports, ``None`` where the link loses none."""
+    if not needs_mean_channel(scenario):
+        return None
+    return load_mean_channel(_channel_file("mean-channel", scenario, folder))
 
 
 def _below(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:

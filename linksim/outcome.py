@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from channels.angular_delay import AngularDelayTransform
+from linksim.delivery import PLAIN, Delivery
 from linksim.precoding import Precoder, right_singular_vector
 
 
@@ -33,6 +34,7 @@ class LinkOutcome:
         snr: downlink SNR per antenna at unit channel power, linear.
         bits: bits per report, one number or ``[batch]``, ``None`` for an analogue report.
         overhead: codeword length over the real entries of the truncated matrix.
+        delivery: what became of the reports on the feedback link.
         hf_all: public ``HF_all`` reference, ``[batch, 125, Nt]``, complex, where the data set has one.
         first_index: index of the batch's first sample in its split.
     """
@@ -47,14 +49,17 @@ class LinkOutcome:
     snr: float
     bits: int | Tensor | None = None
     overhead: float = 0.0
+    delivery: Delivery = PLAIN
     hf_all: Tensor | None = None
     first_index: int = 0
 
-    def with_report(self, csi_reconstructed: Tensor, *, bits: int | Tensor | None, overhead: float) -> Self:
+    def with_report(
+        self, csi_reconstructed: Tensor, *, bits: int | Tensor | None, overhead: float, delivery: Delivery = PLAIN
+    ) -> Self:
         """The same channels with another compressor's report; what was computed of the channels is kept."""
         # Computed here at the latest, as every report's end-to-end error needs them.
         _ = self.csi_use, self.energy_use
-        other = replace(self, csi_reconstructed=csi_reconstructed, bits=bits, overhead=overhead)
+        other = replace(self, csi_reconstructed=csi_reconstructed, bits=bits, overhead=overhead, delivery=delivery)
         shared = {name: value for name, value in self.__dict__.items() if name in _CHANNEL_ONLY}
         other.__dict__.update(shared)
         return other

@@ -20,8 +20,8 @@ from linksim.errors import InputError
 from linksim.executor import Executor
 from linksim.fitting import (
     SchemeSpec,
+    fit_channel,
     fit_generator,
-    fit_normalisation,
     fit_to_codewords,
     fitted_from,
     load_normalisation,
@@ -56,6 +56,7 @@ class Preparation:
     notify: Notify
     device: torch.device
     _sets: dict[str, TrainingSet] = field(default_factory=dict)
+    _channels: dict[str, Tensor] = field(default_factory=dict)
     _digests: dict[str, str] = field(default_factory=dict)
 
     def prepare(self, points: Sequence[Point]) -> None:
@@ -67,12 +68,13 @@ class Preparation:
         specs = {spec.key: spec for point in points for spec in scheme_specs(point.scenario)}
         self._require_weights(list(specs.values()))
         for point in points:
-            self.fit_normalisation(point.scenario)
+            self.fit_channel(point.scenario)
         for spec in specs.values():
             checkpoint = read_info(weights_file(spec)).sha256 if is_trained(spec) else ""
             if spec.learns and fitted_from(spec, self.folder.fitted) != checkpoint:
                 self._fit(spec, checkpoint)
         self._sets.clear()
+        self._channels.clear()
 
     def fingerprint(self, point: Point) -> str:
         """Hash over the fitted tensors of a point: results made with others are not its results."""
@@ -105,9 +107,9 @@ class Preparation:
             fit_to_codewords(scheme, self.training_set(spec.scenario))
         save_scheme(scheme, spec, self.folder.fitted, checkpoint)
 
-    def fit_normalisation(self, scenario: Scenario) -> None:
-        """Fits the normalisation of a point, if it has anything to fit."""
-        fit_normalisation(scenario, self.folder.fitted, lambda: self._csi(scenario, "train", scenario.training.samples))
+    def fit_channel(self, scenario: Scenario) -> None:
+        """Fits normalisation and mean channel of a point, as far as it needs them."""
+        fit_channel(scenario, self.folder.fitted, lambda: self._quick_csi(scenario))
 
     def training_set(self, scenario: Scenario) -> TrainingSet:
         """Normalised channels for quick fits, which select nothing and so have no validation channels."""
@@ -124,13 +126,20 @@ class Preparation:
             normalisation = load_normalisation(scenario, self.folder.fitted)
 
             def normalised(split: Split, count: int) -> Tensor:
-                csi = self._csi(scenario, split, count)
+                csi = self._csi(scenario, split, count) if n_validation else self._quick_csi(scenario)
                 return normalisation.apply(csi, normalisation.scale(csi)).to(self.device)
 
             train = normalised("train", n_train)
             validation = normalised("validation", n_validation) if n_validation else train[:0]
             self._sets[key] = TrainingSet(train, validation)
         return self._sets[key]
+
+    def _quick_csi(self, scenario: Scenario) -> Tensor:
+        """Training channels of quick fits, not normalised; made once."""
+        key = content_hash([training_description(scenario), scenario.training.samples])
+        if key not in self._channels:
+            self._channels[key] = self._csi(scenario, "train", scenario.training.samples)
+        return self._channels[key]
 
     def _csi(self, scenario: Scenario, split: Split, wanted: int) -> Tensor:
         available = source_of(scenario).n_samples(split)

@@ -103,6 +103,9 @@ class FeedbackSection(Section):
                     f"got {key} {name!r} with quantiser {quantiser!r}, which sends {_SIGNALS[sends]}, expected "
                     f"{' or '.join(sorted(_SIGNALS[signal] for signal in takes))}"
                 )
+        lack = self.link.misfit(sends)
+        if lack is not None:
+            raise ValueError(f"link {self.link.name!r}: got {lack}")
         return self
 
 

@@ -63,8 +63,8 @@ def _point(scenario: Scenario, sweep: str, axes: dict[str, float | str | bool]) 
     document = scenario.model_dump(mode="json")
     document["sweeps"] = {}
     for axis, value in axes.items():
-        if axis == "feedback_snr_db":
-            # A feedback SNR means an analogue link, whatever the base point has.
+        if axis == "feedback_snr_db" and "snr_db" not in document["feedback"]["link"]:
+            # A feedback SNR means an analogue link where the base point's link has none.
             document["feedback"]["link"] = {"name": "awgn"}
         set_key(document, AXES.get(axis, axis), value)
     resolved = validate_scenario(document, f"sweeps.{sweep}")

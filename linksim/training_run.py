@@ -112,7 +112,7 @@ def train_missing(
     wanted = [(file, spec) for file, spec in specs.items() if again or not file.exists()]
     tasks = []
     for file, spec in wanted:
-        preparation.fit_normalisation(spec.scenario)
+        preparation.fit_channel(spec.scenario)
         training_file = _training_file(spec.scenario, preparation)
         fitted = preparation.folder.fitted
         tasks.append(TrainingTask(spec, file, training_file, fitted, logs / _log_name(spec, file), command, devices))

@@ -18,7 +18,7 @@ from channels.channel_batch import Snapshots
 from channels.source import BLOCK_SIZE, Split
 from linksim.chain import Chain, Measurements, merge
 from linksim.channel_cache import ChannelCache
-from linksim.fitting import load_schemes
+from linksim.fitting import load_fallback, load_schemes
 from linksim.scenario import Scenario
 from linksim.scenario_source import device_of, source_of
 from linksim.stage_times import StageTimes
@@ -58,7 +58,7 @@ def measure_shard(
     device, source = device_of(scenario), source_of(scenario)
     cache = ChannelCache(source, channels / content_hash([scenario.channel.model_dump(), scenario.seed, device.type]))
     schemes, normalisation = load_schemes(scenario, fitted, device)
-    chain = Chain(scenario, source, schemes, normalisation, device)
+    chain = Chain(scenario, source, schemes, normalisation, device, load_fallback(scenario, fitted))
     measurements: Measurements = {}
     times = chain.times
     for first in range(start, stop, BLOCK_SIZE):

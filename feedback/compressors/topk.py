@@ -1,6 +1,5 @@
 """Sparse reporting: the strongest angular-delay entries and where they are."""
 
-from math import comb
 from typing import Literal
 
 import torch
@@ -14,6 +13,7 @@ from feedback.compressor import (
     CompressorParameters,
     complex_codeword_length,
 )
+from feedback.side_format import SubsetFormat
 
 
 class TopKParameters(CompressorParameters):
@@ -38,7 +38,7 @@ class TopK(Compressor):
         super().__init__(parameters, shape)
         self.length = complex_codeword_length(shape, parameters.compression_ratio)
         self.n_kept = self.length // 2
-        self.side_bits = (comb(shape[0] * shape[1], self.n_kept) - 1).bit_length()
+        self.positions = SubsetFormat(shape[0] * shape[1], self.n_kept)
 
     def encode(self, csi: Tensor) -> Codeword:
         """Real parts, then imaginary parts, of the strongest entries; ``side["positions"]`` ``[batch, k]``, int64."""
@@ -47,7 +47,10 @@ class TopK(Compressor):
         positions = power.topk(self.n_kept, dim=1).indices.sort(dim=1).values
         kept = flat.gather(1, positions)
         return Codeword(
-            torch.cat([kept.real, kept.imag], dim=1), side={"positions": positions}, side_bits=self.side_bits
+            torch.cat([kept.real, kept.imag], dim=1),
+            side={"positions": positions},
+            side_bits=self.positions.bits,
+            side_formats={"positions": self.positions},
         )
 
     def decode(self, received: Codeword) -> Tensor:

@@ -105,10 +105,13 @@ class EntropyCoded(Quantiser):
         )
 
     def dequantise(self, received: Codeword) -> Codeword:
-        """Centres of the cells that the bitstreams stand for.
+        """Centres of the cells that the bitstreams stand for; what follows their end does not matter.
+
+        Where the link loses reports, the BS also takes those for lost whose bits no report has; such rows hold the
+        means.
 
         Raises:
-            FeedbackInputError: if the values are no bitstreams of this quantiser.
+            FeedbackInputError: if the values are no bitstreams of this quantiser, and the link loses none.
         """
         if not isinstance(received.value_bits, Tensor):
             raise FeedbackInputError("quantiser entropy_coded: got no lengths of bitstreams, expected one per report")
@@ -116,10 +119,19 @@ class EntropyCoded(Quantiser):
         priors = self._priors()
         bits = received.values.cpu().numpy().astype(np.uint8)
         lengths = received.value_bits.tolist()
-        rows = [range_decode(row[:length], priors) for row, length in zip(bits, lengths, strict=True)]
-        levels = np.stack(rows) - priors.shape[1] // 2 if rows else np.zeros((0, len(priors)), np.int32)
+        reach, erased = priors.shape[1] // 2, received.erased
+        levels = np.zeros((len(bits), len(priors)), np.int32)
+        lost = np.zeros(len(bits), bool) if erased is None else erased.cpu().numpy()
+        for row in np.flatnonzero(~lost):
+            try:
+                levels[row] = range_decode(bits[row, : lengths[row]], priors) - reach
+            except FeedbackInputError:
+                if erased is None:
+                    raise
+                lost[row] = True
         offsets = torch.from_numpy(levels.astype(np.float32)).to(received.values.device) * state["step"]
-        return replace(received, values=state["mean"] + offsets)
+        erased = None if erased is None else torch.from_numpy(lost).to(erased.device)
+        return replace(received, values=state["mean"] + offsets, erased=erased)
 
     def _priors(self) -> np.ndarray:
         return self.state()["priors"].cpu().numpy()

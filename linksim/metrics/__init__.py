@@ -2,6 +2,7 @@
 
 import linksim.metrics.channel_quality
 import linksim.metrics.cost
+import linksim.metrics.delivery
 import linksim.metrics.nmse
 import linksim.metrics.rate
 import linksim.metrics.similarity  # noqa: F401 - registers its metrics

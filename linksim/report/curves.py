@@ -80,14 +80,19 @@ def draw_curves(
     for i, (compressor, look) in enumerate(looks.items()):
         part = rows[(rows["compressor"] == compressor) & (rows["metric"] == metric.name)]
         shown = _above_rounding(part)
+        if metric.logarithmic:
+            shown = shown[shown["value"] > 0]
         if not shown.empty:
             _draw_line(axes, shown, look, positions, order=2.5 + 0.01 * i)
             drawn.append(compressor)
-        elif not part.empty:
+        elif not part.empty and not metric.logarithmic:
             lossless.append(compressor)
     positions.apply(axes)
     axes.set_ylabel(metric.label)
     axes.margins(x=0.04, y=0.06)
+    if metric.logarithmic and drawn:
+        axes.set_yscale("log")
+        return drawn, lossless
     axes.yaxis.set_major_locator(MaxNLocator(6, steps=_TICK_STEPS))
     return drawn, lossless
 

@@ -14,12 +14,12 @@ FIGURES_FOLDER = "figures"
 # Metrics that get a figure of their own, by the column of the horizontal axis.
 _METRICS = {
     "snr_db": ("nmse_db", "nmse_e2e_db", "rho", "sgcs", "rate_bps_hz"),
-    "feedback_snr_db": ("nmse_db", "rate_bps_hz"),
+    "feedback_snr_db": ("nmse_db", "rate_bps_hz", "report_error_rate"),
     "compression_ratio": ("nmse_db", "rho", "rate_bps_hz"),
     "speed_m_s": ("rate_bps_hz", "nmse_e2e_db"),
     "feedback_delay_s": ("rate_bps_hz", "nmse_e2e_db"),
 }
-_OTHER_METRICS = ("nmse_db", "rho", "rate_bps_hz")
+_OTHER_METRICS = ("nmse_db", "rho", "rate_bps_hz", "report_error_rate")
 _OVERVIEW_METRICS = ("nmse_db", "rho", "rate_bps_hz")
 
 

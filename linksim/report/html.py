@@ -26,6 +26,8 @@ _TABLE_METRICS = (
     "rate_loss_bps_hz",
     "bits",
     "overhead",
+    "report_error_rate",
+    "resource_elements",
 )
 # Rows of other metrics' tables.
 _REFERENCES = ("estimation_nmse_db", "truncation_nmse_db", "rate_perfect_bps_hz")

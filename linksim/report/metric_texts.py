@@ -19,6 +19,7 @@ class MetricText:
         meaning: definition, domain and aggregation, one sentence or two.
         better: which end is good, ``None`` where neither is.
         digits: decimals in tables, ``None`` for exact figures.
+        logarithmic: whether figures show it on a logarithmic scale, zeros left out.
     """
 
     name: str
@@ -27,6 +28,7 @@ class MetricText:
     meaning: str
     better: Literal["low", "high"] | None
     digits: int | None
+    logarithmic: bool = False
 
     @property
     def is_error_db(self) -> bool:
@@ -159,6 +161,32 @@ _TEXTS = (
         "overhead",
         "Overhead",
         "Codeword length over the 2 Nₐ Nₜ real entries of the angular-delay matrix.",
+        None,
+        None,
+    ),
+    MetricText(
+        "report_error_rate",
+        "report_errors",
+        "Report error rate",
+        "Share of the reports that did not arrive as they were sent, whether the BS knows it or not.",
+        "low",
+        4,
+        logarithmic=True,
+    ),
+    MetricText(
+        "undetected_error_rate",
+        "undetected_errors",
+        "Undetected error rate",
+        "Share of the reports that arrived wrong although their check passed.",
+        "low",
+        4,
+        logarithmic=True,
+    ),
+    MetricText(
+        "resource_elements",
+        "resources",
+        "Resource elements per report",
+        "Uplink resource elements that a report takes, check bits included, pilots not.",
         None,
         None,
     ),

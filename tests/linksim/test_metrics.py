@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from channels.angular_delay import AngularDelayTransform
 from channels.channel_batch import ArrayShape, OfdmGrid
 from linksim.accumulator import Estimate
+from linksim.delivery import Delivery
 from linksim.errors import InputError
 from linksim.metrics import METRICS
 from linksim.outcome import LinkOutcome
@@ -43,6 +44,9 @@ def _outcome(precoder: str = "mrt", *, moving: bool = True) -> LinkOutcome:
         snr=SNR,
         bits=640,
         overhead=0.25,
+        delivery=Delivery(
+            erased=torch.arange(BATCH) == 1, wrong=(torch.arange(BATCH) + 1) % 3 == 0, resource_elements=330
+        ),
         first_index=0,
     )
 
@@ -106,6 +110,9 @@ def _definitions(outcome: LinkOutcome) -> dict[str, float]:
         "rate_perfect_bps_hz": rate(use).mean(),
         "bits": 640.0,
         "overhead": 0.25,
+        "report_error_rate": 3 / BATCH,
+        "undetected_error_rate": 2 / BATCH,
+        "resource_elements": 330.0,
         "estimation_nmse_db": _db((energy(estimated - report) / energy(report)).mean()),
         "truncation_nmse_db": _db((1 - kept).mean()),
         "energy_kept": kept.mean(),
@@ -147,7 +154,7 @@ def test_with_report_equals_a_fresh_outcome() -> None:
     for name in METRICS:
         if not METRICS.get_class(name).on_request:
             _value(name, outcome)
-    other = outcome.with_report(rebuilt, bits=3, overhead=0.5)
+    other = outcome.with_report(rebuilt, bits=3, overhead=0.5, delivery=outcome.delivery)
     fresh = replace(outcome, csi_reconstructed=rebuilt, bits=3, overhead=0.5)
     for name in METRICS:
         if name != "rho_hf_all":
@@ -268,10 +275,11 @@ def test_zero_report() -> None:
     assert _value("rate_bps_hz", outcome) == pytest.approx(float(first), rel=1e-6)
 
 
-def test_analogue_report_has_no_bits() -> None:
-    metric = METRICS.get_class("bits")()
+@pytest.mark.parametrize("name", ["bits", "report_error_rate", "undetected_error_rate", "resource_elements"])
+def test_an_analogue_report_over_a_link_without_a_code_has_no_such_figure(name: str) -> None:
+    metric = METRICS.get_class(name)()
     accumulator = metric.accumulator()
-    metric.update(accumulator, replace(_outcome(), bits=None))
+    metric.update(accumulator, replace(_outcome(), bits=None, delivery=Delivery()))
     assert accumulator.estimate() is None
 
 

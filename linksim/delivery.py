@@ -1,0 +1,40 @@
+"""What became of the reports of one batch on their way: seen from outside, as neither UE nor BS can."""
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from feedback.codeword import Codeword
+from feedback.link import FeedbackLink
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """Fate and cost of reports on the feedback link.
+
+    Attributes:
+        erased: which reports the BS knows to be lost, ``[batch]``, bool; ``None`` where the link loses none.
+        wrong: which others arrived different from what was sent, ``[batch]``, bool; ``None`` likewise.
+        resource_elements: resource elements of each report, ``None`` where the link counts none.
+    """
+
+    erased: Tensor | None = None
+    wrong: Tensor | None = None
+    resource_elements: int | None = None
+
+
+# A link that loses and counts nothing.
+PLAIN = Delivery()
+
+
+def delivery(link: FeedbackLink, sent: Codeword, received: Codeword) -> Delivery:
+    """Compares what was sent with what arrived."""
+    resource_elements = link.resource_elements(sent)
+    if received.erased is None:
+        return Delivery(resource_elements=resource_elements)
+    # Of a bitstream, only zeros lie behind the shorter width, unless the report is erased.
+    width = min(sent.values.shape[1], received.values.shape[1])
+    wrong = (sent.values[:, :width] != received.values[:, :width]).any(dim=1)
+    for name, side in sent.side.items():
+        wrong = wrong | (side != received.side[name]).view(len(wrong), -1).any(dim=1)
+    return Delivery(received.erased, wrong & ~received.erased, resource_elements)

@@ -1,0 +1,53 @@
+"""What the feedback link does to reports, and what it takes; no value where it loses or counts nothing."""
+
+import torch
+from torch import Tensor
+
+from linksim.metrics.metric import METRICS, MeanMetric
+from linksim.outcome import LinkOutcome
+
+
+@METRICS.register("report_error_rate")
+class ReportErrorRate(MeanMetric):
+    """Share of the reports that did not arrive as they were sent, whether the BS knows it or not."""
+
+    name = "report_error_rate"
+    unit = "1"
+    domain = "feedback link"
+    aggregation = "mean over samples"
+
+    def per_sample(self, outcome: LinkOutcome) -> Tensor | None:
+        """1 for an error, 0 for none; ``None`` for links that lose no report."""
+        erased, wrong = outcome.delivery.erased, outcome.delivery.wrong
+        return None if erased is None or wrong is None else (erased | wrong).to(torch.float64)
+
+
+@METRICS.register("undetected_error_rate")
+class UndetectedErrorRate(MeanMetric):
+    """Share of the reports that arrived wrong although their check passed."""
+
+    name = "undetected_error_rate"
+    unit = "1"
+    domain = "feedback link"
+    aggregation = "mean over samples"
+    on_request = True
+
+    def per_sample(self, outcome: LinkOutcome) -> Tensor | None:
+        """1 for such an error, 0 for none; ``None`` for links that lose no report."""
+        wrong = outcome.delivery.wrong
+        return None if wrong is None else wrong.to(torch.float64)
+
+
+@METRICS.register("resource_elements")
+class ResourceElements(MeanMetric):
+    """Uplink resource elements that a report takes."""
+
+    name = "resource_elements"
+    unit = "1"
+    domain = "feedback link"
+    aggregation = "mean over samples"
+
+    def per_sample(self, outcome: LinkOutcome) -> Tensor | None:
+        """Resource elements of each report; ``None`` for links that count none."""
+        count = outcome.delivery.resource_elements
+        return None if count is None else torch.full((len(outcome.csi_true),), float(count), dtype=torch.float64)

@@ -1,0 +1,138 @@
+"""The BS sees nothing but what the link delivers: with a silent link, its channel says nothing of the true one."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from channels.channel_batch import ChannelBatch, Snapshots
+from channels.normalisation import Normalisation
+from feedback.codeword import Codeword
+from feedback.compressor import COMPRESSORS
+from feedback.link import FeedbackLink, NormalDraw
+from feedback.links.perfect import Perfect, PerfectParameters
+from feedback.links.uci import Uci, UciParameters
+from feedback.neural import NeuralCompressor
+from feedback.training_set import TrainingSet
+from linksim.chain import Chain
+from linksim.fitting import fit_to_codewords, scheme_specs
+from linksim.mean_channel import MeanChannel
+from linksim.outcome import LinkOutcome
+from linksim.scenario import Scenario
+from linksim.scenario_file import validate_scenario
+from linksim.scenario_source import source_of
+
+NAMES = sorted(COMPRESSORS.keys())
+
+
+class SilentLink(FeedbackLink):
+    """Delivers zeros, in place of values and of side information."""
+
+    def transmit(self, codeword: Codeword, draw: NormalDraw) -> Codeword:
+        side = {name: torch.zeros_like(tensor) for name, tensor in codeword.side.items()}
+        bits = codeword.value_bits
+        if isinstance(bits, Tensor):
+            # The length of a stream is of the UE's making as well.
+            values, bits = torch.zeros(len(bits), 500), torch.full_like(bits, 500)
+            return replace(codeword, values=values, side=side, value_bits=bits)
+        return replace(codeword, values=torch.zeros_like(codeword.values), side=side)
+
+
+class Spy:
+    """Stands in for a metric and keeps what the BS rebuilt."""
+
+    needs_reconstruction = True
+
+    def __init__(self) -> None:
+        self.rebuilt = torch.empty(0)
+
+    def accumulator(self) -> None:
+        """None needed."""
+
+    def update(self, accumulator: None, outcome: LinkOutcome) -> None:
+        self.rebuilt = outcome.rebuilt
+
+
+def scenario_of(compressor: str, quantiser: dict[str, Any], normalisation: str) -> Scenario:
+    document = {
+        "name": "blind",
+        "channel": {"source": "sionna", "model": "UMa", "n_subcarriers": 64, "n_columns": 8},
+        "transform": {"n_delay": 8, "normalisation": normalisation, "scale_bits": 8},
+        "compressors": [{"name": compressor}],
+        "feedback": {"quantiser": quantiser},
+    }
+    return validate_scenario(document, "here")
+
+
+@pytest.fixture(scope="module")
+def batches() -> list[ChannelBatch]:
+    """Two batches of test channels."""
+    source = source_of(scenario_of("klt", {"name": "none"}, "none"))
+    return [source.read("test", start, start + 4, Snapshots()) for start in (0, 4)]
+
+
+@pytest.fixture(scope="module")
+def training() -> TrainingSet:
+    source = source_of(scenario_of("klt", {"name": "none"}, "none"))
+    csi = source.read_truncated("train", 0, 50, 8)
+    csi = csi / csi.abs().amax(dim=(1, 2), keepdim=True)
+    return TrainingSet(csi, csi[:0])
+
+
+def rebuilt_by_the_bs(
+    scenario: Scenario, link: FeedbackLink, training: TrainingSet, batches: list[ChannelBatch]
+) -> list[Tensor]:
+    """What the BS rebuilds of each batch, one after the other on the same objects."""
+    (spec,) = scheme_specs(scenario)
+    scheme = spec.build()
+    if not isinstance(scheme.compressor, NeuralCompressor):
+        scheme.compressor.fit(training, torch.Generator().manual_seed(0))
+    fit_to_codewords(scheme, training)
+    kind = scenario.transform.normalisation
+    normalisation = Normalisation(kind, 2.0) if kind == "dataset" else Normalisation(kind)
+    device = torch.device("cpu")
+    fallback = MeanChannel(training.train.mean(0)) if link.loses_reports else None
+    chain = Chain(scenario, source_of(scenario), {"one": scheme}, normalisation, device, fallback)
+    chain.link = link
+    spy = Spy()
+    chain.metrics = {"spy": spy}  # type: ignore[dict-item]
+    seen = []
+    for number, batch in enumerate(batches):
+        chain.measure(batch, number * len(batch.response))
+        seen.append(spy.rebuilt)
+    return seen
+
+
+@pytest.mark.parametrize(
+    ("compressor", "quantiser", "normalisation"),
+    [
+        *((name, {"name": "uniform", "bits": 4}, "per_sample") for name in NAMES),
+        *((name, {"name": "none"}, "dataset") for name in ("klt", "topk", "csinet")),
+        *((name, {"name": "entropy_coded", "cells": 16}, "none") for name in ("klt", "topk")),
+    ],
+)
+def test_zeros_from_the_link_say_nothing_of_the_channel(
+    compressor: str,
+    quantiser: dict[str, Any],
+    normalisation: str,
+    training: TrainingSet,
+    batches: list[ChannelBatch],
+) -> None:
+    scenario = scenario_of(compressor, quantiser, normalisation)
+    first, second = rebuilt_by_the_bs(scenario, SilentLink(None), training, batches)
+    assert torch.equal(first, second)
+
+
+@pytest.mark.parametrize("compressor", ["klt", "topk", "csinet"])
+def test_noise_alone_says_nothing_of_the_channel(
+    compressor: str, training: TrainingSet, batches: list[ChannelBatch]
+) -> None:
+    scenario = scenario_of(compressor, {"name": "uniform", "bits": 4}, "per_sample")
+    silence = Uci(UciParameters(snr_db=-100))
+    first, second = rebuilt_by_the_bs(scenario, silence, training, batches)
+    assert torch.equal(first, second)
+    # The same with a link that works shows what is looked for.
+    first, second = rebuilt_by_the_bs(scenario, Perfect(PerfectParameters()), training, batches)
+    assert not torch.allclose(first, second, rtol=0.1)
