@@ -29,9 +29,11 @@ class FeedbackLink(ABC):
 
     Attributes:
         carries: what a quantiser may send over it.
+        erases: whether it may lose a report, and marks it as erased then.
     """
 
     carries: ClassVar[frozenset[Signal]] = frozenset(get_args(Signal))
+    erases: ClassVar[bool] = False
     Parameters: ClassVar[type[LinkParameters]]
 
     def __init__(self, parameters: Any) -> None:
