@@ -64,6 +64,10 @@ _REMEMBERED = 4
 DEFAULT_METRICS = tuple(sorted(str(metric.name) for metric in METRICS.classes() if not metric.on_request))
 
 
+# What an axis of a sweep takes: the value of a key, or a whole plug-in section.
+SweptValue = float | str | bool | dict[str, float | str | bool]
+
+
 class Section(BaseModel):
     """Base of all sections: unknown keys, NaN and infinities are errors."""
 
@@ -199,8 +203,9 @@ class Scenario(Section):
     monte_carlo: MonteCarloSection = MonteCarloSection()
     training: TrainingSection = TrainingSection()
     zoo: str = Field(default="zoo", description="folder of trained weights")
-    sweeps: dict[str, dict[str, tuple[float | str | bool, ...]]] = Field(
-        default={}, description="sweep name -> axis (a scenario key) -> values; axes of one sweep multiply"
+    sweeps: dict[str, dict[str, tuple[SweptValue, ...]]] = Field(
+        default={},
+        description="sweep name -> axis (a scenario key) -> values, also plug-ins as {name: ...}; axes of one multiply",
     )
 
     @model_validator(mode="after")
