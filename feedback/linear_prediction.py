@@ -86,6 +86,29 @@ def residual_power(reports: Tensor, erased: Tensor, coefficients: Tensor) -> Ten
     return power / usable.sum(1, keepdim=True).clamp(min=1)
 
 
+def report_error(reports: Tensor, erased: Tensor, coefficients: Tensor) -> Tensor:
+    r"""Variance of the error of each entry of a report, the same for all entries, as far as the history tells it.
+
+    Both of two things bound it, and the lesser is taken. Where most entries hold nothing but the error, as in a sparse
+    angular-delay matrix, it is the median over the entries of :math:`s_e / (1 + \lVert a_e \rVert^2)`, with
+    :math:`s_e` of ``residual_power``. Where the channel has no component that changes fast, it is the least eigenvalue
+    of the covariance of ``n_reports // 2 + 1`` consecutive values, mean over the entries (Pisarenko).
+
+    Returns:
+        ``[batch, 1]``, float64.
+    """
+    gain = 1 + squared_modulus(coefficients).sum(0)
+    median = (residual_power(reports, erased, coefficients) / gain).median(dim=1, keepdim=True).values
+    length = reports.shape[1] // 2 + 1
+    windows = reports.unfold(1, length, 1)
+    usable = _usable(erased, length - 1)
+    weighted = windows * usable[:, :, None, None]
+    count = usable.sum(1).clamp(min=1)[:, None, None] * reports.shape[2]
+    covariance = torch.einsum("btei,btej->bij", weighted, windows.conj()) / count
+    least = torch.linalg.eigvalsh(covariance)[:, :1].clamp(min=0)
+    return torch.where(usable.any(1, keepdim=True), torch.minimum(median, least), median)
+
+
 def squared_modulus(values: Tensor) -> Tensor:
     """Real tensor of the same shape."""
     return values.real.square() + values.imag.square()

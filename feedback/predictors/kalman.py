@@ -11,6 +11,7 @@ from feedback.linear_prediction import (
     at_delay,
     can_predict,
     fit_coefficients,
+    report_error,
     residual_power,
     squared_modulus,
     steps_to,
@@ -29,11 +30,9 @@ class KalmanParameters(LinearPredictorParameters):
 class Kalman(Predictor):
     r"""Kalman filter of :math:`x_t = \sum_i a_i x_{t-i} + w_t`, observed as :math:`y_t = x_t + v_t`, entry by entry.
 
-    Coefficients are those of ``ar``. Of the power :math:`s_e` that they leave of an entry's history,
-    :math:`\sigma^2 (1 + \lVert a_e \rVert^2)` is the error :math:`\sigma^2` of the reports and the rest the variance
-    of :math:`w`. The error is taken to be the same in all entries, and the median of
-    :math:`s_e / (1 + \lVert a_e \rVert^2)` over the entries: most entries of an angular-delay matrix hold little
-    else. It is too high where all entries fade with the same power, and 0 where most are reported as 0.
+    Coefficients are those of ``ar``. Of the power that they leave of an entry's history,
+    :math:`\sigma^2 (1 + \lVert a_e \rVert^2)` comes from the error of the reports, whose variance :math:`\sigma^2` is
+    that of ``report_error``; the rest is the variance of :math:`w`. It gains on ``ar`` where reports are noisy and few.
 
     A lost report is a step without an observation; where too few arrived for a fit, the last good one is held.
     """
@@ -48,7 +47,7 @@ class Kalman(Predictor):
         coefficients = fit_coefficients(reports, history.erased, order, self.parameters.pooling)
         left = residual_power(reports, history.erased, coefficients)
         gain = 1 + squared_modulus(coefficients).sum(0)
-        error = (left / gain).median(dim=1, keepdim=True).values
+        error = report_error(reports, history.erased, coefficients)
         arrived = (~history.erased).sum(1)[:, None].clamp(min=1)
         power = (squared_modulus(reports).sum(1) / arrived - error).clamp(min=0)
         kalman = KalmanFilter(coefficients, (left - gain * error).clamp(min=0), error, power)

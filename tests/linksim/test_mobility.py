@@ -62,7 +62,8 @@ def test_holding_depends_on_no_earlier_report(mobile: dict[str, Any], run: Run) 
     mobile["feedback"]["link"] = {"name": "awgn", "snr_db": 10}
     several = run(mobile, "--set", "feedback.n_reports=4")
     mobile["feedback"].pop("report_period_s")
-    pd.testing.assert_frame_equal(several, run(mobile), check_exact=True)
+    # The channels are made together with those of the earlier reports, in sums of another order.
+    pd.testing.assert_frame_equal(several, run(mobile), rtol=1e-6)
 
 
 def test_predictors_beat_holding_on_the_same_channels(mobile: dict[str, Any], run: Run) -> None:
@@ -72,7 +73,8 @@ def test_predictors_beat_holding_on_the_same_channels(mobile: dict[str, Any], ru
         for delay_s in (0.0, 0.5e-3, 1e-3):
             at = {name: {"feedback__predictor__name": name, "feedback_delay_s": delay_s} for name in PREDICTORS}
             # Quality of the newest report itself, the same whatever is made of it.
-            assert len({value(table, "nmse_db", compressor, **at[name]) for name in PREDICTORS}) == 1
+            of_reports = [value(table, "nmse_db", compressor, **at[name]) for name in PREDICTORS]
+            assert of_reports == pytest.approx([of_reports[0]] * 3, rel=1e-6)
             if delay_s > 0:
                 for name in ("ar", "kalman"):
                     # Of 117 Hz Doppler spread: holding costs 2 - 2 J0(2 pi fd tau), 7 and 25 % of the energy.
@@ -84,7 +86,7 @@ def test_predictors_beat_holding_on_the_same_channels(mobile: dict[str, Any], ru
             name: value(table, "nmse_e2e_db", compressor, feedback__predictor__name=name, feedback_delay_s=0.0)
             for name in PREDICTORS
         }
-        assert fresh["ar"] == fresh["hold"]
+        assert fresh["ar"] == pytest.approx(fresh["hold"], rel=1e-6)
 
 
 def test_at_rest_prediction_is_holding(mobile: dict[str, Any], run: Run) -> None:
@@ -98,9 +100,9 @@ def test_at_rest_prediction_is_holding(mobile: dict[str, Any], run: Run) -> None
             assert predicted == pytest.approx([held, held], abs=1e-4)
 
 
-@pytest.mark.parametrize("name", ["ar", "kalman"])
-def test_batches_change_no_digit(name: str, mobile: dict[str, Any], run: Run) -> None:
-    mobile["feedback"] |= {"predictor": {"name": name}, "link": {"name": "awgn", "snr_db": 10}}
+def test_batches_change_no_digit(mobile: dict[str, Any], run: Run) -> None:
+    mobile["feedback"]["link"] = {"name": "awgn", "snr_db": 10}
+    mobile |= {"sweeps": {"p": {"feedback.predictor.name": ["ar", "kalman"]}}, "compressors": [{"name": "topk"}]}
     reference = run(mobile)
     pd.testing.assert_frame_equal(run(mobile, "--set", "monte_carlo.batch_size=1"), reference, check_exact=True)
 
