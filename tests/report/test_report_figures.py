@@ -5,9 +5,10 @@ from pathlib import Path
 import matplotlib
 import pandas as pd
 import pytest
-from made_up_run import SWEEPS, write_run
+from made_up_run import COMPRESSORS, SWEEPS, write_run
 
 from linksim.report import draw_figures
+from linksim.report.run_view import view_run
 from linksim.report.style import looks
 
 EXPECTED = {
@@ -119,7 +120,7 @@ def test_predictors_are_curves_and_compressors_panels(tmp_path):
         # The bound of all compressors, once for each speed.
         assert (panel.rows["metric"] == "rate_perfect_bps_hz").sum() == 4
     looks = [run.looks[name] for name in sweep.compressors]
-    assert len(set(look.colour for look in looks)) == 3
+    assert len({look.colour for look in looks}) == 3
 
 
 def sweeps_as_lists(sweeps):
