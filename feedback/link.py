@@ -29,11 +29,11 @@ class FeedbackLink(ABC):
 
     Attributes:
         carries: what a quantiser may send over it.
-        erases: whether it may lose a report, and marks it as erased then.
+        loses_reports: whether a report may be erased.
     """
 
     carries: ClassVar[frozenset[Signal]] = frozenset(get_args(Signal))
-    erases: ClassVar[bool] = False
+    loses_reports: ClassVar[bool] = False
     Parameters: ClassVar[type[LinkParameters]]
 
     def __init__(self, parameters: Any) -> None:

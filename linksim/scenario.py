@@ -139,7 +139,7 @@ class FeedbackSection(Section):
         """Reports that the BS has seen when it uses the precoder."""
         if self.report_period_s == 0:
             return 1
-        remembered = _REMEMBERED if LINKS.get_class(self.link.name).erases else 1
+        remembered = _REMEMBERED if LINKS.get_class(self.link.name).loses_reports else 1
         return self.n_reports or max(self.predictor.default_reports, remembered)
 
 

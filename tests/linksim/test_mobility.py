@@ -111,7 +111,7 @@ class Lossy(FeedbackLink):
     """Loses the reports whose numbers, the oldest counted as 0, are given; what it delivers of them is garbage."""
 
     Parameters = PerfectParameters
-    erases = True
+    loses_reports = True
 
     def __init__(self, lost: set[int]) -> None:
         super().__init__(PerfectParameters())
