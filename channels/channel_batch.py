@@ -1,6 +1,8 @@
 """Batches of downlink channels: as propagation paths, or as a frequency response."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Self
 
 import torch
 from torch import Tensor
@@ -49,10 +51,35 @@ class OfdmGrid:
 
 @dataclass(frozen=True)
 class Snapshots:
-    """Times at which a moving channel is observed: ``n`` snapshots, ``interval_s`` apart, the first at 0."""
+    """Times at which a moving channel is observed; the first is 0, and what a source normalises and aligns by.
+
+    Attributes:
+        n: how many.
+        interval_s: time from each to the next, s.
+        uneven_s: all ``n`` times where they are not evenly spaced, s; they need no order, and may be negative.
+    """
 
     n: int = 1
     interval_s: float = 0.0
+    uneven_s: tuple[float, ...] = ()
+
+    @classmethod
+    def at(cls, times_s: Sequence[float]) -> Self:
+        """Snapshots at the given times in s, the first of them 0.
+
+        Raises:
+            ValueError: if the first is not 0, or a time is given twice.
+        """
+        times = tuple(map(float, times_s))
+        if not times or times[0] != 0 or len(set(times)) < len(times):
+            raise ValueError(f"times_s: got {list(times)}, expected different times of which the first is 0")
+        even = cls(len(times), times[1] if len(times) > 1 else 0.0)
+        return even if even.times_s == times and even.interval_s >= 0 else cls(len(times), uneven_s=times)
+
+    @property
+    def times_s(self) -> tuple[float, ...]:
+        """All times in s."""
+        return self.uneven_s or tuple(i * self.interval_s for i in range(self.n))
 
 
 @dataclass(frozen=True)

@@ -80,7 +80,7 @@ class Hdf5Source(Source):
         is_still = self._step_s is None
         times = recorded_times(snapshots, self._step_s, 1 if is_still else self._shape[1], path)
         with open_dataset(path, "X") as dataset:
-            values = dataset[rows][:, None] if is_still else dataset[rows, : times[-1] + 1][:, times]
+            values = dataset[rows][:, None] if is_still else dataset[rows, : max(times) + 1][:, times]
         if not np.isfinite(values).all():
             raise ChannelInputError(f"{path}: X: got NaN or infinity, expected finite numbers")
         csi = torch.from_numpy(np.ascontiguousarray(values, dtype=np.complex64)).to(self.device)

@@ -56,6 +56,8 @@ def recorded_times(snapshots: Snapshots, step_s: float | None, n_recorded: int, 
         if snapshots.n != 1:
             raise ChannelInputError(f"{path}: got {snapshots.n} snapshots, expected 1: the file holds no motion")
         return [0]
+    if snapshots.uneven_s:
+        return _uneven_times(snapshots.uneven_s, step_s, n_recorded, path)
     step = round(snapshots.interval_s / step_s)
     if snapshots.n > 1 and (step < 1 or abs(step * step_s - snapshots.interval_s) > 1e-6 * step_s):
         raise ChannelInputError(
@@ -68,3 +70,19 @@ def recorded_times(snapshots: Snapshots, step_s: float | None, n_recorded: int, 
             f"expected at most {(n_recorded - 1) * step_s:g} s in all"
         )
     return times
+
+
+def _uneven_times(times_s: tuple[float, ...], step_s: float, n_recorded: int, path: Path) -> list[int]:
+    """Indices of the recorded snapshots at these times, the earliest being the first recorded one."""
+    steps = [round(time_s / step_s) for time_s in times_s]
+    for step, time_s in zip(steps, times_s, strict=True):
+        if abs(step * step_s - time_s) > 1e-6 * step_s:
+            raise ChannelInputError(
+                f"{path}: got snapshots {abs(time_s):g} s apart, expected a multiple of dt, {step_s:g} s"
+            )
+    if max(steps) - min(steps) >= n_recorded:
+        raise ChannelInputError(
+            f"{path}: got {len(steps)} snapshots over {max(times_s) - min(times_s):g} s, "
+            f"expected at most {(n_recorded - 1) * step_s:g} s in all"
+        )
+    return [step - min(steps) for step in steps]

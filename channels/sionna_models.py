@@ -106,7 +106,7 @@ class SionnaModel:
 
     def impulse_response(self, drops: UserDrops, snapshots: Snapshots, seed: int) -> tuple[Tensor, Tensor]:
         """What the model itself returns: ``[block, 1, n_rx, 1, n_tx, n_paths, n_snapshots]``, and delays."""
-        rate_hz = 1 / snapshots.interval_s if snapshots.interval_s > 0 else math.inf
+        rate_hz = self._sampling_rate_hz(snapshots)
         with _quiet():
             # Sionna draws from the one generator per device that its global configuration holds, and takes no other;
             # seeding that generator, unlike setting `config.seed`, leaves PyTorch's own generators alone.
@@ -119,6 +119,13 @@ class SionnaModel:
             if self.parameters.spatial_consistency:
                 coefficients, delays = coefficients.transpose(0, 1), delays.transpose(0, 1)
             return coefficients, delays
+
+    def _sampling_rate_hz(self, snapshots: Snapshots) -> float | Tensor:
+        """What Sionna divides the numbers of the snapshots by to get their times: a rate of each where they differ."""
+        if not snapshots.uneven_s:
+            return 1 / snapshots.interval_s if snapshots.interval_s > 0 else math.inf
+        rates_hz = [math.inf] + [number / time_s for number, time_s in enumerate(snapshots.uneven_s) if number]
+        return torch.tensor(rates_hz, dtype=torch.float32, device=self.device)
 
     def _system_model(self) -> Any:
         parameters = self.parameters

@@ -1,6 +1,6 @@
 """The chain at one point: from channels to what every metric saw of them.
 
-source -> estimate -> transform -> encode -> quantise -> link -> denoise -> decode -> precode -> metrics
+source -> estimate -> transform -> encode -> quantise -> link -> denoise -> decode -> predict -> precode -> metrics
 """
 
 from collections.abc import Mapping
@@ -18,6 +18,7 @@ from feedback.codeword import Codeword
 from feedback.compressor import Compressor
 from feedback.denoiser import Denoiser
 from feedback.link import LINKS
+from feedback.predictor import PREDICTORS, ReportHistory
 from feedback.quantiser import Quantiser
 from feedback.side_information import ScaleQuantiser
 from linksim.accumulator import Accumulator
@@ -28,6 +29,7 @@ from linksim.metrics import METRICS
 from linksim.outcome import LinkOutcome
 from linksim.precoding import PRECODERS
 from linksim.random_streams import normal_draw
+from linksim.report_times import ReportTimes
 from linksim.scenario import Scenario
 from linksim.stage_times import StageTimes
 
@@ -80,6 +82,8 @@ class Chain:
         self.transform = AngularDelayTransform(source.grid, source.array, scenario.transform.n_delay)
         self.estimator = ESTIMATORS.get_class(scenario.estimation.name)(scenario.estimation, source.grid, source.array)
         self.link = LINKS.get_class(scenario.feedback.link.name)(scenario.feedback.link)
+        self.report_times = ReportTimes.of(scenario.feedback)
+        self.predictor = PREDICTORS.get_class(scenario.feedback.predictor.name)(scenario.feedback.predictor)
         self.precoder = PRECODERS.get_class(scenario.precoder.name)(scenario.precoder)
         per_sample = scenario.transform.normalisation == "per_sample"
         self.scale_quantiser = ScaleQuantiser(scenario.transform.scale_bits) if per_sample else None
@@ -93,17 +97,22 @@ class Chain:
         Raises:
             InputError: if a stage makes NaN or infinity.
         """
-        report, use = batch.response[:, 0], batch.response[:, -1]
+        count = len(batch.response)
+        reports = self.report_times.reports(batch.response)
         with self.times.stage("estimation and transform"):
-            estimated = self.estimator.estimate(report, self.pilot_snr, self._draw("pilot noise", start, len(report)))
-            csi_estimated = self.transform.truncate(estimated)
-            csi_true = self.transform.truncate(report)
+            estimated = self._estimate(reports[0], start, 0)
+            csi_estimated = [self.transform.truncate(estimated)]
+            csi_estimated += [
+                self.transform.truncate(self._estimate(report, start, age))
+                for age, report in enumerate(reports[1:], start=1)
+            ]
+            csi_true = self.transform.truncate(reports[0])
         outcome = LinkOutcome(
             transform=self.transform,
             csi_true=csi_true,
             csi_reconstructed=None,
-            response_report=report,
-            response_use=use,
+            response_report=reports[0],
+            response_use=self.report_times.use(batch.response),
             response_estimated=estimated,
             precoder=self.precoder,
             snr=10 ** (self.scenario.snr_db / 10),
@@ -112,21 +121,37 @@ class Chain:
         )
         with self.times.stage("metrics"):
             results = self._evaluate(outcome, NO_COMPRESSOR)
-        scale = self.normalisation.scale(csi_estimated)
-        normalised = self.normalisation.apply(csi_estimated, scale)
+        scales = [self.normalisation.scale(csi) for csi in csi_estimated]
+        normalised = [self.normalisation.apply(*pair) for pair in zip(csi_estimated, scales, strict=True)]
         for label, scheme in self.schemes.items():
-            with self.times.stage("feedback"):
-                sent = self._report(scheme, normalised, scale)
-                received = self.link.transmit(sent, self._draw("feedback noise", start, len(report)))
-                rebuilt = self._rebuild(scheme, received)
-                fate = delivery(self.link, sent, received)
-            if not torch.view_as_real(rebuilt).isfinite().all():
+            rebuilt, erased = [], []
+            # The oldest report first, so that what is left of the loop is the newest.
+            for age in reversed(range(len(reports))):
+                with self.times.stage("feedback"):
+                    sent = self._report(scheme, normalised[age], scales[age])
+                    received = self.link.transmit(sent, self._draw("feedback noise", start, count, age))
+                    rebuilt.append(self._rebuild(scheme, received))
+                    erased.append(_erased(received))
+            with self.times.stage("prediction"):
+                history = self._history(rebuilt, erased)
+                predicted = self.predictor.predict(history)
+            if not all(torch.view_as_real(csi).isfinite().all() for csi in (history.csi, predicted)):
                 raise InputError(f"compressors: {label} rebuilt NaN or infinity, expected finite channels")
-            overhead = scheme.compressor.length / (2 * csi_estimated[0].numel())
-            seen = outcome.with_report(rebuilt, bits=sent.bits, overhead=overhead, delivery=fate)
+            overhead = scheme.compressor.length / (2 * csi_true[0].numel())
+            seen = outcome.with_report(
+                history.last_good,
+                bits=sent.bits,
+                overhead=overhead,
+                delivery=delivery(self.link, sent, received),
+                csi_predicted=predicted,
+            )
             with self.times.stage("metrics"):
                 results |= self._evaluate(seen, label)
         return results
+
+    def _estimate(self, response: Tensor, start: int, age: int) -> Tensor:
+        """At the UE: the channel as its pilots show it."""
+        return self.estimator.estimate(response, self.pilot_snr, self._draw("pilot noise", start, len(response), age))
 
     def _report(self, scheme: ReportScheme, normalised: Tensor, scale: Tensor) -> Codeword:
         """At the UE: what is handed to the feedback link."""
@@ -144,14 +169,24 @@ class Chain:
     def _rebuild(self, scheme: ReportScheme, received: Codeword) -> Tensor:
         """At the BS: the angular-delay matrix from what the link delivered."""
         denoised = scheme.denoiser.denoise(received, self.link.noise_to_signal)
-        dequantised = scheme.quantiser.dequantise(denoised)
-        decoded = scheme.compressor.decode(dequantised)
+        decoded = scheme.compressor.decode(scheme.quantiser.dequantise(denoised))
         if self.scale_quantiser is None:
             scale = self.normalisation.scale(decoded)
         else:
             scale = self.scale_quantiser.decode(received.side["scale"])
-        rebuilt = self.normalisation.undo(decoded, scale)
-        return rebuilt if self.fallback is None else self.fallback.fill(rebuilt, dequantised.erased)
+        return self.normalisation.undo(decoded, scale)
+
+    def _history(self, rebuilt: list[Tensor], erased: list[Tensor]) -> ReportHistory:
+        """At the BS: what it remembers, without anything of reports that were lost."""
+        lost = torch.stack(erased, dim=1)
+        csi = torch.stack(rebuilt, dim=1)
+        return ReportHistory(
+            csi=csi.masked_fill(lost[:, :, None, None], 0) if lost.any() else csi,
+            erased=lost,
+            mean=torch.zeros_like(csi[0, 0]) if self.fallback is None else self.fallback.mean.to(csi.device),
+            period_s=self.report_times.period_s,
+            delay_s=self.report_times.delay_s,
+        )
 
     def _evaluate(self, outcome: LinkOutcome, label: str) -> Measurements:
         rebuilt = outcome.csi_reconstructed is not None
@@ -163,8 +198,17 @@ class Chain:
                 measurements[label, name] = accumulator
         return measurements
 
-    def _draw(self, purpose: str, start: int, count: int) -> NormalDraw:
-        return normal_draw(self.scenario.seed, purpose, start, start + count, self.device)
+    def _draw(self, purpose: str, start: int, count: int, age: int) -> NormalDraw:
+        """Draws of a report, ``age`` reports before the newest, whose draws depend on no other report."""
+        stream = f"{purpose} {age} reports ago" if age else purpose
+        return normal_draw(self.scenario.seed, stream, start, start + count, self.device)
+
+
+def _erased(received: Codeword) -> Tensor:
+    """Which reports were lost, ``[batch]``, bool."""
+    if received.erased is not None:
+        return received.erased
+    return torch.zeros(len(received.values), dtype=torch.bool, device=received.values.device)
 
 
 def merge(into: Measurements, other: Measurements) -> None:

@@ -10,6 +10,7 @@ from safetensors.torch import load_file, save_file
 from channels.channel_batch import ChannelBatch, Paths, Snapshots
 from channels.frequency_response import frequency_response
 from channels.source import PathSource, Source, Split
+from linksim.sweep import content_hash
 
 
 class ChannelCache:
@@ -28,8 +29,8 @@ class ChannelCache:
         """As ``Source.read``."""
         if not isinstance(self.source, PathSource):
             return self.source.read(split, start, stop, snapshots)
-        name = f"{split}-{start}-{stop}-{snapshots.n}x{snapshots.interval_s:g}s.safetensors"
-        file = self.folder / name
+        times = f"{snapshots.interval_s:g}s" if not snapshots.uneven_s else content_hash(snapshots.uneven_s)
+        file = self.folder / f"{split}-{start}-{stop}-{snapshots.n}x{times}.safetensors"
         if file.exists():
             paths = Paths(**load_file(file, device=str(self.source.device)))
         else:

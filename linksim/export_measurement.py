@@ -21,9 +21,9 @@ from feedback.unit_interval import to_unit_interval
 from linksim.accumulator import Estimate
 from linksim.chain import Chain, Measurements, ReportScheme, merge
 from linksim.errors import InputError
+from linksim.report_times import ReportTimes
 from linksim.scenario import Scenario
 from linksim.scenario_source import device_of, source_of
-from linksim.worker import snapshots_of
 
 PYTORCH = "pytorch"
 METRIC = "nmse_db"
@@ -123,7 +123,8 @@ def measure(
     network = scheme.compressor
     assert isinstance(network, NeuralCompressor)
     exported = {format_: ExportedCompressor(network, OnnxEncoder(file)) for format_, file in files.items()}
-    errors = errors_in_chain(scenario, scheme, normalisation, {PYTORCH: network, **exported})
+    compressors: dict[str, Compressor] = {PYTORCH: network} | {str(name): made for name, made in exported.items()}
+    errors = errors_in_chain(scenario, scheme, normalisation, compressors)
     for format_, compressor in exported.items():
         allowed = _TOLERANCE * compressor.largest_value
         if format_ in _EXACT and not compressor.largest_difference <= allowed:
@@ -131,13 +132,13 @@ def measure(
                 f"{format_}: got codewords that differ from PyTorch's by {compressor.largest_difference:.1e}, expected "
                 f"at most {allowed:.1e}"
             )
-    encoders = {format_: compressor.encoder for format_, compressor in exported.items()}
-    latencies = latencies_us({PYTORCH: network.encoder, **encoders}, image)
+    encoders: dict[str, Callable[[Tensor], Tensor]] = {PYTORCH: network.encoder}
+    encoders |= {str(name): made.encoder for name, made in exported.items()}
+    latencies = latencies_us(encoders, image)
     largest = max((compressor.largest_value for compressor in exported.values()), default=0.0)
     figures = []
     for name, error in errors.items():
-        (format_,) = [format_ for format_ in exported if format_ == name] or [None]
-        size = encoder_size(network.encoder, format_ or "float")
+        size = encoder_size(network.encoder, next((known for known in exported if known == name), "float"))
         figures.append(
             EncoderFigures(
                 format=name,
@@ -165,9 +166,10 @@ def errors_in_chain(
     schemes = {name: replace(scheme, compressor=compressor) for name, compressor in compressors.items()}
     chain = Chain(scenario, source, schemes, normalisation, device)
     measurements: Measurements = {}
+    snapshots = ReportTimes.of(scenario.feedback).snapshots
     for first in range(0, scenario.monte_carlo.samples, BLOCK_SIZE):
         stop = min(first + BLOCK_SIZE, scenario.monte_carlo.samples)
-        merge(measurements, chain.measure(source.read("test", first, stop, snapshots_of(scenario)), first))
+        merge(measurements, chain.measure(source.read("test", first, stop, snapshots), first))
     estimates = {name: measurements[name, METRIC].estimate() for name in compressors}
     return {name: estimate for name, estimate in estimates.items() if estimate is not None}
 

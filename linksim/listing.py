@@ -9,7 +9,7 @@ from rich.table import Table
 
 from linksim.errors import InputError
 from linksim.metrics import METRICS
-from linksim.scenario import COMPRESSORS, DENOISERS, ESTIMATORS, LINKS, PRECODERS, QUANTISERS, SOURCES
+from linksim.scenario import COMPRESSORS, DENOISERS, ESTIMATORS, LINKS, PRECODERS, PREDICTORS, QUANTISERS, SOURCES
 from linksim.scenario_file import read_document
 
 _KINDS: dict[str, ClassRegistry[Any]] = {
@@ -19,6 +19,7 @@ _KINDS: dict[str, ClassRegistry[Any]] = {
     "quantisers": QUANTISERS,
     "feedback links": LINKS,
     "denoisers": DENOISERS,
+    "predictors": PREDICTORS,
     "precoders": PRECODERS,
     "metrics": METRICS,
 }

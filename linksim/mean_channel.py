@@ -22,12 +22,6 @@ class MeanChannel:
 
     mean: Tensor
 
-    def fill(self, rebuilt: Tensor, erased: Tensor | None) -> Tensor:
-        """Rebuilt matrices ``[batch, Na, n_ports]`` with the mean in place of erased reports, ``[batch]``, bool."""
-        if erased is None:
-            return rebuilt
-        return torch.where(erased[:, None, None], self.mean.to(rebuilt.device), rebuilt)
-
 
 def needs_mean_channel(scenario: Scenario) -> bool:
     """Whether reports of a point may get lost."""

@@ -25,8 +25,8 @@ class LinkOutcome:
         transform: angular-delay transform that the report was made with.
         csi_true: truncated angular-delay matrix of the true channel when the report was made,
             ``[batch, Na, n_ports]``, complex.
-        csi_reconstructed: what the BS rebuilt, ``[batch, Na, n_ports]``, complex; ``None`` for metrics that no
-            compressor influences.
+        csi_reconstructed: what the BS rebuilt of the newest report, ``[batch, Na, n_ports]``, complex; ``None`` for
+            metrics that no compressor influences.
         response_report: true channel when the report was made, ``[batch, Nc, n_ports]``, complex.
         response_use: true channel when the precoder is used, ``[batch, Nc, n_ports]``, complex.
         response_estimated: the UE's estimate of ``response_report``, ``[batch, Nc, n_ports]``, complex.
@@ -37,6 +37,8 @@ class LinkOutcome:
         delivery: what became of the reports on the feedback link.
         hf_all: public ``HF_all`` reference, ``[batch, 125, Nt]``, complex, where the data set has one.
         first_index: index of the batch's first sample in its split.
+        csi_predicted: what the BS takes for the channel when the precoder is used, ``[batch, Na, n_ports]``, complex;
+            ``None`` for the rebuilt report itself.
     """
 
     transform: AngularDelayTransform
@@ -52,14 +54,28 @@ class LinkOutcome:
     delivery: Delivery = PLAIN
     hf_all: Tensor | None = None
     first_index: int = 0
+    csi_predicted: Tensor | None = None
 
     def with_report(
-        self, csi_reconstructed: Tensor, *, bits: int | Tensor | None, overhead: float, delivery: Delivery = PLAIN
+        self,
+        csi_reconstructed: Tensor,
+        *,
+        bits: int | Tensor | None,
+        overhead: float,
+        delivery: Delivery = PLAIN,
+        csi_predicted: Tensor | None = None,
     ) -> Self:
         """The same channels with another compressor's report; what was computed of the channels is kept."""
         # Computed here at the latest, as every report's end-to-end error needs them.
         _ = self.csi_use, self.energy_use
-        other = replace(self, csi_reconstructed=csi_reconstructed, bits=bits, overhead=overhead, delivery=delivery)
+        other = replace(
+            self,
+            csi_reconstructed=csi_reconstructed,
+            csi_predicted=csi_predicted,
+            bits=bits,
+            overhead=overhead,
+            delivery=delivery,
+        )
         shared = {name: value for name, value in self.__dict__.items() if name in _CHANNEL_ONLY}
         other.__dict__.update(shared)
         return other
@@ -74,6 +90,16 @@ class LinkOutcome:
         if self.csi_reconstructed is None:
             raise ValueError("csi_reconstructed: got None, expected the matrix that the BS rebuilt")
         return self.csi_reconstructed
+
+    @property
+    def predicted(self) -> Tensor:
+        """``csi_predicted``, or ``rebuilt`` where that is held."""
+        return self.rebuilt if self.csi_predicted is None else self.csi_predicted
+
+    @cached_property
+    def held(self) -> bool:
+        """Whether the BS uses the report as it is."""
+        return self.predicted is self.rebuilt
 
     @cached_property
     def static(self) -> bool:
@@ -131,9 +157,19 @@ class LinkOutcome:
         return self.transform.inverse(self.rebuilt)
 
     @cached_property
+    def response_predicted(self) -> Tensor:
+        """Spatial-frequency channel that the BS computes its precoder from, ``[batch, Nc, n_ports]``."""
+        return self.response_reconstructed if self.held else self.transform.inverse(self.predicted)
+
+    @cached_property
     def norm_reconstructed(self) -> Tensor:
         r""":math:`\lVert \hat h_n \rVert`, ``[batch, Nc]``, real."""
         return row_norm(self.response_reconstructed)
+
+    @cached_property
+    def norm_predicted(self) -> Tensor:
+        r""":math:`\lVert \hat h_n \rVert` of the predicted channel, ``[batch, Nc]``, real."""
+        return self.norm_reconstructed if self.held else row_norm(self.response_predicted)
 
     @cached_property
     def inner_report(self) -> Tensor:
@@ -142,8 +178,10 @@ class LinkOutcome:
 
     @cached_property
     def inner_use(self) -> Tensor:
-        r""":math:`h_n \hat h_n^H` with the channel when the precoder is used, ``[batch, Nc]``, complex."""
-        return self.inner_report if self.static else inner(self.response_reconstructed, self.response_use)
+        r""":math:`h_n \hat h_n^H` of the channel at the time of use and its prediction, ``[batch, Nc]``, complex."""
+        if self.static and self.held:
+            return self.inner_report
+        return inner(self.response_predicted, self.response_use)
 
     @cached_property
     def cosine(self) -> Tensor:
@@ -160,14 +198,14 @@ class LinkOutcome:
     @cached_property
     def weights(self) -> Tensor:
         """Precoder weights from what the BS holds, ``[batch, Nc, n_tx]``."""
-        return self.precoder.weights(self.matrices(self.response_reconstructed))
+        return self.precoder.weights(self.matrices(self.response_predicted))
 
     @cached_property
     def gain(self) -> Tensor:
         r"""Channel gain :math:`\lVert H_n w_n \rVert^2` of the BS's precoder when it is used, ``[batch, Nc]``."""
         if not self._by_inner_product:
             return self._gain_of(self.weights)
-        norm = self.norm_reconstructed
+        norm = self.norm_predicted
         # The weights of a zero channel are the first unit vector.
         return torch.where(norm == 0, self.response_use[..., 0].abs(), self.inner_use.abs() / norm).square()
 

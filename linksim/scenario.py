@@ -13,6 +13,7 @@ import channels.sources  # noqa: F401 - registers the sources
 import feedback.compressors
 import feedback.denoisers
 import feedback.links
+import feedback.predictors
 import feedback.quantisers  # noqa: F401 - registers the quantisers
 from channels.estimation import ESTIMATORS, EstimatorParameters
 from channels.source import SOURCES, SourceParameters
@@ -20,6 +21,7 @@ from feedback.codeword import Signal
 from feedback.compressor import COMPRESSORS, CompressorParameters
 from feedback.denoiser import DENOISERS, DenoiserParameters
 from feedback.link import LINKS, LinkParameters
+from feedback.predictor import PREDICTORS, PredictorParameters
 from feedback.quantiser import QUANTISERS, QuantiserParameters
 from feedback.recipe import TrainingRecipe
 from linksim.metrics import METRICS
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
     QuantiserSection = QuantiserParameters
     LinkSection = LinkParameters
     DenoiserSection = DenoiserParameters
+    PredictorSection = PredictorParameters
     PrecoderSection = PrecoderParameters
 else:
     ChannelSection = _any_of(SOURCES, "source")
@@ -46,6 +49,7 @@ else:
     QuantiserSection = _any_of(QUANTISERS, "name")
     LinkSection = _any_of(LINKS, "name")
     DenoiserSection = _any_of(DENOISERS, "name")
+    PredictorSection = _any_of(PREDICTORS, "name")
     PrecoderSection = _any_of(PRECODERS, "name")
 
 _SIGNALS: dict[Signal, str] = {
@@ -54,7 +58,14 @@ _SIGNALS: dict[Signal, str] = {
     "bitstream": "bitstreams of variable length",
 }
 
+# Reports seen over a link that loses some: that all are lost is as rare as the fourth power of the loss rate.
+_REMEMBERED = 4
+
 DEFAULT_METRICS = tuple(sorted(str(metric.name) for metric in METRICS.classes() if not metric.on_request))
+
+
+# What an axis of a sweep takes: the value of a key, or a whole plug-in section.
+SweptValue = float | str | bool | dict[str, float | str | bool]
 
 
 class Section(BaseModel):
@@ -87,7 +98,15 @@ class FeedbackSection(Section):
     quantiser: QuantiserSection = Field(default={"name": "none"}, validate_default=True)
     link: LinkSection = Field(default={"name": "perfect"}, validate_default=True)
     denoiser: DenoiserSection = Field(default={"name": "none"}, validate_default=True)
+    predictor: PredictorSection = Field(default={"name": "hold"}, validate_default=True)
     delay_s: float = Field(default=0.0, ge=0, le=1, description="time from channel estimate to precoder use [s]")
+    report_period_s: float = Field(default=0.0, ge=0, le=10, description="time from report to report [s]; 0: only one")
+    n_reports: int | None = Field(
+        default=None,
+        ge=1,
+        le=100,
+        description="reports that the BS has seen; by default what the predictor needs; fixes the start of a recording",
+    )
 
     @model_validator(mode="after")
     def _compatible(self) -> Self:
@@ -107,6 +126,24 @@ class FeedbackSection(Section):
         if lack is not None:
             raise ValueError(f"link {self.link.name!r}: got {lack}")
         return self
+
+    @model_validator(mode="after")
+    def _enough_reports(self) -> Self:
+        name, least = self.predictor.name, self.predictor.least_reports
+        if self.report_period_s == 0 and max(least, self.n_reports or 1) > 1:
+            wanted = f"n_reports {self.n_reports}" if least == 1 else f"predictor {name!r}, which needs {least} reports"
+            raise ValueError(f"got {wanted} with report_period_s 0, expected the time from report to report in s")
+        if self.reports_seen < least:
+            raise ValueError(f"got n_reports {self.n_reports}, expected at least {least} for predictor {name!r}")
+        return self
+
+    @property
+    def reports_seen(self) -> int:
+        """Reports that the BS has seen when it uses the precoder."""
+        if self.report_period_s == 0:
+            return 1
+        remembered = _REMEMBERED if LINKS.get_class(self.link.name).loses_reports else 1
+        return self.n_reports or max(self.predictor.default_reports, remembered)
 
 
 class MonteCarloSection(Section):
@@ -169,8 +206,9 @@ class Scenario(Section):
     monte_carlo: MonteCarloSection = MonteCarloSection()
     training: TrainingSection = TrainingSection()
     zoo: str = Field(default="zoo", description="folder of trained weights")
-    sweeps: dict[str, dict[str, tuple[float | str | bool, ...]]] = Field(
-        default={}, description="sweep name -> axis (a scenario key) -> values; axes of one sweep multiply"
+    sweeps: dict[str, dict[str, tuple[SweptValue, ...]]] = Field(
+        default={},
+        description="sweep name -> axis (a scenario key) -> values, also plug-ins as {name: ...}; axes of one multiply",
     )
 
     @model_validator(mode="after")

@@ -5,9 +5,12 @@ import itertools
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import reduce
 from typing import Any
 
-from linksim.scenario import Scenario
+from class_registry import ClassRegistry
+
+from linksim.scenario import DENOISERS, ESTIMATORS, LINKS, PRECODERS, PREDICTORS, QUANTISERS, Scenario, SweptValue
 from linksim.scenario_file import set_key, validate_scenario
 
 # Short names of the axes that every result row carries, and the scenario keys that they set.
@@ -17,6 +20,16 @@ AXES: Mapping[str, str] = {
     "compression_ratio": "compression_ratio",
     "speed_m_s": "channel.speed_m_s",
     "feedback_delay_s": "feedback.delay_s",
+}
+
+# Plug-ins that a sweep may exchange, by their section.
+_PLUGINS: Mapping[str, ClassRegistry[Any]] = {
+    "estimation": ESTIMATORS,
+    "feedback.quantiser": QUANTISERS,
+    "feedback.link": LINKS,
+    "feedback.denoiser": DENOISERS,
+    "feedback.predictor": PREDICTORS,
+    "precoder": PRECODERS,
 }
 
 # What cannot change a result, and so is no part of a point's identity.
@@ -29,7 +42,7 @@ class Point:
 
     Attributes:
         sweep: name of the sweep.
-        axes: swept keys and this point's values.
+        axes: swept keys and this point's values, a plug-in with parameters in words.
         scenario: the scenario at this point, without sweeps.
         key: content hash of everything that its results depend on.
     """
@@ -59,16 +72,41 @@ def points_of(scenario: Scenario) -> list[Point]:
     return points
 
 
-def _point(scenario: Scenario, sweep: str, axes: dict[str, float | str | bool]) -> Point:
+def _point(scenario: Scenario, sweep: str, axes: dict[str, SweptValue]) -> Point:
     document = scenario.model_dump(mode="json")
     document["sweeps"] = {}
-    for axis, value in axes.items():
+    # Names first, since they decide which parameters there are.
+    for axis, value in sorted(axes.items(), key=lambda pair: not pair[0].endswith(".name")):
         if axis == "feedback_snr_db" and "snr_db" not in document["feedback"]["link"]:
             # A feedback SNR means an analogue link where the base point's link has none.
             document["feedback"]["link"] = {"name": "awgn"}
+        if axis.endswith(".name"):
+            _drop_parameters(document, axis.removesuffix(".name"), value)
         set_key(document, AXES.get(axis, axis), value)
     resolved = validate_scenario(document, f"sweeps.{sweep}")
-    return Point(sweep, axes, resolved, point_key(resolved))
+    texts = {axis: section_text(value) if isinstance(value, dict) else value for axis, value in axes.items()}
+    return Point(sweep, texts, resolved, point_key(resolved))
+
+
+def _drop_parameters(document: dict[str, Any], section: str, name: SweptValue) -> None:
+    """Drops parameters of the base point's plug-in that the one swept instead does not have."""
+    registry = _PLUGINS.get(section)
+    if registry is None or not isinstance(name, str) or name not in registry:
+        return
+    known = registry.get_class(name).Parameters.model_fields
+    *path, last = section.split(".")
+    outer = reduce(lambda inner, part: inner[part], path, document)
+    outer[last] = {key: value for key, value in outer[last].items() if key in known}
+
+
+def section_text(section: Mapping[str, Any]) -> str:
+    """A swept plug-in with its parameters in a few words, such as ``ar, order 4``."""
+    parameters = (
+        f"{key} {value:g}" if isinstance(value, float) else f"{key} {value}"
+        for key, value in section.items()
+        if key != "name"
+    )
+    return ", ".join([str(section.get("name", "")), *parameters])
 
 
 def point_key(scenario: Scenario) -> str:

@@ -14,11 +14,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from channels.channel_batch import Snapshots
 from channels.source import BLOCK_SIZE, Split
 from linksim.chain import Chain, Measurements, merge
 from linksim.channel_cache import ChannelCache
 from linksim.fitting import load_fallback, load_schemes
+from linksim.report_times import ReportTimes
 from linksim.scenario import Scenario
 from linksim.scenario_source import device_of, source_of
 from linksim.stage_times import StageTimes
@@ -41,12 +41,6 @@ def _exit_with_parent(parent: int) -> None:
     os._exit(1)
 
 
-def snapshots_of(scenario: Scenario) -> Snapshots:
-    """The channel when the report is made, and when its precoder is used if that is later."""
-    delay_s = scenario.feedback.delay_s
-    return Snapshots(2, delay_s) if delay_s > 0 else Snapshots()
-
-
 def measure_shard(
     scenario: Scenario, fitted: Path, channels: Path, start: int, stop: int
 ) -> tuple[Measurements, StageTimes]:
@@ -59,11 +53,12 @@ def measure_shard(
     cache = ChannelCache(source, channels / content_hash([scenario.channel.model_dump(), scenario.seed, device.type]))
     schemes, normalisation = load_schemes(scenario, fitted, device)
     chain = Chain(scenario, source, schemes, normalisation, device, load_fallback(scenario, fitted))
+    snapshots = ReportTimes.of(scenario.feedback).snapshots
     measurements: Measurements = {}
     times = chain.times
     for first in range(start, stop, BLOCK_SIZE):
         with times.stage("channels"):
-            batch = cache.read("test", first, min(first + BLOCK_SIZE, stop), snapshots_of(scenario))
+            batch = cache.read("test", first, min(first + BLOCK_SIZE, stop), snapshots)
         merge(measurements, chain.measure(batch, first))
     return measurements, times
 

@@ -31,7 +31,7 @@ def tracks(start_m: Tensor, speed_m_s: float, snapshots: Snapshots, generator: t
     """
     turn = torch.rand(len(start_m), generator=generator, device=generator.device, dtype=torch.float64)
     heading = torch.stack((torch.cos(2 * math.pi * turn), torch.sin(2 * math.pi * turn)), dim=-1)
-    times_s = torch.arange(snapshots.n, dtype=torch.float64, device=generator.device) * snapshots.interval_s
+    times_s = torch.tensor(snapshots.times_s, dtype=torch.float64, device=generator.device)
     return start_m.unsqueeze(1) + heading.unsqueeze(1) * (speed_m_s * times_s).unsqueeze(-1)
 
 

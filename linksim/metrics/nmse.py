@@ -83,4 +83,4 @@ class NmseEndToEndDb(MeanMetric):
     def per_sample(self, outcome: LinkOutcome) -> Tensor:
         """Squared error over the sample's energy."""
         energy_cut = (outcome.energy_use - energy(outcome.csi_use)).clamp(min=0)
-        return (energy(outcome.csi_use - outcome.rebuilt) + energy_cut) / outcome.energy_use
+        return (energy(outcome.csi_use - outcome.predicted) + energy_cut) / outcome.energy_use

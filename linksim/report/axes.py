@@ -21,6 +21,7 @@ class Axis:
         unit: the unit it is shown in.
         scale: shown value / stored value.
         missing: text of an empty cell.
+        curves: whether its values are curves of one figure, in a panel for each compressor, and not panels.
     """
 
     column: str
@@ -28,6 +29,7 @@ class Axis:
     unit: str
     scale: float = 1.0
     missing: str = "-"
+    curves: bool = False
 
     @property
     def label(self) -> str:
@@ -72,6 +74,11 @@ _OTHER_AXES = {
         Axis("transform.scale_bits", "Bits of the scale", ""),
         Axis("transform.n_delay", "Delay rows", ""),
         Axis("estimation.spacing", "Pilot spacing", "subcarriers"),
+        Axis("feedback.report_period_s", "Report period", "ms", scale=1e3),
+        Axis("feedback.n_reports", "Reports seen", ""),
+        Axis("feedback.predictor", "Predictor", "", curves=True),
+        Axis("feedback.predictor.name", "Predictor", "", curves=True),
+        Axis("feedback.predictor.order", "Predictor order", ""),
     )
 }
 
@@ -123,14 +130,22 @@ def sweep_axes(rows: pd.DataFrame) -> SweepAxes:
 
 
 def sweep_panels(rows: pd.DataFrame, axes: SweepAxes) -> list[Panel]:
-    """Splits a sweep by its panel axes, in ascending order of their values."""
+    """Splits a sweep by its panel axes, in ascending order of their numbers and the given order of their names."""
     if not axes.panels:
         return [Panel("", rows)]
     panels = []
-    for _, part in rows.groupby([axis.column for axis in axes.panels], dropna=False):
+    keys = [_in_order(rows[axis.column]) for axis in axes.panels]
+    for _, part in rows.groupby(keys, dropna=False, observed=True):
         title = ", ".join(axis.phrase(part[axis.column].iloc[0]) for axis in axes.panels)
         panels.append(Panel(title, part))
     return panels
+
+
+def _in_order(values: pd.Series) -> pd.Series:
+    """Values that a grouping sorts as they should be: names as they come."""
+    if pd.api.types.is_numeric_dtype(values):
+        return values
+    return values.astype(pd.CategoricalDtype(list(values.drop_duplicates()), ordered=True))
 
 
 def axis_values(rows: pd.DataFrame, axis: Axis) -> list[AxisValue]:

@@ -18,6 +18,9 @@ _METRICS = {
     "compression_ratio": ("nmse_db", "rho", "rate_bps_hz"),
     "speed_m_s": ("rate_bps_hz", "nmse_e2e_db"),
     "feedback_delay_s": ("rate_bps_hz", "nmse_e2e_db"),
+    "feedback.report_period_s": ("rate_bps_hz", "nmse_e2e_db"),
+    "feedback.n_reports": ("rate_bps_hz", "nmse_e2e_db"),
+    "feedback.predictor.order": ("rate_bps_hz", "nmse_e2e_db"),
 }
 _OTHER_METRICS = ("nmse_db", "rho", "rate_bps_hz", "report_error_rate")
 _OVERVIEW_METRICS = ("nmse_db", "rho", "rate_bps_hz")

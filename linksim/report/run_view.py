@@ -1,12 +1,12 @@
 """A run as the report sees it: results by sweep, compressors in the order of the scenario, and their looks."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from linksim.report.axes import Panel, SweepAxes, sweep_axes, sweep_panels
+from linksim.report.axes import Axis, Panel, SweepAxes, sweep_axes, sweep_panels
 from linksim.report.results_table import NO_COMPRESSOR, read_manifest, read_results, read_scenario
 from linksim.report.style import Look, looks
 
@@ -23,7 +23,8 @@ class Sweep:
         rows: its results.
         axes: what it varies.
         panels: its results by what varies beside the horizontal axis.
-        compressors: labels of those that have results here, in the order of the run.
+        compressors: labels of those that have results here, in the order of the run; of what else the curves are, if
+            an axis makes curves.
     """
 
     name: str
@@ -47,7 +48,7 @@ class RunView:
         manifest: the manifest, empty if there is none.
         results: the whole results table.
         sweeps: its sweeps in the order of the results.
-        looks: look of each compressor, in the order of the run.
+        looks: look of each compressor, in the order of the run, and of what else is a curve.
         uncompressed: labels of compressors that report the channel as it is: references rather than competitors.
     """
 
@@ -76,13 +77,29 @@ def view_run(run_folder: Path) -> RunView:
     uncompressed = _uncompressed_labels(scenario)
     sweeps = [_sweep(str(name), rows) for name, rows in results.groupby("sweep", sort=False)]
     run_looks = looks(labels, uncompressed)
+    for sweep in sweeps:
+        run_looks |= {label: look for label, look in looks(sweep.compressors).items() if label not in run_looks}
     return RunView(run_folder, scenario, read_manifest(run_folder), results, sweeps, run_looks, uncompressed)
 
 
 def _sweep(name: str, rows: pd.DataFrame) -> Sweep:
     axes = sweep_axes(rows)
+    (by,) = axes.panels if len(axes.panels) == 1 else (None,)
+    if by is not None and by.curves and not set(rows[by.column]) & set(rows["compressor"]):
+        # What follows calls the curves compressors, and has a panel for each of these.
+        rows = _exchanged(rows, by.column)
+        axes = replace(axes, panels=(Axis(by.column, "Compressor", ""),))
     compressors = [str(label) for label in rows["compressor"].drop_duplicates() if label != NO_COMPRESSOR]
     return Sweep(name, rows, axes, sweep_panels(rows, axes), compressors)
+
+
+def _exchanged(rows: pd.DataFrame, column: str) -> pd.DataFrame:
+    """Results with a column and the compressors exchanged; what no compressor influences goes with each of them."""
+    of_none = rows["compressor"] == NO_COMPRESSOR
+    shared = rows[of_none & (rows[column] == rows[column].iloc[0])]
+    exchanged = rows[~of_none].rename(columns={column: "compressor", "compressor": column})
+    labels = list(exchanged[column].drop_duplicates())
+    return pd.concat([exchanged, *(shared.assign(**{column: label}) for label in labels)], ignore_index=True)
 
 
 def _uncompressed_labels(scenario: dict[str, Any]) -> frozenset[str]:

@@ -39,6 +39,8 @@ def scenario_in_words(scenario: dict[str, Any]) -> list[tuple[str, str]]:
         ("Feedback link", _plugin(feedback.get("link"))),
         ("Denoiser", _plugin(feedback.get("denoiser"))),
         ("Feedback delay", quantity("delay_s", feedback["delay_s"], bare=True) if "delay_s" in feedback else ""),
+        ("Reports", _reports(feedback)),
+        ("Predictor", _plugin(feedback.get("predictor"))),
         ("Precoder", _plugin(scenario.get("precoder"))),
     ]
     lines += [(f"Sweep {name}", _sweep(axes)) for name, axes in _mapping(scenario, "sweeps").items()]
@@ -56,7 +58,7 @@ def quantity(key: str, value: Any, bare: bool = False) -> str:
     suffix, unit, prefixes = next((entry for entry in _UNITS if f"_{key}".endswith(entry[0])), ("", "", ()))
     if isinstance(value, list | tuple):
         items = list(value) if len(value) <= _LIST_LENGTH else [*value[:3], "...", value[-1]]
-        pairs = [_scaled(item, unit, prefixes) if _is_number(item) else (str(item), "") for item in items]
+        pairs = [_scaled(item, unit, prefixes) if _is_number(item) else (_swept(item), "") for item in items]
         units = {symbol for number, symbol in pairs if number not in ("0", "...")}
         shared = units.pop() if len(units) == 1 else None
         if shared is None:
@@ -101,6 +103,19 @@ def _plugin(section: Any) -> str:
     parameters = _join({key: value for key, value in section.items() if key != discriminator})
     name = str(section.get(discriminator, ""))
     return f"{name}: {parameters}" if parameters else name
+
+
+def _swept(value: Any) -> str:
+    """A swept value; a plug-in by its name and parameters."""
+    return f"({_plugin(value)})" if isinstance(value, dict) else str(value)
+
+
+def _reports(feedback: dict[str, Any]) -> str:
+    """How often a UE reports, empty where it reports once."""
+    if not feedback.get("report_period_s"):
+        return ""
+    period = f"every {quantity('report_period_s', feedback['report_period_s'], bare=True)}"
+    return f"{period}, the last {feedback['n_reports']} seen" if feedback.get("n_reports") else period
 
 
 def _compressors(sections: Any) -> str:

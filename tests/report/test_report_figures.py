@@ -5,9 +5,10 @@ from pathlib import Path
 import matplotlib
 import pandas as pd
 import pytest
-from made_up_run import SWEEPS, write_run
+from made_up_run import COMPRESSORS, SWEEPS, write_run
 
 from linksim.report import draw_figures
+from linksim.report.run_view import view_run
 from linksim.report.style import looks
 
 EXPECTED = {
@@ -105,3 +106,22 @@ def test_drawing_leaves_the_settings_of_matplotlib_alone(tmp_path):
     assert dict(matplotlib.rcParams) == before
     code = "import sys, linksim.report; sys.exit('matplotlib.pyplot' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_predictors_are_curves_and_compressors_panels(tmp_path):
+    sweeps = {"p": {"speed_m_s": (0.0, 1.0, 2.0, 3.0), "feedback.predictor.name": ("hold", "ar", "kalman")}}
+    run = view_run(write_run(tmp_path, sweeps, {"name": "made_up", "sweeps": sweeps_as_lists(sweeps)}))
+    (sweep,) = run.sweeps
+    assert sweep.compressors == ["hold", "ar", "kalman"]
+    assert [panel.title for panel in sweep.panels] == [f"Compressor {name}" for name in COMPRESSORS]
+    for panel, rate in zip(sweep.panels, (8.25, 7.5, 8.0), strict=True):
+        rows = panel.rows[panel.rows["metric"] == "rate_bps_hz"]
+        assert sorted(rows["value"]) == sorted(3 * [rate, rate + 0.01, rate + 0.02, rate + 0.03])
+        # The bound of all compressors, once for each speed.
+        assert (panel.rows["metric"] == "rate_perfect_bps_hz").sum() == 4
+    looks = [run.looks[name] for name in sweep.compressors]
+    assert len({look.colour for look in looks}) == 3
+
+
+def sweeps_as_lists(sweeps):
+    return {name: {axis: list(values) for axis, values in axes.items()} for name, axes in sweeps.items()}

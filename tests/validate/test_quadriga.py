@@ -18,6 +18,10 @@ from channels.channel_batch import Snapshots
 from channels.frequency_response import frequency_response
 from channels.sionna_parameters import SionnaParameters
 from channels.sionna_source import SionnaSource
+from feedback.predictor import Predictor, ReportHistory
+from feedback.predictors.ar import Ar, ArParameters
+from feedback.predictors.hold import Hold, HoldParameters
+from feedback.predictors.kalman import Kalman, KalmanParameters
 
 pytestmark = pytest.mark.validate
 
@@ -114,6 +118,28 @@ def test_aging(reference_data, speed_m_s):
         when = f"{speed_m_s} m/s, {lag * step_s * 1e3:.0f} ms"
         compare(f"correlation, {when}", correlation(ours, lag), correlation(theirs, lag))
         compare(f"NMSE of holding, {when}", hold_error(ours, lag), hold_error(theirs, lag))
+
+
+@pytest.mark.parametrize("speed_m_s", [0.9, 8.33])
+def test_prediction(reference_data, speed_m_s):
+    with h5py.File(reference_data / f"quad_t53_v{speed_m_s}.h5") as file:
+        theirs, step_s = file["X"][:, :7], float(file.attrs["dt"])
+    ours = Sample(5.3e9, N_USERS, Snapshots(7, step_s), speed_m_s).csi
+    for predictor in (Hold(HoldParameters()), Ar(ArParameters()), Kalman(KalmanParameters())):
+        name = f"NMSE of {predictor.parameters.name}, {speed_m_s} m/s"
+        compare(name, *(prediction_error(csi, step_s, predictor) for csi in (ours, theirs)))
+    if speed_m_s == 0.9:
+        # 2 pi fd T = 0.5 here; at 8.33 m/s it is 4.6, beyond what the reports sample.
+        held, predicted = (prediction_error(theirs, step_s, p) for p in (Hold(HoldParameters()), Ar(ArParameters())))
+        assert predicted.mean() < 0.2 * held.mean()
+
+
+def prediction_error(csi: NDArray[np.complexfloating], step_s: float, predictor: Predictor) -> Array:
+    """NMSE of predicting the seventh snapshot from six, linear."""
+    past = torch.from_numpy(csi[:, :6])
+    lost = torch.zeros(past.shape[:2], dtype=torch.bool)
+    predicted = predictor.predict(ReportHistory(past, lost, 0 * past[0, 0], step_s, step_s)).numpy()
+    return energy(predicted - csi[:, 6]).sum(axis=(1, 2)) / energy(csi[:, 6]).sum(axis=(1, 2))
 
 
 def energy(csi: NDArray[np.complexfloating]) -> Array:
