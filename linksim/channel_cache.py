@@ -3,6 +3,7 @@
 What is kept is the paths, a few kilobytes a sample; the full-band response is made anew for each batch that needs it.
 """
 
+import uuid
 from pathlib import Path
 
 from safetensors.torch import load_file, save_file
@@ -40,6 +41,6 @@ class ChannelCache:
 
     def _keep(self, paths: Paths, file: Path) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
-        temporary = file.with_name(f".{file.name}.{id(paths)}")
+        temporary = file.with_name(f".{file.name}.{uuid.uuid4().hex}")
         save_file({name: tensor.contiguous() for name, tensor in vars(paths).items()}, temporary)
         temporary.replace(file)

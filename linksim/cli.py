@@ -13,6 +13,7 @@ from linksim.compare_cli import compare, show_channel
 from linksim.complexity_cli import complexity
 from linksim.dataset_cli import dataset_app
 from linksim.errors import InputError
+from linksim.execution import ExecutionOptions, ExecutorName, LogFile, Quiet, Scheduler, Workers
 from linksim.export_cli import export
 
 if TYPE_CHECKING:
@@ -33,7 +34,6 @@ Overrides = Annotated[
     list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="override path.to.key; may be given often")
 ]
 Device = Annotated[str | None, typer.Option(help="auto, cpu or cuda; overrides the scenario's")]
-Workers = Annotated[int | None, typer.Option(min=1, help="worker processes; by default one a core")]
 RunFolderArgument = Annotated[
     Path, typer.Argument(metavar="RUN", help="run folder, or a scenario's folder of results (its newest run)")
 ]
@@ -46,6 +46,13 @@ def run(
     out: Annotated[Path, typer.Option(help="folder of all results")] = Path("results"),
     device: Device = None,
     workers: Workers = None,
+    executor: ExecutorName = "local",
+    scheduler: Scheduler = None,
+    adopt: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="take over partial results, a results/<name> of elsewhere")
+    ] = None,
+    quiet: Quiet = False,
+    log: LogFile = None,
     train: Annotated[bool, typer.Option("--train", help="train networks whose weights are missing")] = False,
     smoke: Annotated[bool, typer.Option("--smoke", help="a tiny run of the same path, in seconds")] = False,
 ) -> None:
@@ -56,14 +63,18 @@ def run(
     from linksim.report.table import show as show_table
     from linksim.smoke import smoke as smoke_version
 
-    console = _progress_console()
-    resolved = _load(scenario, overrides, device)
-    if smoke:
-        resolved = smoke_version(resolved, zoo=str(out / f"{resolved.name}.smoke" / "zoo"))
-    folder = run_scenario(resolved, out, RunOptions(workers, train or smoke, _command()), console)
-    write_report(folder.path)
-    show_table(folder.path, Console())
-    Console().print(f"report: {folder.path / 'report.html'}", soft_wrap=True, highlight=False)
+    execution = ExecutionOptions(workers, executor, scheduler, quiet, log)
+    console = execution.console()
+    with console.logged_errors():
+        resolved = _load(scenario, overrides, device)
+        if smoke:
+            resolved = smoke_version(resolved, zoo=str(out / f"{resolved.name}.smoke" / "zoo"))
+        folder = run_scenario(resolved, out, RunOptions(train or smoke, _command(), adopt, execution), console)
+        write_report(folder.path)
+        output = Console(quiet=quiet)
+        show_table(folder.path, output)
+        output.print(f"report: {folder.path / 'report.html'}", soft_wrap=True, highlight=False)
+        console.write_log(f"finished: {folder.path / 'report.html'}")
 
 
 @app.command()

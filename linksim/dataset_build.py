@@ -3,7 +3,6 @@
 import math
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -166,12 +165,9 @@ def _make(
         local_executor(count) as executor,
     ):
         bar = progress.add_task("samples", total=total)
-        try:
-            for number, sha256 in executor.run(make_shard, [(*common, shard) for shard in pending]):
-                yield pending[number], sha256
-                progress.advance(bar, pending[number].stop - pending[number].start)
-        except BrokenProcessPool:
-            raise InputError("--workers: a worker process died, out of memory? The same command continues") from None
+        for number, sha256 in executor.run(make_shard, [(*common, shard) for shard in pending]):
+            yield pending[number], sha256
+            progress.advance(bar, pending[number].stop - pending[number].start)
 
 
 def _shards(plan: DatasetPlan, batch_size: int) -> Iterator[Shard]:

@@ -3,6 +3,7 @@
 What is fitted depends on training channels, and never on a test channel, an SNR or a speed.
 """
 
+import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -188,6 +189,6 @@ def _below(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
 
 def save_whole(tensors: dict[str, Tensor], file: Path, metadata: dict[str, str] | None = None) -> None:
     """Writes tensors so that a reader, or a kill, never sees half a file."""
-    temporary = file.with_name(f".{file.name}")
+    temporary = file.with_name(f".{file.name}.{uuid.uuid4().hex}")
     save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, temporary, metadata)
     temporary.replace(file)

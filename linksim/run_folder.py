@@ -1,10 +1,12 @@
 """The folder of one run: ``<out>/<scenario name>/<hash of the resolved scenario>/``.
 
-Every file appears whole or not at all, so that a run killed at any moment can be continued.
+What is named by its content lies beside it and is shared by all runs under that name: an edited scenario finds what its
+edit left unaffected. Every file appears whole or not at all, so that a run killed at any moment can be continued.
 """
 
 import json
 import os
+import uuid
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -12,7 +14,6 @@ from typing import Any
 import pandas as pd
 import yaml
 
-from linksim.accumulators import accumulator_from_json
 from linksim.chain import Measurements
 from linksim.errors import InputError
 from linksim.metrics import METRICS
@@ -27,50 +28,30 @@ class RunFolder:
         out: folder of all results.
         scenario: the resolved scenario.
 
+    Attributes:
+        path: the run's own folder, with its tables, figures and report.
+        points: partial results of points (``linksim.partial_results``), shared.
+        fitted: what was fitted to training channels, shared.
+        channels: test channels, shared.
+
     Raises:
         InputError: if the folder cannot be written.
     """
 
     def __init__(self, out: Path, scenario: Scenario) -> None:
         self.scenario = scenario
-        self.path = out / scenario.name / content_hash(scenario.model_dump(mode="json"))
-        self.fitted = self.path / "fitted"
-        self.channels = self.path / "channels"
+        shared = out / scenario.name
+        self.path = shared / content_hash(scenario.model_dump(mode="json"))
+        self.points = shared / "points"
+        self.fitted = shared / "fitted"
+        self.channels = shared / "channels"
         try:
-            for folder in (self.fitted, self.channels, self.path / "points"):
+            for folder in (self.path, self.points, self.fitted, self.channels):
                 folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             reason = f"cannot write to {self.path} ({error.strerror})"
             raise InputError(f"--out: {reason}, expected a writable folder") from None
         write_whole(self.path / "scenario.yaml", yaml.safe_dump(scenario.model_dump(mode="json"), sort_keys=False))
-
-    def save_point(self, point: Point, fitted: str, measurements: Measurements) -> None:
-        """Keeps a finished point."""
-        document = {
-            "key": point.key,
-            "fitted": fitted,
-            "measurements": [
-                {"compressor": compressor, "metric": metric, "accumulator": accumulator.to_json()}
-                for (compressor, metric), accumulator in measurements.items()
-            ],
-        }
-        write_whole(self._point_file(point), json.dumps(document))
-
-    def load_point(self, point: Point, fitted: str) -> Measurements | None:
-        """A point finished earlier with the same fitted compressors, or ``None``."""
-        try:
-            document = json.loads(self._point_file(point).read_text())
-            if document["key"] != point.key or document["fitted"] != fitted:
-                return None
-            return {
-                (entry["compressor"], entry["metric"]): accumulator_from_json(entry["accumulator"])
-                for entry in document["measurements"]
-            }
-        except (FileNotFoundError, json.JSONDecodeError, KeyError, TypeError, ValueError):
-            return None
-
-    def _point_file(self, point: Point) -> Path:
-        return self.path / "points" / f"{point.key}.json"
 
     def write_results(self, finished: Iterable[tuple[Point, Measurements]]) -> None:
         """The tidy table of all finished points, one row per point, compressor and metric."""
@@ -78,13 +59,36 @@ class RunFolder:
         table = pd.DataFrame(rows)
         write_whole(self.path / "results.csv", table.to_csv(index=False, float_format="%.9g", lineterminator="\n"))
 
+    def write_sampling(self, finished: Iterable[tuple[Point, int, float | None, bool]]) -> None:
+        """``sampling.csv``: how many test channels each finished point took, if the scenario lets points stop early.
+
+        Args:
+            finished: point, test channels, half the width of its widest interval, and whether that is still too wide.
+        """
+        rows = [
+            {
+                "sweep": point.sweep,
+                **axis_values(point.scenario),
+                **_swept(point),
+                "metric": stop.metric,
+                "half_width_wanted": stop.half_width,
+                "half_width": half_width,
+                "samples": taken,
+                "at_maximum": at_maximum,
+            }
+            for point, taken, half_width, at_maximum in finished
+            if (stop := point.scenario.monte_carlo.stop) is not None
+        ]
+        if rows:
+            table = pd.DataFrame(rows)
+            write_whole(self.path / "sampling.csv", table.to_csv(index=False, float_format="%.9g", lineterminator="\n"))
+
     def write_manifest(self, manifest: dict[str, Any]) -> None:
         """Where the results come from."""
         write_whole(self.path / "manifest.json", json.dumps(manifest, indent=2) + "\n")
 
 
 def _rows(point: Point, measurements: Measurements) -> Iterable[dict[str, Any]]:
-    swept = {axis: value for axis, value in point.axes.items() if axis not in AXES}
     for (compressor, metric), accumulator in measurements.items():
         estimate = accumulator.estimate()
         if estimate is None:
@@ -92,7 +96,7 @@ def _rows(point: Point, measurements: Measurements) -> Iterable[dict[str, Any]]:
         yield {
             "sweep": point.sweep,
             **axis_values(point.scenario),
-            **swept,
+            **_swept(point),
             "compressor": compressor,
             "metric": metric,
             "value": estimate.value,
@@ -103,9 +107,15 @@ def _rows(point: Point, measurements: Measurements) -> Iterable[dict[str, Any]]:
         }
 
 
+def _swept(point: Point) -> dict[str, float | str | bool]:
+    """Swept keys that are no axis of every row."""
+    return {axis: value for axis, value in point.axes.items() if axis not in AXES}
+
+
 def write_whole(path: Path, text: str) -> None:
     """Writes a file so that a reader, or a kill, never sees half of it."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    # Not the process's number: two machines that share the folder can have the same.
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
     try:
         with temporary.open("w", encoding="utf-8") as file:
             file.write(text)

@@ -146,11 +146,28 @@ class FeedbackSection(Section):
         return self.n_reports or max(self.predictor.default_reports, remembered)
 
 
+class StopSection(Section):
+    """When a point has enough test channels: once every compressor's interval of a metric is narrow."""
+
+    metric: str = Field(default="nmse_db", description="metric whose interval counts; one of the scenario's")
+    half_width: float = Field(gt=0, description="half the width that the 95 % interval must fall below [metric's unit]")
+    minimum_samples: int = Field(default=200, ge=2, description="test channels before the first look at the interval")
+
+
 class MonteCarloSection(Section):
     """How many test channels, and how they are handed to workers."""
 
-    samples: int = Field(default=1000, ge=1, description="test channels per point")
+    samples: int = Field(default=1000, ge=1, description="test channels per point; with `stop`, at most")
+    stop: StopSection | None = Field(default=None, description="stop a point early; by default all samples are taken")
     batch_size: int = Field(default=100, ge=1, description="test channels per task; changes no digit of any result")
+
+    @model_validator(mode="after")
+    def _reachable(self) -> Self:
+        if self.stop is not None and self.stop.minimum_samples > self.samples:
+            raise ValueError(
+                f"stop.minimum_samples is {self.stop.minimum_samples}, expected at most the {self.samples} of samples"
+            )
+        return self
 
 
 class BudgetSection(Section):
@@ -217,6 +234,12 @@ class Scenario(Section):
         if unknown:
             raise ValueError(
                 f"metrics: got {unknown[0]!r}, expected one of {', '.join(sorted(map(str, METRICS.keys())))}"
+            )
+        stop = self.monte_carlo.stop
+        if stop is not None and stop.metric not in self.metrics:
+            raise ValueError(
+                f"monte_carlo.stop.metric: got {stop.metric!r}, expected one of the scenario's metrics: "
+                f"{', '.join(self.metrics)}"
             )
         labels = [compressor_label(compressor) for compressor in self.compressors]
         repeated = [label for label in labels if labels.count(label) > 1]

@@ -26,10 +26,13 @@ def smoke(scenario: Scenario, zoo: str) -> Scenario:
         name: {axis: values[:_VALUES_PER_AXIS] for axis, values in axes.items()}
         for name, axes in scenario.sweeps.items()
     }
+    stop = scenario.monte_carlo.stop
+    if stop is not None:
+        stop = stop.model_copy(update={"minimum_samples": _TEST_CHANNELS // 2})
     return scenario.model_copy(
         update={
             "name": f"{scenario.name}.smoke",
-            "monte_carlo": MonteCarloSection(samples=_TEST_CHANNELS),
+            "monte_carlo": MonteCarloSection(samples=_TEST_CHANNELS, stop=stop),
             "training": training,
             "sweeps": sweeps,
             "zoo": zoo,

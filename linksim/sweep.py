@@ -33,7 +33,7 @@ _PLUGINS: Mapping[str, ClassRegistry[Any]] = {
 }
 
 # What cannot change a result, and so is no part of a point's identity.
-_EXECUTION_ONLY = ("description", "device", "zoo")
+_EXECUTION_ONLY = ("name", "description", "device", "zoo")
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Point:
         sweep: name of the sweep.
         axes: swept keys and this point's values, a plug-in with parameters in words.
         scenario: the scenario at this point, without sweeps.
-        key: content hash of everything that its results depend on.
+        key: content hash of all that tells it from other points, the number of samples included.
     """
 
     sweep: str
@@ -111,11 +111,13 @@ def section_text(section: Mapping[str, Any]) -> str:
 
 def point_key(scenario: Scenario) -> str:
     """Content hash of a point: its resolved scenario without what cannot change a result."""
-    document = scenario.model_dump(mode="json")
-    for key in _EXECUTION_ONLY:
-        del document[key]
-    del document["monte_carlo"]["batch_size"]
-    return content_hash(document)
+    monte_carlo = scenario.monte_carlo.model_dump(mode="json", exclude={"batch_size"})
+    return content_hash([sample_document(scenario), monte_carlo])
+
+
+def sample_document(scenario: Scenario) -> dict[str, Any]:
+    """What the results of one test channel depend on: the scenario at a point without how many channels there are."""
+    return scenario.model_dump(mode="json", exclude={*_EXECUTION_ONLY, "monte_carlo"})
 
 
 def axis_values(scenario: Scenario) -> dict[str, float | None]:

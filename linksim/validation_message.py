@@ -2,7 +2,8 @@
 
 import difflib
 from collections.abc import Mapping
-from typing import Any
+from types import NoneType
+from typing import Any, get_args
 
 from class_registry import ClassRegistry
 from pydantic import BaseModel, ValidationError
@@ -78,10 +79,18 @@ def _locate(location: tuple[int | str, ...], document: Any) -> tuple[str, type[B
         path.append(str(part))
         if depth < len(location) - 1:
             field = model.model_fields.get(str(part))
-            if field and isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
-                model = field.annotation
+            section_model = _section_model(field.annotation) if field else None
+            if section_model is not None:
+                model = section_model
             try:
                 document = document[part]
             except (KeyError, IndexError, TypeError):
                 document = None
     return ".".join(path), model
+
+
+def _section_model(annotation: Any) -> type[BaseModel] | None:
+    """The model of a section, which may be optional."""
+    members = [member for member in (get_args(annotation) or (annotation,)) if member is not NoneType]
+    (only,) = members if len(members) == 1 else (None,)
+    return only if isinstance(only, type) and issubclass(only, BaseModel) else None

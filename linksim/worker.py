@@ -8,6 +8,7 @@ import os
 import signal
 import threading
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from channels.source import BLOCK_SIZE, Split
 from linksim.chain import Chain, Measurements, merge
 from linksim.channel_cache import ChannelCache
 from linksim.fitting import load_fallback, load_schemes
+from linksim.partial_results import PartialResults, PointContent
 from linksim.report_times import ReportTimes
 from linksim.scenario import Scenario
 from linksim.scenario_source import device_of, source_of
@@ -41,18 +43,35 @@ def _exit_with_parent(parent: int) -> None:
     os._exit(1)
 
 
+@dataclass(frozen=True)
+class SharedFolders:
+    """Folders that all workers see, as ``RunFolder`` has them."""
+
+    points: Path
+    fitted: Path
+    channels: Path
+
+
 def measure_shard(
-    scenario: Scenario, fitted: Path, channels: Path, start: int, stop: int
+    content: PointContent, folders: SharedFolders, start: int, stop: int
 ) -> tuple[Measurements, StageTimes]:
-    """Runs the chain on test channels ``start`` to ``stop - 1`` of a point.
+    """Runs the chain on test channels ``start`` to ``stop - 1`` of a point, and keeps what it measured.
+
+    Whoever repeats a shard because its result got lost on the way finds it kept.
 
     All arithmetic is done in blocks of ``BLOCK_SIZE``, because the last digit of a product depends on the number of
     rows that are multiplied at once.
     """
+    results = PartialResults(folders.points)
+    kept = results.load(content, start, stop)
+    if kept is not None:
+        return kept, StageTimes()
+    scenario = content.scenario
     device, source = device_of(scenario), source_of(scenario)
-    cache = ChannelCache(source, channels / content_hash([scenario.channel.model_dump(), scenario.seed, device.type]))
-    schemes, normalisation = load_schemes(scenario, fitted, device)
-    chain = Chain(scenario, source, schemes, normalisation, device, load_fallback(scenario, fitted))
+    channels_key = content_hash([scenario.channel.model_dump(), scenario.seed, device.type])
+    cache = ChannelCache(source, folders.channels / channels_key)
+    schemes, normalisation = load_schemes(scenario, folders.fitted, device)
+    chain = Chain(scenario, source, schemes, normalisation, device, load_fallback(scenario, folders.fitted))
     snapshots = ReportTimes.of(scenario.feedback).snapshots
     measurements: Measurements = {}
     times = chain.times
@@ -60,6 +79,7 @@ def measure_shard(
         with times.stage("channels"):
             batch = cache.read("test", first, min(first + BLOCK_SIZE, stop), snapshots)
         merge(measurements, chain.measure(batch, first))
+    results.save(content, start, stop, measurements)
     return measurements, times
 
 

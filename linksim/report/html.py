@@ -11,6 +11,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from linksim.errors import InputError
 from linksim.report.figures import Drawing, draw
 from linksim.report.run_view import RunView, view_run
+from linksim.report.sampling_table import read_sampling
 from linksim.report.sweep_table import SweepTable, sweep_tables
 from linksim.report.words import quantity, scenario_in_words
 
@@ -104,6 +105,7 @@ def _content(run: RunView, drawings: list[Drawing], complexity: list[list[str]])
         "words": scenario_in_words(run.scenario),
         "overview": [_inline(drawing) for drawing in overview],
         "sections": sections,
+        "sampling": read_sampling(run.folder),
         "complexity": complexity,
         "scenario_yaml": scenario_file.read_text(encoding="utf-8") if run.scenario else "",
         "facts": [(_words(key), _fact(key, value)) for key, value in manifest.items() if key not in _OWN_PLACE],

@@ -10,6 +10,7 @@ from rich.text import Text
 
 from linksim.errors import InputError
 from linksim.report.run_view import view_run
+from linksim.report.sampling_table import read_sampling, sampling_table
 from linksim.report.sweep_table import Block, Cell, SweepTable, sweep_tables
 
 DEFAULT_METRICS = ("nmse_db", "rho", "rate_bps_hz")
@@ -17,6 +18,8 @@ DEFAULT_METRICS = ("nmse_db", "rho", "rate_bps_hz")
 
 def show(run_folder: Path, console: Console, metric: str | None = None) -> None:
     """Prints a compact table for every sweep: compressors down, axis values across, 95 % intervals dim.
+
+    A run whose points stopped early also gets a table of their sample counts.
 
     Columns that do not fit the console go into further tables; intervals are kept.
 
@@ -36,6 +39,10 @@ def show(run_folder: Path, console: Console, metric: str | None = None) -> None:
     for table in tables:
         for columns in _fitting_columns(table, console.width):
             console.print(_rich_table(table, columns))
+    sampling = read_sampling(run_folder)
+    if sampling is not None:
+        console.print(sampling.summary, highlight=False)
+        console.print(sampling_table(sampling))
 
 
 def _rich_table(table: SweepTable, columns: range) -> Table:

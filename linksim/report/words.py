@@ -25,7 +25,7 @@ def scenario_in_words(scenario: dict[str, Any]) -> list[tuple[str, str]]:
     monte_carlo, training = _mapping(scenario, "monte_carlo"), _mapping(scenario, "training")
     lines = [
         ("Channel", _plugin(scenario.get("channel"))),
-        ("Test channels per point", _join(monte_carlo, ("samples",), bare=True)),
+        ("Test channels per point", _test_channels(monte_carlo)),
         ("Training channels", _join(training, ("samples",), bare=True)),
         ("Downlink SNR", quantity("snr_db", scenario["snr_db"], bare=True) if "snr_db" in scenario else ""),
         ("Channel estimation", _plugin(scenario.get("estimation"))),
@@ -116,6 +116,13 @@ def _reports(feedback: dict[str, Any]) -> str:
         return ""
     period = f"every {quantity('report_period_s', feedback['report_period_s'], bare=True)}"
     return f"{period}, the last {feedback['n_reports']} seen" if feedback.get("n_reports") else period
+
+
+def _test_channels(section: dict[str, Any]) -> str:
+    count, stop = _join(section, ("samples",), bare=True), _mapping(section, "stop")
+    if not stop:
+        return count
+    return f"until {stop.get('metric', '')} \N{PLUS-MINUS SIGN}{stop.get('half_width', '')}, at most {count}"
 
 
 def _compressors(sections: Any) -> str:

@@ -9,6 +9,11 @@ import pytest
 import yaml
 
 from linksim.cli import main
+from linksim.engine import RunOptions
+from linksim.engine import run as run_scenario
+from linksim.execution import ExecutionOptions
+from linksim.run_console import RunConsole
+from linksim.scenario_file import validate_scenario
 
 TINY: dict[str, Any] = {
     "name": "tiny",
@@ -51,5 +56,17 @@ def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str])
             code = int(stop.code or 0)
         output = capsys.readouterr()
         return code, output.out, output.err
+
+    return call
+
+
+@pytest.fixture
+def run_folder(tmp_path: Path) -> Callable[..., Path]:
+    """Runs a scenario without figures and report, and returns its folder."""
+
+    def call(document: dict[str, Any], out: str = "out", adopt: Path | None = None, **execution: Any) -> Path:
+        options = ExecutionOptions(**({"workers": 1} | execution))
+        scenario = validate_scenario(copy.deepcopy(document), "scenario")
+        return run_scenario(scenario, tmp_path / out, RunOptions(adopt=adopt, execution=options), RunConsole()).path
 
     return call

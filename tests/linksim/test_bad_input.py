@@ -63,6 +63,14 @@ BAD_VALUES = [
     ("feedback.quantiser", {"name": "mu_law", "bits": 4, "mu": 0}, ["feedback.quantiser.mu", "0"]),
     ("metrics", ["nmse"], ["metrics", "nmse", "nmse_db"]),
     ("monte_carlo.samples", 0, ["monte_carlo.samples", "0"]),
+    ("monte_carlo.stop", {"half_width": 0}, ["monte_carlo.stop.half_width", "0"]),
+    ("monte_carlo.stop", {"half_width": 1, "metrik": "rho"}, ["stop.metrik", "did you mean 'metric'"]),
+    ("monte_carlo.stop", {"half_width": 1}, ["minimum_samples", "200", "60"]),
+    (
+        "monte_carlo.stop",
+        {"half_width": 1, "minimum_samples": 10, "metric": "nmse"},
+        ["monte_carlo.stop.metric", "'nmse'", "nmse_db"],
+    ),
     ("name", "../escape", ["name", "../escape"]),
     ("sweeps", {"snr": {"snr_db": ["high"]}}, ["sweeps.snr", "snr_db", "high"]),
     ("sweeps", {"x": {"channel.colour": [1]}}, ["sweeps.x", "colour"]),
@@ -122,6 +130,13 @@ def test_bad_options(tiny: dict[str, Any], scenario_file: ScenarioFile, command:
     assert_one_line(command("run", file, "--set", "compressors.9.name=klt"), "compressors.9", "0 to 2")
     assert_one_line(command("run", file, "--colour"), "--colour")
     assert_one_line(command("run", file, "--workers", "0"), "--workers", "1")
+    assert_one_line(command("run", file, "--executor", "slurm"), "--executor", "slurm", "dask")
+    assert_one_line(command("run", file, "--executor", "dask"), "--scheduler", "missing", "tcp://")
+    assert_one_line(command("run", file, "--scheduler", "tcp://a:1"), "--scheduler", "--executor local")
+    dask = ("run", file, "--executor", "dask", "--scheduler")
+    assert_one_line(command(*dask, "tcp://a:1", "--workers", "2"), "--workers", "--executor dask")
+    assert_one_line(command(*dask, "no address"), "--scheduler", "'no address'", "no scheduler answers")
+    assert_one_line(command("run", file, "--log", tmp_path), "--log", str(tmp_path))
     assert_one_line(command("show", tmp_path / "nothing"), "results.csv")
     assert_one_line(command("plot", tmp_path / "nothing"), "results.csv")
 
@@ -183,22 +198,22 @@ def test_full_disk_keeps_finished_points(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    import linksim.run_folder as run_folder
+    import linksim.partial_results as partial_results
 
-    write_whole, writes = run_folder.write_whole, []
+    write_whole, writes = partial_results.write_whole, []
 
     def fills_up(path: Path, text: str) -> None:
-        if path.parent.name == "points":
-            writes.append(path)
-            if len(writes) == 2:
-                raise OSError(28, "No space left on device", str(path))
+        writes.append(path)
+        if len(writes) == 4:
+            raise OSError(28, "No space left on device", str(path))
         write_whole(path, text)
 
-    monkeypatch.setattr(run_folder, "write_whole", fills_up)
+    monkeypatch.setattr(partial_results, "write_whole", fills_up)
     arguments = ("run", scenario_file(tiny), "--out", tmp_path / "out", "--workers", "1")
     assert_one_line(command(*arguments), "No space left on device")
-    assert len(list((tmp_path / "out").rglob("points/*.json"))) == 1
-    monkeypatch.setattr(run_folder, "write_whole", write_whole)
+    assert len(list((tmp_path / "out").rglob("points/*/*.json"))) == 3
+    monkeypatch.setattr(partial_results, "write_whole", write_whole)
     code, out, _ = command(*arguments)
     assert code == 0
     assert "1 of 2 points were finished before" in out
+    assert "50 test channels of unfinished points were measured before" in out

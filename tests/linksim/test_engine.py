@@ -123,7 +123,7 @@ def test_two_ue_antennas_go_through_the_chain(tiny: dict[str, Any], run: Callabl
 def test_killed_run_continues_to_the_same_table(
     tiny: dict[str, Any], scenario_file: ScenarioFile, tmp_path: Path
 ) -> None:
-    tiny["sweeps"] = {"snr": {"snr_db": list(range(0, 12))}}
+    tiny |= {"sweeps": {}, "monte_carlo": {"samples": 600, "batch_size": 50}}
     file = scenario_file(tiny)
 
     def start(out: Path) -> subprocess.Popen[bytes]:
@@ -132,12 +132,16 @@ def test_killed_run_continues_to_the_same_table(
 
     killed = start(tmp_path / "killed")
     deadline = time.monotonic() + 120
-    while len(list((tmp_path / "killed").rglob("points/*.json"))) < 2 and killed.poll() is None:
+    while len(list((tmp_path / "killed").rglob("points/*/*.json"))) < 2 and killed.poll() is None:
         assert time.monotonic() < deadline
         time.sleep(0.02)
     os.kill(killed.pid, signal.SIGKILL)
     assert killed.wait() == -signal.SIGKILL
+    kept = {file: file.stat().st_mtime_ns for file in (tmp_path / "killed").rglob("points/*/*.json")}
+    assert 2 <= len(kept) < 12
     assert start(tmp_path / "killed").wait() == 0
+    assert len(list((tmp_path / "killed").rglob("points/*/*.json"))) == 12
+    assert all(file.stat().st_mtime_ns == written for file, written in kept.items())
     assert start(tmp_path / "whole").wait() == 0
     (continued,) = (tmp_path / "killed").rglob("results.csv")
     (whole,) = (tmp_path / "whole").rglob("results.csv")

@@ -9,14 +9,15 @@ import onnx
 import pandas as pd
 import pytest
 import torch
-from rich.console import Console
 
 from feedback.checkpoint import save_checkpoint
 from feedback.neural import NeuralCompressor
 from feedback.training import TrainingOutcome, TrainingRecipe
 from linksim.engine import RunOptions, run
+from linksim.execution import ExecutionOptions
 from linksim.fitting import scheme_specs, training_description
 from linksim.preparation import is_trained, weights_file
+from linksim.run_console import RunConsole
 from linksim.scenario_file import load_scenario
 
 Command = Callable[..., tuple[int, str, str]]
@@ -64,7 +65,8 @@ def test_every_format_in_the_chain(command: Command, scenario: Path, tmp_path: P
     assert list(table.weight_bytes) == [16672, 16672, 16672 - 3 * 4096, 16672 - 3 * 4132, 512 + 4 * 73]
     assert [Path(file).stat().st_size for file in table.file[1:]] == list(table.file_bytes[1:])
     # PyTorch's row is the run's own result, to the digit.
-    folder = run(load_scenario(scenario, []), tmp_path / "runs", RunOptions(workers=1), Console(quiet=True))
+    options = RunOptions(execution=ExecutionOptions(workers=1))
+    folder = run(load_scenario(scenario, []), tmp_path / "runs", options, RunConsole(quiet=True))
     results = pd.read_csv(folder.path / "results.csv")
     (nmse_db,) = results[(results.compressor == "one bit") & (results.metric == "nmse_db")].value
     assert table.nmse_db["pytorch"] == nmse_db

@@ -1,0 +1,96 @@
+"""Measures the points of a run: shards go to the executor, each is on disk as soon as it is measured."""
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from linksim.executor import Executor
+from linksim.partial_results import PartialResults, PointContent, Range
+from linksim.point_job import PointJob
+from linksim.point_progress import PointProgress
+from linksim.run_console import RunConsole
+from linksim.run_folder import RunFolder
+from linksim.scenario import Scenario
+from linksim.stage_times import StageTimes
+from linksim.sweep import Point
+from linksim.worker import SharedFolders, measure_shard
+
+_SHOWN_METRIC = "nmse_db"
+# The tables are written anew as a whole, which for thousands of points takes longer than a point.
+_TABLE_INTERVAL_S = 5.0
+
+
+def measure_points(
+    points: Sequence[Point],
+    contents: Mapping[str, PointContent],
+    folder: RunFolder,
+    executor: Executor,
+    times: StageTimes,
+    console: RunConsole,
+) -> None:
+    """Measures what is not measured yet; meanwhile the tables hold the points finished up to seconds ago.
+
+    Args:
+        points: the run's points; those of the same key are measured once.
+        contents: by the key of a point, what its results depend on.
+        folder: the run's folder.
+        executor: where shards are measured.
+        times: gets the wall time by stage, over all workers.
+        console: told how far it is.
+
+    Raises:
+        InputError: if partial results of another scenario are in the way, or a stage makes NaN.
+    """
+    results = PartialResults(folder.points)
+    jobs = {point.key: PointJob(point, contents[point.key], results) for point in points}
+    folders = SharedFolders(folder.points, folder.fitted, folder.channels)
+    tasks: list[tuple[Any, ...]] = []
+    owners: list[tuple[PointJob, Range]] = []
+
+    def queue_shards(job: PointJob) -> None:
+        for shard in job.advance():
+            tasks.append((job.content, folders, *shard))
+            owners.append((job, shard))
+
+    def write_tables() -> None:
+        finished = [(point, jobs[point.key]) for point in points if jobs[point.key].finished]
+        folder.write_results((point, job.measurements) for point, job in finished)
+        folder.write_sampling((point, job.taken, job.half_width, job.at_maximum) for point, job in finished)
+
+    for job in jobs.values():
+        queue_shards(job)
+    _tell_what_is_kept(list(jobs.values()), console)
+    shown_metric = _shown_metric(points[0].scenario)
+    written = time.monotonic()
+    with PointProgress(console, list(jobs.values()), shown_metric) as progress:
+        for number, (measured, spent) in executor.run(measure_shard, tasks):
+            job, shard = owners[number]
+            times.add(spent)
+            job.add(measured, shard)
+            queue_shards(job)
+            if job.finished and time.monotonic() - written > _TABLE_INTERVAL_S:
+                write_tables()
+                written = time.monotonic()
+            progress.shard_finished(job)
+    write_tables()
+    at_maximum = [job for job in jobs.values() if job.at_maximum]
+    if at_maximum:
+        console.print(f"{len(at_maximum)} of {len(jobs)} points ended at the maximum of samples, interval still wider")
+
+
+def _tell_what_is_kept(jobs: Sequence[PointJob], console: RunConsole) -> None:
+    finished = sum(job.finished for job in jobs)
+    if finished:
+        console.print(f"[dim]{finished} of {len(jobs)} points were finished before[/]", highlight=False)
+    begun = [job for job in jobs if job.measured_count and not job.finished]
+    if begun:
+        kept = sum(job.measured_count for job in begun)
+        line = f"{kept} test channels of unfinished points were measured before"
+        console.print(f"[dim]{line}[/]", highlight=False)
+
+
+def _shown_metric(scenario: Scenario) -> str:
+    stop = scenario.monte_carlo.stop
+    if stop is not None:
+        return stop.metric
+    return _SHOWN_METRIC if _SHOWN_METRIC in scenario.metrics else scenario.metrics[0]

@@ -1,0 +1,198 @@
+"""Partial results: what was measured on a range of a point's test channels, in files that merge exactly.
+
+``points/<content hash>/<start>-<stop>.json``. The hash is over everything that results depend on, so that an edited
+scenario, another seed or new weights make other names, and what is kept is what still holds.
+"""
+
+import json
+import socket
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from channels.dataset_manifest import differences, summary
+from channels.source import BLOCK_SIZE
+from linksim.accumulators import accumulator_from_json
+from linksim.chain import Measurements
+from linksim.errors import InputError
+from linksim.run_folder import write_whole
+from linksim.scenario import Scenario
+from linksim.sweep import content_hash, sample_document
+
+Range = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class PointContent:
+    """Everything that the results of a point depend on.
+
+    Attributes:
+        scenario: the scenario at the point.
+        fitted: hash over its fitted compressors, quantisers and denoisers.
+        device: kind of device that computes, whose last digits are its own.
+    """
+
+    scenario: Scenario
+    fitted: str
+    device: str
+
+    @cached_property
+    def document(self) -> dict[str, Any]:
+        """As a mapping that ``json`` can write."""
+        return {**sample_document(self.scenario), "device": self.device, "fitted": self.fitted}
+
+    @cached_property
+    def key(self) -> str:
+        """Content hash."""
+        return content_hash(self.document)
+
+
+class PartialResults:
+    """Partial results in a folder that all workers see.
+
+    Args:
+        folder: an existing folder.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def save(self, content: PointContent, start: int, stop: int, measurements: Measurements) -> None:
+        """Keeps what was measured on test channels ``start`` to ``stop - 1`` of a point.
+
+        Raises:
+            InputError: if the folder is not there.
+        """
+        document = {
+            "content": content.document,
+            "measurements": [
+                {"compressor": compressor, "metric": metric, "accumulator": accumulator.to_json()}
+                for (compressor, metric), accumulator in measurements.items()
+            ],
+        }
+        file = self._file(content, (start, stop))
+        try:
+            file.parent.mkdir(exist_ok=True)
+        except FileNotFoundError:
+            raise InputError(
+                f"--out: no folder {self.folder} on {socket.gethostname()}, expected one that all see"
+            ) from None
+        write_whole(file, json.dumps(document))
+
+    def load(self, content: PointContent, start: int, stop: int) -> Measurements | None:
+        """What was measured earlier on that range, ``None`` if nothing was, or the file is damaged.
+
+        Raises:
+            InputError: if the file holds results of another point; the line names the difference.
+        """
+        file = self._file(content, (start, stop))
+        read = _read(file)
+        if read is None:
+            return None
+        found, measurements = read
+        if found != content.document:
+            raise InputError(_foreign(file, found, [content]))
+        return measurements
+
+    def ranges(self, content: PointContent) -> list[Range]:
+        """Ranges of a point that were measured earlier."""
+        names = [file.stem.partition("-") for file in (self.folder / content.key).glob("[0-9]*-[0-9]*.json")]
+        return sorted((int(start), int(stop)) for start, _, stop in names if start.isdigit() and stop.isdigit())
+
+    def adopt(self, other: Path, contents: Sequence[PointContent]) -> int:
+        """Takes over the partial results of a folder that another machine wrote.
+
+        Args:
+            other: its folder ``<out>/<scenario name>``, or the ``points`` in it.
+            contents: the points of this run.
+
+        Returns:
+            How many files were taken over.
+
+        Raises:
+            InputError: if there are none, or one is not of this run's points; the line names the difference.
+        """
+        source = other / "points" if (other / "points").is_dir() else other
+        by_key = {content.key: content for content in contents}
+        files = sorted(source.glob("*/[0-9]*-[0-9]*.json"))
+        if not files:
+            raise InputError(f"--adopt: no partial results in {other}, expected a folder <out>/<scenario name>")
+        for file in files:
+            read = _read(file)
+            if read is None:
+                raise InputError(f"{file}: damaged, expected partial results as a run writes them")
+            content = by_key.get(content_hash(read[0]))
+            if content is None:
+                raise InputError(_foreign(file, read[0], contents))
+            write_whole(self._adopted(content, file), file.read_text(encoding="utf-8"))
+        return len(files)
+
+    def _adopted(self, content: PointContent, file: Path) -> Path:
+        folder = self.folder / content.key
+        folder.mkdir(exist_ok=True)
+        return folder / file.name
+
+    def _file(self, content: PointContent, kept: Range) -> Path:
+        return self.folder / content.key / f"{kept[0]}-{kept[1]}.json"
+
+
+def cover(kept: Iterable[Range], start: int, stop: int, size: int) -> tuple[list[Range], list[Range]]:
+    """Covers test channels ``start`` to ``stop - 1`` by kept ranges, and by new ones where nothing is kept.
+
+    Ranges meet at multiples of ``BLOCK_SIZE``: a sample's last digit depends on the block that it was computed in.
+
+    Args:
+        kept: ranges at hand, which may overlap.
+        start: first channel, a multiple of ``BLOCK_SIZE``.
+        stop: one past the last channel.
+        size: most channels of a new range, a multiple of ``BLOCK_SIZE``.
+
+    Returns:
+        Kept ranges to use, and ranges to measure; together they hold every channel once.
+    """
+    usable = [
+        (first, end)
+        for first, end in kept
+        if start <= first < end <= stop and first % BLOCK_SIZE == 0 and (end % BLOCK_SIZE == 0 or end == stop)
+    ]
+    used, missing = [], []
+    at = start
+    while at < stop:
+        longest = max((end for first, end in usable if first == at), default=None)
+        if longest is not None:
+            used.append((at, longest))
+            at = longest
+        else:
+            end = min([at + size, stop, *(first for first, _ in usable if first > at)])
+            missing.append((at, end))
+            at = end
+    return used, missing
+
+
+def _read(file: Path) -> tuple[dict[str, Any], Measurements] | None:
+    try:
+        document = json.loads(file.read_text(encoding="utf-8"))
+        measurements = {
+            (str(entry["compressor"]), str(entry["metric"])): accumulator_from_json(entry["accumulator"])
+            for entry in document["measurements"]
+        }
+        return dict(document["content"]), measurements
+    except (FileNotFoundError, KeyError, TypeError, ValueError, RecursionError):
+        return None
+
+
+def _foreign(file: Path, found: dict[str, Any], contents: Sequence[PointContent]) -> str:
+    """What tells a file's point from the point of the run that is most like it."""
+    lists = [differences(_without_lists(found), _without_lists(content.document)) for content in contents]
+    return f"{file}: results of another scenario: {summary(min(lists, key=len))}"
+
+
+def _without_lists(value: Any) -> Any:
+    """With lists as mappings from numbers, so that a difference in one entry is named as such."""
+    if isinstance(value, dict):
+        return {str(key): _without_lists(entry) for key, entry in value.items()}
+    if isinstance(value, list):
+        return {str(number): _without_lists(entry) for number, entry in enumerate(value)}
+    return value
