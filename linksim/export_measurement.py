@@ -30,7 +30,7 @@ METRIC = "nmse_db"
 
 # Sums of thousands of float32 products in another order, relative to the largest value of any codeword.
 _TOLERANCE = 1e-5
-_EXACT: tuple[ExportFormat, ...] = ("float", "packed")
+_EXACT = {"float", "packed"}
 _ROUNDS = 20
 _REPORTS_PER_ROUND = 25
 
@@ -122,40 +122,42 @@ def measure(
     """
     network = scheme.compressor
     assert isinstance(network, NeuralCompressor)
-    exported = {format_: ExportedCompressor(network, OnnxEncoder(file)) for format_, file in files.items()}
-    compressors: dict[str, Compressor] = {PYTORCH: network} | {str(name): made for name, made in exported.items()}
-    errors = errors_in_chain(scenario, scheme, normalisation, compressors)
-    for format_, compressor in exported.items():
-        allowed = _TOLERANCE * compressor.largest_value
-        if format_ in _EXACT and not compressor.largest_difference <= allowed:
+    exported: dict[str, ExportedCompressor] = {}
+    sizes = {PYTORCH: encoder_size(network.encoder, "float")}
+    file_bytes = {PYTORCH: 0}
+    for format_, file in files.items():
+        exported[format_] = ExportedCompressor(network, OnnxEncoder(file))
+        sizes[format_] = encoder_size(network.encoder, format_)
+        file_bytes[format_] = file.stat().st_size
+    errors = errors_in_chain(scenario, scheme, normalisation, {PYTORCH: network, **exported})
+    differences = {PYTORCH: 0.0} | {name: compressor.largest_difference for name, compressor in exported.items()}
+    largest = max((compressor.largest_value for compressor in exported.values()), default=0.0)
+    for name in sorted(_EXACT & exported.keys()):
+        if not differences[name] <= _TOLERANCE * largest:
             raise InputError(
-                f"{format_}: got codewords that differ from PyTorch's by {compressor.largest_difference:.1e}, expected "
-                f"at most {allowed:.1e}"
+                f"{name}: got codewords that differ from PyTorch's by {differences[name]:.1e}, expected at most "
+                f"{_TOLERANCE * largest:.1e}"
             )
     encoders: dict[str, Callable[[Tensor], Tensor]] = {PYTORCH: network.encoder}
-    encoders |= {str(name): made.encoder for name, made in exported.items()}
+    encoders |= {name: compressor.encoder for name, compressor in exported.items()}
     latencies = latencies_us(encoders, image)
-    largest = max((compressor.largest_value for compressor in exported.values()), default=0.0)
-    figures = []
-    for name, error in errors.items():
-        size = encoder_size(network.encoder, next((known for known in exported if known == name), "float"))
-        figures.append(
-            EncoderFigures(
-                format=name,
-                nmse_db=error.value,
-                ci_low=error.low,
-                ci_high=error.high,
-                n=error.n,
-                codeword_difference=exported[format_].largest_difference if format_ else 0.0,
-                codeword_largest=largest,
-                latency_us=latencies[name],
-                parameters=size.parameters,
-                float_parameters=size.float_parameters,
-                weight_bytes=size.bytes,
-                file_bytes=files[format_].stat().st_size if format_ else 0,
-            )
+    return [
+        EncoderFigures(
+            format=name,
+            nmse_db=error.value,
+            ci_low=error.low,
+            ci_high=error.high,
+            n=error.n,
+            codeword_difference=differences[name],
+            codeword_largest=largest,
+            latency_us=latencies[name],
+            parameters=sizes[name].parameters,
+            float_parameters=sizes[name].float_parameters,
+            weight_bytes=sizes[name].bytes,
+            file_bytes=file_bytes[name],
         )
-    return figures
+        for name, error in errors.items()
+    ]
 
 
 def errors_in_chain(
