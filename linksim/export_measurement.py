@@ -9,7 +9,6 @@ from statistics import median
 import torch
 from torch import Tensor
 
-from channels.normalisation import Normalisation
 from channels.source import BLOCK_SIZE
 from feedback.codeword import Codeword
 from feedback.compressor import Complexity, Compressor
@@ -21,6 +20,7 @@ from feedback.unit_interval import to_unit_interval
 from linksim.accumulator import Estimate
 from linksim.chain import Chain, Measurements, ReportScheme, merge
 from linksim.errors import InputError
+from linksim.fitting import load_fallback, load_normalisation
 from linksim.report_times import ReportTimes
 from linksim.scenario import Scenario
 from linksim.scenario_source import device_of, source_of
@@ -101,7 +101,7 @@ class ExportedCompressor(Compressor):
 def measure(
     scenario: Scenario,
     scheme: ReportScheme,
-    normalisation: Normalisation,
+    fitted: Path,
     files: Mapping[ExportFormat, Path],
     image: Tensor,
 ) -> list[EncoderFigures]:
@@ -110,7 +110,7 @@ def measure(
     Args:
         scenario: the point; its metric is ``nmse_db``.
         scheme: the fitted network, quantiser and denoiser.
-        normalisation: fitted.
+        fitted: folder of what else the chain has fitted.
         files: exported encoders.
         image: what latencies are measured on, ``[1, 2, Na, Nt]``.
 
@@ -129,7 +129,7 @@ def measure(
         exported[format_] = ExportedCompressor(network, OnnxEncoder(file))
         sizes[format_] = encoder_size(network.encoder, format_)
         file_bytes[format_] = file.stat().st_size
-    errors = errors_in_chain(scenario, scheme, normalisation, {PYTORCH: network, **exported})
+    errors = errors_in_chain(scenario, scheme, fitted, {PYTORCH: network, **exported})
     differences = {PYTORCH: 0.0} | {name: compressor.largest_difference for name, compressor in exported.items()}
     largest = max((compressor.largest_value for compressor in exported.values()), default=0.0)
     for name in sorted(_EXACT & exported.keys()):
@@ -161,12 +161,13 @@ def measure(
 
 
 def errors_in_chain(
-    scenario: Scenario, scheme: ReportScheme, normalisation: Normalisation, compressors: Mapping[str, Compressor]
+    scenario: Scenario, scheme: ReportScheme, fitted: Path, compressors: Mapping[str, Compressor]
 ) -> dict[str, Estimate]:
     """NMSE of each compressor in the place of a scheme's own, on the test channels of a point."""
     source, device = source_of(scenario), device_of(scenario)
     schemes = {name: replace(scheme, compressor=compressor) for name, compressor in compressors.items()}
-    chain = Chain(scenario, source, schemes, normalisation, device)
+    normalisation, fallback = load_normalisation(scenario, fitted), load_fallback(scenario, fitted)
+    chain = Chain(scenario, source, schemes, normalisation, device, fallback)
     measurements: Measurements = {}
     snapshots = ReportTimes.of(scenario.feedback).snapshots
     for first in range(0, scenario.monte_carlo.samples, BLOCK_SIZE):
