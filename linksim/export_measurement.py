@@ -9,7 +9,6 @@ from statistics import median
 import torch
 from torch import Tensor
 
-from channels.normalisation import Normalisation
 from channels.source import BLOCK_SIZE
 from feedback.codeword import Codeword
 from feedback.compressor import Complexity, Compressor
@@ -21,6 +20,7 @@ from feedback.unit_interval import to_unit_interval
 from linksim.accumulator import Estimate
 from linksim.chain import Chain, Measurements, ReportScheme, merge
 from linksim.errors import InputError
+from linksim.fitting import load_fallback, load_normalisation
 from linksim.report_times import ReportTimes
 from linksim.scenario import Scenario
 from linksim.scenario_source import device_of, source_of
@@ -30,7 +30,7 @@ METRIC = "nmse_db"
 
 # Sums of thousands of float32 products in another order, relative to the largest value of any codeword.
 _TOLERANCE = 1e-5
-_EXACT: tuple[ExportFormat, ...] = ("float", "packed")
+_EXACT = {"float", "packed"}
 _ROUNDS = 20
 _REPORTS_PER_ROUND = 25
 
@@ -101,7 +101,7 @@ class ExportedCompressor(Compressor):
 def measure(
     scenario: Scenario,
     scheme: ReportScheme,
-    normalisation: Normalisation,
+    fitted: Path,
     files: Mapping[ExportFormat, Path],
     image: Tensor,
 ) -> list[EncoderFigures]:
@@ -110,7 +110,7 @@ def measure(
     Args:
         scenario: the point; its metric is ``nmse_db``.
         scheme: the fitted network, quantiser and denoiser.
-        normalisation: fitted.
+        fitted: folder of what else the chain has fitted.
         files: exported encoders.
         image: what latencies are measured on, ``[1, 2, Na, Nt]``.
 
@@ -122,49 +122,52 @@ def measure(
     """
     network = scheme.compressor
     assert isinstance(network, NeuralCompressor)
-    exported = {format_: ExportedCompressor(network, OnnxEncoder(file)) for format_, file in files.items()}
-    compressors: dict[str, Compressor] = {PYTORCH: network} | {str(name): made for name, made in exported.items()}
-    errors = errors_in_chain(scenario, scheme, normalisation, compressors)
-    for format_, compressor in exported.items():
-        allowed = _TOLERANCE * compressor.largest_value
-        if format_ in _EXACT and not compressor.largest_difference <= allowed:
+    exported: dict[str, ExportedCompressor] = {}
+    sizes = {PYTORCH: encoder_size(network.encoder, "float")}
+    file_bytes = {PYTORCH: 0}
+    for format_, file in files.items():
+        exported[format_] = ExportedCompressor(network, OnnxEncoder(file))
+        sizes[format_] = encoder_size(network.encoder, format_)
+        file_bytes[format_] = file.stat().st_size
+    errors = errors_in_chain(scenario, scheme, fitted, {PYTORCH: network, **exported})
+    differences = {PYTORCH: 0.0} | {name: compressor.largest_difference for name, compressor in exported.items()}
+    largest = max((compressor.largest_value for compressor in exported.values()), default=0.0)
+    for name in sorted(_EXACT & exported.keys()):
+        if not differences[name] <= _TOLERANCE * largest:
             raise InputError(
-                f"{format_}: got codewords that differ from PyTorch's by {compressor.largest_difference:.1e}, expected "
-                f"at most {allowed:.1e}"
+                f"{name}: got codewords that differ from PyTorch's by {differences[name]:.1e}, expected at most "
+                f"{_TOLERANCE * largest:.1e}"
             )
     encoders: dict[str, Callable[[Tensor], Tensor]] = {PYTORCH: network.encoder}
-    encoders |= {str(name): made.encoder for name, made in exported.items()}
+    encoders |= {name: compressor.encoder for name, compressor in exported.items()}
     latencies = latencies_us(encoders, image)
-    largest = max((compressor.largest_value for compressor in exported.values()), default=0.0)
-    figures = []
-    for name, error in errors.items():
-        size = encoder_size(network.encoder, next((known for known in exported if known == name), "float"))
-        figures.append(
-            EncoderFigures(
-                format=name,
-                nmse_db=error.value,
-                ci_low=error.low,
-                ci_high=error.high,
-                n=error.n,
-                codeword_difference=exported[format_].largest_difference if format_ else 0.0,
-                codeword_largest=largest,
-                latency_us=latencies[name],
-                parameters=size.parameters,
-                float_parameters=size.float_parameters,
-                weight_bytes=size.bytes,
-                file_bytes=files[format_].stat().st_size if format_ else 0,
-            )
+    return [
+        EncoderFigures(
+            format=name,
+            nmse_db=error.value,
+            ci_low=error.low,
+            ci_high=error.high,
+            n=error.n,
+            codeword_difference=differences[name],
+            codeword_largest=largest,
+            latency_us=latencies[name],
+            parameters=sizes[name].parameters,
+            float_parameters=sizes[name].float_parameters,
+            weight_bytes=sizes[name].bytes,
+            file_bytes=file_bytes[name],
         )
-    return figures
+        for name, error in errors.items()
+    ]
 
 
 def errors_in_chain(
-    scenario: Scenario, scheme: ReportScheme, normalisation: Normalisation, compressors: Mapping[str, Compressor]
+    scenario: Scenario, scheme: ReportScheme, fitted: Path, compressors: Mapping[str, Compressor]
 ) -> dict[str, Estimate]:
     """NMSE of each compressor in the place of a scheme's own, on the test channels of a point."""
     source, device = source_of(scenario), device_of(scenario)
     schemes = {name: replace(scheme, compressor=compressor) for name, compressor in compressors.items()}
-    chain = Chain(scenario, source, schemes, normalisation, device)
+    normalisation, fallback = load_normalisation(scenario, fitted), load_fallback(scenario, fitted)
+    chain = Chain(scenario, source, schemes, normalisation, device, fallback)
     measurements: Measurements = {}
     snapshots = ReportTimes.of(scenario.feedback).snapshots
     for first in range(0, scenario.monte_carlo.samples, BLOCK_SIZE):

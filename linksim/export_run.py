@@ -78,7 +78,7 @@ def export(
         for format_, model in models.items():
             files[format_].write_bytes(model.SerializeToString())
         notify(f"measuring {len(chosen) + 1} encoders on {scenario.monte_carlo.samples} test channels")
-        figures = measure(scenario, scheme, normalisation, files, images[:1])
+        figures = measure(scenario, scheme, folder.fitted, files, images[:1])
         for format_, file in files.items():
             targets[format_].parent.mkdir(parents=True, exist_ok=True)
             targets[format_].write_bytes(file.read_bytes())
