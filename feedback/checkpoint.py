@@ -172,7 +172,8 @@ def read_info(path: Path) -> CheckpointInfo:
 def _parameters(compressor: Compressor) -> dict[str, Any]:
     parameters = compressor.parameters
     given = parameters.model_dump(mode="json", exclude_defaults=True, exclude=set(parameters.run_time))
-    return {"name": parameters.name, **given}
+    code = {"code": compressor.code} if compressor.code else {}
+    return {"name": parameters.name, **given, **code}
 
 
 def _stored_dtype(tensor: Tensor, storage: Storage) -> torch.dtype:

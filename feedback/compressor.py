@@ -85,11 +85,14 @@ class Compressor(ABC):
         Parameters: the pydantic model of the compressor's section in a scenario.
         trained: ``True`` where ``fit`` is a training run whose result is kept in a checkpoint, ``False`` where
             nothing is learnt or ``fit`` takes seconds.
+        code: name and hash of the file that a user's own class comes from, empty for those that ship; weights belong
+            to the very code that learnt them.
         length: codeword length ``M``, real values per report.
     """
 
     Parameters: ClassVar[type[CompressorParameters]]
     trained: ClassVar[bool] = False
+    code: ClassVar[str] = ""
     length: int
 
     def __init__(self, parameters: Any, shape: tuple[int, int]) -> None:

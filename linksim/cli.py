@@ -1,4 +1,4 @@
-"""Command line: ``linksim run``, ``validate``, ``schema``, ``list``, ``train``, ``plot``, ``show``, ``dataset``."""
+"""Command line: ``linksim run`` and its kin; other commands lie in files of their own."""
 
 import json
 import shlex
@@ -12,9 +12,12 @@ from rich.console import Console
 from linksim.compare_cli import compare, show_channel
 from linksim.complexity_cli import complexity
 from linksim.dataset_cli import dataset_app
+from linksim.deploy_cli import deploy
 from linksim.errors import InputError
 from linksim.execution import ExecutionOptions, ExecutorName, LogFile, Quiet, Scheduler, Workers
 from linksim.export_cli import export
+from linksim.plugin_cli import check_plugin
+from linksim.zoo_cli import zoo_app
 
 if TYPE_CHECKING:
     from linksim.scenario import Scenario
@@ -158,6 +161,9 @@ def show(
 app.command("show-channel")(show_channel)
 app.command()(complexity)
 app.command()(export)
+app.command()(deploy)
+app.command("check-plugin")(check_plugin)
+app.add_typer(zoo_app, name="zoo")
 app.add_typer(dataset_app, name="dataset")
 dataset_app.command()(compare)
 

@@ -8,6 +8,7 @@ import pandas as pd
 import feedback.compressors  # noqa: F401 - registers the compressors
 from feedback.compressor import COMPRESSORS, Complexity, CompressorParameters
 from feedback.errors import FeedbackInputError
+from feedback.plugin_file import build_compressor
 from linksim.fitting import scheme_specs
 from linksim.run_folder import write_whole
 from linksim.scenario import Scenario
@@ -65,7 +66,7 @@ def _registry_rows() -> Iterator[tuple[object, ...]]:
 
 
 def _cost(parameters: CompressorParameters, shape: tuple[int, int]) -> Complexity:
-    return COMPRESSORS.get_class(parameters.name)(parameters, shape).complexity()
+    return build_compressor(parameters, shape).complexity()
 
 
 def _row(name: str, ratio: float, cost: Complexity) -> tuple[object, ...]:

@@ -14,8 +14,9 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from channels.normalisation import Normalisation
-from feedback.compressor import COMPRESSORS, Compressor, CompressorParameters
+from feedback.compressor import Compressor, CompressorParameters
 from feedback.denoiser import DENOISERS, Denoiser
+from feedback.plugin_file import build_compressor, compressor_class, identity
 from feedback.quantiser import QUANTISERS, Quantiser
 from feedback.training_set import TrainingSet
 from linksim.chain import ReportScheme
@@ -48,11 +49,9 @@ class SchemeSpec:
     def build(self) -> ReportScheme:
         """The unfitted scheme."""
         shape = (self.scenario.transform.n_delay, source_of(self.scenario).array.n_ports)
-        compressor_class = COMPRESSORS.get_class(self.parameters.name)
-        compressor: Compressor = compressor_class(self.parameters, shape)
         quantiser, denoiser = self.scenario.feedback.quantiser, self.scenario.feedback.denoiser
         return ReportScheme(
-            compressor,
+            build_compressor(self.parameters, shape),
             QUANTISERS.get_class(quantiser.name)(quantiser),
             DENOISERS.get_class(denoiser.name)(denoiser),
         )
@@ -60,7 +59,7 @@ class SchemeSpec:
     @property
     def learns(self) -> bool:
         """Whether a fit does anything."""
-        return self.learns_codewords or COMPRESSORS.get_class(self.parameters.name).fit is not Compressor.fit
+        return self.learns_codewords or compressor_class(self.parameters).fit is not Compressor.fit
 
     @property
     def learns_codewords(self) -> bool:
@@ -79,7 +78,7 @@ def scheme_specs(scenario: Scenario) -> Iterator[SchemeSpec]:
         parameters = entry.model_copy(update={"compression_ratio": ratio, "label": None, "only_ratios": None})
         key = content_hash(
             [
-                parameters.model_dump(mode="json"),
+                identity(parameters.model_dump(mode="json")),
                 scenario.feedback.quantiser.model_dump(mode="json"),
                 scenario.feedback.denoiser.model_dump(mode="json"),
                 training_description(scenario),

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from channels.source import Split
 from feedback.checkpoint import checkpoint_path, load_checkpoint, read_info
-from feedback.compressor import COMPRESSORS
+from feedback.plugin_file import compressor_class
 from feedback.training_set import TrainingSet
 from linksim.errors import InputError
 from linksim.executor import Executor
@@ -154,7 +154,7 @@ class Preparation:
 
 def is_trained(spec: SchemeSpec) -> bool:
     """Whether a compressor's weights come from a training run that is kept."""
-    return bool(COMPRESSORS.get_class(spec.parameters.name).trained)
+    return bool(compressor_class(spec.parameters).trained)
 
 
 def weights_file(spec: SchemeSpec) -> Path:

@@ -7,7 +7,7 @@ registries, so a new plug-in's parameters are part of the schema as soon as it i
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, Union
 
 from class_registry import ClassRegistry
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 
 import channels.sources  # noqa: F401 - registers the sources
 import feedback.compressors
@@ -21,16 +21,25 @@ from feedback.codeword import Signal
 from feedback.compressor import COMPRESSORS, CompressorParameters
 from feedback.denoiser import DENOISERS, DenoiserParameters
 from feedback.link import LINKS, LinkParameters
+from feedback.plugin_file import PluginParameters
 from feedback.predictor import PREDICTORS, PredictorParameters
 from feedback.quantiser import QUANTISERS, QuantiserParameters
 from feedback.recipe import TrainingRecipe
 from linksim.metrics import METRICS
 from linksim.precoding import PRECODERS, PrecoderParameters
 
+# The two kinds of compressor: one that ships, by name, and one of the user's own.
+REGISTERED, PLUGIN = "registered", "plug-in"
+
 
 def _any_of(registry: ClassRegistry[Any], discriminator: str) -> Any:
     models = tuple(plugin.Parameters for plugin in registry.classes())
     return Annotated[Union[models], Field(discriminator=discriminator)]  # noqa: UP007 - members known at run time only
+
+
+def _compressor_kind(section: Any) -> str:
+    own = isinstance(section, PluginParameters) or (isinstance(section, dict) and "plugin" in section)
+    return PLUGIN if own else REGISTERED
 
 
 if TYPE_CHECKING:
@@ -45,7 +54,10 @@ if TYPE_CHECKING:
 else:
     ChannelSection = _any_of(SOURCES, "source")
     EstimatorSection = _any_of(ESTIMATORS, "name")
-    CompressorSection = _any_of(COMPRESSORS, "name")
+    CompressorSection = Annotated[
+        Annotated[_any_of(COMPRESSORS, "name"), Tag(REGISTERED)] | Annotated[PluginParameters, Tag(PLUGIN)],
+        Discriminator(_compressor_kind),
+    ]
     QuantiserSection = _any_of(QUANTISERS, "name")
     LinkSection = _any_of(LINKS, "name")
     DenoiserSection = _any_of(DENOISERS, "name")

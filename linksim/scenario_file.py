@@ -31,7 +31,7 @@ def load_scenario(path: Path, overrides: Sequence[str] = ()) -> Scenario:
     """Reads a scenario file.
 
     Args:
-        path: YAML file.
+        path: YAML file; compressors of the user's own are in files relative to it.
         overrides: ``path.to.key=value`` settings, values in YAML, list entries by number.
 
     Raises:
@@ -40,6 +40,10 @@ def load_scenario(path: Path, overrides: Sequence[str] = ()) -> Scenario:
     document = read_document(path)
     for override in overrides:
         apply_override(document, override)
+    sections = document.get("compressors")
+    for section in sections if isinstance(sections, list) else ():
+        if isinstance(section, dict) and isinstance(section.get("plugin"), str):
+            section["plugin"] = str(path.parent / section["plugin"])
     return validate_scenario(document, str(path))
 
 

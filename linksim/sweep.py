@@ -10,6 +10,7 @@ from typing import Any
 
 from class_registry import ClassRegistry
 
+from feedback.plugin_file import identity
 from linksim.scenario import DENOISERS, ESTIMATORS, LINKS, PRECODERS, PREDICTORS, QUANTISERS, Scenario, SweptValue
 from linksim.scenario_file import set_key, validate_scenario
 
@@ -117,7 +118,8 @@ def point_key(scenario: Scenario) -> str:
 
 def sample_document(scenario: Scenario) -> dict[str, Any]:
     """What the results of one test channel depend on: the scenario at a point without how many channels there are."""
-    return scenario.model_dump(mode="json", exclude={*_EXECUTION_ONLY, "monte_carlo"})
+    document = scenario.model_dump(mode="json", exclude={*_EXECUTION_ONLY, "monte_carlo"})
+    return document | {"compressors": [identity(section) for section in document["compressors"]]}
 
 
 def axis_values(scenario: Scenario) -> dict[str, float | None]:

@@ -8,7 +8,20 @@ from typing import Any, get_args
 from class_registry import ClassRegistry
 from pydantic import BaseModel, ValidationError
 
-from linksim.scenario import COMPRESSORS, DENOISERS, ESTIMATORS, LINKS, PRECODERS, QUANTISERS, SOURCES, Scenario
+from feedback.errors import FeedbackInputError
+from feedback.plugin_file import PluginParameters, load_plugin, split_plugin
+from linksim.scenario import (
+    COMPRESSORS,
+    DENOISERS,
+    ESTIMATORS,
+    LINKS,
+    PLUGIN,
+    PRECODERS,
+    QUANTISERS,
+    REGISTERED,
+    SOURCES,
+    Scenario,
+)
 
 # Sections that are unions over a registry, by their key, and the key that names the plug-in.
 _PLUGIN_SECTIONS: Mapping[str, tuple[ClassRegistry[Any], str]] = {
@@ -72,6 +85,9 @@ def _locate(location: tuple[int | str, ...], document: Any) -> tuple[str, type[B
     model: type[BaseModel] = Scenario
     path: list[str] = []
     for depth, part in enumerate(location):
+        if path[-2:-1] == ["compressors"] and part in (REGISTERED, PLUGIN):
+            model = _own_model(document) if part == PLUGIN else model
+            continue
         section = next((_PLUGIN_SECTIONS[name] for name in reversed(path[-2:]) if name in _PLUGIN_SECTIONS), None)
         if section and isinstance(document, dict) and document.get(section[1]) == part and part not in document:
             model = section[0].get_class(part).Parameters
@@ -94,3 +110,11 @@ def _section_model(annotation: Any) -> type[BaseModel] | None:
     members = [member for member in (get_args(annotation) or (annotation,)) if member is not NoneType]
     (only,) = members if len(members) == 1 else (None,)
     return only if isinstance(only, type) and issubclass(only, BaseModel) else None
+
+
+def _own_model(section: Any) -> type[BaseModel]:
+    """Parameters of a user's own compressor, or of any where its file cannot be used."""
+    try:
+        return load_plugin(*split_plugin(section["plugin"])).Parameters
+    except (FeedbackInputError, TypeError, AttributeError):
+        return PluginParameters

@@ -1,0 +1,172 @@
+"""Compressors of the user's own, each a class in one Python file that a scenario names: ``plugin: my_net.py:MyNet``.
+
+Naming a file there runs it, as importing it would. Nothing else is executed because of a scenario.
+"""
+
+import hashlib
+import sys
+import traceback
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from pydantic import ConfigDict, Field, model_validator
+
+from feedback.compressor import COMPRESSORS, Compressor, CompressorParameters
+from feedback.errors import FeedbackInputError
+
+_FORM = "expected FILE.py:CLASS"
+
+
+class PluginParameters(CompressorParameters):
+    """Section of a compressor of the user's own; keys beside these are those of its class's ``Parameters``.
+
+    All values are plain, so that a section may be sent to any process; the class is loaded where it is needed, and only
+    from a file of the content that was validated.
+    """
+
+    model_config = ConfigDict(extra="allow")
+
+    name: str = Field(default="", description="the class, as plugin names it")
+    plugin: str = Field(description="FILE.py:CLASS, relative to the scenario file; the file is run")
+    sha256: str = Field(default="", description="hash of the file; by default that of the file as it is")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _checked(cls, section: Any) -> Any:
+        """Fills in name, hash and the class's defaults, and has the class check its own parameters."""
+        if not isinstance(section, dict) or not isinstance(section.get("plugin"), str):
+            return section
+        file, class_name = split_plugin(section["plugin"])
+        if section.get("name", class_name) != class_name:
+            raise FeedbackInputError(f"got the name {section['name']!r} beside plugin, expected a `label` instead")
+        digest = _digest(_content(file))
+        plugin = load_plugin(file, class_name, section.get("sha256") or digest)
+        own = {key: value for key, value in section.items() if key not in ("name", "plugin", "sha256")}
+        parameters = _own_parameters(plugin, own).model_dump(mode="json")
+        return {**parameters, "name": class_name, "plugin": f"{file.resolve()}:{class_name}", "sha256": digest}
+
+    def load(self) -> type[Compressor]:
+        """The class.
+
+        Raises:
+            FeedbackInputError: if the file is not what it was when the section was validated.
+        """
+        return load_plugin(*split_plugin(self.plugin), self.sha256)
+
+    def own(self) -> CompressorParameters:
+        """What the class is built with."""
+        given = self.model_dump(exclude={"name", "plugin", "sha256"})
+        return _own_parameters(self.load(), given)
+
+
+def compressor_class(parameters: CompressorParameters) -> type[Compressor]:
+    """The class of a compressor's section: a registered one, or the user's own."""
+    if isinstance(parameters, PluginParameters):
+        return parameters.load()
+    registered: type[Compressor] = COMPRESSORS.get_class(parameters.name)
+    return registered
+
+
+def build_compressor(parameters: CompressorParameters, shape: tuple[int, int]) -> Compressor:
+    """The compressor of a section.
+
+    Args:
+        parameters: the section, ``compression_ratio`` filled in.
+        shape: ``(Na, Nt)``.
+
+    Raises:
+        FeedbackInputError: if the parameters give no codeword, or a plug-in's file has changed.
+    """
+    own = parameters.own() if isinstance(parameters, PluginParameters) else parameters
+    return compressor_class(parameters)(own, shape)
+
+
+def identity(section: dict[str, Any]) -> dict[str, Any]:
+    """A dumped section without what changes no result: where a plug-in's file lies."""
+    if "plugin" not in section:
+        return section
+    return section | {"plugin": split_plugin(section["plugin"])[1]}
+
+
+def split_plugin(plugin: str) -> tuple[Path, str]:
+    """File and class of ``FILE.py:CLASS``.
+
+    Raises:
+        FeedbackInputError: if it is not of that form.
+    """
+    file, separator, class_name = plugin.rpartition(":")
+    if not separator or not file.endswith(".py") or not class_name.isidentifier():
+        raise FeedbackInputError(f"plugin: got {plugin!r}, {_FORM}")
+    return Path(file), class_name
+
+
+def load_plugin(file: Path, class_name: str, sha256: str | None = None) -> type[Compressor]:
+    """Runs a user's file and takes a compressor out of it; a file of the same content runs once in a process.
+
+    Args:
+        file: Python file.
+        class_name: a subclass of ``Compressor`` in it.
+        sha256: hash that the file must have; any by default.
+
+    Raises:
+        FeedbackInputError: if the file has another hash, does not run, or has no such class; one line says which.
+    """
+    content = _content(file)
+    digest = _digest(content)
+    if sha256 and digest != sha256:
+        raise FeedbackInputError(
+            f"plugin: {file} has changed: got SHA-256 {digest[:12]}, expected {sha256[:12]} (without the key sha256, "
+            "the file is taken as it is)"
+        )
+    module = _module(file, content, digest)
+    found = getattr(module, class_name, None)
+    if not (isinstance(found, type) and issubclass(found, Compressor) and found.__module__ == module.__name__):
+        raise FeedbackInputError(
+            f"plugin: got {'nothing' if found is None else repr(found)} as {class_name} in {file}, "
+            "expected a subclass of Compressor that is defined there"
+        )
+    if not issubclass(getattr(found, "Parameters", type(None)), CompressorParameters):
+        raise FeedbackInputError(f"plugin: {class_name} in {file} has no Parameters, expected a CompressorParameters")
+    found.code = f"{class_name} {digest}"
+    return found
+
+
+def _module(file: Path, content: bytes, digest: str) -> ModuleType:
+    name = f"linksim_plugin_{digest[:16]}"
+    if name in sys.modules:
+        return sys.modules[name]
+    module = ModuleType(name)
+    module.__file__ = str(file)
+    sys.modules[name] = module
+    registered = set(COMPRESSORS.keys())
+    try:
+        exec(compile(content, str(file), "exec"), module.__dict__)
+    except Exception as error:
+        del sys.modules[name]
+        frames = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(file)]
+        line = error.lineno if isinstance(error, SyntaxError) else next(reversed(frames), None)
+        reason = f"{type(error).__name__}: {error}"
+        raise FeedbackInputError(f"plugin: {file}, line {line}: {reason}, expected a file that runs") from error
+    finally:
+        # A file made for the registry works here too, but the registry stays what ships.
+        for added in set(COMPRESSORS.keys()) - registered:
+            COMPRESSORS.unregister(added)
+    return module
+
+
+def _own_parameters(plugin: type[Compressor], given: dict[str, Any]) -> CompressorParameters:
+    model = plugin.Parameters
+    named = {} if "name" in given or not model.model_fields["name"].is_required() else {"name": plugin.__name__}
+    return model.model_validate({**named, **given})
+
+
+def _content(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise FeedbackInputError(f"plugin: {file}: {error.strerror}, {_FORM} of a file that can be read") from error
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()

@@ -1,0 +1,196 @@
+"""The zoo: what its documents say, and whether it is what they say.
+
+The document beside each tensors' file is the one record of it; the table of the zoo is read off the documents.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from feedback.checkpoint import CheckpointInfo, checkpoint_path, load_checkpoint, read_info
+from feedback.compressor import Compressor
+from feedback.errors import FeedbackInputError
+from feedback.plugin_file import build_compressor
+from linksim.errors import InputError
+from linksim.fitting import scheme_specs, training_description
+from linksim.scenario import Scenario
+from linksim.scenario_file import validate_scenario
+
+TENSORS, DOCUMENT = ".safetensors", ".json"
+COLUMNS = (
+    "name", "network", "cr", "scenario", "channel", "samples_seen", "seed", "validation_nmse_db", "bytes", "sha256",
+    "command",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class ZooEntry:
+    """One network's weights.
+
+    Attributes:
+        file: tensors.
+        info: the document beside them.
+    """
+
+    file: Path
+    info: CheckpointInfo
+
+    @property
+    def name(self) -> str:
+        """Name of the file, which is the entry's."""
+        return self.file.stem
+
+    @property
+    def network(self) -> str:
+        """Name of the compressor."""
+        return str(self.info.compressor.get("name"))
+
+    @property
+    def ratio(self) -> float:
+        """Compression ratio."""
+        return float(self.info.compressor.get("compression_ratio", float("nan")))
+
+    @property
+    def plugin(self) -> str:
+        """Class and hash of a user's own file, which is no part of the zoo; empty for what ships."""
+        return str(self.info.compressor.get("code", ""))
+
+    def scenario(self) -> Scenario:
+        """Perfect channel estimates of the channel that the weights were trained for, and the compressor.
+
+        Raises:
+            InputError: if the document does not describe one.
+        """
+        origin, training = self.file.with_suffix(DOCUMENT), self.info.training
+        if "plugin" in self.info.compressor:
+            raise InputError(f"{origin}: compressor.plugin: got a file to run, expected it in scenarios only")
+        document = {
+            "name": "zoo",
+            "seed": self.info.seed,
+            "device": "cpu",
+            "channel": training.get("channel"),
+            "estimation": {"name": "perfect"},
+            "transform": training.get("transform"),
+            "compression_ratio": self.info.compressor.get("compression_ratio"),
+            "compressors": [self.info.compressor],
+            "zoo": str(self.file.parent),
+        }
+        return validate_scenario(document, str(origin))
+
+    def load(self) -> Compressor:
+        """The compressor with its weights.
+
+        Raises:
+            InputError: if the document does not describe a compressor.
+            FeedbackInputError: if the tensors are not what the document says.
+        """
+        (spec,) = scheme_specs(self.scenario())
+        compressor = build_compressor(spec.parameters, self.info.shape)
+        load_checkpoint(self.file, compressor)
+        return compressor
+
+
+def zoo_files(folder: Path) -> list[Path]:
+    """Tensors' files of a zoo, in the order of their names.
+
+    Raises:
+        InputError: if there is no such folder.
+    """
+    if not folder.is_dir():
+        raise InputError(f"{folder}: no such folder, expected a zoo of trained weights")
+    return sorted(folder.glob(f"*{TENSORS}"))
+
+
+def read_zoo(folder: Path) -> list[ZooEntry]:
+    """Every entry of a zoo, by network and compression ratio.
+
+    Raises:
+        InputError: if there is no such folder.
+        FeedbackInputError: if a document is missing or damaged.
+    """
+    entries = [ZooEntry(file, read_info(file)) for file in zoo_files(folder)]
+    return sorted(entries, key=lambda entry: (str(entry.info.training.get("scenario")), entry.network, entry.ratio))
+
+
+def find_entries(folder: Path, name: str | None) -> list[ZooEntry]:
+    """Entries whose network is of that name, or whose file's name starts with it; all if there is none.
+
+    Raises:
+        InputError: if there is no such entry.
+        FeedbackInputError: if a document is missing or damaged.
+    """
+    entries = read_zoo(folder)
+    found = [entry for entry in entries if name is None or entry.network == name or entry.name.startswith(name)]
+    if not found:
+        there = ", ".join(sorted({entry.network for entry in entries})) or "nothing"
+        raise InputError(f"{folder}: got {name or 'no weights'}, expected a network or file there: it holds {there}")
+    return found
+
+
+def zoo_table(entries: Sequence[ZooEntry]) -> pd.DataFrame:
+    """The index of a zoo; columns ``COLUMNS``."""
+    return pd.DataFrame(map(_row, entries), columns=list(COLUMNS))
+
+
+def problems(folder: Path, max_bytes: int) -> Iterator[str]:
+    """What is wrong with a zoo, one line each: hashes, names, sizes, weights that do not load.
+
+    Args:
+        folder: the zoo.
+        max_bytes: what all its files may take together.
+
+    Raises:
+        InputError: if there is no such folder.
+    """
+    files = zoo_files(folder)
+    total = sum(file.stat().st_size for file in folder.iterdir() if file.is_file())
+    if total > max_bytes:
+        yield f"{folder}: got {total / 1e6:.1f} MB, expected at most {max_bytes / 1e6:.1f} MB"
+    for document in sorted(folder.glob(f"*{DOCUMENT}")):
+        if document.with_suffix(TENSORS) not in files:
+            yield f"{document}: no {TENSORS} file beside it, expected the tensors that it describes"
+    for file in files:
+        try:
+            yield from _entry_problems(ZooEntry(file, read_info(file)))
+        except (InputError, FeedbackInputError) as error:
+            yield str(error)
+
+
+def _entry_problems(entry: ZooEntry) -> Iterator[str]:
+    if entry.info.storage != "float16":
+        yield f"{entry.file}: got {entry.info.storage} weights, expected float16"
+    if entry.plugin:
+        yield f"{entry.file}: weights of {entry.plugin}, a file of someone's own, expected networks that ship"
+        return
+    compressor = entry.load()
+    expected = checkpoint_path(entry.file.parent, compressor, training_description(entry.scenario()))
+    if expected.name != entry.file.name:
+        yield f"{entry.file}: its document describes {expected.name}, expected the name of the file"
+
+
+def _row(entry: ZooEntry) -> tuple[object, ...]:
+    info, training = entry.info, entry.info.training
+    return (
+        entry.name,
+        entry.plugin.partition(" ")[0] or entry.network,
+        f"{entry.ratio:g}",
+        training.get("scenario", ""),
+        _channel(training.get("channel")),
+        info.samples_seen,
+        info.seed,
+        round(info.validation_nmse_db, 3),
+        entry.file.stat().st_size,
+        info.sha256,
+        training.get("command", ""),
+    )
+
+
+def _channel(section: object) -> str:
+    """The channel in a few words: what tells one model from another, and the carrier."""
+    if not isinstance(section, dict):
+        return ""
+    words = [str(section[key]) for key in ("source", "model", "environment", "los", "file") if section.get(key)]
+    carrier = section.get("carrier_hz")
+    return " ".join([*words, f"{carrier / 1e9:g} GHz"] if isinstance(carrier, (int, float)) else words)

@@ -1,0 +1,145 @@
+"""``linksim zoo list``, ``verify``, ``eval``: the trained weights that are kept."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from linksim.accumulator import Estimate
+    from linksim.zoo_evaluation import Evaluation
+
+zoo_app = typer.Typer(help="Trained weights: what there is, whether it is sound, how good it is.")
+
+Folder = Annotated[Path, typer.Option("--zoo", metavar="DIR", help="folder of trained weights")]
+Csv = Annotated[bool, typer.Option("--csv", help="comma-separated values instead of a table")]
+
+_ZOO = Path("zoo")
+
+
+@zoo_app.command("list")
+def list_weights(folder: Folder = _ZOO, csv: Csv = False) -> None:
+    """Lists the weights of a zoo: network, ratio, channels, training, NMSE on validation channels, hash."""
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    from linksim.zoo import read_zoo, zoo_table
+
+    found = zoo_table(read_zoo(folder))
+    if csv:
+        found.to_csv(sys.stdout, index=False, lineterminator="\n")
+        return
+    table = Table(box=box.SIMPLE_HEAD, padding=0)
+    for column in ("name", "channel", "samples seen", "seed", "validation NMSE [dB]", "MB"):
+        table.add_column(column, justify="left" if column in ("name", "channel") else "right", overflow="fold")
+    for row in found.itertuples():
+        nmse, size = f"{row.validation_nmse_db:.2f}", f"{float(str(row.bytes)) / 1e6:.2f}"
+        table.add_row(str(row.name), str(row.channel), f"{row.samples_seen}", f"{row.seed}", nmse, size)
+    console = Console()
+    console.print(table)
+    for command in found["command"].unique():
+        console.print(f"trained with: {command}", soft_wrap=True, highlight=False, markup=False)
+
+
+@zoo_app.command()
+def verify(
+    folder: Folder = _ZOO,
+    max_mb: Annotated[float, typer.Option(min=0, help="what all files may take together")] = 60.0,
+) -> None:
+    """Checks hashes, names and sizes of a zoo, and that all weights load; exit code 2 if something is wrong."""
+    from linksim.zoo import problems, zoo_files
+
+    found = list(problems(folder, round(max_mb * 1e6)))
+    for problem in found:
+        print(f"linksim: {' '.join(problem.split())}", file=sys.stderr)
+    if found:
+        raise typer.Exit(2)
+    files = zoo_files(folder)
+    size = sum(file.stat().st_size for file in folder.iterdir() if file.is_file())
+    print(f"{folder}: valid, {len(files)} networks, {size / 1e6:.1f} MB")
+
+
+@zoo_app.command("eval")
+def evaluate(
+    name: Annotated[
+        str | None, typer.Argument(metavar="[NAME]", help="network, or start of a file's name; by default all")
+    ] = None,
+    samples: Annotated[int, typer.Option(min=1, help="test channels")] = 1000,
+    training_samples: Annotated[int, typer.Option(min=1, help="channels that the KLT is fitted to")] = 8000,
+    seed: Annotated[
+        int | None, typer.Option(min=0, max=2**63 - 1, help="seed of the channels; by default that of the training")
+    ] = None,
+    workers: Annotated[int | None, typer.Option(min=1, help="worker processes; by default one a core")] = None,
+    folder: Folder = _ZOO,
+    csv: Csv = False,
+) -> None:
+    """Evaluates stored weights on test channels of the channel that they were trained for.
+
+    Perfect channel estimates and a perfect link, as on the validation channels. Test channels come from a random
+    stream of their own; no weights were trained or chosen on them.
+    """
+    import pandas as pd
+    import torch
+    from rich.console import Console
+
+    from linksim.executor import default_workers, local_executor
+    from linksim.zoo import find_entries
+    from linksim.zoo_evaluation import evaluate as evaluate_entries
+
+    entries = find_entries(folder, name)
+    progress = Console(stderr=True)
+    with local_executor(workers or default_workers(torch.device("cpu"))) as executor:
+
+        def notify(line: str) -> None:
+            progress.print(f"[dim]{line}[/]", highlight=False)
+
+        found = list(evaluate_entries(entries, samples, training_samples, executor, notify, seed))
+    if csv:
+        pd.DataFrame(map(_record, found)).to_csv(sys.stdout, index=False, lineterminator="\n", float_format="%.6g")
+    else:
+        Console().print(_table(found))
+
+
+def _record(evaluation: "Evaluation") -> dict[str, object]:
+    test = evaluation.test
+    return {
+        "scenario": evaluation.scenario,
+        "compressor": evaluation.compressor,
+        "cr": f"{evaluation.ratio:g}",
+        "nmse_db": test.value,
+        "ci_low": test.low,
+        "ci_high": test.high,
+        "n": test.n,
+        "validation_nmse_db": evaluation.validation_nmse_db,
+        "samples_seen": evaluation.samples_seen,
+        "name": evaluation.name,
+    }
+
+
+def _table(found: "list[Evaluation]") -> "Table":
+    from rich import box
+    from rich.table import Table
+
+    columns = ("scenario", "CR", "compressor", "test NMSE [dB]", "n", "validation NMSE [dB]", "samples seen")
+    table = Table(box=box.SIMPLE_HEAD, padding=0)
+    for number, column in enumerate(columns):
+        table.add_column(column, justify="left" if number in (0, 2) else "right", overflow="fold")
+    before = None
+    for row in found:
+        if before not in (None, (row.scenario, row.ratio)):
+            table.add_section()
+        before = (row.scenario, row.ratio)
+        validation = "-" if row.validation_nmse_db is None else f"{row.validation_nmse_db:.2f}"
+        seen = "-" if row.samples_seen is None else str(row.samples_seen)
+        cells = (row.scenario, f"{row.ratio:g}", row.compressor, _interval(row.test), str(row.test.n), validation, seen)
+        table.add_row(*cells)
+    return table
+
+
+def _interval(estimate: "Estimate") -> str:
+    half = "" if estimate.high is None else f"\N{PLUS-MINUS SIGN}{estimate.high - estimate.value:.2f}"
+    return f"{estimate.value:.2f}{half}"

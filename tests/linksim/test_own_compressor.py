@@ -1,0 +1,132 @@
+"""A network in the user's own file, from the command line: trained, kept, swept, counted, checked."""
+
+import io
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from feedback.checkpoint import read_info
+from linksim.engine import RunOptions, run
+from linksim.execution import ExecutionOptions
+from linksim.run_console import RunConsole
+from linksim.scenario_file import load_scenario
+
+Command = Callable[..., tuple[int, str, str]]
+ScenarioFile = Callable[[dict[str, Any]], Path]
+
+EXAMPLE = Path(__file__).resolve().parents[2] / "scenarios/plugins/shallow_net.py"
+
+
+@pytest.fixture
+def own(tiny: dict[str, Any], tmp_path: Path) -> dict[str, Any]:
+    """A scenario with the example's network twice; its file lies beside the scenario."""
+    (tmp_path / "nets").mkdir()
+    (tmp_path / "nets/my_net.py").write_text(EXAMPLE.read_text())
+    net = {"plugin": "nets/my_net.py:ShallowNet"}
+    return tiny | {
+        "compressors": [{"name": "topk"}, net, net | {"label": "wide", "width": 16}],
+        "training": {**tiny["training"], "recipe": {"epochs": 1}},
+        "sweeps": {"ratio": {"compression_ratio": [4, 8]}},
+        "zoo": str(tmp_path / "zoo"),
+    }
+
+
+def test_from_training_to_results(
+    own: dict[str, Any],
+    scenario_file: ScenarioFile,
+    command: Command,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    file = scenario_file(own)
+    # The plug-in is found from the scenario's folder, whatever folder the command runs in.
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    code, out, err = command("train", file, "--workers", "2")
+    assert code == 0, err
+    assert "ShallowNet at CR 8" in out
+    weights = sorted((tmp_path / "zoo").glob("*.safetensors"))
+    assert [weight.name.rpartition("-")[0] for weight in weights] == ["shallow_net-cr4"] * 2 + ["shallow_net-cr8"] * 2
+    assert read_info(weights[0]).compressor["code"].startswith("ShallowNet ")
+    folder = run(load_scenario(file), tmp_path / "out", RunOptions(execution=ExecutionOptions(workers=1)), RunConsole(quiet=True)).path
+    found = pd.read_csv(folder / "results.csv")
+    assert set(found["compressor"]) == {"none", "topk", "ShallowNet", "wide"}
+    nmse = found[found["metric"] == "nmse_db"].pivot_table(
+        index="compressor", columns="compression_ratio", values="value"
+    )
+    assert nmse.loc["ShallowNet", 4] != nmse.loc["wide", 4]
+    assert command("validate", folder / "scenario.yaml")[0] == 0
+
+    net = tmp_path / "nets/my_net.py"
+    net.write_text(net.read_text().replace("image + self.path(image)", "image - self.path(image)"))
+    code, _, err = command("run", file, "--out", tmp_path / "out", "--workers", "1")
+    assert code == 2
+    assert "no trained weights for ShallowNet at CR 4, wide at CR 4" in err
+    code, _, err = command("validate", folder / "scenario.yaml")
+    assert code == 2
+    assert "my_net.py has changed" in err
+    assert len(err.splitlines()) == 1
+
+
+def test_complexity(own: dict[str, Any], scenario_file: ScenarioFile, command: Command) -> None:
+    code, out, err = command("complexity", scenario_file(own), "--csv")
+    assert (code, err) == (0, "")
+    table = pd.read_csv(io.StringIO(out)).set_index(["compressor", "cr"])
+    # 2 x 8 x 8 values to 32: FC; FC and two 3x3 convolutions of 2 to w and w to 2 channels at 64 places.
+    assert table.loc[("ShallowNet", 4), "ue_macs"] == 128 * 32
+    assert table.loc[("ShallowNet", 4), "bs_macs"] == 128 * 32 + 64 * 9 * 2 * 2 * 8
+    assert table.loc[("wide", 8), "bs_macs"] == 128 * 16 + 64 * 9 * 2 * 2 * 16
+
+
+@pytest.mark.parametrize(
+    ("given", "parts"),
+    [
+        ({"widht": 3}, ["compressors.1.widht", "unknown key", "did you mean 'width'?"]),
+        ({"width": 0}, ["compressors.1.width", "got 0", "feature maps of the residual block"]),
+        ({"plugin": "nets/none.py:ShallowNet"}, ["compressors.1", "nets/none.py", "No such file", "expected FILE.py"]),
+        ({"plugin": "nets/my_net.py:DeepNet"}, ["compressors.1", "got nothing as DeepNet", "expected a subclass"]),
+        ({"plugin": 3}, ["compressors.1.plugin", "got 3", "expected string"]),
+        ({"name": "klt"}, ["compressors.1", "got the name 'klt' beside plugin", "label"]),
+        ({"label": "topk"}, ["compressors", "'topk' twice"]),
+        ({"compression_ratio": 5}, ["compressors", "ShallowNet", "compression_ratio: got 5"]),
+    ],
+)
+def test_bad_sections(
+    own: dict[str, Any], given: dict[str, Any], parts: list[str], scenario_file: ScenarioFile, command: Command
+) -> None:
+    own["compressors"][1] = own["compressors"][1] | given
+    code, _, err = command("validate", scenario_file(own))
+    assert code == 2
+    assert len(err.splitlines()) == 1
+    for part in parts:
+        assert part in err
+
+
+def test_check_plugin(command: Command, tmp_path: Path) -> None:
+    code, out, err = command("check-plugin", f"{EXAMPLE}:ShallowNet", "--set", "width=4")
+    assert (code, err) == (0, "")
+    lines = out.splitlines()
+    assert lines[-1].endswith("17 of 17 checks passed")
+    assert all(line.startswith("pass  ") for line in lines[:-1])
+
+    faulty = tmp_path / "faulty.py"
+    faulty.write_text(EXAMPLE.read_text().replace("return image + self.path(image)", "return image - image.mean(0)"))
+    code, out, err = command("check-plugin", f"{faulty}:ShallowNet")
+    assert (code, err) == (2, "")
+    failed = [line for line in out.splitlines() if line.startswith("FAIL  ")]
+    assert any("Rows of a batch do not influence each other" in line and "row 0 alone" in line for line in failed)
+    assert any("gradient reaches every parameter" in line and "decoder.2.path" in line for line in failed)
+    assert len(failed) < 17
+
+
+def test_check_plugin_refuses_bad_parameters(command: Command) -> None:
+    for setting, parts in (("widht=4", ["unknown key", "'width'"]), ("width=wide", ["width: got 'wide'", "integer"])):
+        code, _, err = command("check-plugin", f"{EXAMPLE}:ShallowNet", "--set", setting)
+        assert code == 2
+        assert len(err.splitlines()) == 1
+        assert all(part in err for part in parts)
+    code, _, err = command("check-plugin", "shallow_net.py")
+    assert (code, err) == (2, "linksim: plugin: got 'shallow_net.py', expected FILE.py:CLASS\n")

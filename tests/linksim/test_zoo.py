@@ -1,0 +1,197 @@
+"""The zoo: what it lists, what it finds wrong, and what its weights come to on test channels."""
+
+import hashlib
+import io
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+import torch
+
+from channels.normalisation import Normalisation
+from channels.source import SOURCES
+from feedback.checkpoint import read_info
+from feedback.compressors.topk import TopK
+from linksim.zoo import read_zoo
+
+Command = Callable[..., tuple[int, str, str]]
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A zoo of two small networks, trained by the command."""
+    import yaml
+
+    from linksim.cli import app
+    from tests.linksim.conftest import TINY
+
+    folder = tmp_path_factory.mktemp("made")
+    document = TINY | {
+        "compressors": [{"name": "csinet"}, {"name": "crnet"}],
+        "training": {
+            "samples": 150,
+            "network_samples": 150,
+            "validation_samples": 50,
+            "recipe": {"epochs": 1},
+        },
+        "sweeps": {},
+        "zoo": str(folder / "zoo"),
+    }
+    (folder / "scenario.yaml").write_text(yaml.safe_dump(document))
+    app(["train", str(folder / "scenario.yaml"), "--workers", "1"], standalone_mode=False)
+    return folder / "zoo"
+
+
+@pytest.fixture
+def zoo(made: Path, tmp_path: Path) -> Path:
+    """A copy, to be damaged."""
+    folder = tmp_path / "zoo"
+    folder.mkdir()
+    for file in made.iterdir():
+        (folder / file.name).write_bytes(file.read_bytes())
+    return folder
+
+
+def test_zoo_of_the_repository_is_sound(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    code, out, err = command("zoo", "verify")
+    assert (code, err) == (0, "")
+    assert out.startswith("zoo: valid, ")
+
+
+def test_list_is_what_the_documents_say(zoo: Path, command: Command) -> None:
+    code, out, err = command("zoo", "list", "--zoo", zoo, "--csv")
+    assert (code, err) == (0, "")
+    assert "\r" not in out
+    table = pd.read_csv(io.StringIO(out))
+    assert sorted(table["network"]) == ["crnet", "csinet"]
+    for row in table.itertuples():
+        file = zoo / f"{row.name}.safetensors"
+        info = read_info(file)
+        assert row.sha256 == info.sha256 == hashlib.sha256(file.read_bytes()).hexdigest()
+        assert (row.cr, row.scenario, row.seed, row.samples_seen) == (4, "tiny", 3, info.samples_seen)
+        assert row.channel.startswith("sionna UMa")
+        assert row.bytes == file.stat().st_size
+        # Three decimals are kept.
+        assert abs(row.validation_nmse_db - info.validation_nmse_db) <= 5e-4
+    code, out, err = command("zoo", "list", "--zoo", zoo)
+    assert (code, err) == (0, "")
+    assert "csinet-cr4" in out
+    assert "trained with:" in out
+
+
+def _flip_a_bit(zoo: Path, file: Path) -> None:
+    content = bytearray(file.read_bytes())
+    content[-1] ^= 1
+    file.write_bytes(content)
+
+
+def _edit(file: Path, change: Callable[[dict[str, Any]], object]) -> None:
+    document = json.loads(file.with_suffix(".json").read_text())
+    change(document)
+    file.with_suffix(".json").write_text(json.dumps(document))
+
+
+def _rename(zoo: Path, file: Path) -> None:
+    for suffix in (".json", ".safetensors"):
+        file.with_suffix(suffix).rename(zoo / f"csinet-cr4-000000000000{suffix}")
+
+
+DAMAGES: list[tuple[Callable[[Path, Path], object], str]] = [
+    (_flip_a_bit, "csinet-cr4-.*safetensors: got SHA-256 .*, expected"),
+    (lambda zoo, file: file.unlink(), "csinet-cr4-.*json: no .safetensors file beside it"),
+    (lambda zoo, file: file.with_suffix(".json").unlink(), "csinet-cr4-.*json: No such file"),
+    (_rename, "000000000000.safetensors: its document describes csinet-cr4-.*, expected the name of the file"),
+    (
+        lambda zoo, file: _edit(file, lambda document: document["training"]["channel"].update(carrier_hz=3.5e9)),
+        "its document describes csinet-cr4-",
+    ),
+    (lambda zoo, file: _edit(file, lambda document: document.update(shape=[8, 16])), "learnt|made for|got shape|SHA"),
+    (
+        lambda zoo, file: _edit(file, lambda document: document["compressor"].update(name="csinot")),
+        "json: compressors.0.name: got 'csinot', expected one of",
+    ),
+    (lambda zoo, file: _edit(file, lambda document: document["training"].pop("channel")), "json: channel: got None"),
+    (lambda zoo, file: _edit(file, lambda document: document.pop("seed")), "json: seed: Field required"),
+]
+
+
+@pytest.mark.parametrize(("damage", "message"), DAMAGES)
+def test_verify_finds_damage(damage: Callable[[Path, Path], object], message: str, zoo: Path, command: Command) -> None:
+    assert command("zoo", "verify", "--zoo", zoo)[0] == 0
+    (file,) = zoo.glob("csinet-*.safetensors")
+    damage(zoo, file)
+    code, out, err = command("zoo", "verify", "--zoo", zoo)
+    assert (code, out) == (2, "")
+    assert len(err.splitlines()) == 1, err
+    assert pd.Series([err]).str.contains(message).all(), err
+
+
+def test_verify_finds_all_problems(zoo: Path, command: Command) -> None:
+    for file in zoo.glob("*.safetensors"):
+        _flip_a_bit(zoo, file)
+    code, _, err = command("zoo", "verify", "--zoo", zoo, "--max-mb", "0.01")
+    assert code == 2
+    assert len(err.splitlines()) == 3
+    assert "expected at most 0.0 MB" in err
+
+
+def test_documents_name_no_code_to_run(zoo: Path, command: Command, tmp_path: Path) -> None:
+    code_file = tmp_path / "evil.py"
+    code_file.write_text(f"open({str(tmp_path / 'ran')!r}, 'w')")
+    (file,) = zoo.glob("csinet-*.safetensors")
+    _edit(file, lambda document: document["compressor"].update(plugin=f"{code_file}:Evil"))
+    for arguments in (("verify",), ("list",), ("eval",)):
+        code, _, err = command("zoo", *arguments, "--zoo", zoo)
+        assert code == (0 if arguments == ("list",) else 2)
+        assert not (tmp_path / "ran").exists()
+    assert "compressor.plugin: got a file to run, expected it in scenarios only" in err
+
+
+def test_eval_is_the_nmse_on_test_channels(zoo: Path, command: Command) -> None:
+    few = ("--zoo", zoo, "--samples", "60", "--training-samples", "100", "--workers", "1", "--csv")
+    code, out, err = command("zoo", "eval", *few)
+    assert code == 0, err
+    table = pd.read_csv(io.StringIO(out)).set_index("compressor")
+    assert list(table.index) == ["crnet", "csinet", "klt", "topk"]
+    assert (table["n"] == 60).all()
+    assert (table["ci_low"] < table["nmse_db"]).all()
+    assert (table["nmse_db"] < table["ci_high"]).all()
+    assert table["validation_nmse_db"].notna().tolist() == [True, True, False, False]
+
+    entry = read_zoo(zoo)[0]
+    scenario = entry.scenario()
+    source = SOURCES.get_class("sionna")(scenario.channel, seed=3, device=torch.device("cpu"))
+    csi = source.read_truncated("test", 0, 60, 8)
+    normalisation = Normalisation("per_sample")
+    csi = normalisation.apply(csi, normalisation.scale(csi))
+    for name, compressor in (
+        (entry.network, entry.load()),
+        ("topk", TopK(TopK.Parameters(compression_ratio=4), (8, 8))),
+    ):
+        error = csi - compressor.decode(compressor.encode(csi))
+        nmse = (error.abs().square().sum((1, 2)) / csi.abs().square().sum((1, 2))).mean()
+        # float32 sums over 64 entries and 60 samples, some 1e-6 of the whole: 5e-6 dB; six digits are printed.
+        assert abs(10 * float(nmse.log10()) - table.loc[name, "nmse_db"]) < 1e-4
+    code, other, err = command("zoo", "eval", "csinet", *few, "--seed", "4")
+    assert code == 0, err
+    moved = pd.read_csv(io.StringIO(other)).set_index("compressor")
+    assert list(moved.index) == ["csinet", "klt", "topk"]
+    assert moved.loc["topk", "nmse_db"] != table.loc["topk", "nmse_db"]
+
+
+def test_bad_input_is_one_line(zoo: Path, command: Command, tmp_path: Path) -> None:
+    for arguments, message in (
+        (("eval", "deq", "--zoo", zoo), "got deq, expected a network or file there: it holds crnet, csinet"),
+        (("list", "--zoo", tmp_path / "none"), "none: no such folder, expected a zoo of trained weights"),
+        (("verify", "--zoo", tmp_path / "none"), "none: no such folder, expected a zoo of trained weights"),
+    ):
+        code, _, err = command("zoo", *arguments)
+        assert code == 2
+        assert len(err.splitlines()) == 1
+        assert message in err
