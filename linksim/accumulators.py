@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy.special import ndtri
 from torch import Tensor
 
-from linksim.accumulator import Accumulator, Estimate, interval
+from linksim.accumulator import CONFIDENCE, Accumulator, Estimate, interval
 from linksim.errors import InputError
 
 
@@ -39,6 +40,28 @@ class MeanAccumulator(Accumulator):
             return None
         mean = self.mean_of("x")
         return interval(mean, self.mean_of("xx") - mean**2, self.n, decibel=self.decibel)
+
+
+class ProportionAccumulator(MeanAccumulator):
+    r"""Share of samples of value 1 among samples of value 0 or 1, with Wilson's interval.
+
+    .. math:: \frac{p + z^2 / 2n \pm z \sqrt{p (1 - p) / n + z^2 / 4n^2}}{1 + z^2 / n}
+
+    It has a width where none or all of the samples are 1 as well (Wilson, 1927).
+    """
+
+    kind = "proportion"
+
+    def estimate(self) -> Estimate | None:
+        """Share and interval, ``None`` before the first value."""
+        if self.n == 0:
+            return None
+        share, n = float(self.mean_of("x")), self.n
+        z = float(ndtri(0.5 + CONFIDENCE / 2))
+        centre, width = share + z * z / (2 * n), z * math.sqrt(share * (1 - share) / n + (z / (2 * n)) ** 2)
+        # Rounding must not leave the share outside.
+        low, high = (end / (1 + z * z / n) for end in (centre - width, centre + width))
+        return Estimate(share, max(min(low, share), 0.0), min(max(high, share), 1.0), n)
 
 
 class RatioAccumulator(Accumulator):
@@ -164,7 +187,7 @@ class GroupedDecibelAccumulator(Accumulator):
 
 
 _TYPES: Mapping[str, type[Accumulator]] = {
-    cls.kind: cls for cls in (MeanAccumulator, RatioAccumulator, GroupedDecibelAccumulator)
+    cls.kind: cls for cls in (MeanAccumulator, ProportionAccumulator, RatioAccumulator, GroupedDecibelAccumulator)
 }
 
 

@@ -3,18 +3,28 @@
 import torch
 from torch import Tensor
 
+from linksim.accumulators import MeanAccumulator, ProportionAccumulator
 from linksim.metrics.metric import METRICS, MeanMetric
 from linksim.outcome import LinkOutcome
 
 
+class ShareMetric(MeanMetric):
+    """Share of the reports that something holds for."""
+
+    unit = "1"
+    domain = "feedback link"
+    aggregation = "share of the samples, Wilson's interval"
+
+    def accumulator(self) -> MeanAccumulator:
+        """An empty share."""
+        return ProportionAccumulator(self.name)
+
+
 @METRICS.register("report_error_rate")
-class ReportErrorRate(MeanMetric):
+class ReportErrorRate(ShareMetric):
     """Share of the reports that did not arrive as they were sent, whether the BS knows it or not."""
 
     name = "report_error_rate"
-    unit = "1"
-    domain = "feedback link"
-    aggregation = "mean over samples"
 
     def per_sample(self, outcome: LinkOutcome) -> Tensor | None:
         """1 for an error, 0 for none; ``None`` for links that lose no report."""
@@ -23,13 +33,10 @@ class ReportErrorRate(MeanMetric):
 
 
 @METRICS.register("undetected_error_rate")
-class UndetectedErrorRate(MeanMetric):
+class UndetectedErrorRate(ShareMetric):
     """Share of the reports that arrived wrong although their check passed."""
 
     name = "undetected_error_rate"
-    unit = "1"
-    domain = "feedback link"
-    aggregation = "mean over samples"
     on_request = True
 
     def per_sample(self, outcome: LinkOutcome) -> Tensor | None:

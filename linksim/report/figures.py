@@ -127,6 +127,8 @@ def _caption(run: RunView, sweep: Sweep, metrics: list[str], layout: Layout) -> 
     if layout.lossless:
         sentences.append(f"No NMSE curve, as the error is rounding only: {', '.join(layout.lossless)}.")
     shown = sweep.rows[sweep.rows["metric"].isin(metrics)]
+    if any(metric_text(name).logarithmic and (shown["value"][shown["metric"] == name] == 0).any() for name in metrics):
+        sentences.append("Zeros have no place on the logarithmic scale.")
     if (shown["ci_low"].notna() & shown["ci_high"].notna()).any():
         counts = shown.loc[shown["ci_low"].notna(), "n"].dropna()
         span = sorted({round(counts.min()), round(counts.max())}) if len(counts) else []

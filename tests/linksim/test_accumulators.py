@@ -14,6 +14,7 @@ from linksim.accumulator import Accumulator
 from linksim.accumulators import (
     GroupedDecibelAccumulator,
     MeanAccumulator,
+    ProportionAccumulator,
     RatioAccumulator,
     accumulator_from_json,
 )
@@ -64,7 +65,13 @@ def _fill_groups(values: list[float], first: int) -> GroupedDecibelAccumulator:
     return accumulator
 
 
-@pytest.mark.parametrize("fill", [_fill_mean, _fill_ratio, _fill_groups])
+def _fill_share(values: list[float], first: int) -> ProportionAccumulator:
+    accumulator = ProportionAccumulator("s")
+    accumulator.update(np.greater(values, 0))
+    return accumulator
+
+
+@pytest.mark.parametrize("fill", [_fill_mean, _fill_ratio, _fill_groups, _fill_share])
 @given(values=st.lists(FINITE, min_size=1, max_size=30), data=st.data())
 def test_split_and_order_change_no_digit(
     fill: Callable[[list[float], int], Accumulator], values: list[float], data: st.DataObject
@@ -77,6 +84,18 @@ def test_split_and_order_change_no_digit(
         merged.merge(shard)
     assert merged.to_json() == fill(values, 0).to_json()
     assert merged.estimate() == fill(values, 0).estimate()
+
+
+@given(st.integers(1, 3000), st.data())
+def test_interval_of_a_share_is_wilsons(n: int, data: st.DataObject) -> None:
+    ones = data.draw(st.integers(0, n))
+    estimate = _fill_share([1.0] * ones + [-1.0] * (n - ones), 0).estimate()
+    assert estimate is not None
+    reference = scipy.stats.binomtest(ones, n).proportion_ci(0.95, method="wilson")
+    assert (estimate.value, estimate.n) == (ones / n, n)
+    # Some roundings of float64.
+    assert (estimate.low, estimate.high) == pytest.approx((reference.low, reference.high), abs=1e-12)
+    assert ProportionAccumulator("s").estimate() is None
 
 
 @given(st.lists(POSITIVE, min_size=2, max_size=50))

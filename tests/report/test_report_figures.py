@@ -6,8 +6,12 @@ import matplotlib
 import pandas as pd
 import pytest
 from made_up_run import COMPRESSORS, SWEEPS, write_run
+from matplotlib.figure import Figure
 
 from linksim.report import draw_figures
+from linksim.report.axes import Axis
+from linksim.report.curves import XPositions, draw_curves
+from linksim.report.metric_texts import metric_text
 from linksim.report.run_view import view_run
 from linksim.report.style import looks
 
@@ -79,6 +83,19 @@ def test_a_perfect_link_and_named_values_have_a_place_on_the_axis(tmp_path):
         metrics=("nmse_db",),
     )
     assert {path.stem for path in draw_figures(folder)} == {"feedback_nmse", "precoder_nmse"}
+
+
+def test_error_rates_are_drawn_on_a_logarithmic_scale_without_zeros():
+    axes = Figure().subplots()
+    rows = pd.DataFrame({"x": [0.0, 1.0, 2.0], "value": [0.5, 0.01, 0.0], "ci_low": 0.0, "ci_high": 0.6})
+    rows = rows.assign(compressor="klt", metric="report_error_rate")
+    axis = Axis("x", "SNR", "dB")
+    drawn, lossless = draw_curves(
+        axes, rows, metric_text("report_error_rate"), looks(["klt"], set()), XPositions(axis, [0.0, 1.0, 2.0])
+    )
+    assert (drawn, lossless) == (["klt"], [])
+    assert axes.get_yscale() == "log"
+    assert list(axes.containers[0].lines[0].get_ydata()) == [0.5, 0.01]
 
 
 def test_names_from_outside_stay_inside_the_folder_and_are_no_mathematics(tmp_path):
