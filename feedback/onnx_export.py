@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from feedback.binary_fc import BinaryLinear, scale_of, signs_of
-from feedback.layers import ConvBn
+from feedback.layers import CentredLinear, ConvBn
 from feedback.onnx_format import ExportFormat, checked_formats
 from feedback.onnx_packing import pack_binary
 from feedback.onnx_quantisation import quantise_dynamic, quantise_static
@@ -89,23 +89,29 @@ def float_model(encoder: nn.Module, shape: tuple[int, int]) -> onnx.ModelProto:
 
 
 def plain(encoder: nn.Module) -> nn.Module:
-    """A copy of an encoder for inference: batch norm in the convolutions, binary layers as the products they take."""
+    """A copy of an encoder for inference: batch norm in the convolutions, binary layers as the products they take.
+
+    What fully connected layers take off their input stays: without it, 8-bit weights would multiply a common level that
+    is far beyond what the values differ by. A constant is one number.
+    """
     twin = nn.ModuleList([copy.deepcopy(encoder)]).eval()
     for name, layer in list(twin.named_modules()):
         if isinstance(layer, ConvBn):
             layer.conv = fuse_conv_bn_eval(layer.conv, layer.norm)
             layer.norm = nn.Identity()  # type: ignore[assignment]
-        elif isinstance(layer, BinaryLinear):
+        elif isinstance(layer, CentredLinear):
             twin.set_submodule(name, _multiplied_out(layer))
     return twin[0]
 
 
-def _multiplied_out(layer: BinaryLinear) -> nn.Linear:
-    linear = nn.Linear(layer.in_features, layer.out_features)
+def _multiplied_out(layer: CentredLinear) -> CentredLinear:
+    linear = CentredLinear(layer.in_features, layer.out_features)
+    weight = layer.weight
     with torch.no_grad():
-        weight = scale_of(layer.weight) * signs_of(layer.weight)
-        linear.weight.copy_(weight)
-        linear.bias.copy_(layer.bias.double() - weight.double() @ layer.centre.double())
+        linear.weight.copy_(scale_of(weight) * signs_of(weight) if isinstance(layer, BinaryLinear) else weight)
+        linear.bias.copy_(layer.bias)
+    constant = bool((layer.centre == layer.centre[0]).all())
+    linear.centre = layer.centre[:1].clone() if constant else layer.centre.clone()
     return linear
 
 

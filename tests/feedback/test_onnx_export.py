@@ -12,12 +12,13 @@ from onnx import helper, numpy_helper
 from torch import Tensor, nn
 
 import feedback.compressors  # noqa: F401 - registers the compressors
+from feedback.binary_fc import BinaryLinear, scale_of
 from feedback.compressor import COMPRESSORS
 from feedback.encoder_size import encoder_size
 from feedback.errors import FeedbackInputError
 from feedback.neural import NeuralCompressor
 from feedback.onnx_encoder import OnnxEncoder
-from feedback.onnx_export import export_encoder
+from feedback.onnx_export import export_encoder, plain
 from feedback.onnx_format import ExportFormat, checked_formats
 from feedback.onnx_packing import pack_binary
 from feedback.onnx_quantisation import quantise_dynamic, quantise_static
@@ -45,7 +46,7 @@ def network(name: str, shape: tuple[int, int] = (8, 8), ratio: float = 4, **para
         elif isinstance(layer, nn.Linear):
             layer.bias.data.normal_(generator=generator)
             if hasattr(layer, "centre"):
-                layer.centre.uniform_(generator=generator)
+                layer.centre.fill_(0.7)
     return made
 
 
@@ -92,6 +93,33 @@ def test_codewords_are_those_of_the_network(name: str, tmp_path: Path) -> None:
             assert allowed < difference < 0.3 * float(wanted.abs().max())
     # In one batch, reports would share the range of their values.
     assert "int8" not in files or onnx.load(files["int8"]).graph.input[0].type.tensor_type.shape.dim[0].dim_value == 1
+
+
+def test_centre_comes_off_before_8_bits(tmp_path: Path) -> None:
+    layer = BinaryLinear(18, 9)
+    generator = torch.Generator().manual_seed(6)
+    layer.weight.data.normal_(generator=generator)
+    layer.bias.data.normal_(generator=generator)
+    layer.centre.fill_(20)
+    inputs = images((3, 3)) + 20
+    with torch.no_grad():
+        wanted = layer(inputs.flatten(1))
+    files = exported(nn.Sequential(nn.Flatten(), layer), tmp_path, "float", "int8", "packed", shape=(3, 3))
+    for format_ in ("float", "packed"):
+        difference = OnnxEncoder(files[format_])(inputs) - wanted  # type: ignore[index]
+        assert float(difference.abs().max()) < FLOAT_TOLERANCE * float(wanted.abs().max())
+    # A step of 1 / 255 for inputs that lie in [0, 1] without the centre, and of 2 a / 255 for 18 weights of a or -a.
+    a = float(scale_of(layer.weight.detach()))
+    assert float((OnnxEncoder(files["int8"])(inputs) - wanted).abs().max()) <= 18 * a / 255 + 18 * 2 * a / 255
+
+
+def test_plain_network_makes_the_same_codewords() -> None:
+    encoder = network("bcrnet").encoder
+    for centre in (torch.tensor(0.7), torch.rand(128, generator=torch.Generator().manual_seed(7))):
+        encoder.get_buffer("fc.centre").copy_(centre)
+        with torch.no_grad():
+            wanted, made = encoder(images()), plain(encoder)(images())
+        assert float((made - wanted).abs().max()) < FLOAT_TOLERANCE * float(wanted.abs().max())
 
 
 def small_model(layer: nn.Linear, convolution: nn.Conv2d | None = None) -> onnx.ModelProto:
