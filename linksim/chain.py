@@ -130,8 +130,9 @@ class Chain:
                 with self.times.stage("feedback"):
                     sent = self._report(scheme, normalised[age], scales[age])
                     received = self.link.transmit(sent, self._draw("feedback noise", start, count, age))
-                    rebuilt.append(self._rebuild(scheme, received))
-                    erased.append(_erased(received))
+                    csi, lost = self._rebuild(scheme, received)
+                    rebuilt.append(csi)
+                    erased.append(lost)
             with self.times.stage("prediction"):
                 history = self._history(rebuilt, erased)
                 predicted = self.predictor.predict(history)
@@ -166,15 +167,19 @@ class Chain:
             side_formats={**codeword.side_formats, "scale": self.scale_quantiser.format},
         )
 
-    def _rebuild(self, scheme: ReportScheme, received: Codeword) -> Tensor:
-        """At the BS: the angular-delay matrix from what the link delivered."""
+    def _rebuild(self, scheme: ReportScheme, received: Codeword) -> tuple[Tensor, Tensor]:
+        """At the BS: the angular-delay matrix from what the link delivered, and which of them are lost.
+
+        The quantiser, too, finds reports that cannot be right.
+        """
         denoised = scheme.denoiser.denoise(received, self.link.noise_to_signal)
-        decoded = scheme.compressor.decode(scheme.quantiser.dequantise(denoised))
+        dequantised = scheme.quantiser.dequantise(denoised)
+        decoded = scheme.compressor.decode(dequantised)
         if self.scale_quantiser is None:
             scale = self.normalisation.scale(decoded)
         else:
             scale = self.scale_quantiser.decode(received.side["scale"])
-        return self.normalisation.undo(decoded, scale)
+        return self.normalisation.undo(decoded, scale), _erased(dequantised)
 
     def _history(self, rebuilt: list[Tensor], erased: list[Tensor]) -> ReportHistory:
         """At the BS: what it remembers, without anything of reports that were lost."""

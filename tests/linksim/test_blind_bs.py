@@ -40,6 +40,17 @@ class SilentLink(FeedbackLink):
         return replace(codeword, values=torch.zeros_like(codeword.values), side=side)
 
 
+class GarblingLink(FeedbackLink):
+    """Delivers nothing but ones, and takes every report for right."""
+
+    loses_reports = True
+
+    def transmit(self, codeword: Codeword, draw: NormalDraw) -> Codeword:
+        n = len(codeword.values)
+        values, bits = torch.ones(n, 500), torch.full((n,), 500)
+        return replace(codeword, values=values, value_bits=bits, erased=torch.zeros(n, dtype=torch.bool))
+
+
 class Spy:
     """Stands in for a metric and keeps what the BS rebuilt."""
 
@@ -136,3 +147,11 @@ def test_noise_alone_says_nothing_of_the_channel(
     # The same with a link that works shows what is looked for.
     first, second = rebuilt_by_the_bs(scenario, Perfect(PerfectParameters()), training, batches)
     assert not torch.allclose(first, second, rtol=0.1)
+
+
+def test_a_bitstream_that_no_report_has_leaves_the_mean_channel(
+    training: TrainingSet, batches: list[ChannelBatch]
+) -> None:
+    scenario = scenario_of("klt", {"name": "entropy_coded", "cells": 16}, "per_sample")
+    for rebuilt in rebuilt_by_the_bs(scenario, GarblingLink(None), training, batches):
+        assert torch.equal(rebuilt, training.train.mean(0).expand_as(rebuilt))
