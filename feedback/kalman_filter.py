@@ -48,7 +48,7 @@ class KalmanFilter:
         if self._started:
             self.advance()
         self._started = True
-        spread = self.variance + self._measurement_noise
+        spread = self.variance.clamp(min=0) + self._measurement_noise
         spread = spread.clamp(min=torch.finfo(spread.dtype).tiny)
         gain = torch.where(lost[:, None], 0.0, self._covariance[:, 0] / spread)
         self._state = self._state + gain * (observation - self.estimate)

@@ -19,6 +19,9 @@ from feedback.linear_prediction import (
 )
 from feedback.predictor import PREDICTORS, Predictor, ReportHistory
 
+# Least relative error that a report is taken to have.
+_EXACT = 1e-10
+
 
 class KalmanParameters(LinearPredictorParameters):
     """Parameters of ``kalman``."""
@@ -49,7 +52,10 @@ class Kalman(Predictor):
         gain = 1 + squared_modulus(coefficients).sum(0)
         error = report_error(reports, history.erased, coefficients)
         arrived = (~history.erased).sum(1)[:, None].clamp(min=1)
-        power = (squared_modulus(reports).sum(1) / arrived - error).clamp(min=0)
+        received = squared_modulus(reports).sum(1) / arrived
+        # Reports are float32; a filter that took them for exact would end in its own rounding.
+        error = torch.maximum(error, _EXACT * received)
+        power = (received - error).clamp(min=0)
         kalman = KalmanFilter(coefficients, (left - gain * error).clamp(min=0), error, power)
         before = now = torch.zeros_like(reports[:, 0])
         for report, lost in zip(reports.unbind(1), history.erased.unbind(1), strict=True):

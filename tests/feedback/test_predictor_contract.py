@@ -1,5 +1,7 @@
 """What every predictor must obey; a new one is tested by being registered."""
 
+import itertools
+
 import pytest
 import torch
 from torch import Tensor
@@ -77,6 +79,23 @@ def test_with_a_single_report_that_one_is_held(predictor: Predictor) -> None:
         erased = torch.ones(csi.shape[:2], dtype=torch.bool)
         erased[:, arrived] = False
         assert torch.equal(predictor.predict(history(csi, erased)), csi[:, arrived])
+
+
+def test_any_pattern_of_losses_gives_finite_channels_within_reach(predictor: Predictor) -> None:
+    csi = moving(reports_of(predictor))
+    # Sparse compressors choose other entries in every report, and send exact zeros for the rest.
+    chosen = torch.rand(csi.shape, generator=torch.Generator().manual_seed(2)) < 0.2
+    sparse = torch.where(chosen, csi, 0)
+    still = csi[:, :1].expand_as(csi)
+    for lost in itertools.product([False, True], repeat=csi.shape[1]):
+        erased = torch.tensor(lost).expand(csi.shape[:2])
+        for reports in (csi, sparse, still):
+            past = history(reports, erased)
+            predicted = predictor.predict(past)
+            assert predicted.isfinite().all(), lost
+            # Twice the largest modulus that arrived, rounded to float32; the mean channel where nothing did.
+            limit = 2.00001 * past.csi.abs().amax(1) if not all(lost) else past.mean.abs()
+            assert (predicted.abs() <= limit).all(), lost
 
 
 def test_reports_without_a_channel_predict_none(predictor: Predictor) -> None:

@@ -46,6 +46,7 @@ def mobile(tiny: dict[str, Any]) -> dict[str, Any]:
     tiny["channel"]["carrier_hz"] = 3.5e9
     # Enough rows that what is cut off does not hide the error of prediction.
     tiny["transform"]["n_delay"] = 32
+    tiny["monte_carlo"]["samples"] = 50
     tiny |= {"sweeps": {}, "compressors": [{"name": "identity"}, {"name": "topk"}], "snr_db": 20}
     tiny["feedback"] = {"delay_s": 1e-3, "report_period_s": 1e-3}
     tiny["metrics"] = ["nmse_db", "nmse_e2e_db", "rate_bps_hz"]
@@ -104,6 +105,7 @@ def test_at_rest_prediction_is_holding(mobile: dict[str, Any], run: Run) -> None
 
 def test_batches_change_no_digit(mobile: dict[str, Any], run: Run) -> None:
     mobile["feedback"]["link"] = {"name": "awgn", "snr_db": 10}
+    mobile["monte_carlo"]["samples"] = 60
     mobile |= {"sweeps": {"p": {"feedback.predictor.name": ["ar", "kalman"]}}, "compressors": [{"name": "topk"}]}
     reference = run(mobile)
     pd.testing.assert_frame_equal(run(mobile, "--set", "monte_carlo.batch_size=1"), reference, check_exact=True)
