@@ -16,7 +16,7 @@ from linksim.execution import ExecutionOptions
 from linksim.run_console import RunConsole
 from linksim.scenario import Scenario
 
-SAMPLES = 5000
+SAMPLES = 10000
 RATIOS = (4, 8, 16, 32)
 
 

@@ -86,7 +86,7 @@ def _tell_what_is_kept(jobs: Sequence[PointJob], console: RunConsole) -> None:
     if begun:
         kept = sum(job.measured_count for job in begun)
         line = f"{kept} test channels of unfinished points were measured before"
-        console.print(f"[dim]{line}[/]", highlight=False)
+        console.print(f"[dim]{line}[/]", highlight=False, soft_wrap=True)
 
 
 def _shown_metric(scenario: Scenario) -> str:

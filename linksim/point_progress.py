@@ -63,7 +63,7 @@ class PointProgress:
             if self._console.is_live:
                 self._console.write_log(line)
             else:
-                self._console.print(line, highlight=False, markup=False)
+                self._console.print(line, highlight=False, markup=False, soft_wrap=True)
         self._update()
 
     def _points(self) -> str:

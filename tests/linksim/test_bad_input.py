@@ -121,7 +121,14 @@ def test_bad_file(content: bytes, part: str, tmp_path: Path, command: Command) -
     assert_one_line(command("validate", file), str(file), part)
 
 
-def test_bad_options(tiny: dict[str, Any], scenario_file: ScenarioFile, command: Command, tmp_path: Path) -> None:
+def test_bad_options(
+    tiny: dict[str, Any],
+    scenario_file: ScenarioFile,
+    command: Command,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("linksim.dask_executor._CONNECT_S", 0.5)
     file = scenario_file(tiny)
     assert_one_line(command("run", tmp_path / "absent.yaml"), "absent.yaml", "no such file")
     assert_one_line(command("run", tmp_path), str(tmp_path))
