@@ -51,7 +51,8 @@ def test_from_training_to_results(
     weights = sorted((tmp_path / "zoo").glob("*.safetensors"))
     assert [weight.name.rpartition("-")[0] for weight in weights] == ["shallow_net-cr4"] * 2 + ["shallow_net-cr8"] * 2
     assert read_info(weights[0]).compressor["code"].startswith("ShallowNet ")
-    folder = run(load_scenario(file), tmp_path / "out", RunOptions(execution=ExecutionOptions(workers=1)), RunConsole(quiet=True)).path
+    options = RunOptions(execution=ExecutionOptions(workers=1))
+    folder = run(load_scenario(file), tmp_path / "out", options, RunConsole(quiet=True)).path
     found = pd.read_csv(folder / "results.csv")
     assert set(found["compressor"]) == {"none", "topk", "ShallowNet", "wide"}
     nmse = found[found["metric"] == "nmse_db"].pivot_table(
