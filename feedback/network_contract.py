@@ -2,7 +2,8 @@
 
 import torch
 
-from feedback.contract import CHECKS, Candidate, Check, channels, demand
+from feedback.contract import CHECKS, Check, demand
+from feedback.contract_candidate import Candidate, channels
 from feedback.neural import NeuralCompressor
 from feedback.recipe import TrainingRecipe
 

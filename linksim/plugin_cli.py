@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from feedback.contract import Candidate
+    from feedback.contract_candidate import Candidate
 
 
 def check_plugin(

@@ -133,7 +133,9 @@ def _test_channels(scenario: Scenario, samples: int, executor: Executor) -> Tens
 def _reference(name: str, ratio: float, scenario: Scenario, training: TrainingSet) -> Compressor:
     shape = (training.train.shape[1], training.train.shape[2])
     reference_class = COMPRESSORS.get_class(name)
-    reference: Compressor = reference_class(reference_class.Parameters(compression_ratio=ratio), shape)
+    reference: Compressor = reference_class(
+        reference_class.Parameters.model_validate({"name": name, "compression_ratio": ratio}), shape
+    )
     reference.fit(training, fit_generator(scenario, name))
     return reference
 

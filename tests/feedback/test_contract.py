@@ -12,7 +12,8 @@ import feedback.compressors  # noqa: F401 - registers the compressors
 from feedback.codeword import Codeword
 from feedback.compressor import Complexity, Compressor
 from feedback.compressors.klt import Klt
-from feedback.contract import Candidate, ContractError, failures
+from feedback.contract import ContractError, failures
+from feedback.contract_candidate import Candidate
 from feedback.network_contract import candidate_of, checks_of
 from feedback.neural import NeuralCompressor, NeuralParameters
 from feedback.training_set import TrainingSet

@@ -32,7 +32,8 @@ def file(tmp_path: Path) -> Path:
 def test_section_holds_what_the_class_says(file: Path) -> None:
     made = section(file, width=3, label="mine")
     assert made.name == "ShallowNet"
-    assert made.model_extra == {"width": 3, "recipe": None}
+    assert made.model_extra is not None
+    assert (made.model_extra["width"], made.model_extra["recipe"], made.label) == (3, None, "mine")
     network = build_compressor(made, (8, 8))
     assert network.parameters.width == 3
     assert (network.parameters.name, network.length) == ("shallow_net", 32)
