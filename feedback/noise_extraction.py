@@ -1,5 +1,7 @@
 """The fully connected network that extracts the noise of a received codeword (DNNNet)."""
 
+from itertools import pairwise
+
 import torch
 from torch import Tensor, nn
 
@@ -7,9 +9,9 @@ from feedback.layers import initialise
 
 
 class NoiseExtraction(nn.Module):
-    r"""Subtracts from a received codeword what a network takes for its noise.
+    r"""Subtracts from a received codeword what is taken for its noise: a linear share, and what a network finds.
 
-    .. math:: \hat v = r - \sqrt{\hat p / \gamma} \; g_L(\dots g_2(x)), \qquad
+    .. math:: \hat v_i = r_i - \sqrt{\hat p / \gamma} \, \bigl(w_i x_i + g_L(\dots g_2(x))_i\bigr), \qquad
               g_l(x) = \zeta(W_l x + b_l), \quad g_L(x) = W_L x + b_L
 
     with the sigmoid :math:`\zeta` (Ansari and Feghhi, eqs. 1 to 5, after Ye et al., 2020). Codewords of all powers and
@@ -19,7 +21,9 @@ class NoiseExtraction(nn.Module):
     .. math:: x_i = (r_i / \sqrt{\hat p} - m_i) / \sqrt{s_i^2 + 1 / \gamma}
 
     with mean ``m`` and deviation ``s`` of the elements of codewords of unit power, and one further input for the SNR,
-    from -1 to 1 over the range that was learnt. The output layer starts at 0, where nothing is subtracted.
+    from -1 to 1 over the range that was learnt. The weights :math:`w_i = \gamma^{-1/2} (s_i^2 + 1 / \gamma)^{-1/2}` are
+    not learnt and not the paper's: they make the linear MMSE estimate of each element by itself, which the network
+    starts from, as its output layer starts at 0.
 
     Args:
         length: codeword length ``M``.
@@ -39,16 +43,17 @@ class NoiseExtraction(nn.Module):
         sizes = [length + 1, *[width] * hidden_layers]
         # Layers draw weights as they are made, from the global generator, which must not notice.
         with torch.random.fork_rng(devices=[]):
-            self.hidden = nn.ModuleList(nn.Linear(a, b) for a, b in zip(sizes, sizes[1:], strict=False))
-            self.output = nn.Linear(sizes[-1], length)
+            self.hidden = nn.ModuleList(nn.Linear(a, b) for a, b in pairwise(sizes))
+            self.output = nn.Linear(width, length)
 
+    @torch.no_grad()
     def start(self, codewords: Tensor, generator: torch.Generator) -> None:
-        """Draws weights, and takes the moments of training codewords ``[n, M]``, each of some power."""
-        initialise(self, generator)
-        nn.init.zeros_(self.output.weight)
+        """Takes the moments of training codewords ``[n, M]``, each of some power, and draws weights."""
         unit = codewords / codewords.square().mean(dim=1, keepdim=True).sqrt()
         self.mean.copy_(unit.mean(dim=0))
         self.deviation.copy_(unit.std(dim=0, correction=0))
+        initialise(self, generator)
+        nn.init.zeros_(self.output.weight)
 
     def forward(self, received: Tensor, noise_to_signal: Tensor) -> Tensor:
         """Estimated codewords ``[batch, M]``.
@@ -60,12 +65,14 @@ class NoiseExtraction(nn.Module):
         power = received.square().mean(dim=1, keepdim=True) / (1 + noise_to_signal)
         # A report without power has no noise; the square root has no gradient at 0.
         amplitude = power.clamp_min(torch.finfo(power.dtype).tiny).sqrt()
-        x = (received / amplitude - self.mean) / (self.deviation.square() + noise_to_signal).sqrt()
-        x = torch.cat([x, self._level(noise_to_signal)], dim=1)
+        spread = (self.deviation.square() + noise_to_signal).sqrt()
+        x = (received / amplitude - self.mean) / spread
+        linear = x * noise_to_signal.sqrt() / spread
+        h = torch.cat([x, self._level(noise_to_signal)], dim=1)
         for layer in self.hidden:
-            x = layer(x).sigmoid()
-        noise: Tensor = self.output(x)
-        return received - amplitude * noise_to_signal.sqrt() * noise
+            # Of mean 0 and slope 1 at 0: the same functions as the plain sigmoid's, and steps that suit the next layer.
+            h = 4 * layer(h).sigmoid() - 2
+        return received - amplitude * noise_to_signal.sqrt() * (linear + self.output(h))
 
     def _level(self, noise_to_signal: Tensor) -> Tensor:
         low, high = self.snr_db

@@ -1,5 +1,6 @@
 """DNNNet (Ye et al., 2020): a fully connected network takes the noise off a received codeword."""
 
+import copy
 import math
 from dataclasses import replace
 from typing import Any, ClassVar, Literal, Self
@@ -23,6 +24,8 @@ from feedback.training_set import TrainingSet
 
 _SEED = 0
 _BATCH_SIZE = 200
+# One in so many training codewords is held out, to select on.
+_HELD_OUT = 10
 _JOINT = TrainingRecipe(epochs=1, learning_rate=5e-4, warmup=0.1)
 
 
@@ -30,7 +33,7 @@ class DnnNetParameters(DenoiserParameters):
     """Parameters of ``dnnnet``."""
 
     name: Literal["dnnnet"] = "dnnnet"
-    hidden_layers: int = Field(default=2, ge=1, le=8, description="fully connected layers with a sigmoid")
+    hidden_layers: int = Field(default=1, ge=1, le=8, description="fully connected layers with a sigmoid")
     width: int = Field(default=1024, ge=1, le=8192, description="outputs of each of them")
     snr_db: tuple[float, float] = Field(
         default=(-5.0, 40.0), description="feedback SNRs to learn [dB], drawn uniformly from this range"
@@ -54,9 +57,9 @@ class DnnNet(Denoiser):
     r"""Extracts the noise from the received codeword and subtracts it (see ``NoiseExtraction``).
 
     Stage 1, ``fit``: pairs of noisy and clean training codewords, the compressor as it is. What is made least is the
-    error over the noise's power, so that every SNR counts alike,
+    error over the report's power, as with the Wiener filter, over a range of SNRs,
 
-    .. math:: E[\gamma \lVert \hat v - v \rVert^2 / (M p)], \qquad p = \lVert v \rVert^2 / M.
+    .. math:: E[\lVert \hat v - v \rVert^2 / (M p)], \qquad p = \lVert v \rVert^2 / M.
 
     Stage 2, ``fit_jointly``: a network's encoder, the noise, this network and the network's decoder are trained
     together, end to end. Compressors that are no networks keep to stage 1.
@@ -174,20 +177,41 @@ class _KnownNoise(Disturbance):
 def _pretrain(
     network: NoiseExtraction, codewords: Tensor, parameters: DnnNetParameters, generator: torch.Generator
 ) -> None:
-    """Trains on pairs of noisy and clean codewords, new noise at every pass; Adam, its steps falling as a cosine."""
+    """Trains on pairs of noisy and clean codewords, new noise at every pass; Adam, its steps falling as a cosine.
+
+    The weights of least error on the codewords held out are kept, those of the start among them.
+    """
+    n_held = max(len(codewords) // _HELD_OUT, 1)
+    held, codewords = codewords[:n_held], codewords[n_held:] if len(codewords) > 1 else codewords
+    held_seed = int(torch.randint(2**62, (), generator=generator))
+
+    def held_loss() -> float:
+        with torch.no_grad():
+            return float(_loss(network, held, parameters, torch.Generator().manual_seed(held_seed)))
+
+    best_loss, best = held_loss(), copy.deepcopy(network.state_dict())
     optimiser = torch.optim.Adam(network.parameters(), lr=parameters.learning_rate, fused=True)
     batches = math.ceil(len(codewords) / _BATCH_SIZE)
     schedule: Any = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, max(parameters.epochs * batches, 1))
     for _ in range(parameters.epochs):
         order = torch.randperm(len(codewords), generator=generator).to(codewords.device)
         for rows in order.split(_BATCH_SIZE):
-            clean = codewords[rows]
-            snr_db = drawn_snr_db(parameters.snr_db, len(clean), generator)
-            level = (10 ** (-snr_db / 10)).to(clean.device)
-            estimate = network(with_noise(clean, snr_db, generator), level)
-            noise_power = level * clean.square().mean(dim=1, keepdim=True)
-            loss = ((estimate - clean).square() / noise_power).mean()
             optimiser.zero_grad()
-            loss.backward()
+            _loss(network, codewords[rows], parameters, generator).backward()
             optimiser.step()
             schedule.step()
+        if (loss := held_loss()) < best_loss:
+            best_loss, best = loss, copy.deepcopy(network.state_dict())
+    network.load_state_dict(best)
+
+
+def _loss(network: NoiseExtraction, clean: Tensor, parameters: DnnNetParameters, generator: torch.Generator) -> Tensor:
+    """Mean error of estimated codewords over their power."""
+    estimate = network(*_noisy(clean, parameters, generator))
+    return ((estimate - clean).square() / clean.square().mean(dim=1, keepdim=True)).mean()
+
+
+def _noisy(clean: Tensor, parameters: DnnNetParameters, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Codewords with noise, ``[n, M]``, and its power over theirs, ``[n, 1]``."""
+    snr_db = drawn_snr_db(parameters.snr_db, len(clean), generator)
+    return with_noise(clean, snr_db, generator), (10 ** (-snr_db / 10)).to(clean.device)
