@@ -72,7 +72,7 @@ class SchemeSpec:
     def learns_jointly(self) -> bool:
         """Whether the denoiser learns together with a trained network."""
         denoiser_class = DENOISERS.get_class(self.scenario.feedback.denoiser.name)
-        trained = COMPRESSORS.get_class(self.parameters.name).trained
+        trained = compressor_class(self.parameters).trained
         return trained and denoiser_class.fit_jointly is not Denoiser.fit_jointly
 
 

@@ -105,8 +105,10 @@ class Preparation:
             scheme.compressor.fit(training, fit_generator(spec.scenario, spec.key))
         if spec.learns_codewords:
             training = (self.joint_training_set if spec.learns_jointly else self.training_set)(spec.scenario)
-            if is_trained(spec):
-                self.notify(f"fitting quantiser and denoiser of {spec.label}")
+            if spec.learns_jointly:
+                denoiser = spec.scenario.feedback.denoiser.name
+                ratio = spec.parameters.compression_ratio
+                self.notify(f"training {denoiser} with {spec.label} at CR {ratio:g}")
             fit_to_codewords(scheme, training, fit_generator(spec.scenario, f"denoiser {spec.key}"))
         save_scheme(scheme, spec, self.folder.fitted, checkpoint)
 

@@ -36,6 +36,7 @@ LEGEND_ROW_IN = 0.15
 LEGEND_HANDLE_IN = 0.42
 LEGEND_CHARACTER_IN = 0.055
 MAX_LEGEND_COLUMNS = 6
+WORST_ERROR_DB = 10.0
 
 
 @dataclass
@@ -63,6 +64,8 @@ def draw_panels(run: RunView, sweep: Sweep, metric: str) -> Layout:
     for i, axes in enumerate(grid):
         _draw_metric(layout, axes, run, sweep, metric, i)
     _label_outer(grid)
+    if metric_text(metric).is_error_db:
+        _hide_worst(layout, grid)
     return _with_legend(layout, run.looks)
 
 
@@ -94,6 +97,7 @@ def draw_bits(run: RunView, sweep: Sweep) -> Layout | None:
     if not layout.entries:
         return None
     _label_outer(grid)
+    _hide_worst(layout, grid)
     return _with_legend(layout, run.looks)
 
 
@@ -117,11 +121,13 @@ def _new_panels(titles: list[str]) -> tuple[Layout, list[Axes]]:
     count = len(titles)
     columns = _columns(count)
     lines = -(-count // columns)
-    layout = _new_layout(COLUMN_IN if count == 1 else DOUBLE_COLUMN_IN, lines * PANEL_HEIGHT_IN)
+    title_lines = max(title.count(", ") for title in titles)
+    height = lines * (PANEL_HEIGHT_IN + title_lines * LEGEND_ROW_IN)
+    layout = _new_layout(COLUMN_IN if count == 1 else DOUBLE_COLUMN_IN, height)
     grid = list(layout.figure.subplots(lines, columns, sharex=True, sharey=True, squeeze=False).flat)
     for i, (axes, title) in enumerate(zip(grid, titles, strict=False)):
         if title:
-            axes.set_title(plain_text(f"{panel_letter(i)} {title}"))
+            axes.set_title("\n".join(plain_text(part) for part in f"{panel_letter(i)} {title}".split(", ")))
     for axes in grid[count:]:
         axes.set_axis_off()
     return layout, grid[:count]
@@ -138,6 +144,13 @@ def _label_outer(grid: list[Axes]) -> None:
         left, lowest = i % columns == 0, i + columns >= len(grid)
         axes.tick_params(labelleft=left, labelbottom=lowest)
         axes.set(xlabel=axes.get_xlabel() if lowest else "", ylabel=axes.get_ylabel() if left else "")
+
+
+def _hide_worst(layout: Layout, grid: list[Axes]) -> None:
+    """Leaves out errors that would squeeze all others: no report at all has 0 dB."""
+    if grid[0].get_ylim()[1] > WORST_ERROR_DB:
+        grid[0].set_ylim(top=WORST_ERROR_DB)
+        layout.notes.append(f"Errors above {WORST_ERROR_DB:g} dB lie outside.")
 
 
 def _sweep_looks(run: RunView, sweep: Sweep) -> dict[str, Look]:
