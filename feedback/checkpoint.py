@@ -172,8 +172,22 @@ def read_info(path: Path) -> CheckpointInfo:
 def _parameters(compressor: Compressor) -> dict[str, Any]:
     parameters = compressor.parameters
     given = parameters.model_dump(mode="json", exclude_defaults=True, exclude=set(parameters.run_time))
+    for name, field in type(parameters).model_fields.items():
+        common = _common_default(type(parameters), name)
+        if name not in parameters.run_time and field.default != common:
+            # A network's own default is stated, and the one that all others have is not: keys keep their meaning.
+            value = getattr(parameters, name)
+            given[name] = value.model_dump(mode="json", exclude_defaults=True) if isinstance(value, BaseModel) else value
+            if value == common:
+                del given[name]
     code = {"code": compressor.code} if compressor.code else {}
     return {"name": parameters.name, **given, **code}
+
+
+def _common_default(model: type[BaseModel], name: str) -> Any:
+    """Default of a parameter in the most general class that has it."""
+    bases = (base for base in reversed(model.__mro__) if issubclass(base, BaseModel) and name in base.model_fields)
+    return next(bases).model_fields[name].default
 
 
 def _stored_dtype(tensor: Tensor, storage: Storage) -> torch.dtype:

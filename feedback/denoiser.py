@@ -5,10 +5,12 @@ from typing import Any, ClassVar, get_args
 
 from class_registry import ClassRegistry
 from pydantic import BaseModel, ConfigDict
-from torch import Tensor
+from torch import Generator, Tensor
 
 from feedback.codeword import Codeword, Signal
+from feedback.compressor import Compressor
 from feedback.errors import FeedbackInputError
+from feedback.training_set import TrainingSet
 
 DENOISERS: ClassRegistry["Denoiser"] = ClassRegistry(unique=True)
 
@@ -36,6 +38,14 @@ class Denoiser(ABC):
 
     def fit(self, values: Tensor) -> None:  # noqa: B027 - some learn nothing
         """Learns from training codewords ``[n, length]``, float32, as they are sent; nothing to do by default."""
+
+    def fit_jointly(  # noqa: B027 - most leave the compressor alone
+        self, compressor: Compressor, training: TrainingSet, generator: Generator
+    ) -> None:
+        """Learns on, after ``fit``, together with a fitted compressor, whose weights may change.
+
+        They are then weights for this denoiser, and kept with it and nowhere else; nothing to do by default.
+        """
 
     def state(self) -> dict[str, Tensor]:
         """Everything that was learnt, by name."""

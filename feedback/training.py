@@ -79,7 +79,7 @@ class TrainingOptions:
 
     Attributes:
         loss: what is minimised; takes a ``Pass`` and gives a scalar.
-        disturbance: what codewords go through; nothing by default.
+        disturbance: what codewords go through, in training and validation; nothing by default.
         stages: parts of the budget, in order; the last one ends at 1.
         on_progress: told about every validation.
         state_file: where to keep the state of the run; one that is there goes on. ``None`` keeps none.
@@ -221,7 +221,7 @@ class _Run:
             if self.average is not None:
                 self.average.load_state_dict(kept.average)
             return kept
-        start = validation_nmse(self.model.encoder, self.model.decoder, self.training.validation)
+        start = self._validation_nmse(self.model)
         if not math.isfinite(start):
             raise FeedbackInputError(f"training: got validation NMSE {start} at the start, expected a finite number")
         return TrainingState(start_nmse=start, best_nmse=start, best=_snapshot(self.model))
@@ -304,7 +304,7 @@ class _Run:
         validated: Any = self.model if self.average is None else self.average.module
         validated.eval()
         loss = float(self.loss_sum) / self.since_validation
-        nmse = validation_nmse(validated.encoder, validated.decoder, self.training.validation)
+        nmse = self._validation_nmse(validated)
         # Running statistics of batch norm are each process's own; the first one's are kept.
         nmse = float(self.fabric.broadcast(nmse)) if self.fabric.world_size > 1 else nmse
         if not (math.isfinite(loss) and math.isfinite(nmse)):
@@ -338,6 +338,10 @@ class _Run:
         if self.options.state_file is not None and now - self.kept_at >= _STATE_INTERVAL_S:
             self._keep(self.options.state_file)
             self.kept_at = now
+
+    def _validation_nmse(self, model: Any) -> float:
+        disturbance = self.options.disturbance
+        return validation_nmse(model.encoder, model.decoder, self.training.validation, disturbance, self.seed)
 
     def _keep(self, file: Path) -> None:
         self.state.model = self.model.state_dict()

@@ -68,6 +68,13 @@ class SchemeSpec:
         quantiser_learns = QUANTISERS.get_class(feedback.quantiser.name).fit is not Quantiser.fit
         return quantiser_learns or DENOISERS.get_class(feedback.denoiser.name).fit is not Denoiser.fit
 
+    @property
+    def learns_jointly(self) -> bool:
+        """Whether the denoiser learns together with a trained network."""
+        denoiser_class = DENOISERS.get_class(self.scenario.feedback.denoiser.name)
+        trained = compressor_class(self.parameters).trained
+        return trained and denoiser_class.fit_jointly is not Denoiser.fit_jointly
+
 
 def scheme_specs(scenario: Scenario) -> Iterator[SchemeSpec]:
     """What one point needs fitted."""
@@ -106,12 +113,16 @@ def fit_generator(scenario: Scenario, key: str) -> torch.Generator:
     return torch.Generator().manual_seed(stream_seed(scenario.seed, f"fit {key}", 0))
 
 
-def fit_to_codewords(scheme: ReportScheme, training: TrainingSet) -> None:
-    """Fits a scheme's quantiser and denoiser to the codewords of training channels."""
+def fit_to_codewords(scheme: ReportScheme, training: TrainingSet, generator: torch.Generator) -> None:
+    """Fits a scheme's quantiser and denoiser to the codewords of training channels.
+
+    A denoiser may change the compressor's weights, which then belong to this scheme alone.
+    """
     with torch.no_grad():
         codewords = scheme.compressor.encode(training.train[:_FIT_CODEWORDS]).values
         scheme.quantiser.fit(codewords)
         scheme.denoiser.fit(codewords)
+    scheme.denoiser.fit_jointly(scheme.compressor, training, generator)
 
 
 def save_scheme(scheme: ReportScheme, spec: SchemeSpec, folder: Path, checkpoint: str) -> None:

@@ -104,7 +104,12 @@ class Preparation:
             self.notify(f"fitting {spec.label} at CR {spec.parameters.compression_ratio:g}")
             scheme.compressor.fit(training, fit_generator(spec.scenario, spec.key))
         if spec.learns_codewords:
-            fit_to_codewords(scheme, self.training_set(spec.scenario))
+            training = (self.joint_training_set if spec.learns_jointly else self.training_set)(spec.scenario)
+            if spec.learns_jointly:
+                denoiser = spec.scenario.feedback.denoiser.name
+                ratio = spec.parameters.compression_ratio
+                self.notify(f"training {denoiser} with {spec.label} at CR {ratio:g}")
+            fit_to_codewords(scheme, training, fit_generator(spec.scenario, f"denoiser {spec.key}"))
         save_scheme(scheme, spec, self.folder.fitted, checkpoint)
 
     def fit_channel(self, scenario: Scenario) -> None:
@@ -114,6 +119,10 @@ class Preparation:
     def training_set(self, scenario: Scenario) -> TrainingSet:
         """Normalised channels for quick fits, which select nothing and so have no validation channels."""
         return self._training_set(scenario, scenario.training.samples, 0)
+
+    def joint_training_set(self, scenario: Scenario) -> TrainingSet:
+        """The channels for quick fits, and validation channels to select on."""
+        return self._training_set(scenario, scenario.training.samples, scenario.training.validation_samples)
 
     def network_training_set(self, scenario: Scenario) -> TrainingSet:
         """Normalised channels for networks; those for quick fits come first among them."""

@@ -11,6 +11,7 @@ from typing import Any
 from class_registry import ClassRegistry
 
 from feedback.plugin_file import identity
+from linksim.paired_axes import axis_steps
 from linksim.scenario import DENOISERS, ESTIMATORS, LINKS, PRECODERS, PREDICTORS, QUANTISERS, Scenario, SweptValue
 from linksim.scenario_file import set_key, validate_scenario
 
@@ -49,7 +50,7 @@ class Point:
     """
 
     sweep: str
-    axes: Mapping[str, float | str | bool]
+    axes: Mapping[str, SweptValue]
     scenario: Scenario
     key: str
 
@@ -68,8 +69,8 @@ def points_of(scenario: Scenario) -> list[Point]:
     """
     points = []
     for sweep, axes in (scenario.sweeps or {"point": {}}).items():
-        for values in itertools.product(*axes.values()):
-            points.append(_point(scenario, sweep, dict(zip(axes, values, strict=True))))
+        for steps in itertools.product(*(axis_steps(sweep, axis, values) for axis, values in axes.items())):
+            points.append(_point(scenario, sweep, {key: value for step in steps for key, value in step.items()}))
     return points
 
 

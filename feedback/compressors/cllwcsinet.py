@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import Literal
 
 import torch
+from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -15,6 +16,7 @@ from feedback.chain_start import STATISTICS_SAMPLES, ImageStatistics, pass_throu
 from feedback.compressor import COMPRESSORS
 from feedback.convolutional_latent import KERNEL, ConvolutionalDecoder, ConvolutionalEncoder, latent_maps, to_rows
 from feedback.convolutional_start import principal_rows, start_angle_refinement, start_row
+from feedback.disturbance import Disturbance
 from feedback.errors import FeedbackInputError
 from feedback.layers import LEAKY_SLOPE, ConvBn, ResidualBlock, leaky_relu
 from feedback.linear_start_network import LinearStartNetwork, LinearStartParameters
@@ -132,6 +134,10 @@ class CllwCsiNetParameters(LinearStartParameters):
     """Parameters of ``cllwcsinet``."""
 
     name: Literal["cllwcsinet"] = "cllwcsinet"
+    disturbance: Disturbance | None = Field(
+        default=Disturbance(snr_db=(-5, 40)),
+        description="noise and quantisation of codewords in training; by default the paper's range of SNR; null: none",
+    )
 
 
 @COMPRESSORS.register("cllwcsinet")

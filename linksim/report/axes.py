@@ -64,6 +64,8 @@ AXES = (
 _OTHER_AXES = {
     axis.column: axis
     for axis in (
+        Axis("feedback.denoiser.name", "Denoiser", ""),
+        Axis("feedback.quantiser.name", "Quantiser", ""),
         Axis("feedback.quantiser.bits", "Bits per codeword value", ""),
         Axis("feedback.quantiser.cells", "Cells over a codeword value's range", ""),
         Axis("feedback.link.flip_rate", "Bit flip rate", ""),
@@ -90,10 +92,12 @@ class SweepAxes:
     Attributes:
         x: the horizontal axis, ``None`` for a single point.
         panels: what varies beside it; each combination gets its own panel or table.
+        followers: what goes together with the horizontal axis.
     """
 
     x: Axis | None
     panels: tuple[Axis, ...]
+    followers: tuple[Axis, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -125,8 +129,9 @@ def sweep_axes(rows: pd.DataFrame) -> SweepAxes:
         return SweepAxes(None, ())
     x = max(varying, key=lambda axis: rows[axis.column].nunique(dropna=False))
     by_x = rows.groupby(x.column, dropna=False)
-    others = (axis for axis in varying if axis is not x)
-    return SweepAxes(x, tuple(axis for axis in others if by_x[axis.column].nunique(dropna=False).max() > 1))
+    others = [axis for axis in varying if axis is not x]
+    panels = tuple(axis for axis in others if by_x[axis.column].nunique(dropna=False).max() > 1)
+    return SweepAxes(x, panels, tuple(axis for axis in others if axis not in panels))
 
 
 def sweep_panels(rows: pd.DataFrame, axes: SweepAxes) -> list[Panel]:

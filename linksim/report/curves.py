@@ -125,17 +125,34 @@ def draw_levels(axes: Axes, rows: pd.DataFrame, metric: MetricText, looks: Mappi
     return lossless
 
 
-def draw_against_bits(axes: Axes, rows: pd.DataFrame, metric: MetricText, looks: Mapping[str, Look]) -> list[str]:
-    """Draws a metric over the bits per report; returns the compressors drawn (analogue reports have no bits)."""
+def draw_against_bits(
+    axes: Axes, rows: pd.DataFrame, metric: MetricText, looks: Mapping[str, Look], several: bool = False
+) -> list[str]:
+    """Draws an error over the bits per report; returns the compressors drawn (analogue reports have no bits).
+
+    Args:
+        axes: where to.
+        rows: results.
+        metric: which metric; low is good.
+        looks: look of each compressor.
+        several: whether bits may be spent in several ways; the line then joins the reports that no other of as few
+            bits beats, and the others are faint.
+    """
     drawn = []
     points = [axis.column for axis in all_axes(rows)]
     for i, (compressor, look) in enumerate(looks.items()):
         part = rows[rows["compressor"] == compressor]
         bits = part.loc[part["metric"] == "bits", [*points, "value"]].rename(columns={"value": "bits"})
-        shown = _above_rounding(part[part["metric"] == metric.name]).merge(bits, on=points).sort_values("bits")
+        shown = _above_rounding(part[part["metric"] == metric.name]).merge(bits, on=points)
+        shown = shown.sort_values(["bits", "value"])
         shown = shown[shown["bits"] > 0]
         if not shown.empty:
             options = {**look.line_options(), "elinewidth": 0.8, "zorder": 2.5 + 0.01 * i}
+            if several:
+                beaten = shown["value"] > shown["value"].cummin()
+                faint = {**look.line_options(), "linestyle": "", "alpha": 0.35, "zorder": 2.3}
+                axes.plot(shown.loc[beaten, "bits"], shown.loc[beaten, "value"], **faint)
+                shown = shown[~beaten]
             axes.errorbar(shown["bits"], shown["value"], yerr=_interval(shown), **options)
             drawn.append(compressor)
     axes.set_xscale("log", base=2)

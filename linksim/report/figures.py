@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from linksim.report.axes import Axis
 from linksim.report.layouts import Layout, draw_bits, draw_panels, draw_point, draw_side_by_side, panel_letter
 from linksim.report.metric_texts import metric_text
 from linksim.report.run_view import RunView, Sweep, view_run
@@ -89,7 +90,7 @@ def _layouts(run: RunView, sweep: Sweep) -> list[tuple[str, list[str], Layout]]:
             layouts.append((short, both, draw_side_by_side(run, sweep, both)))
         else:
             layouts.append((short, [metric], draw_panels(run, sweep, metric)))
-    if sweep.has("nmse_db") and _bits_vary(sweep) and not sweep.axes.panels:
+    if sweep.has("nmse_db") and _bits_vary(sweep):
         layout = draw_bits(run, sweep)
         if layout is not None:
             layouts.append(("nmse_bits", ["nmse_db", "bits"], layout))
@@ -124,6 +125,9 @@ def _caption(run: RunView, sweep: Sweep, metrics: list[str], layout: Layout) -> 
         sentences.append(f"{panel_letter(i)} {meaning}" if lettered else meaning)
     if layout.references:
         sentences.append(f"Curves without markers: {'; '.join(layout.references)}.")
+    sentences += layout.notes
+    if sweep.axes.x is not None and "bits" not in metrics:
+        sentences += [_going_together(sweep, sweep.axes.x, follower) for follower in sweep.axes.followers]
     if layout.lossless:
         sentences.append(f"No NMSE curve, as the error is rounding only: {', '.join(layout.lossless)}.")
     shown = sweep.rows[sweep.rows["metric"].isin(metrics)]
@@ -135,6 +139,12 @@ def _caption(run: RunView, sweep: Sweep, metrics: list[str], layout: Layout) -> 
         over = f" over {' to '.join(map(str, span))} samples" if span else ""
         sentences.append(f"Bars: 95 % confidence intervals{over}.")
     return " ".join(sentences)
+
+
+def _going_together(sweep: Sweep, x: Axis, follower: Axis) -> str:
+    pairs = sweep.rows.drop_duplicates(x.column).sort_values(x.column)
+    texts = (", ".join(axis.text(value) for value in pairs[axis.column]) for axis in (x, follower))
+    return f"{x.name} {next(texts)} goes with {follower.name.lower()} {next(texts)}."
 
 
 def _stems(run: RunView) -> list[str]:

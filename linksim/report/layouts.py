@@ -1,12 +1,14 @@
 """The figures' layouts: which panels a figure has, how large it is, and the legend above them."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from pandas.api.types import is_numeric_dtype
 
+from linksim.report.axes import sweep_panels
 from linksim.report.curves import (
     draw_against_bits,
     draw_curves,
@@ -34,6 +36,7 @@ LEGEND_ROW_IN = 0.15
 LEGEND_HANDLE_IN = 0.42
 LEGEND_CHARACTER_IN = 0.055
 MAX_LEGEND_COLUMNS = 6
+WORST_ERROR_DB = 10.0
 
 
 @dataclass
@@ -44,32 +47,25 @@ class Layout:
         figure: the figure.
         references: names of the curves that no compressor influences.
         lossless: compressors left out of a panel because their error is rounding only.
+        notes: further sentences for the caption.
         entries: legend, name to handle.
     """
 
     figure: Figure
     references: list[str] = field(default_factory=list)
     lossless: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
     entries: dict[str, Line2D] = field(default_factory=dict)
 
 
 def draw_panels(run: RunView, sweep: Sweep, metric: str) -> Layout:
     """One metric over the horizontal axis, in a panel for each combination of the other axes."""
-    count = len(sweep.panels)
-    columns = 1 if count == 1 else 2 if count in (2, 4) else 3
-    lines = -(-count // columns)
-    layout = _new_layout(COLUMN_IN if count == 1 else DOUBLE_COLUMN_IN, lines * PANEL_HEIGHT_IN)
-    grid = list(layout.figure.subplots(lines, columns, sharex=True, sharey=True, squeeze=False).flat)
-    for i, (axes, panel) in enumerate(zip(grid, sweep.panels, strict=False)):
+    layout, grid = _new_panels([panel.title for panel in sweep.panels])
+    for i, axes in enumerate(grid):
         _draw_metric(layout, axes, run, sweep, metric, i)
-        # The lowest panel of each column is labelled, also where the last row is not full.
-        left, lowest = i % columns == 0, i + columns >= count
-        axes.tick_params(labelleft=left, labelbottom=lowest)
-        axes.set(xlabel=axes.get_xlabel() if lowest else "", ylabel=axes.get_ylabel() if left else "")
-        if panel.title:
-            axes.set_title(plain_text(f"{panel_letter(i)} {panel.title}"))
-    for axes in grid[count:]:
-        axes.set_axis_off()
+    _label_outer(grid)
+    if metric_text(metric).is_error_db:
+        _hide_worst(layout, grid)
     return _with_legend(layout, run.looks)
 
 
@@ -84,13 +80,24 @@ def draw_side_by_side(run: RunView, sweep: Sweep, metrics: list[str]) -> Layout:
 
 
 def draw_bits(run: RunView, sweep: Sweep) -> Layout | None:
-    """NMSE over the bits that a report costs, ``None`` if no report of the sweep has a bit count."""
-    layout = _new_layout(COLUMN_IN, PANEL_HEIGHT_IN)
-    axes = layout.figure.subplots()
-    drawn = draw_against_bits(axes, sweep.rows, metric_text("nmse_db"), _sweep_looks(run, sweep))
-    if not drawn:
+    """NMSE over the bits that a report costs, ``None`` if no report of the sweep has a bit count.
+
+    What has a name, such as a quantiser, has a panel of its own; numbers only spend bits in another way.
+    """
+    named = tuple(axis for axis in sweep.axes.panels if not is_numeric_dtype(sweep.rows[axis.column]))
+    panels = sweep_panels(sweep.rows, replace(sweep.axes, panels=named))
+    layout, grid = _new_panels([panel.title for panel in panels])
+    several = len(named) < len(sweep.axes.panels)
+    if several:
+        spent = " and ".join(axis.name.lower() for axis in (sweep.axes.x, *sweep.axes.panels) if axis and axis not in named)
+        layout.notes.append(f"All pairs of {spent}; faint: those that others of as few bits beat.")
+    for axes, panel in zip(grid, panels, strict=True):
+        drawn = draw_against_bits(axes, panel.rows, metric_text("nmse_db"), _sweep_looks(run, sweep), several)
+        layout.entries |= {name: legend_handle(run.looks[name]) for name in drawn}
+    if not layout.entries:
         return None
-    layout.entries = {name: legend_handle(run.looks[name]) for name in drawn}
+    _label_outer(grid)
+    _hide_worst(layout, grid)
     return _with_legend(layout, run.looks)
 
 
@@ -107,6 +114,43 @@ def draw_point(run: RunView, sweep: Sweep, metrics: list[str]) -> Layout:
 
 def _new_layout(width_in: float, height_in: float) -> Layout:
     return Layout(Figure(figsize=(width_in, height_in), layout="constrained"))
+
+
+def _new_panels(titles: list[str]) -> tuple[Layout, list[Axes]]:
+    """A figure of a panel for each title, all with the same axes."""
+    count = len(titles)
+    columns = _columns(count)
+    lines = -(-count // columns)
+    title_lines = max(title.count(", ") for title in titles)
+    height = lines * (PANEL_HEIGHT_IN + title_lines * LEGEND_ROW_IN)
+    layout = _new_layout(COLUMN_IN if count == 1 else DOUBLE_COLUMN_IN, height)
+    grid = list(layout.figure.subplots(lines, columns, sharex=True, sharey=True, squeeze=False).flat)
+    for i, (axes, title) in enumerate(zip(grid, titles, strict=False)):
+        if title:
+            axes.set_title("\n".join(plain_text(part) for part in f"{panel_letter(i)} {title}".split(", ")))
+    for axes in grid[count:]:
+        axes.set_axis_off()
+    return layout, grid[:count]
+
+
+def _columns(n_panels: int) -> int:
+    return 1 if n_panels == 1 else 2 if n_panels in (2, 4) else 3
+
+
+def _label_outer(grid: list[Axes]) -> None:
+    """Labels the left panels, and the lowest of each column, also where the last row is not full."""
+    columns = _columns(len(grid))
+    for i, axes in enumerate(grid):
+        left, lowest = i % columns == 0, i + columns >= len(grid)
+        axes.tick_params(labelleft=left, labelbottom=lowest)
+        axes.set(xlabel=axes.get_xlabel() if lowest else "", ylabel=axes.get_ylabel() if left else "")
+
+
+def _hide_worst(layout: Layout, grid: list[Axes]) -> None:
+    """Leaves out errors that would squeeze all others: no report at all has 0 dB."""
+    if grid[0].get_ylim()[1] > WORST_ERROR_DB:
+        grid[0].set_ylim(top=WORST_ERROR_DB)
+        layout.notes.append(f"Errors above {WORST_ERROR_DB:g} dB lie outside.")
 
 
 def _sweep_looks(run: RunView, sweep: Sweep) -> dict[str, Look]:

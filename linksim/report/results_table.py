@@ -12,6 +12,7 @@ import pandas as pd
 import yaml
 
 from linksim.errors import InputError
+from linksim.paired_axes import axis_keys
 
 AXIS_COLUMNS = ("snr_db", "feedback_snr_db", "compression_ratio", "speed_m_s", "feedback_delay_s")
 NAME_COLUMNS = ("sweep", "compressor", "metric", "unit")
@@ -99,7 +100,7 @@ def _swept_keys(scenario: dict[str, Any]) -> list[str]:
     sweeps = scenario.get("sweeps")
     axes = sweeps.values() if isinstance(sweeps, dict) else []
     reserved = (*NAME_COLUMNS, "value", "ci_low", "ci_high", "n")
-    keys = [str(key) for axis in axes if isinstance(axis, dict) for key in axis]
+    keys = [key for axis in axes if isinstance(axis, dict) for name in axis for key in axis_keys(str(name))]
     return [key for key in dict.fromkeys(keys) if key not in reserved]
 
 

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from linksim.paired_axes import axis_keys
+
 # Suffix of a key, unit, and the factors that are preferred in text.
 _UNITS: tuple[tuple[str, str, tuple[tuple[float, str], ...]], ...] = (
     ("_hz", "Hz", ((1e9, "G"), (1e6, "M"), (1e3, "k"))),
@@ -139,9 +141,14 @@ def _compressors(sections: Any) -> str:
 def _sweep(axes: Any) -> str:
     if not isinstance(axes, dict):
         return ""
-    return "; ".join(
-        quantity(str(key).removesuffix(".name").rpartition(".")[2], values) for key, values in axes.items()
-    )
+    return "; ".join(_axis(axis_keys(str(axis)), values) for axis, values in axes.items())
+
+
+def _axis(keys: list[str], values: Any) -> str:
+    """One axis; keys that go together with ``and`` between."""
+    columns = [values] if len(keys) == 1 else list(zip(*values, strict=True))
+    names = [key.removesuffix(".name").rpartition(".")[2] or key for key in keys]
+    return " and ".join(quantity(name, list(column)) for name, column in zip(names, columns, strict=True))
 
 
 def _mapping(section: dict[str, Any], key: str) -> dict[str, Any]:

@@ -26,6 +26,10 @@ DENOISER_NAMES = sorted(DENOISERS.keys())
 NEEDED: dict[str, Any] = {"snr_db": 7.0, "flip_rate": 0.1, "payload_bits": 50}
 
 SIDE: dict[str, Any] = {"side": {"k": torch.arange(6)}, "side_bits": 3, "side_formats": {"k": LevelFormat(3)}}
+
+# Parameters that keep a fit short, by name.
+QUICK: dict[str, Any] = {"dnnnet": {"width": 16, "epochs": 2}}
+
 SIGNALS = {
     "analogue": Codeword(torch.randn(6, 8, generator=torch.Generator().manual_seed(0)), **SIDE),
     "levels": Codeword(
@@ -47,7 +51,7 @@ def build(name: str, **parameters: float) -> FeedbackLink:
 
 def build_denoiser(name: str) -> Denoiser:
     denoiser_class = DENOISERS.get_class(name)
-    return denoiser_class(denoiser_class.Parameters(name=name))
+    return denoiser_class(denoiser_class.Parameters(name=name, **QUICK.get(name, {})))
 
 
 def draws(first: int, stop: int) -> NormalDraw:

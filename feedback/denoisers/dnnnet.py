@@ -1,0 +1,217 @@
+"""DNNNet (Ye et al., 2020): a fully connected network takes the noise off a received codeword."""
+
+import copy
+import math
+from dataclasses import replace
+from typing import Any, ClassVar, Literal, Self
+
+import torch
+from pydantic import Field, model_validator
+from torch import Tensor, nn
+
+from feedback.codeword import Codeword, Signal
+from feedback.codeword_check import check_training, check_values
+from feedback.compressor import Compressor
+from feedback.denoiser import DENOISERS, Denoiser, DenoiserParameters
+from feedback.disturbance import Disturbance, drawn_snr_db, with_noise
+from feedback.errors import FeedbackInputError
+from feedback.neural import NeuralCompressor
+from feedback.noise_extraction import NoiseExtraction
+from feedback.recipe import TrainingRecipe
+from feedback.state import checked_state, state_length
+from feedback.training import TrainingOptions, train
+from feedback.training_set import TrainingSet
+
+_SEED = 0
+_BATCH_SIZE = 200
+# One in so many training codewords is held out, to select on.
+_HELD_OUT = 10
+_JOINT = TrainingRecipe(epochs=1, learning_rate=5e-4, warmup=0.1)
+
+
+class DnnNetParameters(DenoiserParameters):
+    """Parameters of ``dnnnet``."""
+
+    name: Literal["dnnnet"] = "dnnnet"
+    hidden_layers: int = Field(default=1, ge=1, le=8, description="fully connected layers with a sigmoid")
+    width: int = Field(default=1024, ge=1, le=8192, description="outputs of each of them")
+    snr_db: tuple[float, float] = Field(
+        default=(-5.0, 40.0), description="feedback SNRs to learn [dB], drawn uniformly from this range"
+    )
+    epochs: int = Field(default=20, ge=0, description="stage 1: passes over the training codewords")
+    learning_rate: float = Field(default=1e-3, gt=0, le=1, description="stage 1: first step size of Adam, falling to 0")
+    joint: TrainingRecipe | None = Field(
+        default=_JOINT,
+        description="stage 2: recipe for training a network and its denoiser together; null: stage 1 only",
+    )
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.snr_db[0] > self.snr_db[1]:
+            raise ValueError(f"snr_db is {list(self.snr_db)}, expected the lower bound first")
+        return self
+
+
+@DENOISERS.register("dnnnet")
+class DnnNet(Denoiser):
+    r"""Extracts the noise from the received codeword and subtracts it (see ``NoiseExtraction``).
+
+    Stage 1, ``fit``: pairs of noisy and clean training codewords, the compressor as it is. What is made least is the
+    error over the report's power, as with the Wiener filter, over a range of SNRs,
+
+    .. math:: E[\lVert \hat v - v \rVert^2 / (M p)], \qquad p = \lVert v \rVert^2 / M.
+
+    Stage 2, ``fit_jointly``: a network's encoder, the noise, this network and the network's decoder are trained
+    together, end to end. Compressors that are no networks keep to stage 1.
+
+    The paper's text leaves open whether the network is told the noise level, which the BS knows; here it is, as the
+    Wiener filter is.
+    """
+
+    accepts: ClassVar[frozenset[Signal]] = frozenset({"analogue"})
+    Parameters = DnnNetParameters
+    parameters: DnnNetParameters
+
+    def __init__(self, parameters: DnnNetParameters) -> None:
+        super().__init__(parameters)
+        self._network: NoiseExtraction | None = None
+
+    def fit(self, values: Tensor) -> None:
+        """Stage 1; draws from a stream of its own. Codewords without power, which get no noise, say nothing.
+
+        Raises:
+            FeedbackInputError: if there are no codewords of some power, or one is not finite.
+        """
+        check_training("denoiser dnnnet", values)
+        values = values.detach()
+        values = values[values.square().mean(dim=1) > 0]
+        if len(values) == 0:
+            raise FeedbackInputError("denoiser dnnnet: got training codewords that are all zero, expected power")
+        generator = torch.Generator().manual_seed(_SEED)
+        network = self._build(values.shape[1])
+        network.start(values.cpu(), generator)
+        self._network = network.to(values.device)
+        with torch.enable_grad():
+            _pretrain(self._network, values, self.parameters, generator)
+
+    def fit_jointly(self, compressor: Compressor, training: TrainingSet, generator: torch.Generator) -> None:
+        """Stage 2; the best weights on the validation channels are kept, those of stage 1 among them.
+
+        Raises:
+            FeedbackInputError: if the training set is unusable, or the loss becomes NaN or infinite.
+        """
+        recipe = self.parameters.joint
+        if recipe is None or not isinstance(compressor, NeuralCompressor):
+            return
+        decoder = _DenoisingDecoder(self._fitted(), compressor.decoder)
+        options = TrainingOptions(disturbance=_KnownNoise(snr_db=self.parameters.snr_db))
+        with torch.enable_grad():
+            train(compressor.encoder, decoder, training, recipe, generator, options)
+
+    def state(self) -> dict[str, Tensor]:
+        """Weights and moments, float32, by their names in ``NoiseExtraction``."""
+        return {name: tensor.detach() for name, tensor in self._fitted().state_dict().items()}
+
+    def load_state(self, state: dict[str, Tensor]) -> None:
+        """Takes over the weights of ``state``, whose length is the codeword's."""
+        network = self._build(state_length(state, "mean"))
+        network.load_state_dict(checked_state(state, network.state_dict()))
+        self._network = network
+
+    @torch.no_grad()
+    def denoise(self, received: Codeword, noise_to_signal: float) -> Codeword:
+        """The codeword less its extracted noise; the received one where there is no noise.
+
+        Raises:
+            FeedbackInputError: if the values are level numbers or bits, not finite, or of another number than in
+                training.
+        """
+        network = self._fitted()
+        if received.value_bits is not None:
+            raise FeedbackInputError("denoiser dnnnet: got quantised values, expected analogue ones (quantiser none)")
+        check_values("denoiser dnnnet", received, len(network.mean))
+        if noise_to_signal == 0:
+            return received
+        values = received.values
+        level = values.new_full((len(values), 1), noise_to_signal)
+        return replace(received, values=network.to(values.device)(values, level))
+
+    def _fitted(self) -> NoiseExtraction:
+        if self._network is None:
+            raise FeedbackInputError(
+                "denoiser dnnnet: got no weights, expected fit() on training codewords before use"
+            )
+        return self._network
+
+    def _build(self, length: int) -> NoiseExtraction:
+        parameters = self.parameters
+        return NoiseExtraction(length, parameters.hidden_layers, parameters.width, parameters.snr_db)
+
+
+class _DenoisingDecoder(nn.Module):
+    """Codewords as received, with the noise level behind their values, to images."""
+
+    def __init__(self, denoiser: NoiseExtraction, decoder: nn.Module) -> None:
+        super().__init__()
+        self.denoiser = denoiser
+        self.decoder = decoder
+
+    def forward(self, received: Tensor) -> Tensor:
+        """``[batch, M + 1]`` to ``[batch, 2, Na, Nt]``."""
+        rebuilt: Tensor = self.decoder(self.denoiser(received[:, :-1], received[:, -1:]))
+        return rebuilt
+
+
+class _KnownNoise(Disturbance):
+    """Noise whose level the BS is told: noise power over the report's power follows the codeword's values."""
+
+    snr_db: tuple[float, float]
+
+    def apply(self, codewords: Tensor, generator: torch.Generator) -> Tensor:
+        """Codewords ``[batch, M]`` with noise, and its level, ``[batch, M + 1]``."""
+        snr_db = drawn_snr_db(self.snr_db, len(codewords), generator)
+        level = (10 ** (-snr_db / 10)).to(codewords.device)
+        return torch.cat([with_noise(codewords, snr_db, generator), level], dim=1)
+
+
+def _pretrain(
+    network: NoiseExtraction, codewords: Tensor, parameters: DnnNetParameters, generator: torch.Generator
+) -> None:
+    """Trains on pairs of noisy and clean codewords, new noise at every pass; Adam, its steps falling as a cosine.
+
+    The weights of least error on the codewords held out are kept, those of the start among them.
+    """
+    n_held = max(len(codewords) // _HELD_OUT, 1)
+    held, codewords = codewords[:n_held], codewords[n_held:] if len(codewords) > 1 else codewords
+    held_seed = int(torch.randint(2**62, (), generator=generator))
+
+    def held_loss() -> float:
+        with torch.no_grad():
+            return float(_loss(network, held, parameters, torch.Generator().manual_seed(held_seed)))
+
+    best_loss, best = held_loss(), copy.deepcopy(network.state_dict())
+    optimiser = torch.optim.Adam(network.parameters(), lr=parameters.learning_rate, fused=True)
+    batches = math.ceil(len(codewords) / _BATCH_SIZE)
+    schedule: Any = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, max(parameters.epochs * batches, 1))
+    for _ in range(parameters.epochs):
+        order = torch.randperm(len(codewords), generator=generator).to(codewords.device)
+        for rows in order.split(_BATCH_SIZE):
+            optimiser.zero_grad()
+            _loss(network, codewords[rows], parameters, generator).backward()
+            optimiser.step()
+            schedule.step()
+        if (loss := held_loss()) < best_loss:
+            best_loss, best = loss, copy.deepcopy(network.state_dict())
+    network.load_state_dict(best)
+
+
+def _loss(network: NoiseExtraction, clean: Tensor, parameters: DnnNetParameters, generator: torch.Generator) -> Tensor:
+    """Mean error of estimated codewords over their power."""
+    estimate = network(*_noisy(clean, parameters, generator))
+    return ((estimate - clean).square() / clean.square().mean(dim=1, keepdim=True)).mean()
+
+
+def _noisy(clean: Tensor, parameters: DnnNetParameters, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Codewords with noise, ``[n, M]``, and its power over theirs, ``[n, 1]``."""
+    snr_db = drawn_snr_db(parameters.snr_db, len(clean), generator)
+    return with_noise(clean, snr_db, generator), (10 ** (-snr_db / 10)).to(clean.device)
