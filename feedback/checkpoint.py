@@ -177,7 +177,8 @@ def _parameters(compressor: Compressor) -> dict[str, Any]:
         if name not in parameters.run_time and field.default != common:
             # A network's own default is stated, and the one that all others have is not: keys keep their meaning.
             value = getattr(parameters, name)
-            given[name] = value.model_dump(mode="json", exclude_defaults=True) if isinstance(value, BaseModel) else value
+            stated = isinstance(value, BaseModel)
+            given[name] = value.model_dump(mode="json", exclude_defaults=True) if stated else value
             if value == common:
                 del given[name]
     code = {"code": compressor.code} if compressor.code else {}

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from linksim.errors import InputError
-from linksim.scenario import SweptValue
+from linksim.scenario import PlainValue, SweptValue
 
 
 def axis_keys(axis: str) -> list[str]:
@@ -11,7 +11,7 @@ def axis_keys(axis: str) -> list[str]:
     return [key.strip() for key in axis.split(",")]
 
 
-def axis_steps(sweep: str, axis: str, values: Sequence[SweptValue]) -> list[dict[str, SweptValue]]:
+def axis_steps(sweep: str, axis: str, values: Sequence[SweptValue]) -> list[dict[str, PlainValue]]:
     """What each value of an axis sets, by key.
 
     Raises:
@@ -19,13 +19,15 @@ def axis_steps(sweep: str, axis: str, values: Sequence[SweptValue]) -> list[dict
     """
     keys = axis_keys(axis)
     if len(keys) == 1:
+        single: list[dict[str, PlainValue]] = []
         for value in values:
             if isinstance(value, tuple):
                 raise InputError(f"sweeps.{sweep}.{axis}: got {list(value)}, expected single values")
-        return [{keys[0]: value} for value in values]
+            single.append({keys[0]: value})
+        return single
     if "" in keys or len(set(keys)) < len(keys):
         raise InputError(f"sweeps.{sweep}.{axis}: got an empty key or one twice, expected keys with commas between")
-    steps = []
+    steps: list[dict[str, PlainValue]] = []
     for value in values:
         if not isinstance(value, tuple) or len(value) != len(keys):
             found = list(value) if isinstance(value, tuple) else value

@@ -76,10 +76,10 @@ _REMEMBERED = 4
 DEFAULT_METRICS = tuple(sorted(str(metric.name) for metric in METRICS.classes() if not metric.on_request))
 
 
-_PlainValue = float | str | bool | dict[str, float | str | bool]
+PlainValue = float | str | bool | dict[str, float | str | bool]
 
 # What an axis of a sweep takes: the value of a key, a whole plug-in section, or one of them for each of several keys.
-SweptValue = _PlainValue | tuple[_PlainValue, ...]
+SweptValue = PlainValue | tuple[PlainValue, ...]
 
 
 class Section(BaseModel):
@@ -239,8 +239,8 @@ class Scenario(Section):
     zoo: str = Field(default="zoo", description="folder of trained weights")
     sweeps: dict[str, dict[str, tuple[SweptValue, ...]]] = Field(
         default={},
-        description="sweep name -> axis (a scenario key) -> values, also plug-ins as {name: ...}; axes of one multiply; "
-        "keys that go together are one axis, 'key, key', of values [value, value]",
+        description="sweep name -> axis (a scenario key) -> values, also plug-ins as {name: ...}; axes of one "
+        "multiply; keys that go together are one axis, 'key, key', of values [value, value]",
     )
 
     @model_validator(mode="after")

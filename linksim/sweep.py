@@ -12,7 +12,7 @@ from class_registry import ClassRegistry
 
 from feedback.plugin_file import identity
 from linksim.paired_axes import axis_steps
-from linksim.scenario import DENOISERS, ESTIMATORS, LINKS, PRECODERS, PREDICTORS, QUANTISERS, Scenario, SweptValue
+from linksim.scenario import DENOISERS, ESTIMATORS, LINKS, PRECODERS, PREDICTORS, QUANTISERS, Scenario
 from linksim.scenario_file import set_key, validate_scenario
 
 # Short names of the axes that every result row carries, and the scenario keys that they set.
@@ -50,7 +50,7 @@ class Point:
     """
 
     sweep: str
-    axes: Mapping[str, SweptValue]
+    axes: Mapping[str, float | str | bool]
     scenario: Scenario
     key: str
 
@@ -74,7 +74,7 @@ def points_of(scenario: Scenario) -> list[Point]:
     return points
 
 
-def _point(scenario: Scenario, sweep: str, axes: dict[str, SweptValue]) -> Point:
+def _point(scenario: Scenario, sweep: str, axes: dict[str, PlainValue]) -> Point:
     document = scenario.model_dump(mode="json")
     document["sweeps"] = {}
     # Names first, since they decide which parameters there are.
@@ -90,7 +90,7 @@ def _point(scenario: Scenario, sweep: str, axes: dict[str, SweptValue]) -> Point
     return Point(sweep, texts, resolved, point_key(resolved))
 
 
-def _drop_parameters(document: dict[str, Any], section: str, name: SweptValue) -> None:
+def _drop_parameters(document: dict[str, Any], section: str, name: PlainValue) -> None:
     """Drops parameters of the base point's plug-in that the one swept instead does not have."""
     registry = _PLUGINS.get(section)
     if registry is None or not isinstance(name, str) or name not in registry:

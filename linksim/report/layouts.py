@@ -89,7 +89,8 @@ def draw_bits(run: RunView, sweep: Sweep) -> Layout | None:
     layout, grid = _new_panels([panel.title for panel in panels])
     several = len(named) < len(sweep.axes.panels)
     if several:
-        spent = " and ".join(axis.name.lower() for axis in (sweep.axes.x, *sweep.axes.panels) if axis and axis not in named)
+        axes_spent = [axis for axis in (sweep.axes.x, *sweep.axes.panels) if axis and axis not in named]
+        spent = " and ".join(axis.name.lower() for axis in axes_spent)
         layout.notes.append(f"All pairs of {spent}; faint: those that others of as few bits beat.")
     for axes, panel in zip(grid, panels, strict=True):
         drawn = draw_against_bits(axes, panel.rows, metric_text("nmse_db"), _sweep_looks(run, sweep), several)

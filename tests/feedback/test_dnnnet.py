@@ -12,7 +12,7 @@ import feedback.compressors
 import feedback.denoisers  # noqa: F401 - registers the denoisers
 from feedback.codeword import Codeword
 from feedback.compressor import COMPRESSORS
-from feedback.denoiser import DENOISERS, Denoiser
+from feedback.denoiser import Denoiser
 from feedback.denoisers.dnnnet import DnnNet
 from feedback.errors import FeedbackInputError
 from feedback.neural import NeuralCompressor
