@@ -12,7 +12,7 @@ from class_registry import ClassRegistry
 
 from feedback.plugin_file import identity
 from linksim.paired_axes import axis_steps
-from linksim.scenario import DENOISERS, ESTIMATORS, LINKS, PRECODERS, PREDICTORS, QUANTISERS, Scenario
+from linksim.scenario import DENOISERS, ESTIMATORS, LINKS, PRECODERS, PREDICTORS, QUANTISERS, PlainValue, Scenario
 from linksim.scenario_file import set_key, validate_scenario
 
 # Short names of the axes that every result row carries, and the scenario keys that they set.
