@@ -1,4 +1,4 @@
-"""Command line: ``linksim run``, ``validate``, ``schema``, ``list``, ``train``, ``plot``, ``show``, ``dataset``."""
+"""Command line: ``linksim run``, ``train``, ``show``, ``compare``, ``reproduce`` and the others."""
 
 import json
 import shlex
@@ -14,6 +14,9 @@ from linksim.complexity_cli import complexity
 from linksim.dataset_cli import dataset_app
 from linksim.errors import InputError
 from linksim.export_cli import export
+from linksim.export_tables_cli import export_tables
+from linksim.reproduce_cli import reproduce
+from linksim.run_compare_cli import compare_runs
 
 if TYPE_CHECKING:
     from linksim.scenario import Scenario
@@ -127,8 +130,9 @@ def list_plugins() -> None:
 def plot(run: RunFolderArgument) -> None:
     """Draws the figures and the report of a run anew, from its CSV."""
     from linksim.report import write_report
+    from linksim.report.results_table import find_run
 
-    folder = _run_folder(run)
+    folder = find_run(run)
     write_report(folder)
     print(f"report: {folder / 'report.html'}")
 
@@ -139,14 +143,18 @@ def show(
     metric: Annotated[str | None, typer.Option(help="metric to show instead of the usual three")] = None,
 ) -> None:
     """Prints a run's results as tables."""
+    from linksim.report.results_table import find_run
     from linksim.report.table import show as show_table
 
-    show_table(_run_folder(run), Console(), metric)
+    show_table(find_run(run), Console(), metric)
 
 
 app.command("show-channel")(show_channel)
 app.command()(complexity)
 app.command()(export)
+app.command("compare")(compare_runs)
+app.command()(export_tables)
+app.command()(reproduce)
 app.add_typer(dataset_app, name="dataset")
 dataset_app.command()(compare)
 
@@ -164,15 +172,6 @@ def _load(path: Path, overrides: list[str] | None, device: str | None) -> "Scena
     from linksim.scenario_file import load_scenario
 
     return load_scenario(path, [*(overrides or ()), *([f"device={device}"] if device else ())])
-
-
-def _run_folder(path: Path) -> Path:
-    if (path / "results.csv").exists():
-        return path
-    runs = sorted(path.glob("*/results.csv"), key=lambda file: file.stat().st_mtime)
-    if not runs:
-        raise InputError(f"{path}: no results.csv there, expected a run folder such as results/<scenario>/<hash>")
-    return runs[-1].parent
 
 
 def main() -> None:

@@ -24,6 +24,7 @@ from linksim.dimension_check import check_points
 from linksim.executor import Executor, default_workers, local_executor
 from linksim.preparation import Preparation
 from linksim.run_folder import RunFolder
+from linksim.sample_values import gather_shards, samples_file, shard_folder
 from linksim.scenario import Scenario
 from linksim.scenario_source import device_of
 from linksim.stage_times import StageTimes
@@ -94,7 +95,11 @@ def measure_points(
     shards = [(point, start, stop) for point in pending for start, stop in _shards(point.scenario)]
     open_shards = {point.key: sum(1 for other, *_ in shards if other.key == point.key) for point in pending}
     partial: dict[str, Measurements] = {point.key: {} for point in pending}
-    tasks = [(point.scenario, folder.fitted, folder.channels, start, stop) for point, start, stop in shards]
+    samples = {point.key: shard_folder(folder.path, point.key, fitted[point.key]) for point in pending}
+    tasks = [
+        (point.scenario, folder.fitted, folder.channels, samples[point.key], start, stop)
+        for point, start, stop in shards
+    ]
     with _progress(console, len(pending), len(tasks)) as shard_finished:
         for number, (measured, spent) in executor.run(measure_shard, tasks):
             point = shards[number][0]
@@ -102,6 +107,7 @@ def measure_points(
             merge(partial[point.key], measured)
             open_shards[point.key] -= 1
             if open_shards[point.key] == 0:
+                gather_shards(samples[point.key], samples_file(folder.path, point.key))
                 folder.save_point(point, fitted[point.key], partial[point.key])
                 finished[point.key] = partial.pop(point.key)
                 folder.write_results((point, finished[point.key]) for point in points if point.key in finished)

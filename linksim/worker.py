@@ -48,9 +48,9 @@ def snapshots_of(scenario: Scenario) -> Snapshots:
 
 
 def measure_shard(
-    scenario: Scenario, fitted: Path, channels: Path, start: int, stop: int
+    scenario: Scenario, fitted: Path, channels: Path, samples: Path, start: int, stop: int
 ) -> tuple[Measurements, StageTimes]:
-    """Runs the chain on test channels ``start`` to ``stop - 1`` of a point.
+    """Runs the chain on test channels ``start`` to ``stop - 1`` of a point, and keeps each sample's values.
 
     All arithmetic is done in blocks of ``BLOCK_SIZE``, because the last digit of a product depends on the number of
     rows that are multiplied at once.
@@ -65,6 +65,7 @@ def measure_shard(
         with times.stage("channels"):
             batch = cache.read("test", first, min(first + BLOCK_SIZE, stop), snapshots_of(scenario))
         merge(measurements, chain.measure(batch, first))
+    chain.samples.write_shard(samples, start, stop)
     return measurements, times
 
 
