@@ -30,6 +30,7 @@ from linksim.outcome import LinkOutcome
 from linksim.precoding import PRECODERS
 from linksim.random_streams import normal_draw
 from linksim.report_times import ReportTimes
+from linksim.sample_values import SampleRecorder
 from linksim.scenario import Scenario
 from linksim.stage_times import StageTimes
 
@@ -62,6 +63,7 @@ class Chain:
 
     Attributes:
         times: wall time spent in each stage.
+        samples: every metric's value of each sample measured so far.
     """
 
     def __init__(
@@ -79,6 +81,7 @@ class Chain:
         self.device = device
         self.fallback = fallback
         self.times = StageTimes()
+        self.samples = SampleRecorder()
         self.transform = AngularDelayTransform(source.grid, source.array, scenario.transform.n_delay)
         self.estimator = ESTIMATORS.get_class(scenario.estimation.name)(scenario.estimation, source.grid, source.array)
         self.link = LINKS.get_class(scenario.feedback.link.name)(scenario.feedback.link)
@@ -119,6 +122,7 @@ class Chain:
             hf_all=batch.hf_all,
             first_index=start,
         )
+        self.samples.mark(reports[0])
         with self.times.stage("metrics"):
             results = self._evaluate(outcome, NO_COMPRESSOR)
         scales = [self.normalisation.scale(csi) for csi in csi_estimated]
@@ -199,7 +203,7 @@ class Chain:
         for name, metric in self.metrics.items():
             if metric.needs_reconstruction == rebuilt:
                 accumulator = metric.accumulator()
-                metric.update(accumulator, outcome)
+                self.samples.add(label, name, metric.update(accumulator, outcome))
                 measurements[label, name] = accumulator
         return measurements
 

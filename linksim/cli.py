@@ -16,7 +16,10 @@ from linksim.deploy_cli import deploy
 from linksim.errors import InputError
 from linksim.execution import ExecutionOptions, ExecutorName, LogFile, Quiet, Scheduler, Workers
 from linksim.export_cli import export
+from linksim.export_tables_cli import export_tables
 from linksim.plugin_cli import check_plugin
+from linksim.reproduce_cli import reproduce
+from linksim.run_compare_cli import compare_runs
 from linksim.zoo_cli import zoo_app
 
 if TYPE_CHECKING:
@@ -141,8 +144,9 @@ def list_plugins() -> None:
 def plot(run: RunFolderArgument) -> None:
     """Draws the figures and the report of a run anew, from its CSV."""
     from linksim.report import write_report
+    from linksim.report.results_table import find_run
 
-    folder = _run_folder(run)
+    folder = find_run(run)
     write_report(folder)
     print(f"report: {folder / 'report.html'}")
 
@@ -153,9 +157,10 @@ def show(
     metric: Annotated[str | None, typer.Option(help="metric to show instead of the usual three")] = None,
 ) -> None:
     """Prints a run's results as tables."""
+    from linksim.report.results_table import find_run
     from linksim.report.table import show as show_table
 
-    show_table(_run_folder(run), Console(), metric)
+    show_table(find_run(run), Console(), metric)
 
 
 app.command("show-channel")(show_channel)
@@ -164,6 +169,9 @@ app.command()(export)
 app.command()(deploy)
 app.command("check-plugin")(check_plugin)
 app.add_typer(zoo_app, name="zoo")
+app.command("compare")(compare_runs)
+app.command()(export_tables)
+app.command()(reproduce)
 app.add_typer(dataset_app, name="dataset")
 dataset_app.command()(compare)
 
@@ -181,15 +189,6 @@ def _load(path: Path, overrides: list[str] | None, device: str | None) -> "Scena
     from linksim.scenario_file import load_scenario
 
     return load_scenario(path, [*(overrides or ()), *([f"device={device}"] if device else ())])
-
-
-def _run_folder(path: Path) -> Path:
-    if (path / "results.csv").exists():
-        return path
-    runs = sorted(path.glob("*/results.csv"), key=lambda file: file.stat().st_mtime)
-    if not runs:
-        raise InputError(f"{path}: no results.csv there, expected a run folder such as results/<scenario>/<hash>")
-    return runs[-1].parent
 
 
 def main() -> None:

@@ -10,6 +10,7 @@ from linksim.point_job import PointJob
 from linksim.point_progress import PointProgress
 from linksim.run_console import RunConsole
 from linksim.run_folder import RunFolder
+from linksim.sample_values import gather_shards, samples_file
 from linksim.scenario import Scenario
 from linksim.stage_times import StageTimes
 from linksim.sweep import Point
@@ -73,6 +74,8 @@ def measure_points(
                 written = time.monotonic()
             progress.shard_finished(job)
     write_tables()
+    for job in jobs.values():
+        gather_shards(results.folder_of(job.content), job.taken, samples_file(folder.path, job.point.key))
     at_maximum = [job for job in jobs.values() if job.at_maximum]
     if at_maximum:
         console.print(f"{len(at_maximum)} of {len(jobs)} points ended at the maximum of samples, interval still wider")

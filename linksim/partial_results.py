@@ -72,14 +72,23 @@ class PartialResults:
                 for (compressor, metric), accumulator in measurements.items()
             ],
         }
-        file = self._file(content, (start, stop))
+        self.folder_of(content)
+        write_whole(self._file(content, (start, stop)), json.dumps(document))
+
+    def folder_of(self, content: PointContent) -> Path:
+        """The folder of a point's partial results; made if it is missing.
+
+        Raises:
+            InputError: if the folder above is not there.
+        """
+        folder = self.folder / content.key
         try:
-            file.parent.mkdir(exist_ok=True)
+            folder.mkdir(exist_ok=True)
         except FileNotFoundError:
             raise InputError(
                 f"--out: no folder {self.folder} on {socket.gethostname()}, expected one that all see"
             ) from None
-        write_whole(file, json.dumps(document))
+        return folder
 
     def load(self, content: PointContent, start: int, stop: int) -> Measurements | None:
         """What was measured earlier on that range, ``None`` if nothing was, or the file is damaged.

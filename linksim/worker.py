@@ -79,6 +79,8 @@ def measure_shard(
         with times.stage("channels"):
             batch = cache.read("test", first, min(first + BLOCK_SIZE, stop), snapshots)
         merge(measurements, chain.measure(batch, first))
+    # Before the sums: where these are kept, so are the samples' values.
+    chain.samples.write_shard(results.folder_of(content), start, stop)
     results.save(content, start, stop, measurements)
     return measurements, times
 

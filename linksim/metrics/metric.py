@@ -39,8 +39,11 @@ class Metric(ABC, Generic[AccumulatorType]):
         """An empty accumulator of this metric."""
 
     @abstractmethod
-    def update(self, accumulator: AccumulatorType, outcome: LinkOutcome) -> None:
+    def update(self, accumulator: AccumulatorType, outcome: LinkOutcome) -> tuple[Tensor, ...]:
         """Adds a batch; nothing where the metric has no value, as bits of an analogue report.
+
+        Returns:
+            What was added, ``[batch]`` each, for comparisons that pair samples; empty where there is nothing.
 
         Raises:
             InputError: if a sample's value is NaN or infinite.
@@ -54,11 +57,13 @@ class MeanMetric(Metric[MeanAccumulator]):
         """An empty mean."""
         return MeanAccumulator(self.name, decibel=self.unit == "dB")
 
-    def update(self, accumulator: MeanAccumulator, outcome: LinkOutcome) -> None:
+    def update(self, accumulator: MeanAccumulator, outcome: LinkOutcome) -> tuple[Tensor, ...]:
         """Adds the per-sample values of a batch, if the metric has any."""
         values = self.per_sample(outcome)
-        if values is not None:
-            accumulator.update(values)
+        if values is None:
+            return ()
+        accumulator.update(values)
+        return (values,)
 
     @abstractmethod
     def per_sample(self, outcome: LinkOutcome) -> Tensor | None:
@@ -72,9 +77,11 @@ class RatioMetric(Metric[RatioAccumulator]):
         """An empty ratio."""
         return RatioAccumulator(self.name, decibel=self.unit == "dB")
 
-    def update(self, accumulator: RatioAccumulator, outcome: LinkOutcome) -> None:
+    def update(self, accumulator: RatioAccumulator, outcome: LinkOutcome) -> tuple[Tensor, ...]:
         """Adds the numerators and denominators of a batch."""
-        accumulator.update(*self.per_sample(outcome))
+        values = self.per_sample(outcome)
+        accumulator.update(*values)
+        return values
 
     @abstractmethod
     def per_sample(self, outcome: LinkOutcome) -> tuple[Tensor, Tensor]:

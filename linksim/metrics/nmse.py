@@ -62,9 +62,11 @@ class NmseDbBatchMean(Metric[GroupedDecibelAccumulator]):
         """An empty mean over groups."""
         return GroupedDecibelAccumulator(self.name, group_size=LEGACY_BATCH)
 
-    def update(self, accumulator: GroupedDecibelAccumulator, outcome: LinkOutcome) -> None:
+    def update(self, accumulator: GroupedDecibelAccumulator, outcome: LinkOutcome) -> tuple[Tensor, ...]:
         """Adds a batch; samples are grouped by their index, however they are batched."""
-        accumulator.update(_relative_error(outcome), outcome.first_index)
+        values = _relative_error(outcome)
+        accumulator.update(values, outcome.first_index)
+        return (values,)
 
 
 @METRICS.register("nmse_e2e_db")

@@ -119,15 +119,15 @@ def all_axes(results: pd.DataFrame) -> list[Axis]:
     return [*AXES, *(_OTHER_AXES.get(str(name), Axis(str(name), str(name), "")) for name in others)]
 
 
-def sweep_axes(rows: pd.DataFrame) -> SweepAxes:
-    """The axes of a sweep: the columns that vary, that with the most values horizontal.
+def sweep_axes(rows: pd.DataFrame, across: str | None = None) -> SweepAxes:
+    """The axes of a sweep: the columns that vary, that with the most values horizontal, or ``across`` if it varies.
 
     A column that follows the horizontal axis makes no panels.
     """
     varying = [axis for axis in all_axes(rows) if rows[axis.column].nunique(dropna=False) > 1]
     if not varying:
         return SweepAxes(None, ())
-    x = max(varying, key=lambda axis: rows[axis.column].nunique(dropna=False))
+    x = max(varying, key=lambda axis: (axis.column == across, rows[axis.column].nunique(dropna=False)))
     by_x = rows.groupby(x.column, dropna=False)
     others = [axis for axis in varying if axis is not x]
     panels = tuple(axis for axis in others if by_x[axis.column].nunique(dropna=False).max() > 1)

@@ -1,6 +1,7 @@
 """All figures of a run, PNG and PDF, chosen by what each sweep varies."""
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -63,17 +64,19 @@ def draw_figures(run_folder: Path) -> list[Path]:
 def draw(run: RunView) -> list[Drawing]:
     """Draws all figures of a run; the overview comes first."""
     folder = run.folder / FIGURES_FOLDER
-    drawings = []
     with paper_style():
-        overview = _overview_sweep(run)
-        if overview is not None:
-            metrics = [name for name in _OVERVIEW_METRICS if overview.has(name)]
-            layout = draw_side_by_side(run, overview, metrics)
-            drawings.append(_finish(run, folder, "overview", overview, metrics, layout))
-        for sweep, stem in zip(run.sweeps, _stems(run), strict=True):
-            for name, metrics, layout in _layouts(run, sweep):
-                drawings.append(_finish(run, folder, f"{stem}_{name}", sweep, metrics, layout))
-    return drawings
+        return [_finish(run, folder, *each) for each in figure_layouts(run)]
+
+
+def figure_layouts(run: RunView) -> Iterator[tuple[str, Sweep, list[str], Layout]]:
+    """File stem, sweep, metrics and layout of all figures of a run; to be drawn and saved within ``paper_style``."""
+    overview = _overview_sweep(run)
+    if overview is not None:
+        metrics = [name for name in _OVERVIEW_METRICS if overview.has(name)]
+        yield "overview", overview, metrics, draw_side_by_side(run, overview, metrics)
+    for sweep, stem in zip(run.sweeps, sweep_stems(run), strict=True):
+        for name, metrics, layout in _layouts(run, sweep):
+            yield f"{stem}_{name}", sweep, metrics, layout
 
 
 def _layouts(run: RunView, sweep: Sweep) -> list[tuple[str, list[str], Layout]]:
@@ -147,7 +150,7 @@ def _going_together(sweep: Sweep, x: Axis, follower: Axis) -> str:
     return f"{x.name} {next(texts)} goes with {follower.name.lower()} {next(texts)}."
 
 
-def _stems(run: RunView) -> list[str]:
+def sweep_stems(run: RunView) -> list[str]:
     """File-name stems of the sweeps: letters, digits, - and _ only, each once."""
     stems: list[str] = []
     for sweep in run.sweeps:

@@ -25,6 +25,20 @@ NO_COMPRESSOR = "none"
 ROUNDING = 1e-6
 
 
+def find_run(path: Path) -> Path:
+    """A run's folder: the one given, or the newest run in a scenario's folder of results.
+
+    Raises:
+        InputError: if there is no run.
+    """
+    if (path / "results.csv").exists():
+        return path
+    runs = sorted(path.glob("*/results.csv"), key=lambda file: file.stat().st_mtime)
+    if not runs:
+        raise InputError(f"{path}: no results.csv there, expected a run folder such as results/<scenario>/<hash>")
+    return runs[-1].parent
+
+
 def read_results(run_folder: Path) -> pd.DataFrame:
     """The results of a run, one row per (sweep, point, compressor, metric), in the order they were written.
 

@@ -66,8 +66,13 @@ class RunView:
         return str(self.scenario.get("name") or self.manifest.get("scenario") or self.folder.name)
 
 
-def view_run(run_folder: Path) -> RunView:
+def view_run(run_folder: Path, across: str | None = None) -> RunView:
     """Reads a run folder.
+
+    Args:
+        run_folder: folder of the run.
+        across: column that goes across tables and figures; sweeps that do not vary it are left out. By default, in each
+            sweep, that of the most values.
 
     Raises:
         InputError: if results, scenario or manifest cannot be read; one line.
@@ -75,15 +80,21 @@ def view_run(run_folder: Path) -> RunView:
     results, scenario = read_results(run_folder), read_scenario(run_folder)
     labels = [str(label) for label in results["compressor"].drop_duplicates() if label != NO_COMPRESSOR]
     uncompressed = _uncompressed_labels(scenario)
-    sweeps = [_sweep(str(name), rows) for name, rows in results.groupby("sweep", sort=False)]
     run_looks = looks(labels, uncompressed)
+    sweeps = view_sweeps(results, across)
     for sweep in sweeps:
         run_looks |= {label: look for label, look in looks(sweep.compressors).items() if label not in run_looks}
     return RunView(run_folder, scenario, read_manifest(run_folder), results, sweeps, run_looks, uncompressed)
 
 
-def _sweep(name: str, rows: pd.DataFrame) -> Sweep:
-    axes = sweep_axes(rows)
+def view_sweeps(results: pd.DataFrame, across: str | None = None) -> list[Sweep]:
+    """The sweeps of a table of results; only those that vary the column ``across``, if one is named."""
+    sweeps = [_sweep(str(name), rows, across) for name, rows in results.groupby("sweep", sort=False)]
+    return [sweep for sweep in sweeps if across is None or (sweep.axes.x and sweep.axes.x.column == across)]
+
+
+def _sweep(name: str, rows: pd.DataFrame, across: str | None) -> Sweep:
+    axes = sweep_axes(rows, across)
     (by,) = axes.panels if len(axes.panels) == 1 else (None,)
     if by is not None and by.curves and not set(rows[by.column]) & set(rows["compressor"]):
         # What follows calls the curves compressors, and has a panel for each of these.

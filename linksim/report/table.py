@@ -35,14 +35,18 @@ def show(run_folder: Path, console: Console, metric: str | None = None) -> None:
     known = list(run.results["metric"].drop_duplicates())
     if metric is not None and metric not in known:
         raise InputError(f"metric: got {metric!r}, expected one of {', '.join(known)}")
-    tables = sweep_tables(run, DEFAULT_METRICS if metric is None else (metric,))
-    for table in tables:
-        for columns in _fitting_columns(table, console.width):
-            console.print(_rich_table(table, columns))
+    for table in sweep_tables(run, DEFAULT_METRICS if metric is None else (metric,)):
+        print_table(table, console)
     sampling = read_sampling(run_folder)
     if sampling is not None:
         console.print(sampling.summary, highlight=False)
         console.print(sampling_table(sampling))
+
+
+def print_table(table: SweepTable, console: Console) -> None:
+    """Prints one table, in as many parts as it takes to fit the console."""
+    for columns in _fitting_columns(table, console.width):
+        console.print(_rich_table(table, columns))
 
 
 def _rich_table(table: SweepTable, columns: range) -> Table:

@@ -1,0 +1,109 @@
+"""Figures of merit as the papers print them, typed from their tables and texts: data to compare with, never computed.
+
+Papers: ``acrnet`` (Lu and others, Binarized Aggregated Network With Quantization, 2022), ``bcsinet`` (Lu, Wang, Song,
+2021), ``cm`` (Lu and others, Codeword Mimic), ``cllwcsinet`` (convolutional latent space and denoising), ``deq`` (deep
+equilibrium learning).
+"""
+
+import csv
+import math
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Literal, get_args
+
+from feedback.errors import FeedbackInputError
+
+Relation = Literal["=", "<", ">"]
+
+_FILE = Path(__file__).with_name("published.csv")
+
+# Figures of which neither the picture's numbers nor the text's are at hand.
+UNAVAILABLE = {
+    "cllwcsinet-figure7": "the figure is drawn without numbers and the text has none",
+}
+
+
+@dataclass(frozen=True)
+class Published:
+    """One printed value.
+
+    Attributes:
+        paper: which paper.
+        table: ``table1``, ``figure4`` and so on.
+        row: head of its row as printed, the compression ratio first where rows are grouped by it.
+        column: head of its column.
+        method: network or variant, in the names of the compressors here where there is one.
+        cr: compression ratio, 2 Na Nt over the codeword length.
+        scenario: ``indoor`` or ``outdoor`` (COST 2100), ``uma_28ghz``, ``uma_300mhz``; empty where it depends on none.
+        setting: ``key=value`` of whatever else the row or column fixes, such as ``bits=8``; may be empty.
+        metric: ``nmse_db``; ``macs`` and ``params`` of both sides, ``ue_macs``, ``ue_params``, ``ue_multiplications``;
+            ``words``, ``ue_words``, ``bs_words`` of 32 bits that are stored; ``operations``: multiply-adds with biases,
+            activations and batch norm; ``codeword_mse_mid`` and ``codeword_mse_end``.
+        unit: of the value.
+        relation: ``=``, or ``<`` and ``>`` where a text gives a bound.
+        value: the number, ``None`` where the paper says that it is not reported.
+        printed: as printed.
+        note: what is odd about it, such as another value in another table.
+    """
+
+    paper: str
+    table: str
+    row: str
+    column: str
+    method: str
+    cr: float
+    scenario: str
+    setting: str
+    metric: str
+    unit: str
+    relation: Relation
+    value: float | None
+    printed: str
+    note: str
+
+    @property
+    def name(self) -> str:
+        """Paper and table, such as ``acrnet-table1``."""
+        return f"{self.paper}-{self.table}"
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """``setting`` as a mapping."""
+        return dict(part.split("=", 1) for part in self.setting.split(" ") if "=" in part)
+
+    def agrees(self, value: float) -> bool:
+        """Whether a number is this one, at the digits printed and with the printed thousands (K) or millions (M)."""
+        if self.value is None or self.relation != "=":
+            return self.value is not None and (value < self.value if self.relation == "<" else value > self.value)
+        scale = {"K": 1e3, "M": 1e6}.get(self.printed[-1], 1.0)
+        digits = len(self.printed.rstrip("KM").partition(".")[2])
+        return round(value / scale, digits) == round(self.value / scale, digits)
+
+
+@cache
+def published() -> tuple[Published, ...]:
+    """Everything that is typed in, in the order of the papers.
+
+    Raises:
+        FeedbackInputError: if the file is damaged; one line.
+    """
+    with _FILE.open(newline="", encoding="utf-8") as file:
+        return tuple(_value(number, row) for number, row in enumerate(csv.DictReader(file), start=2))
+
+
+def published_table(name: str) -> tuple[Published, ...]:
+    """The values of one table or figure, such as ``acrnet-table1``; empty if there are none."""
+    return tuple(value for value in published() if value.name == name)
+
+
+def _value(line: int, row: dict[str, str]) -> Published:
+    try:
+        number = float(row["value"]) if row["value"] else None
+        relation = row["relation"]
+        if relation not in get_args(Relation) or (number is not None and not math.isfinite(number)):
+            raise ValueError(f"relation {relation!r} and value {row['value']!r}")
+        texts = {key: row[key] for key in row if key not in ("cr", "relation", "value")}
+        return Published(**texts, cr=float(row["cr"]), relation=relation, value=number)  # type: ignore[arg-type]
+    except (KeyError, TypeError, ValueError) as error:
+        raise FeedbackInputError(f"{_FILE}: line {line}: {error}, expected a published value") from None

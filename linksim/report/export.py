@@ -1,0 +1,65 @@
+"""A run's tables and figures as files for a paper."""
+
+from pathlib import Path
+
+from linksim.errors import InputError
+from linksim.report.figures import figure_layouts, sweep_stems
+from linksim.report.metric_texts import metric_text
+from linksim.report.pgf import write_pgf
+from linksim.report.run_view import RunView, view_run
+from linksim.report.style import paper_style
+from linksim.report.sweep_table import sweep_tables
+from linksim.report.table_formats import suffix, table_text
+
+
+def write_tables(run_folder: Path, kind: str, metrics: tuple[str, ...], axis: str | None, folder: Path) -> list[Path]:
+    """Writes a table for every metric, sweep and panel.
+
+    Args:
+        run_folder: folder of the run.
+        kind: ``latex``, ``markdown`` or ``csv``.
+        metrics: metrics of the run.
+        axis: column of the results that goes across; by default that of the most values.
+        folder: where to.
+
+    Raises:
+        InputError: if the run's files cannot be read, or it has no such metric or axis; one line.
+    """
+    run = _view(run_folder, axis)
+    known = list(run.results["metric"].drop_duplicates())
+    files = []
+    for metric in metrics:
+        if metric not in known:
+            raise InputError(f"--metric: got {metric!r}, expected one of {', '.join(known)}")
+        stems = dict(zip((sweep.name for sweep in run.sweeps), sweep_stems(run), strict=True))
+        counts: dict[str, int] = {}
+        for table in sweep_tables(run, (metric,)):
+            counts[table.sweep] = counts.get(table.sweep, 0) + 1
+            number = f"_{counts[table.sweep]}" if table.panel else ""
+            stem = f"{stems[table.sweep]}_{metric_text(metric).short}{number}"
+            files.append(folder / f"{stem}.{suffix(kind)}")
+            folder.mkdir(parents=True, exist_ok=True)
+            files[-1].write_text(table_text(table, kind, stem), encoding="utf-8")
+    return files
+
+
+def export_figures(run_folder: Path, kind: str, axis: str | None, folder: Path) -> list[Path]:
+    """Writes all figures of a run as ``pdf`` or ``pgf``."""
+    folder.mkdir(parents=True, exist_ok=True)
+    files = []
+    with paper_style():
+        for stem, _, _, layout in figure_layouts(_view(run_folder, axis)):
+            files.append(folder / f"{stem}.{kind}")
+            if kind == "pgf":
+                write_pgf(layout.figure, files[-1])
+            else:
+                layout.figure.savefig(files[-1], metadata={"CreationDate": None})
+    return files
+
+
+def _view(run_folder: Path, axis: str | None) -> RunView:
+    run = view_run(run_folder, axis)
+    if not run.sweeps:
+        swept = [sweep.axes.x.column for sweep in view_run(run_folder).sweeps if sweep.axes.x is not None]
+        raise InputError(f"--axis: got {axis!r}, expected an axis of the run, such as {', '.join(swept) or 'none'}")
+    return run

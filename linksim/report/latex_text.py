@@ -1,0 +1,40 @@
+"""Plain text as LaTeX: special characters escaped, the letters and signs of metric labels as commands."""
+
+_SPECIAL = {
+    "\\": r"\textbackslash{}",
+    "&": r"\&",
+    "%": r"\%",
+    "$": r"\$",
+    "#": r"\#",
+    "_": r"\_",
+    "{": r"\{",
+    "}": r"\}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "<": r"$<$",
+    ">": r"$>$",
+    "|": r"$|$",
+}
+_SIGNS = {
+    "\N{MINUS SIGN}": r"$-$",
+    "\N{PLUS-MINUS SIGN}": r"$\pm$",
+    "\N{INFINITY}": r"$\infty$",
+    "\N{GREEK SMALL LETTER RHO}": r"$\rho$",
+    "\N{DOUBLE VERTICAL LINE}": r"$\Vert$",
+    "\N{DEGREE SIGN}": r"$^\circ$",
+    "\N{MICRO SIGN}": r"$\mu$",
+    "\N{MULTIPLICATION SIGN}": r"$\times$",
+    "\N{MIDDLE DOT}": r"$\cdot$",
+    "\N{SUPERSCRIPT TWO}": r"$^2$",
+    "\N{LATIN SUBSCRIPT SMALL LETTER A}": r"$_\mathrm{a}$",
+    "\N{LATIN SUBSCRIPT SMALL LETTER T}": r"$_\mathrm{t}$",
+    "\N{LATIN CAPITAL LETTER H WITH CIRCUMFLEX}": r"$\hat{H}$",
+    "\N{HORIZONTAL ELLIPSIS}": r"\ldots{}",
+}
+_TABLE = str.maketrans(_SPECIAL | _SIGNS)
+
+
+def latex(text: str) -> str:
+    """Text for the running text of a LaTeX document, any engine; formulas come out as a row of short ones."""
+    # Adjacent formulas become one.
+    return text.translate(_TABLE).replace("$$", "")

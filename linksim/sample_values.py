@@ -1,0 +1,146 @@
+"""What every metric said of each sample of a point, kept as a file so that runs on the same channels can be paired.
+
+The files hold float64 values in the order of the samples: the same whatever the batch size and the workers. Values
+that are equal for all samples are kept once, as are columns that several metrics share.
+"""
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
+from torch import Tensor
+
+from linksim.errors import InputError
+
+# (compressor, metric) -> per-sample values [1, n], or numerators and denominators [2, n].
+Columns: TypeAlias = Mapping[tuple[str, str], NDArray[np.float64]]
+
+_FOLDER = "samples"
+
+
+@dataclass(frozen=True)
+class SampleValues:
+    """Samples 0 to n - 1 of a point.
+
+    Attributes:
+        marks: modulus of the first entry of each sample's channel, ``[n]``: tells whether two runs share channels.
+        columns: what each metric averages, by (compressor, metric), ``[1, n]``, or ``[2, n]`` for a ratio of means.
+    """
+
+    marks: NDArray[np.float64]
+    columns: Columns
+
+    def __len__(self) -> int:
+        return len(self.marks)
+
+
+class SampleRecorder:
+    """Collects what metrics add to their accumulators, batch after batch."""
+
+    def __init__(self) -> None:
+        self._marks: list[NDArray[np.float64]] = []
+        self._parts: dict[tuple[str, str], list[NDArray[np.float64]]] = {}
+
+    def mark(self, response: Tensor) -> None:
+        """Notes the channels of a batch, ``[batch, ...]``, complex."""
+        self._marks.append(_float64(response.flatten(1)[:, 0].abs()))
+
+    def add(self, compressor: str, metric: str, values: tuple[Tensor, ...]) -> None:
+        """Notes the values of a batch, ``[batch]`` each; nothing where there are none."""
+        if values:
+            self._parts.setdefault((compressor, metric), []).append(np.stack([_float64(part) for part in values]))
+
+    def recorded(self) -> SampleValues:
+        """Everything so far."""
+        columns = {key: np.concatenate(parts, axis=1) for key, parts in self._parts.items()}
+        return SampleValues(np.concatenate(self._marks), columns)
+
+    def write_shard(self, folder: Path, start: int, stop: int) -> None:
+        """Keeps everything so far as the samples ``start`` to ``stop - 1`` of a point."""
+        write_samples(folder / f"{start}-{stop}.safetensors", self.recorded())
+
+
+def samples_file(run: Path, key: str) -> Path:
+    """Where a run keeps the per-sample values of the point with this key."""
+    return run / _FOLDER / f"{key}.safetensors"
+
+
+def gather_shards(folder: Path, count: int, file: Path) -> None:
+    """Joins the shards in a folder, from sample 0 up to ``count`` or to the first gap; nothing where there are none."""
+    shards = sorted(
+        (int(start), int(stop), path)
+        for path in folder.glob("*.safetensors")
+        for start, _, stop in [path.stem.partition("-")]
+    )
+    parts: list[SampleValues] = []
+    end = 0
+    for start, stop, path in shards:
+        if start <= end < min(stop, count):
+            shard = read_samples(path)
+            kept = slice(end - start, count - start)
+            parts.append(SampleValues(shard.marks[kept], {key: v[:, kept] for key, v in shard.columns.items()}))
+            end = min(stop, count)
+    if parts:
+        columns = {key: np.concatenate([part.columns[key] for part in parts], axis=1) for key in parts[0].columns}
+        file.parent.mkdir(parents=True, exist_ok=True)
+        write_samples(file, SampleValues(np.concatenate([part.marks for part in parts]), columns))
+
+
+def write_samples(file: Path, samples: SampleValues) -> None:
+    """Writes per-sample values so that a reader, or a kill, never sees half a file."""
+    tensors: dict[str, NDArray[np.float64]] = {}
+    known: dict[bytes, str] = {}
+
+    def place(column: NDArray[np.float64]) -> str:
+        kept = column[:1] if len(column) and (column == column[0]).all() else column
+        content = kept.tobytes()
+        if content not in known:
+            known[content] = str(len(known))
+            tensors[known[content]] = np.ascontiguousarray(kept)
+        return known[content]
+
+    index = [[*key, [place(column) for column in values]] for key, values in samples.columns.items()]
+    document = {"n": len(samples), "marks": place(samples.marks), "columns": index}
+    temporary = file.with_name(f".{file.name}.{os.getpid()}")
+    save_file(tensors, temporary, {"samples": json.dumps(document)})
+    temporary.replace(file)
+
+
+def read_samples(file: Path) -> SampleValues:
+    """Reads what ``write_samples`` wrote.
+
+    Raises:
+        InputError: if the file is missing, damaged, or holds something else; one line.
+    """
+    try:
+        with safe_open(file, framework="np") as content:
+            document = json.loads((content.metadata() or {})["samples"])
+            n = int(document["n"])
+            tensors = {name: _expanded(content.get_tensor(name), n) for name in content.keys()}  # noqa: SIM118
+        columns = {
+            (str(compressor), str(metric)): np.stack([tensors[name] for name in names])
+            for compressor, metric, names in document["columns"]
+        }
+        return SampleValues(tensors[document["marks"]], columns)
+    except (OSError, SafetensorError, ValueError, KeyError, TypeError) as error:
+        reason = "no such file" if isinstance(error, FileNotFoundError) else f"cannot be read ({error})"
+        raise InputError(f"{file}: {reason}, expected per-sample values as `linksim run` keeps them") from None
+
+
+def _expanded(column: NDArray[np.float64], n: int) -> NDArray[np.float64]:
+    if column.dtype != np.float64 or column.shape not in ((1,), (n,)) or not np.isfinite(column).all():
+        raise ValueError(f"a column of {column.dtype} {column.shape}, expected {n} finite float64 values")
+    return np.broadcast_to(column, (n,))
+
+
+def _float64(values: Tensor) -> NDArray[np.float64]:
+    array: NDArray[np.float64] = values.detach().to("cpu", torch.float64).numpy()
+    return array

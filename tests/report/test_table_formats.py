@@ -1,0 +1,95 @@
+"""Exported tables: structure of LaTeX and PGF without a TeX engine, values as in the results."""
+
+import csv
+import re
+from pathlib import Path
+
+import pytest
+
+from linksim.errors import InputError
+from linksim.report.export import export_figures, write_tables
+from linksim.report.latex_text import latex
+from tests.report.made_up_run import SWEEPS, write_run
+
+
+def check_latex(text: str) -> None:
+    """Braces, environments and formulas balance outside of comments and escapes."""
+    body = "\n".join(line for line in text.splitlines() if not line.startswith("%"))
+    plain = re.sub(r"\\.", "", body.replace("\\\\", ""))
+    depth = 0
+    for character in plain:
+        depth += {"{": 1, "}": -1}.get(character, 0)
+        assert depth >= 0
+    assert depth == 0
+    assert plain.count("$") % 2 == 0
+    opened: list[str] = []
+    for kind, name in re.findall(r"\\(begin|end)\{(\w+)\}", body):
+        if kind == "begin":
+            opened.append(name)
+        else:
+            assert opened.pop() == name
+    assert not opened
+    assert body.isascii()
+
+
+def test_latex_has_booktabs_and_full_rows(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run")
+    files = write_tables(run, "latex", ("nmse_db", "rho"), None, tmp_path / "tables")
+    assert len({file.name for file in files}) == len(files)
+    for file in files:
+        text = file.read_text()
+        check_latex(text)
+        for command in (r"\toprule", r"\midrule", r"\bottomrule", r"\caption{", r"\label{tab:", r"\centering"):
+            assert text.count(command) == 1
+        (columns,) = re.findall(r"\\begin\{tabular\}\{(l r*|lr*)\}", text)
+        rows = [line for line in text.splitlines() if line.endswith(r" \\")]
+        assert {line.count(" & ") + 1 for line in rows} == {len(columns)}
+        assert r"95 \% confidence intervals" in text
+    text = (tmp_path / "tables" / "over_snr_nmse.tex").read_text()
+    # -9.5 at the first value of the axis, half interval 0.25; the best compressor that is no reference.
+    assert r"csinet & \textbf{$-$9.50} $\pm$ 0.25 &" in text
+    assert "E[" in text
+
+
+def test_axis_goes_across(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run")
+    files = write_tables(run, "csv", ("nmse_db",), "feedback_delay_s", tmp_path / "tables")
+    # Only the mobility sweep has a delay; its three speeds become tables.
+    assert [file.name for file in files] == [f"over_mobility_nmse_{i}.csv" for i in (1, 2, 3)]
+    rows = list(csv.DictReader(files[0].open()))
+    assert {row["Feedback delay [ms]"] for row in rows} == {"0", "4"}
+    assert float(next(row["value"] for row in rows if row["compressor"] == "topk")) == pytest.approx(-6.25, abs=0.05)
+    with pytest.raises(InputError, match="--axis: got 'bits', expected an axis of the run, such as snr_db"):
+        write_tables(run, "csv", ("nmse_db",), "bits", tmp_path / "tables")
+    with pytest.raises(InputError, match="--metric: got 'nmse', expected one of nmse_db"):
+        write_tables(run, "csv", ("nmse",), None, tmp_path / "tables")
+
+
+def test_markdown_rows_are_full(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run", compressors=("identity", "topk", "a|b"))
+    (file, *_) = write_tables(run, "markdown", ("nmse_db",), "snr_db", tmp_path / "tables")
+    lines = [line for line in file.read_text().splitlines() if line.startswith("|")]
+    assert {len(re.findall(r"(?<!\\)\|", line)) for line in lines} == {len(SWEEPS["over_snr"]["snr_db"]) + 2}
+
+
+@pytest.mark.parametrize("kind", ["pgf", "pdf"])
+def test_figures_need_no_tex(tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+    sweeps, compressors = {"over_snr": SWEEPS["over_snr"]}, ("topk", "klt", "my_net & $2")
+    run = write_run(tmp_path / "run", sweeps, compressors=compressors, metrics=("nmse_db",))
+    files = export_figures(run, kind, None, tmp_path / "figures")
+    assert all(file.suffix == f".{kind}" and file.stat().st_size > 2000 for file in files)
+    if kind == "pgf":
+        text = (tmp_path / "figures" / "over_snr_nmse.pgf").read_text()
+        check_latex(text)
+        assert r"my\_net \& \$2" in text
+        assert text.count(r"\begin{pgfpicture}") == text.count(r"\end{pgfpicture}") == 1
+        assert "SNR [dB]" in text
+        assert text == export_figures(run, kind, None, tmp_path / "again")[0].read_text()
+
+
+def test_every_special_character_is_escaped() -> None:
+    assert latex("50 % of a_b & {c} ~ ^ # $ \\") == (
+        r"50 \% of a\_b \& \{c\} \textasciitilde{} \textasciicircum{} \# \$ \textbackslash{}"
+    )
+    assert latex("\N{MINUS SIGN}\N{INFINITY}") == r"$-\infty$"
