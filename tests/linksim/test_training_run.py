@@ -158,8 +158,8 @@ def test_memory_is_flat_in_the_number_of_epochs() -> None:
     training = TrainingSet(first, first[:50], stream)
     train(encoder, decoder, training, TrainingRecipe(epochs=epochs, batch_size=100), torch.Generator().manual_seed(1))
     epoch_bytes = first.numel() * first.element_size()
-    # Ten more epochs kept would be 80 MB; two in flight at once are the most there may be.
-    assert peaks[-1] - peaks[2] < 2 * epoch_bytes
+    # Two epochs are in flight at once, and the allocator may keep as much freed; nine more epochs kept would be 9.
+    assert peaks[-1] - peaks[2] < 5 * epoch_bytes
 
 
 @pytest.mark.validate
