@@ -4,7 +4,7 @@ from typing import Literal
 
 from torch import Tensor, nn
 
-from feedback.layers import LEAKY_SLOPE, ConvBn, ResidualBlock, leaky_relu
+from feedback.layers import LEAKY_SLOPE, ConvBn, HingePath, ResidualBlock, leaky_relu
 
 Activation = Literal["lrelu", "sprelu", "prelu"]
 Expansion = Literal["aggregated", "width", "depth"]
@@ -41,6 +41,12 @@ class AcrBlock(ResidualBlock):
         self.path = nn.Sequential(*path)
         self.narrow = ConvBn(n_in, n_out, kernel, groups=groups)
         self.activation = activation_layer(activation, n_out)
+
+    @property
+    def hinge_paths(self) -> tuple[HingePath, ...]:
+        """The path, where it has the layers."""
+        *spread, hinge = (layer for layer in self.path if isinstance(layer, ConvBn))
+        return (HingePath(tuple(spread), hinge, 0),) if spread else ()
 
     def forward(self, image: Tensor) -> Tensor:
         """``[batch, 2, Na, Nt]``, same shape out."""

@@ -2,26 +2,40 @@ r"""Starts the convolutions around a latent space so that they pass images on, t
 
 Images are 0.5 plus a deviation of standard deviation :math:`\sigma`, around 0.02. At the UE they become
 :math:`x / \sigma`: positive, where a leaky ReLU is the identity, and of unit deviation, where all weights have the size
-that Adam's steps suit. At the BS the way back is :math:`\mathrm{sigmoid}(g \sigma \hat y - g / 2)`. Residual paths
-start at 0. The last affine map is that of the last convolution; activations that follow it start with slope 1, as
-values there have both signs, or the last block gets around its own (see ``leaky_start``).
+that Adam's steps suit. Residual paths start at 0, but for the last one at the BS, which bends images into logits (see
+``logit_start``). Activations after the last convolution there start with slope 1, as values have both signs, or the
+last block gets around its own.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Protocol, Self, runtime_checkable
 
 import torch
 from torch import Tensor, nn
 
 from feedback.equilibrium_blocks import EquilibriumBlock
-from feedback.layers import ConvBn, PassesImages, ResidualBlock
-from feedback.leaky_start import start_leaky_path
+from feedback.layers import LEAKY_SLOPE, ConvBn, PassesImages, ResidualBlock
+from feedback.logit_start import BlockInput, logits_of, sigmoid_slope, start_path
 
 # Channels that the statistics of images are taken of.
 STATISTICS_SAMPLES = 5000
 
+# Slope of the logit at 0.5, and what keeps logits of images that are not quite 0 or 1 positive.
+_TANGENT = 4.0
+_MARGIN = 5.0
+
 _GAINS = torch.linspace(4.0, 6.0, 21)
 _GAIN_SAMPLES = 1000
+
+
+@runtime_checkable
+class StartsOwnPath(Protocol):
+    """A residual block whose path has other layers than ``start_path`` knows."""
+
+    def start_path(self, given: BlockInput, wanted: Tensor, slope: Tensor) -> Tensor:
+        """As ``logit_start.start_path``."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -72,34 +86,68 @@ def start_refinement(network: nn.Module, linear: Tensor, deviations: Tensor, dev
 
     Raises:
         TypeError: if an activation after the last convolution has a slope that is not learnt, and the last block has
-            no path of leaky ReLUs either.
+            no hinges either.
     """
-    gain = _sigmoid_gain(linear[:_GAIN_SAMPLES], deviations[:_GAIN_SAMPLES])
     chain = _chain(network)
     affine = [layer for layer in chain if isinstance(layer, (ConvBn, nn.Conv2d))]
     blocks = [layer for layer in chain if isinstance(layer, (ResidualBlock, EquilibriumBlock))]
-    last = blocks[-1] if affine and chain.index(affine[-1]) < chain.index(blocks[-1]) else None
-    leaky = isinstance(last, ResidualBlock) and last.leaky_path is not None
-    offset = gain / 2 if leaky else 0.0
-    are_logits = not affine
-    for layer in chain:
-        if isinstance(layer, (ResidualBlock, EquilibriumBlock)):
-            layer.silence()
-        elif isinstance(layer, nn.Conv2d) and layer.bias is not None:
-            nn.init.dirac_(layer.weight)
-            layer.weight.mul_(gain * deviation)
-            nn.init.constant_(layer.bias, -gain / 2)
-        elif isinstance(layer, ConvBn):
-            mean = linear.mean(dim=(0, 2))
-            variance = linear.var(dim=(0, 2), correction=0) / deviation**2
-            pass_through(layer, (mean + 0.5) / deviation, variance, 1 / (gain * deviation), gain * mean + offset)
-        are_logits = are_logits or (layer in affine and not leaky)
-        if are_logits and isinstance(layer, (ConvBn, ResidualBlock, EquilibriumBlock)):
+    for block in blocks:
+        block.silence()
+    if not affine:
+        for block in blocks:
+            _pass_both_signs(block.activation)
+        return _sigmoid_gain(linear[:_GAIN_SAMPLES], deviations[:_GAIN_SAMPLES]) * deviation
+    last = blocks[-1]
+    assert isinstance(last, ResidualBlock)
+    if chain.index(affine[-1]) > chain.index(last):
+        _bend_before(last, affine[-1], linear, deviation)
+    else:
+        _bend_after(last, affine[-1], blocks, linear, deviation)
+    return None
+
+
+def _bend_before(block: ResidualBlock, affine: nn.Module, linear: Tensor, deviation: float) -> None:
+    """The last block makes bent images, positive, and an affine layer makes them logits."""
+    unit = _TANGENT * deviation
+    given = BlockInput(linear, 1 / deviation, 0.5 / deviation)
+    logits = logits_of(linear)
+    sums = given.values + _bend(block, given, (logits + _MARGIN) / unit - given.values, unit * sigmoid_slope(logits))
+    if isinstance(affine, ConvBn):
+        mean, variance = sums.mean(dim=(0, 2)), sums.var(dim=(0, 2), correction=0)
+        pass_through(affine, mean, variance, 1 / unit, unit * mean - _MARGIN)
+    elif isinstance(affine, nn.Conv2d) and affine.bias is not None:
+        nn.init.dirac_(affine.weight)
+        affine.weight.mul_(unit)
+        nn.init.constant_(affine.bias, -_MARGIN)
+
+
+def _bend_after(
+    block: ResidualBlock, affine: nn.Module, blocks: Sequence[nn.Module], linear: Tensor, deviation: float
+) -> None:
+    """An affine layer makes images proportional to logits where these are small, and the last block bends them."""
+    assert isinstance(affine, ConvBn)
+    learnt = isinstance(block.activation, nn.PReLU)
+    # Where slopes are not learnt, blocks pass what is positive.
+    offset = 0.0 if learnt else _MARGIN
+    mean = linear.mean(dim=(0, 2))
+    variance = linear.var(dim=(0, 2), correction=0) / deviation**2
+    pass_through(affine, (mean + 0.5) / deviation, variance, 1 / (_TANGENT * deviation), _TANGENT * mean + offset)
+    logits = logits_of(linear)
+    # The last activation's slope below 0, which the sum makes up for.
+    slope = torch.ones_like(logits) if learnt else torch.where(logits < 0, LEAKY_SLOPE, 1.0)
+    if learnt:
+        for layer in (affine, *blocks):
             _pass_both_signs(layer.activation)
-    if leaky:
-        assert isinstance(last, ResidualBlock)
-        start_leaky_path(last, gain * linear, offset)
-    return None if affine else gain * deviation
+    given = BlockInput(linear, _TANGENT, offset)
+    _bend(block, given, logits / slope - given.values, slope * sigmoid_slope(logits))
+
+
+def _bend(block: ResidualBlock, given: BlockInput, wanted: Tensor, slope: Tensor) -> Tensor:
+    if isinstance(block, StartsOwnPath):
+        return block.start_path(given, wanted, slope)
+    if not block.hinge_paths:
+        raise TypeError(f"{type(block).__name__} has no hinges: this network has no linear start")
+    return start_path(block.hinge_paths, block.narrow, given, wanted, slope)
 
 
 def pass_through(layer: ConvBn, mean: Tensor, variance: Tensor, unit: float, mean_after: Tensor) -> None:
@@ -122,7 +170,7 @@ def _chain(network: nn.Module) -> list[nn.Module]:
     return list(network.children()) if isinstance(network, nn.Sequential) else [network]
 
 
-def _pass_both_signs(activation: nn.Module) -> None:
+def _pass_both_signs(activation: Any) -> None:
     if isinstance(activation, nn.PReLU):
         nn.init.ones_(activation.weight)
     elif not isinstance(activation, nn.Identity):

@@ -1,6 +1,7 @@
 """Layers that the compressor networks share, and their initial weights."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 import torch
@@ -165,6 +166,30 @@ class FullyConnectedDecoder(nn.Module):
         return self.refinement(self.fc(codeword).unflatten(1, (2, *self.shape)))
 
 
+@dataclass(frozen=True)
+class HingePath:
+    """Convolutions in a row whose last outputs, activated by a leaky ReLU, are inputs of a block's ``narrow``.
+
+    Attributes:
+        spread: convolutions before the last, each activated, of at least 2 output channels.
+        hinge: the last convolution.
+        first: place of its outputs among the inputs of ``narrow``.
+    """
+
+    spread: tuple[ConvBn, ...]
+    hinge: ConvBn
+    first: int
+
+    @property
+    def grouped(self) -> bool:
+        """Whether the hinges' convolution has groups, of two channels each."""
+        return self.hinge.conv.groups > 1
+
+    def lift(self, values: Tensor) -> float:
+        """What keeps values positive with room to spare, 0 where they are."""
+        return max(0.0, -2 * float(values.min()))
+
+
 class ResidualBlock(nn.Module):
     """Adds a path to an image and activates the sum.
 
@@ -177,11 +202,9 @@ class ResidualBlock(nn.Module):
     activation: nn.Module
 
     @property
-    def leaky_path(self) -> "tuple[ConvBn, ConvBn, int] | None":
-        """Where leaky ReLUs activate the path and the sum: two layers in a row, each activated, of at least 2 and 4
-        output channels, and the place of the second one's outputs among the inputs of ``narrow``; otherwise ``None``.
-        """
-        return None
+    def hinge_paths(self) -> "tuple[HingePath, ...]":
+        """Ways on which the block can make hinges of its input; none by default."""
+        return ()
 
     def silence(self) -> None:
         """Makes the path 0, so that the block is its activation alone."""
@@ -204,9 +227,9 @@ class RefineNet(ResidualBlock):
         self.activation = leaky_relu()
 
     @property
-    def leaky_path(self) -> tuple[ConvBn, ConvBn, int]:
+    def hinge_paths(self) -> tuple[HingePath, ...]:
         """The first two convolutions."""
-        return self.widen, self.mix, 0
+        return (HingePath((self.widen,), self.mix, 0),)
 
     def forward(self, image: Tensor) -> Tensor:
         """``[batch, 2, Na, Nt]``, same shape out."""

@@ -23,8 +23,9 @@ class LinearStartParameters(NeuralParameters):
     )
 
 
-# For a start from the KLT within the budget of a CPU: many small steps, and smaller ones of what is the KLT already.
-KLT_RECIPE = TrainingRecipe(batch_size=50, learning_rate=5e-4, fc_rate_ratio=0.1, warmup=0.1)
+# For a start from the KLT within the budget of a CPU: many small steps, smaller ones of what is the KLT already, and an
+# average that evens out what batch statistics of few sparse images do to a network that is far from linear.
+KLT_RECIPE = TrainingRecipe(batch_size=50, learning_rate=2e-4, fc_rate_ratio=0.1, warmup=0.1, ema_decay=0.97)
 
 
 class LinearStartNetwork(NeuralCompressor):

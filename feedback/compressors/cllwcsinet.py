@@ -18,8 +18,9 @@ from feedback.convolutional_latent import KERNEL, ConvolutionalDecoder, Convolut
 from feedback.convolutional_start import principal_rows, start_angle_refinement, start_row
 from feedback.disturbance import Disturbance
 from feedback.errors import FeedbackInputError
-from feedback.layers import LEAKY_SLOPE, ConvBn, ResidualBlock, leaky_relu
+from feedback.layers import LEAKY_SLOPE, ConvBn, HingePath, ResidualBlock, leaky_relu
 from feedback.linear_start_network import LinearStartNetwork, LinearStartParameters
+from feedback.logit_start import BlockInput, start_path
 from feedback.paper_recipes import CLLWCSINET
 from feedback.training_set import TrainingSet
 from feedback.unit_interval import to_unit_interval
@@ -122,6 +123,18 @@ class TwoResolutionRefineNet(ResidualBlock):
     def silence(self) -> None:
         """Makes the path 0."""
         nn.init.zeros_(self.merge.weight)
+
+    def start_path(self, given: BlockInput, wanted: Tensor, slope: Tensor) -> Tensor:
+        """Makes the first resolution a function of the input, lifted through the activation."""
+        assert isinstance(self.paths[0], nn.Sequential)
+        spread, hinge, narrow = (layer for layer in self.paths[0] if isinstance(layer, ConvBn))
+        lift = max(0.0, -2 * float(wanted.min()))
+        made = start_path((HingePath((spread,), hinge, 0),), narrow, given, wanted + lift, slope)
+        for channel in range(2):
+            self.merge.weight[channel, channel, 0, self.merge.kernel_size[1] // 2] = 1
+        assert self.merge.bias is not None
+        nn.init.constant_(self.merge.bias, -lift)
+        return made - lift
 
     def forward(self, image: Tensor) -> Tensor:
         """``[batch, 2, Na, Nt]``, same shape out."""

@@ -9,7 +9,7 @@ from feedback.chain_start import pass_through
 from feedback.compressor import COMPRESSORS
 from feedback.convolutional_network import ConvolutionalLatentNetwork
 from feedback.fc_network import FullyConnectedNetwork
-from feedback.layers import ConvBn, ResidualBlock, leaky_relu
+from feedback.layers import ConvBn, HingePath, ResidualBlock, leaky_relu
 from feedback.linear_start_network import LinearStartParameters
 from feedback.paper_recipes import CRNET
 
@@ -58,10 +58,11 @@ class CrBlock(ResidualBlock):
         self.narrow = ConvBn(14, 2, 1)
 
     @property
-    def leaky_path(self) -> tuple[ConvBn, ConvBn, int]:
-        """The local resolution, second in ``narrow``'s inputs."""
-        spread, sign = (layer for layer in self.local if isinstance(layer, ConvBn))
-        return spread, sign, 7
+    def hinge_paths(self) -> tuple[HingePath, ...]:
+        """Both resolutions."""
+        wide = [layer for layer in self.wide if isinstance(layer, ConvBn)]
+        local = [layer for layer in self.local if isinstance(layer, ConvBn)]
+        return HingePath(tuple(wide[:-1]), wide[-1], 0), HingePath(tuple(local[:-1]), local[-1], 7)
 
     def forward(self, image: Tensor) -> Tensor:
         """``[batch, 2, Na, Nt]``, same shape out."""
