@@ -28,7 +28,7 @@ class Adaptation(BaseModel):
         return self
 
     def recipe(self, usual: TrainingRecipe) -> TrainingRecipe:
-        """The network's usual recipe within the budget of the adaptation, in steps of no more channels than there are."""
+        """The usual recipe within the budget of the adaptation, in steps of no more channels than there are."""
         batch_size = max(min(usual.batch_size, self.samples), 2)
         return usual.model_copy(update={"batch_size": batch_size}).with_budget(samples=self.seen)
 
