@@ -54,8 +54,8 @@ class Cell:
         """Name in the scenario, where labels are unique."""
         if self.trained_on == NOTHING:
             return self.compressor
-        adapted = f", {self.adaptation_samples} {self.adaptation_part}" if self.adaptation_part else ""
-        return f"{self.compressor} [{self.trained_on}{adapted}]"
+        adapted = f" + {self.adaptation_samples}, {self.adaptation_part}" if self.adaptation_part else ""
+        return f"{self.compressor} on {self.trained_on}{adapted}"
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """Study files: one document that asks a question over many runs, validated like a scenario."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -33,7 +34,7 @@ class AdaptationSection(Section):
     @field_validator("samples")
     @classmethod
     def _rising(cls, samples: tuple[int, ...]) -> tuple[int, ...]:
-        if samples[0] < 0 or any(a >= b for a, b in zip(samples, samples[1:], strict=False)):
+        if samples[0] < 0 or any(a >= b for a, b in pairwise(samples)):
             raise ValueError(f"adaptation.samples: got {list(samples)}, expected rising numbers from 0")
         return samples
 

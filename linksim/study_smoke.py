@@ -1,4 +1,4 @@
-"""The tiny version of a study: two sources, two networks, few channels."""
+"""The tiny version of a study: two sources, one network, few channels."""
 
 from feedback.compressor import COMPRESSORS
 from linksim.generalization import StudyRun
@@ -6,7 +6,7 @@ from linksim.smoke import smoke
 from linksim.study import MIXED, GeneralizationStudy
 
 _SOURCES = 2
-_NETWORKS = 2
+_NETWORKS = 1
 _ADAPTATION_SAMPLES = 50
 
 

@@ -56,7 +56,9 @@ def _heat_map(table: pd.DataFrame) -> Figure:
     untrained = table[table.case == "none"]
     if len(untrained):
         panels.append(("learn nothing", untrained.assign(trained_on=untrained.compressor)))
-    finite = table.value[np.isfinite(table.value)]
+    # What only truncates is exact in the truncated domain, and would flatten the colours of all others.
+    coloured = learned if len(learned) else table
+    finite = coloured.value[np.isfinite(coloured.value)]
     scale = Normalize(finite.min(), finite.max()) if len(finite) else Normalize(0, 1)
     n_columns = min(_COLUMNS, len(panels))
     lines = [panels[i : i + n_columns] for i in range(0, len(panels), n_columns)]
@@ -70,9 +72,10 @@ def _heat_map(table: pd.DataFrame) -> Figure:
     for axes, (name, part) in zip(places.flat, panels, strict=False):
         axes.set_visible(True)
         _draw_panel(axes, name, part, sources, scale)
+    names = [plain_text(source) for source in sources]
     for number, axes in enumerate(places.flat):
         lowest = number + n_columns >= len(panels)
-        axes.set_xticks(range(len(sources)), [plain_text(s) for s in sources] if lowest else [], rotation=30, ha="right")
+        axes.set_xticks(range(len(names)), names if lowest else [], rotation=30, ha="right")
     image = matplotlib.cm.ScalarMappable(scale, COLOUR_MAP)
     figure.colorbar(image, ax=list(places.flat), label=_axis_label(table), pad=0.01, aspect=40)
     figure.supylabel("Trained on", fontsize=8)
@@ -160,4 +163,5 @@ def _axis_label(table: pd.DataFrame) -> str:
 def _number(value: float) -> str:
     if not math.isfinite(value):
         return "\N{MINUS SIGN}\N{INFINITY}" if value < 0 else "\N{INFINITY}"
-    return f"{value:.3g}".replace("-", "\N{MINUS SIGN}") if abs(value) < 10 else f"{value:.1f}".replace("-", "\N{MINUS SIGN}")
+    text = f"{value:.2f}" if abs(value) < 10 else f"{value:.1f}"
+    return text.replace("-", "\N{MINUS SIGN}")
