@@ -18,7 +18,7 @@ def study_tables(table: pd.DataFrame, metric: str) -> str:
     rows = table[table.metric == metric]
     matrix = rows[rows.adaptation_part == ""]
     unit = str(rows.unit.iloc[0] or "")
-    title = f"{metric} [{unit}]" if unit and unit not in metric else metric
+    title = f"{metric} [{unit}]" if unit else metric
     sections = [
         f"### {title}, {normalisation}: rows trained on, columns tested on\n\n{_matrix(part)}"
         for normalisation, part in matrix.groupby("normalisation", sort=False)
