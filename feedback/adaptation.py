@@ -20,6 +20,13 @@ class Adaptation(BaseModel):
         default="all", description="what learns: the decoder alone, with UEs as they are, or the encoder as well"
     )
     seen: int = Field(default=10000, ge=1, description="budget: channels seen, in as many passes as it takes")
+    fc_rate_ratio: float = Field(
+        default=1.0,
+        gt=0,
+        le=1,
+        description="step size of fully connected layers over that of the others: what a small one of the network's own "
+        "recipe keeps near its start is what has to change",
+    )
 
     @model_validator(mode="after")
     def _sees_all(self) -> Self:
@@ -30,7 +37,8 @@ class Adaptation(BaseModel):
     def recipe(self, usual: TrainingRecipe) -> TrainingRecipe:
         """The usual recipe within the budget of the adaptation, in steps of no more channels than there are."""
         batch_size = max(min(usual.batch_size, self.samples), 2)
-        return usual.model_copy(update={"batch_size": batch_size}).with_budget(samples=self.seen)
+        update = {"batch_size": batch_size, "fc_rate_ratio": self.fc_rate_ratio}
+        return usual.model_copy(update=update).with_budget(samples=self.seen)
 
     @property
     def stages(self) -> tuple[Stage, ...]:

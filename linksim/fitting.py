@@ -90,7 +90,7 @@ def scheme_specs(scenario: Scenario) -> Iterator[SchemeSpec]:
     """What one point needs fitted.
 
     Raises:
-        InputError: if an entry's ``trained_on`` is no channel section or of matrices of another shape, or missing beside
+        InputError: if an entry's ``trained_on`` is no channel section, of matrices of another shape, or missing beside
             an ``adaptation``.
     """
     for entry in scenario.compressors:

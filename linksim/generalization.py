@@ -9,7 +9,7 @@ import pandas as pd
 
 from channels.source import SourceParameters
 from feedback.checkpoint import read_info
-from feedback.compressor import COMPRESSORS
+from feedback.plugin_file import compressor_class
 from linksim.adaptation_run import unadapted
 from linksim.fitting import SchemeSpec, scheme_specs
 from linksim.preparation import is_trained, weights_file
@@ -128,9 +128,11 @@ class _Plan:
         assert adaptation is not None
         trained_on = adaptation.from_source
         case = self._case(trained_on, tested_on)
-        for compressor, section in self.sections.items():
-            if not COMPRESSORS.get_class(str(section["name"])).trained:
+        for entry in self.study.compressors:
+            if not compressor_class(entry).trained:
                 continue
+            compressor = compressor_label(entry)
+            section = self.sections[compressor]
             for part in adaptation.parts:
                 for samples in filter(None, adaptation.samples):
                     how = {"samples": samples, "part": part, "seen": max(adaptation.seen, samples)}

@@ -9,7 +9,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 
 from linksim.errors import InputError
 from linksim.scenario import ChannelSection, CompressorSection, Section, compressor_label
-from linksim.scenario_file import apply_override, read_document
+from linksim.scenario_file import apply_override, find_plugins, read_document
 from linksim.validation_message import describe
 
 # Name of the training source that is a mixture of the others.
@@ -90,7 +90,7 @@ def load_study(path: Path, overrides: Sequence[str] = ()) -> GeneralizationStudy
     """Reads a study file.
 
     Args:
-        path: YAML file.
+        path: YAML file; compressors of the user's own are in files relative to it.
         overrides: ``path.to.key=value`` settings, values in YAML, such as ``base.monte_carlo.samples=500``.
 
     Raises:
@@ -99,6 +99,7 @@ def load_study(path: Path, overrides: Sequence[str] = ()) -> GeneralizationStudy
     document = read_document(path)
     for override in overrides:
         apply_override(document, override)
+    find_plugins(document, path)
     try:
         return GeneralizationStudy.model_validate(document)
     except ValidationError as error:

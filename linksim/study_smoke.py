@@ -1,6 +1,8 @@
 """The tiny version of a study: two sources, one network, few channels."""
 
-from feedback.compressor import COMPRESSORS
+from typing import Any
+
+from feedback.plugin_file import compressor_class
 from linksim.generalization import StudyRun
 from linksim.smoke import smoke
 from linksim.study import MIXED, GeneralizationStudy
@@ -20,8 +22,8 @@ def small_study(study: GeneralizationStudy) -> GeneralizationStudy:
     if MIXED in study.train_on and len(train_on) > 1:
         train_on.append(MIXED)
     test_on = [label for label in study.test_on if label in chosen]
-    networks = [entry for entry in study.compressors if COMPRESSORS.get_class(entry.name).trained]
-    update = {
+    networks = [entry for entry in study.compressors if compressor_class(entry).trained]
+    update: dict[str, Any] = {
         "name": f"{study.name}.smoke",
         "compressors": tuple(entry for entry in study.compressors if entry not in networks[_NETWORKS:]),
         "train_on": tuple(train_on),

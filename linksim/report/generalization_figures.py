@@ -41,8 +41,9 @@ def draw_study(table: pd.DataFrame, folder: Path) -> list[Path]:
     files: list[Path] = []
     matrix = table[table.adaptation_part == ""]
     with paper_style():
-        for (metric, normalisation), part in matrix.groupby(["metric", "normalisation"], sort=False):
-            files += save(_heat_map(part), folder / f"heatmap_{metric}_{normalisation}")
+        for _, part in matrix.groupby(["metric", "normalisation"], sort=False):
+            name = f"heatmap_{part.metric.iloc[0]}_{part.normalisation.iloc[0]}"
+            files += save(_heat_map(part), folder / name)
         for metric, part in table.groupby("metric", sort=False):
             if (part.adaptation_part != "").any():
                 files += save(_adaptation(part), folder / f"adaptation_{metric}")
@@ -87,17 +88,17 @@ def _draw_panel(axes: Axes, name: str, part: pd.DataFrame, sources: Sequence[str
     rows = list(part.trained_on.unique())
     values = np.full((len(rows), len(sources)), np.nan)
     colours = matplotlib.colormaps[COLOUR_MAP]
-    for cell in part.itertuples():
-        y, x = rows.index(cell.trained_on), sources.index(cell.tested_on)
-        values[y, x] = cell.value
-        colour = np.array(colours(scale(np.clip(cell.value, scale.vmin, scale.vmax)))[:3])
-        ink = "white" if float(colour @ _LUMINANCE) < _DARK else "black"
-        axes.text(x, y - 0.13, _number(cell.value), ha="center", va="center", color=ink, fontsize=_NUMBER_SIZE)
-        half = (cell.ci_high - cell.ci_low) / 2
+    for cell in part.to_dict("records"):
+        y, x = rows.index(cell["trained_on"]), sources.index(cell["tested_on"])
+        value, half = float(cell["value"]), float(cell["ci_high"] - cell["ci_low"]) / 2
+        values[y, x] = value
+        colour = np.asarray(colours(float(scale(np.clip(value, scale.vmin, scale.vmax)))))
+        ink = "white" if float(colour[:3] @ _LUMINANCE) < _DARK else "black"
+        axes.text(x, y - 0.13, _number(value), ha="center", va="center", color=ink, fontsize=_NUMBER_SIZE)
         if math.isfinite(half):
             text = f"\N{PLUS-MINUS SIGN}{half:.2g}"
             axes.text(x, y + 0.27, text, ha="center", va="center", color=ink, fontsize=_INTERVAL_SIZE)
-        if cell.case in ("same", "mixed"):
+        if cell["case"] in ("same", "mixed"):
             axes.add_patch(Rectangle((x - 0.47, y - 0.47), 0.94, 0.94, fill=False, edgecolor=ink, linewidth=0.9))
     shown = np.clip(values, scale.vmin, scale.vmax)
     axes.imshow(shown, cmap=COLOUR_MAP, norm=scale, aspect="auto", interpolation="nearest")

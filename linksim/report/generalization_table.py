@@ -1,6 +1,8 @@
 """Tables of a generalisation study in Markdown."""
 
 import math
+from collections.abc import Hashable
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -35,7 +37,7 @@ def _matrix(part: pd.DataFrame) -> str:
     sources = list(part.tested_on.unique())
     lines = []
     for (compressor, trained_on), cells in part.groupby(["compressor", "trained_on"], sort=False):
-        by_source = {cell.tested_on: cell for cell in cells.itertuples()}
+        by_source = {cell["tested_on"]: cell for cell in cells.to_dict("records")}
         seen = f"{int(cells.samples_seen.iloc[0])}"
         lines.append([compressor, trained_on, seen, *(_cell(by_source.get(source)) for source in sources)])
     return _markdown(["compressor", "trained on", "samples seen", *sources], lines)
@@ -62,16 +64,16 @@ def _adaptation(matrix: pd.DataFrame, adapted: pd.DataFrame) -> str:
     ]
     lines = []
     for (compressor, part), cells in adapted.groupby(["compressor", "adaptation_part"], sort=False):
-        before = next(start[start.compressor == compressor].itertuples(), None)
-        by_count = {cell.adaptation_samples: cell for cell in cells.itertuples()}
+        before = next(iter(start[start.compressor == compressor].to_dict("records")), None)
+        by_count = {cell["adaptation_samples"]: cell for cell in cells.to_dict("records")}
         lines.append([compressor, part, _cell(before), *(_cell(by_count.get(count)) for count in counts)])
     return _markdown(["compressor", "learns", "0", *map(str, counts)], lines)
 
 
-def _cell(cell: object | None) -> str:
+def _cell(cell: dict[Hashable, Any] | None) -> str:
     if cell is None:
         return ""
-    value, low, high = (float(getattr(cell, name)) for name in ("value", "ci_low", "ci_high"))
+    value, low, high = (float(cell[name]) for name in ("value", "ci_low", "ci_high"))
     half = (high - low) / 2
     return _text(value) + (f" \N{PLUS-MINUS SIGN} {half:.2f}" if math.isfinite(half) else "")
 

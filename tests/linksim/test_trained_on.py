@@ -21,6 +21,7 @@ from linksim.scenario import Scenario
 from linksim.scenario_file import validate_scenario
 from linksim.scenario_source import source_of
 from linksim.sweep import points_of
+from linksim.zoo import problems
 
 Command = Callable[..., tuple[int, str, str]]
 ScenarioFile = Callable[[dict[str, Any]], Path]
@@ -159,6 +160,7 @@ def test_adaptation_starts_from_the_trained_network(
     base = unadapted(specs["all"])
     files = {name: weights_file(spec) for name, spec in {**specs, "base": base}.items()}
     assert set((tmp_path / "zoo").glob("*.safetensors")) == set(files.values())
+    assert list(problems(tmp_path / "zoo", 10**7)) == []
     weights = {name: load_file(path) for name, path in files.items()}
     documents = {name: json.loads(path.with_suffix(".json").read_text()) for name, path in files.items()}
     for name, tensor in weights["base"].items():
