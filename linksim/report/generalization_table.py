@@ -87,5 +87,5 @@ def _text(value: float) -> str:
 
 
 def _markdown(header: list[str], lines: list[list[object]]) -> str:
-    rows = [header, ["---"] * len(header), *lines]
+    rows: list[list[object]] = [[*header], ["---"] * len(header), *lines]
     return "\n".join(f"| {' | '.join(str(entry).replace('|', chr(92) + '|') for entry in row)} |" for row in rows)
