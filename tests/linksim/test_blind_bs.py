@@ -102,7 +102,7 @@ def rebuilt_by_the_bs(
     scheme = replace(spec.build(), normalisation=normalisation)
     if not isinstance(scheme.compressor, NeuralCompressor):
         scheme.compressor.fit(training, torch.Generator().manual_seed(0))
-    fit_to_codewords(scheme, training)
+    fit_to_codewords(scheme, training, torch.Generator().manual_seed(0))
     device = torch.device("cpu")
     fallback = MeanChannel(training.train.mean(0)) if link.loses_reports else None
     chain = Chain(scenario, source_of(scenario), {"one": scheme}, device, fallback)

@@ -14,8 +14,8 @@ from linksim.scenario import COMPRESSORS, DENOISERS, ESTIMATORS, LINKS, PRECODER
 Command = Callable[..., tuple[int, str, str]]
 
 ROOT = Path(__file__).resolve().parents[2]
-# Those that mirror published tables train dozens of networks: test_reproduction.py has their tests; test_study.py those of
-# studies.
+# Those that mirror published tables train dozens of networks: test_reproduction.py has their tests. Studies are no
+# scenarios: test_study.py.
 SCENARIOS = sorted(
     file for file in (ROOT / "scenarios").rglob("*.yaml") if file.parent.name not in ("reproduce", "studies")
 )
