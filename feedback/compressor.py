@@ -27,7 +27,7 @@ class CompressorParameters(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
-    run_time: ClassVar[frozenset[str]] = frozenset({"label", "only_ratios"})
+    run_time: ClassVar[frozenset[str]] = frozenset({"label", "only_ratios", "trained_on"})
 
     name: str
     label: str | None = Field(default=None, description="name in tables and figures; by default the compressor's own")
@@ -36,6 +36,9 @@ class CompressorParameters(BaseModel):
     )
     only_ratios: tuple[float, ...] | None = Field(
         default=None, description="ratios of a sweep that it takes part at, for those it exists for; by default all"
+    )
+    trained_on: dict[str, Any] | None = Field(
+        default=None, description="channel section that it is fitted or trained on; by default the scenario's channel"
     )
 
 

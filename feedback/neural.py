@@ -9,6 +9,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from feedback.acceleration import accelerated, memory_kept
+from feedback.adaptation import Adaptation
 from feedback.codeword import Codeword
 from feedback.complexity import count_macs, count_multiplications, count_parameters, count_stored_bytes
 from feedback.compressor import Complexity, Compressor, CompressorParameters, codeword_length
@@ -31,6 +32,9 @@ class NeuralParameters(CompressorParameters):
     )
     distillation: Distillation | None = Field(
         default=None, description="a teacher to learn from in training; by default none"
+    )
+    adaptation: Adaptation | None = Field(
+        default=None, description="few-shot adaptation from `trained_on` to the scenario's channel; by default none"
     )
 
 
@@ -88,13 +92,16 @@ class NeuralCompressor(Compressor):
         generator: torch.Generator,
         options: TrainingOptions | None = None,
     ) -> TrainingOutcome:
-        """Trains both networks together from ``prepare``'s start and keeps the best weights on validation.
+        """Trains both networks together from ``prepare``'s start, or the options', and keeps the best on validation.
 
         Raises:
             FeedbackInputError: if the training set is unusable, or the loss becomes NaN or infinite.
         """
-        self.prepare(training, generator)
         options = options or TrainingOptions()
+        if options.start is None:
+            self.prepare(training, generator)
+        else:
+            self.load_state(dict(options.start))
         if options.disturbance is None:
             options = replace(options, disturbance=self.parameters.disturbance)
         with accelerated(self.encoder, self.decoder), memory_kept():

@@ -6,7 +6,7 @@ on at the same digits.
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -84,6 +84,7 @@ class TrainingOptions:
         on_progress: told about every validation.
         state_file: where to keep the state of the run; one that is there goes on. ``None`` keeps none.
         fabric: devices and processes to train on; by default the one device that the networks are on.
+        start: a compressor's state to start from; by default the start that it prepares itself.
     """
 
     loss: Callable[[Pass], Tensor] = reconstruction_error
@@ -92,6 +93,7 @@ class TrainingOptions:
     on_progress: Callable[[Progress], None] = ignore_progress
     state_file: Path | None = None
     fabric: Fabric | None = None
+    start: Mapping[str, Tensor] | None = None
 
 
 @dataclass(frozen=True)
@@ -258,6 +260,9 @@ class _Run:
         for group in self.optimiser.param_groups:
             group["lr"] = rate * group["ratio"] * (stage.encoder_rate_ratio if group["encodes"] else 1.0)
         self.module.train()
+        if stage.encoder_rate_ratio * recipe.encoder_rate_ratio == 0:
+            # Batch norm's running statistics would go on moving.
+            self.model.encoder.eval()
         generator = torch.Generator().manual_seed(self.seed + 2 * state.step + 1)
         image = to_unit_interval(self._batch(state.step, generator))
         codeword, reconstruction = self.module(image, self.options.disturbance, generator)

@@ -43,9 +43,10 @@ Measurements = dict[tuple[str, str], Accumulator]
 
 @dataclass(frozen=True)
 class ReportScheme:
-    """One way to report: a fitted compressor, and the quantiser and the denoiser of its codewords."""
+    """One way to report: a fitted compressor with its normalisation, quantiser and denoiser of its codewords."""
 
     compressor: Compressor
+    normalisation: Normalisation
     quantiser: Quantiser
     denoiser: Denoiser
 
@@ -56,8 +57,7 @@ class Chain:
     Args:
         scenario: the point's resolved scenario.
         source: where the channels come from; here it only tells their dimensions.
-        schemes: fitted compressors, quantisers and denoisers by label.
-        normalisation: fitted normalisation.
+        schemes: fitted compressors, normalisations, quantisers and denoisers by label.
         device: where to compute.
         fallback: the BS's channel in place of erased reports; only links that lose none do without.
 
@@ -71,13 +71,11 @@ class Chain:
         scenario: Scenario,
         source: Source,
         schemes: Mapping[str, ReportScheme],
-        normalisation: Normalisation,
         device: torch.device,
         fallback: MeanChannel | None = None,
     ) -> None:
         self.scenario = scenario
         self.schemes = schemes
-        self.normalisation = normalisation
         self.device = device
         self.fallback = fallback
         self.times = StageTimes()
@@ -125,14 +123,12 @@ class Chain:
         self.samples.mark(reports[0])
         with self.times.stage("metrics"):
             results = self._evaluate(outcome, NO_COMPRESSOR)
-        scales = [self.normalisation.scale(csi) for csi in csi_estimated]
-        normalised = [self.normalisation.apply(*pair) for pair in zip(csi_estimated, scales, strict=True)]
         for label, scheme in self.schemes.items():
             rebuilt, erased = [], []
             # The oldest report first, so that what is left of the loop is the newest.
             for age in reversed(range(len(reports))):
                 with self.times.stage("feedback"):
-                    sent = self._report(scheme, normalised[age], scales[age])
+                    sent = self._report(scheme, csi_estimated[age])
                     received = self.link.transmit(sent, self._draw("feedback noise", start, count, age))
                     csi, lost = self._rebuild(scheme, received)
                     rebuilt.append(csi)
@@ -158,9 +154,10 @@ class Chain:
         """At the UE: the channel as its pilots show it."""
         return self.estimator.estimate(response, self.pilot_snr, self._draw("pilot noise", start, len(response), age))
 
-    def _report(self, scheme: ReportScheme, normalised: Tensor, scale: Tensor) -> Codeword:
+    def _report(self, scheme: ReportScheme, csi: Tensor) -> Codeword:
         """At the UE: what is handed to the feedback link."""
-        codeword = scheme.quantiser.quantise(scheme.compressor.encode(normalised))
+        scale = scheme.normalisation.scale(csi)
+        codeword = scheme.quantiser.quantise(scheme.compressor.encode(scheme.normalisation.apply(csi, scale)))
         if self.scale_quantiser is None:
             return codeword
         side = {**codeword.side, "scale": self.scale_quantiser.encode(scale)}
@@ -180,10 +177,10 @@ class Chain:
         dequantised = scheme.quantiser.dequantise(denoised)
         decoded = scheme.compressor.decode(dequantised)
         if self.scale_quantiser is None:
-            scale = self.normalisation.scale(decoded)
+            scale = scheme.normalisation.scale(decoded)
         else:
             scale = self.scale_quantiser.decode(received.side["scale"])
-        return self.normalisation.undo(decoded, scale), _erased(dequantised)
+        return scheme.normalisation.undo(decoded, scale), _erased(dequantised)
 
     def _history(self, rebuilt: list[Tensor], erased: list[Tensor]) -> ReportHistory:
         """At the BS: what it remembers, without anything of reports that were lost."""

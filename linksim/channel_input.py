@@ -7,13 +7,13 @@ from typing import Any
 
 import h5py
 import torch
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
 from channels.channel_batch import Snapshots
 from channels.hdf5_file import open_dataset
 from channels.source import Source, SourceParameters, Split
+from linksim.channel_section import ChannelDocument
 from linksim.errors import InputError
-from linksim.scenario import ChannelSection
 from linksim.scenario_file import apply_override, load_scenario, read_document
 from linksim.scenario_source import open_source
 from linksim.validation_message import describe
@@ -22,12 +22,6 @@ SPEED_OF_LIGHT_M_S = 299792458.0
 DEFAULT_ROWS = 32
 _EXPECTED = "a scenario or channel section (.yaml), a data set or QuaDRiGa file (.h5), or a data file (.mat)"
 _OFTEN_PER_WAVELENGTH = 16
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    channel: ChannelSection
 
 
 @dataclass(frozen=True)
@@ -146,7 +140,7 @@ def _hdf5_section(path: Path) -> dict[str, Any]:
 def _validated(section: Mapping[str, Any], path: Path, speed_m_s: float | None) -> SourceParameters:
     document = {"channel": section}
     try:
-        return _Section.model_validate(document).channel
+        return ChannelDocument.model_validate(document).channel
     except ValidationError as error:
         details = error.errors()[0]
         if speed_m_s is not None and details["loc"][-1] == "speed_m_s" and details["type"] == "extra_forbidden":

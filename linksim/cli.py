@@ -20,6 +20,7 @@ from linksim.export_tables_cli import export_tables
 from linksim.plugin_cli import check_plugin
 from linksim.reproduce_cli import reproduce
 from linksim.run_compare_cli import compare_runs
+from linksim.study_cli import study
 from linksim.zoo_cli import zoo_app
 
 if TYPE_CHECKING:
@@ -172,6 +173,7 @@ app.add_typer(zoo_app, name="zoo")
 app.command("compare")(compare_runs)
 app.command()(export_tables)
 app.command()(reproduce)
+app.command()(study)
 app.add_typer(dataset_app, name="dataset")
 dataset_app.command()(compare)
 

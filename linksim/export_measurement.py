@@ -20,7 +20,7 @@ from feedback.unit_interval import to_unit_interval
 from linksim.accumulator import Estimate
 from linksim.chain import Chain, Measurements, ReportScheme, merge
 from linksim.errors import InputError
-from linksim.fitting import load_fallback, load_normalisation
+from linksim.fitting import load_fallback
 from linksim.report_times import ReportTimes
 from linksim.scenario import Scenario
 from linksim.scenario_source import device_of, source_of
@@ -109,7 +109,7 @@ def measure(
 
     Args:
         scenario: the point; its metric is ``nmse_db``.
-        scheme: the fitted network, quantiser and denoiser.
+        scheme: the fitted network, normalisation, quantiser and denoiser.
         fitted: folder of what else the chain has fitted.
         files: exported encoders.
         image: what latencies are measured on, ``[1, 2, Na, Nt]``.
@@ -166,8 +166,7 @@ def errors_in_chain(
     """NMSE of each compressor in the place of a scheme's own, on the test channels of a point."""
     source, device = source_of(scenario), device_of(scenario)
     schemes = {name: replace(scheme, compressor=compressor) for name, compressor in compressors.items()}
-    normalisation, fallback = load_normalisation(scenario, fitted), load_fallback(scenario, fitted)
-    chain = Chain(scenario, source, schemes, normalisation, device, fallback)
+    chain = Chain(scenario, source, schemes, device, load_fallback(scenario, fitted))
     measurements: Measurements = {}
     snapshots = ReportTimes.of(scenario.feedback).snapshots
     for first in range(0, scenario.monte_carlo.samples, BLOCK_SIZE):

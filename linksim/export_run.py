@@ -67,10 +67,9 @@ def export(
     with TemporaryDirectory() as scratch, local_executor(1) as executor:
         folder = RunFolder(Path(scratch), scenario)
         Preparation(folder, executor, notify, device_of(scenario)).prepare(points)
-        schemes, normalisation = load_schemes(scenario, folder.fitted, device_of(scenario))
-        scheme = schemes[spec.label]
+        scheme = load_schemes(scenario, folder.fitted, device_of(scenario))[spec.label]
         assert isinstance(scheme.compressor, NeuralCompressor)
-        csi = _calibration_csi(scenario)
+        csi, normalisation = _calibration_csi(spec.scenario), scheme.normalisation
         images = to_unit_interval(normalisation.apply(csi, normalisation.scale(csi)))
         notify(f"exporting {spec.label}: {', '.join(chosen)}")
         files = {format_: Path(scratch) / f"{format_}{SUFFIX}" for format_ in chosen}

@@ -5,7 +5,7 @@ What is fitted depends on training channels, and never on a test channel, an SNR
 
 import uuid
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -16,15 +16,17 @@ from torch import Tensor
 from channels.normalisation import Normalisation
 from feedback.compressor import Compressor, CompressorParameters
 from feedback.denoiser import DENOISERS, Denoiser
-from feedback.plugin_file import build_compressor, compressor_class, identity
+from feedback.plugin_file import PluginParameters, build_compressor, compressor_class, identity
 from feedback.quantiser import QUANTISERS, Quantiser
 from feedback.training_set import TrainingSet
 from linksim.chain import ReportScheme
+from linksim.errors import InputError
 from linksim.mean_channel import MeanChannel, fit_mean_channel, load_mean_channel, needs_mean_channel
 from linksim.random_streams import stream_seed
 from linksim.scenario import Scenario, compressor_label
 from linksim.scenario_source import source_of
 from linksim.sweep import content_hash
+from linksim.training_channel import training_scenario
 
 # Training codewords that quantisers and denoisers are fitted on.
 _FIT_CODEWORDS = 4000
@@ -37,14 +39,21 @@ class SchemeSpec:
     Attributes:
         label: name in tables and figures.
         parameters: the compressor's, compression ratio filled in.
-        scenario: a point that needs it.
+        scenario: a point that needs it, with the channel that it is fitted or trained on.
         key: content hash of everything that the fit depends on.
+        adapted_to: the point itself, whose channel a trained network is adapted to; ``None`` for the others.
     """
 
     label: str
     parameters: CompressorParameters
     scenario: Scenario
     key: str
+    adapted_to: Scenario | None = None
+
+    @property
+    def trained_for(self) -> dict[str, object]:
+        """What it is trained for, and adapted to. Keys trained weights."""
+        return _trained_for(self.scenario, self.adapted_to)
 
     def build(self) -> ReportScheme:
         """The unfitted scheme."""
@@ -52,6 +61,7 @@ class SchemeSpec:
         quantiser, denoiser = self.scenario.feedback.quantiser, self.scenario.feedback.denoiser
         return ReportScheme(
             build_compressor(self.parameters, shape),
+            Normalisation(self.scenario.transform.normalisation),
             QUANTISERS.get_class(quantiser.name)(quantiser),
             DENOISERS.get_class(denoiser.name)(denoiser),
         )
@@ -77,23 +87,39 @@ class SchemeSpec:
 
 
 def scheme_specs(scenario: Scenario) -> Iterator[SchemeSpec]:
-    """What one point needs fitted."""
+    """What one point needs fitted.
+
+    Raises:
+        InputError: if an entry's ``trained_on`` is no channel section, of matrices of another shape, or missing beside
+            an ``adaptation``.
+    """
     for entry in scenario.compressors:
         ratio = entry.compression_ratio or scenario.compression_ratio
         if entry.only_ratios is not None and ratio not in entry.only_ratios:
             continue
-        parameters = entry.model_copy(update={"compression_ratio": ratio, "label": None, "only_ratios": None})
+        update = {"compression_ratio": ratio, "label": None, "only_ratios": None, "trained_on": None}
+        adaptation = getattr(entry.own() if isinstance(entry, PluginParameters) else entry, "adaptation", None)
+        if adaptation is not None and entry.trained_on is None:
+            raise InputError(
+                f"compressors: {compressor_label(entry)}: adaptation: got no `trained_on` beside it, expected the "
+                "channel that it starts from"
+            )
+        adapted_to = scenario if adaptation is not None and adaptation.samples else None
+        if adaptation is not None and adapted_to is None:
+            update["adaptation"] = None
+        parameters = entry.model_copy(update=update)
+        learns_from = training_scenario(scenario, entry)
         key = content_hash(
             [
-                identity(parameters.model_dump(mode="json")),
+                identity(parameters.model_dump(mode="json", exclude={"trained_on"})),
                 scenario.feedback.quantiser.model_dump(mode="json"),
                 scenario.feedback.denoiser.model_dump(mode="json"),
-                training_description(scenario),
+                _trained_for(learns_from, adapted_to),
                 scenario.training.model_dump(mode="json"),
                 scenario.seed,
             ]
         )
-        yield SchemeSpec(compressor_label(entry), parameters, scenario, key)
+        yield SchemeSpec(compressor_label(entry), parameters, learns_from, key, adapted_to)
 
 
 def training_description(scenario: Scenario) -> dict[str, object]:
@@ -101,11 +127,20 @@ def training_description(scenario: Scenario) -> dict[str, object]:
 
     Values that are their section's default are left out, so that a new parameter does not orphan old weights.
     """
+    transform = {"n_delay": scenario.transform.n_delay, "normalisation": scenario.transform.normalisation}
+    return {"channel": _channel_at_rest(scenario), "transform": transform}
+
+
+def _trained_for(scenario: Scenario, adapted_to: Scenario | None) -> dict[str, object]:
+    description = training_description(scenario)
+    return description if adapted_to is None else {**description, "adapted_to": _channel_at_rest(adapted_to)}
+
+
+def _channel_at_rest(scenario: Scenario) -> dict[str, object]:
     channel = scenario.channel.model_dump(mode="json", exclude_defaults=True)
     channel["source"] = scenario.channel.source
     channel.pop("speed_m_s", None)
-    transform = {"n_delay": scenario.transform.n_delay, "normalisation": scenario.transform.normalisation}
-    return {"channel": channel, "transform": transform}
+    return channel
 
 
 def fit_generator(scenario: Scenario, key: str) -> torch.Generator:
@@ -143,8 +178,8 @@ def fitted_from(spec: SchemeSpec, folder: Path) -> str | None:
 
 
 def load_scheme(spec: SchemeSpec, folder: Path, device: torch.device) -> ReportScheme:
-    """A fitted scheme from its file."""
-    scheme = spec.build()
+    """A fitted scheme from its files."""
+    scheme = replace(spec.build(), normalisation=load_normalisation(spec.scenario, folder))
     if spec.learns:
         tensors = load_file(folder / f"{spec.key}.safetensors")
         scheme.compressor.load_state(_below("compressor/", tensors))
@@ -154,12 +189,9 @@ def load_scheme(spec: SchemeSpec, folder: Path, device: torch.device) -> ReportS
     return scheme
 
 
-def load_schemes(
-    scenario: Scenario, folder: Path, device: torch.device
-) -> tuple[dict[str, ReportScheme], Normalisation]:
-    """All fitted schemes of a point by label, and its normalisation."""
-    schemes = {spec.label: load_scheme(spec, folder, device) for spec in scheme_specs(scenario)}
-    return schemes, load_normalisation(scenario, folder)
+def load_schemes(scenario: Scenario, folder: Path, device: torch.device) -> dict[str, ReportScheme]:
+    """All fitted schemes of a point by label."""
+    return {spec.label: load_scheme(spec, folder, device) for spec in scheme_specs(scenario)}
 
 
 def _channel_file(kind: str, scenario: Scenario, folder: Path) -> Path:
@@ -167,11 +199,15 @@ def _channel_file(kind: str, scenario: Scenario, folder: Path) -> Path:
     return folder / f"{kind}-{key}.safetensors"
 
 
-def fit_channel(scenario: Scenario, folder: Path, training_csi: Callable[[], Tensor]) -> None:
-    """Fits and keeps, once, what a point needs of the training channels themselves: normalisation, mean channel."""
+def fit_fallback(scenario: Scenario, folder: Path, training_csi: Callable[[], Tensor]) -> None:
+    """Fits and keeps, once, the mean channel that the BS of a point falls back to, if its link loses reports."""
     file = _channel_file("mean-channel", scenario, folder)
     if needs_mean_channel(scenario) and not file.exists():
         save_whole(fit_mean_channel(training_csi), file)
+
+
+def fit_normalisation(scenario: Scenario, folder: Path, training_csi: Callable[[], Tensor]) -> None:
+    """Fits and keeps, once, the normalisation that schemes use that learn from a scenario's channel."""
     file = _channel_file("normalisation", scenario, folder)
     if scenario.transform.normalisation == "dataset" and not file.exists():
         normalisation = Normalisation("dataset").fit(training_csi())
@@ -179,7 +215,7 @@ def fit_channel(scenario: Scenario, folder: Path, training_csi: Callable[[], Ten
 
 
 def load_normalisation(scenario: Scenario, folder: Path) -> Normalisation:
-    """The fitted normalisation of a point."""
+    """The fitted normalisation of schemes that learn from a scenario's channel."""
     kind = scenario.transform.normalisation
     if kind != "dataset":
         return Normalisation(kind)

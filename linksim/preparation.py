@@ -6,22 +6,26 @@ it.
 
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from channels.source import Split
+from feedback.adaptation import Adaptation
 from feedback.checkpoint import checkpoint_path, load_checkpoint, read_info
+from feedback.neural import NeuralCompressor
 from feedback.plugin_file import compressor_class
 from feedback.training_set import TrainingSet
 from linksim.errors import InputError
 from linksim.executor import Executor
 from linksim.fitting import (
     SchemeSpec,
-    fit_channel,
+    fit_fallback,
     fit_generator,
+    fit_normalisation,
     fit_to_codewords,
     fitted_from,
     load_normalisation,
@@ -68,8 +72,9 @@ class Preparation:
         specs = {spec.key: spec for point in points for spec in scheme_specs(point.scenario)}
         self._require_weights(list(specs.values()))
         for point in points:
-            self.fit_channel(point.scenario)
+            fit_fallback(point.scenario, self.folder.fitted, partial(self._quick_csi, point.scenario))
         for spec in specs.values():
+            self.fit_normalisation(spec.scenario)
             checkpoint = read_info(weights_file(spec)).sha256 if is_trained(spec) else ""
             if spec.learns and fitted_from(spec, self.folder.fitted) != checkpoint:
                 self._fit(spec, checkpoint)
@@ -112,36 +117,50 @@ class Preparation:
             fit_to_codewords(scheme, training, fit_generator(spec.scenario, f"denoiser {spec.key}"))
         save_scheme(scheme, spec, self.folder.fitted, checkpoint)
 
-    def fit_channel(self, scenario: Scenario) -> None:
-        """Fits normalisation and mean channel of a point, as far as it needs them."""
-        fit_channel(scenario, self.folder.fitted, lambda: self._quick_csi(scenario))
+    def fit_normalisation(self, scenario: Scenario) -> None:
+        """Fits the normalisation of schemes that learn from a scenario's channel, if it learns anything."""
+        fit_normalisation(scenario, self.folder.fitted, partial(self._quick_csi, scenario))
 
     def training_set(self, scenario: Scenario) -> TrainingSet:
-        """Normalised channels for quick fits, which select nothing and so have no validation channels."""
-        return self._training_set(scenario, scenario.training.samples, 0)
+        """Normalised channels for quick fits, which select nothing and so have no validation channels; made once."""
+        key = content_hash([training_description(scenario), scenario.training.samples])
+        if key not in self._sets:
+            train = self._normalised(self._quick_csi(scenario), scenario)
+            self._sets[key] = TrainingSet(train, train[:0])
+        return self._sets[key]
 
     def joint_training_set(self, scenario: Scenario) -> TrainingSet:
-        """The channels for quick fits, and validation channels to select on."""
-        return self._training_set(scenario, scenario.training.samples, scenario.training.validation_samples)
-
-    def network_training_set(self, scenario: Scenario) -> TrainingSet:
-        """Normalised channels for networks; those for quick fits come first among them."""
-        training = scenario.training
-        return self._training_set(scenario, training.network_samples, training.validation_samples)
-
-    def _training_set(self, scenario: Scenario, n_train: int, n_validation: int) -> TrainingSet:
-        key = content_hash([training_description(scenario), n_train, n_validation])
+        """The channels for quick fits, and validation channels to select on; made once."""
+        n_validation = scenario.training.validation_samples
+        key = content_hash([training_description(scenario), scenario.training.samples, n_validation])
         if key not in self._sets:
-            normalisation = load_normalisation(scenario, self.folder.fitted)
-
-            def normalised(split: Split, count: int) -> Tensor:
-                csi = self._csi(scenario, split, count) if n_validation else self._quick_csi(scenario)
-                return normalisation.apply(csi, normalisation.scale(csi)).to(self.device)
-
-            train = normalised("train", n_train)
-            validation = normalised("validation", n_validation) if n_validation else train[:0]
-            self._sets[key] = TrainingSet(train, validation)
+            validation = self._normalised(self._csi(scenario, "validation", n_validation), scenario)
+            self._sets[key] = replace(self.training_set(scenario), validation=validation)
         return self._sets[key]
+
+    def network_training_set(self, spec: SchemeSpec) -> TrainingSet:
+        """Normalised channels for a network; those for quick fits come first among them.
+
+        A network that is adapted gets those of its new source, scaled as it was trained, and selects on as many as it
+        learns from, at most.
+        """
+        source, training = spec.adapted_to or spec.scenario, spec.scenario.training
+        n_train, n_validation = training.network_samples, training.validation_samples
+        if spec.adapted_to is not None:
+            n_train = adaptation_of(spec).samples
+            there = source_of(source).n_samples("train")
+            if there is not None and there < n_train:
+                raise InputError(
+                    f"compressors: {spec.label}: adaptation.samples: got {n_train}, expected at most the {there} train "
+                    "channels there are"
+                )
+            n_validation = min(n_train, n_validation)
+        train, validation = self._csi(source, "train", n_train), self._csi(source, "validation", n_validation)
+        return TrainingSet(self._normalised(train, spec.scenario), self._normalised(validation, spec.scenario))
+
+    def _normalised(self, csi: Tensor, scenario: Scenario) -> Tensor:
+        normalisation = load_normalisation(scenario, self.folder.fitted)
+        return normalisation.apply(csi, normalisation.scale(csi)).to(self.device)
 
     def _quick_csi(self, scenario: Scenario) -> Tensor:
         """Training channels of quick fits, not normalised; made once."""
@@ -166,7 +185,15 @@ def is_trained(spec: SchemeSpec) -> bool:
     return bool(compressor_class(spec.parameters).trained)
 
 
+def adaptation_of(spec: SchemeSpec) -> Adaptation:
+    """How a network is adapted, one whose spec says that it is."""
+    network = spec.build().compressor
+    assert isinstance(network, NeuralCompressor)
+    assert network.parameters.adaptation is not None
+    return network.parameters.adaptation
+
+
 def weights_file(spec: SchemeSpec) -> Path:
     """Where the zoo keeps a compressor's weights."""
     compressor = spec.build().compressor
-    return checkpoint_path(Path(spec.scenario.zoo), compressor, training_description(spec.scenario))
+    return checkpoint_path(Path(spec.scenario.zoo), compressor, spec.trained_for)

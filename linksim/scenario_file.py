@@ -40,11 +40,16 @@ def load_scenario(path: Path, overrides: Sequence[str] = ()) -> Scenario:
     document = read_document(path)
     for override in overrides:
         apply_override(document, override)
+    find_plugins(document, path)
+    return validate_scenario(document, str(path))
+
+
+def find_plugins(document: dict[str, Any], path: Path) -> None:
+    """Names of files of the user's own compressors, which are relative to the document's file, from here."""
     sections = document.get("compressors")
     for section in sections if isinstance(sections, list) else ():
         if isinstance(section, dict) and isinstance(section.get("plugin"), str):
             section["plugin"] = str(path.parent / section["plugin"])
-    return validate_scenario(document, str(path))
 
 
 def read_document(path: Path) -> dict[str, Any]:

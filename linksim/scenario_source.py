@@ -35,7 +35,7 @@ def source_of(scenario: Scenario) -> Source:
     return open_source(scenario.channel, scenario.seed, device_of(scenario))
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=16)
 def open_source(parameters: SourceParameters, seed: int, device: torch.device) -> Source:
     """The source of those parameters; asked for again, the same one."""
     return SOURCES.get_class(parameters.source)(parameters, seed=seed, device=device)

@@ -29,6 +29,7 @@ from feedback.training import TrainingOptions
 from feedback.training_devices import several_devices
 from feedback.training_set import ChannelStream, TrainingSet
 from feedback.training_state import Progress
+from linksim.adaptation_run import adaptation_record, load_unadapted, unadapted
 from linksim.errors import InputError
 from linksim.executor import InProcess, default_workers, local_executor
 from linksim.fitting import (
@@ -37,9 +38,8 @@ from linksim.fitting import (
     load_normalisation,
     save_whole,
     scheme_specs,
-    training_description,
 )
-from linksim.preparation import Preparation, is_trained, weights_file
+from linksim.preparation import Preparation, adaptation_of, is_trained, weights_file
 from linksim.run_folder import RunFolder
 from linksim.scenario import CompressorSection, Scenario
 from linksim.scenario_source import device_of, source_of
@@ -49,6 +49,7 @@ from linksim.validation_message import describe
 from linksim.worker import truncated_channels
 
 _STATE_FILE = "state.pt"
+_TURNS = 3
 
 
 @dataclass(frozen=True)
@@ -108,17 +109,18 @@ def train_missing(
     devices: int = 1,
 ) -> None:
     """Trains the networks of some points whose weights are not in the zoo; the command goes into their documents."""
-    specs = {weights_file(spec): spec for point in points for spec in scheme_specs(point.scenario) if is_trained(spec)}
+    needed = [spec for point in points for spec in scheme_specs(point.scenario) if is_trained(spec)]
+    needed = [*(unadapted(spec) for spec in needed if spec.adapted_to is not None), *needed]
+    specs = {weights_file(spec): spec for spec in needed}
     wanted = [(file, spec) for file, spec in specs.items() if again or not file.exists()]
     tasks = []
     for file, spec in wanted:
-        preparation.fit_channel(spec.scenario)
-        training_file = _training_file(spec.scenario, preparation)
+        preparation.fit_normalisation(spec.scenario)
+        training_file = _training_file(spec, preparation)
         fitted = preparation.folder.fitted
         tasks.append(TrainingTask(spec, file, training_file, fitted, logs / _log_name(spec, file), command, devices))
     executor = preparation.executor if devices == 1 else InProcess()
-    # Teachers before their students.
-    for part in ([task for task in tasks if not _teacher(task)], [task for task in tasks if _teacher(task)]):
+    for part in ([task for task in tasks if _turn(task.spec) == turn] for turn in range(_TURNS)):
         for number, info in executor.run(train_network, [(task,) for task in part]):
             task = part[number]
             console.print(f"{_name(task.spec)}: {info.validation_nmse_db:.2f} dB on validation, kept in {task.file}")
@@ -143,12 +145,15 @@ def recipe_of(spec: SchemeSpec) -> TrainingRecipe:
     assert isinstance(compressor, NeuralCompressor)
     training = spec.scenario.training
     recipe = compressor.parameters.recipe or training.recipe or compressor.default_recipe
+    if spec.adapted_to is not None:
+        return adaptation_of(spec).recipe(recipe)
     return recipe if training.budget is None else training.budget.of(recipe)
 
 
-def training_record(scenario: Scenario, command: str) -> dict[str, object]:
+def training_record(spec: SchemeSpec, command: str) -> dict[str, object]:
     """What a checkpoint's document says of its training: every parameter of the channel, and the command."""
-    return {
+    scenario = spec.scenario
+    record = {
         "command": command,
         "scenario": scenario.name,
         "channel": scenario.channel.model_dump(mode="json"),
@@ -157,6 +162,7 @@ def training_record(scenario: Scenario, command: str) -> dict[str, object]:
         "fresh": scenario.training.fresh,
         "validation_samples": scenario.training.validation_samples,
     }
+    return record if spec.adapted_to is None else record | adaptation_record(spec, spec.adapted_to)
 
 
 def _train(fabric: Fabric | None, task: TrainingTask) -> None:
@@ -167,7 +173,8 @@ def _train(fabric: Fabric | None, task: TrainingTask) -> None:
     compressor.to(device)
     parts = load_file(task.training_file, device=str(device))
     train, validation = (torch.view_as_complex(parts[split]) for split in ("train", "validation"))
-    stream = fresh_channels(scenario, task.fitted, device) if scenario.training.fresh else None
+    fresh = scenario.training.fresh and spec.adapted_to is None
+    stream = fresh_channels(scenario, task.fitted, device) if fresh else None
     training = TrainingSet(train, validation, stream)
     recipe = recipe_of(spec)
     state_file = task.log / _STATE_FILE
@@ -182,13 +189,16 @@ def _train(fabric: Fabric | None, task: TrainingTask) -> None:
 
         options = TrainingOptions(on_progress=on_progress, state_file=state_file, fabric=fabric)
         distillation = compressor.parameters.distillation
-        if distillation is not None:
+        if spec.adapted_to is not None:
+            start = load_unadapted(spec).state()
+            options = replace(options, start=start, stages=adaptation_of(spec).stages)
+        elif distillation is not None:
             teacher = load_teacher(spec, distillation).to(device)
             loss = DistillationLoss(distillation, teacher.encoder, teacher.decoder)
             options = replace(options, loss=loss, stages=distillation.stages)
         outcome = compressor.train(training, recipe, fit_generator(scenario, "network"), options)
     if fabric is None or fabric.is_global_zero:
-        record = training_record(scenario, task.command)
+        record = training_record(spec, task.command)
         save_checkpoint(task.file, compressor, record, recipe=recipe, outcome=outcome, seed=scenario.seed)
 
 
@@ -237,19 +247,24 @@ def fresh_channels(scenario: Scenario, fitted: Path, device: torch.device) -> Ch
     return stream
 
 
-def _training_file(scenario: Scenario, preparation: Preparation) -> Path:
+def _training_file(spec: SchemeSpec, preparation: Preparation) -> Path:
     """The training set as a file, for the processes that train on it."""
-    key = content_hash([training_description(scenario), scenario.training.model_dump(mode="json"), scenario.seed])
+    samples = None if spec.adapted_to is None else adaptation_of(spec).samples
+    scenario = spec.scenario
+    key = content_hash([spec.trained_for, samples, scenario.training.model_dump(mode="json"), scenario.seed])
     file = preparation.folder.fitted / f"training-{key}.safetensors"
     if not file.exists():
-        training = preparation.network_training_set(scenario)
+        training = preparation.network_training_set(spec)
         splits = {"train": training.train, "validation": training.validation}
         save_whole({name: torch.view_as_real(csi) for name, csi in splits.items()}, file)
     return file
 
 
-def _teacher(task: TrainingTask) -> bool:
-    return getattr(task.spec.parameters, "distillation", None) is not None
+def _turn(spec: SchemeSpec) -> int:
+    """Teachers before their students, and both before what starts from their weights."""
+    if spec.adapted_to is not None:
+        return 2
+    return 0 if getattr(spec.parameters, "distillation", None) is None else 1
 
 
 def _log_name(spec: SchemeSpec, file: Path) -> str:

@@ -26,6 +26,7 @@ from linksim.scenario import (
 # Sections that are unions over a registry, by their key, and the key that names the plug-in.
 _PLUGIN_SECTIONS: Mapping[str, tuple[ClassRegistry[Any], str]] = {
     "channel": (SOURCES, "source"),
+    "sources": (SOURCES, "source"),
     "estimation": (ESTIMATORS, "name"),
     "compressors": (COMPRESSORS, "name"),
     "quantiser": (QUANTISERS, "name"),
@@ -37,11 +38,17 @@ _PLUGIN_SECTIONS: Mapping[str, tuple[ClassRegistry[Any], str]] = {
 _TAG_ERRORS = ("union_tag_invalid", "union_tag_not_found")
 
 
-def describe(error: ValidationError, document: Any) -> str:
-    """The first problem in one line; further ones are only counted."""
+def describe(error: ValidationError, document: Any, root: type[BaseModel] = Scenario) -> str:
+    """The first problem in one line; further ones are only counted.
+
+    Args:
+        error: what pydantic found.
+        document: what it looked at.
+        root: the model of the document.
+    """
     details = error.errors(include_url=False)
     first = details[0]
-    key, model = _locate(first["loc"], document)
+    key, model = _locate(first["loc"], document, root)
     if first["type"] in _TAG_ERRORS:
         key = f"{key}.{first['ctx']['discriminator'].strip(chr(39))}"
     field = model.model_fields.get(key.rpartition(".")[2])
@@ -77,12 +84,14 @@ def _short(value: Any) -> str:
     return text if len(text) <= 60 else text[:57] + "..."
 
 
-def _locate(location: tuple[int | str, ...], document: Any) -> tuple[str, type[BaseModel]]:
+def _locate(
+    location: tuple[int | str, ...], document: Any, root: type[BaseModel]
+) -> tuple[str, type[BaseModel]]:
     """Dotted key of a problem, and the model that the key belongs to.
 
     pydantic's location also holds the tag of each union; a reader of the scenario never wrote that, so it goes.
     """
-    model: type[BaseModel] = Scenario
+    model = root
     path: list[str] = []
     for depth, part in enumerate(location):
         if path[-2:-1] == ["compressors"] and part in (REGISTERED, PLUGIN):

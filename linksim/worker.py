@@ -70,8 +70,8 @@ def measure_shard(
     device, source = device_of(scenario), source_of(scenario)
     channels_key = content_hash([scenario.channel.model_dump(), scenario.seed, device.type])
     cache = ChannelCache(source, folders.channels / channels_key)
-    schemes, normalisation = load_schemes(scenario, folders.fitted, device)
-    chain = Chain(scenario, source, schemes, normalisation, device, load_fallback(scenario, folders.fitted))
+    schemes = load_schemes(scenario, folders.fitted, device)
+    chain = Chain(scenario, source, schemes, device, load_fallback(scenario, folders.fitted))
     snapshots = ReportTimes.of(scenario.feedback).snapshots
     measurements: Measurements = {}
     times = chain.times

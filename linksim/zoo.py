@@ -14,7 +14,7 @@ from feedback.compressor import Compressor
 from feedback.errors import FeedbackInputError
 from feedback.plugin_file import build_compressor
 from linksim.errors import InputError
-from linksim.fitting import scheme_specs, training_description
+from linksim.fitting import SchemeSpec, scheme_specs
 from linksim.scenario import Scenario
 from linksim.scenario_file import validate_scenario
 
@@ -60,24 +60,38 @@ class ZooEntry:
     def scenario(self) -> Scenario:
         """Perfect channel estimates of the channel that the weights were trained for, and the compressor.
 
+        For a network that was adapted, the channel is that which it was adapted to.
+
         Raises:
             InputError: if the document does not describe one.
         """
         origin, training = self.file.with_suffix(DOCUMENT), self.info.training
         if "plugin" in self.info.compressor:
             raise InputError(f"{origin}: compressor.plugin: got a file to run, expected it in scenarios only")
+        compressor, channel = self.info.compressor, training.get("channel")
+        if "adapted_to" in training:
+            compressor, channel = {**compressor, "trained_on": channel}, training["adapted_to"]
         document = {
             "name": "zoo",
             "seed": self.info.seed,
             "device": "cpu",
-            "channel": training.get("channel"),
+            "channel": channel,
             "estimation": {"name": "perfect"},
             "transform": training.get("transform"),
             "compression_ratio": self.info.compressor.get("compression_ratio"),
-            "compressors": [self.info.compressor],
+            "compressors": [compressor],
             "zoo": str(self.file.parent),
         }
         return validate_scenario(document, str(origin))
+
+    def spec(self) -> SchemeSpec:
+        """What the weights are for.
+
+        Raises:
+            InputError: if the document does not describe a compressor.
+        """
+        (spec,) = scheme_specs(self.scenario())
+        return spec
 
     def load(self) -> Compressor:
         """The compressor with its weights.
@@ -86,8 +100,7 @@ class ZooEntry:
             InputError: if the document does not describe a compressor.
             FeedbackInputError: if the tensors are not what the document says.
         """
-        (spec,) = scheme_specs(self.scenario())
-        compressor = build_compressor(spec.parameters, self.info.shape)
+        compressor = build_compressor(self.spec().parameters, self.info.shape)
         load_checkpoint(self.file, compressor)
         return compressor
 
@@ -165,7 +178,7 @@ def _entry_problems(entry: ZooEntry) -> Iterator[str]:
         yield f"{entry.file}: weights of {entry.plugin}, a file of someone's own, expected networks that ship"
         return
     compressor = entry.load()
-    expected = checkpoint_path(entry.file.parent, compressor, training_description(entry.scenario()))
+    expected = checkpoint_path(entry.file.parent, compressor, entry.spec().trained_for)
     if expected.name != entry.file.name:
         yield f"{entry.file}: its document describes {expected.name}, expected the name of the file"
 
@@ -177,7 +190,7 @@ def _row(entry: ZooEntry) -> tuple[object, ...]:
         entry.plugin.partition(" ")[0] or entry.network,
         f"{entry.ratio:g}",
         training.get("scenario", ""),
-        _channel(training.get("channel")),
+        " to ".join(filter(None, (_channel(training.get(key)) for key in ("channel", "adapted_to")))),
         info.samples_seen,
         info.seed,
         round(info.validation_nmse_db, 3),

@@ -101,7 +101,7 @@ def _evaluate_channel(
     scenario = group[0][1]
     with TemporaryDirectory() as scratch:
         preparation = Preparation(RunFolder(Path(scratch), scenario), executor, notify, torch.device("cpu"))
-        preparation.fit_channel(scenario)
+        preparation.fit_normalisation(scenario)
         training = preparation.training_set(scenario)
         normalisation = load_normalisation(scenario, preparation.folder.fitted)
     notify(f"making {samples} test channels")

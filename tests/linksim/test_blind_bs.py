@@ -97,15 +97,15 @@ def rebuilt_by_the_bs(
 ) -> list[Tensor]:
     """What the BS rebuilds of each batch, one after the other on the same objects."""
     (spec,) = scheme_specs(scenario)
-    scheme = spec.build()
-    if not isinstance(scheme.compressor, NeuralCompressor):
-        scheme.compressor.fit(training, torch.Generator().manual_seed(0))
-    fit_to_codewords(scheme, training)
     kind = scenario.transform.normalisation
     normalisation = Normalisation(kind, 2.0) if kind == "dataset" else Normalisation(kind)
+    scheme = replace(spec.build(), normalisation=normalisation)
+    if not isinstance(scheme.compressor, NeuralCompressor):
+        scheme.compressor.fit(training, torch.Generator().manual_seed(0))
+    fit_to_codewords(scheme, training, torch.Generator().manual_seed(0))
     device = torch.device("cpu")
     fallback = MeanChannel(training.train.mean(0)) if link.loses_reports else None
-    chain = Chain(scenario, source_of(scenario), {"one": scheme}, normalisation, device, fallback)
+    chain = Chain(scenario, source_of(scenario), {"one": scheme}, device, fallback)
     chain.link = link
     spy = Spy()
     chain.metrics = {"spy": spy}  # type: ignore[dict-item]

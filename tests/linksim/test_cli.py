@@ -14,8 +14,11 @@ from linksim.scenario import COMPRESSORS, DENOISERS, ESTIMATORS, LINKS, PRECODER
 Command = Callable[..., tuple[int, str, str]]
 
 ROOT = Path(__file__).resolve().parents[2]
-# Those that mirror published tables train dozens of networks: test_reproduction.py has their tests.
-SCENARIOS = sorted(file for file in (ROOT / "scenarios").rglob("*.yaml") if file.parent.name != "reproduce")
+# Those that mirror published tables train dozens of networks: test_reproduction.py has their tests. Studies are no
+# scenarios: test_study.py.
+SCENARIOS = sorted(
+    file for file in (ROOT / "scenarios").rglob("*.yaml") if file.parent.name not in ("reproduce", "studies")
+)
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda path: path.stem)

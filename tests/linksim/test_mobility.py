@@ -11,7 +11,6 @@ import pandas as pd
 import pytest
 import torch
 
-from channels.normalisation import Normalisation
 from feedback.codeword import Codeword
 from feedback.link import FeedbackLink, NormalDraw
 from feedback.links.perfect import Perfect, PerfectParameters
@@ -134,7 +133,7 @@ def measured(document: dict[str, Any], link: FeedbackLink) -> Measurements:
     scenario = Scenario.model_validate(document | {"compressors": [{"name": "identity"}]})
     source = source_of(scenario)
     schemes = {spec.label: spec.build() for spec in scheme_specs(scenario)}
-    chain = Chain(scenario, source, schemes, Normalisation("per_sample"), torch.device("cpu"))
+    chain = Chain(scenario, source, schemes, torch.device("cpu"))
     chain.link = link
     return chain.measure(source.read("test", 0, 20, ReportTimes.of(scenario.feedback).snapshots), 0)
 

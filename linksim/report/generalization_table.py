@@ -1,0 +1,91 @@
+"""Tables of a generalisation study in Markdown."""
+
+import math
+from collections.abc import Hashable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+_CASES = {"same": "same source", "mixed": "mixture with it", "unseen": "unseen"}
+
+
+def study_tables(table: pd.DataFrame, metric: str) -> str:
+    """Train x test matrices, means over the training cases, and adaptation, as Markdown.
+
+    Args:
+        table: as ``linksim.generalization.gather`` gives it.
+        metric: which.
+    """
+    rows = table[table.metric == metric]
+    matrix = rows[rows.adaptation_part == ""]
+    unit = str(rows.unit.iloc[0] or "")
+    title = f"{metric} [{unit}]" if unit else metric
+    sections = [
+        f"### {title}, {normalisation}: rows trained on, columns tested on\n\n{_matrix(part)}"
+        for normalisation, part in matrix.groupby("normalisation", sort=False)
+    ]
+    sections.append(f"### {title}: mean over the pairs of sources of a case\n\n{_cases(matrix)}")
+    adapted = rows[rows.adaptation_part != ""]
+    if len(adapted):
+        source, target = adapted.trained_on.iloc[0], adapted.tested_on.iloc[0]
+        sections.append(f"### {title}: adapted from {source} to {target}\n\n{_adaptation(matrix, adapted)}")
+    return "\n\n".join(sections) + "\n"
+
+
+def _matrix(part: pd.DataFrame) -> str:
+    sources = list(part.tested_on.unique())
+    lines = []
+    for (compressor, trained_on), cells in part.groupby(["compressor", "trained_on"], sort=False):
+        by_source = {cell["tested_on"]: cell for cell in cells.to_dict("records")}
+        seen = f"{int(cells.samples_seen.iloc[0])}"
+        lines.append([compressor, trained_on, seen, *(_cell(by_source.get(source)) for source in sources)])
+    return _markdown(["compressor", "trained on", "samples seen", *sources], lines)
+
+
+def _cases(matrix: pd.DataFrame) -> str:
+    lines = []
+    for (compressor, normalisation), cells in matrix.groupby(["compressor", "normalisation"], sort=False):
+        if (cells.case == "none").all():
+            mean = _mean(cells.value)
+            lines.append([compressor, normalisation, *([mean] * len(_CASES))])
+        else:
+            lines.append([compressor, normalisation, *(_mean(cells.value[cells.case == case]) for case in _CASES)])
+    return _markdown(["compressor", "normalisation", *_CASES.values()], lines)
+
+
+def _adaptation(matrix: pd.DataFrame, adapted: pd.DataFrame) -> str:
+    counts = sorted(adapted.adaptation_samples.unique())
+    first = adapted.iloc[0]
+    start = matrix[
+        (matrix.trained_on == first.trained_on)
+        & (matrix.tested_on == first.tested_on)
+        & (matrix.normalisation == first.normalisation)
+    ]
+    lines = []
+    for (compressor, part), cells in adapted.groupby(["compressor", "adaptation_part"], sort=False):
+        before = next(iter(start[start.compressor == compressor].to_dict("records")), None)
+        by_count = {cell["adaptation_samples"]: cell for cell in cells.to_dict("records")}
+        lines.append([compressor, part, _cell(before), *(_cell(by_count.get(count)) for count in counts)])
+    return _markdown(["compressor", "learns", "0", *map(str, counts)], lines)
+
+
+def _cell(cell: dict[Hashable, Any] | None) -> str:
+    if cell is None:
+        return ""
+    value, low, high = (float(cell[name]) for name in ("value", "ci_low", "ci_high"))
+    half = (high - low) / 2
+    return _text(value) + (f" \N{PLUS-MINUS SIGN} {half:.2f}" if math.isfinite(half) else "")
+
+
+def _mean(values: "pd.Series[float]") -> str:
+    return _text(float(np.mean(values))) if len(values) else ""
+
+
+def _text(value: float) -> str:
+    return f"{value:.2f}" if math.isfinite(value) else f"{value:+}".replace("inf", "\N{INFINITY}")
+
+
+def _markdown(header: list[str], lines: list[list[object]]) -> str:
+    rows: list[list[object]] = [[*header], ["---"] * len(header), *lines]
+    return "\n".join(f"| {' | '.join(str(entry).replace('|', chr(92) + '|') for entry in row)} |" for row in rows)

@@ -1,0 +1,183 @@
+"""``linksim study``: the train x test matrix against ordinary runs, its files, and one line for bad input."""
+
+import copy
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+
+from linksim.fitting import scheme_specs
+from linksim.generalization import runs_of
+from linksim.preparation import is_trained, weights_file
+from linksim.scenario_file import load_scenario
+from linksim.study import load_study
+
+Command = Callable[..., tuple[int, str, str]]
+RunFolder = Callable[..., Path]
+
+ROOT = Path(__file__).resolve().parents[2]
+SHIPPED = ROOT / "scenarios" / "studies" / "generalization.yaml"
+
+INDOOR = {"source": "cost2100", "environment": "indoor", "n_subcarriers": 64, "n_columns": 8}
+UMA = {"source": "sionna", "model": "UMa", "n_subcarriers": 64, "n_columns": 8}
+BASE: dict[str, Any] = {
+    "estimation": {"name": "perfect"},
+    "transform": {"n_delay": 8},
+    "metrics": ["nmse_db"],
+    "training": {"samples": 100, "network_samples": 100, "validation_samples": 50, "budget": {"epochs": 1}},
+    "monte_carlo": {"samples": 60},
+}
+STUDY: dict[str, Any] = {
+    "study": "generalization",
+    "name": "small",
+    "base": BASE,
+    "sources": {"indoor": INDOOR, "UMa": UMA},
+    "compressors": [{"name": "topk"}, {"name": "klt"}],
+    "train_on": ["indoor", "UMa", "mixed"],
+    "test_on": ["indoor", "UMa"],
+}
+
+
+@pytest.fixture
+def small() -> dict[str, Any]:
+    return copy.deepcopy(STUDY)
+
+
+@pytest.fixture
+def study_file(tmp_path: Path) -> Callable[[dict[str, Any]], Path]:
+    def write(document: dict[str, Any]) -> Path:
+        file = tmp_path / "study.yaml"
+        file.write_text(yaml.safe_dump(document, sort_keys=False))
+        return file
+
+    return write
+
+
+def recorded(file: Path, count: int) -> dict[str, Any]:
+    """A file of test channels alone, as other programs make them."""
+    rng = np.random.default_rng(1)
+    matrices = rng.standard_normal((count, 8, 8, 2)) @ [1, 1j] * np.exp(-np.arange(8.0))[:, None]
+    with h5py.File(file, "w") as written:
+        written["X"] = matrices.astype(np.complex64)
+        written.attrs.update({"fc": 28e9, "B": 20e6, "Nc": 64, "Nt": 8})
+    return {"source": "hdf5", "file": str(file)}
+
+
+def test_every_pair_of_sources(
+    small: dict[str, Any], study_file: Callable[[dict[str, Any]], Path], command: Command, tmp_path: Path,
+    run_folder: RunFolder,
+) -> None:  # fmt: skip
+    small["sources"]["file"] = recorded(tmp_path / "file.h5", 40)
+    small["test_on"].append("file")
+    small["normalisations"] = ["per_sample", "dataset"]
+    small["compressors"].append({"name": "csinet"})
+    small["adaptation"] = {"from": "indoor", "to": "UMa", "samples": [0, 50], "parts": ["decoder"], "seen": 100}
+    small["base"]["zoo"] = str(tmp_path / "zoo")
+    arguments = ("study", study_file(small), "--out", tmp_path / "out", "--workers", "1", "--train")
+    code, out, err = command(*arguments)
+    assert code == 0, err
+    assert "| klt | mixed | 100 |" in out
+    folder = tmp_path / "out" / "small"
+    content = (folder / "generalization.csv").read_bytes()
+    table = pd.read_csv(folder / "generalization.csv", keep_default_na=False)
+    # Two learn: 3 x 3 pairs each, and top-k once a tested source; one adapted network.
+    assert len(table) == 2 * (2 * 9 + 3) + 1
+    cases = {(row.trained_on, row.tested_on): row.case for row in table.itertuples() if row.compressor == "klt"}
+    assert cases["indoor", "indoor"] == "same"
+    assert {cases[pair] for pair in (("indoor", "UMa"), ("UMa", "file"), ("mixed", "file"))} == {"unseen"}
+    assert cases["mixed", "UMa"] == "mixed"
+    assert set(table[table.compressor == "topk"].trained_on) == {"none"}
+    assert set(table[table.tested_on == "file"].n) == {40}
+    (adapted,) = table[table.adaptation_part == "decoder"].itertuples()
+    assert (adapted.compressor, adapted.trained_on, adapted.tested_on) == ("csinet", "indoor", "UMa")
+    assert (adapted.adaptation_samples, adapted.samples_seen) == (50, 200)
+    for metric in ("heatmap_nmse_db_per_sample", "heatmap_nmse_db_dataset", "adaptation_nmse_db"):
+        for kind in ("png", "pdf"):
+            assert (folder / "figures" / f"{metric}.{kind}").stat().st_size > 2000
+    for normalisation in small["normalisations"]:
+        scenario = {**small["base"], "name": "ordinary", "channel": UMA, "compressors": small["compressors"]}
+        scenario["transform"] = {"n_delay": 8, "normalisation": normalisation}
+        ordinary = pd.read_csv(run_folder(scenario, out="ordinary") / "results.csv").set_index("compressor").value
+        here = table[(table.tested_on == "UMa") & (table.normalisation == normalisation) & (table.case == "same")]
+        assert dict(zip(here.compressor, here.value, strict=True)) == dict(ordinary.drop("topk"))
+        of_topk = table[(table.tested_on == "UMa") & (table.normalisation == normalisation) & (table.case == "none")]
+        # Of a scale that is not the source's own.
+        assert of_topk.value.item() == pytest.approx(ordinary["topk"], abs=1e-4)
+    assert command(*arguments)[0] == 0
+    assert (folder / "generalization.csv").read_bytes() == content
+
+
+def test_shipped_study_shares_its_weights_with_the_training_scenarios() -> None:
+    runs = runs_of(load_study(SHIPPED), SHIPPED)
+    assert len(runs) == 7
+    files = {weights_file(spec) for run in runs for spec in scheme_specs(run.scenario) if is_trained(spec)}
+    # 4 networks, 6 training sources; adapted ones: 2 parts, 3 numbers of samples.
+    assert len(files) == 4 * 6 + 4 * 6
+    for name in ("cost2100_indoor", "cost2100_outdoor", "uma_28ghz"):
+        training = load_scenario(ROOT / "scenarios" / "train" / f"{name}.yaml")
+        names = {"csinet", "crnet", "acrnet-10x", "cllwcsinet"}
+        shared = {weights_file(spec) for spec in scheme_specs(training) if spec.label in names}
+        assert len(shared) == 4
+        assert shared <= files
+
+
+def test_shipped_study_runs_small(command: Command, tmp_path: Path) -> None:
+    code, out, err = command(
+        "study", SHIPPED, "--smoke", "--out", tmp_path, "--workers", "1",
+        "--set", "adaptation=null", "--set", "compressors=[{name: topk}, {name: klt}]",
+        "--set", "base.transform.n_delay=4",
+    )  # fmt: skip
+    assert code == 0, err
+    assert "### nmse_db [dB], per_sample: rows trained on, columns tested on" in out
+    table = pd.read_csv(tmp_path / "generalization.smoke" / "generalization.csv")
+    assert set(table.tested_on) == {"indoor", "outdoor"}
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "expected"),
+    [
+        ("study", "reproduction", ["study: got 'reproduction'", "generalization"]),
+        ("train_on", ["indoor", "umi"], ["train_on: got 'umi', expected one of indoor, UMa, mixed"]),
+        ("train_on", ["indoor", "mixed"], ["train_on: got mixed of 1 sources, expected at least 2"]),
+        ("test_on", ["mixed"], ["test_on: got 'mixed'"]),
+        ("test_on", ["UMa", "UMa"], ["test_on: got 'UMa' twice"]),
+        ("sources.UMa.modle", "x", ["sources.UMa.modle: unknown key, did you mean 'model'"]),
+        ("sources.file", {"source": "hdf5", "file": "none.h5"}, ["none.h5"]),
+        ("compressors", [{"name": "csinet2"}], ["compressors.0.name: got 'csinet2'"]),
+        ("compressors", [{"name": "klt"}, {"name": "klt"}], ["compressors: got 'klt' twice"]),
+        ("compressors", [{"name": "klt", "trained_on": UMA}], ["compressors: klt: trained_on: is set by the study"]),
+        ("base.channel", UMA, ["base.channel: is the study's own"]),
+        ("base.training.samplez", 3, ["study.yaml: base: training.samplez: unknown key"]),
+        ("base.transform.normalisation", "none", ["normalisations"]),
+        ("adaptation", {"from": "file", "to": "UMa"}, ["adaptation.from: got 'file', expected one of indoor, UMa"]),
+        ("adaptation", {"from": "UMa", "to": "indoor", "samples": [9, 3]}, ["adaptation.samples: got [9, 3]"]),
+        ("normalisation", "none", ["normalisation: unknown key, did you mean 'normalisations'"]),
+    ],
+)
+def test_bad_study_is_one_line(
+    key: str, value: Any, expected: list[str], small: dict[str, Any],
+    study_file: Callable[[dict[str, Any]], Path], command: Command, tmp_path: Path,
+) -> None:  # fmt: skip
+    if key == "sources.file":
+        small["test_on"] = ["file"]
+    setting = f"{key}={yaml.safe_dump(value, default_flow_style=True).splitlines()[0]}"
+    code, _, err = command("study", study_file(small), "--set", setting, "--out", tmp_path / "out", "--workers", "1")
+    assert (code, err.count("\n")) == (2, 1), err
+    for words in expected:
+        assert words in err
+
+
+def test_missing_weights_say_how_to_get_them(
+    small: dict[str, Any], study_file: Callable[[dict[str, Any]], Path], command: Command, tmp_path: Path
+) -> None:
+    small["compressors"] = [{"name": "csinet"}]
+    small["base"]["zoo"] = str(tmp_path / "zoo")
+    code, _, err = command("study", study_file(small), "--out", tmp_path / "out", "--workers", "1")
+    assert code == 2
+    assert "no trained weights for csinet on indoor at CR 4" in err
+    assert "--train" in err
