@@ -46,6 +46,7 @@ class CheckpointInfo(BaseModel):
     storage: Storage = Field(description="dtype of matrices and kernels; vectors are always float32")
     sha256: str = Field(description="hash of the tensors' file")
     versions: dict[str, str]
+    diagnostics: dict[str, float] = Field(default={}, description="other figures of the trained network, by name")
 
 
 def checkpoint_key(compressor: Compressor, training: Mapping[str, Any]) -> str:
@@ -75,6 +76,7 @@ def save_checkpoint(
     outcome: TrainingOutcome,
     seed: int,
     storage: Storage = "float16",
+    diagnostics: Mapping[str, float] | None = None,
 ) -> CheckpointInfo:
     """Writes tensors and document, each whole or not at all.
 
@@ -85,6 +87,7 @@ def save_checkpoint(
         recipe: how.
         outcome: what came of it.
         seed: the scenario's seed.
+        diagnostics: other figures of the trained network, by name.
         storage: dtype of matrices and kernels. ``float16`` halves the file; its rounding is 66 dB below the weights.
 
     Raises:
@@ -113,6 +116,7 @@ def save_checkpoint(
             "torch": torch.__version__,
             "safetensors": safetensors.__version__,
         },
+        diagnostics=dict(diagnostics or {}),
     )
     path.parent.mkdir(parents=True, exist_ok=True)
     _write_whole(path, content)

@@ -123,6 +123,10 @@ class NeuralCompressor(Compressor):
         with accelerated(self.decoder):
             return from_unit_interval(self.decoder(received.values))
 
+    def diagnostics(self, csi: Tensor) -> dict[str, float]:
+        """Other figures of the trained network on channels ``[n, Na, Nt]``, by name; none by default."""
+        return {}
+
     def complexity(self) -> Complexity:
         """Counted on the layers of both networks."""
         device = next(self.encoder.parameters()).device

@@ -49,6 +49,8 @@ from linksim.validation_message import describe
 from linksim.worker import truncated_channels
 
 _STATE_FILE = "state.pt"
+# Validation channels that other figures of a network are taken of.
+_DIAGNOSED = 200
 _TURNS = 3
 
 
@@ -123,7 +125,9 @@ def train_missing(
     for part in ([task for task in tasks if _turn(task.spec) == turn] for turn in range(_TURNS)):
         for number, info in executor.run(train_network, [(task,) for task in part]):
             task = part[number]
-            console.print(f"{_name(task.spec)}: {info.validation_nmse_db:.2f} dB on validation, kept in {task.file}")
+            others = "".join(f", {name} {value:.2g}" for name, value in info.diagnostics.items())
+            line = f"{_name(task.spec)}: {info.validation_nmse_db:.2f} dB on validation{others}, kept in {task.file}"
+            console.print(line, soft_wrap=True, highlight=False)
     for training_file in {task.training_file for task in tasks}:
         training_file.unlink()
 
@@ -199,7 +203,10 @@ def _train(fabric: Fabric | None, task: TrainingTask) -> None:
         outcome = compressor.train(training, recipe, fit_generator(scenario, "network"), options)
     if fabric is None or fabric.is_global_zero:
         record = training_record(spec, task.command)
-        save_checkpoint(task.file, compressor, record, recipe=recipe, outcome=outcome, seed=scenario.seed)
+        found = compressor.diagnostics(validation[:_DIAGNOSED])
+        save_checkpoint(
+            task.file, compressor, record, recipe=recipe, outcome=outcome, seed=scenario.seed, diagnostics=found
+        )
 
 
 def load_teacher(student: SchemeSpec, distillation: Distillation) -> NeuralCompressor:

@@ -121,6 +121,13 @@ class Deq(FullyConnectedNetwork):
         finally:
             self.ue_iterations, self.bs_iterations = used
 
+    def diagnostics(self, csi: Tensor) -> dict[str, float]:
+        """How near the iterations come to their fixed points: mean relative change of the state in the last one."""
+        return {
+            "ue_residual": float(self.ue_residuals(csi)[:, -1].mean()),
+            "bs_residual": float(self.bs_residuals(self.encode(csi))[:, -1].mean()),
+        }
+
     @torch.no_grad()
     def ue_residuals(self, csi: Tensor, iterations: int | None = None) -> Tensor:
         """Relative change of the state in each iteration at the UE, ``[batch, iterations]``.

@@ -163,3 +163,12 @@ def test_training_does_not_depend_on_the_iterations_set() -> None:
         assert (network.ue_iterations, network.bs_iterations) == used
         states.append(network.state())
     assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
+
+
+def test_diagnostics_tell_how_near_the_fixed_point_is() -> None:
+    made = Deq(Deq.Parameters(compression_ratio=8), (8, 8))
+    csi = torch.randn(20, 8, 8, dtype=torch.complex64, generator=torch.Generator().manual_seed(2)) / 8
+    near = made.diagnostics(csi)
+    assert near["ue_residual"] == pytest.approx(float(made.ue_residuals(csi)[:, -1].mean()))
+    made.ue_iterations = 1
+    assert made.diagnostics(csi)["ue_residual"] > near["ue_residual"]
