@@ -10,6 +10,7 @@ from feedback.fc_network import FullyConnectedNetwork
 from feedback.layers import ConvBn, RefineNet, leaky_relu
 from feedback.linear_start_network import Init
 from feedback.neural import NeuralParameters
+from feedback.paper_recipes import CSINET
 
 
 class CsiNetParameters(NeuralParameters):
@@ -27,6 +28,7 @@ class CsiNet(FullyConnectedNetwork):
 
     Parameters = CsiNetParameters
     parameters: CsiNetParameters
+    paper_recipe = CSINET
 
     def build_features(self) -> nn.Module:
         """conv 3x3 2->2, batch norm, leaky ReLU."""
