@@ -20,7 +20,7 @@ from feedback.neural import NeuralCompressor
 from feedback.plugin_file import compressor_class
 from feedback.training_set import TrainingSet
 from linksim.errors import InputError
-from linksim.executor import Executor
+from linksim.executor import Executor, one_thread
 from linksim.fitting import (
     SchemeSpec,
     fit_fallback,
@@ -77,7 +77,9 @@ class Preparation:
             self.fit_normalisation(spec.scenario)
             checkpoint = read_info(weights_file(spec)).sha256 if is_trained(spec) else ""
             if spec.learns and fitted_from(spec, self.folder.fitted) != checkpoint:
-                self._fit(spec, checkpoint)
+                # Digits of what is trained depend on the number of threads.
+                with one_thread():
+                    self._fit(spec, checkpoint)
         self._sets.clear()
         self._channels.clear()
 
@@ -113,7 +115,7 @@ class Preparation:
             if spec.learns_jointly:
                 denoiser = spec.scenario.feedback.denoiser.name
                 ratio = spec.parameters.compression_ratio
-                self.notify(f"training {denoiser} with {spec.label} at CR {ratio:g}")
+                self.notify(f"fitting {denoiser} with {spec.label} at CR {ratio:g}")
             fit_to_codewords(scheme, training, fit_generator(spec.scenario, f"denoiser {spec.key}"))
         save_scheme(scheme, spec, self.folder.fitted, checkpoint)
 

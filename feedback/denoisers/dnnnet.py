@@ -26,7 +26,7 @@ _SEED = 0
 _BATCH_SIZE = 200
 # One in so many training codewords is held out, to select on.
 _HELD_OUT = 10
-_JOINT = TrainingRecipe(epochs=1, learning_rate=5e-4, warmup=0.1)
+_JOINT = TrainingRecipe(epochs=2, batch_size=100, learning_rate=1e-3, warmup=0.1)
 
 
 class DnnNetParameters(DenoiserParameters):

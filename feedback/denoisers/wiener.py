@@ -1,16 +1,26 @@
 """Wiener filtering of analogue codewords: the affine estimate of least mean relative error."""
 
+import math
 from dataclasses import replace
 from typing import ClassVar, Literal
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from feedback.codeword import Codeword, Signal
 from feedback.codeword_check import check_training, check_values
+from feedback.compressor import Compressor
 from feedback.denoiser import DENOISERS, Denoiser, DenoiserParameters
+from feedback.disturbance import with_noise
 from feedback.errors import FeedbackInputError
 from feedback.state import checked_state, state_length
+from feedback.training_set import TrainingSet
+
+# SNRs at which shares of the correction are tried, those shares, and the training channels they are tried on.
+_SNRS_DB = tuple(range(-10, 45, 5))
+_SHARES = (1.0, 0.75, 0.5, 0.25, 0.0)
+_SHARE_CHANNELS = 300
 
 
 class WienerParameters(DenoiserParameters):
@@ -31,6 +41,13 @@ class Wiener(Denoiser):
 
     .. math:: m = E[v / p] / E[1 / p], \qquad C = E[(v - m)(v - m)^T / p].
 
+    A decoder that was trained through noise already does a part of this, and would lose by its being done twice. So
+    ``fit_jointly`` finds the share of the filter's correction that it rebuilds training channels best with, by SNR:
+
+    .. math:: r + \beta(\gamma) (\hat v - r), \qquad 0 \le \beta \le 1,
+
+    which is all of it for the orthogonal transforms ``klt`` and ``topk``, and before ``fit_jointly``.
+
     The sample covariance is shrunk towards a multiple of the identity by as much as Ledoit and Wolf ("A
     well-conditioned estimator for large-dimensional covariance matrices", 2004) estimate from its scatter.
     """
@@ -43,6 +60,7 @@ class Wiener(Denoiser):
         super().__init__(parameters)
         self._mean: Tensor | None = None
         self._covariance: Tensor | None = None
+        self._shares = torch.ones(len(_SNRS_DB))
         self._filters: dict[float, Tensor] = {}
 
     def fit(self, values: Tensor) -> None:
@@ -62,17 +80,35 @@ class Wiener(Denoiser):
         self._covariance = shrunk_covariance((values - mean) / power.sqrt()).to(torch.float32)
         self._filters.clear()
 
+    @torch.no_grad()
+    def fit_jointly(self, compressor: Compressor, training: TrainingSet, generator: torch.Generator) -> None:
+        """Takes the share of the correction at each of some SNRs; the compressor stays as it is."""
+        csi = training.train[:_SHARE_CHANNELS]
+        sent = compressor.encode(csi)
+        self._shares = torch.ones(len(_SNRS_DB))
+        for number, snr_db in enumerate(_SNRS_DB):
+            noisy = with_noise(sent.values, torch.full((len(csi), 1), snr_db), generator)
+            filtered = self._filtered(noisy, 10 ** (-snr_db / 10))
+            errors = [
+                _nmse(csi, compressor.decode(replace(sent, values=noisy + share * (filtered - noisy))))
+                for share in _SHARES
+            ]
+            self._shares[number] = _SHARES[errors.index(min(errors))]
+
     def state(self) -> dict[str, Tensor]:
-        """``mean``, ``[length]``, and ``covariance``, ``[length, length]``, float32."""
+        """``mean``, ``[length]``, ``covariance``, ``[length, length]``, and ``shares`` by SNR, ``[n]``; float32."""
         if self._mean is None or self._covariance is None:
             raise FeedbackInputError("denoiser wiener: got no moments, expected fit() on training codewords before use")
-        return {"mean": self._mean, "covariance": self._covariance}
+        return {"mean": self._mean, "covariance": self._covariance, "shares": self._shares}
 
     def load_state(self, state: dict[str, Tensor]) -> None:
         """Takes over the moments of ``state``, whose length is the codeword's."""
         length = state_length(state, "mean")
-        checked = checked_state(state, {"mean": torch.empty(length), "covariance": torch.empty(length, length)})
-        self._mean, self._covariance = checked["mean"], checked["covariance"]
+        expected = {"mean": torch.empty(length), "covariance": torch.empty(length, length), "shares": self._shares}
+        checked = checked_state(state, expected)
+        if (checked["shares"] < 0).any() or (checked["shares"] > 1).any():
+            raise FeedbackInputError("denoiser wiener: got a share outside 0 to 1, expected shares of its correction")
+        self._mean, self._covariance, self._shares = checked["mean"], checked["covariance"], checked["shares"]
         self._filters.clear()
 
     def denoise(self, received: Codeword, noise_to_signal: float) -> Codeword:
@@ -82,14 +118,23 @@ class Wiener(Denoiser):
             FeedbackInputError: if the values are level numbers or bits, not finite, or of another number than in
                 training.
         """
-        mean = self.state()["mean"].to(received.values.device)
+        length = len(self.state()["mean"])
         if received.value_bits is not None:
             raise FeedbackInputError("denoiser wiener: got quantised values, expected analogue ones (quantiser none)")
-        check_values("denoiser wiener", received, len(mean))
+        check_values("denoiser wiener", received, length)
         if noise_to_signal == 0:
             return received
-        gain = self._gain(noise_to_signal).to(received.values.device)
-        return replace(received, values=mean + (received.values - mean) @ gain)
+        share = self._share(noise_to_signal)
+        filtered = self._filtered(received.values, noise_to_signal)
+        return replace(received, values=filtered if share == 1 else received.values.lerp(filtered, share))
+
+    def _share(self, noise_to_signal: float) -> float:
+        """Share of the correction, between those of the SNRs that were looked at."""
+        return float(np.interp(-10 * math.log10(noise_to_signal), _SNRS_DB, self._shares.cpu().numpy()))
+
+    def _filtered(self, received: Tensor, noise_to_signal: float) -> Tensor:
+        mean, gain = self.state()["mean"].to(received.device), self._gain(noise_to_signal).to(received.device)
+        return mean + (received - mean) @ gain
 
     def _gain(self, noise_to_signal: float) -> Tensor:
         """``C (C + I / SNR)^-1``, symmetric, ``[length, length]``, float32; computed once per noise level."""
@@ -98,6 +143,12 @@ class Wiener(Denoiser):
             noise = noise_to_signal * torch.eye(len(covariance), dtype=torch.float64, device=covariance.device)
             self._filters[noise_to_signal] = torch.linalg.solve(covariance + noise, covariance).to(torch.float32)
         return self._filters[noise_to_signal]
+
+
+def _nmse(csi: Tensor, rebuilt: Tensor) -> float:
+    """Mean over samples of the relative error, linear."""
+    error, power = ((rebuilt - csi).abs().square().sum(dim=(1, 2)), csi.abs().square().sum(dim=(1, 2)))
+    return float((error / power).to(torch.float64).mean())
 
 
 def shrunk_covariance(samples: Tensor) -> Tensor:

@@ -4,7 +4,7 @@ import math
 
 import pytest
 import torch
-from linear_networks import channels, seeded
+from linear_networks import seeded
 from pydantic import ValidationError
 from torch import Tensor
 
@@ -12,6 +12,7 @@ import feedback.compressors
 import feedback.denoisers  # noqa: F401 - registers the denoisers
 from feedback.codeword import Codeword
 from feedback.compressor import COMPRESSORS
+from feedback.contract_candidate import channels
 from feedback.denoiser import Denoiser
 from feedback.denoisers.dnnnet import DnnNet
 from feedback.errors import FeedbackInputError
@@ -46,23 +47,26 @@ def signs(n: int, seed: int) -> Tensor:
 
 @pytest.fixture(scope="module")
 def fitted() -> DnnNet:
-    denoiser = dnnnet(epochs=40, learning_rate=1e-2)
+    denoiser = dnnnet(epochs=100, learning_rate=1e-2)
     denoiser.fit(signs(2000, 0))
     return denoiser
 
 
-@pytest.mark.parametrize("snr_db", [-5.0, 0.0, 5.0, 20.0])
-def test_takes_off_what_the_structure_of_codewords_tells(fitted: DnnNet, snr_db: float) -> None:
-    # Noise on M - 1 of M axes is known to be noise; the best linear estimate leaves 1 / (M + 1 / SNR). Element by
-    # element only 1 / (1 + SNR) of it could be told.
-    error = float(relative_errors(fitted, signs(2000, 1), snr_db).mean())
-    assert error < 4 / LENGTH
+@pytest.mark.parametrize("snr_db", [-5.0, 0.0, 5.0])
+def test_takes_off_what_only_all_elements_together_tell(fitted: DnnNet, snr_db: float) -> None:
+    # The best linear estimate leaves 1 / (M + 1 / SNR) of the noise; of elements of variance 1, each by itself, it leaves
+    # 1 / (1 + 1 / SNR), which the network has to beat by 3 dB: 1 / (M + ...) is 9 dB and more below it.
+    alone = 1 / (1 + 10 ** (-snr_db / 10))
+    assert float(relative_errors(fitted, signs(2000, 1), snr_db).mean()) < alone / 2
 
 
-def test_never_loses_much_where_there_is_hardly_noise(fitted: DnnNet) -> None:
-    # All SNRs count alike, so what it subtracts shrinks with the noise: no floor of the error at any SNR.
-    for snr_db in (20.0, 40.0, 80.0):
-        assert float(relative_errors(fitted, signs(500, 1), snr_db).mean()) < 1
+def test_its_own_error_falls_with_the_noise(fitted: DnnNet) -> None:
+    # What it subtracts has the noise's amplitude, so its error has no floor: beyond the learnt SNRs the share of the
+    # noise that is left stays what it is at their end.
+    at_end, beyond = (float(relative_errors(fitted, signs(1000, 1), snr_db).mean()) for snr_db in (40.0, 60.0))
+    # Codewords of 32 values of 1 round at 2^-24, 1e-10 of the noise power at 60 dB; the input changes by 1 %.
+    assert beyond == pytest.approx(at_end, rel=0.1)
+    assert at_end < 1.5
 
 
 def test_codewords_of_all_powers_look_alike(fitted: DnnNet) -> None:
@@ -115,25 +119,28 @@ def network() -> NeuralCompressor:
     return compressor
 
 
-def nmse(compressor: NeuralCompressor, denoiser: Denoiser, csi: Tensor, snr_db: float) -> float:
+def nmse(compressor: NeuralCompressor, denoiser: Denoiser, csi: Tensor, snr_db: float) -> Tensor:
+    """Of each channel."""
     received = noisy(compressor.encode(csi).values, snr_db)
     error = (compressor.decode(denoiser.denoise(received, 10 ** (-snr_db / 10))) - csi).abs().square().sum((1, 2))
-    return float((error / csi.abs().square().sum((1, 2))).mean())
+    return error / csi.abs().square().sum((1, 2))
 
 
 def test_joint_training_improves_the_whole_chain() -> None:
-    training = TrainingSet(channels(400, seed=1), channels(100, seed=2))
+    training = TrainingSet(channels(400, (16, 16), seed=1), channels(100, (16, 16), seed=2))
     compressor = network()
     compressor.train(training, TrainingRecipe(epochs=3, batch_size=50), seeded())
     clean = {name: tensor.clone() for name, tensor in compressor.state().items()}
     joint = TrainingRecipe(epochs=10, batch_size=50, learning_rate=2e-3, fc_rate_ratio=0.5)
     denoiser = dnnnet(epochs=5, snr_db=[-5, 10], joint=joint)
     denoiser.fit(compressor.encode(training.train).values)
-    test = channels(200, seed=3)
+    test = channels(200, (16, 16), seed=3)
     apart = nmse(compressor, denoiser, test, 0.0)
     weights = denoiser.state()["output.weight"].clone()
     denoiser.fit_jointly(compressor, training, seeded())
-    assert nmse(compressor, denoiser, test, 0.0) < 0.9 * apart
+    gained = apart - nmse(compressor, denoiser, test, 0.0)
+    # Paired errors of the same channels and noise: more than 4 standard errors.
+    assert gained.mean() > 4 * gained.std() / len(test) ** 0.5
     state = compressor.state()
     for side in ("encoder", "decoder"):
         assert any(not torch.equal(state[name], clean[name]) for name in state if name.startswith(side))
@@ -142,11 +149,11 @@ def test_joint_training_improves_the_whole_chain() -> None:
     other, other_denoiser = network(), dnnnet(epochs=5, snr_db=[-5, 10], joint=joint)
     other.load_state(state)
     other_denoiser.load_state(denoiser.state())
-    assert nmse(other, other_denoiser, test, 0.0) == nmse(compressor, denoiser, test, 0.0)
+    assert torch.equal(nmse(other, other_denoiser, test, 0.0), nmse(compressor, denoiser, test, 0.0))
 
 
 def test_stage_2_is_left_out_where_there_is_nothing_to_train() -> None:
-    training = TrainingSet(channels(60, seed=1), channels(20, seed=2))
+    training = TrainingSet(channels(60, (16, 16), seed=1), channels(20, (16, 16), seed=2))
     compressor, alone = network(), dnnnet(epochs=1, joint=None)
     before = {name: tensor.clone() for name, tensor in compressor.state().items()}
     alone.fit(compressor.encode(training.train).values)

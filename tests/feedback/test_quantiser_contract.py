@@ -155,6 +155,33 @@ def test_refuses_training_codewords_that_say_nothing(name: str) -> None:
             build(name).fit(values)
 
 
+@pytest.mark.parametrize("name", DIGITAL)
+def test_ten_thousand_codewords_come_back_to_the_bit(name: str) -> None:
+    coder = build(name)
+    coder.fit(codewords(600))
+    sent = coder.quantise(Codeword(codewords(10_000, seed=1)))
+    # The BS has rebuilt exactly what the UE sent, and nothing next to it, if that is sent again as the same bits.
+    again = coder.quantise(coder.dequantise(sent))
+    assert torch.equal(again.values, sent.values)
+    if isinstance(sent.value_bits, Tensor):
+        assert isinstance(again.value_bits, Tensor)
+        assert torch.equal(again.value_bits, sent.value_bits)
+
+
+@given(data=st.data())
+def test_any_finite_codeword_comes_back_to_the_bit(data: st.DataObject) -> None:
+    name = data.draw(st.sampled_from(DIGITAL))
+    # Constant, tiny and huge codewords, to learn from and to send.
+    coder = build(name)
+    coder.fit(codewords(40) * data.draw(st.sampled_from([0.0, 1e-30, 1.0, 1e6])))
+    size = data.draw(st.sampled_from([0.0, 1e-30, 1.0, 1e6, 1e30]))
+    values = data.draw(st.lists(st.floats(-1, 1, width=32), min_size=LENGTH, max_size=LENGTH))
+    sent = coder.quantise(Codeword(torch.tensor([values]) * size))
+    rebuilt = coder.dequantise(sent)
+    assert rebuilt.values.isfinite().all()
+    assert torch.equal(coder.dequantise(coder.quantise(rebuilt)).values, rebuilt.values)
+
+
 @pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
 def test_refuses_values_that_are_not_finite(quantiser: Quantiser, bad: float) -> None:
     if quantiser.sends == "analogue":

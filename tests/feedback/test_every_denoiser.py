@@ -1,0 +1,54 @@
+"""Every denoiser works with every compressor, and none shows the BS more than the link delivered."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+import feedback.compressors
+import feedback.denoisers  # noqa: F401 - registers the denoisers
+from feedback.compressor import COMPRESSORS
+from feedback.contract_candidate import Candidate, channels
+from feedback.denoiser import DENOISERS
+from feedback.links.awgn import Awgn
+from feedback.training_set import TrainingSet
+
+SHAPE = (16, 16)
+# One name of each class.
+NAMES = sorted({COMPRESSORS.get_class(name): str(name) for name in sorted(COMPRESSORS.keys(), reverse=True)}.values())
+QUICK = {"dnnnet": {"width": 16, "epochs": 1, "joint": {"epochs": 1, "batch_size": 20}}}
+
+
+@pytest.mark.parametrize("denoiser_name", sorted(map(str, DENOISERS.keys())))
+@pytest.mark.parametrize("name", NAMES)
+def test_any_compressor_with_any_denoiser(name: str, denoiser_name: str) -> None:
+    candidate = Candidate(COMPRESSORS.get_class(name), {"name": name})
+    training = TrainingSet(channels(40, SHAPE), channels(10, SHAPE, seed=1))
+    compressor = candidate.build()
+    # Networks keep the weights that they are built with: this is not about how well they do.
+    if not candidate.compressor.trained:
+        compressor.fit(training, torch.Generator().manual_seed(0))
+    denoiser_class = DENOISERS.get_class(denoiser_name)
+    document = {"name": denoiser_name} | QUICK.get(denoiser_name, {})
+    denoiser = denoiser_class(denoiser_class.Parameters.model_validate(document))
+    denoiser.fit(compressor.encode(training.train).values)
+    denoiser.fit_jointly(compressor, training, torch.Generator().manual_seed(0))
+    link = Awgn(Awgn.Parameters(snr_db=3))
+    outputs = []
+    for seed in (2, 3):
+        sent = compressor.encode(channels(6, SHAPE, seed=seed))
+        generator = torch.Generator().manual_seed(4)
+
+        def draw(shape: tuple[int, ...], generator: torch.Generator = generator) -> torch.Tensor:
+            return torch.randn(6, *shape, generator=generator)
+
+        received = link.transmit(sent, draw)
+        rebuilt = compressor.decode(denoiser.denoise(received, link.noise_to_signal))
+        assert rebuilt.shape == (6, *SHAPE)
+        assert torch.view_as_real(rebuilt).isfinite().all()
+        # A link that delivers nothing of the values: what is rebuilt is the same for every channel.
+        nothing = replace(received, values=torch.zeros_like(received.values), side={})
+        if not sent.side:
+            outputs.append(compressor.decode(denoiser.denoise(nothing, link.noise_to_signal)))
+    if outputs:
+        torch.testing.assert_close(outputs[0], outputs[1], rtol=0, atol=0)
