@@ -54,7 +54,7 @@ def fitted() -> DnnNet:
 
 @pytest.mark.parametrize("snr_db", [-5.0, 0.0, 5.0])
 def test_takes_off_what_only_all_elements_together_tell(fitted: DnnNet, snr_db: float) -> None:
-    # The best linear estimate leaves 1 / (M + 1 / SNR) of the noise; of elements of variance 1, each by itself, it leaves
+    # The best linear estimate leaves 1 / (M + 1 / SNR) of the noise; of elements of variance 1, each alone, it leaves
     # 1 / (1 + 1 / SNR), which the network has to beat by 3 dB: 1 / (M + ...) is 9 dB and more below it.
     alone = 1 / (1 + 10 ** (-snr_db / 10))
     assert float(relative_errors(fitted, signs(2000, 1), snr_db).mean()) < alone / 2
