@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 import yaml
 
@@ -68,5 +69,21 @@ def run_folder(tmp_path: Path) -> Callable[..., Path]:
         options = ExecutionOptions(**({"workers": 1} | execution))
         scenario = validate_scenario(copy.deepcopy(document), "scenario")
         return run_scenario(scenario, tmp_path / out, RunOptions(adopt=adopt, execution=options), RunConsole()).path
+
+    return call
+
+
+@pytest.fixture
+def run(
+    command: Callable[..., tuple[int, str, str]], scenario_file: Callable[[dict[str, Any]], Path], tmp_path: Path
+) -> Callable[..., pd.DataFrame]:
+    """Runs ``linksim run`` on a document, with more options, and returns its table of results."""
+
+    def call(document: dict[str, Any], *options: str) -> pd.DataFrame:
+        out = tmp_path / f"out{len(list(tmp_path.glob('out*')))}"
+        code, _, err = command("run", scenario_file(document), "--out", out, "--workers", "1", *options)
+        assert code == 0, err
+        (file,) = out.rglob("results.csv")
+        return pd.read_csv(file)
 
     return call

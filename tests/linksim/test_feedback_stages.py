@@ -1,28 +1,12 @@
 """Quantisers, links and denoisers at work in the chain."""
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-import pytest
 
-Command = Callable[..., tuple[int, str, str]]
-ScenarioFile = Callable[[dict[str, Any]], Path]
 Run = Callable[..., pd.DataFrame]
-
-
-@pytest.fixture
-def run(command: Command, scenario_file: ScenarioFile, tmp_path: Path) -> Run:
-    def call(document: dict[str, Any], *options: str) -> pd.DataFrame:
-        out = tmp_path / f"out{len(list(tmp_path.glob('out*')))}"
-        code, _, err = command("run", scenario_file(document), "--out", out, "--workers", "1", *options)
-        assert code == 0, err
-        (file,) = out.rglob("results.csv")
-        return pd.read_csv(file)
-
-    return call
 
 
 def value(table: pd.DataFrame, metric: str, compressor: str, column: str = "value", **axes: float | str) -> float:

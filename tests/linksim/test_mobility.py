@@ -28,18 +28,6 @@ PREDICTORS = ["hold", "ar", "kalman"]
 
 
 @pytest.fixture
-def run(command: Command, scenario_file: ScenarioFile, tmp_path: Path) -> Run:
-    def call(document: dict[str, Any], *options: str) -> pd.DataFrame:
-        out = tmp_path / f"out{len(list(tmp_path.glob('out*')))}"
-        code, _, err = command("run", scenario_file(document), "--out", out, "--workers", "1", *options)
-        assert code == 0, err
-        (file,) = out.rglob("results.csv")
-        return pd.read_csv(file)
-
-    return call
-
-
-@pytest.fixture
 def mobile(tiny: dict[str, Any]) -> dict[str, Any]:
     tiny["channel"]["speed_m_s"] = 10
     tiny["channel"]["carrier_hz"] = 3.5e9

@@ -18,22 +18,9 @@ from linksim.sweep import points_of
 from linksim.worker import truncated_channels
 
 Command = Callable[..., tuple[int, str, str]]
-ScenarioFile = Callable[[dict[str, Any]], Path]
 Run = Callable[..., pd.DataFrame]
 
 UNIFORM = {"name": "uniform", "bits": 3}
-
-
-@pytest.fixture
-def run(command: Command, scenario_file: ScenarioFile, tmp_path: Path) -> Run:
-    def call(document: dict[str, Any], *options: str) -> pd.DataFrame:
-        out = tmp_path / f"out{len(list(tmp_path.glob('out*')))}"
-        code, _, err = command("run", scenario_file(document), "--out", out, "--workers", "1", *options)
-        assert code == 0, err
-        (file,) = out.rglob("results.csv")
-        return pd.read_csv(file)
-
-    return call
 
 
 @pytest.fixture
