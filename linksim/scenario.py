@@ -76,7 +76,7 @@ _REMEMBERED = 4
 DEFAULT_METRICS = tuple(sorted(str(metric.name) for metric in METRICS.classes() if not metric.on_request))
 
 
-PlainValue = float | str | bool | dict[str, float | str | bool]
+PlainValue = float | str | bool | dict[str, Any]
 
 # What an axis of a sweep takes: the value of a key, a whole plug-in section, or one of them for each of several keys.
 SweptValue = PlainValue | tuple[PlainValue, ...]

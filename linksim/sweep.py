@@ -103,12 +103,14 @@ def _drop_parameters(document: dict[str, Any], section: str, name: PlainValue) -
 
 def section_text(section: Mapping[str, Any]) -> str:
     """A swept plug-in with its parameters in a few words, such as ``ar, order 4``."""
-    parameters = (
-        f"{key} {value:g}" if isinstance(value, float) else f"{key} {value}"
-        for key, value in section.items()
-        if key != "name"
-    )
+    parameters = (f"{key} {_value_text(value)}" for key, value in section.items() if key != "name")
     return ", ".join([str(section.get("name", "")), *parameters])
+
+
+def _value_text(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return f"({', '.join(f'{key} {_value_text(inner)}' for key, inner in value.items())})"
+    return f"{value:g}" if isinstance(value, float) else "none" if value is None else str(value)
 
 
 def point_key(scenario: Scenario) -> str:

@@ -204,3 +204,28 @@ def test_refuses_damage_in_one_line(tmp_path: Path, damage: Callable[[Path], Non
     assert str(tmp_path) in str(caught.value)
     assert "\n" not in str(caught.value)
     assert all(torch.equal(before[name], tensor) for name, tensor in victim.state().items())
+
+
+def test_a_networks_own_default_is_part_of_its_key() -> None:
+    def key(name: str, **given: object) -> str:
+        model = COMPRESSORS.get_class(name).Parameters
+        parameters = model.model_validate({"name": name, "compression_ratio": 4, **given})
+        return checkpoint_key(COMPRESSORS.get_class(name)(parameters, (16, 16)), {})
+
+    noise = {"snr_db": [-5, 40]}
+    # CLLWCsiNet is trained through noise where nothing is said, the others are not.
+    assert key("cllwcsinet") == key("cllwcsinet", disturbance=noise)
+    assert key("cllwcsinet") != key("cllwcsinet", disturbance=None)
+    assert key("csinet") == key("csinet", disturbance=None)
+    assert key("csinet") != key("csinet", disturbance=noise)
+    # What is not said is not in the document, so that parameters may be added; what all others do without is.
+    document = {"snr_db": [-5.0, 40.0]}
+    text = json.dumps([{"name": "cllwcsinet", "compression_ratio": 4.0, "disturbance": document}, [16, 16], {}])
+    assert key("cllwcsinet") == _hash(text)
+    text = json.dumps([{"name": "cllwcsinet", "compression_ratio": 4.0}, [16, 16], {}])
+    assert key("cllwcsinet", disturbance=None) == _hash(text)
+
+
+def _hash(text: str) -> str:
+    canonical = json.dumps(json.loads(text), sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()[:12]

@@ -13,6 +13,7 @@ from feedback.recipe import TrainingRecipe
 from feedback.training import Pass, TrainingOptions, TrainingOutcome, reconstruction_error, train
 from feedback.training_set import TrainingSet
 from feedback.training_state import Progress
+from feedback.validation import decibel, validation_nmse
 
 
 class StoppedError(Exception):
@@ -168,6 +169,21 @@ def test_noise_has_its_power() -> None:
     ratio = error.square().mean(1) / codewords.square().mean(1)
     # Chi-square of 4000 x 64 values: 5 standard deviations of the mean.
     assert float(ratio.mean()) == pytest.approx(10**-0.7, rel=5 * (2 / (4000 * 64)) ** 0.5)
+
+
+def test_weights_trained_through_noise_are_selected_on_it(training: TrainingSet) -> None:
+    disturbance = Disturbance(snr_db=(-5, 0))
+    recipe = TrainingRecipe(epochs=20, batch_size=50, learning_rate=1e-2, fc_rate_ratio=1)
+    encoder, decoder, outcome = trained(training, recipe, TrainingOptions(disturbance=disturbance))
+    seed = int(torch.randint(2**62, (), generator=seeded()))
+    kept = validation_nmse(encoder, decoder, training.validation, disturbance, seed)
+    assert decibel(kept) == pytest.approx(outcome.validation_nmse_db, abs=1e-9)
+    # 8 values tell a channel exactly, and 1 of noise for 1 of signal or more leaves half of its power or more. The pair
+    # that is best without noise is far better without, and much worse with it.
+    assert outcome.validation_nmse_db > -3.1
+    clean_encoder, clean_decoder, _ = trained(training, recipe)
+    assert validation_nmse(clean_encoder, clean_decoder, training.validation) < 0.1
+    assert validation_nmse(clean_encoder, clean_decoder, training.validation, disturbance, seed) > kept
 
 
 def test_disturbance_lets_the_gradient_through() -> None:

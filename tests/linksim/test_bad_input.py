@@ -74,6 +74,10 @@ BAD_VALUES = [
     ("name", "../escape", ["name", "../escape"]),
     ("sweeps", {"snr": {"snr_db": ["high"]}}, ["sweeps.snr", "snr_db", "high"]),
     ("sweeps", {"x": {"channel.colour": [1]}}, ["sweeps.x", "colour"]),
+    ("sweeps", {"x": {"snr_db": [[0, 10]]}}, ["sweeps.x.snr_db", "[0", "expected single values"]),
+    ("sweeps", {"x": {"snr_db, compression_ratio": [4]}}, ["sweeps.x.snr_db, compression_ratio", "list of 2 values"]),
+    ("feedback.denoiser", {"name": "dnnnet", "snr_db": [40, -5]}, ["feedback.denoiser", "lower bound first"]),
+    ("feedback.denoiser", {"name": "dnnnet", "width": 0}, ["feedback.denoiser.width", "0"]),
     ("sweeps", {"x": {"compression_ratio": [4, 5]}}, ["compression_ratio", "5"]),
     ("device", "tpu", ["device", "tpu", "cpu"]),
 ]

@@ -69,12 +69,16 @@ def test_bit_errors_cost_what_they_flip(tiny: dict[str, Any], run: Run) -> None:
     assert flipped_db[-1] > 0
 
 
-def test_wiener_filter_never_loses_beyond_its_interval(tiny: dict[str, Any], run: Run) -> None:
-    snrs = [-5, 0, 5, 10, 15, 20]
+def test_wiener_filter_never_loses_beyond_its_interval(tiny: dict[str, Any], run: Run, tmp_path: Path) -> None:
+    snrs = [-5, 0, 5, 10, 20, 30, 40]
+    networks = [{"name": name, "disturbance": {"snr_db": [-5, 40]}} for name in ("csinet", "cllwcsinet")]
+    tiny["compressors"] += networks
+    tiny["training"]["recipe"] = {"epochs": 10, "batch_size": 30}
+    tiny["zoo"] = str(tmp_path / "zoo")
     tiny["estimation"] = {"name": "perfect"}
     tiny["sweeps"] = {"noise": {"feedback_snr_db": snrs, "feedback.denoiser.name": ["none", "wiener"]}}
-    table = run(tiny)
-    for compressor in ("identity", "topk", "klt"):
+    table = run(tiny, "--train")
+    for compressor in ("identity", "topk", "klt", "csinet", "cllwcsinet"):
         for snr_db in snrs:
             at = {"feedback_snr_db": snr_db, "feedback__denoiser__name": "wiener"}
             filtered_db = value(table, "nmse_db", compressor, **at)

@@ -3,6 +3,7 @@ import sys
 from pathlib import Path
 
 import matplotlib
+import numpy as np
 import pandas as pd
 import pytest
 from made_up_run import COMPRESSORS, SWEEPS, write_run
@@ -11,9 +12,10 @@ from matplotlib.figure import Figure
 from linksim.report import draw_figures
 from linksim.report.axes import Axis
 from linksim.report.curves import XPositions, draw_curves
+from linksim.report.layouts import draw_bits, draw_panels
 from linksim.report.metric_texts import metric_text
 from linksim.report.run_view import view_run
-from linksim.report.style import looks
+from linksim.report.style import looks, paper_style
 
 EXPECTED = {
     "overview",
@@ -142,3 +144,52 @@ def test_predictors_are_curves_and_compressors_panels(tmp_path):
 
 def sweeps_as_lists(sweeps):
     return {name: {axis: list(values) for axis, values in axes.items()} for name, axes in sweeps.items()}
+
+
+def test_named_axes_are_panels_in_their_order(tmp_path):
+    sweeps = {"noise": {"feedback_snr_db": (0.0, 10.0, 20.0, 30.0), "feedback.denoiser.name": ("none", "dnnnet", "ab")}}
+    scenario = {"name": "made_up", "sweeps": sweeps_as_lists(sweeps)}
+    (sweep,) = view_run(write_run(tmp_path, sweeps, scenario)).sweeps
+    assert [panel.title for panel in sweep.panels] == ["Denoiser none", "Denoiser dnnnet", "Denoiser ab"]
+
+
+def test_bits_have_a_panel_for_each_name_and_a_line_of_the_best(tmp_path):
+    sweeps = {
+        "bits": {
+            "compression_ratio": (4.0, 8.0, 16.0),
+            "feedback.quantiser.bits": (2.0, 4.0),
+            "feedback.quantiser.name": ("uniform", "lloyd_max"),
+        }
+    }
+    scenario = {"name": "made_up", "sweeps": sweeps_as_lists(sweeps)}
+    run = view_run(write_run(tmp_path, sweeps, scenario))
+    # Reports of half the values at twice the bits are as long, and 0.01 dB worse for each step of the ratio.
+    rows = run.sweeps[0].rows
+    longer = (rows["metric"] == "bits") & (rows["feedback.quantiser.bits"] == 4)
+    rows.loc[longer, "value"] *= 2
+    with paper_style():
+        layout = draw_bits(run, run.sweeps[0])
+    assert layout is not None
+    panels = [axes for axes in layout.figure.axes if axes.get_title()]
+    assert [axes.get_title() for axes in panels] == ["(a) Quantiser uniform", "(b) Quantiser lloyd_max"]
+    look = run.looks["csinet"]
+    for axes in panels:
+        lines = [line for line in axes.get_lines() if line.get_marker() == look.marker]
+        faint, best = (next(line for line in lines if (line.get_alpha() or 1) == alpha) for alpha in (0.35, 1))
+        # csinet's 2048 bits x 4 / ratio, twice of it at 4 bits a value.
+        assert faint.get_xdata().tolist() == [1024, 2048]
+        assert best.get_xdata().tolist() == [512, 1024, 2048, 4096]
+        assert (np.diff(best.get_ydata()) < 0).sum() == 2
+
+
+def test_errors_that_squeeze_all_others_lie_outside(tmp_path):
+    folder = write_run(tmp_path, {"over_snr": SWEEPS["over_snr"]}, metrics=("nmse_db",))
+    table = pd.read_csv(folder / "results.csv")
+    worst = (table["compressor"] == "topk") & (table["metric"] == "nmse_db")
+    table.loc[worst, ["value", "ci_low", "ci_high"]] += 60
+    table.to_csv(folder / "results.csv", index=False)
+    run = view_run(folder)
+    with paper_style():
+        layout = draw_panels(run, run.sweeps[0], "nmse_db")
+    assert layout.figure.axes[0].get_ylim()[1] == 10
+    assert layout.notes == ["Errors above 10 dB lie outside."]

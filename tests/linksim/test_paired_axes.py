@@ -1,0 +1,70 @@
+"""Keys of a sweep that go together."""
+
+import itertools
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from linksim.errors import InputError
+from linksim.paired_axes import axis_steps
+from linksim.report.axes import sweep_axes
+from linksim.report.results_table import read_results
+from linksim.report.words import scenario_in_words
+
+Command = Callable[..., tuple[int, str, str]]
+ScenarioFile = Callable[[dict[str, Any]], Path]
+
+
+def test_keys_that_go_together_are_one_axis(
+    tiny: dict[str, Any], scenario_file: ScenarioFile, command: Command, tmp_path: Path
+) -> None:
+    tiny["transform"]["scale_bits"] = 9
+    tiny["compressors"] = [{"name": "klt"}]
+    tiny["feedback"] = {"quantiser": {"name": "uniform", "bits": 4}}
+    tiny["monte_carlo"]["samples"] = 20
+    pairs = [[4, 2], [8, 4], [16, 8]]
+    names = ["uniform", "lloyd_max"]
+    tiny["sweeps"] = {
+        "same_bits": {"compression_ratio, feedback.quantiser.bits": pairs, "feedback.quantiser.name": names}
+    }
+    code, _, error = command("run", scenario_file(tiny), "--out", tmp_path / "out", "--workers", "1")
+    assert code == 0, error
+    (file,) = (tmp_path / "out").rglob("results.csv")
+    bits = pd.read_csv(file).query("metric == 'bits'")
+    found = bits[["compression_ratio", "feedback.quantiser.bits", "feedback.quantiser.name"]].to_numpy().tolist()
+    assert found == [[*pair, name] for pair, name in itertools.product(pairs, names)]
+    # 2 x 8 x 8 / CR values of B bits with B = CR / 2, and the scale.
+    assert set(bits["value"]) == {64 + 9}
+    axes = sweep_axes(read_results(file.parent))
+    assert axes.x is not None
+    assert (axes.x.column, [axis.column for axis in axes.followers], [axis.column for axis in axes.panels]) == (
+        "compression_ratio",
+        ["feedback.quantiser.bits"],
+        ["feedback.quantiser.name"],
+    )
+    words = dict(scenario_in_words(tiny))["Sweep same_bits"]
+    assert words.startswith("compression ratio 4, 8, 16 and bits per value 2, 4, 8; ")
+
+
+def test_several_keys_take_a_value_each() -> None:
+    steps = axis_steps("s", "a.b , c", ((1.0, "x"), (2.0, {"name": "y"})))
+    assert steps == [{"a.b": 1.0, "c": "x"}, {"a.b": 2.0, "c": {"name": "y"}}]
+    assert axis_steps("s", "a", (1.0, "x")) == [{"a": 1.0}, {"a": "x"}]
+
+
+@pytest.mark.parametrize(
+    ("axis", "values", "message"),
+    [
+        ("a, b", (4.0,), r"sweeps.s.a, b: got 4.0, expected a list of 2 values, one for each key"),
+        ("a, b", ((1.0, 2.0, 3.0),), r"got \[1.0, 2.0, 3.0\], expected a list of 2 values"),
+        ("a", ((1.0, 2.0),), r"sweeps.s.a: got \[1.0, 2.0\], expected single values"),
+        ("a,", ((1.0, 2.0),), "an empty key or one twice"),
+        ("a, a", ((1.0, 2.0),), "an empty key or one twice"),
+    ],
+)
+def test_wrong_values_are_named(axis: str, values: tuple[Any, ...], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        axis_steps("s", axis, values)
