@@ -1,6 +1,7 @@
 """Quantisers, links and denoisers at work in the chain."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
