@@ -11,6 +11,7 @@ with the ``w_k`` of least squared error after the sigmoid on training channels.
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor, nn
@@ -39,7 +40,7 @@ class BlockInput:
     scale: float
     shift: float
 
-    @property
+    @cached_property
     def values(self) -> Tensor:
         """The input itself, ``[n, 2, Na Nt]``."""
         return self.scale * self.deviations + self.shift
