@@ -179,12 +179,10 @@ def _parameters(compressor: Compressor) -> dict[str, Any]:
     for name, field in type(parameters).model_fields.items():
         common = _common_default(type(parameters), name)
         if name not in parameters.run_time and field.default != common:
-            # A network's own default is stated, and the one that all others have is not: keys keep their meaning.
+            # What a network has a default of its own for is always stated: documents keep their meaning.
             value = getattr(parameters, name)
             stated = isinstance(value, BaseModel)
             given[name] = value.model_dump(mode="json", exclude_defaults=True) if stated else value
-            if value == common:
-                del given[name]
     code = {"code": compressor.code} if compressor.code else {}
     return {"name": parameters.name, **given, **code}
 

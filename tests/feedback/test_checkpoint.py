@@ -218,11 +218,12 @@ def test_a_networks_own_default_is_part_of_its_key() -> None:
     assert key("cllwcsinet") != key("cllwcsinet", disturbance=None)
     assert key("csinet") == key("csinet", disturbance=None)
     assert key("csinet") != key("csinet", disturbance=noise)
-    # What is not said is not in the document, so that parameters may be added; what all others do without is.
+    # What a network has a default of its own for is in the document, also where it is switched off; else the document
+    # would be taken for that of the default.
     document = {"snr_db": [-5.0, 40.0]}
     text = json.dumps([{"name": "cllwcsinet", "compression_ratio": 4.0, "disturbance": document}, [16, 16], {}])
     assert key("cllwcsinet") == _hash(text)
-    text = json.dumps([{"name": "cllwcsinet", "compression_ratio": 4.0}, [16, 16], {}])
+    text = json.dumps([{"name": "cllwcsinet", "compression_ratio": 4.0, "disturbance": None}, [16, 16], {}])
     assert key("cllwcsinet", disturbance=None) == _hash(text)
 
 
