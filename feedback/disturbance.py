@@ -42,11 +42,16 @@ class Disturbance(BaseModel):
             codewords: as the encoder makes them.
             generator: draws on the CPU.
         """
-        if self.bits is not None:
-            codewords = SigmoidUniform(SigmoidUniformParameters(bits=self.bits)).straight_through(codewords)
+        codewords = self.quantise(codewords)
         if self.snr_db is None:
             return codewords
         return with_noise(codewords, drawn_snr_db(self.snr_db, len(codewords), generator), generator)
+
+    def quantise(self, codewords: Tensor) -> Tensor:
+        """Codewords ``[batch, M]`` quantised, with a straight-through gradient; as they are without ``bits``."""
+        if self.bits is None:
+            return codewords
+        return SigmoidUniform(SigmoidUniformParameters(bits=self.bits)).straight_through(codewords)
 
 
 def drawn_snr_db(limits: tuple[float, float], count: int, generator: torch.Generator) -> Tensor:

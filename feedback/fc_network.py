@@ -48,4 +48,4 @@ class FullyConnectedNetwork(LinearStartNetwork):
 
     def start_as_klt(self, training: TrainingSet) -> None:
         """Makes it the KLT of the training channels."""
-        start_as_klt(self.encoder, self.decoder, training)
+        start_as_klt(self.encoder, self.decoder, training, self.parameters.disturbance)

@@ -9,13 +9,20 @@ with ``A`` the KLT as a real matrix; the convolutions around it are ``chain_star
 
 Of a binary layer only the signs of ``A`` remain; the BS then starts with the linear estimator of least mean-square
 error from its codeword.
+
+Where codewords are quantised in training, entries differ far too much in size for one quantiser: each then has a gain
+:math:`g_i` that spreads it over the levels, and the BS the weight :math:`w_i` of least mean-square error,
+:math:`v_i \approx w_i \, Q(g_i v_i)`.
 """
+
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
 
 from feedback.binary_fc import BinaryLinear, scale_of, signs_of
 from feedback.chain_start import STATISTICS_SAMPLES, ImageStatistics, start_features, start_refinement
+from feedback.disturbance import Disturbance
 from feedback.layers import CentredLinear, FullyConnectedDecoder, FullyConnectedEncoder
 from feedback.training_set import TrainingSet
 from feedback.unit_interval import to_unit_interval
@@ -25,16 +32,26 @@ _LOADING = 1e-6
 # Distance of binary layers' weights from 0 at the start: most entries of a KLT are tiny, and thousands of signs would
 # change in the first steps, faster than the BS can follow.
 _MARGIN = 0.03
+# Standard deviations at a quantiser's input to choose from.
+_SPREADS = (0.5, 0.7, 1.0, 1.4, 2.0, 2.8)
+# Least standard deviation of a codeword entry, over the largest, that its gain makes up for.
+_WEAKEST = 1e-4
 
 
 @torch.no_grad()
-def start_as_klt(encoder: FullyConnectedEncoder, decoder: FullyConnectedDecoder, training: TrainingSet) -> None:
+def start_as_klt(
+    encoder: FullyConnectedEncoder,
+    decoder: FullyConnectedDecoder,
+    training: TrainingSet,
+    disturbance: Disturbance | None = None,
+) -> None:
     """Sets initial weights of a network whose convolutions and residual blocks follow each other in a chain.
 
     Args:
         encoder: its features start with a convolution with batch norm.
         decoder: its refinement ends in a sigmoid.
         training: channels whose KLT is taken.
+        disturbance: what codewords go through in training; its quantiser sets the gains of a float layer.
 
     Raises:
         TypeError: as ``start_refinement``.
@@ -54,7 +71,13 @@ def start_as_klt(encoder: FullyConnectedEncoder, decoder: FullyConnectedDecoder,
         linear = deviations @ binary.T @ inverse.T
     else:
         inverse = klt.T
-        linear = deviations @ klt.T @ klt
+        values = deviations @ klt.T
+        if disturbance is not None and disturbance.bits is not None:
+            gains, weights = _spread(values / deviation, disturbance.quantise)
+            values = deviation * weights * disturbance.quantise(gains * values / deviation)
+            encoder.fc.weight.mul_(gains[:, None])
+            inverse = inverse * weights
+        linear = values @ klt
     decoder.fc.weight.copy_(inverse)
     nn.init.constant_(decoder.fc.bias, 0.5 / deviation)
     parts = (2, -1)
@@ -80,6 +103,26 @@ def _start_fc(encoder: CentredLinear, klt: Tensor, offset: float) -> None:
     encoder.centre.fill_(offset)
     encoder.weight.copy_(klt)
     nn.init.zeros_(encoder.bias)
+
+
+def _spread(values: Tensor, quantise: Callable[[Tensor], Tensor]) -> tuple[Tensor, Tensor]:
+    """Gains before a quantiser and weights after it, of least mean-square error over the spreads to choose from.
+
+    Args:
+        values: codewords ``[n, M]``.
+        quantise: values to the values that the BS gets.
+
+    Returns:
+        Gains and weights, ``[M]`` each.
+    """
+    size = values.square().mean(dim=0).sqrt()
+    unit = 1 / size.clamp_min(_WEAKEST * float(size.max()))
+    found: list[tuple[float, Tensor, Tensor]] = []
+    for spread in _SPREADS:
+        received = quantise(spread * unit * values)
+        weights = (values * received).mean(dim=0) / received.square().mean(dim=0)
+        found.append((float((values - weights * received).square().sum()), spread * unit, weights))
+    return min(found, key=lambda choice: choice[0])[1:]
 
 
 def _estimator(training: TrainingSet, matrix: Tensor) -> Tensor:

@@ -39,7 +39,8 @@ def list_weights(folder: Folder = _ZOO, csv: Csv = False) -> None:
     for row in found.itertuples():
         nmse, size = f"{row.validation_nmse_db:.2f}", f"{float(str(row.bytes)) / 1e6:.2f}"
         table.add_row(str(row.name), str(row.channel), f"{row.samples_seen}", f"{row.seed}", nmse, size)
-    console = Console()
+    # Whole names where nobody looks at a narrow terminal.
+    console = Console(width=None if sys.stdout.isatty() else 120)
     console.print(table)
     for command in found["command"].unique():
         console.print(f"trained with: {command}", soft_wrap=True, highlight=False, markup=False)

@@ -1,6 +1,7 @@
 """Starts from the KLT: networks that are the best linear codec before their first step."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -9,6 +10,7 @@ from torch import Tensor
 import feedback.compressors  # noqa: F401 - registers the compressors
 from feedback.binary_fc import signs_of
 from feedback.compressor import COMPRESSORS
+from feedback.disturbance import Disturbance
 from feedback.fc_network import FullyConnectedNetwork
 from feedback.linear_start import real_klt
 from feedback.linear_start_network import KLT_RECIPE, LinearStartNetwork
@@ -82,6 +84,24 @@ def test_strong_entries_are_bent_into_logits(name: str) -> None:
     # A sigmoid after a straight line of the best slope is 17 dB below these entries, and what images beyond 0.99
     # lose, 0.01 at most of entries up to 0.5, is 30 to 40 dB below.
     assert nmse_db(made.decode(made.encode(csi[2500:])), csi[2500:]) < -23
+
+
+@pytest.mark.parametrize("name", ["csinet", "crnet", "acrnet-1x", "deq"])
+def test_start_spreads_entries_over_the_levels_of_a_quantiser(name: str) -> None:
+    csi, bits = TRAINING.validation, 6
+    quantiser = Disturbance(bits=bits)
+    found = {}
+    for disturbance in (None, quantiser):
+        made = network(name, disturbance=disturbance)
+        made.prepare(TRAINING, torch.Generator().manual_seed(1))
+        codeword = made.encode(csi)
+        received = replace(codeword, values=quantiser.quantise(codeword.values))
+        found[disturbance] = nmse_db(made.decode(received), csi)
+    linear = 10 ** (nmse_db(linear_codec(csi, real_klt(TRAINING, made.length)), csi) / 10)
+    # A normal entry in 64 levels after a sigmoid of the best spread loses 0.0007 of its power; the bound is twice that,
+    # and what entries of these channels lose. Without gains the weak ones are within one level.
+    assert found[quantiser] < 10 * math.log10(linear + 0.0014)
+    assert found[None] > found[quantiser] + 1
 
 
 @pytest.mark.parametrize("name", CONVOLUTIONAL)
