@@ -58,9 +58,7 @@ class TrainingRecipe(BaseModel):
         description="decay per step of the exponential moving average of the weights that is validated and kept; by "
         "default the weights themselves",
     )
-    precision: Precision = Field(
-        default="32-true", description="of products in training; mixed helps on a GPU only"
-    )
+    precision: Precision = Field(default="32-true", description="of products in training; mixed helps on a GPU only")
     random_phase: bool = Field(
         default=True,
         description="turn each channel by a random common phase at every pass: carrier phase is uniform, so it stays a "

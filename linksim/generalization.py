@@ -105,9 +105,7 @@ class _Plan:
     ) -> StudyRun:
         planned = list(entries(normalisation, tested_on))
         sections = [{**section, "label": cell.label} for cell, section in planned]
-        return StudyRun(
-            self._scenario(normalisation, tested_on, sections), {cell.label: cell for cell, _ in planned}
-        )
+        return StudyRun(self._scenario(normalisation, tested_on, sections), {cell.label: cell for cell, _ in planned})
 
     def _matrix(self, normalisation: str, tested_on: str) -> Iterator[tuple[Cell, dict[str, Any]]]:
         learns = self._learns(normalisation, tested_on)

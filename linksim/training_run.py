@@ -227,9 +227,7 @@ def load_teacher(student: SchemeSpec, distillation: Distillation) -> NeuralCompr
         raise InputError(f"{place}: got {parameters.name!r}, expected a network")
     file = weights_file(spec)
     if not file.exists():
-        raise InputError(
-            f"{place}: no trained weights in {file}, expected them: list the teacher among them"
-        )
+        raise InputError(f"{place}: no trained weights in {file}, expected them: list the teacher among them")
     load_checkpoint(file, compressor)
     return compressor
 

@@ -84,9 +84,7 @@ def _short(value: Any) -> str:
     return text if len(text) <= 60 else text[:57] + "..."
 
 
-def _locate(
-    location: tuple[int | str, ...], document: Any, root: type[BaseModel]
-) -> tuple[str, type[BaseModel]]:
+def _locate(location: tuple[int | str, ...], document: Any, root: type[BaseModel]) -> tuple[str, type[BaseModel]]:
     """Dotted key of a problem, and the model that the key belongs to.
 
     pydantic's location also holds the tag of each union; a reader of the scenario never wrote that, so it goes.

@@ -138,9 +138,7 @@ class DnnNet(Denoiser):
 
     def _fitted(self) -> NoiseExtraction:
         if self._network is None:
-            raise FeedbackInputError(
-                "denoiser dnnnet: got no weights, expected fit() on training codewords before use"
-            )
+            raise FeedbackInputError("denoiser dnnnet: got no weights, expected fit() on training codewords before use")
         return self._network
 
     def _build(self, length: int) -> NoiseExtraction:
