@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from feedback.equilibrium import Equilibrium
-from feedback.layers import LEAKY_SLOPE, ConvBn
+from feedback.layers import LEAKY_SLOPE, ConvBn, HingePath
 
 # Channels inside a dilated module at the UE: the paper leaves them open, its multiply-adds do not.
 _UE_WIDTH = 3
@@ -25,7 +25,7 @@ def prelu(n_channels: int) -> nn.PReLU:
     return nn.PReLU(n_channels, init=LEAKY_SLOPE)
 
 
-def dilated_modules(width: int) -> nn.Module:
+def dilated_modules(width: int) -> nn.Sequential:
     """Three modules of conv 3x1 2->width and 1x3 width->2, dilated by 1, 2 and 3."""
     modules = []
     for dilation in _DILATIONS:
@@ -40,6 +40,12 @@ class _Step(nn.Module):
         self.dilated = dilated_modules(width)
         self.norm = nn.BatchNorm2d(2)
         self.activation = prelu(2)
+
+    def silence(self) -> None:
+        """Makes the convolutions of the state 0."""
+        last = self.dilated[-1]
+        assert isinstance(last, ConvBn)
+        nn.init.zeros_(last.norm.weight)
 
 
 class UeStep(_Step):
@@ -121,6 +127,21 @@ class BsEquilibrium(EquilibriumBlock):
             ConvBn(_BS_WIDTH, _BS_WIDTH, (3, 1), prelu(_BS_WIDTH), groups=_BS_GROUPS),
             ConvBn(_BS_WIDTH, 2, (1, 3)),
         )
+
+    @property
+    def narrow(self) -> ConvBn:
+        """Last layer of the branch."""
+        return self._branch[-1]
+
+    @property
+    def hinge_path(self) -> HingePath:
+        """The branch before its last layer."""
+        *spread, hinge, _ = self._branch
+        return HingePath(tuple(spread), hinge, first=0)
+
+    @property
+    def _branch(self) -> list[ConvBn]:
+        return [layer for layer in self.branch if isinstance(layer, ConvBn)]
 
     def injected(self, image: Tensor) -> tuple[Tensor, ...]:
         """The image, and the branch's."""

@@ -71,7 +71,9 @@ def test_starts_as_the_best_linear_codec(name: str) -> None:
     assert found == pytest.approx(nmse_db(linear_codec(csi, matrix), csi), abs=0.1)
 
 
-@pytest.mark.parametrize("name", ["csinet", "csinet+", "crnet", "acrnet-1x", "acrnet-10x", "cl-csinet", "cllwcsinet"])
+@pytest.mark.parametrize(
+    "name", ["csinet", "csinet+", "crnet", "acrnet-1x", "acrnet-10x", "cl-csinet", "cllwcsinet", "deq"]
+)
 def test_strong_entries_are_bent_into_logits(name: str) -> None:
     # Three strong entries, the largest of modulus 1, are all there is: the linear codec has no error.
     generator = torch.Generator().manual_seed(3)
