@@ -1,4 +1,4 @@
-"""The accumulators that metrics use: a mean, a ratio of means, and the legacy mean of group values in dB."""
+"""The accumulators that metrics use: mean, ratio of means, maximum, and the legacy mean of group values in dB."""
 
 import math
 from collections.abc import Mapping
@@ -102,6 +102,67 @@ class RatioAccumulator(Accumulator):
         return interval(ratio, variance, self.n, decibel=self.decibel)
 
 
+class MaximumAccumulator(Accumulator):
+    """Largest of the per-sample values; without an interval, as a sample does not bound those that are not in it."""
+
+    kind = "maximum"
+    moments = ()
+
+    def __init__(self, name: str, *, decibel: bool = False) -> None:
+        super().__init__(name, decibel=decibel)
+        self.largest: float | None = None
+
+    def update(self, values: Tensor | ArrayLike) -> None:
+        """Adds per-sample values, any shape.
+
+        Raises:
+            InputError: if a value is NaN or infinite.
+        """
+        x = self.finite(values)
+        self.n += x.size
+        self._raise_to(float(x.max()))
+
+    def merge(self, other: Accumulator) -> None:
+        """Adds what another accumulator of the same metric has seen.
+
+        Raises:
+            InputError: if it belongs to another metric or is of another type.
+        """
+        super().merge(other)
+        if isinstance(other, MaximumAccumulator) and other.largest is not None:
+            self._raise_to(other.largest)
+
+    def estimate(self) -> Estimate | None:
+        """The maximum, ``None`` before the first value."""
+        return None if self.largest is None else Estimate(self.largest, None, None, self.n)
+
+    def to_json(self) -> dict[str, Any]:
+        """Everything, as a mapping that ``json`` can write."""
+        return {**super().to_json(), "largest": self.largest}
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> "MaximumAccumulator":
+        """Reads what ``to_json`` wrote.
+
+        Raises:
+            InputError: if the document is not of that form.
+        """
+        accumulator = super().from_json(document)
+        assert isinstance(accumulator, cls)
+        try:
+            largest = document["largest"]
+            if (largest is None) != (accumulator.n == 0):
+                raise ValueError(f"largest {largest} of {accumulator.n} values")
+            if largest is not None:
+                accumulator._raise_to(float(accumulator.finite(float(largest))[0]))
+        except (KeyError, TypeError, ValueError) as error:
+            raise InputError(f"accumulator: got {error}, expected what a {cls.kind} accumulator writes") from None
+        return accumulator
+
+    def _raise_to(self, value: float) -> None:
+        self.largest = value if self.largest is None else max(self.largest, value)
+
+
 class GroupedDecibelAccumulator(Accumulator):
     """Mean over groups of consecutive samples of each group's 10 log10 mean; groups may arrive in pieces.
 
@@ -187,7 +248,14 @@ class GroupedDecibelAccumulator(Accumulator):
 
 
 _TYPES: Mapping[str, type[Accumulator]] = {
-    cls.kind: cls for cls in (MeanAccumulator, ProportionAccumulator, RatioAccumulator, GroupedDecibelAccumulator)
+    cls.kind: cls
+    for cls in (
+        MeanAccumulator,
+        ProportionAccumulator,
+        RatioAccumulator,
+        MaximumAccumulator,
+        GroupedDecibelAccumulator,
+    )
 }
 
 

@@ -3,7 +3,8 @@
 import torch
 from torch import Tensor
 
-from linksim.metrics.metric import METRICS, MeanMetric
+from linksim.accumulators import MaximumAccumulator
+from linksim.metrics.metric import METRICS, MeanMetric, Metric
 from linksim.outcome import LinkOutcome
 
 
@@ -18,9 +19,29 @@ class Bits(MeanMetric):
 
     def per_sample(self, outcome: LinkOutcome) -> Tensor | None:
         """Bits of each report, ``None`` for analogue ones."""
-        if isinstance(outcome.bits, Tensor):
-            return outcome.bits.to(torch.float64)
-        return None if outcome.bits is None else _constant(outcome, float(outcome.bits))
+        return _bits(outcome)
+
+
+@METRICS.register("bits_max")
+class LongestReport(Metric[MaximumAccumulator]):
+    """Bits of the longest report, side information included; an analogue report has none."""
+
+    name = "bits_max"
+    unit = "bit"
+    domain = "feedback link"
+    aggregation = "maximum over samples"
+    on_request = True
+
+    def accumulator(self) -> MaximumAccumulator:
+        """An empty maximum."""
+        return MaximumAccumulator(self.name)
+
+    def update(self, accumulator: MaximumAccumulator, outcome: LinkOutcome) -> tuple[Tensor, ...]:
+        """Adds the reports of a batch; a maximum leaves nothing to pair."""
+        bits = _bits(outcome)
+        if bits is not None:
+            accumulator.update(bits)
+        return ()
 
 
 @METRICS.register("overhead")
@@ -35,6 +56,12 @@ class Overhead(MeanMetric):
     def per_sample(self, outcome: LinkOutcome) -> Tensor:
         """Overhead of each report."""
         return _constant(outcome, outcome.overhead)
+
+
+def _bits(outcome: LinkOutcome) -> Tensor | None:
+    if isinstance(outcome.bits, Tensor):
+        return outcome.bits.to(torch.float64)
+    return None if outcome.bits is None else _constant(outcome, float(outcome.bits))
 
 
 def _constant(outcome: LinkOutcome, value: float) -> Tensor:

@@ -26,6 +26,7 @@ _TABLE_METRICS = (
     "rate_bps_hz",
     "rate_loss_bps_hz",
     "bits",
+    "bits_max",
     "overhead",
     "report_error_rate",
     "resource_elements",

@@ -157,6 +157,14 @@ _TEXTS = (
         None,
     ),
     MetricText(
+        "bits_max",
+        "bits_max",
+        "Longest report [bit]",
+        "Bits of the longest report among the samples, side information included.",
+        None,
+        None,
+    ),
+    MetricText(
         "overhead",
         "overhead",
         "Overhead",

@@ -10,9 +10,10 @@ import scipy.stats
 from hypothesis import given
 from hypothesis import strategies as st
 
-from linksim.accumulator import Accumulator
+from linksim.accumulator import Accumulator, Estimate
 from linksim.accumulators import (
     GroupedDecibelAccumulator,
+    MaximumAccumulator,
     MeanAccumulator,
     ProportionAccumulator,
     RatioAccumulator,
@@ -71,7 +72,13 @@ def _fill_share(values: list[float], first: int) -> ProportionAccumulator:
     return accumulator
 
 
-@pytest.mark.parametrize("fill", [_fill_mean, _fill_ratio, _fill_groups, _fill_share])
+def _fill_maximum(values: list[float], first: int) -> MaximumAccumulator:
+    accumulator = MaximumAccumulator("x")
+    accumulator.update(values)
+    return accumulator
+
+
+@pytest.mark.parametrize("fill", [_fill_mean, _fill_ratio, _fill_groups, _fill_share, _fill_maximum])
 @given(values=st.lists(FINITE, min_size=1, max_size=30), data=st.data())
 def test_split_and_order_change_no_digit(
     fill: Callable[[list[float], int], Accumulator], values: list[float], data: st.DataObject
@@ -190,6 +197,18 @@ def test_damaged_json_is_refused(change: dict[str, object]) -> None:
     document = {**_fill_mean([1.0, 2.0], 0).to_json(), **change}
     with pytest.raises(InputError, match="accumulator: got"):
         accumulator_from_json(document)
+
+
+@pytest.mark.parametrize("change", [{"largest": None}, {"largest": "inf"}, {"largest": "high"}, {"n": 0}])
+def test_damaged_maximum_is_refused(change: dict[str, object]) -> None:
+    document = {**_fill_maximum([1.0, 3.0, 2.0], 0).to_json(), **change}
+    with pytest.raises(InputError, match="got"):
+        accumulator_from_json(document)
+
+
+def test_maximum_has_no_interval() -> None:
+    assert _fill_maximum([-3.0, -1.0, -2.0], 0).estimate() == Estimate(-1.0, None, None, 3)
+    assert MaximumAccumulator("x").estimate() is None
 
 
 def _coverage(trial: Callable[[np.random.Generator], tuple[Accumulator, float]], trials: int) -> float:

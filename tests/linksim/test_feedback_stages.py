@@ -48,10 +48,12 @@ def test_reports_of_variable_length_depend_on_no_batch(tiny: dict[str, Any], run
     tiny |= {"sweeps": {}, "compressors": [{"name": "klt"}], "estimation": {"name": "perfect"}}
     tiny["feedback"] = {"quantiser": {"name": "entropy_coded", "cells": 64}}
     tiny["transform"]["scale_bits"] = 9
+    tiny["metrics"] = ["nmse_db", "bits", "bits_max"]
     reference = run(tiny)
     # Their length varies, so their mean has an interval; all elements at the full 6 bits would be 32 x 6.
     low, bits = (value(reference, "bits", "klt", column) for column in ("ci_low", "value"))
     assert 9 < low < bits < 32 * 6 + 9
+    assert bits < value(reference, "bits_max", "klt")
     assert value(reference, "nmse_db", "klt") < 0
     pd.testing.assert_frame_equal(run(tiny, "--set", "monte_carlo.batch_size=1"), reference, check_exact=True)
 

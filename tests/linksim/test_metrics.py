@@ -109,6 +109,7 @@ def _definitions(outcome: LinkOutcome) -> dict[str, float]:
         "rate_ratio": rate(response).mean() / rate(use).mean(),
         "rate_perfect_bps_hz": rate(use).mean(),
         "bits": 640.0,
+        "bits_max": 640.0,
         "overhead": 0.25,
         "report_error_rate": 3 / BATCH,
         "undetected_error_rate": 2 / BATCH,
