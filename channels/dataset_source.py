@@ -69,6 +69,10 @@ class DatasetSource(Source):
         """Samples of the split."""
         return self.manifest.samples[split]
 
+    def stored_delays(self) -> int:
+        """Delay rows of the stored matrices."""
+        return self.manifest.n_delay
+
     def read(self, split: Split, start: int, stop: int, snapshots: Snapshots) -> ChannelBatch:
         """Responses ``[stop - start, 1, n_subcarriers, n_ports]``; with ``hf_all`` for the test split, if it has it.
 

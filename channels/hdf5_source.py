@@ -64,6 +64,10 @@ class Hdf5Source(Source):
         """Samples of the split, UEs in a file with motion."""
         return len(self._range(split))
 
+    def stored_delays(self) -> int:
+        """Delay rows of the stored matrices."""
+        return self._shape[-2]
+
     def read(self, split: Split, start: int, stop: int, snapshots: Snapshots) -> ChannelBatch:
         """Responses ``[stop - start, n_snapshots, n_subcarriers, n_tx]``.
 

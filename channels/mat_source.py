@@ -65,6 +65,10 @@ class MatSource(Source):
         """Rows of the split's file, 0 without a file."""
         return 0 if self._file(split) is None else self._images(split).n_samples
 
+    def stored_delays(self) -> int:
+        """Delay rows of the stored matrices."""
+        return self.parameters.n_delay
+
     def read(self, split: Split, start: int, stop: int, snapshots: Snapshots) -> ChannelBatch:
         """Responses ``[stop - start, 1, n_subcarriers, n_columns]``; with ``hf_all`` for the test split, if given.
 

@@ -79,6 +79,10 @@ class MixtureSource(Source):
         ]
         return ChannelBatch(self._in_turn(batches, start, stop))
 
+    def stored_delays(self) -> int | None:
+        """The fewest that a part has."""
+        return min((rows for part in self.parts if (rows := part.stored_delays()) is not None), default=None)
+
     def read_truncated(self, split: Split, start: int, stop: int, n_delay: int) -> Tensor:
         """Truncated angular-delay matrices as each part makes them, ``[batch, n_delay, n_ports]``, complex64."""
         matrices = [

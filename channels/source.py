@@ -53,6 +53,10 @@ class Source(ABC):
     def n_samples(self, split: Split) -> int | None:
         """Samples that a split holds, ``None`` for a generator that never ends."""
 
+    def stored_delays(self) -> int | None:
+        """Delay rows of a file of truncated matrices; ``None`` where channels do not end with a row."""
+        return None
+
     @abstractmethod
     def read(self, split: Split, start: int, stop: int, snapshots: Snapshots) -> ChannelBatch:
         """Samples ``start`` to ``stop - 1`` of a split.

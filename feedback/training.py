@@ -73,6 +73,10 @@ def ignore_progress(progress: Progress) -> None:
     """A callback that does nothing."""
 
 
+def ignore_start(nmse_db: float) -> None:
+    """A callback that does nothing."""
+
+
 @dataclass(frozen=True)
 class TrainingOptions:
     """How to train, beside the recipe.
@@ -81,6 +85,7 @@ class TrainingOptions:
         loss: what is minimised; takes a ``Pass`` and gives a scalar.
         disturbance: what codewords go through, in training and validation; nothing by default.
         stages: parts of the budget, in order; the last one ends at 1.
+        on_start: told the validation NMSE before the first step, dB, unless the run goes on from a state.
         on_progress: told about every validation.
         state_file: where to keep the state of the run; one that is there goes on. ``None`` keeps none.
         fabric: devices and processes to train on; by default the one device that the networks are on.
@@ -90,6 +95,7 @@ class TrainingOptions:
     loss: Callable[[Pass], Tensor] = reconstruction_error
     disturbance: Disturbance | None = None
     stages: tuple[Stage, ...] = (Stage(),)
+    on_start: Callable[[float], None] = ignore_start
     on_progress: Callable[[Progress], None] = ignore_progress
     state_file: Path | None = None
     fabric: Fabric | None = None
@@ -226,6 +232,8 @@ class _Run:
         start = self._validation_nmse(self.model)
         if not math.isfinite(start):
             raise FeedbackInputError(f"training: got validation NMSE {start} at the start, expected a finite number")
+        if self.fabric.is_global_zero:
+            self.options.on_start(decibel(start))
         return TrainingState(start_nmse=start, best_nmse=start, best=_snapshot(self.model))
 
     def _seconds(self) -> float:

@@ -109,7 +109,7 @@ def train(
     if smoke:
         resolved = smoke_version(resolved, zoo=str(out / f"{resolved.name}.smoke" / "zoo"))
     logs = train_scenario(resolved, out, console, _command(), again=again, workers=workers, devices=devices)
-    if figures := write_learning_curves(logs):
+    if figures := write_learning_curves(out / "training" / resolved.name, logs):
         console.print(f"learning curves: {figures[0]}", soft_wrap=True, highlight=False)
 
 
@@ -210,7 +210,7 @@ def main() -> None:
         _stop(f"{error.filename or 'output'}: {error.strerror or error}", 2)
     # What typer makes of Ctrl-C.
     if code == _INTERRUPTED:
-        _stop("stopped; the same command continues with the points that are not finished", _INTERRUPTED)
+        _stop("stopped; the same command continues with what is not finished", _INTERRUPTED)
     sys.exit(code or 0)
 
 

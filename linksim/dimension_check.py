@@ -16,12 +16,19 @@ def check_points(points: Sequence[Point]) -> None:
 
     Raises:
         ChannelInputError: if a transform or estimator does not fit the channel.
-        InputError: if a compression ratio gives no codeword, or there are fewer test channels than wanted.
+        InputError: if a compression ratio gives no codeword, or there are fewer test channels or delay rows than
+            wanted.
     """
     checked: set[object] = set()
     for point in points:
         scenario = point.scenario
         source = source_of(scenario)
+        rows = source.stored_delays()
+        if rows is not None and rows < scenario.transform.n_delay:
+            raise InputError(
+                f"transform.n_delay: got {scenario.transform.n_delay}, expected at most the {rows} delay rows that "
+                "the channels are stored with"
+            )
         front_end = (scenario.channel, scenario.transform.n_delay, scenario.estimation)
         if front_end not in checked:
             AngularDelayTransform(source.grid, source.array, scenario.transform.n_delay)

@@ -237,7 +237,7 @@ class Scenario(Section):
     monte_carlo: MonteCarloSection = MonteCarloSection()
     training: TrainingSection = TrainingSection()
     zoo: str = Field(default="zoo", description="folder of trained weights")
-    sweeps: dict[str, dict[str, tuple[SweptValue, ...]]] = Field(
+    sweeps: dict[str, dict[str, Annotated[tuple[SweptValue, ...], Field(min_length=1)]]] = Field(
         default={},
         description="sweep name -> axis (a scenario key) -> values, also plug-ins as {name: ...}; axes of one "
         "multiply; keys that go together are one axis, 'key, key', of values [value, value]",

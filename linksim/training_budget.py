@@ -15,7 +15,9 @@ def budget_override(text: str) -> str:
     """
     match = _FORM.fullmatch(text.strip())
     if match is None or float(match[1]) <= 0:
-        raise InputError(f"--budget: got {text!r}, expected a number with its unit: 50epochs, 100000samples or 5min")
+        raise InputError(
+            f"--budget: got {text!r}, expected a positive number with its unit: 50epochs, 100000samples or 5min"
+        )
     number, unit = float(match[1]), match[2]
     if unit.startswith("m"):
         return f"training.budget={{minutes: {number}}}"

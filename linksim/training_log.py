@@ -1,5 +1,6 @@
 """What a training run leaves behind while it goes on: a CSV and a TensorBoard log of its validations."""
 
+import math
 from pathlib import Path
 
 import pandas as pd
@@ -30,16 +31,24 @@ class TrainingLog:
         self._folder = folder
         self._writer: SummaryWriter | None = None
 
+    def start(self, validation_nmse_db: float) -> None:
+        """Adds the validation before the first step, which has no loss and no step size."""
+        self.rows = [Progress(0, 0.0, 0.0, math.nan, validation_nmse_db, math.nan, 0.0)]
+        self._write()
+
     def add(self, progress: Progress) -> None:
         """Adds a validation, in place of any that the killed run had made after its last kept state."""
         self.rows = [row for row in self.rows if row.samples < progress.samples] + [progress]
-        table = pd.DataFrame(self.rows)
-        write_whole(self.file, table.to_csv(index=False, float_format="%.9g", lineterminator="\n"))
+        self._write()
         if self._writer is None:
             self._writer = SummaryWriter(str(self._folder), purge_step=progress.samples)
         for name in _SCALARS:
             self._writer.add_scalar(name, getattr(progress, name), progress.samples)
         self._writer.flush()
+
+    def _write(self) -> None:
+        table = pd.DataFrame(self.rows)
+        write_whole(self.file, table.to_csv(index=False, float_format="%.9g", lineterminator="\n"))
 
     def close(self) -> None:
         """Closes the event file."""

@@ -86,18 +86,26 @@ def train_scenario(
     again: bool = False,
     workers: int | None = None,
     devices: int = 1,
-) -> Path:
+) -> list[Path]:
     """Trains what a scenario's points need and the zoo lacks; everything if ``again``.
 
     Returns:
-        Folder of the logs, ``<out>/training/<scenario name>``.
+        Folders of the logs, ``<out>/training/<scenario name>/<network>``, also of networks that have none.
     """
     device = device_of(scenario)
     logs = out / "training" / scenario.name
     with TemporaryDirectory() as scratch, local_executor(workers or default_workers(device)) as executor:
         preparation = Preparation(RunFolder(Path(scratch), scenario), executor, console.print, device)
-        train_missing(points_of(scenario), preparation, console, command, logs, again=again, devices=devices)
-    return logs
+        points = points_of(scenario)
+        train_missing(points, preparation, console, command, logs, again=again, devices=devices)
+    return [logs / _log_name(spec, file) for file, spec in needed_weights(points).items()]
+
+
+def needed_weights(points: Sequence[Point]) -> dict[Path, SchemeSpec]:
+    """Files of the weights that some points need, and what they are for."""
+    needed = [spec for point in points for spec in scheme_specs(point.scenario) if is_trained(spec)]
+    needed = [*(unadapted(spec) for spec in needed if spec.adapted_to is not None), *needed]
+    return {weights_file(spec): spec for spec in needed}
 
 
 def train_missing(
@@ -111,10 +119,13 @@ def train_missing(
     devices: int = 1,
 ) -> None:
     """Trains the networks of some points whose weights are not in the zoo; the command goes into their documents."""
-    needed = [spec for point in points for spec in scheme_specs(point.scenario) if is_trained(spec)]
-    needed = [*(unadapted(spec) for spec in needed if spec.adapted_to is not None), *needed]
-    specs = {weights_file(spec): spec for spec in needed}
+    specs = needed_weights(points)
     wanted = [(file, spec) for file, spec in specs.items() if again or not file.exists()]
+    if len(wanted) < len(specs):
+        kept = f"{len(specs) - len(wanted)} of {len(specs)} networks are in the zoo, whatever their budget was"
+        console.print(f"{kept}; `linksim train --again` trains them anew", soft_wrap=True, highlight=False)
+    for _, spec in wanted:
+        check_teacher(spec)
     tasks = []
     for file, spec in wanted:
         preparation.fit_normalisation(spec.scenario)
@@ -126,6 +137,8 @@ def train_missing(
         for number, info in executor.run(train_network, [(task,) for task in part]):
             task = part[number]
             others = "".join(f", {name} {value:.2g}" for name, value in info.diagnostics.items())
+            if info.best_epoch == 0:
+                others += ", as at the start, which training did not improve"
             line = f"{_name(task.spec)}: {info.validation_nmse_db:.2f} dB on validation{others}, kept in {task.file}"
             console.print(line, soft_wrap=True, highlight=False)
     for training_file in {task.training_file for task in tasks}:
@@ -191,7 +204,11 @@ def _train(fabric: Fabric | None, task: TrainingTask) -> None:
             line += f"{progress.validation_nmse_db:.2f} dB, {left_min:.1f} min left"
             print(line, file=sys.stderr, flush=True)
 
-        options = TrainingOptions(on_progress=on_progress, state_file=state_file, fabric=fabric)
+        def on_start(nmse_db: float) -> None:
+            log.start(nmse_db)
+            print(f"{_name(spec)}: start, {nmse_db:.2f} dB", file=sys.stderr, flush=True)
+
+        options = TrainingOptions(on_start=on_start, on_progress=on_progress, state_file=state_file, fabric=fabric)
         distillation = compressor.parameters.distillation
         if spec.adapted_to is not None:
             start = load_unadapted(spec).state()
@@ -215,21 +232,42 @@ def load_teacher(student: SchemeSpec, distillation: Distillation) -> NeuralCompr
     Raises:
         InputError: if its section is not one of a network, or it has no weights yet.
     """
-    place = f"compressors: {student.label}: distillation.teacher"
+    spec = _teacher(student, distillation)
+    compressor = spec.build().compressor
+    if not isinstance(compressor, NeuralCompressor):
+        raise InputError(f"{_teacher_place(student)}: got {spec.parameters.name!r}, expected a network")
+    file = weights_file(spec)
+    if not file.exists():
+        raise InputError(
+            f"{_teacher_place(student)}: no trained weights in {file}, expected them: list the teacher among them"
+        )
+    load_checkpoint(file, compressor)
+    return compressor
+
+
+def check_teacher(student: SchemeSpec) -> None:
+    """Refuses a teacher that is no network, before channels are made for its student.
+
+    Raises:
+        InputError: if it is none.
+    """
+    distillation = getattr(student.parameters, "distillation", None)
+    if distillation is not None and not is_trained(spec := _teacher(student, distillation)):
+        raise InputError(f"{_teacher_place(student)}: got {spec.parameters.name!r}, expected a network")
+
+
+def _teacher(student: SchemeSpec, distillation: Distillation) -> SchemeSpec:
     section = {"compression_ratio": student.parameters.compression_ratio, **distillation.teacher}
     try:
         parameters = TypeAdapter[CompressorParameters](CompressorSection).validate_python(section)
     except ValidationError as error:
-        raise InputError(f"{place}: {describe(error, section)}") from None
-    spec = replace(student, label="teacher", parameters=parameters)
-    compressor = spec.build().compressor
-    if not isinstance(compressor, NeuralCompressor):
-        raise InputError(f"{place}: got {parameters.name!r}, expected a network")
-    file = weights_file(spec)
-    if not file.exists():
-        raise InputError(f"{place}: no trained weights in {file}, expected them: list the teacher among them")
-    load_checkpoint(file, compressor)
-    return compressor
+        problem = describe(error, section).removeprefix("registered.")
+        raise InputError(f"{_teacher_place(student)}: {problem}") from None
+    return replace(student, label="teacher", parameters=parameters)
+
+
+def _teacher_place(student: SchemeSpec) -> str:
+    return f"compressors: {student.label}: distillation.teacher"
 
 
 def fresh_channels(scenario: Scenario, fitted: Path, device: torch.device) -> ChannelStream:

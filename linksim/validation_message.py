@@ -47,7 +47,8 @@ def describe(error: ValidationError, document: Any, root: type[BaseModel] = Scen
         root: the model of the document.
     """
     details = error.errors(include_url=False)
-    first = details[0]
+    # A misspelt key explains what is missing.
+    first = next((detail for detail in details if detail["type"] == "extra_forbidden"), details[0])
     key, model = _locate(first["loc"], document, root)
     if first["type"] in _TAG_ERRORS:
         key = f"{key}.{first['ctx']['discriminator'].strip(chr(39))}"
@@ -75,7 +76,7 @@ def _found_and_expected(detail: Any, model: type[BaseModel], purpose: str) -> st
 
 
 def _unknown_key(key: str, known: list[str]) -> str:
-    close = difflib.get_close_matches(key, known, n=1)
+    close = difflib.get_close_matches(key, known, n=1, cutoff=0.7)
     return "unknown key, " + (f"did you mean {close[0]!r}?" if close else f"expected one of {', '.join(known)}")
 
 

@@ -20,7 +20,8 @@ from linksim.scenario_file import validate_scenario
 
 TENSORS, DOCUMENT = ".safetensors", ".json"
 COLUMNS = (
-    "name", "network", "cr", "scenario", "channel", "samples_seen", "seed", "validation_nmse_db", "bytes", "sha256",
+    "name", "network", "cr", "scenario", "channel", "disturbance", "samples_seen", "seed", "start_nmse_db",
+    "validation_nmse_db", "bytes", "sha256",
     "command",
 )  # fmt: skip
 
@@ -191,13 +192,24 @@ def _row(entry: ZooEntry) -> tuple[object, ...]:
         f"{entry.ratio:g}",
         training.get("scenario", ""),
         " to ".join(filter(None, (_channel(training.get(key)) for key in ("channel", "adapted_to")))),
+        _disturbance(info.compressor.get("disturbance")),
         info.samples_seen,
         info.seed,
+        round(info.start_nmse_db, 3),
         round(info.validation_nmse_db, 3),
         entry.file.stat().st_size,
         info.sha256,
         training.get("command", ""),
     )
+
+
+def _disturbance(section: object) -> str:
+    """What codewords went through, as ``-5 to 40 dB, 4 bits``."""
+    if not isinstance(section, dict):
+        return ""
+    snr_db, bits = section.get("snr_db"), section.get("bits")
+    noise = " to ".join(f"{end:g}" for end in snr_db) + " dB" if snr_db else ""
+    return ", ".join(filter(None, (noise, f"{bits} bits" if bits else "")))
 
 
 def _channel(section: object) -> str:

@@ -22,10 +22,15 @@ _ZOO = Path("zoo")
 
 @zoo_app.command("list")
 def list_weights(folder: Folder = _ZOO, csv: Csv = False) -> None:
-    """Lists the weights of a zoo: network, ratio, channels, training, NMSE on validation channels, hash."""
+    """Lists the weights of a zoo: network, ratio, channels, training, NMSE on validation channels, hash.
+
+    The NMSE is through what codewords went through in training, before it and of the best step; where both are equal,
+    training did not improve on the start.
+    """
     from rich import box
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     from linksim.zoo import read_zoo, zoo_table
 
@@ -34,11 +39,17 @@ def list_weights(folder: Folder = _ZOO, csv: Csv = False) -> None:
         found.to_csv(sys.stdout, index=False, lineterminator="\n")
         return
     table = Table(box=box.SIMPLE_HEAD, padding=0)
-    for column in ("name", "channel", "samples seen", "seed", "validation NMSE [dB]", "MB"):
-        table.add_column(column, justify="left" if column in ("name", "channel") else "right", overflow="fold")
+    left = ("name", "channel", "in training")
+    for column in (*left, "samples seen", "seed", "start [dB]", "validation NMSE [dB]", "MB"):
+        table.add_column(Text(column), justify="left" if column in left else "right", overflow="fold")
     for row in found.itertuples():
-        nmse, size = f"{row.validation_nmse_db:.2f}", f"{float(str(row.bytes)) / 1e6:.2f}"
-        table.add_row(str(row.name), str(row.channel), f"{row.samples_seen}", f"{row.seed}", nmse, size)
+        start, nmse, size = (
+            f"{row.start_nmse_db:.2f}",
+            f"{row.validation_nmse_db:.2f}",
+            f"{float(str(row.bytes)) / 1e6:.2f}",
+        )
+        texts = (str(row.name), str(row.channel), str(row.disturbance))
+        table.add_row(*texts, f"{row.samples_seen}", f"{row.seed}", start, nmse, size)
     # Whole names where nobody looks at a narrow terminal.
     console = Console(width=None if sys.stdout.isatty() else 120)
     console.print(table)
@@ -124,11 +135,12 @@ def _record(evaluation: "Evaluation") -> dict[str, object]:
 def _table(found: "list[Evaluation]") -> "Table":
     from rich import box
     from rich.table import Table
+    from rich.text import Text
 
     columns = ("scenario", "CR", "compressor", "test NMSE [dB]", "n", "validation NMSE [dB]", "samples seen")
     table = Table(box=box.SIMPLE_HEAD, padding=0)
     for number, column in enumerate(columns):
-        table.add_column(column, justify="left" if number in (0, 2) else "right", overflow="fold")
+        table.add_column(Text(column), justify="left" if number in (0, 2) else "right", overflow="fold")
     before = None
     for row in found:
         if before not in (None, (row.scenario, row.ratio)):

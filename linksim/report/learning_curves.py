@@ -1,6 +1,7 @@
 """Learning curves of the networks of one training scenario: validation NMSE against training channels seen."""
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -13,16 +14,17 @@ _PANEL_HEIGHT_IN = 2.6
 _COLUMNS = 2
 
 
-def write_learning_curves(folder: Path) -> tuple[Path, Path] | None:
-    """Draws ``learning_curves.png`` and ``.pdf`` from every log below a folder, a panel for each compression ratio.
+def write_learning_curves(folder: Path, runs: Sequence[Path]) -> tuple[Path, Path] | None:
+    """Draws ``learning_curves.png`` and ``.pdf``, a panel for each compression ratio.
 
     Args:
-        folder: its subfolders ``NAME-crRATIO-KEY`` hold a ``log.csv`` each.
+        folder: where they go.
+        runs: folders ``NAME-crRATIO-KEY`` with a ``log.csv`` each; those without are left out.
 
     Returns:
         Both files, or ``None`` where there is no log.
     """
-    logs = {file.parent.name: pd.read_csv(file) for file in sorted(folder.glob(f"*/{LOG_FILE}"))}
+    logs = {run.name: pd.read_csv(run / LOG_FILE) for run in sorted(runs) if (run / LOG_FILE).exists()}
     if not logs:
         return None
     curves = [(*_name_and_ratio(stem), log) for stem, log in logs.items()]

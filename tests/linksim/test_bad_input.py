@@ -36,6 +36,7 @@ BAD_VALUES = [
     ("compressors", [{"name": "topk"}, {"name": "topk"}], ["compressors", "topk", "twice"]),
     ("compressors", [{"name": "topk", "compression_ratio": 7}], ["compression_ratio", "7", "128"]),
     ("compression_ratio", 0, ["compression_ratio", "greater than 0"]),
+    ("sweeps", {"cr": {"compression_ratio": []}}, ["sweeps.cr.compression_ratio", "at least 1"]),
     ("transform.n_delay", 65, ["n_delay", "65", "64"]),
     ("transform.normalisation", "minmax", ["transform.normalisation", "minmax", "per_sample"]),
     ("transform.scale_bits", 20, ["scale_bits", "20", "32"]),
@@ -200,6 +201,35 @@ def test_truncated_hdf5(tiny: dict[str, Any], scenario_file: ScenarioFile, comma
     file.write_bytes(file.read_bytes()[:5000])
     tiny |= {"channel": {"source": "hdf5", "file": str(file)}, "transform": {"n_delay": 32}, "sweeps": {}}
     assert_one_line(command("run", scenario_file(tiny), "--out", tmp_path / "out"), "channels.h5")
+
+
+def test_no_more_delay_rows_than_a_file_has(
+    tiny: dict[str, Any], scenario_file: ScenarioFile, command: Command, tmp_path: Path
+) -> None:
+    file = tmp_path / "channels.h5"
+    with h5py.File(file, "w") as h5:
+        h5["X"] = np.ones((60, 16, 32), np.complex64)
+        h5.attrs.update(fc=28e9, B=20e6, Nc=1024, Nt=32)
+    tiny |= {"channel": {"source": "hdf5", "file": str(file)}, "transform": {"n_delay": 32}, "sweeps": {}}
+    assert_one_line(command("run", scenario_file(tiny), "--out", tmp_path / "out"), "transform.n_delay", "32", "16")
+
+
+def test_misspelt_key_comes_before_what_it_leaves_missing(
+    tiny: dict[str, Any], scenario_file: ScenarioFile, command: Command
+) -> None:
+    tiny["compresors"] = tiny.pop("compressors")
+    assert_one_line(command("validate", scenario_file(tiny)), "compresors", "did you mean 'compressors'")
+
+
+@pytest.mark.parametrize("teacher", ["crnt", "klt"])
+def test_teacher_that_is_no_network(
+    teacher: str, tiny: dict[str, Any], scenario_file: ScenarioFile, command: Command, tmp_path: Path
+) -> None:
+    distillation = {"method": "kd", "teacher": {"name": teacher}}
+    tiny |= {"compressors": [{"name": "csinet", "distillation": distillation}], "zoo": str(tmp_path / "zoo")}
+    result = command("train", scenario_file(tiny), "--out", tmp_path / "out", "--workers", "1")
+    assert_one_line(result, "compressors: csinet: distillation.teacher", repr(teacher))
+    assert "registered" not in result[2]
 
 
 def test_full_disk_keeps_finished_points(

@@ -54,7 +54,7 @@ def test_leaves_weights_log_events_and_curves(
     code, _, error = command("train", scenario_file(small), "--out", out, "--workers", "1")
     assert code == 0, error
     rows = log(out)
-    assert rows["samples"].tolist() == [150, 300, 450, 600]
+    assert rows["samples"].tolist() == [0, 150, 300, 450, 600]
     assert document(tmp_path)["validation_nmse_db"] == pytest.approx(
         min(rows["validation_nmse_db"].min(), document(tmp_path)["start_nmse_db"]), abs=1e-6
     )
