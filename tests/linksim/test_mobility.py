@@ -199,6 +199,7 @@ def recording(mobile: dict[str, Any], tmp_path: Path) -> dict[str, Any]:
         h5.attrs.update({"fc": 5.3e9, "B": 20e6, "Nc": 64, "Nt": 8, "dt": 5e-3})
     mobile["channel"] = {"source": "hdf5", "file": str(file)}
     mobile |= {"estimation": {"name": "perfect"}, "compressors": [{"name": "identity"}]}
+    mobile["transform"]["n_delay"] = 8
     mobile["monte_carlo"]["samples"] = 20
     mobile["feedback"] = {"delay_s": 5e-3, "report_period_s": 5e-3, "n_reports": 6}
     return mobile
