@@ -40,6 +40,7 @@ def write_learning_curves(folder: Path, runs: Sequence[Path]) -> tuple[Path, Pat
             for name, _, log in (curve for curve in curves if curve[1] == ratio):
                 options = {**styles[name].line_options(), "marker": ""}
                 panel.plot(log["samples"], log["validation_nmse_db"], label=plain_text(name), **options)
+            panel.locator_params(axis="x", nbins=5)
             panel.set_title(f"compression ratio {ratio:g}")
             panel.set_xlabel("training channels seen")
             panel.set_ylabel("validation NMSE [dB]")
