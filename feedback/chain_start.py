@@ -72,31 +72,31 @@ def start_features(network: nn.Module, images: ImageStatistics) -> None:
             layer.silence()
 
 
-def start_refinement(network: nn.Module, linear: Tensor, deviations: Tensor, deviation: float) -> float | None:
+def start_refinement(network: nn.Module, linear: Tensor, deviation: float) -> float | None:
     """Residual paths to 0, and the way from images of unit deviation to logits.
 
     Args:
         network: a chain of convolutions, residual and equilibrium blocks that ends in a sigmoid.
         linear: deviations of linear reconstructions from 0.5, ``[n, 2, Na Nt]``.
-        deviations: of the images that they reconstruct, ``[n, 2, Na Nt]``.
         deviation: standard deviation of images.
 
     Returns:
-        ``None``; but where the chain has no affine layer, and so takes logits, their ratio to images of unit deviation.
+        ``None``; but before an equilibrium block at the end, the ratio of what it takes to images of unit deviation.
 
     Raises:
-        TypeError: if an activation after the last convolution has a slope that is not learnt, and the last block has
-            no hinges either.
+        TypeError: if there is no residual block beside an affine layer; or if an activation after the last convolution
+            has a slope that is not learnt, and the last block has no hinges either.
     """
     chain = _chain(network)
     affine = [layer for layer in chain if isinstance(layer, (ConvBn, nn.Conv2d))]
     blocks = [layer for layer in chain if isinstance(layer, (ResidualBlock, EquilibriumBlock))]
     for block in blocks:
         block.silence()
-    last = blocks[-1]
+    last = blocks[-1] if blocks else None
     if isinstance(last, BsEquilibrium):
         return _bend_equilibrium(last, linear, deviation)
-    assert isinstance(last, ResidualBlock)
+    if not isinstance(last, ResidualBlock) or not affine:
+        raise TypeError("no residual block beside an affine layer: this network has no linear start")
     if chain.index(affine[-1]) > chain.index(last):
         _bend_before(last, affine[-1], linear, deviation)
     else:

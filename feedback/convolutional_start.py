@@ -41,15 +41,12 @@ def start_as_angle_klt(encoder: ConvolutionalEncoder, decoder: ConvolutionalDeco
     narrow.bias.copy_(-offset * axes.sum(dim=1))
     scaled = start_row(widen, axes.T, axes @ rows / statistics.deviation, rows.new_full((rows.shape[1],), offset))
     rebuilt = (scaled - offset) * statistics.deviation
-    start_angle_refinement(decoder, rebuilt, rows, statistics)
+    start_angle_refinement(decoder, rebuilt, statistics)
 
 
-def start_angle_refinement(
-    decoder: ConvolutionalDecoder, rebuilt: Tensor, rows: Tensor, statistics: ImageStatistics
-) -> None:
-    """Starts what follows the latent space at the BS, given deviations ``[n, 2 Na, Nt]``, rebuilt and true."""
-    linear, wanted = (part.unflatten(1, (2, -1)).flatten(2) for part in (rebuilt, rows))
-    start_refinement(decoder.refinement, linear, wanted, statistics.deviation)
+def start_angle_refinement(decoder: ConvolutionalDecoder, rebuilt: Tensor, statistics: ImageStatistics) -> None:
+    """Starts what follows the latent space at the BS, given rebuilt deviations ``[n, 2 Na, Nt]``."""
+    start_refinement(decoder.refinement, rebuilt.unflatten(1, (2, -1)).flatten(2), statistics.deviation)
 
 
 def start_row(layer: ConvBn, matrix: Tensor, inputs: Tensor, shift: Tensor) -> Tensor:

@@ -80,10 +80,9 @@ def start_as_klt(
         linear = values @ klt
     decoder.fc.weight.copy_(inverse)
     nn.init.constant_(decoder.fc.bias, 0.5 / deviation)
-    parts = (2, -1)
-    logits = start_refinement(decoder.refinement, linear.unflatten(1, parts), deviations.unflatten(1, parts), deviation)
-    if logits is not None:
-        decoder.fc.weight.mul_(logits)
+    ratio = start_refinement(decoder.refinement, linear.unflatten(1, (2, -1)), deviation)
+    if ratio is not None:
+        decoder.fc.weight.mul_(ratio)
         nn.init.zeros_(decoder.fc.bias)
 
 

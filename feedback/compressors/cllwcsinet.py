@@ -210,7 +210,7 @@ class CllwCsiNet(LinearStartNetwork):
         silent = list(widen.noise)[-1]
         assert isinstance(silent, ConvBn)
         nn.init.zeros_(silent.norm.weight)
-        start_angle_refinement(self.decoder, (rebuilt - middle) * statistics.deviation, deviations, statistics)
+        start_angle_refinement(self.decoder, (rebuilt - middle) * statistics.deviation, statistics)
 
     def _n_maps(self) -> int:
         return latent_maps(self.shape, self._ratio())

@@ -160,7 +160,7 @@ def test_a_table_all_the_way(command: Command, tmp_path: Path) -> None:
 def test_unknown_tables_are_refused(command: Command) -> None:
     code, _, err = command("reproduce", "acrnet-table1", "--budget", "5hours")
     assert code == 2
-    assert "--budget: got '5hours', expected a number with its unit" in err
+    assert "--budget: got '5hours', expected a positive number with its unit" in err
     code, _, err = command("reproduce", "acrnet-table9")
     assert code == 2
     assert "TABLE: got 'acrnet-table9', expected one of acrnet-table1, acrnet-table2" in err

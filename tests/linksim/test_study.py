@@ -114,10 +114,10 @@ def test_every_pair_of_sources(
 
 def test_shipped_study_shares_its_weights_with_the_training_scenarios() -> None:
     runs = runs_of(load_study(SHIPPED), SHIPPED)
-    assert len(runs) == 7
+    assert len(runs) == 13
     files = {weights_file(spec) for run in runs for spec in scheme_specs(run.scenario) if is_trained(spec)}
-    # 4 networks, 6 training sources; adapted ones: 2 parts, 3 numbers of samples.
-    assert len(files) == 4 * 6 + 4 * 6
+    # 4 networks, 6 training sources, 2 normalisations; adapted ones: 2 parts, 3 numbers of samples.
+    assert len(files) == 4 * 6 * 2 + 4 * 6
     for name in ("cost2100_indoor", "cost2100_outdoor", "uma_28ghz"):
         training = load_scenario(ROOT / "scenarios" / "train" / f"{name}.yaml")
         names = {"csinet", "crnet", "acrnet-10x", "cllwcsinet"}
