@@ -23,7 +23,8 @@ from feedback.errors import FeedbackInputError
 from feedback.recipe import TrainingRecipe
 from feedback.training import TrainingOutcome
 
-# ``float16``: matrices and kernels in half precision; ``float16_fc``: the matrices of fully connected layers only.
+# ``float16_fc``: the matrices of fully connected layers in half precision; ``float16``: kernels as well, which is how
+# many of the shipped weights are stored and which suits networks whose start is not bent into logits.
 Storage = Literal["float16_fc", "float16", "float32"]
 
 _MAX_DOCUMENT_BYTES = 2**20

@@ -9,15 +9,16 @@ from linksim.errors import InputError
 from linksim.fitting import scheme_specs
 from linksim.scenario_source import source_of
 from linksim.sweep import Point
+from linksim.teacher import teacher_of
 
 
 def check_points(points: Sequence[Point]) -> None:
-    """Builds every transform, estimator and compressor of a scenario once.
+    """Builds every transform, estimator and compressor of a scenario once, and finds every teacher.
 
     Raises:
         ChannelInputError: if a transform or estimator does not fit the channel.
-        InputError: if a compression ratio gives no codeword, or there are fewer test channels or delay rows than
-            wanted.
+        InputError: if a compression ratio gives no codeword, a teacher is no network, or there are fewer test channels
+            or delay rows than wanted.
     """
     checked: set[object] = set()
     for point in points:
@@ -39,6 +40,7 @@ def check_points(points: Sequence[Point]) -> None:
                     spec.build()
                 except FeedbackInputError as error:
                     raise InputError(f"compressors: {spec.label}: {error}") from None
+                teacher_of(spec)
             checked.add(spec.key)
         checked.add(front_end)
         available, wanted = source.n_samples("test"), scenario.monte_carlo.samples

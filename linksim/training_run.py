@@ -15,14 +15,12 @@ from tempfile import TemporaryDirectory
 
 import torch
 from lightning_fabric import Fabric
-from pydantic import TypeAdapter, ValidationError
 from rich.console import Console
 from safetensors.torch import load_file
 from torch import Tensor
 
-from feedback.checkpoint import CheckpointInfo, load_checkpoint, read_info, save_checkpoint
-from feedback.compressor import CompressorParameters
-from feedback.distillation import Distillation, DistillationLoss
+from feedback.checkpoint import CheckpointInfo, read_info, save_checkpoint
+from feedback.distillation import DistillationLoss
 from feedback.neural import NeuralCompressor
 from feedback.recipe import TrainingRecipe
 from feedback.training import TrainingOptions
@@ -41,11 +39,11 @@ from linksim.fitting import (
 )
 from linksim.preparation import Preparation, adaptation_of, is_trained, weights_file
 from linksim.run_folder import RunFolder
-from linksim.scenario import CompressorSection, Scenario
+from linksim.scenario import Scenario
 from linksim.scenario_source import device_of, source_of
 from linksim.sweep import Point, content_hash, points_of
+from linksim.teacher import load_teacher, teacher_of
 from linksim.training_log import TrainingLog
-from linksim.validation_message import describe
 from linksim.worker import truncated_channels
 
 _STATE_FILE = "state.pt"
@@ -125,7 +123,8 @@ def train_missing(
         kept = f"{len(specs) - len(wanted)} of {len(specs)} networks are in the zoo, whatever their budget was"
         console.print(f"{kept}; `linksim train --again` trains them anew", soft_wrap=True, highlight=False)
     for _, spec in wanted:
-        check_teacher(spec)
+        # A wrong teacher is told before channels are made for its student.
+        teacher_of(spec)
     tasks = []
     for file, spec in wanted:
         preparation.fit_normalisation(spec.scenario)
@@ -209,13 +208,13 @@ def _train(fabric: Fabric | None, task: TrainingTask) -> None:
             print(f"{_name(spec)}: start, {nmse_db:.2f} dB", file=sys.stderr, flush=True)
 
         options = TrainingOptions(on_start=on_start, on_progress=on_progress, state_file=state_file, fabric=fabric)
-        distillation = compressor.parameters.distillation
+        distillation, teacher = compressor.parameters.distillation, teacher_of(spec)
         if spec.adapted_to is not None:
             start = load_unadapted(spec).state()
             options = replace(options, start=start, stages=adaptation_of(spec).stages)
-        elif distillation is not None:
-            teacher = load_teacher(spec, distillation).to(device)
-            loss = DistillationLoss(distillation, teacher.encoder, teacher.decoder)
+        elif distillation is not None and teacher is not None:
+            trained = load_teacher(spec, teacher).to(device)
+            loss = DistillationLoss(distillation, trained.encoder, trained.decoder)
             options = replace(options, loss=loss, stages=distillation.stages)
         outcome = compressor.train(training, recipe, fit_generator(scenario, "network"), options)
     if fabric is None or fabric.is_global_zero:
@@ -224,50 +223,6 @@ def _train(fabric: Fabric | None, task: TrainingTask) -> None:
         save_checkpoint(
             task.file, compressor, record, recipe=recipe, outcome=outcome, seed=scenario.seed, diagnostics=found
         )
-
-
-def load_teacher(student: SchemeSpec, distillation: Distillation) -> NeuralCompressor:
-    """A student's teacher, with its weights of the zoo.
-
-    Raises:
-        InputError: if its section is not one of a network, or it has no weights yet.
-    """
-    spec = _teacher(student, distillation)
-    compressor = spec.build().compressor
-    if not isinstance(compressor, NeuralCompressor):
-        raise InputError(f"{_teacher_place(student)}: got {spec.parameters.name!r}, expected a network")
-    file = weights_file(spec)
-    if not file.exists():
-        raise InputError(
-            f"{_teacher_place(student)}: no trained weights in {file}, expected them: list the teacher among them"
-        )
-    load_checkpoint(file, compressor)
-    return compressor
-
-
-def check_teacher(student: SchemeSpec) -> None:
-    """Refuses a teacher that is no network, before channels are made for its student.
-
-    Raises:
-        InputError: if it is none.
-    """
-    distillation = getattr(student.parameters, "distillation", None)
-    if distillation is not None and not is_trained(spec := _teacher(student, distillation)):
-        raise InputError(f"{_teacher_place(student)}: got {spec.parameters.name!r}, expected a network")
-
-
-def _teacher(student: SchemeSpec, distillation: Distillation) -> SchemeSpec:
-    section = {"compression_ratio": student.parameters.compression_ratio, **distillation.teacher}
-    try:
-        parameters = TypeAdapter[CompressorParameters](CompressorSection).validate_python(section)
-    except ValidationError as error:
-        problem = describe(error, section).removeprefix("registered.")
-        raise InputError(f"{_teacher_place(student)}: {problem}") from None
-    return replace(student, label="teacher", parameters=parameters)
-
-
-def _teacher_place(student: SchemeSpec) -> str:
-    return f"compressors: {student.label}: distillation.teacher"
 
 
 def fresh_channels(scenario: Scenario, fitted: Path, device: torch.device) -> ChannelStream:

@@ -38,7 +38,7 @@ def test_section_holds_what_the_class_says(file: Path) -> None:
     assert network.parameters.width == 3
     assert (network.parameters.name, network.length) == ("shallow_net", 32)
     assert compressor_class(made).__doc__ == load_plugin(EXAMPLE, "ShallowNet").__doc__
-    # A section says all that another process needs to build the same.
+    # A section says all that another process needs to build the same; worker processes get it pickled.
     assert PluginParameters.model_validate(made.model_dump(mode="json")) == made
     assert type(build_compressor(pickle.loads(pickle.dumps(made)), (8, 8))) is type(network)
 

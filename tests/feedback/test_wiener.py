@@ -30,7 +30,7 @@ class Scaled(Compressor):
         return self.gain * torch.view_as_complex(received.values.unflatten(1, (4, 2, 2)))
 
     def complexity(self) -> Complexity:
-        raise NotImplementedError
+        return Complexity(ue_macs=0, bs_macs=0, ue_parameters=0, bs_parameters=0)
 
 
 def wiener() -> Wiener:

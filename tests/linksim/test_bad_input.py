@@ -221,13 +221,14 @@ def test_misspelt_key_comes_before_what_it_leaves_missing(
     assert_one_line(command("validate", scenario_file(tiny)), "compresors", "did you mean 'compressors'")
 
 
+@pytest.mark.parametrize("subcommand", ["validate", "train"])
 @pytest.mark.parametrize("teacher", ["crnt", "klt"])
 def test_teacher_that_is_no_network(
-    teacher: str, tiny: dict[str, Any], scenario_file: ScenarioFile, command: Command, tmp_path: Path
+    teacher: str, subcommand: str, tiny: dict[str, Any], scenario_file: ScenarioFile, command: Command, tmp_path: Path
 ) -> None:
     distillation = {"method": "kd", "teacher": {"name": teacher}}
     tiny |= {"compressors": [{"name": "csinet", "distillation": distillation}], "zoo": str(tmp_path / "zoo")}
-    result = command("train", scenario_file(tiny), "--out", tmp_path / "out", "--workers", "1")
+    result = command(subcommand, scenario_file(tiny))
     assert_one_line(result, "compressors: csinet: distillation.teacher", repr(teacher))
     assert "registered" not in result[2]
 
