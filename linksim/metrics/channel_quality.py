@@ -16,6 +16,12 @@ class EstimationNmseDb(MeanMetric):
     """NMSE of the channel estimate at the UE."""
 
     name = "estimation_nmse_db"
+    label = "Estimation NMSE"
+    stem = "estimation_nmse"
+    meaning = (
+        "NMSE of the channel estimate at the UE, spatial-frequency domain. Mean over the samples first, decibel last."
+    )
+    digits = 2
     unit = "dB"
     domain = "spatial-frequency, time of report"
     aggregation = "10 log10 of the mean over samples of the error relative to the sample's energy"
@@ -31,6 +37,13 @@ class TruncationNmseDb(MeanMetric):
     """NMSE of cutting off the delays beyond the first rows."""
 
     name = "truncation_nmse_db"
+    label = "Truncation NMSE"
+    stem = "truncation_nmse"
+    meaning = (
+        "Error of keeping the first delay rows only, spatial-frequency domain. Mean over the samples first, decibel "
+        "last."
+    )
+    digits = 2
     unit = "dB"
     domain = "spatial-frequency, time of report"
     aggregation = "10 log10 of the mean over samples of the share of energy cut off"
@@ -46,6 +59,9 @@ class EnergyKept(MeanMetric):
     """Share of the channel's energy in the delay rows kept."""
 
     name = "energy_kept"
+    label = "Energy kept"
+    stem = "energy_kept"
+    meaning = "Share of the channel energy in the kept delay rows."
     unit = "1"
     domain = "angular-delay"
     aggregation = "mean over samples"

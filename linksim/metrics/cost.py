@@ -13,6 +13,10 @@ class Bits(MeanMetric):
     """Bits per report that cross the link, side information included; an analogue report has none."""
 
     name = "bits"
+    label = "Feedback per report"
+    stem = "bits"
+    meaning = "Bits per report that cross the feedback link, side information included; analogue reports have none."
+    digits = None
     unit = "bit"
     domain = "feedback link"
     aggregation = "mean over samples"
@@ -27,6 +31,10 @@ class LongestReport(Metric[MaximumAccumulator]):
     """Bits of the longest report, side information included; an analogue report has none."""
 
     name = "bits_max"
+    label = "Longest report"
+    stem = "bits_max"
+    meaning = "Bits of the longest report among the samples, side information included."
+    digits = None
     unit = "bit"
     domain = "feedback link"
     aggregation = "maximum over samples"
@@ -49,6 +57,10 @@ class Overhead(MeanMetric):
     """Codeword length over the real entries of the truncated matrix."""
 
     name = "overhead"
+    label = "Overhead"
+    stem = "overhead"
+    meaning = "Codeword length over the 2 Nₐ Nₜ real entries of the angular-delay matrix."
+    digits = None
     unit = "1"
     domain = "feedback link"
     aggregation = "mean over samples"

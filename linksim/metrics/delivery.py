@@ -25,6 +25,11 @@ class ReportErrorRate(ShareMetric):
     """Share of the reports that did not arrive as they were sent, whether the BS knows it or not."""
 
     name = "report_error_rate"
+    label = "Report error rate"
+    stem = "report_errors"
+    meaning = "Share of the reports that did not arrive as they were sent, whether the BS knows it or not."
+    better = "low"
+    logarithmic = True
 
     def per_sample(self, outcome: LinkOutcome) -> Tensor | None:
         """1 for an error, 0 for none; ``None`` for links that lose no report."""
@@ -37,6 +42,11 @@ class UndetectedErrorRate(ShareMetric):
     """Share of the reports that arrived wrong although their check passed."""
 
     name = "undetected_error_rate"
+    label = "Undetected error rate"
+    stem = "undetected_errors"
+    meaning = "Share of the reports that arrived wrong although their check passed."
+    better = "low"
+    logarithmic = True
     on_request = True
 
     def per_sample(self, outcome: LinkOutcome) -> Tensor | None:
@@ -50,6 +60,10 @@ class ResourceElements(MeanMetric):
     """Uplink resource elements that a report takes."""
 
     name = "resource_elements"
+    label = "Resource elements per report"
+    stem = "resources"
+    meaning = "Uplink resource elements that a report takes, check bits included, pilots not."
+    digits = None
     unit = "1"
     domain = "feedback link"
     aggregation = "mean over samples"

@@ -1,7 +1,7 @@
 """The contract of every metric, and their registry."""
 
 from abc import ABC, abstractmethod
-from typing import ClassVar, Generic, TypeVar
+from typing import ClassVar, Generic, Literal, TypeVar
 
 from class_registry import ClassRegistry
 from torch import Tensor
@@ -25,9 +25,21 @@ class Metric(ABC, Generic[AccumulatorType]):
         aggregation: how samples become one figure.
         needs_reconstruction: whether it depends on what the BS rebuilt, and so on the compressor.
         on_request: whether it is left out unless a scenario asks for it.
+        label: name in figures and tables, without the unit.
+        stem: start of the names of its figures' files.
+        meaning: definition, domain and aggregation for a reader of a report, one sentence or two.
+        better: which end is good, ``None`` where neither is.
+        digits: decimals in tables, ``None`` for figures that are exact.
+        logarithmic: whether figures show it on a logarithmic scale, zeros left out.
     """
 
     name: ClassVar[str]
+    label: ClassVar[str]
+    stem: ClassVar[str]
+    meaning: ClassVar[str]
+    better: ClassVar[Literal["low", "high"] | None] = None
+    digits: ClassVar[int | None] = 4
+    logarithmic: ClassVar[bool] = False
     unit: ClassVar[str]
     domain: ClassVar[str]
     aggregation: ClassVar[str]

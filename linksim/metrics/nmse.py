@@ -22,6 +22,14 @@ class NmseDb(MeanMetric):
     """
 
     name = "nmse_db"
+    label = "NMSE"
+    stem = "nmse"
+    meaning = (
+        "Normalised mean square error of the truncated angular-delay matrix against the true one, "
+        "10 log10 E[‖Hₐ \N{MINUS SIGN} Ĥₐ‖² / ‖Hₐ‖²]. Mean over the samples first, decibel last."
+    )
+    better = "low"
+    digits = 2
     unit = "dB"
     domain = "angular-delay, truncated"
     aggregation = "10 log10 of the mean over samples of the error relative to the sample's energy"
@@ -39,6 +47,11 @@ class NmseRatioDb(RatioMetric):
     """
 
     name = "nmse_ratio_db"
+    label = "NMSE, ratio of means"
+    stem = "nmse_ratio"
+    meaning = "Ratio of expectations in the angular-delay domain, 10 log10 (E‖Hₐ \N{MINUS SIGN} Ĥₐ‖² / E‖Hₐ‖²)."
+    better = "low"
+    digits = 2
     unit = "dB"
     domain = "angular-delay, truncated"
     aggregation = "10 log10 of the mean error over samples over the mean energy over samples"
@@ -53,6 +66,14 @@ class NmseDbBatchMean(Metric[GroupedDecibelAccumulator]):
     """Legacy NMSE of CRNet's public code: mean of the dB values of batches of 200; depends on the batch size."""
 
     name = "nmse_db_batchmean"
+    label = "NMSE, mean of batches"
+    stem = "nmse_batchmean"
+    meaning = (
+        f"Mean of the decibel values of batches of {LEGACY_BATCH} samples, as public CRNet code has it; depends on how "
+        "samples are batched."
+    )
+    better = "low"
+    digits = 2
     unit = "dB"
     domain = "angular-delay, truncated"
     aggregation = f"mean over groups of {LEGACY_BATCH} consecutive samples of 10 log10 of the group's mean"
@@ -78,6 +99,14 @@ class NmseEndToEndDb(MeanMetric):
     """
 
     name = "nmse_e2e_db"
+    label = "End-to-end NMSE"
+    stem = "nmse_e2e"
+    meaning = (
+        "NMSE of the full spatial-frequency channel against the true channel at the time of use: estimation error, "
+        "truncation, feedback and ageing together. Mean over the samples first, decibel last."
+    )
+    better = "low"
+    digits = 2
     unit = "dB"
     domain = "spatial-frequency, time of use"
     aggregation = "10 log10 of the mean over samples of the error relative to the sample's energy"

@@ -15,6 +15,14 @@ class Rate(MeanMetric):
     """Rate with the precoder from the rebuilt channel, on the true channel when it is used."""
 
     name = "rate_bps_hz"
+    label = "Rate"
+    stem = "rate"
+    meaning = (
+        "Rate of the true channel at the time of use with a unit-power precoder computed from the reported channel, "
+        "averaged over subcarriers and samples; channel power normalised to 1 per antenna."
+    )
+    better = "high"
+    digits = 3
     unit = "bit/s/Hz"
     domain = "spatial-frequency, time of use"
     aggregation = "mean over subcarriers and samples"
@@ -29,6 +37,11 @@ class RateLoss(MeanMetric):
     """Rate with perfect CSI less rate, paired by sample."""
 
     name = "rate_loss_bps_hz"
+    label = "Rate loss"
+    stem = "rate_loss"
+    meaning = "Rate with perfect CSI less the rate with the reported channel, paired by sample."
+    better = "low"
+    digits = 3
     unit = "bit/s/Hz"
     domain = "spatial-frequency, time of use"
     aggregation = "mean over subcarriers and samples of the paired difference"
@@ -43,6 +56,10 @@ class RateRatio(RatioMetric):
     """Mean rate over the mean rate with perfect CSI."""
 
     name = "rate_ratio"
+    label = "Rate / rate with perfect CSI"
+    stem = "rate_ratio"
+    meaning = "Mean rate with the reported channel over the mean rate with perfect CSI."
+    better = "high"
     unit = "1"
     domain = "spatial-frequency, time of use"
     aggregation = "ratio of the means over subcarriers and samples"
@@ -57,6 +74,10 @@ class RatePerfect(MeanMetric):
     """Rate with the precoder from the true channel when it is used."""
 
     name = "rate_perfect_bps_hz"
+    label = "Rate with perfect CSI"
+    stem = "rate_perfect"
+    meaning = "Rate with the precoder computed from the true channel at the time of use."
+    digits = 3
     unit = "bit/s/Hz"
     domain = "spatial-frequency, time of use"
     aggregation = "mean over subcarriers and samples"

@@ -22,6 +22,13 @@ class Rho(MeanMetric):
     """
 
     name = "rho"
+    label = "Cosine similarity \N{GREEK SMALL LETTER RHO}"
+    stem = "rho"
+    meaning = (
+        "Cosine similarity of the true and the reported channel vector at the time of the report, averaged over "
+        "the subcarriers, then over the samples; 1 is perfect."
+    )
+    better = "high"
     unit = "1"
     domain = "spatial-frequency, time of report"
     aggregation = "mean over subcarriers, then over samples"
@@ -43,6 +50,13 @@ class Sgcs(MeanMetric):
     """
 
     name = "sgcs"
+    label = "SGCS"
+    stem = "sgcs"
+    meaning = (
+        "Squared generalised cosine similarity at the time of the report, averaged over the subcarriers of each "
+        "subband, over the subbands, then over the samples; 1 is perfect."
+    )
+    better = "high"
     unit = "1"
     domain = "spatial-frequency, time of report"
     aggregation = "mean over the subcarriers of each subband, over subbands, then over samples"
@@ -70,6 +84,13 @@ class RhoHfAll(MeanMetric):
     """
 
     name = "rho_hf_all"
+    label = "Cosine similarity \N{GREEK SMALL LETTER RHO}, HF_all"
+    stem = "rho_hf_all"
+    meaning = (
+        "Cosine similarity with the untruncated HF_all of the public COST 2100 data, averaged over its frequency bins, "
+        "then over the samples, as public CsiNet code has it."
+    )
+    better = "high"
     unit = "1"
     domain = "angular-frequency, untruncated reference"
     aggregation = "mean over 125 frequency bins, then over samples"

@@ -137,6 +137,16 @@ def test_every_metric_says_what_it_is(name: str) -> None:
     assert metric.domain
     assert metric.aggregation
     assert metric.__doc__
+    assert metric.label
+    assert "[" not in metric.label  # the unit is added where it is shown
+    assert metric.meaning.endswith(".")
+    assert metric.stem.isidentifier()
+    assert metric.better in {"low", "high", None}
+
+
+def test_metrics_are_told_apart_by_label_and_stem() -> None:
+    metrics = list(METRICS.classes())
+    assert len({metric.label for metric in metrics}) == len({metric.stem for metric in metrics}) == len(METRICS)
 
 
 def test_metrics_of_the_channel_need_no_report() -> None:
