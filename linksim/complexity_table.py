@@ -6,13 +6,13 @@ from pathlib import Path
 import pandas as pd
 
 import feedback.compressors  # noqa: F401 - registers the compressors
-from feedback.compressor import COMPRESSORS, Complexity, CompressorParameters
+from feedback.compressor import COMPRESSORS, Complexity
 from feedback.errors import FeedbackInputError
 from feedback.plugin_file import build_compressor
 from linksim.fitting import scheme_specs
 from linksim.run_folder import write_whole
 from linksim.scenario import Scenario
-from linksim.scenario_source import source_of
+from linksim.scenario_source import matrix_shape
 from linksim.sweep import points_of
 
 COLUMNS = ("compressor", "cr", "ue_macs", "ue_multiplications", "bs_macs", "ue_params", "params", "ue_bytes")
@@ -31,14 +31,14 @@ def write_complexity(scenario: Scenario, folder: Path) -> None:
 
 def scenario_costs(scenario: Scenario) -> pd.DataFrame:
     """Costs of a scenario's compressors at every compression ratio of its points; columns ``COLUMNS``."""
-    wanted = {}
-    for point in points_of(scenario):
-        shape = (point.scenario.transform.n_delay, source_of(point.scenario).array.n_tx)
-        for spec in scheme_specs(point.scenario):
-            wanted[spec.label, spec.parameters.model_dump_json(), shape] = spec.parameters
+    wanted = {
+        (spec.label, spec.parameters.model_dump_json(), matrix_shape(spec.scenario)): spec
+        for point in points_of(scenario)
+        for spec in scheme_specs(point.scenario)
+    }
     rows = [
-        _row(label, float(parameters.compression_ratio or 0), _cost(parameters, shape))
-        for (label, _, shape), parameters in wanted.items()
+        _row(spec.label, float(spec.parameters.compression_ratio or 0), spec.build().compressor.complexity())
+        for spec in wanted.values()
     ]
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
@@ -59,14 +59,11 @@ def _registry_rows() -> Iterator[tuple[object, ...]]:
         model = COMPRESSORS.get_class(name).Parameters
         for ratio in RATIOS:
             try:
-                cost = _cost(model.model_validate({"name": name, "compression_ratio": ratio}), SHAPE)
+                parameters = model.model_validate({"name": name, "compression_ratio": ratio})
+                cost = build_compressor(parameters, SHAPE).complexity()
             except FeedbackInputError:
                 continue
             yield _row(name, ratio, cost)
-
-
-def _cost(parameters: CompressorParameters, shape: tuple[int, int]) -> Complexity:
-    return build_compressor(parameters, shape).complexity()
 
 
 def _row(name: str, ratio: float, cost: Complexity) -> tuple[object, ...]:

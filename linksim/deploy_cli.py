@@ -20,7 +20,7 @@ def deploy(
     ue_bytes: Annotated[int | None, typer.Option(min=1, help="bytes that the UE's weights may take")] = None,
     bs_bytes: Annotated[int | None, typer.Option(min=1, help="bytes that the BS's weights may take")] = None,
     n_delay: Annotated[int, typer.Option(min=1, help="delay rows Na")] = 32,
-    n_tx: Annotated[int, typer.Option(min=1, help="transmit ports Nt")] = 32,
+    n_tx: Annotated[int, typer.Option(min=1, help="columns of the matrix: BS ports times UE antennas")] = 32,
     yaml_only: Annotated[bool, typer.Option("--yaml", help="print the scenario's keys and nothing else")] = False,
 ) -> None:
     """Chooses width, binary layers, compression ratio and quantisation of a network for given resources.

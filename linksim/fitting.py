@@ -24,7 +24,7 @@ from linksim.errors import InputError
 from linksim.mean_channel import MeanChannel, fit_mean_channel, load_mean_channel, needs_mean_channel
 from linksim.random_streams import stream_seed
 from linksim.scenario import Scenario, compressor_label
-from linksim.scenario_source import source_of
+from linksim.scenario_source import matrix_shape
 from linksim.sweep import content_hash
 from linksim.training_channel import training_scenario
 
@@ -57,10 +57,9 @@ class SchemeSpec:
 
     def build(self) -> ReportScheme:
         """The unfitted scheme."""
-        shape = (self.scenario.transform.n_delay, source_of(self.scenario).array.n_ports)
         quantiser, denoiser = self.scenario.feedback.quantiser, self.scenario.feedback.denoiser
         return ReportScheme(
-            build_compressor(self.parameters, shape),
+            build_compressor(self.parameters, matrix_shape(self.scenario)),
             Normalisation(self.scenario.transform.normalisation),
             QUANTISERS.get_class(quantiser.name)(quantiser),
             DENOISERS.get_class(denoiser.name)(denoiser),

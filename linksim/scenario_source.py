@@ -35,6 +35,11 @@ def source_of(scenario: Scenario) -> Source:
     return open_source(scenario.channel, scenario.seed, device_of(scenario))
 
 
+def matrix_shape(scenario: Scenario) -> tuple[int, int]:
+    """Shape ``(Na, n_ports)`` of the matrices that a scenario's compressors report, ``n_ports = n_rx n_tx``."""
+    return scenario.transform.n_delay, source_of(scenario).array.n_ports
+
+
 @lru_cache(maxsize=16)
 def open_source(parameters: SourceParameters, seed: int, device: torch.device) -> Source:
     """The source of those parameters; asked for again, the same one."""

@@ -8,6 +8,8 @@ from typing import Any
 import pandas as pd
 
 from feedback.compressor import COMPRESSORS
+from linksim.fitting import scheme_specs
+from linksim.scenario_file import load_scenario
 
 Command = Callable[..., tuple[int, str, str]]
 
@@ -59,3 +61,35 @@ def test_overrides_need_a_scenario(command: Command) -> None:
     code, _, err = command("complexity", "--set", "snr_db=3")
     assert code == 2
     assert err == "linksim: --set: got 'snr_db=3' without a scenario, expected a scenario to change\n"
+
+
+def test_counts_the_matrices_that_are_reported(
+    command: Command, scenario_file: Callable[[dict[str, Any]], Path], tiny: dict[str, Any]
+) -> None:
+    """With two UE antennas the matrix has twice the columns, for the table and for the compressor that is built."""
+    tiny["channel"] |= {"n_rx": 2}
+    tiny["sweeps"] = {}
+    names = sorted(map(str, COMPRESSORS.keys()))
+    tiny["compressors"] = [{"name": name} for name in names]
+    path = scenario_file(tiny)
+    code, out, err = command("complexity", path, "--csv")
+    assert (code, err) == (0, "")
+    table = pd.read_csv(io.StringIO(out)).set_index("compressor")
+    assert sorted(table.index) == names
+    for spec in scheme_specs(load_scenario(path)):
+        built = spec.build().compressor
+        assert built.shape == (8, 16)
+        cost = built.complexity()
+        row = table.loc[spec.label]
+        assert list(row[1:]) == [
+            cost.ue_macs,
+            cost.ue_multiplications,
+            cost.bs_macs,
+            cost.ue_parameters,
+            cost.parameters,
+            cost.ue_bytes,
+        ]
+    # KLT: M / 2 = 8 x 16 / 4 complex coefficients of 8 x 16 complex entries, four real products each.
+    assert table.loc["klt", "ue_macs"] == 4 * 32 * 128
+    # Top-k: two products an entry.
+    assert table.loc["topk", "ue_macs"] == 2 * 128
