@@ -113,25 +113,36 @@ class LeastSquares(Estimator):
 
 @ESTIMATORS.register("ls_comb")
 class CombLeastSquares(LeastSquares):
-    """Least squares from pilots on every ``spacing``-th subcarrier, the first included, and interpolation between."""
+    """Least squares from pilots on every ``spacing``-th subcarrier, the first included, and interpolation between.
+
+    In the terms of CSI-RS (3GPP TS 38.211, 7.4.1.5.3): ``spacing: 12`` is density 1, one resource element for each
+    port and resource block, and ``spacing: 24`` density 0.5. The ports share the resource elements of a block by
+    orthogonal sequences over ``n_pilots`` of them, as the ports of a CDM group do. NR forms groups of at most 8 ports
+    on different subcarriers of the block; here all ports form one on its first subcarrier, which takes the same number
+    of resource elements and leaves the same error, (Nt / Tp) / SNR for each entry.
+    """
 
     class Parameters(LeastSquares.Parameters):
         """Parameters of the estimator ``ls_comb``."""
 
         name: Literal["ls_comb"] = "ls_comb"  # type: ignore[assignment]
-        spacing: int = Field(default=12, ge=1, description="subcarriers from pilot to pilot; 12 = a resource block")
+        spacing: int = Field(
+            default=12,
+            ge=1,
+            description="subcarriers from pilot to pilot: 12 is a CSI-RS of density 1, 24 of density 0.5",
+        )
         interpolation: Literal["linear", "delay_window"] = Field(
             default="delay_window",
-            description="between pilots: linear in frequency, or a least-squares fit of delays inside a window",
+            description="between pilots: linear in frequency, or MMSE for delays inside a window",
         )
         window: int | None = Field(
-            default=None, ge=1, description="delay taps of the window; by default 3/4 of the pilots' unambiguous range"
+            default=None, ge=1, description="delay taps of the longest window; by default 3/4 of the unambiguous range"
         )
 
     def __init__(self, parameters: Any, grid: OfdmGrid, array: ArrayShape) -> None:
         super().__init__(parameters, grid, array)
         n, spacing = grid.n_subcarriers, parameters.spacing
-        self._interpolate: Callable[[Tensor], Tensor] = (
+        self._interpolate: LinearInterpolation | DelayWindowInterpolation = (
             LinearInterpolation(n, spacing)
             if parameters.interpolation == "linear"
             else DelayWindowInterpolation(n, spacing, parameters.window)
@@ -140,4 +151,5 @@ class CombLeastSquares(LeastSquares):
     def estimate(self, response: Tensor, snr: float, draw: NormalDraw) -> Tensor:
         """Estimate from noisy observations of the pilots on the comb."""
         comb = response[..., :: self.parameters.spacing, :]
-        return self._interpolate(self._estimate_observed(comb, snr, draw))
+        noise_variance = self.array.n_tx / self._pilots.shape[-1] / snr
+        return self._interpolate(self._estimate_observed(comb, snr, draw), noise_variance)

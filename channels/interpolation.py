@@ -1,11 +1,25 @@
 """Interpolation of channel estimates from a comb of pilot subcarriers 0, s, 2s, ... to all subcarriers."""
 
 import math
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from channels.errors import ChannelInputError
+
+# Windows tried, each half as long as the one before.
+_WINDOWS = 6
+# Memory and time of the eigenvectors grow with the square and the cube of it.
+_MOST_PILOTS = 2048
+# Power of the rounding of complex64 relative to the numbers.
+_ROUNDING = 1e-14
+# Least power of a channel relative to the noise that is told from no channel at all.
+_WEAKEST = 1e-3
+# Shares of the power that may arrive outside of the longest window; it is noise to the estimate.
+_SHARES_OUTSIDE = (0.0, 1e-3, 1e-2, 1e-1)
+# Eigenvalues of the correlation below this share of the largest are rounding of float64.
+_NEGLIGIBLE = 1e-13
 
 
 class LinearInterpolation:
@@ -23,45 +37,121 @@ class LinearInterpolation:
         self._right = (self._left + 1).clamp(max=last)
         self._share = ((index % spacing) / spacing)[:, None]
 
-    def __call__(self, pilots: Tensor) -> Tensor:
-        """Estimates on the comb ``[..., n_comb, n_tx]`` to all subcarriers ``[..., n_subcarriers, n_tx]``."""
+    def __call__(self, pilots: Tensor, noise_variance: float = 0.0) -> Tensor:
+        """Estimates on the comb ``[..., n_comb, n_ports]`` to all subcarriers, whatever their noise variance is."""
         left, right = (pilots[..., index.to(pilots.device), :] for index in (self._left, self._right))
         return torch.lerp(left, right, self._share.to(pilots.device, pilots.dtype))
 
 
 class DelayWindowInterpolation:
-    r"""Least-squares fit of delay taps inside a window, evaluated on all subcarriers.
+    r"""MMSE interpolation with a window of delays as prior: as good as what the pilots say of the channel's delays.
 
-    .. math:: \hat H = D (D_p^H D_p)^{-1} D_p^H \hat H_p
+    For a delay profile that is uniform over a window of length :math:`T` around :math:`\tau_0`, subcarriers at a
+    distance of :math:`\Delta` correlate by :math:`r(\Delta) = \mathrm{sinc}(\Delta T) e^{-j 2\pi\Delta\tau_0}`, and
 
-    with ``D`` the DFT from the delays of the window to the subcarriers, and ``D_p`` its rows at the pilots. Delays
-    beyond the window are suppressed, with the noise there. An eighth of the window lies at negative delays, for the
-    leakage of the first path. The taps are periodic over the band, so the error of delays off the grid is largest
-    at the band edges; nothing is extrapolated from single pilots.
+    .. math:: \hat H = R_{hp} (R_{pp} + (\sigma^2 / P) I)^{-1} \hat H_p
+        = \sum_i v_i \frac{1}{\lambda_i + \sigma^2 / P} u_i^H \hat H_p, \qquad R_{pp} = \sum_i \lambda_i u_i u_i^H, \
+        v_i = R_{hp} u_i
+
+    (O. Edfors et al., "OFDM channel estimation by singular value decomposition", IEEE Transactions on Communications
+    46(7), 1998, doi:10.1109/26.701321). The UE takes the power :math:`P` of a channel from its pilots, and of windows
+    that halve from the longest on the one under which the pilots of all ports are likeliest; what may lie outside of
+    the longest counts as noise. An eighth of each window lies at negative delays, for what arrives before the UE's
+    symbol timing.
 
     Args:
         n_subcarriers: subcarriers of the response, :math:`N_c`.
         spacing: subcarriers from pilot to pilot; delays are unambiguous over ``n_subcarriers / spacing`` taps.
-        window: taps of the window; by default three quarters of the unambiguous range.
+        window: taps of the longest window, one tap being the inverse of the bandwidth; by default three quarters of
+            the unambiguous range.
 
     Raises:
-        ChannelInputError: if the window exceeds the unambiguous range.
+        ChannelInputError: if the window exceeds the unambiguous range, or there are more than 2048 pilots.
     """
 
     def __init__(self, n_subcarriers: int, spacing: int, window: int | None = None) -> None:
-        unambiguous = max(1, n_subcarriers // spacing)
-        taps = max(1, 3 * unambiguous // 4) if window is None else window
-        if taps > unambiguous:
+        unambiguous = n_subcarriers / spacing
+        longest = max(1.0, 3 * unambiguous / 4) if window is None else float(window)
+        if longest > max(1.0, unambiguous):
             raise ChannelInputError(
-                f"window: got {taps} taps, expected at most {unambiguous} (a pilot on 1 in {spacing} subcarriers)"
+                f"window: got {window} taps, expected at most {int(unambiguous)} "
+                f"(a pilot on 1 in {spacing} subcarriers)"
             )
-        delays = torch.arange(taps) - taps // 8
-        exponent = torch.outer(torch.arange(n_subcarriers), delays).remainder(n_subcarriers)
-        phase = exponent.to(torch.float64) * (-2 * math.pi / n_subcarriers)
-        synthesis = torch.polar(torch.ones_like(phase), phase)
-        self._fit = torch.linalg.pinv(synthesis[::spacing]).to(torch.complex64)
-        self._synthesis = synthesis.to(torch.complex64)
+        everywhere = torch.arange(n_subcarriers, dtype=torch.float64)
+        pilots = everywhere[::spacing]
+        if len(pilots) > _MOST_PILOTS:
+            raise ChannelInputError(
+                f"interpolation: got {len(pilots)} pilot subcarriers, expected at most {_MOST_PILOTS} with delay_window"
+            )
+        lengths = [longest / 2**halving for halving in range(_WINDOWS)]
+        self._priors = [_Prior.of(everywhere, pilots, length, n_subcarriers) for length in lengths]
+        self._analysis = torch.cat([prior.eigenvectors for prior in self._priors], dim=1).mH.resolve_conj()
 
-    def __call__(self, pilots: Tensor) -> Tensor:
-        """Estimates on the comb ``[..., n_comb, n_tx]`` to all subcarriers ``[..., n_subcarriers, n_tx]``."""
-        return self._synthesis.to(pilots.device) @ (self._fit.to(pilots.device) @ pilots)
+    def __call__(self, pilots: Tensor, noise_variance: float = 0.0) -> Tensor:
+        """Estimates on the comb to all subcarriers.
+
+        Args:
+            pilots: ``[batch, n_comb, n_ports]``, complex64.
+            noise_variance: of each estimate on the comb.
+
+        Returns:
+            ``[batch, n_subcarriers, n_ports]``, complex64.
+        """
+        # One link at a time, so that the digits of a link do not depend on the rest of the batch.
+        return torch.stack([self._interpolate(link, noise_variance) for link in pilots])
+
+    def _interpolate(self, pilots: Tensor, noise_variance: float) -> Tensor:
+        n_ports = pilots.shape[-1]
+        exact = pilots.to(torch.complex128)
+        received = float(exact.abs().square().mean())
+        # The pilots are given in single precision, which is noise as well.
+        noise = noise_variance + _ROUNDING * received
+        power = max(received - noise, _WEAKEST * noise)
+        if power == 0:
+            return pilots.new_zeros(len(self._priors[0].synthesis), n_ports)
+        coefficients = self._analysis.to(pilots.device) @ exact
+        energies = coefficients.abs().square().sum(-1)
+        likeliest, start = (-math.inf, self._priors[0], coefficients[:0]), 0
+        for prior in self._priors:
+            own = slice(start, start := start + len(prior.eigenvalues))
+            eigenvalues, energy = prior.eigenvalues.to(pilots.device), energies[own]
+            # Beyond the eigenvectors kept there is only noise.
+            left_over = received * exact.numel() - float(energy.sum())
+            for share in _SHARES_OUTSIDE if prior is self._priors[0] else (0.0,):
+                disturbance = noise + share * power
+                variance = (1 - share) * power * eigenvalues + disturbance
+                likelihood = -n_ports * float(variance.log().sum()) - float((energy / variance).sum())
+                likelihood -= left_over / disturbance + n_ports * (len(exact) - len(variance)) * math.log(disturbance)
+                if likelihood > likeliest[0]:
+                    weight = (1 - share) * power / variance
+                    likeliest = (likelihood, prior, coefficients[own] * weight[:, None])
+        _, prior, weighted = likeliest
+        return prior.synthesis.to(pilots.device) @ weighted.to(torch.complex64)
+
+
+@dataclass(frozen=True)
+class _Prior:
+    """Eigenvalues ``[n]``, eigenvectors on the pilots ``[n_comb, n]``, their continuation to all subcarriers."""
+
+    eigenvalues: Tensor
+    eigenvectors: Tensor
+    synthesis: Tensor
+
+    @classmethod
+    def of(cls, everywhere: Tensor, pilots: Tensor, length: float, n_subcarriers: int) -> "_Prior":
+        """Of a window of ``length`` taps, an eighth of it at negative delays."""
+        centre = length / 2 - length / 8
+
+        def correlation(subcarriers: Tensor) -> Tensor:
+            return torch.sinc((subcarriers[:, None] - pilots) * (length / n_subcarriers))
+
+        def at_centre(subcarriers: Tensor) -> Tensor:
+            phase = subcarriers * (-2 * math.pi * centre / n_subcarriers)
+            return torch.polar(torch.ones_like(phase), phase)[:, None]
+
+        # The centre of the window is a phase ramp, so that the eigenvectors of a real matrix serve.
+        values, vectors = torch.linalg.eigh(correlation(pilots))
+        kept = values > _NEGLIGIBLE * values[-1]
+        values, vectors = values[kept], vectors[:, kept]
+        synthesis = at_centre(everywhere) * (correlation(everywhere) @ vectors)
+        return cls(values, at_centre(pilots) * vectors, synthesis.to(torch.complex64))
