@@ -1,23 +1,18 @@
 """Product vector quantisation: k-means codebooks for short pieces of the codeword."""
 
-import warnings
 from dataclasses import replace
 from typing import Literal
 
-import numpy as np
 import torch
 from pydantic import Field
-from scipy.cluster.vq import kmeans2
 from torch import Tensor
 
+from feedback.codebooks import codebooks
 from feedback.codeword import Codeword
 from feedback.codeword_check import check_training, check_values
 from feedback.errors import FeedbackInputError
 from feedback.quantiser import QUANTISERS, Quantiser, QuantiserParameters
 from feedback.state import checked_state, state_length
-
-_ITERATIONS = 30
-_SEED = 0
 
 
 class VectorParameters(QuantiserParameters):
@@ -35,7 +30,10 @@ class Vector(Quantiser):
     .. math:: l_j = \arg\min_k \lVert v_j - c_{j,k} \rVert, \qquad \hat v_j = c_{j, l_j}, \qquad j = 1 .. M / d
 
     The codebook of each piece is the k-means solution on its training values (Jégou et al., "Product quantization for
-    nearest neighbor search", 2011). A report costs ``M B / d`` bits.
+    nearest neighbor search", 2011, DOI 10.1109/TPAMI.2010.57), started from the better of a k-means++ draw and the
+    product of Lloyd-Max books, so that it is never worse than those on the training codewords. Where a quarter of them,
+    held out, prefers the product itself, as with few codewords for many code vectors, that is taken. A report costs
+    ``M B / d`` bits.
     """
 
     Parameters = VectorParameters
@@ -54,16 +52,15 @@ class Vector(Quantiser):
             FeedbackInputError: if there are no codewords, one is not finite, or pieces do not fill the codeword.
         """
         check_training("quantiser vector", values)
-        size, dimension = 2**self.parameters.bits, self.parameters.dimension
+        bits, dimension = self.parameters.bits, self.parameters.dimension
         if values.shape[1] % dimension:
             raise FeedbackInputError(
                 f"quantiser vector: got dimension {dimension}, expected a divisor of the codeword's "
                 f"{values.shape[1]} values"
             )
-        start = np.random.default_rng(_SEED).choice(len(values), size, replace=len(values) < size)
-        pieces = values.detach().cpu().to(torch.float64).numpy().reshape(len(values), -1, dimension)
-        codebooks = [_k_means(np.ascontiguousarray(pieces[:, j]), start) for j in range(pieces.shape[1])]
-        self._codebooks = torch.from_numpy(np.stack(codebooks)).to(values.device, torch.float32)
+        pieces = values.detach().cpu().to(torch.float64).unflatten(1, (-1, dimension))
+        books = codebooks(pieces, bits)
+        self._codebooks = torch.stack([torch.from_numpy(book) for book in books]).to(values.device, torch.float32)
 
     def state(self) -> dict[str, Tensor]:
         """``codebooks``, ``[length / d, 2^B, d]``, float32."""
@@ -100,11 +97,3 @@ class Vector(Quantiser):
         check_values("quantiser vector", received, len(codebooks))
         pieces = torch.arange(len(codebooks), device=codebooks.device)
         return replace(received, values=codebooks[pieces, received.values.to(torch.int64)].flatten(1))
-
-
-def _k_means(vectors: np.ndarray, start: np.ndarray) -> np.ndarray:
-    """Code vectors ``[size, d]`` of training vectors ``[n, d]``, from those with the given numbers."""
-    with warnings.catch_warnings():
-        # Where training vectors repeat, some code vectors have none that is nearest, and stay as they are.
-        warnings.filterwarnings("ignore", message="One of the clusters is empty")
-        return kmeans2(vectors, vectors[start], iter=_ITERATIONS, minit="matrix")[0]
