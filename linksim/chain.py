@@ -119,6 +119,7 @@ class Chain:
             snr=10 ** (self.scenario.snr_db / 10),
             hf_all=batch.hf_all,
             first_index=start,
+            n_subbands=self.scenario.sgcs.n_subbands,
         )
         self.samples.mark(reports[0])
         with self.times.stage("metrics"):

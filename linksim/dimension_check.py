@@ -4,10 +4,14 @@ from collections.abc import Sequence
 
 from channels.angular_delay import AngularDelayTransform
 from channels.estimation import ESTIMATORS
+from channels.hf_all import HF_POINTS
 from feedback.errors import FeedbackInputError
 from linksim.errors import InputError
 from linksim.fitting import scheme_specs
+from linksim.precoding import PRECODERS
+from linksim.scenario import Scenario
 from linksim.scenario_source import source_of
+from linksim.subbands import subbands
 from linksim.sweep import Point
 from linksim.teacher import teacher_of
 
@@ -43,8 +47,21 @@ def check_points(points: Sequence[Point]) -> None:
                 teacher_of(spec)
             checked.add(spec.key)
         checked.add(front_end)
+        _check_figures(scenario, source.grid.n_subcarriers)
         available, wanted = source.n_samples("test"), scenario.monte_carlo.samples
         if available is not None and available < wanted:
             raise InputError(
                 f"monte_carlo.samples: got {wanted}, expected at most the {available} test channels there are"
             )
+
+
+def _check_figures(scenario: Scenario, n_subcarriers: int) -> None:
+    """What only the last stages ask of the band, which come after training."""
+    PRECODERS.get_class(scenario.precoder.name)(scenario.precoder).check(n_subcarriers)
+    if "sgcs" in scenario.metrics:
+        subbands(n_subcarriers, scenario.sgcs.n_subbands, "sgcs.n_subbands")
+    if "rho_hf_all" in scenario.metrics and scenario.transform.n_delay > HF_POINTS:
+        raise InputError(
+            f"transform.n_delay: got {scenario.transform.n_delay}, expected at most {HF_POINTS} (points of HF_all) "
+            "with the metric rho_hf_all"
+        )

@@ -11,6 +11,8 @@ from torch import Tensor
 from channels.angular_delay import AngularDelayTransform
 from linksim.delivery import PLAIN, Delivery
 from linksim.precoding import Precoder, right_singular_vector
+from linksim.subband_eigenvectors import subband_eigenvectors
+from linksim.subbands import subbands
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,7 @@ class LinkOutcome:
         first_index: index of the batch's first sample in its split.
         csi_predicted: what the BS takes for the channel when the precoder is used, ``[batch, Na, n_ports]``, complex;
             ``None`` for the rebuilt report itself.
+        n_subbands: subbands of the SGCS, ``None`` for 13, or as many as there are subcarriers if these are fewer.
     """
 
     transform: AngularDelayTransform
@@ -55,6 +58,7 @@ class LinkOutcome:
     hf_all: Tensor | None = None
     first_index: int = 0
     csi_predicted: Tensor | None = None
+    n_subbands: int | None = None
 
     def with_report(
         self,
@@ -191,9 +195,20 @@ class LinkOutcome:
         """
         if self.n_rx > 1:
             known, true = (self.matrices(h) for h in (self.response_reconstructed, self.response_report))
-            return inner(right_singular_vector(known), right_singular_vector(true)).abs().clamp(max=1)
+            cosine = inner(right_singular_vector(known), right_singular_vector(true)).abs().clamp(max=1)
+            return cosine.masked_fill((self.norm_reconstructed == 0) | (self.norm_report == 0), 0)
         norms = self.norm_reconstructed * self.norm_report
         return torch.where(norms == 0, 0.0, self.inner_report.abs() / norms).clamp(max=1)
+
+    @cached_property
+    def directions_report(self) -> Tensor:
+        """Dominant eigenvector of the true channel's covariance in each subband, ``[batch, n_subbands, n_tx]``."""
+        return self._directions(self.response_report)
+
+    @cached_property
+    def directions_reconstructed(self) -> Tensor:
+        """Dominant eigenvector of the rebuilt channel's covariance in each subband, ``[batch, n_subbands, n_tx]``."""
+        return self._directions(self.response_reconstructed)
 
     @cached_property
     def weights(self) -> Tensor:
@@ -227,6 +242,10 @@ class LinkOutcome:
     def _by_inner_product(self) -> bool:
         return self.precoder.matched and self.n_rx == 1
 
+    def _directions(self, response: Tensor) -> Tensor:
+        bands = subbands(response.shape[-2], self.n_subbands, "sgcs.n_subbands")
+        return subband_eigenvectors(self.matrices(response), bands)[:, :, 0]
+
     def _gain_of(self, weights: Tensor) -> Tensor:
         received = inner(weights.conj()[..., None, :], self.matrices(self.response_use))
         return received.abs().square().sum(-1)
@@ -246,6 +265,7 @@ _CHANNEL_ONLY = (
     "csi_use",
     "gain_perfect",
     "rate_perfect",
+    "directions_report",
 )
 
 

@@ -8,13 +8,10 @@ from class_registry import ClassRegistry
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
 
-from linksim.subbands import subbands
+from linksim.subband_eigenvectors import eigenvectors, subband_eigenvectors
+from linksim.subbands import DEFAULT_SUBBANDS, subbands
 
 PRECODERS: ClassRegistry["Precoder"] = ClassRegistry(unique=True)
-
-# The power R^256 that stands for R^inf. The gain falls short of the largest eigenvalue by less than the factor
-# Nt^(-1/256), 0.06 dB for 32 ports, in the worst case of a nearly flat spectrum.
-_SQUARINGS = 8
 
 
 class PrecoderParameters(BaseModel):
@@ -39,6 +36,13 @@ class Precoder(ABC):
 
     def __init__(self, parameters: Any) -> None:
         self.parameters = parameters
+
+    def check(self, n_subcarriers: int) -> None:  # noqa: B027 - most precoders serve any band
+        """Refuses a band that this precoder cannot serve, before anything is trained or measured.
+
+        Raises:
+            InputError: if it cannot; the line names the key.
+        """
 
     @abstractmethod
     def weights(self, response: Tensor) -> Tensor:
@@ -86,15 +90,23 @@ class MrtSubband(Precoder):
         """Parameters of the precoder ``mrt_subband``."""
 
         name: Literal["mrt_subband"] = "mrt_subband"
-        n_subbands: int = Field(default=13, ge=1, description="subbands that the subcarriers are divided into")
+        n_subbands: int | None = Field(
+            default=None,
+            ge=1,
+            description=f"subbands that the subcarriers are divided into; by default {DEFAULT_SUBBANDS}, or fewer "
+            "subcarriers",
+        )
+
+    def check(self, n_subcarriers: int) -> None:
+        """Refuses more subbands than subcarriers."""
+        subbands(n_subcarriers, self.parameters.n_subbands, "precoder.n_subbands")
 
     def weights(self, response: Tensor) -> Tensor:
         """The subband's vector on each of its subcarriers."""
-        vectors = []
-        for band in subbands(response.shape[-3], self.parameters.n_subbands):
-            vector = subband_vector(response[..., band, :, :])
-            vectors.append(vector[..., None, :].expand(*vector.shape[:-1], band.stop - band.start, vector.shape[-1]))
-        return torch.cat(vectors, dim=-2)
+        bands = subbands(response.shape[-3], self.parameters.n_subbands, "precoder.n_subbands")
+        vectors = _unit_vectors(subband_eigenvectors(response, bands)[:, :, 0])
+        widths = torch.tensor([band.stop - band.start for band in bands], device=response.device)
+        return vectors.repeat_interleave(widths, dim=1)
 
 
 def right_singular_vector(response: Tensor) -> Tensor:
@@ -105,30 +117,7 @@ def right_singular_vector(response: Tensor) -> Tensor:
     """
     if response.shape[-2] == 1:
         return _unit_vectors(response[..., 0, :]).conj_physical()
-    left = _dominant_vector(response.mH)
-    return _unit_vectors((response.mH @ left[..., None])[..., 0])
-
-
-def subband_vector(response: Tensor) -> Tensor:
-    r"""Dominant eigenvector of :math:`\sum_n H_n^H H_n`, ``[..., n_tx]``, for ``[..., n, n_rx, n_tx]``."""
-    return _dominant_vector(response.flatten(-3, -2))
-
-
-def _dominant_vector(response: Tensor) -> Tensor:
-    """Dominant eigenvector of ``H^H H``, ``[..., n_tx]``, for ``H`` of shape ``[..., n, n_tx]``.
-
-    It is the strongest column of ``(H^H H)^256``, by eight squarings with the trace normalised, so that no matrix's
-    result depends on another's.
-    """
-    power = response.mH @ response
-    for squaring in range(_SQUARINGS + 1):
-        trace = power.diagonal(dim1=-2, dim2=-1).real.sum(-1)[..., None, None]
-        power = power / torch.where(trace > 0, trace, 1.0)
-        if squaring < _SQUARINGS:
-            power = power @ power
-    strongest = power.diagonal(dim1=-2, dim2=-1).real.argmax(-1)
-    column = torch.take_along_dim(power, strongest[..., None, None], dim=-1)[..., 0]
-    return _unit_vectors(column)
+    return _unit_vectors(eigenvectors(response.flatten(0, -3))[:, 0]).unflatten(0, response.shape[:-2])
 
 
 def _unit_vectors(vectors: Tensor) -> Tensor:

@@ -27,6 +27,7 @@ from feedback.quantiser import QUANTISERS, QuantiserParameters
 from feedback.recipe import TrainingRecipe
 from linksim.metrics import METRICS
 from linksim.precoding import PRECODERS, PrecoderParameters
+from linksim.subbands import DEFAULT_SUBBANDS
 
 # The two kinds of compressor: one that ships, by name, and one of the user's own.
 REGISTERED, PLUGIN = "registered", "plug-in"
@@ -184,6 +185,16 @@ class MonteCarloSection(Section):
         return self
 
 
+class SgcsSection(Section):
+    """The metric ``sgcs``."""
+
+    n_subbands: int | None = Field(
+        default=None,
+        ge=1,
+        description=f"subbands of the band; by default {DEFAULT_SUBBANDS}, or fewer subcarriers",
+    )
+
+
 class BudgetSection(Section):
     """How long every network is trained, in place of what its recipe says; one of these."""
 
@@ -234,6 +245,7 @@ class Scenario(Section):
     feedback: FeedbackSection = Field(default={}, validate_default=True)
     precoder: PrecoderSection = Field(default={"name": "mrt"}, validate_default=True)
     metrics: tuple[str, ...] = Field(default=DEFAULT_METRICS, min_length=1)
+    sgcs: SgcsSection = SgcsSection()
     monte_carlo: MonteCarloSection = MonteCarloSection()
     training: TrainingSection = TrainingSection()
     zoo: str = Field(default="zoo", description="folder of trained weights")

@@ -1,17 +1,11 @@
 """Cosine similarities between true and rebuilt channel vectors: what a precoder needs, up to a phase."""
 
-from typing import Final
-
 import torch
 from torch import Tensor
 
+from channels.hf_all import HF_POINTS
 from linksim.metrics.metric import METRICS, MeanMetric
 from linksim.outcome import LinkOutcome, inner, row_norm
-from linksim.precoding import subband_vector
-from linksim.subbands import subbands
-
-# Frequency points of the public COST 2100 data, of which HF_all holds the first ones.
-_LEGACY_POINTS: Final = 257
 
 
 @METRICS.register("rho")
@@ -38,41 +32,58 @@ class Rho(MeanMetric):
         return outcome.cosine.mean(-1, dtype=torch.float64)
 
 
+@METRICS.register("rho_squared")
+class RhoSquared(MeanMetric):
+    r"""Squared cosine similarity of true and rebuilt channel on each subcarrier.
+
+    .. math:: |\hat h_n^H h_n|^2 / (\lVert \hat h_n \rVert^2 \lVert h_n \rVert^2)
+    """
+
+    name = "rho_squared"
+    label = "Squared cosine similarity \N{GREEK SMALL LETTER RHO}\N{SUPERSCRIPT TWO}"
+    stem = "rho_squared"
+    meaning = (
+        "Squared cosine similarity of the true and the reported channel vector on each subcarrier at the time of the "
+        "report, averaged over the subcarriers, then over the samples; 1 is perfect."
+    )
+    better = "high"
+    unit = "1"
+    domain = "spatial-frequency, time of report"
+    aggregation = "mean over subcarriers, then over samples"
+
+    def per_sample(self, outcome: LinkOutcome) -> Tensor:
+        """Mean over the subcarriers."""
+        return outcome.cosine.double().square().mean(-1)
+
+
 @METRICS.register("sgcs")
 class Sgcs(MeanMetric):
-    """Squared generalised cosine similarity of the first layer (TR 38.843).
+    r"""Squared generalised cosine similarity of the first layer (TR 38.843), for any number of UE antennas.
 
-    With one UE antenna the squared cosine of the channel vectors, averaged inside each subband; with several, that of
-    the dominant right singular vectors of each subband's covariance.
+    .. math:: \frac{1}{T} \sum_t |\hat v_t^H v_t|^2
 
-    Args:
-        n_subbands: subbands of nearly equal width, each of the same weight.
+    with :math:`v_t` the dominant eigenvector of the true channel's covariance in subband ``t``, the mean of
+    :math:`H_n^H H_n` over the subband's subcarriers, and :math:`\hat v_t` that of the rebuilt channel. A subband of
+    which nothing is reported counts 0.
     """
 
     name = "sgcs"
     label = "SGCS"
     stem = "sgcs"
     meaning = (
-        "Squared generalised cosine similarity at the time of the report, averaged over the subcarriers of each "
-        "subband, over the subbands, then over the samples; 1 is perfect."
+        "Squared generalised cosine similarity at the time of the report: squared cosine between the dominant "
+        "eigenvectors of the true and the reported channel's covariance in each subband, averaged over the subbands, "
+        "then over the samples; 1 is perfect."
     )
     better = "high"
     unit = "1"
     domain = "spatial-frequency, time of report"
-    aggregation = "mean over the subcarriers of each subband, over subbands, then over samples"
-
-    def __init__(self, n_subbands: int = 13) -> None:
-        self.n_subbands = n_subbands
+    aggregation = "mean over subbands, then over samples"
 
     def per_sample(self, outcome: LinkOutcome) -> Tensor:
-        """Mean over subbands of the mean squared cosine."""
-        bands = subbands(outcome.response_report.shape[-2], self.n_subbands)
-        if outcome.n_rx == 1:
-            squared = outcome.cosine.double().square()
-            return torch.stack([squared[:, band].mean(-1) for band in bands], -1).mean(-1)
-        known, true = (outcome.matrices(h) for h in (outcome.response_reconstructed, outcome.response_report))
-        cosines = [inner(subband_vector(known[:, band]), subband_vector(true[:, band])).abs() for band in bands]
-        return torch.stack(cosines, -1).double().square().mean(-1)
+        """Mean over the subbands."""
+        cosine = inner(outcome.directions_reconstructed, outcome.directions_report).abs().clamp(max=1)
+        return cosine.double().square().mean(-1)
 
 
 @METRICS.register("rho_hf_all")
@@ -101,7 +112,7 @@ class RhoHfAll(MeanMetric):
         reference = outcome.hf_all
         if reference is None:
             return None
-        rebuilt = torch.fft.fft(outcome.rebuilt, n=_LEGACY_POINTS, dim=-2)[:, : reference.shape[-2]]
+        rebuilt = torch.fft.fft(outcome.rebuilt, n=HF_POINTS, dim=-2)[:, : reference.shape[-2]]
         norms = row_norm(rebuilt) * row_norm(reference)
         cosine = torch.where(norms == 0, 0.0, inner(rebuilt, reference).abs() / norms).clamp(max=1)
         return cosine.mean(-1, dtype=torch.float64)

@@ -68,6 +68,18 @@ def _db(value: float) -> float:
     return 10 * math.log10(value)
 
 
+def _sgcs(true: np.ndarray, rebuilt: np.ndarray, n_subbands: int) -> np.ndarray:
+    """SGCS of each sample by eigendecompositions, for channels ``[batch, n, n_rx, n_tx]``, ``[batch]``."""
+    cosines = []
+    for band in subbands(true.shape[1], n_subbands):
+        pair = [
+            np.linalg.eigh(np.einsum("bnrt,bnru->btu", h[:, band].conj(), h[:, band]))[1][..., -1]
+            for h in (true.astype(complex), rebuilt.astype(complex))
+        ]
+        cosines.append(np.abs(np.einsum("bt,bt->b", pair[0].conj(), pair[1])) ** 2)
+    return np.mean(cosines, axis=0)
+
+
 def _definitions(outcome: LinkOutcome) -> dict[str, float]:
     """Every metric straight from its definition, in float64."""
     assert outcome.csi_reconstructed is not None
@@ -96,14 +108,15 @@ def _definitions(outcome: LinkOutcome) -> dict[str, float]:
         return np.log2(1 + SNR * np.abs((use * weights).sum(2)) ** 2).mean(1)
 
     error, kept = energy(true - rebuilt), energy(true) / energy(report)
-    squared = [(cosine[:, band] ** 2).mean(1) for band in subbands(N, 13)]
+    sgcs = _sgcs(report[:, :, None], response[:, :, None], 13)
     return {
         "nmse_db": _db((error / energy(true)).mean()),
         "nmse_ratio_db": _db(error.mean() / energy(true).mean()),
         "nmse_db_batchmean": _db((error / energy(true)).mean()),  # one group
         "nmse_e2e_db": _db((energy(use - response) / energy(use)).mean()),
         "rho": cosine.mean(),
-        "sgcs": np.mean(squared),
+        "rho_squared": (cosine**2).mean(),
+        "sgcs": sgcs.mean(),
         "rate_bps_hz": rate(response).mean(),
         "rate_loss_bps_hz": (rate(use) - rate(response)).mean(),
         "rate_ratio": rate(response).mean() / rate(use).mean(),
@@ -178,7 +191,7 @@ def test_similarity_and_rate_ignore_scale_and_phase(scale: float, phase: float) 
     outcome = _outcome()
     factor = torch.polar(torch.tensor(scale), torch.tensor(phase))
     turned = outcome.with_report(outcome.rebuilt * factor, bits=640, overhead=0.25)
-    for name in ("rho", "sgcs", "rate_bps_hz", "rate_ratio"):
+    for name in ("rho", "rho_squared", "sgcs", "rate_bps_hz", "rate_ratio"):
         # Some tens of float32 roundings.
         assert _value(name, turned) == pytest.approx(_value(name, outcome), rel=1e-5)
 
@@ -230,7 +243,7 @@ def test_closed_forms_of_a_scaled_noisy_report(scale: float, noise: float) -> No
 
 
 @pytest.mark.parametrize("correlation", [0.3, 0.9])
-def test_sgcs_of_jointly_gaussian_vectors(correlation: float) -> None:
+def test_squared_cosine_of_jointly_gaussian_vectors(correlation: float) -> None:
     """Mean of the sample coherence of N pairs (Carter 1973): 1/N + (N-1)/(N+1) r^2 2F1(1, 1; N+2; r^2)."""
     batch = 400
     csi = _random(batch, NA, NT, seed=6)
@@ -241,7 +254,7 @@ def test_sgcs_of_jointly_gaussian_vectors(correlation: float) -> None:
     )
     squared = correlation**2
     expected = 1 / NT + (NT - 1) / (NT + 1) * squared * scipy.special.hyp2f1(1, 1, NT + 2, squared)
-    estimate = _estimate("sgcs", outcome)
+    estimate = _estimate("rho_squared", outcome)
     assert estimate.low is not None
     assert estimate.high is not None
     # Twice the 95 % interval: about four standard deviations.
@@ -259,7 +272,7 @@ def test_random_report_has_the_cosine_of_chance() -> None:
         response_report=response,
         response_use=response,
     )
-    estimate = _estimate("sgcs", outcome)
+    estimate = _estimate("rho_squared", outcome)
     assert estimate.low is not None
     assert estimate.high is not None
     # Twice the 95 % interval: about four standard deviations.
@@ -281,7 +294,8 @@ def test_zero_report() -> None:
     """A BS that holds nothing transmits from the first port."""
     outcome = _outcome().with_report(torch.zeros(BATCH, NA, NT, dtype=torch.complex64), bits=0, overhead=0.0)
     assert _value("nmse_db", outcome) == pytest.approx(0, abs=1e-6)
-    assert _value("rho", outcome) == 0
+    for name in ("rho", "rho_squared", "sgcs"):
+        assert _value(name, outcome) == 0
     first = torch.log2(1 + SNR * outcome.response_use[..., 0].abs().square()).mean()
     assert _value("rate_bps_hz", outcome) == pytest.approx(float(first), rel=1e-6)
 
@@ -361,16 +375,10 @@ def test_two_ue_antennas() -> None:
     true, held = (h.numpy().reshape(BATCH, N, n_rx, NT).astype(complex) for h in (report, known))
     vectors = [np.linalg.svd(h)[2][..., 0, :].conj() for h in (true, held)]
     gain = (np.abs(np.einsum("bnrt,bnt->bnr", true, vectors[1])) ** 2).sum(-1)
-    # The dominant vector is found to within a gain of 2^(-1/256): 0.3 %.
-    assert _value("rate_bps_hz", outcome) == pytest.approx(np.log2(1 + SNR * gain).mean(), rel=2e-3)
+    # Rounding of float32, times the condition of eigenvectors whose eigenvalues differ by a few percent.
+    assert _value("rate_bps_hz", outcome) == pytest.approx(np.log2(1 + SNR * gain).mean(), rel=1e-5)
     best = np.linalg.svd(true, compute_uv=False)[..., 0] ** 2
-    assert _value("rate_perfect_bps_hz", outcome) == pytest.approx(np.log2(1 + SNR * best).mean(), rel=2e-3)
+    assert _value("rate_perfect_bps_hz", outcome) == pytest.approx(np.log2(1 + SNR * best).mean(), rel=1e-5)
     cosine = np.abs(np.einsum("bnt,bnt->bn", vectors[0].conj(), vectors[1]))
-    assert _value("rho", outcome) == pytest.approx(cosine.mean(), rel=5e-3)
-    bands = []
-    for band in subbands(N, 13):
-        pair = [
-            np.linalg.eigh(np.einsum("bnrt,bnru->btu", h[:, band].conj(), h[:, band]))[1][..., -1] for h in (true, held)
-        ]
-        bands.append(np.abs(np.einsum("bt,bt->b", pair[0].conj(), pair[1])) ** 2)
-    assert _value("sgcs", outcome) == pytest.approx(np.mean(bands), rel=5e-3)
+    assert _value("rho", outcome) == pytest.approx(cosine.mean(), rel=1e-5)
+    assert _value("sgcs", outcome) == pytest.approx(_sgcs(true, held, 13).mean(), rel=1e-5)
