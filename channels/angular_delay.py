@@ -5,6 +5,7 @@ import math
 import torch
 from torch import Tensor
 
+from channels.bounds import require_memory
 from channels.channel_batch import ArrayShape, OfdmGrid
 from channels.errors import ChannelInputError
 
@@ -34,7 +35,8 @@ class AngularDelayTransform:
         n_delay: rows kept, :math:`N_a`.
 
     Raises:
-        ChannelInputError: if ``n_delay`` is not between 1 and the number of subcarriers.
+        ChannelInputError: if ``n_delay`` is not between 1 and the number of subcarriers, or if the matrices of the
+            transform do not fit into memory.
 
     Example:
         >>> transform = AngularDelayTransform(OfdmGrid(1024, 20e6, 28e9), ArrayShape(1, 1, 32), n_delay=32)
@@ -45,6 +47,9 @@ class AngularDelayTransform:
     def __init__(self, grid: OfdmGrid, array: ArrayShape, n_delay: int) -> None:
         if not 1 <= n_delay <= grid.n_subcarriers:
             raise ChannelInputError(f"n_delay: got {n_delay}, expected 1 to {grid.n_subcarriers} (n_subcarriers)")
+        # complex128; the Kronecker product has one temporary of the same size.
+        n_entries = 2 * array.n_ports**2 + grid.n_subcarriers * n_delay
+        require_memory(16 * n_entries, f"channel: transform of {array.n_ports} ports, {grid.n_subcarriers} subcarriers")
         self.grid = grid
         self.array = array
         self.n_delay = n_delay
@@ -92,8 +97,13 @@ class AngularDelayTransform:
 
         Returns:
             Spatial-frequency channel ``[..., n_subcarriers, n_ports]``, same unit and dtype.
+
+        Raises:
+            ChannelInputError: if the channels do not fit into memory.
         """
         self._check(csi, self.n_delay)
+        n_bytes = csi.numel() // self.n_delay * self.grid.n_subcarriers * csi.element_size()
+        require_memory(n_bytes, f"channel: {csi.numel() // (self.n_delay * self.array.n_ports)} responses")
         delays = self._over_ports(csi, self._angular.conj())
         if self._pruned:
             return self._delay.to(csi.device, csi.dtype) @ delays

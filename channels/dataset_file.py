@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from channels.dataset_manifest import DatasetManifest, parse
 from channels.errors import ChannelInputError
+from channels.hdf5_array import require_complete
 from channels.hdf5_file import one_line, open_dataset
 
 DTYPE = np.dtype("<c8")
@@ -72,6 +73,7 @@ class DatasetFile:
             yield self.read(name, start, min(start + step, count))
 
     def _check_layout(self, name: str, dataset: h5py.Dataset) -> None:
+        require_complete(dataset, f"{self.path}: {name}")
         shape = self.manifest.shapes[name]
         chunks = (self.manifest.rows_per_chunk(name), *shape[1:]) if shape[0] else None
         for what, found, expected in (

@@ -4,20 +4,21 @@ Read without the package, which asks for a download where a folder is missing an
 """
 
 import json
-import zipfile
-import zlib
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, Field, ValidationError
 
+from channels.bounds import require_memory, size_text
 from channels.errors import ChannelInputError
 from channels.hdf5_file import one_line
 from channels.mat5_file import read_variable
 from channels.mat5_stream import DamagedFileError
+from channels.npy_file import read_npy
 
+_LONGEST_PARAMETERS: Final = 16 << 20
 QUANTITIES: Final = ("power", "phase", "delay", "aod_az", "aod_el", "aoa_az", "aoa_el")
 
 
@@ -70,6 +71,9 @@ class DeepMimoScenario:
 def _read_parameters(path: Path) -> _Scenario:
     if not path.is_file():
         raise ChannelInputError(f"{path}: no such file, expected the folder of a DeepMIMO v4 scenario")
+    if path.stat().st_size > _LONGEST_PARAMETERS:
+        found = size_text(path.stat().st_size)
+        raise ChannelInputError(f"{path}: got {found}, expected at most {size_text(_LONGEST_PARAMETERS)} of parameters")
     try:
         return _Scenario.model_validate(json.loads(path.read_text(encoding="utf-8")))
     except ValidationError as error:
@@ -93,26 +97,15 @@ def _read_matrix(folder: Path, key: str, name: str) -> NDArray[np.float64]:
     if not found:
         raise ChannelInputError(f"{path}: no such file, expected it as .npz, .mat or .npy")
     try:
-        values = _read_numbers(found[0], key)
-    except (OSError, ValueError, KeyError, EOFError, RuntimeError, MemoryError) as error:
-        raise ChannelInputError(f"{found[0]}: cannot be read, damaged ({one_line(error)})") from error
-    except (zipfile.BadZipFile, zlib.error, DamagedFileError) as error:
+        values = read_variable(found[0], key) if found[0].suffix == ".mat" else read_npy(found[0], key)
+    except (OSError, MemoryError, DamagedFileError) as error:
         raise ChannelInputError(f"{found[0]}: cannot be read, damaged ({one_line(error)})") from error
     if values.ndim != 2 or values.dtype.kind not in "fiu":
         raise ChannelInputError(
             f"{found[0]}: {key}: got {values.dtype} of shape {values.shape}, expected real numbers [user, path]"
         )
+    require_memory(8 * values.size, f"{found[0]}: {key}")
     return values.astype(np.float64)
-
-
-def _read_numbers(path: Path, key: str) -> NDArray[Any]:
-    if path.suffix == ".mat":
-        return read_variable(path, key)
-    loaded = np.load(path, allow_pickle=False)
-    if isinstance(loaded, np.ndarray):
-        return loaded
-    with loaded:
-        return np.asarray(loaded[key])
 
 
 def _active(paths: dict[str, NDArray[np.float64]], folder: Path, name: str) -> dict[str, NDArray[np.float64]]:

@@ -1,6 +1,7 @@
 """Datasets of HDF5 files that come from elsewhere: opened with one-line errors, read in slices."""
 
 import re
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -30,7 +31,7 @@ def open_hdf5(path: Path, expected: str) -> Iterator[h5py.File]:
             yield file
     except ChannelInputError:
         raise
-    except (OSError, RuntimeError, KeyError, ValueError, TypeError, MemoryError) as error:
+    except (OSError, RuntimeError, KeyError, ValueError, TypeError, MemoryError, zlib.error) as error:
         raise ChannelInputError(f"{path}: cannot be read as HDF5, truncated or damaged ({one_line(error)})") from error
 
 
@@ -91,8 +92,9 @@ def positive_attribute(dataset: h5py.Dataset, name: str, path: Path) -> float:
 
 
 def one_line(value: object) -> str:
-    """Text of a value or an error, short and on one line."""
-    return re.sub(r"\s+", " ", str(value))[:120]
+    """Text of a value or an error, short, on one line, and without what a terminal would obey."""
+    text = re.sub(r"\s+", " ", str(value))[:120]
+    return "".join(character if character.isprintable() else "?" for character in text)
 
 
 def _some(file: h5py.File) -> str:

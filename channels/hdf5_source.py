@@ -3,18 +3,22 @@
 from pathlib import Path
 from typing import Literal
 
-import h5py
 import numpy as np
 import torch
 from pydantic import Field
 from torch import Tensor
 
 from channels.angular_delay import AngularDelayTransform
+from channels.axis_order import ORDER_DESCRIPTION, AxisOrder, decided_order
 from channels.channel_batch import ArrayShape, ChannelBatch, OfdmGrid, Snapshots
 from channels.errors import ChannelInputError
-from channels.hdf5_file import open_dataset, positive_attribute
+from channels.hdf5_array import Hdf5Array
+from channels.hdf5_file import one_line, open_dataset, positive_attribute
 from channels.recording import RecordingParameters, recorded_times, split_range
 from channels.source import SOURCES, Source, Split
+
+# As many as every other source may have.
+_MOST_SUBCARRIERS = 65536
 
 
 class Hdf5Parameters(RecordingParameters):
@@ -25,6 +29,7 @@ class Hdf5Parameters(RecordingParameters):
 
     source: Literal["hdf5"] = "hdf5"
     file: Path = Field(description="the file")
+    layout: AxisOrder | None = Field(default=None, description=ORDER_DESCRIPTION)
     normalise: bool = Field(default=True, description="scale each sample to mean power 1 at its first snapshot")
 
 
@@ -32,10 +37,12 @@ class Hdf5Parameters(RecordingParameters):
 class Hdf5Source(Source):
     """Matrices ``X`` of ``[N, n_delay, n_tx]``, or ``[N, time, n_delay, n_tx]`` with snapshots ``dt`` seconds apart.
 
-    ``X`` is what ``AngularDelayTransform.truncate`` gives; delays beyond its rows are taken as zero.
+    ``X`` is what ``AngularDelayTransform.truncate`` gives, complex, or a compound of ``{real, imag}`` or ``{r, i}``;
+    delays beyond its rows are taken as zero. The axes of a file that MATLAB's ``save`` wrote are those that MATLAB
+    shows.
 
     Raises:
-        ChannelInputError: if the file is missing, damaged, or has another layout.
+        ChannelInputError: if the file is missing, damaged, or has another layout, or one that may be transposed.
     """
 
     Parameters = Hdf5Parameters
@@ -45,14 +52,17 @@ class Hdf5Source(Source):
         self.device = device
         path = parameters.file
         with open_dataset(path, "X") as dataset:
-            self._shape = self._checked_shape(dataset)
             n_subcarriers, n_tx = (round(positive_attribute(dataset, name, path)) for name in ("Nc", "Nt"))
+            self._array, self._is_reversed = self._opened(n_tx)
+            self._shape = self._array.shape[::-1] if self._is_reversed else self._array.shape
             self.grid = OfdmGrid(
                 n_subcarriers,
                 bandwidth_hz=positive_attribute(dataset, "B", path),
                 carrier_hz=positive_attribute(dataset, "fc", path),
             )
             self._step_s = positive_attribute(dataset, "dt", path) if len(self._shape) == 4 else None
+        if n_subcarriers > _MOST_SUBCARRIERS:
+            raise ChannelInputError(f"{path}: attribute Nc: got {n_subcarriers}, expected at most {_MOST_SUBCARRIERS}")
         if self._shape[-1] != n_tx:
             raise ChannelInputError(f"{path}: X: got {self._shape[-1]} columns, expected {n_tx} as attribute Nt says")
         if self._shape[-2] > n_subcarriers:
@@ -83,21 +93,32 @@ class Hdf5Source(Source):
         rows = slice(indices.start + start, indices.start + stop)
         is_still = self._step_s is None
         times = recorded_times(snapshots, self._step_s, 1 if is_still else self._shape[1], path)
-        with open_dataset(path, "X") as dataset:
-            values = dataset[rows][:, None] if is_still else dataset[rows, : max(times) + 1][:, times]
-        if not np.isfinite(values).all():
-            raise ChannelInputError(f"{path}: X: got NaN or infinity, expected finite numbers")
-        csi = torch.from_numpy(np.ascontiguousarray(values, dtype=np.complex64)).to(self.device)
+        is_partial = not is_still and not self._is_reversed
+        stored = self._array.read(rows.start, rows.stop, max(times) + 1 if is_partial else None)
+        values = stored.T if self._is_reversed else stored
+        values = values[:, None] if is_still else values[:, times]
+        csi = torch.from_numpy(np.ascontiguousarray(values)).to(self.device)
         return ChannelBatch(self._transform.inverse(self._scaled(csi) if self.parameters.normalise else csi))
 
-    def _checked_shape(self, dataset: h5py.Dataset) -> tuple[int, ...]:
-        shape = tuple(dataset.shape or ())
-        if len(shape) not in (3, 4) or 0 in shape or dataset.dtype.kind != "c":
+    def _opened(self, n_tx: int) -> tuple[Hdf5Array, bool]:
+        """The matrices, and whether their axes are reversed in the file."""
+        path = self.parameters.file
+        array = Hdf5Array(path, "X")
+        shape = array.shape
+        if len(shape) not in (3, 4) or 0 in shape or array.kind != "complex":
             raise ChannelInputError(
-                f"{self.parameters.file}: X: got {dataset.dtype} of shape {shape}, "
+                f"{path}: X: got {one_line(array.dtype)} of shape {shape}, "
                 "expected complex [N, rows, Nt] or [N, time, rows, Nt]"
             )
-        return shape
+        order = decided_order(
+            self.parameters.layout,
+            marked=array.is_matlab,
+            fits_matlab=shape[0] == n_tx,
+            # Rows are written by this program and by Python users; only a shape that cannot be theirs is MATLAB's.
+            fits_numpy=shape[-1] == n_tx or shape[0] != n_tx,
+            what=f"{path}: X",
+        )
+        return (Hdf5Array(path, "X", -1), True) if order == "matlab" else (array, False)
 
     def _range(self, split: Split) -> range:
         parameters = self.parameters

@@ -11,9 +11,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
+from channels.bounds import require_ratio
+
 _HEADER_BYTES = 128
 _MATRIX, _COMPRESSED = 14, 15
 _CHUNK = 1 << 20
+_UNPACKED = 1 << 16
 
 
 class DamagedFileError(Exception):
@@ -21,7 +24,16 @@ class DamagedFileError(Exception):
 
 
 class Body(Protocol):
-    """The inside of a matrix element, read in order."""
+    """The inside of a matrix element, read in order.
+
+    Attributes:
+        what: file and, once its header has been read, variable, for error messages.
+    """
+
+    what: str
+
+    def require(self, n_bytes: int) -> None:
+        """Raises ``DamagedFileError`` or ``ChannelInputError`` if there cannot be so many more bytes."""
 
     def read(self, n_bytes: int) -> bytes:
         """The next bytes."""
@@ -82,19 +94,40 @@ def nested_body(body: Body, order: str) -> "NestedBody":
 
 def read_element(body: Body, order: str, limit: int) -> tuple[int, bytes]:
     """Type and data of the next element inside a variable, at most ``limit`` bytes long."""
-    tag = body.read(8)
-    word, n_bytes = unpack(order + "II", tag)
-    if word >> 16:
-        # Up to four bytes of data share the tag.
-        n_bytes = word >> 16
-        if n_bytes > 4:
-            raise DamagedFileError(f"a short element of {n_bytes} bytes")
-        return word & 0xFFFF, tag[4 : 4 + n_bytes]
+    kind, n_bytes, short = read_tag(body, order)
+    if short is not None:
+        return kind, short
     if n_bytes > limit:
         raise DamagedFileError(f"an element of {n_bytes} bytes, at most {limit} expected")
     data = body.read(n_bytes)
     body.read(-n_bytes % 8)
-    return word, data
+    return kind, data
+
+
+def read_tag(body: Body, order: str) -> tuple[int, int, bytes | None]:
+    """Type and length of the next element inside a variable; its data, too, if they share the tag.
+
+    Otherwise the data follow, filled up to a multiple of 8 bytes.
+    """
+    tag = body.read(8)
+    word, n_bytes = unpack(order + "II", tag)
+    if not word >> 16:
+        return word, n_bytes, None
+    # Up to four bytes of data share the tag.
+    n_bytes = word >> 16
+    if n_bytes > 4:
+        raise DamagedFileError(f"a short element of {n_bytes} bytes")
+    return word & 0xFFFF, n_bytes, tag[4 : 4 + n_bytes]
+
+
+def pieces(body: Body, n_bytes: int) -> Iterator[bytes]:
+    """The next bytes, at most 1 MiB at a time."""
+    while n_bytes > 0:
+        data = body.read(min(n_bytes, _CHUNK))
+        if not data:
+            raise DamagedFileError("the file ends inside a variable")
+        n_bytes -= len(data)
+        yield data
 
 
 def unpack(layout: str, data: bytes) -> tuple[int, ...]:
@@ -113,8 +146,16 @@ class NestedBody:
     """
 
     def __init__(self, around: Body, n_bytes: int) -> None:
+        around.require(n_bytes)
         self._around = around
         self.left = n_bytes
+        self.what = around.what
+
+    def require(self, n_bytes: int) -> None:
+        """Raises ``DamagedFileError`` if there are not so many left."""
+        if n_bytes > self.left:
+            raise DamagedFileError("an element is longer than the one around it")
+        self._around.require(n_bytes)
 
     def read(self, n_bytes: int) -> bytes:
         """The next bytes."""
@@ -136,10 +177,14 @@ class _Plain:
     def __init__(self, file: BinaryIO, n_bytes: int) -> None:
         self._file = file
         self._left = n_bytes
+        self.what = str(file.name)
 
-    def read(self, n_bytes: int) -> bytes:
+    def require(self, n_bytes: int) -> None:
         if n_bytes > self._left:
             raise DamagedFileError("an element is longer than the one around it")
+
+    def read(self, n_bytes: int) -> bytes:
+        self.require(n_bytes)
         self._left -= n_bytes
         return self._file.read(n_bytes)
 
@@ -150,29 +195,58 @@ class _Plain:
 class _Inflated:
     def __init__(self, file: BinaryIO, n_bytes: int) -> None:
         self._file = file
-        self._left = n_bytes
+        self._packed = self._left = n_bytes
         self._inflate = zlib.decompressobj()
+        self._given = 0
+        # Unpacked bytes that nobody has asked for: tags are short, and zlib copies all that is left for each call.
+        self._waiting, self._position = b"", 0
+        self.what = str(file.name)
+
+    def require(self, n_bytes: int) -> None:
+        require_ratio(self._given + n_bytes, self._packed, self.what)
 
     def read(self, n_bytes: int) -> bytes:
-        parts = []
-        while n_bytes > 0 and not self._inflate.eof:
-            packed = self._inflate.unconsumed_tail
-            if not packed:
-                packed = self._file.read(min(self._left, _CHUNK))
-                self._left -= len(packed)
-            part = self._inflate.decompress(packed, n_bytes)
-            if not packed and not part:
-                break
+        self.require(n_bytes)
+        self._given += n_bytes
+        end = self._position + n_bytes
+        if end <= len(self._waiting):
+            data = self._waiting[self._position : end]
+            self._position = end
+            return data
+        parts = [self._waiting[self._position :]]
+        missing = n_bytes - len(parts[0])
+        while missing > 0:
+            part = self._next()
+            if not part:
+                raise DamagedFileError("compressed data end early")
             parts.append(part)
-            n_bytes -= len(part)
-        if n_bytes > 0:
-            raise DamagedFileError("compressed data end early")
+            missing -= len(part)
+        last = parts[-1]
+        self._waiting, self._position = last, len(last) + missing
+        parts[-1] = last[: self._position]
         return b"".join(parts)
 
     def close(self) -> None:
         """Runs to the end of the stream, where zlib compares its checksum."""
+        while part := self._next():
+            self.require(len(part))
+            self._given += len(part)
+        if not self._inflate.eof:
+            raise DamagedFileError("compressed data end early")
+
+    def _next(self) -> bytes:
+        """Some more unpacked bytes, none at the end."""
         while not self._inflate.eof:
-            self.read(1)
+            packed = self._inflate.unconsumed_tail
+            if not packed:
+                packed = self._file.read(min(self._left, _UNPACKED))
+                self._left -= len(packed)
+            part = self._inflate.decompress(packed, _UNPACKED)
+            if part:
+                return part
+            if not packed:
+                break
+        return b""
 
 
 def _require_matrix(kind: int) -> None:

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from numpy.typing import NDArray
 
+from channels.bounds import require_items
 from channels.mat5_file import Mat5Header, read_header, read_numbers
 from channels.mat5_stream import Body, DamagedFileError, body_at, nested_body, opened, read_element, unpack
 
@@ -13,6 +14,7 @@ CELL: Final = 1
 STRUCT: Final = 2
 OBJECT: Final = 17
 _LONGEST_NAMES = 1 << 16
+_TAG_BYTES = 8
 
 
 def read_structs(path: Path, position: int, wanted: frozenset[str]) -> list[dict[str, NDArray[Any]]]:
@@ -28,6 +30,7 @@ def read_structs(path: Path, position: int, wanted: frozenset[str]) -> list[dict
 
     Raises:
         DamagedFileError: if the file is truncated or damaged.
+        ChannelInputError: if there are too many, or if they unpack to far more than any channels do.
     """
     with opened(path) as (file, order):
         body, _ = body_at(file, order, position, size=file.seek(0, 2))
@@ -39,7 +42,7 @@ def read_structs(path: Path, position: int, wanted: frozenset[str]) -> list[dict
 def _structs(body: Body, order: str, header: Mat5Header, wanted: frozenset[str]) -> list[dict[str, NDArray[Any]]]:
     found: list[dict[str, NDArray[Any]]] = []
     if header.matlab_class == CELL:
-        for _ in range(math.prod(header.shape)):
+        for _ in range(_n_items(body, math.prod(header.shape))):
             inside = nested_body(body, order)
             if inside.left:
                 content = read_header(inside, order)
@@ -49,6 +52,7 @@ def _structs(body: Body, order: str, header: Mat5Header, wanted: frozenset[str])
             inside.close()
     elif header.matlab_class == STRUCT:
         names = _field_names(body, order)
+        _n_items(body, math.prod(header.shape) * len(names))
         for _ in range(math.prod(header.shape) if names else 0):
             fields = {}
             for name in names:
@@ -60,6 +64,13 @@ def _structs(body: Body, order: str, header: Mat5Header, wanted: frozenset[str])
                 inside.close()
             found.append(fields)
     return found
+
+
+def _n_items(body: Body, count: int) -> int:
+    """The same number, if there can be so many matrices in what is left."""
+    body.require(_TAG_BYTES * count)
+    require_items(count, body.what)
+    return count
 
 
 def _field_names(body: Body, order: str) -> list[str]:

@@ -9,12 +9,15 @@ from pydantic import Field, model_validator
 from torch import Tensor
 
 from channels.angular_delay import AngularDelayTransform
+from channels.axis_order import ORDER_DESCRIPTION, AxisOrder
 from channels.channel_batch import ArrayShape, ChannelBatch, OfdmGrid, Snapshots
 from channels.errors import ChannelInputError
 from channels.mat_file import MatMatrix
 from channels.source import SOURCES, Source, SourceParameters, Split
 
 _HF_ALL_BINS = 125
+# Files hold single precision, or numbers that were scaled in it.
+_RANGE_TOLERANCE = 1e-6
 
 
 class MatParameters(SourceParameters):
@@ -25,6 +28,9 @@ class MatParameters(SourceParameters):
     validation_file: Path | None = Field(default=None, description="file of the validation split")
     test_file: Path | None = Field(default=None, description="file of the test split")
     hf_all_file: Path | None = Field(default=None, description="file with HF_all of the test split")
+    variable: str = Field(default="HT", min_length=1, description="variable with the images in these files")
+    hf_all_variable: str = Field(default="HF_all", min_length=1, description="variable in hf_all_file")
+    layout: AxisOrder | None = Field(default=None, description=ORDER_DESCRIPTION)
     n_delay: int = Field(default=32, ge=1, le=4096, description="delay rows in the files")
     n_columns: int = Field(default=32, ge=1, le=1024, description="BS antennas, a uniform linear array")
     n_subcarriers: int = Field(default=1024, ge=2, le=65536, description="subcarriers of the response made from them")
@@ -90,9 +96,10 @@ class MatSource(Source):
     def _csi(self, split: Split, start: int, stop: int) -> np.ndarray:
         images = self._images(split)
         values = images.rows(start, stop)
-        if values.size and (values.min() < 0 or values.max() > 1):
+        low, high = (float(values.min()), float(values.max())) if values.size else (0.0, 1.0)
+        if low < -_RANGE_TOLERANCE or high > 1 + _RANGE_TOLERANCE:
             raise ChannelInputError(
-                f"{images.path}: HT: got values from {values.min():g} to {values.max():g}, expected 0 to 1"
+                f"{images.path}: {images.name}: got values from {low:.8g} to {high:.8g}, expected 0 to 1"
             )
         parts = values.reshape(-1, 2, self.parameters.n_columns, self.parameters.n_delay) - np.float32(0.5)
         return np.ascontiguousarray((parts[:, 0] + np.complex64(1j) * parts[:, 1]).swapaxes(1, 2))
@@ -108,16 +115,22 @@ class MatSource(Source):
             raise ChannelInputError(f"{split}_file: got none, expected a file, since {split} samples are asked for")
         if split not in self._opened:
             width = 2 * self.parameters.n_columns * self.parameters.n_delay
-            self._opened[split] = MatMatrix(file, "HT", width, is_complex=False)
+            parameters = self.parameters
+            self._opened[split] = MatMatrix(
+                file, parameters.variable, width, is_complex=False, layout=parameters.layout
+            )
         return self._opened[split]
 
     def _hf_all(self, file: Path) -> MatMatrix:
         if "hf_all" not in self._opened:
-            reference = MatMatrix(file, "HF_all", self.parameters.n_columns * _HF_ALL_BINS, is_complex=True)
+            parameters = self.parameters
+            width = parameters.n_columns * _HF_ALL_BINS
+            reference = MatMatrix(file, parameters.hf_all_variable, width, is_complex=True, layout=parameters.layout)
             expected = self._images("test").n_samples
             if reference.n_samples != expected:
                 raise ChannelInputError(
-                    f"{file}: HF_all: got {reference.n_samples} samples, expected {expected} as in the test file"
+                    f"{file}: {reference.name}: got {reference.n_samples} samples, expected {expected} as in the "
+                    "test file"
                 )
             self._opened["hf_all"] = reference
         return self._opened["hf_all"]

@@ -5,6 +5,7 @@ from typing import Protocol
 
 import h5py
 
+from channels.axis_order import AxisOrder
 from channels.errors import ChannelInputError
 from channels.quadriga_hdf5 import Hdf5Links
 from channels.quadriga_link import QuadrigaLink
@@ -24,6 +25,7 @@ class QuadrigaFile:
         path: the file.
         variable: variable with the links, ``None`` for the only one.
         links: first and last link used, counted from 1; ``None`` for all.
+        layout: order of the axes in an HDF5 file, ``None`` as the file says.
 
     Attributes:
         n_links: links used.
@@ -35,10 +37,16 @@ class QuadrigaFile:
         ChannelInputError: if the file is missing, damaged, has another layout, or lacks the links.
     """
 
-    def __init__(self, path: Path, variable: str | None = None, links: tuple[int, int] | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        variable: str | None = None,
+        links: tuple[int, int] | None = None,
+        layout: AxisOrder | None = None,
+    ) -> None:
         self._path = path
         is_hdf5 = path.is_file() and h5py.is_hdf5(path)
-        self._links: _Links = Hdf5Links(path, variable) if is_hdf5 else Mat5Links(path, variable)
+        self._links: _Links = Hdf5Links(path, variable, layout) if is_hdf5 else Mat5Links(path, variable)
         first, last = links or (1, self._links.n_links)
         if not 1 <= first <= last <= self._links.n_links:
             raise ChannelInputError(

@@ -63,6 +63,14 @@ def checked_link(coeff: NDArray[Any], delay: NDArray[Any], carrier_hz: NDArray[A
     return QuadrigaLink(coefficients, delays, _carrier(carrier_hz, where))
 
 
+def fit_together(coeff: tuple[int, ...], delay: tuple[int, ...]) -> bool:
+    """Whether shapes of ``coeff`` and ``delay`` are possible, as ``checked_link`` describes them."""
+    if len(coeff) > 4 or len(delay) > 4:
+        return False
+    full = coeff + (1,) * (4 - len(coeff))
+    return delay == full[2:] or delay + (1,) * (4 - len(delay)) in (full, (1, 1, *full[2:]))
+
+
 def _carrier(values: NDArray[Any] | None, where: str) -> float | None:
     if values is None or values.size == 0:
         return None

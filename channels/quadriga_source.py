@@ -8,6 +8,7 @@ import torch
 from pydantic import Field, model_validator
 from torch import Tensor
 
+from channels.axis_order import ORDER_DESCRIPTION, AxisOrder
 from channels.channel_batch import ArrayShape, ChannelBatch, OfdmGrid, Paths, Snapshots
 from channels.errors import ChannelInputError
 from channels.frequency_response import frequency_response
@@ -31,6 +32,7 @@ class QuadrigaParameters(RecordingParameters):
     variable: str | None = Field(
         default=None, min_length=1, description="variable with the structs; by default the only"
     )
+    layout: AxisOrder | None = Field(default=None, description=ORDER_DESCRIPTION)
     links: tuple[int, int] | None = Field(
         default=None, description="first and last link used, counted from 1 in MATLAB's linear order; by default all"
     )
@@ -79,7 +81,7 @@ class QuadrigaSource(Source):
         self.parameters = parameters
         self.device = device
         path = parameters.file
-        self._file = QuadrigaFile(path, parameters.variable, parameters.links)
+        self._file = QuadrigaFile(path, parameters.variable, parameters.links, parameters.layout)
         self.grid = OfdmGrid(parameters.n_subcarriers, parameters.bandwidth_hz, self._carrier_hz())
         n_columns, left = divmod(self._file.n_tx, parameters.n_rows * parameters.n_polarizations)
         if left:

@@ -87,11 +87,18 @@ def as_matlab(values: np.ndarray) -> np.ndarray:
     return pairs
 
 
+def put(parent: h5py.Group, name: str, values: np.ndarray) -> h5py.Dataset:
+    """A dataset as MATLAB's save writes it."""
+    dataset = parent.create_dataset(name, data=as_matlab(values))
+    dataset.attrs["MATLAB_class"] = np.bytes_("single" if values.dtype in ("f4", "c8") else "double")
+    return dataset
+
+
 def add_group(parent: h5py.Group, name: str, link: dict[str, np.ndarray]) -> h5py.Group:
     group = parent.create_group(name)
     group.attrs["MATLAB_class"] = np.bytes_("struct")
     for field, values in link.items():
-        group[field] = as_matlab(values)
+        put(group, field, values)
     return group
 
 
@@ -106,8 +113,7 @@ def write_struct_array_73(path, links):
         for field in links[0]:
             references = np.empty((len(links), 1), dtype=h5py.ref_dtype)
             for index, link in enumerate(links):
-                file[f"#refs#/{field}{index}"] = as_matlab(link[field])
-                references[index, 0] = file[f"#refs#/{field}{index}"].ref
+                references[index, 0] = put(file, f"#refs#/{field}{index}", link[field]).ref
             group.create_dataset(field, data=references, dtype=h5py.ref_dtype)
 
 
@@ -124,7 +130,7 @@ def write_saved_73(path, links):
     with h5py.File(path, "w", userblock_size=512) as file:
         for name, values in saved_variables(links).items():
             if values.dtype != object:
-                file[name] = as_matlab(values)
+                put(file, name, values)
 
 
 def write_hdf5(path, links):

@@ -237,8 +237,8 @@ def changed(key: str, values: np.ndarray) -> dict[str, np.ndarray]:
         (changed("power", np.full((N_USERS, N_PATHS), np.nan, np.float32)), "got no user with a path among 130"),
         (changed("phase", np.zeros((N_USERS, 2), np.float32)), r"phase.*got shape \(130, 2\), expected \(130, 4\)"),
         (changed("phase", np.zeros(N_USERS, np.float32)), "phase: got float32 of shape"),
-        (changed("phase", np.full((N_USERS, N_PATHS), "x")), "phase: got <U1 of shape"),
-        (changed("phase", np.full((N_USERS, N_PATHS), None, dtype=object)), "cannot be read, damaged"),
+        (changed("phase", np.full((N_USERS, N_PATHS), "x")), "phase: got values of type <U1, expected numbers"),
+        (changed("phase", np.full((N_USERS, N_PATHS), None, dtype=object)), "phase: got values of type object"),
     ],
 )
 def test_wrong_quantities_are_refused(tmp_path, rays, match):

@@ -1,0 +1,389 @@
+"""Files that declare more than they hold, unpack to more than they should, are cut short, or have wrong bits.
+
+Every reader gives one line that names the file, before it allocates what the file asks for.
+"""
+
+import json
+import tracemalloc
+import zipfile
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+import scipy.io
+import torch
+
+from channels import sources as sources
+from channels.bounds import memory_bound, require_items, require_memory, require_ratio, require_stored, size_text
+from channels.channel_batch import Snapshots
+from channels.errors import ChannelInputError
+from channels.source import SOURCES
+from tests.channels import made_up_links, test_deepmimo_source
+from tests.channels.made_up_dataset import made_up_arrays, made_up_plan, write_dataset
+
+ATTRIBUTES = {"fc": 5.3e9, "B": 20e6, "Nc": 64, "Nt": 4}
+SMALL_IMAGES = {"n_delay": 3, "n_columns": 4, "n_subcarriers": 16}
+MIB = 1 << 20
+# More than what may be packed without question, 64 MiB.
+_BOMB = 80 * MIB
+
+
+def matrices(*shape: int) -> np.ndarray:
+    values = np.random.default_rng(1).standard_normal((2, *shape)).astype(np.float32)
+    return values[0] + 1j * values[1]
+
+
+def images(n: int = 7) -> np.ndarray:
+    return np.random.default_rng(1).random((n, 24), dtype=np.float32)
+
+
+def write_hdf5(path: Path, **storage: object) -> None:
+    with h5py.File(path, "w") as file:
+        file.create_dataset("X", **({"data": matrices(6, 8, 4)} | storage))
+        file.attrs.update(ATTRIBUTES)
+
+
+def write_hdf5_packed(path: Path) -> None:
+    write_hdf5(path, chunks=(2, 8, 2), compression="gzip", shuffle=True, fletcher32=True)
+
+
+def write_mat(path: Path) -> None:
+    scipy.io.savemat(path, {"HT": images()})
+
+
+def write_mat_packed(path: Path) -> None:
+    scipy.io.savemat(path, {"HT": images()}, do_compression=True)
+
+
+def write_mat_73(path: Path, **storage: object) -> None:
+    with h5py.File(path, "w") as file:
+        dataset = file.create_dataset("HT", **({"data": images().T, "chunks": (5, 3), "compression": "gzip"} | storage))
+        dataset.attrs["MATLAB_class"] = np.bytes_("single")
+
+
+def write_links(layout: str) -> Callable[[Path], None]:
+    return lambda path: made_up_links.WRITERS[layout](path, made_up_links.made_up_links(n_links=2))
+
+
+def write_scenario(suffix: str) -> Callable[[Path], None]:
+    """A DeepMIMO scenario of which ``path`` is one file."""
+
+    def write(path: Path) -> None:
+        rays = {key: values[:9] for key, values in test_deepmimo_source.made_up_rays().items()}
+        test_deepmimo_source.write(path.parent, rays, suffix)
+        (path.parent / f"power_{test_deepmimo_source.NAME}.{suffix}").rename(path)
+
+    return write
+
+
+def write_built(path: Path) -> None:
+    plan = made_up_plan()
+    write_dataset(path, plan, made_up_arrays(plan))
+
+
+@dataclass(frozen=True)
+class Reader:
+    """One way in which a file becomes channels: the source, its parameters, and how a good file is written."""
+
+    source: str
+    write: Callable[[Path], None]
+    name: str = "channels.mat"
+    key: str = "file"
+    parameters: tuple[tuple[str, object], ...] = ()
+
+    def read(self, path: Path) -> torch.Tensor:
+        parameters = dict(self.parameters) | {self.key: path.parent if self.key == "folder" else path}
+        cls = SOURCES.get_class(self.source)
+        source = cls(cls.Parameters(**parameters), seed=0, device=torch.device("cpu"))
+        return source.read("test", 0, 2, Snapshots()).response
+
+
+QUADRIGA = (("n_subcarriers", 16),)
+DEEPMIMO = (("n_subcarriers", 16), ("n_columns", 4))
+IMAGES = tuple(SMALL_IMAGES.items())
+READERS = {
+    "hdf5": Reader("hdf5", write_hdf5, "channels.h5"),
+    "hdf5, gzip": Reader("hdf5", write_hdf5_packed, "channels.h5"),
+    "mat 5": Reader("mat", write_mat, key="test_file", parameters=IMAGES),
+    "mat 7": Reader("mat", write_mat_packed, key="test_file", parameters=IMAGES),
+    "mat 7.3": Reader("mat", write_mat_73, key="test_file", parameters=IMAGES),
+    **{
+        f"quadriga, {layout}": Reader("quadriga", write_links(layout), parameters=QUADRIGA)
+        for layout in made_up_links.WRITERS
+    },
+    **{
+        f"deepmimo, {suffix}": Reader(
+            "deepmimo", write_scenario(suffix), f"power_{test_deepmimo_source.NAME}.{suffix}", "folder", DEEPMIMO
+        )
+        for suffix in ("npz", "npy", "mat")
+    },
+    "dataset": Reader("dataset", write_built, "channels.h5"),
+}
+
+
+@pytest.fixture(params=READERS)
+def reader(request) -> Reader:
+    return READERS[request.param]
+
+
+def refused(reader: Reader, path: Path, match: str = ".") -> None:
+    with pytest.raises(ChannelInputError, match=match) as caught:
+        reader.read(path)
+    assert "\n" not in str(caught.value)
+    assert path.name.partition(".")[0] in str(caught.value)
+
+
+def test_every_source_of_files_has_a_reader_here():
+    named = {"file", "folder", "test_file"}
+    of_files = {str(key) for key in SOURCES.keys() if named & set(SOURCES.get_class(key).Parameters.model_fields)}  # noqa: SIM118
+    assert of_files == {reader.source for reader in READERS.values()}
+
+
+@pytest.mark.parametrize("share", [0.0, 0.04, 0.5, 0.97])
+def test_truncated_files_are_refused(tmp_path, reader, share):
+    path = tmp_path / reader.name
+    reader.write(path)
+    whole = path.read_bytes()
+    path.write_bytes(whole[: int(share * len(whole))])
+    refused(reader, path)
+
+
+def test_wrong_bits_are_read_or_refused_in_bounded_memory(tmp_path, reader, monkeypatch):
+    """Single wrong bits, most of them in the first KiB, where the sizes are."""
+    path = tmp_path / reader.name
+    reader.write(path)
+    whole = path.read_bytes()
+    random = np.random.default_rng(len(whole))
+    monkeypatch.setattr("channels.bounds.memory_bound", lambda: 64 * MIB)
+    for number in range(24):
+        content = bytearray(whole)
+        content[random.integers(min(1024 if number % 4 else 10**9, len(whole)))] ^= 1 << random.integers(8)
+        path.write_bytes(content)
+        message = ""
+        try:
+            response = reader.read(path)
+        except ChannelInputError as error:
+            message = str(error)
+        assert "\n" not in message
+        assert message or torch.isfinite(response.abs()).all()
+
+
+# Zeros, packed: a thousandth of their size.
+def zeros(n_bytes: int) -> bytes:
+    packer = zlib.compressobj(9)
+    block = bytes(MIB)
+    return b"".join(packer.compress(block) for _ in range(n_bytes // MIB)) + packer.flush()
+
+
+def write_version_5(path: Path, matlab_class: int, name: bytes, shape: tuple[int, int], part: bytes, body: int) -> None:
+    """A compressed variable with a header and ``body`` bytes of zeros."""
+    inside = (
+        np.array([6, 8, matlab_class, 0, 5, 8, *shape, 1, len(name)], "<u4").tobytes() + name.ljust(8, b"\0") + part
+    )
+    inside = np.array([14, len(inside) + body], "<u4").tobytes() + inside
+    packer = zlib.compressobj(9)
+    packed = packer.compress(inside)
+    packed += b"".join(packer.compress(bytes(MIB)) for _ in range(body // MIB)) + packer.flush()
+    header = b"MATLAB 5.0 MAT-file".ljust(124) + b"\x00\x01IM"
+    path.write_bytes(header + np.array([15, len(packed)], "<u4").tobytes() + packed)
+
+
+def bomb_of_numbers(path: Path) -> None:
+    n_rows = _BOMB // (8 * 24)
+    write_version_5(path, 6, b"HT", (n_rows, 24), np.array([9, n_rows * 24 * 8], "<u4").tobytes(), _BOMB)
+
+
+def bomb_of_cells(path: Path) -> None:
+    write_version_5(path, 1, b"s", (1, _BOMB // 8), b"", _BOMB)
+
+
+def bomb_in_a_chunk(path: Path) -> None:
+    write_hdf5(path, chunks=(6, 8, 4), compression="gzip")
+    with h5py.File(path, "r+") as file:
+        file["X"].id.write_direct_chunk((0, 0, 0), zeros(_BOMB))
+
+
+def declared(name: str, shape: tuple[int, ...], dtype: str, **storage: object) -> Callable[[Path], None]:
+    """A dataset of which nothing has been written, in place of the one that is read."""
+
+    def write(path: Path) -> None:
+        with h5py.File(path, "w") as file:
+            file.create_dataset(name, shape, dtype, **storage)
+            file.attrs.update(ATTRIBUTES)
+
+    return write
+
+
+def many_subcarriers(path: Path) -> None:
+    write_hdf5(path)
+    with h5py.File(path, "r+") as file:
+        file.attrs["Nc"] = 1e9
+
+
+def large_order(path: Path) -> None:
+    write_links("hdf5_write")(path)
+    with h5py.File(path, "r+") as file:
+        del file["Order"]
+        file.create_dataset("Order", (1_350_000_000,), "u4")
+
+
+def large_cells(path: Path) -> None:
+    write_links("cell array, version 7.3")(path)
+    with h5py.File(path, "r+") as file:
+        del file["c"]
+        file.create_dataset("c", (1_000_000_000,), h5py.ref_dtype)
+
+
+def large_coefficients(path: Path) -> None:
+    write_links("mat_save, version 7.3")(path)
+    with h5py.File(path, "r+") as file:
+        del file["channel_00001_Coeffs"]
+        file.create_dataset("channel_00001_Coeffs", (3, 500_000_000, 4, 2), "f8").attrs["MATLAB_class"] = b"double"
+
+
+def npy_header(text: str) -> bytes:
+    body = text.encode("latin1").ljust(118) + b"\n"
+    return b"\x93NUMPY\x01\x00" + np.uint16(len(body)).tobytes() + body
+
+
+def header_in_npy(text: str) -> Callable[[Path], None]:
+    def write(path: Path) -> None:
+        write_scenario("npy")(path)
+        path.write_bytes(npy_header(text) + bytes(144))
+
+    return write
+
+
+def bomb_in_npz(path: Path) -> None:
+    write_scenario("npz")(path)
+    text = f"{{'descr': '<f4', 'fortran_order': False, 'shape': ({_BOMB // 16}, 4), }}"
+    with (
+        zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive,
+        archive.open(f"{path.name.partition('_')[0]}.npy", "w") as member,
+    ):
+        member.write(npy_header(text))
+        for _ in range(_BOMB // MIB):
+            member.write(bytes(MIB))
+
+
+def pickle_in_npy(path: Path) -> None:
+    write_scenario("npy")(path)
+    np.save(path, np.array([[{}]], dtype=object), allow_pickle=True)
+
+
+def long_parameters(path: Path) -> None:
+    write_scenario("npy")(path)
+    (path.parent / "params.json").write_text(json.dumps({"filling": "x" * (17 * MIB)}))
+
+
+OVERSIZE: dict[str, tuple[str, Callable[[Path], None], str]] = {
+    "Nc": ("hdf5", many_subcarriers, "attribute Nc: got 1000000000, expected at most 65536"),
+    "nothing written": ("hdf5", declared("X", (10**9, 8, 4), "c8"), "X: got 0 B in the file, expected 238.4 GiB"),
+    "no chunk written": (
+        "hdf5",
+        declared("X", (100, 8, 4), "c8", chunks=(50, 8, 4), compression="gzip"),
+        "X: got 0 of its 2 chunks in the file",
+    ),
+    "no room for chunks": (
+        "hdf5, gzip",
+        declared("X", (10**12, 8, 4), "c8", chunks=(50, 8, 4), compression="gzip"),
+        "X: got .* in the file, expected 149 GiB",
+    ),
+    "large chunks": (
+        "hdf5, gzip",
+        declared("X", (6, 8, 4 * 10**6), "c8", chunks=(6, 8, 4 * 10**6), compression="gzip"),
+        r"X: a chunk of 6 x 8 x 4000000: got .* GiB, expected at most 64 MiB of memory",
+    ),
+    "bomb in a chunk": ("hdf5, gzip", bomb_in_a_chunk, "X: got a chunk that unpacks to more than the 1.5 KiB"),
+    "numbers": ("mat 7", bomb_of_numbers, "HT: got 80 MiB or more packed into [0-9.]+ KiB, expected at most 100 times"),
+    "sparse 7.3": ("mat 7.3", declared("HT", (24, 10**10), "f4"), "HT: got 0 B in the file, expected 894.1 GiB"),
+    "cells": ("quadriga, cell array, version 7", bomb_of_cells, "s: got 80 MiB or more packed into"),
+    "references": ("quadriga, cell array, version 7.3", large_cells, "c: got 0 B in the file, expected 7.45"),
+    "coefficients": ("quadriga, mat_save, version 7.3", large_coefficients, "Coeffs: got 0 B in the file, expected 89"),
+    "Order": ("quadriga, hdf5_write", large_order, "Order: got 0 B in the file, expected 5.029 GiB"),
+    "npz": ("deepmimo, npz", bomb_in_npz, "power: got 80 MiB or more packed into"),
+    "parameters": ("deepmimo, npy", long_parameters, "params.json: got 17 MiB, expected at most 16 MiB"),
+    "pickle": ("deepmimo, npy", pickle_in_npy, "got values of type object, expected numbers"),
+    **{
+        f"npy {number}": ("deepmimo, npy", header_in_npy(text), match)
+        for number, (text, match) in enumerate(
+            [
+                ("{'descr': '<f4', 'fortran_order': False, 'shape': (10000000000, 4), }", "got 144 B in the file"),
+                ("{'descr': '<f4', 'fortran_order': False, 'shape': (-1, 4), }", r"got the shape \(-1, 4\)"),
+                ("{'descr': '<f4', 'fortran_order': False, 'shape': (True, 4), }", r"got the shape \(True, 4\)"),
+                ("{'descr': '<f4', 'fortran_order': False, 'shape': 3, }", "cannot be read as a NumPy array"),
+                ("{'descr': '|O', 'fortran_order': False, 'shape': (3, 4), }", "got values of type object"),
+                ("{'descr': '<f4', 'shape': (3, 4), }", "cannot be read as a NumPy array"),
+                ("{'descr': '<f4', 'fortran_order': False, 'shape': (3, 4", "cannot be read as a NumPy array"),
+                ("{'descr': 'é', 'fortran_order': False, 'shape': (3, 4)}", "cannot be read as a NumPy array"),
+                ("(" * 100, "cannot be read as a NumPy array"),
+                ("-" * 100 + "1", "cannot be read as a NumPy array"),
+                ("\x00", "cannot be read as a NumPy array"),
+            ]
+        )
+    },
+}
+
+
+@pytest.mark.parametrize("case", OVERSIZE)
+def test_what_is_declared_is_checked_before_it_is_read(tmp_path, monkeypatch, case):
+    name, write, match = OVERSIZE[case]
+    reader = READERS[name]
+    path = tmp_path / reader.name
+    write(path)
+    # Modules that asked for the bound by name ask this one, too.
+    for module in ("channels.bounds", "channels.hdf5_array"):
+        monkeypatch.setattr(f"{module}.memory_bound", lambda: 64 * MIB)
+    tracemalloc.start()
+    try:
+        with pytest.raises(ChannelInputError, match=match) as caught:
+            reader.read(path)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert "\n" not in str(caught.value)
+    assert str(tmp_path) in str(caught.value)
+    # Python's own objects, zlib's window, and the 16 MiB that are never asked for.
+    assert peak < 24 * MIB
+
+
+def test_cells_without_end_take_no_time(tmp_path):
+    """As many empty cells as 64 MiB hold are walked through neither: a bound counts them."""
+    path = tmp_path / "channels.mat"
+    write_version_5(path, 1, b"s", (1, 8 * MIB), b"", 64 * MIB - MIB)
+    refused(READERS["quadriga, cell array, version 7"], path, "cells, structs or fields, expected at most 4194304|MiB")
+
+
+def test_the_bounds_and_their_edges(monkeypatch):
+    monkeypatch.setattr("channels.bounds.memory_bound", lambda: 100 * MIB)
+    require_memory(100 * MIB, "x")
+    with pytest.raises(ChannelInputError, match=r"^x: got 100 MiB, expected at most 100 MiB of memory$"):
+        require_memory(100 * MIB + 1, "x")
+    require_stored(5, 5, "x")
+    with pytest.raises(ChannelInputError, match="x: got 4 B in the file, expected 5 B as its shape says"):
+        require_stored(5, 4, "x")
+    require_ratio(64 * MIB, 1, "x")
+    require_ratio(100 * MIB, MIB, "x")
+    with pytest.raises(ChannelInputError, match="x: got 100 MiB or more packed into 1 MiB, expected at most 100 times"):
+        require_ratio(100 * MIB + 1, MIB, "x")
+    require_items(1 << 22, "x")
+    with pytest.raises(ChannelInputError, match="expected at most 4194304"):
+        require_items((1 << 22) + 1, "x")
+
+
+@pytest.mark.parametrize(
+    ("n_bytes", "text"),
+    [(0, "0 B"), (1023, "1023 B"), (1024, "1 KiB"), (3 << 29, "1.5 GiB"), (5 << 50, "5120 TiB")],
+)
+def test_sizes_for_people(n_bytes, text):
+    assert size_text(n_bytes) == text
+
+
+def test_the_memory_bound_is_half_of_what_is_free():
+    import psutil
+
+    assert 0 < memory_bound() <= psutil.virtual_memory().total // 2
