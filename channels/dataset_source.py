@@ -52,6 +52,7 @@ class DatasetSource(Source):
         ChannelInputError: if the file is missing, damaged, or was made with other parameters than expected.
     """
 
+    titles = ("data set",)
     Parameters = DatasetParameters
 
     def __init__(self, parameters: DatasetParameters, *, seed: int, device: torch.device) -> None:

@@ -66,6 +66,7 @@ class DeepMimoSource(PathSource):
         ChannelInputError: if the folder is missing, damaged, or has another layout.
     """
 
+    titles = ("DeepMIMO",)
     Parameters = DeepMimoParameters
 
     def __init__(self, parameters: DeepMimoParameters, *, seed: int, device: torch.device) -> None:

@@ -40,9 +40,11 @@ class Estimator(ABC):
         array: transmit array of the BS.
 
     Attributes:
+        titles: names in figures and reports, one for each name in the registry; by default that itself.
         Parameters: the pydantic model of the estimator's section in a scenario.
     """
 
+    titles: ClassVar[tuple[str, ...]] = ()
     Parameters: ClassVar[type[EstimatorParameters]]
 
     def __init__(self, parameters: Any, grid: OfdmGrid, array: ArrayShape) -> None:
@@ -69,6 +71,8 @@ class Estimator(ABC):
 class Perfect(Estimator):
     """The UE knows the channel."""
 
+    titles = ("perfect",)
+
     class Parameters(EstimatorParameters):
         """Parameters of the estimator ``perfect``: ``snr_db`` has no effect."""
 
@@ -85,6 +89,8 @@ class LeastSquares(Estimator):
 
     The error of each entry is circular Gaussian with variance :math:`(N_t / T_p) / \mathrm{SNR}`.
     """
+
+    titles = ("LS",)
 
     class Parameters(EstimatorParameters):
         """Parameters of the estimator ``ls``."""
@@ -121,6 +127,8 @@ class CombLeastSquares(LeastSquares):
     on different subcarriers of the block; here all ports form one on its first subcarrier, which takes the same number
     of resource elements and leaves the same error, (Nt / Tp) / SNR for each entry.
     """
+
+    titles = ("LS on a comb",)
 
     class Parameters(LeastSquares.Parameters):
         """Parameters of the estimator ``ls_comb``."""

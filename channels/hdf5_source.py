@@ -45,6 +45,7 @@ class Hdf5Source(Source):
         ChannelInputError: if the file is missing, damaged, or has another layout, or one that may be transposed.
     """
 
+    titles = ("HDF5 file",)
     Parameters = Hdf5Parameters
 
     def __init__(self, parameters: Hdf5Parameters, *, seed: int, device: torch.device) -> None:

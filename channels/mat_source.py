@@ -57,6 +57,7 @@ class MatSource(Source):
     ``AngularDelayTransform``. Delays beyond the file's are taken as zero. The files hold no motion.
     """
 
+    titles = ("MAT file",)
     Parameters = MatParameters
 
     def __init__(self, parameters: MatParameters, *, seed: int, device: torch.device) -> None:

@@ -52,6 +52,7 @@ class MixtureSource(Source):
         ChannelInputError: if the parts differ in the number of subcarriers or in the array.
     """
 
+    titles = ("mixture",)
     Parameters = MixtureParameters
 
     def __init__(self, parameters: MixtureParameters, *, seed: int, device: torch.device) -> None:

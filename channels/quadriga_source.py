@@ -75,6 +75,7 @@ class QuadrigaSource(Source):
         ChannelInputError: if the file is missing, damaged, or has another layout or other antennas.
     """
 
+    titles = ("QuaDRiGa",)
     Parameters = QuadrigaParameters
 
     def __init__(self, parameters: QuadrigaParameters, *, seed: int, device: torch.device) -> None:

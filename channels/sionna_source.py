@@ -28,6 +28,7 @@ class SionnaSource(PathSource):
     same at its first snapshot whatever the snapshots and the speed.
     """
 
+    titles = ("TR 38.901 (Sionna)",)
     Parameters = SionnaParameters
 
     def __init__(self, parameters: SionnaParameters, *, seed: int, device: torch.device) -> None:

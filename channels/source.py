@@ -37,11 +37,13 @@ class Source(ABC):
     """Makes or reads channels. Sample ``i`` of a split depends on the parameters, the seed, and ``i`` alone.
 
     Attributes:
+        titles: names in figures and reports, one for each name in the registry; by default that itself.
         Parameters: the pydantic model of the source's section in a scenario.
         grid: subcarriers of the frequency response.
         array: transmit array of the BS.
     """
 
+    titles: ClassVar[tuple[str, ...]] = ()
     Parameters: ClassVar[type[SourceParameters]]
     grid: OfdmGrid
     array: ArrayShape

@@ -85,6 +85,7 @@ class Compressor(ABC):
         shape: ``(Na, Nt)``, delay rows and transmit ports of the angular-delay matrix.
 
     Attributes:
+        titles: names in figures and reports, one for each name in the registry; by default that itself.
         Parameters: the pydantic model of the compressor's section in a scenario.
         trained: ``True`` where ``fit`` is a training run whose result is kept in a checkpoint, ``False`` where
             nothing is learnt or ``fit`` takes seconds.
@@ -93,6 +94,7 @@ class Compressor(ABC):
         length: codeword length ``M``, real values per report.
     """
 
+    titles: ClassVar[tuple[str, ...]] = ()
     Parameters: ClassVar[type[CompressorParameters]]
     trained: ClassVar[bool] = False
     code: ClassVar[str] = ""

@@ -28,9 +28,11 @@ class Denoiser(ABC):
 
     Attributes:
         accepts: what a quantiser may have sent.
+        titles: names in figures and reports, one for each name in the registry; by default that itself.
     """
 
     accepts: ClassVar[frozenset[Signal]] = frozenset(get_args(Signal))
+    titles: ClassVar[tuple[str, ...]] = ()
     Parameters: ClassVar[type[DenoiserParameters]]
 
     def __init__(self, parameters: Any) -> None:

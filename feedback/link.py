@@ -34,10 +34,12 @@ class FeedbackLink(ABC):
     Attributes:
         carries: what a quantiser may send over it.
         loses_reports: whether a report may be erased.
+        titles: names in figures and reports, one for each name in the registry; by default that itself.
     """
 
     carries: ClassVar[frozenset[Signal]] = frozenset(get_args(Signal))
     loses_reports: ClassVar[bool] = False
+    titles: ClassVar[tuple[str, ...]] = ()
     Parameters: ClassVar[type[LinkParameters]]
 
     def __init__(self, parameters: Any) -> None:

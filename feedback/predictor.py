@@ -67,6 +67,7 @@ class Predictor(ABC):
     It learns from these reports alone: it is told neither the UE's speed nor a statistic of its channel.
     """
 
+    titles: ClassVar[tuple[str, ...]] = ()
     Parameters: ClassVar[type[PredictorParameters]]
 
     def __init__(self, parameters: Any) -> None:

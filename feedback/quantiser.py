@@ -27,9 +27,11 @@ class Quantiser(ABC):
 
     Attributes:
         sends: what the link gets to carry.
+        titles: names in figures and reports, one for each name in the registry; by default that itself.
     """
 
     sends: ClassVar[Signal] = "levels"
+    titles: ClassVar[tuple[str, ...]] = ()
     Parameters: ClassVar[type[QuantiserParameters]]
 
     def __init__(self, parameters: Any) -> None:

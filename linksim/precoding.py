@@ -26,11 +26,13 @@ class Precoder(ABC):
     """Computes weights of one layer at the BS. Received on subcarrier ``n``: :math:`y = H_n w_n x` plus noise.
 
     Attributes:
+        titles: names in figures and reports, one for each name in the registry; by default that itself.
         Parameters: the pydantic model of the precoder's section in a scenario.
         matched: whether, for one UE antenna, the weights are the normalised conjugate of the known channel on each
             subcarrier, so that the channel gain follows from an inner product without them.
     """
 
+    titles: ClassVar[tuple[str, ...]] = ()
     Parameters: ClassVar[type[PrecoderParameters]]
     matched: ClassVar[bool] = False
 
@@ -67,6 +69,8 @@ class Mrt(Precoder):
     and the dominant right singular vector of :math:`H_n`.
     """
 
+    titles = ("MRT",)
+
     class Parameters(PrecoderParameters):
         """Parameters of the precoder ``mrt``: none."""
 
@@ -85,6 +89,8 @@ class MrtSubband(Precoder):
 
     It is the dominant eigenvector of :math:`R = \sum_n H_n^H H_n` over the subcarriers of the subband.
     """
+
+    titles = ("MRT per subband",)
 
     class Parameters(PrecoderParameters):
         """Parameters of the precoder ``mrt_subband``."""

@@ -45,6 +45,7 @@ class Cost2100Source(Source):
     Source: L. Liu et al., "The COST 2100 MIMO channel model", IEEE Wireless Communications 19(6), 2012.
     """
 
+    titles = ("COST 2100",)
     Parameters = Cost2100Parameters
 
     def __init__(self, parameters: Cost2100Parameters, *, seed: int, device: torch.device) -> None:

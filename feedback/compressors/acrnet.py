@@ -74,6 +74,7 @@ class AcrNetParameters(_AcrNetFcOptions):
 class AcrNet(FullyConnectedNetwork):
     """Residual 1x9 and 9x1 convolutions and FC at the UE; FC and aggregated blocks of 8k channels at the BS."""
 
+    titles = ("ACRNet", "ACRNet-1x", "ACRNet-10x", "ACRNet-20x")
     Parameters: ClassVar[type[_AcrNetFcOptions]] = AcrNetParameters
     parameters: _AcrNetFcOptions
     paper_recipe = ACRNET
@@ -112,6 +113,7 @@ class BacrNetParameters(_AcrNetFcOptions):
 class BacrNet(AcrNet):
     """ACRNet with a binary FC layer at the UE, and at the BS by option."""
 
+    titles = ("BACRNet", "BACRNet-1x", "BACRNet-10x", "BACRNet-20x")
     Parameters = BacrNetParameters
     parameters: BacrNetParameters
 
@@ -136,6 +138,7 @@ class ClAcrNetParameters(_AcrNetFcOptions):
 class ClAcrNet(ConvolutionalLatentNetwork):
     """ACRNet with a convolutional latent space in place of its fully connected layers."""
 
+    titles = ("CL-ACRNet",)
     Parameters = ClAcrNetParameters
     parameters: ClAcrNetParameters
     paper_recipe = ACRNET

@@ -41,6 +41,7 @@ class BcsiNetParameters(LinearStartParameters):
 class BcsiNet(FullyConnectedNetwork):
     """Convolutional head a, b or c and binary FC at the UE; FC, 2 or 3 RefineNets, convolution, sigmoid at the BS."""
 
+    titles = ("BCsiNet-A2", "BCsiNet-A3", "BCsiNet-B2", "BCsiNet-B3", "BCsiNet-C2", "BCsiNet-C3")
     Parameters = BcsiNetParameters
     parameters: BcsiNetParameters
     paper_recipe = BCSINET

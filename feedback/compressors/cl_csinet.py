@@ -21,6 +21,7 @@ class ClCsiNetParameters(LinearStartParameters):
 class ClCsiNet(ConvolutionalLatentNetwork):
     """CsiNet without fully connected layers; its convolutions have biases, as the published figures count them."""
 
+    titles = ("CL-CsiNet",)
     Parameters = ClCsiNetParameters
     parameters: ClCsiNetParameters
     paper_recipe = CSINET

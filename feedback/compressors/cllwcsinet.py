@@ -157,6 +157,7 @@ class CllwCsiNetParameters(LinearStartParameters):
 class CllwCsiNet(LinearStartNetwork):
     """Three resolutions and 1x7 convolutions at the UE; a denoising pair of paths and two RefineNets at the BS."""
 
+    titles = ("CLLWCsiNet",)
     Parameters = CllwCsiNetParameters
     parameters: CllwCsiNetParameters
     paper_recipe = CLLWCSINET

@@ -87,6 +87,7 @@ class CrNetParameters(LinearStartParameters):
 class CrNet(FullyConnectedNetwork):
     """Multi-resolution features and FC at the UE, FC and two CRBlocks at the BS; ``bcrnet``: binary FC at the UE."""
 
+    titles = ("CRNet", "BCRNet")
     Parameters = CrNetParameters
     parameters: CrNetParameters
     paper_recipe = CRNET
@@ -115,6 +116,7 @@ class ClCrNetParameters(LinearStartParameters):
 class ClCrNet(ConvolutionalLatentNetwork):
     """CRNet with a convolutional latent space in place of its fully connected layers."""
 
+    titles = ("CL-CRNet",)
     Parameters = ClCrNetParameters
     parameters: ClCrNetParameters
     paper_recipe = CRNET

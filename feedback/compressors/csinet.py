@@ -26,6 +26,7 @@ class CsiNetParameters(NeuralParameters):
 class CsiNet(FullyConnectedNetwork):
     """Convolution and FC at the UE; FC, two RefineNets, convolution and sigmoid at the BS."""
 
+    titles = ("CsiNet",)
     Parameters = CsiNetParameters
     parameters: CsiNetParameters
     paper_recipe = CSINET

@@ -24,6 +24,7 @@ class CsiNetPlusParameters(LinearStartParameters):
 class CsiNetPlus(FullyConnectedNetwork):
     """Two 7x7 convolutions and FC at the UE; FC, 7x7 convolution, five RefineNets of 7x7, 5x5, 3x3 at the BS."""
 
+    titles = ("CsiNet+",)
     Parameters = CsiNetPlusParameters
     parameters: CsiNetPlusParameters
     paper_recipe = CSINET

@@ -57,6 +57,7 @@ class DeqParameters(NeuralParameters):
 class Deq(FullyConnectedNetwork):
     """Convolution, equilibrium block and FC at the UE; FC, equilibrium block and sigmoid at the BS."""
 
+    titles = ("DEQ",)
     Parameters = DeqParameters
     parameters: DeqParameters
     paper_recipe = DEQ

@@ -19,6 +19,7 @@ class IdentityParameters(CompressorParameters):
 class Identity(Compressor):
     """Sends all ``2 Na Nt`` real values: real parts, then imaginary parts, row by row."""
 
+    titles = ("uncompressed",)
     Parameters = IdentityParameters
     parameters: IdentityParameters
 

@@ -35,6 +35,7 @@ class Klt(Compressor):
     sum of the discarded eigenvalues.
     """
 
+    titles = ("KLT",)
     Parameters = KltParameters
     parameters: KltParameters
 

@@ -31,6 +31,7 @@ class TopK(Compressor):
     order carries nothing.
     """
 
+    titles = ("top-k",)
     Parameters = TopKParameters
     parameters: TopKParameters
 

@@ -69,6 +69,7 @@ class DnnNet(Denoiser):
     """
 
     accepts: ClassVar[frozenset[Signal]] = frozenset({"analogue"})
+    titles = ("DNNNet",)
     Parameters = DnnNetParameters
     parameters: DnnNetParameters
 

@@ -16,6 +16,7 @@ class NoneParameters(DenoiserParameters):
 class NoDenoiser(Denoiser):
     """Leaves received codewords as they are."""
 
+    titles = ("none",)
     Parameters = NoneParameters
 
     def denoise(self, received: Codeword, noise_to_signal: float) -> Codeword:

@@ -53,6 +53,7 @@ class Wiener(Denoiser):
     """
 
     accepts: ClassVar[frozenset[Signal]] = frozenset({"analogue"})
+    titles = ("Wiener",)
     Parameters = WienerParameters
     parameters: WienerParameters
 

@@ -28,6 +28,7 @@ class Awgn(FeedbackLink):
     """
 
     carries: ClassVar[frozenset[Signal]] = frozenset({"analogue"})
+    titles = ("AWGN",)
     Parameters = AwgnParameters
     parameters: AwgnParameters
 

@@ -27,6 +27,7 @@ class Bsc(FeedbackLink):
     """
 
     carries: ClassVar[frozenset[Signal]] = frozenset({"levels"})
+    titles = ("BSC",)
     Parameters = BscParameters
     parameters: BscParameters
 

@@ -16,6 +16,7 @@ class PerfectParameters(LinkParameters):
 class Perfect(FeedbackLink):
     """Delivers every codeword as it was sent."""
 
+    titles = ("perfect",)
     Parameters = PerfectParameters
 
     def transmit(self, codeword: Codeword, draw: NormalDraw) -> Codeword:

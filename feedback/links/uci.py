@@ -54,6 +54,7 @@ class Uci(FeedbackLink):
 
     carries: ClassVar[frozenset[Signal]] = frozenset({"levels", "bitstream"})
     loses_reports: ClassVar[bool] = True
+    titles = ("UCI",)
     Parameters = UciParameters
     parameters: UciParameters
 

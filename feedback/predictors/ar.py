@@ -35,6 +35,7 @@ class Ar(Predictor):
     replaced by its prediction; where too few arrived for a fit, the last good one is held.
     """
 
+    titles = ("AR",)
     Parameters = ArParameters
     parameters: ArParameters
 

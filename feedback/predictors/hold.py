@@ -17,6 +17,7 @@ class HoldParameters(PredictorParameters):
 class Hold(Predictor):
     """Uses the last report that arrived as it is; the honest baseline."""
 
+    titles = ("hold",)
     Parameters = HoldParameters
 
     def predict(self, history: ReportHistory) -> Tensor:

@@ -40,6 +40,7 @@ class Kalman(Predictor):
     A lost report is a step without an observation; where too few arrived for a fit, the last good one is held.
     """
 
+    titles = ("Kalman",)
     Parameters = KalmanParameters
     parameters: KalmanParameters
 

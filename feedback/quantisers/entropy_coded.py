@@ -39,6 +39,7 @@ class EntropyCoded(Quantiser):
     """
 
     sends: ClassVar[Signal] = "bitstream"
+    titles = ("entropy-coded",)
     Parameters = EntropyCodedParameters
     parameters: EntropyCodedParameters
 

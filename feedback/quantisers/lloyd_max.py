@@ -38,6 +38,7 @@ class LloydMax(Quantiser):
     element.
     """
 
+    titles = ("Lloyd-Max",)
     Parameters = LloydMaxParameters
     parameters: LloydMaxParameters
 

@@ -36,6 +36,7 @@ class MuLaw(Quantiser):
     trained offset network, which is left out.
     """
 
+    titles = ("\N{GREEK SMALL LETTER MU}-law",)
     Parameters = MuLawParameters
     parameters: MuLawParameters
 

@@ -17,6 +17,7 @@ class NoQuantiser(Quantiser):
     """Leaves values analogue, so a report has no bit count."""
 
     sends: ClassVar[Signal] = "analogue"
+    titles = ("none",)
     Parameters = NoneParameters
 
     def quantise(self, codeword: Codeword) -> Codeword:

@@ -26,6 +26,7 @@ class SigmoidUniform(Quantiser):
     with the sigmoid :math:`\sigma`. The paper does not say how the BS inverts it; here it takes the cell's centre.
     """
 
+    titles = ("sigmoid-uniform",)
     Parameters = SigmoidUniformParameters
     parameters: SigmoidUniformParameters
 

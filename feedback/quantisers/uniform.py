@@ -31,6 +31,7 @@ class Uniform(Quantiser):
     with ``[a_i, b_i]`` the range of element ``i`` over the training codewords, which UE and BS both know.
     """
 
+    titles = ("uniform",)
     Parameters = UniformParameters
     parameters: UniformParameters
 

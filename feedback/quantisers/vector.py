@@ -36,6 +36,7 @@ class Vector(Quantiser):
     ``M B / d`` bits.
     """
 
+    titles = ("vector",)
     Parameters = VectorParameters
     parameters: VectorParameters
 

@@ -9,14 +9,15 @@ from matplotlib.figure import Figure
 
 from linksim.channel_view import ChannelView, PathView, TimeView
 from linksim.report.layouts import panel_letter
+from linksim.report.looks import look_at
 from linksim.report.matrix_image import COLOUR_MAP, DELAY_LABEL, FLOOR_DB, angle_label, decibels, draw_matrix
-from linksim.report.style import DOUBLE_COLUMN_IN, looks, paper_style, plain_text, save
+from linksim.report.style import DOUBLE_COLUMN_IN, paper_style, plain_text, save
 
 _ROW_HEIGHT_IN = 2.5
 _LEAST_POWER = 1e-12
 
 
-def draw_channel(view: ChannelView, stem: Path) -> tuple[Path, Path]:
+def draw_channel(view: ChannelView, stem: Path) -> list[Path]:
     """Draws a channel into ``<stem>.png`` and ``<stem>.pdf``."""
     with paper_style():
         return save(_figure(view), stem)
@@ -113,4 +114,4 @@ def _draw_correlation(axes: Axes, time: TimeView) -> None:
 
 
 def _colours() -> list[str]:
-    return [look.colour for look in looks(["first", "second"]).values()]
+    return [look_at(place).colour for place in range(2)]

@@ -14,8 +14,9 @@ from torch import Tensor
 from channels.sliced_wasserstein import phase_free
 from linksim.accumulator import CONFIDENCE
 from linksim.comparison import SPARSITY_PERCENT, Comparison, SampleStatistics, Track
+from linksim.report.looks import Look, look_at
 from linksim.report.matrix_image import DELAY_LABEL, angle_label, decibels, draw_matrix
-from linksim.report.style import DOUBLE_COLUMN_IN, Look, looks, paper_style, plain_text, save
+from linksim.report.style import DOUBLE_COLUMN_IN, paper_style, plain_text, save
 
 _PANEL_HEIGHT_IN = 2.1
 _N_PICTURES = 4
@@ -134,7 +135,7 @@ def _panels(sets: list[SampleStatistics], count: int) -> tuple[Figure, list[Axes
 
 
 def _with_looks(sets: list[SampleStatistics]) -> list[tuple[SampleStatistics, Look]]:
-    return list(zip(sets, looks(["a", "b"]).values(), strict=True))
+    return [(part, look_at(place)) for place, part in enumerate(sets)]
 
 
 def _line(look: Look) -> dict[str, object]:

@@ -9,9 +9,10 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator, NullFormatter, NullLocator, StrMethodFormatter
 
 from linksim.report.axes import Axis, all_axes, axis_values
+from linksim.report.looks import Look
 from linksim.report.metric_texts import LOSSLESS_DB, MetricText, metric_text
 from linksim.report.results_table import NO_COMPRESSOR
-from linksim.report.style import Look, plain_text
+from linksim.report.style import plain_text
 
 # More values than this on one axis do not all get a tick.
 MAX_TICKS = 9

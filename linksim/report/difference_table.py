@@ -9,10 +9,11 @@ from matplotlib.figure import Figure
 
 from linksim.report.axes import axis_values
 from linksim.report.curves import draw_curves, draw_levels, legend_handle, used_positions
+from linksim.report.looks import looks
 from linksim.report.metric_texts import MetricText, metric_text
 from linksim.report.results_table import AXIS_COLUMNS, NO_COMPRESSOR
 from linksim.report.run_view import Sweep, view_sweeps
-from linksim.report.style import COLUMN_IN, DOUBLE_COLUMN_IN, looks, paper_style, plain_text, save
+from linksim.report.style import COLUMN_IN, DOUBLE_COLUMN_IN, paper_style, plain_text, save
 from linksim.report.sweep_table import Block, Cell, Row, SweepTable
 from linksim.run_comparison import RunComparison
 

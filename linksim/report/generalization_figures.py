@@ -16,8 +16,9 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from linksim.report.looks import look_at
 from linksim.report.matrix_image import COLOUR_MAP
-from linksim.report.style import COLUMN_IN, DOUBLE_COLUMN_IN, looks, paper_style, plain_text, save
+from linksim.report.style import COLUMN_IN, DOUBLE_COLUMN_IN, paper_style, plain_text, save
 
 _COLUMNS = 2
 _ROW_IN = 0.3
@@ -121,7 +122,7 @@ def _adaptation(table: pd.DataFrame) -> Figure:
     n_lines = math.ceil(len(networks) / n_columns)
     figure = Figure(figsize=(DOUBLE_COLUMN_IN, 1.9 * n_lines + 0.6), layout="constrained")
     places = figure.subplots(n_lines, n_columns, squeeze=False, sharey=True, sharex=True)
-    styles = looks(parts)
+    styles = {part: look_at(place) for place, part in enumerate(parts)}
     for axes, name in zip(places.flat, networks, strict=False):
         start = matrix[(matrix.compressor == name) & (matrix.trained_on == trained_on)]
         for part in parts:

@@ -17,9 +17,10 @@ from linksim.report.curves import (
     legend_handle,
     used_positions,
 )
+from linksim.report.looks import ESTIMATION, PERFECT, TRUNCATION, Look
 from linksim.report.metric_texts import metric_text
 from linksim.report.run_view import RunView, Sweep
-from linksim.report.style import COLUMN_IN, DOUBLE_COLUMN_IN, ESTIMATION, PERFECT, TRUNCATION, Look, plain_text
+from linksim.report.style import COLUMN_IN, DOUBLE_COLUMN_IN, plain_text
 
 # Curves that no compressor influences, by the metric that they accompany: metric, legend, look.
 _REFERENCES: dict[str, tuple[tuple[str, str, Look], ...]] = {

@@ -7,14 +7,15 @@ from pathlib import Path
 import pandas as pd
 from matplotlib.figure import Figure
 
-from linksim.report.style import DOUBLE_COLUMN_IN, looks, paper_style, plain_text, save
+from linksim.report.looks import looks
+from linksim.report.style import DOUBLE_COLUMN_IN, paper_style, plain_text, save
 from linksim.training_log import LOG_FILE
 
 _PANEL_HEIGHT_IN = 2.6
 _COLUMNS = 2
 
 
-def write_learning_curves(folder: Path, runs: Sequence[Path]) -> tuple[Path, Path] | None:
+def write_learning_curves(folder: Path, runs: Sequence[Path]) -> list[Path] | None:
     """Draws ``learning_curves.png`` and ``.pdf``, a panel for each compression ratio.
 
     Args:

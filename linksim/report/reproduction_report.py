@@ -12,7 +12,8 @@ from rich.table import Table
 from rich.text import Text
 
 from linksim.report.curves import legend_handle
-from linksim.report.style import COLUMN_IN, DOUBLE_COLUMN_IN, looks, paper_style, plain_text, save
+from linksim.report.looks import looks
+from linksim.report.style import COLUMN_IN, DOUBLE_COLUMN_IN, paper_style, plain_text, save
 
 _HEIGHT_IN = 3.0
 _LEGEND_ROW_IN = 0.15
@@ -98,7 +99,7 @@ def draw_reproduction(table: pd.DataFrame, stem: Path) -> list[Path]:
             handle.set_linestyle("")
         names = [plain_text(name) for name in network_looks]
         figure.legend(handles, names, loc="outside upper center", ncols=_LEGEND_COLUMNS)
-        return list(save(figure, stem))
+        return save(figure, stem)
 
 
 def _printed(row: pd.Series) -> str:

@@ -7,11 +7,8 @@ from typing import Any
 import pandas as pd
 
 from linksim.report.axes import Axis, Panel, SweepAxes, sweep_axes, sweep_panels
+from linksim.report.looks import UNCOMPRESSED, Look, looks
 from linksim.report.results_table import NO_COMPRESSOR, read_manifest, read_results, read_scenario
-from linksim.report.style import Look, looks
-
-# Scenario name of the compressor that reports the channel as it is.
-_UNCOMPRESSED = "identity"
 
 
 @dataclass(frozen=True)
@@ -80,7 +77,7 @@ def view_run(run_folder: Path, across: str | None = None) -> RunView:
     results, scenario = read_results(run_folder), read_scenario(run_folder)
     labels = [str(label) for label in results["compressor"].drop_duplicates() if label != NO_COMPRESSOR]
     uncompressed = _uncompressed_labels(scenario)
-    run_looks = looks(labels, uncompressed)
+    run_looks = looks(labels, dict.fromkeys(uncompressed, UNCOMPRESSED))
     sweeps = view_sweeps(results, across)
     for sweep in sweeps:
         run_looks |= {label: look for label, look in looks(sweep.compressors).items() if label not in run_looks}
@@ -115,9 +112,9 @@ def _exchanged(rows: pd.DataFrame, column: str) -> pd.DataFrame:
 
 def _uncompressed_labels(scenario: dict[str, Any]) -> frozenset[str]:
     sections = scenario.get("compressors")
-    labels = {_UNCOMPRESSED}
+    labels = {UNCOMPRESSED}
     for section in sections if isinstance(sections, list) else []:
         if isinstance(section, dict) and section.get("label"):
             label, name = str(section["label"]), section.get("name")
-            labels = labels | {label} if name == _UNCOMPRESSED else labels - {label}
+            labels = labels | {label} if name == UNCOMPRESSED else labels - {label}
     return frozenset(labels)

@@ -1,13 +1,7 @@
-"""The one look of all figures: column widths, fonts, and a colour, marker and line style per compressor.
-
-Colours are Okabe and Ito's colour-blind-safe set without its yellow, which is invisible on white; markers and line
-styles differ as well, so that curves stay apart in black-and-white print.
-"""
+"""The one style of all figures: column widths, fonts and lines, and how they are saved."""
 
 import textwrap
-from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -54,52 +48,6 @@ STYLE: dict[str, Any] = {
     "savefig.dpi": PNG_DPI,
 }
 
-_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#5D3A9B", "#7F7F7F")
-_MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "p", "*")
-_LINES: tuple[Any, ...] = ("-", (0, (5, 1.5)), (0, (5, 1.5, 1, 1.5)), (0, (1.2, 1.2)), (0, (8, 2)))
-
-
-@dataclass(frozen=True)
-class Look:
-    """Colour, marker and line style of one curve."""
-
-    colour: str
-    marker: str
-    line: Any
-    width: float = 1.1
-
-    def line_options(self) -> dict[str, Any]:
-        """Keywords for ``Axes.plot``, ``Axes.errorbar`` and ``Line2D``."""
-        return {
-            "color": self.colour,
-            "marker": self.marker,
-            "linestyle": self.line,
-            "linewidth": self.width,
-            "markerfacecolor": "white",
-        }
-
-
-# Curves that no compressor influences.
-PERFECT = Look("black", "", "-", 0.9)
-TRUNCATION = Look("0.35", "", (0, (3, 1.5)), 0.9)
-ESTIMATION = Look("0.35", "", (0, (1, 1.2)), 1.1)
-_UNCOMPRESSED = Look("black", "x", (0, (5, 1.5)), 0.9)
-
-
-def looks(compressors: Sequence[str], uncompressed: frozenset[str] = frozenset()) -> dict[str, Look]:
-    """A look per compressor, by its place in the run, so that it is the same in all figures of the run.
-
-    Args:
-        compressors: labels in the order of the scenario.
-        uncompressed: those that report the channel without compression; they are black.
-    """
-    compressed = [label for label in compressors if label not in uncompressed]
-    table = {
-        label: Look(_COLOURS[i % len(_COLOURS)], _MARKERS[i % len(_MARKERS)], _LINES[i % len(_LINES)])
-        for i, label in enumerate(compressed)
-    }
-    return {label: table.get(label, _UNCOMPRESSED) for label in compressors}
-
 
 def plain_text(text: str) -> str:
     """Text from outside as matplotlib shows it literally: short, no mathematics, and not hidden from legends."""
@@ -115,12 +63,21 @@ def paper_style() -> AbstractContextManager[None]:
     return matplotlib.rc_context(settings)
 
 
-def save(figure: Figure, stem: Path) -> tuple[Path, Path]:
-    """Writes ``<stem>.png`` and ``<stem>.pdf`` without dates, so that the same results give the same bytes."""
+def save(figure: Figure, stem: Path, vector: bool = True) -> list[Path]:
+    """Writes ``<stem>.png`` and ``<stem>.pdf`` without dates, so that the same results give the same bytes.
+
+    Args:
+        figure: which.
+        stem: path without suffix.
+        vector: whether to write the PDF; a tiny run does without.
+    """
     png, pdf = stem.with_name(f"{stem.name}.png"), stem.with_name(f"{stem.name}.pdf")
     png.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(png, dpi=PNG_DPI, metadata={"Software": None})
+    if not vector:
+        pdf.unlink(missing_ok=True)
+        return [png]
     # Laid out once is enough; both files get the same places.
     figure.set_layout_engine("none")
     figure.savefig(pdf, metadata={"CreationDate": None})
-    return png, pdf
+    return [png, pdf]
