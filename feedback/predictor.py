@@ -65,6 +65,9 @@ class Predictor(ABC):
     """Guesses at the BS what the channel will be when the precoder is used, from the reports that arrived.
 
     It learns from these reports alone: it is told neither the UE's speed nor a statistic of its channel.
+
+    Attributes:
+        titles: names in figures and reports, one for each name in the registry; by default that itself.
     """
 
     titles: ClassVar[tuple[str, ...]] = ()

@@ -26,12 +26,9 @@ def compare_runs(
     ] = None,
 ) -> None:
     """Compares runs on the channels that they share, sample by sample: differences with 95 % intervals."""
-    from linksim.report.difference_table import (
-        difference_tables,
-        draw_differences,
-        reference_name,
-        write_differences,
-    )
+    from linksim.report.difference_figure import draw_differences
+    from linksim.report.difference_table import difference_tables, reference_name, write_differences
+    from linksim.report.names import compressor_labels
     from linksim.report.results_table import find_run
     from linksim.report.table import print_table
     from linksim.run_comparison import compare_runs as compare
@@ -54,5 +51,8 @@ def compare_runs(
         print_table(table, console)
     folder = out or opened[0].folder / "comparison"
     write_differences(comparison, folder / "comparison.csv")
-    draw_differences(comparison, shown, folder)
+    names = {
+        label: name for run in opened for label, name in compressor_labels(run.scenario.model_dump(mode="json")).items()
+    }
+    draw_differences(comparison, shown, folder, names)
     console.print(f"figures and comparison.csv: {folder}", soft_wrap=True, highlight=False)

@@ -1,10 +1,12 @@
 """The quantities a sweep can vary, how they are written, and which of them make up a given sweep."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from math import isnan
 
 import pandas as pd
 
+from linksim.report.names import value_title
 from linksim.report.results_table import NAME_COLUMNS, NUMBER_COLUMNS
 
 # A swept value: a number, or a name for keys that take one.
@@ -22,6 +24,7 @@ class Axis:
         scale: shown value / stored value.
         missing: text of an empty cell.
         curves: whether its values are curves of one figure, in a panel for each compressor, and not panels.
+        titles: what its names are called, where its column does not tell.
     """
 
     column: str
@@ -30,6 +33,7 @@ class Axis:
     scale: float = 1.0
     missing: str = "-"
     curves: bool = False
+    titles: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def label(self) -> str:
@@ -39,7 +43,7 @@ class Axis:
     def text(self, stored: AxisValue) -> str:
         """A stored value in the shown unit, without the unit."""
         if isinstance(stored, str):
-            return stored
+            return self.titles.get(stored) or value_title(self.column, stored)
         if isnan(stored):
             return self.missing
         number = f"{self.scale * stored:.4g}".replace("-", "\N{MINUS SIGN}")
@@ -48,7 +52,7 @@ class Axis:
     def phrase(self, stored: AxisValue) -> str:
         """Name, value and unit, such as ``Feedback delay 4 ms``."""
         unit = f" {self.unit}" if self.unit else ""
-        return f"{self.name} {self.text(stored)}{unit}"
+        return f"{self.name} {self.text(stored)}{unit}".strip()
 
 
 # In order of preference for the horizontal axis of a figure, where several have as many values.

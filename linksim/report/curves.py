@@ -1,14 +1,14 @@
 """One panel of a figure: a metric of all compressors over one axis, with confidence intervals."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
-from matplotlib.ticker import MaxNLocator, NullFormatter, NullLocator, StrMethodFormatter
+from matplotlib.ticker import MaxNLocator, NullFormatter, NullLocator
 
-from linksim.report.axes import Axis, all_axes, axis_values
+from linksim.report.axes import Axis, axis_values
 from linksim.report.looks import Look
 from linksim.report.metric_texts import LOSSLESS_DB, MetricText, metric_text
 from linksim.report.results_table import NO_COMPRESSOR
@@ -16,7 +16,7 @@ from linksim.report.style import plain_text
 
 # More values than this on one axis do not all get a tick.
 MAX_TICKS = 9
-_TICK_STEPS = (1, 2, 2.5, 5, 10)
+TICK_STEPS = (1, 2, 2.5, 5, 10)
 
 
 class XPositions:
@@ -55,7 +55,7 @@ class XPositions:
                 self.places[::stride], [plain_text(self.axis.text(value)) for value in self.values[::stride]]
             )
         else:
-            axes.xaxis.set_major_locator(MaxNLocator(6, steps=_TICK_STEPS))
+            axes.xaxis.set_major_locator(MaxNLocator(6, steps=TICK_STEPS))
 
     def _evenly_spaced(self) -> bool:
         steps = np.diff(self.places)
@@ -63,7 +63,12 @@ class XPositions:
 
 
 def draw_curves(
-    axes: Axes, rows: pd.DataFrame, metric: MetricText, looks: Mapping[str, Look], positions: XPositions
+    axes: Axes,
+    rows: pd.DataFrame,
+    metric: MetricText,
+    looks: Mapping[str, Look],
+    positions: XPositions,
+    flat: Collection[str] = (),
 ) -> tuple[list[str], list[str]]:
     """Draws a metric of every compressor.
 
@@ -73,6 +78,7 @@ def draw_curves(
         metric: which metric.
         looks: look of each compressor; this is also the order of drawing.
         positions: places on the horizontal axis.
+        flat: compressors that do not depend on the horizontal axis: one marker on the right edge.
 
     Returns:
         Compressors drawn, and those of which nothing is because their error is nothing but rounding.
@@ -80,11 +86,12 @@ def draw_curves(
     drawn, lossless = [], []
     for i, (compressor, look) in enumerate(looks.items()):
         part = rows[(rows["compressor"] == compressor) & (rows["metric"] == metric.name)]
-        shown = _above_rounding(part)
-        if metric.logarithmic:
-            shown = shown[shown["value"] > 0]
+        shown = drawable(part, metric)
         if not shown.empty:
-            _draw_line(axes, shown, look, positions, order=2.5 + 0.01 * i)
+            if compressor in flat:
+                _draw_on_edge(axes, shown.iloc[:1], look)
+            else:
+                _draw_line(axes, shown, look, positions, order=2.5 + 0.01 * i)
             drawn.append(compressor)
         elif not part.empty and not metric.logarithmic:
             lossless.append(compressor)
@@ -94,73 +101,18 @@ def draw_curves(
     if metric.logarithmic and drawn:
         axes.set_yscale("log")
         return drawn, lossless
-    axes.yaxis.set_major_locator(MaxNLocator(6, steps=_TICK_STEPS))
+    axes.yaxis.set_major_locator(MaxNLocator(6, steps=TICK_STEPS))
     return drawn, lossless
 
 
 def draw_reference(axes: Axes, rows: pd.DataFrame, metric: str, look: Look, positions: XPositions) -> bool:
     """Draws a metric that no compressor influences, such as a bound, without bars; ``False`` if there is none."""
-    shown = _above_rounding(rows[(rows["compressor"] == NO_COMPRESSOR) & (rows["metric"] == metric)])
+    shown = drawable(rows[(rows["compressor"] == NO_COMPRESSOR) & (rows["metric"] == metric)], metric_text(metric))
     if not shown.empty:
         places = positions.of(shown)
         by_place = np.argsort(places, kind="stable")
         axes.plot(places[by_place], shown["value"].to_numpy()[by_place], zorder=2.2, **look.line_options())
     return not shown.empty
-
-
-def draw_levels(axes: Axes, rows: pd.DataFrame, metric: MetricText, looks: Mapping[str, Look]) -> list[str]:
-    """Draws a metric of a single point: one line per compressor from the top, the metric on the horizontal axis."""
-    lossless = []
-    for i, (compressor, look) in enumerate(looks.items()):
-        part = rows[(rows["compressor"] == compressor) & (rows["metric"] == metric.name)]
-        shown = _above_rounding(part)
-        if not shown.empty:
-            axes.errorbar(shown["value"], [i], xerr=_interval(shown), **look.line_options())
-        elif not part.empty:
-            lossless.append(compressor)
-    axes.set_yticks(range(len(looks)), [plain_text(name) for name in looks])
-    axes.set_ylim(len(looks) - 0.5, -0.5)
-    axes.set_xlabel(metric.label)
-    axes.margins(x=0.08)
-    axes.xaxis.set_major_locator(MaxNLocator(5, steps=_TICK_STEPS))
-    return lossless
-
-
-def draw_against_bits(
-    axes: Axes, rows: pd.DataFrame, metric: MetricText, looks: Mapping[str, Look], several: bool = False
-) -> list[str]:
-    """Draws an error over the bits per report; returns the compressors drawn (analogue reports have no bits).
-
-    Args:
-        axes: where to.
-        rows: results.
-        metric: which metric; low is good.
-        looks: look of each compressor.
-        several: whether bits may be spent in several ways; the line then joins the reports that no other of as few
-            bits beats, and the others are faint.
-    """
-    drawn = []
-    points = [axis.column for axis in all_axes(rows)]
-    for i, (compressor, look) in enumerate(looks.items()):
-        part = rows[rows["compressor"] == compressor]
-        bits = part.loc[part["metric"] == "bits", [*points, "value"]].rename(columns={"value": "bits"})
-        shown = _above_rounding(part[part["metric"] == metric.name]).merge(bits, on=points)
-        shown = shown.sort_values(["bits", "value"])
-        shown = shown[shown["bits"] > 0]
-        if not shown.empty:
-            options = {**look.line_options(), "elinewidth": 0.8, "zorder": 2.5 + 0.01 * i}
-            if several:
-                beaten = shown["value"] > shown["value"].cummin()
-                faint = {**look.line_options(), "linestyle": "", "alpha": 0.35, "zorder": 2.3}
-                axes.plot(shown.loc[beaten, "bits"], shown.loc[beaten, "value"], **faint)
-                shown = shown[~beaten]
-            axes.errorbar(shown["bits"], shown["value"], yerr=_interval(shown), **options)
-            drawn.append(compressor)
-    axes.set_xscale("log", base=2)
-    axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
-    axes.set_xlabel(metric_text("bits").label)
-    axes.set_ylabel(metric.label)
-    return drawn
 
 
 def legend_handle(look: Look) -> Line2D:
@@ -180,19 +132,39 @@ def _draw_line(axes: Axes, rows: pd.DataFrame, look: Look, positions: XPositions
     axes.errorbar(
         places[by_place],
         rows["value"],
-        yerr=_interval(rows),
+        yerr=interval_bars(rows),
         elinewidth=0.8,
         zorder=order,
         **look.line_options(),
     )
 
 
-def _above_rounding(rows: pd.DataFrame) -> pd.DataFrame:
-    error = rows["metric"].str.contains("nmse", regex=False) & rows["metric"].str.endswith("_db")
-    return rows[np.isfinite(rows["value"]) & (~error | (rows["value"] > LOSSLESS_DB))]
+def _draw_on_edge(axes: Axes, row: pd.DataFrame, look: Look) -> None:
+    """One value with its interval on the right edge of a panel, which belongs to no place on the axis."""
+    options = {**look.line_options(), "linestyle": ""}
+    place = axes.get_yaxis_transform()
+    axes.errorbar(
+        [1.0],
+        row["value"],
+        yerr=interval_bars(row),
+        transform=place,
+        clip_on=False,
+        elinewidth=0.8,
+        zorder=4,
+        **options,
+    )
 
 
-def _interval(rows: pd.DataFrame) -> np.ndarray:
+def drawable(rows: pd.DataFrame, metric: MetricText) -> pd.DataFrame:
+    """Rows that have a place on a metric's axis: finite, no rounding error alone, no zero on a logarithmic one."""
+    shown = rows[np.isfinite(rows["value"])]
+    if metric.is_error_db:
+        shown = shown[shown["value"] > LOSSLESS_DB]
+    return shown[shown["value"] > 0] if metric.logarithmic else shown
+
+
+def interval_bars(rows: pd.DataFrame) -> np.ndarray:
+    """Bars below and above values, ``[2, n]``."""
     # An empty or infinite end has no bar.
     ends = np.stack([rows["value"] - rows["ci_low"], rows["ci_high"] - rows["value"]])
     return np.where(np.isfinite(ends), np.maximum(ends, 0.0), 0.0)

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from linksim.errors import InputError
+from linksim.report.figure_options import FigureOptions
 from linksim.report.figures import figure_layouts, sweep_stems
 from linksim.report.metric_texts import metric_text
 from linksim.report.pgf import write_pgf
@@ -33,9 +34,11 @@ def write_tables(run_folder: Path, kind: str, metrics: tuple[str, ...], axis: st
             raise InputError(f"--metric: got {metric!r}, expected one of {', '.join(known)}")
         stems = dict(zip((sweep.name for sweep in run.sweeps), sweep_stems(run), strict=True))
         counts: dict[str, int] = {}
-        for table in sweep_tables(run, (metric,)):
+        tables = sweep_tables(run, (metric,))
+        for table in tables:
             counts[table.sweep] = counts.get(table.sweep, 0) + 1
-            number = f"_{counts[table.sweep]}" if table.panel else ""
+            several = sum(other.sweep == table.sweep for other in tables) > 1
+            number = f"_{counts[table.sweep]}" if several else ""
             stem = f"{stems[table.sweep]}_{metric_text(metric).short}{number}"
             files.append(folder / f"{stem}.{suffix(kind)}")
             folder.mkdir(parents=True, exist_ok=True)
@@ -43,22 +46,24 @@ def write_tables(run_folder: Path, kind: str, metrics: tuple[str, ...], axis: st
     return files
 
 
-def export_figures(run_folder: Path, kind: str, axis: str | None, folder: Path) -> list[Path]:
+def export_figures(
+    run_folder: Path, kind: str, axis: str | None, folder: Path, options: FigureOptions | None = None
+) -> list[Path]:
     """Writes all figures of a run as ``pdf`` or ``pgf``."""
     folder.mkdir(parents=True, exist_ok=True)
     files = []
     with paper_style():
-        for stem, _, _, layout in figure_layouts(_view(run_folder, axis)):
-            files.append(folder / f"{stem}.{kind}")
+        for plan in figure_layouts(_view(run_folder, axis, options)):
+            files.append(folder / f"{plan.name}.{kind}")
             if kind == "pgf":
-                write_pgf(layout.figure, files[-1])
+                write_pgf(plan.layout.figure, files[-1])
             else:
-                layout.figure.savefig(files[-1], metadata={"CreationDate": None})
+                plan.layout.figure.savefig(files[-1], metadata={"CreationDate": None})
     return files
 
 
-def _view(run_folder: Path, axis: str | None) -> RunView:
-    run = view_run(run_folder, axis)
+def _view(run_folder: Path, axis: str | None, options: FigureOptions | None = None) -> RunView:
+    run = view_run(run_folder, axis, options)
     if not run.sweeps:
         swept = [sweep.axes.x.column for sweep in view_run(run_folder).sweeps if sweep.axes.x is not None]
         raise InputError(f"--axis: got {axis!r}, expected an axis of the run, such as {', '.join(swept) or 'none'}")

@@ -116,7 +116,7 @@ def _content(run: RunView, drawings: list[Drawing], complexity: list[list[str]])
 
 
 def _inline(drawing: Drawing) -> InlineFigure:
-    png = base64.b64encode(drawing.png.read_bytes()).decode("ascii")
+    png = base64.b64encode(drawing.files[0].read_bytes()).decode("ascii")
     return InlineFigure(drawing.name, png, drawing.caption, drawing.wide)
 
 

@@ -7,7 +7,10 @@ from math import isfinite
 import pandas as pd
 
 from linksim.report.axes import Panel, axis_values
+from linksim.report.best import best_labels
+from linksim.report.independence import flat_labels
 from linksim.report.metric_texts import MetricText, metric_text
+from linksim.report.pairing import KeptSamples
 from linksim.report.results_table import NO_COMPRESSOR
 from linksim.report.run_view import RunView, Sweep
 
@@ -25,7 +28,7 @@ class Cell:
     Attributes:
         value: the rounded value as text, empty where there is no result.
         half_interval: half the width of its interval as text, empty where there is none.
-        best: whether no compressor does better in this column, at the shown precision.
+        best: whether no compressor does better in this column by more than chance.
     """
 
     value: str = ""
@@ -38,12 +41,14 @@ class Row:
     """One compressor, or a reference.
 
     Attributes:
-        label: its name.
+        label: its name in the run.
+        title: what it is called.
         cells: one per column.
         reference: whether it is there to compare with, and does not compete itself.
     """
 
     label: str
+    title: str
     cells: list[Cell]
     reference: bool = False
 
@@ -81,16 +86,24 @@ class SweepTable:
 
 
 def sweep_tables(run: RunView, metrics: Sequence[str]) -> list[SweepTable]:
-    """Tables of the given metrics for all sweeps; metrics that a sweep does not hold are left out."""
-    return [
-        table
-        for sweep in run.sweeps
-        for table in (_table(run, sweep, panel, metrics) for panel in sweep.panels)
-        if table.blocks
-    ]
+    """Tables of the given metrics for all sweeps; metrics that a sweep does not hold are left out.
+
+    Metrics that do not depend on some of a sweep's axes are told once, in tables without these axes.
+    """
+    samples = KeptSamples(run.folder, run.results)
+    tables = []
+    for sweep in run.sweeps:
+        parts: dict[tuple[str, ...], tuple[Sweep, list[str]]] = {}
+        for metric in metrics:
+            if sweep.has(metric):
+                part = sweep.reduced_to(metric)
+                parts.setdefault(tuple(axis.column for axis in part.same_over), (part, []))[1].append(metric)
+        for _, (part, names) in sorted(parts.items(), key=lambda entry: len(entry[0])):
+            tables += [_table(run, part, panel, names, samples) for panel in part.panels]
+    return [table for table in tables if table.blocks]
 
 
-def _table(run: RunView, sweep: Sweep, panel: Panel, metrics: Sequence[str]) -> SweepTable:
+def _table(run: RunView, sweep: Sweep, panel: Panel, metrics: Sequence[str], samples: KeptSamples) -> SweepTable:
     x = sweep.axes.x
     if x is None:
         columns, parts = ["value"], [panel.rows]
@@ -99,30 +112,55 @@ def _table(run: RunView, sweep: Sweep, panel: Panel, metrics: Sequence[str]) -> 
         columns = [x.text(value) for value in axis_values(sweep.rows, x)]
         texts = panel.rows[x.column].map(x.text)
         parts = [panel.rows[texts == column] for column in columns]
-    blocks = [_block(run, sweep, parts, name) for name in metrics]
-    return SweepTable(sweep.name, panel.title, x.label if x else "", columns, [block for block in blocks if block.rows])
+    same = " and ".join(axis.name.lower() or "compressor" for axis in sweep.same_over)
+    title = ", ".join(part for part in (panel.title, f"the same at every {same}" if same else "") if part)
+    blocks = [_block(run, sweep, panel, parts, name, samples) for name in metrics]
+    return SweepTable(sweep.name, title, x.label if x else "", columns, [block for block in blocks if block.rows])
 
 
-def _block(run: RunView, sweep: Sweep, parts: list[pd.DataFrame], name: str) -> Block:
+def _block(
+    run: RunView, sweep: Sweep, panel: Panel, parts: list[pd.DataFrame], name: str, samples: KeptSamples
+) -> Block:
     metric = metric_text(name)
-    labels = [label for label in run.looks if label in sweep.compressors]
-    labels.sort(key=lambda label: label in run.uncompressed)
+    labels = list(run.looks_of(sweep))
     found = {label: [_result(part, label, name) for part in parts] for label in [*labels, NO_COMPRESSOR]}
-    rivals = [found[label] for label in labels if label not in run.uncompressed]
-    best = [_best(metric, [results[i] for results in rivals]) for i in range(len(parts))]
-    rows = [
-        Row(label, [_cell(metric, result, best[i]) for i, result in enumerate(found[label])])
-        for label in labels
-        if label not in run.uncompressed and any(result is not None for result in found[label])
+    found = {label: results for label, results in found.items() if any(result is not None for result in results)}
+    elsewhere = _of_one_ratio(sweep, panel, metric)
+    rivals = [label for label in labels if label in found and label not in (*run.uncompressed, *elsewhere)]
+    best = [
+        best_labels(metric, {label: found[label][i] for label in rivals}, samples.difference) for i in range(len(parts))
     ]
-    references = [(label, found[label], metric) for label in labels if label in run.uncompressed]
+    rows = [
+        Row(label, run.title(label), [_cell(metric, result, label in best[i]) for i, result in enumerate(found[label])])
+        for label in rivals
+    ]
+    for label in elsewhere:
+        if label in found:
+            first = next(result for result in found[label] if result is not None)
+            cells = [_cell(metric, first, False), *[Cell()] * (len(parts) - 1)]
+            rows.append(Row(label, f"{run.title(label)}, at every ratio", cells, reference=True))
+    references = [
+        (label, run.title(label), found[label], metric)
+        for label in labels
+        if label in run.uncompressed and label in found and label not in elsewhere
+    ]
     for reference, title in _REFERENCES.get(name, ()):
-        references.append((title, [_result(part, NO_COMPRESSOR, reference) for part in parts], metric_text(reference)))
-    references.append(("all compressors", found[NO_COMPRESSOR], metric))
-    for label, results, text in references:
+        results = [_result(part, NO_COMPRESSOR, reference) for part in parts]
+        references.append((title, title, results, metric_text(reference)))
+    if NO_COMPRESSOR in found:
+        references.append(("all compressors", "all compressors", found[NO_COMPRESSOR], metric))
+    for label, title, results, text in references:
         if any(result is not None for result in results):
-            rows.append(Row(label, [_cell(text, result, None) for result in results], reference=True))
+            rows.append(Row(label, title, [_cell(text, result, False) for result in results], reference=True))
     return Block(metric, rows)
+
+
+def _of_one_ratio(sweep: Sweep, panel: Panel, metric: MetricText) -> list[str]:
+    """Compressors with a ratio of their own, in a table of ratios: told once, and no rival of those that have them."""
+    x = sweep.axes.x
+    if x is None or x.column != "compression_ratio":
+        return []
+    return flat_labels(panel.rows, x.column, [], metric)
 
 
 def _result(part: pd.DataFrame, label: str, metric: str) -> pd.Series | None:
@@ -130,18 +168,11 @@ def _result(part: pd.DataFrame, label: str, metric: str) -> pd.Series | None:
     return None if rows.empty else rows.iloc[0]
 
 
-def _best(metric: MetricText, results: list[pd.Series | None]) -> str | None:
-    values = [float(result["value"]) for result in results if result is not None]
-    if metric.better is None or len(values) < 2:
-        return None
-    return metric.text(min(values) if metric.better == "low" else max(values))
-
-
-def _cell(metric: MetricText, result: pd.Series | None, best: str | None) -> Cell:
+def _cell(metric: MetricText, result: pd.Series | None, best: bool) -> Cell:
     if result is None:
         return Cell()
     value = float(result["value"])
     half = (float(result["ci_high"]) - float(result["ci_low"])) / 2
     # Exact figures, such as bits, have no interval worth a word.
     known = isfinite(half) and metric.digits is not None and not metric.is_lossless(value)
-    return Cell(metric.text(value), f"{half:.{metric.digits}f}" if known else "", metric.text(value) == best)
+    return Cell(metric.text(value), f"{half:.{metric.digits}f}" if known else "", best)

@@ -37,7 +37,7 @@ def caption(table: SweepTable) -> str:
     intervals = any(cell.half_interval for block in table.blocks for row in block.rows for cell in row.cells)
     best = any(cell.best for block in table.blocks for row in block.rows for cell in row.cells)
     ends = [f"Values with half widths of {_INTERVAL}."] if intervals else []
-    ends += ["Best in bold."] if best else []
+    ends += ["Bold: best, with all that are as good within their intervals."] if best else []
     return " ".join([f"{place[:1].upper()}{place[1:]}.", *meanings, *ends])
 
 
@@ -58,7 +58,7 @@ def _latex(table: SweepTable, label: str) -> str:
         if len(table.blocks) > 1:
             head = f"\\multicolumn{{{1 + len(table.columns)}}}{{l}}{{\\emph{{{latex(block.metric.label)}}}}}"
             lines.append(f"    {_latex_line([head])}")
-        lines += [f"    {_latex_line([latex(row.label), *map(_latex_cell, row.cells)])}" for row in block.rows]
+        lines += [f"    {_latex_line([latex(row.title), *map(_latex_cell, row.cells)])}" for row in block.rows]
     return "\n".join([*lines, "    \\bottomrule", "  \\end{tabular}", "\\end{table}"]) + "\n"
 
 
@@ -80,7 +80,7 @@ def _markdown(table: SweepTable, label: str) -> str:
         lines[-2] += " | ".join(map(_markdown_text, table.columns)) + " |"
         lines[-1] += " | ".join("--:" for _ in table.columns) + " |"
         for row in block.rows:
-            lines.append(f"| {_markdown_text(row.label)} | " + " | ".join(map(_markdown_cell, row.cells)) + " |")
+            lines.append(f"| {_markdown_text(row.title)} | " + " | ".join(map(_markdown_cell, row.cells)) + " |")
         lines.append("")
     return "\n".join(lines)
 

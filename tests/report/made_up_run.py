@@ -41,7 +41,7 @@ def write_run(
     compressors: tuple[str, ...] = COMPRESSORS,
     metrics: tuple[str, ...] = tuple(VALUES),
 ) -> Path:
-    """A finished run; values do not depend on the point, except that the first axis adds its place / 100, and bits."""
+    """A finished run; the first axis adds its place / 100 to all values but bits, others their place / 50."""
     folder.mkdir(parents=True, exist_ok=True)
     rows = [row for sweep, axes in sweeps.items() for row in sweep_rows(sweep, axes, compressors)]
     table = pd.DataFrame(rows)
@@ -61,7 +61,7 @@ def sweep_rows(
         common = {"sweep": sweep} | AXES | point
         for metric, (figures, half) in VALUES.items():
             for compressor, figure in zip(compressors, figures, strict=True):
-                value = figure + (places[0] / 100 if places else 0)
+                value = figure + (places[0] + 2 * sum(places[1:])) / 100 if places else figure
                 if metric == "bits":
                     value = 4 * figure / point.get("compression_ratio", 4.0)
                 interval = {"ci_low": value - half, "ci_high": value + half}

@@ -47,7 +47,7 @@ def test_latex_has_booktabs_and_full_rows(tmp_path: Path) -> None:
         assert r"95 \% confidence intervals" in text
     text = (tmp_path / "tables" / "over_snr_nmse.tex").read_text()
     # -9.5 at the first value of the axis, half interval 0.25; the best compressor that is no reference.
-    assert r"csinet & \textbf{$-$9.50} $\pm$ 0.25 &" in text
+    assert r"CsiNet & \textbf{$-$9.50} $\pm$ 0.25 &" in text
     assert "E[" in text
 
 

@@ -1,0 +1,56 @@
+"""What stands below a figure: the sweep, the definition of each metric, and what is special about its curves."""
+
+from collections.abc import Sequence
+
+from linksim.report.axes import Axis
+from linksim.report.layouts import Layout, panel_letter
+from linksim.report.metric_texts import metric_text
+from linksim.report.run_view import RunView, Sweep
+
+
+def caption(run: RunView, sweep: Sweep, metrics: Sequence[str], layout: Layout) -> str:
+    """Caption of a figure of a sweep."""
+    sentences = [f"Sweep {sweep.name}."]
+    one_each = len(metrics) > 1 and "bits" not in metrics and not sweep.axes.panels
+    for i, metric in enumerate(metrics):
+        meaning = metric_text(metric).meaning or f"{metric}."
+        sentences.append(f"{panel_letter(i)} {meaning}" if one_each else meaning)
+    if layout.references:
+        sentences.append(f"Curves without markers: {'; '.join(layout.references)}.")
+    sentences += layout.notes
+    x = sweep.axes.x
+    if x is not None and layout.flat:
+        flat = ", ".join(run.title(label) for label in layout.flat)
+        sentences.append(f"On the right edge, as the {x.name.lower()} does not matter to it: {flat}.")
+    if layout.outside:
+        sentences.append(f"Outside the axis, with an arrow and how far: {', '.join(layout.outside)}.")
+    if x is not None and "bits" not in metrics:
+        sentences += [_going_together(sweep, x, follower) for follower in sweep.axes.followers]
+    if layout.lossless:
+        names = ", ".join(run.title(label) for label in layout.lossless)
+        sentences.append(f"No NMSE curve, as the error is rounding only: {names}.")
+    sentences += [_same_over(sweep, metric) for metric in metrics]
+    shown = sweep.rows[sweep.rows["metric"].isin(metrics)]
+    if any(metric_text(name).logarithmic and (shown["value"][shown["metric"] == name] == 0).any() for name in metrics):
+        sentences.append("Zeros have no place on the logarithmic scale.")
+    if "nmse_db" in metrics and "nmse_e2e_db" not in metrics and not sweep.has("nmse_e2e_db"):
+        sentences.append("What truncation costs beside is not among the run's metrics (nmse_e2e_db).")
+    if (shown["ci_low"].notna() & shown["ci_high"].notna()).any():
+        counts = shown.loc[shown["ci_low"].notna(), "n"].dropna()
+        span = sorted({round(counts.min()), round(counts.max())}) if len(counts) else []
+        over = f" over {' to '.join(map(str, span))} samples" if span else ""
+        sentences.append(f"Bars: 95 % confidence intervals{over}.")
+    return " ".join(filter(None, sentences))
+
+
+def _same_over(sweep: Sweep, metric: str) -> str:
+    """That a metric does not depend on an axis of the panels."""
+    axes = sweep.reduced_to(metric).same_over if sweep.has(metric) else ()
+    names = " and ".join(axis.name.lower() for axis in axes if axis in sweep.axes.panels and axis.name)
+    return f"{metric_text(metric).label.partition(' [')[0]} is the same at every {names}." if names else ""
+
+
+def _going_together(sweep: Sweep, x: Axis, follower: Axis) -> str:
+    pairs = sweep.rows.drop_duplicates(x.column).sort_values(x.column)
+    texts = (", ".join(axis.text(value) for value in pairs[axis.column]) for axis in (x, follower))
+    return f"{x.name} {next(texts)} goes with {follower.name.lower()} {next(texts)}."

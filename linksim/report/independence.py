@@ -1,0 +1,56 @@
+"""What does not depend on an axis, found in the values themselves: it is told once, and not drawn over that axis."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from linksim.report.metric_texts import MetricText
+from linksim.report.results_table import NO_COMPRESSOR
+
+# Rounding of a value that is written with nine digits.
+_ROUNDING = 1e-8
+
+
+def depends_on(rows: pd.DataFrame, column: str, others: Sequence[str], metric: MetricText) -> bool:
+    """Whether any compressor's value of a metric changes along an axis.
+
+    Args:
+        rows: results.
+        column: the axis.
+        others: all other axes that vary.
+        metric: which metric; its digits say what a change is.
+    """
+    own = rows[rows["metric"] == metric.name]
+    spread = _spread(own, column, [*others, "compressor"])
+    # Single values say nothing of the axis.
+    return spread.empty or bool((spread > _tolerance(metric, own)).any())
+
+
+def flat_labels(rows: pd.DataFrame, column: str, others: Sequence[str], metric: MetricText) -> list[str]:
+    """Compressors whose value is the same at all of several values of an axis, whatever the other axes are."""
+    own = rows[(rows["metric"] == metric.name) & (rows["compressor"] != NO_COMPRESSOR)]
+    flat = []
+    for label, part in own.groupby("compressor", sort=False):
+        spread = _spread(part, column, [*others, "compressor"])
+        if len(spread) and bool((spread <= _tolerance(metric, part)).all()):
+            flat.append(str(label))
+    return flat
+
+
+def _spread(rows: pd.DataFrame, column: str, others: list[str]) -> "pd.Series[float]":
+    """Largest less smallest value along an axis, by group that has several of its values; 0 of equal infinities."""
+    if rows.empty:
+        return pd.Series(dtype=float)
+    groups = rows.groupby(others, dropna=False)
+    low, high = groups["value"].min(), groups["value"].max()
+    spread = (high - low).where(low != high, 0.0)
+    return spread[groups[column].nunique(dropna=False) > 1]
+
+
+def _tolerance(metric: MetricText, rows: pd.DataFrame) -> float:
+    """Half a unit of the last digit that is shown; of exact figures, their rounding."""
+    if metric.digits is not None:
+        return 0.5 * 10.0**-metric.digits
+    finite = rows["value"][np.isfinite(rows["value"])].abs()
+    return _ROUNDING * float(finite.max()) if len(finite) else 0.0

@@ -1,0 +1,123 @@
+"""Limits of an axis that one far curve does not stretch, and marks where a curve lies outside of them."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from numpy.typing import NDArray
+
+from linksim.report.metric_texts import MetricText
+
+Limits = tuple[float, float]
+
+# An axis that is this many times as long as without a curve is too long for all others.
+_STRETCH = 2.5
+# What the others must span at least, in dB, and relative to the largest value of other quantities.
+_LEAST_SPAN_DB = 2.0
+_LEAST_SPAN = 0.05
+# No report at all has an error of 0 dB; what is far above says no more.
+WORST_ERROR_DB = 10.0
+_MARGIN = 0.06
+_MARK_ROOM = 0.14
+_MARK_SIZE = 6.0
+
+
+def robust_limits(
+    metric: MetricText, rivals: Mapping[str, Sequence[float]], references: Mapping[str, Sequence[float]]
+) -> Limits | None:
+    """Ends of the values that an axis should show, ``None`` where it should show them all.
+
+    A curve is left out while the axis would be ``2.5`` times as long with it as without. That may be any reference,
+    and up to half of the rivals, of which two stay.
+
+    Args:
+        metric: what is shown.
+        rivals: values by curve, with the ends of their intervals.
+        references: values of curves that only are there to compare with.
+    """
+    kept = {("rival", name): _finite(values) for name, values in rivals.items()}
+    kept |= {("reference", name): _finite(values) for name, values in references.items()}
+    kept = {name: values for name, values in kept.items() if len(values)}
+    if metric.logarithmic or not kept:
+        return None
+    n_rivals = sum(kind == "rival" for kind, _ in kept)
+    spare = (n_rivals - 1) // 2
+    before = len(kept)
+    while len(kept) > 1:
+        droppable = [name for name in kept if name[0] == "reference" or spare > 0]
+        if not droppable:
+            break
+        farthest = min(droppable, key=lambda name: _span(_without(kept, name)))
+        rest = _without(kept, farthest)
+        least = _LEAST_SPAN_DB if metric.is_error_db else _LEAST_SPAN * float(np.abs(np.concatenate(rest)).max())
+        if n_rivals and not any(kind == "rival" for kind, name in kept if (kind, name) != farthest):
+            break
+        if _span(list(kept.values())) <= _STRETCH * max(_span(rest), least):
+            break
+        spare -= farthest[0] == "rival"
+        del kept[farthest]
+    values = np.concatenate(list(kept.values()))
+    low, high = float(values.min()), float(values.max())
+    capped = metric.is_error_db and high > WORST_ERROR_DB > low
+    return (low, WORST_ERROR_DB if capped else high) if len(kept) < before or capped else None
+
+
+def apply_limits(axes: Axes, limits: Limits, outside: Iterable[float], *, vertical: bool = True) -> Limits:
+    """Sets the limits of an axis with some room, more of it on a side where marks will be; returns what was set."""
+    low, high = limits
+    span = (high - low) or abs(high) or 1.0
+    values = _finite(list(outside))
+    low -= span * (_MARK_ROOM if (values < limits[0]).any() else _MARGIN)
+    # Errors above the worst are cut off at it.
+    high += 0.0 if high == WORST_ERROR_DB else span * (_MARK_ROOM if (values > limits[1]).any() else _MARGIN)
+    (axes.set_ylim if vertical else axes.set_xlim)(low, high)
+    return low, high
+
+
+def mark_outside(axes: Axes, curves: Mapping[str, tuple[Sequence[float], str]], metric: MetricText) -> list[str]:
+    """Marks curves that leave the vertical axis: an arrow at its end, their name and how far they go.
+
+    Args:
+        axes: panel whose limits are set.
+        curves: values and colour by name.
+        metric: how values are written.
+
+    Returns:
+        Names of the curves that were marked.
+    """
+    low, high = axes.get_ylim()
+    marks = []
+    for name, (values, colour) in curves.items():
+        found = _finite(values)
+        marks += [(name, colour, found[beyond], top) for beyond, top in ((found < low, False), (found > high, True))]
+    marks = [mark for mark in marks if len(mark[2])]
+    for top in (False, True):
+        side = [mark for mark in marks if mark[3] is top]
+        for i, (name, colour, far, _) in enumerate(side):
+            ends = sorted({metric.text(float(end)) for end in (far.min(), far.max())})
+            place = (i + 0.5) / len(side)
+            axes.plot(
+                [place], [float(top)], "^" if top else "v", transform=axes.transAxes, color=colour, markersize=4,
+                clip_on=False, zorder=5,
+            )  # fmt: skip
+            axes.annotate(
+                f"{name} {' to '.join(ends)}", (place, float(top)), xycoords="axes fraction",
+                xytext=(0, -4 if top else 4), textcoords="offset points", ha="center", va="top" if top else "bottom",
+                fontsize=_MARK_SIZE, color=colour, zorder=5,
+                bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.75, "pad": 0.4},
+            )  # fmt: skip
+    return list(dict.fromkeys(name for name, *_ in marks))
+
+
+def _without(kept: Mapping[tuple[str, str], NDArray[np.float64]], name: tuple[str, str]) -> list[NDArray[np.float64]]:
+    return [values for other, values in kept.items() if other != name]
+
+
+def _span(parts: Sequence[NDArray[np.float64]]) -> float:
+    values = np.concatenate(parts)
+    return float(values.max() - values.min())
+
+
+def _finite(values: Sequence[float]) -> NDArray[np.float64]:
+    array = np.asarray(values, dtype=np.float64)
+    return array[np.isfinite(array)]

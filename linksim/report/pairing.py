@@ -1,0 +1,66 @@
+"""Per-sample values of a run's points, as far as they are kept: for paired intervals and for distributions."""
+
+import math
+from functools import cached_property
+from pathlib import Path
+
+import pandas as pd
+
+from channels.errors import ChannelInputError
+from feedback.errors import FeedbackInputError
+from linksim.errors import InputError
+from linksim.paired_difference import paired_difference, sample_estimate
+from linksim.run_samples import RunSamples, point_rows
+from linksim.sample_values import SampleValues
+from linksim.sweep import Point
+
+
+class KeptSamples:
+    """What a run keeps of each sample; a run without a scenario that still loads, or without samples, has nothing.
+
+    Args:
+        folder: of the run.
+        results: its results table.
+    """
+
+    def __init__(self, folder: Path, results: pd.DataFrame) -> None:
+        self._run = RunSamples(folder, folder.name)
+        self._results = results
+        self._read: dict[str, SampleValues | None] = {}
+
+    @cached_property
+    def points(self) -> list[Point]:
+        """The points that have results."""
+        try:
+            return list(self._run.points.values())
+        except (InputError, ChannelInputError, FeedbackInputError):
+            return []
+
+    def of_point(self, point: Point) -> SampleValues | None:
+        """Per-sample values of a point, ``None`` where there are none that agree with its results."""
+        if point.key not in self._read:
+            try:
+                self._read[point.key] = self._run.samples(point)
+            except InputError:
+                self._read[point.key] = None
+        return self._read[point.key]
+
+    def difference(self, one: pd.Series, other: pd.Series) -> tuple[float, float] | None:
+        """95 % interval of the difference of two rows of the results table that belong to one point."""
+        point = self._points_by_row.get(one.name)
+        if point is None or self._points_by_row.get(other.name) is not point or one["metric"] != other["metric"]:
+            return None
+        samples = self.of_point(point)
+        columns = {} if samples is None else samples.columns
+        values = [columns.get((str(row["compressor"]), str(row["metric"]))) for row in (one, other)]
+        if values[0] is None or values[1] is None:
+            return None
+        first, second = (sample_estimate(str(one["metric"]), each) for each in values if each is not None)
+        if math.isinf(first.value) or math.isinf(second.value):
+            return None
+        found = paired_difference(first, second)
+        return None if found.low is None or found.high is None else (found.low, found.high)
+
+    @cached_property
+    def _points_by_row(self) -> dict[object, Point]:
+        return {index: point for point in self.points for index in point_rows(self._results, point).index}

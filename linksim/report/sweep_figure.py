@@ -1,0 +1,155 @@
+"""Metrics of a sweep over its horizontal axis: a panel for each metric, or for each combination of the other axes."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+
+from linksim.report.curves import draw_curves, draw_reference, drawable, legend_handle, used_positions
+from linksim.report.independence import flat_labels
+from linksim.report.layouts import Layout, columns_of, label_outer, new_blocks, with_legend
+from linksim.report.limits import apply_limits, mark_outside, robust_limits
+from linksim.report.looks import ESTIMATION, PERFECT, TRUNCATION, Look
+from linksim.report.metric_texts import MetricText, metric_text
+from linksim.report.results_table import NO_COMPRESSOR
+from linksim.report.run_view import RunView, Sweep
+from linksim.report.style import plain_text
+from linksim.report.ticks import set_log_ticks
+
+# Curves that no compressor influences, by the metric that they accompany: metric, legend, look.
+_REFERENCES: Mapping[str, tuple[tuple[str, str, Look], ...]] = {
+    "rate_bps_hz": (("rate_perfect_bps_hz", "perfect CSI", PERFECT),),
+    "nmse_e2e_db": (
+        ("estimation_nmse_db", "estimation only", ESTIMATION),
+        ("truncation_nmse_db", "truncation only", TRUNCATION),
+    ),
+}
+# The error of the truncated matrix and that of the whole channel: what the one hides shows on the same axis.
+NMSE_PAIR = ("nmse_db", "nmse_e2e_db")
+
+
+@dataclass(frozen=True)
+class _Panel:
+    """A panel: its axes, what its vertical axis is shared by, and what it shows."""
+
+    axes: Axes
+    share: str
+    metric: MetricText
+    rows: pd.DataFrame
+
+
+def draw_metrics(run: RunView, sweep: Sweep, metrics: Sequence[str]) -> Layout:
+    """Metrics over the horizontal axis.
+
+    Args:
+        run: the run.
+        sweep: a sweep with a horizontal axis.
+        metrics: those that depend on it; without other axes side by side, with other axes one block below the other.
+    """
+    parts = [sweep.reduced_to(metric) for metric in metrics]
+    texts = [metric_text(metric) for metric in metrics]
+    shares = ["error" if set(NMSE_PAIR) <= set(metrics) and name in NMSE_PAIR else name for name in metrics]
+    if all(len(part.panels) == 1 for part in parts):
+        layout, (grid,) = new_blocks([[""] * len(metrics)], [shares], run.options)
+        blocks = [[axes] for axes in grid]
+    else:
+        titles = [[panel.title for panel in part.panels] for part in parts]
+        layout, blocks = new_blocks(
+            titles, [[share] * len(block) for share, block in zip(shares, titles, strict=True)], run.options
+        )
+    panels = [
+        _Panel(axes, share, text, panel.rows)
+        for part, text, share, block in zip(parts, texts, shares, blocks, strict=True)
+        for axes, panel in zip(block, part.panels, strict=True)
+    ]
+    for part, text, block in zip(parts, texts, blocks, strict=True):
+        for axes, panel in zip(block, part.panels, strict=True):
+            _draw_panel(layout, axes, run, part, text, panel.rows)
+    if len(blocks) == len(panels):
+        label_outer(list(grid), columns_of(grid), below=True, left=False)
+    else:
+        same = len({len(block) for block in blocks}) == 1
+        for i, block in enumerate(blocks):
+            label_outer(block, columns_of(block), below=i == len(blocks) - 1 or not same)
+    for share in dict.fromkeys(shares):
+        _limit(layout, run, sweep, [panel for panel in panels if panel.share == share])
+    return with_legend(layout, run)
+
+
+def _draw_panel(layout: Layout, axes: Axes, run: RunView, sweep: Sweep, metric: MetricText, rows: pd.DataFrame) -> None:
+    x = sweep.axes.x
+    assert x is not None
+    positions = used_positions(sweep.rows, x)
+    flat = flat_labels(sweep.rows, x.column, sweep.others(x.column), metric)
+    drawn, lossless = draw_curves(axes, rows, metric, run.looks_of(sweep), positions, flat)
+    layout.entries |= {label: legend_handle(run.looks[label]) for label in drawn}
+    _note(layout.lossless, lossless)
+    _note(layout.flat, [label for label in flat if label in drawn])
+    for reference, name, look in _REFERENCES.get(metric.name, ()):
+        if draw_reference(axes, rows, reference, look, positions):
+            _note(layout.references, [name])
+            layout.entries[name] = legend_handle(look)
+
+
+def _limit(layout: Layout, run: RunView, sweep: Sweep, panels: list[_Panel]) -> None:
+    """Sets the vertical axis that some panels share, and marks what lies outside."""
+    given = next(
+        (run.options.limits[panel.metric.name] for panel in panels if panel.metric.name in run.options.limits), None
+    )
+    metric = panels[0].metric
+    if given is None and not metric.logarithmic:
+        curves = [_curves(run, sweep, panel) for panel in panels]
+        limits = robust_limits(metric, *(_joined(curves, reference) for reference in (False, True)))
+        if limits is not None:
+            values = [value for part in curves for curve in part.values() for value in curve.values]
+            apply_limits(panels[0].axes, limits, values)
+            for panel, part in zip(panels, curves, strict=True):
+                marks = {plain_text(name): (curve.values, curve.colour) for name, curve in part.items()}
+                _note(layout.outside, mark_outside(panel.axes, marks, metric))
+    elif given is not None:
+        panels[0].axes.set_ylim(*given)
+    if metric.logarithmic:
+        set_log_ticks(panels[0].axes.yaxis, 10)
+
+
+@dataclass(frozen=True)
+class _Curve:
+    """What a panel shows of a curve: values, ends of intervals, colour, and whether it is no rival of others."""
+
+    values: list[float]
+    ends: list[float]
+    colour: str
+    reference: bool
+
+
+def _curves(run: RunView, sweep: Sweep, panel: _Panel) -> dict[str, _Curve]:
+    """By title."""
+    found = {}
+    for label, look in run.looks_of(sweep).items():
+        rows = panel.rows[(panel.rows["compressor"] == label) & (panel.rows["metric"] == panel.metric.name)]
+        found[run.title(label)] = _curve(drawable(rows, panel.metric), look, label in run.uncompressed)
+    for name, title, look in _REFERENCES.get(panel.metric.name, ()):
+        rows = panel.rows[(panel.rows["compressor"] == NO_COMPRESSOR) & (panel.rows["metric"] == name)]
+        found[title] = _curve(drawable(rows, metric_text(name)), look, True)
+    return {title: curve for title, curve in found.items() if curve.values}
+
+
+def _curve(rows: pd.DataFrame, look: Look, reference: bool) -> _Curve:
+    ends = rows[["ci_low", "ci_high"]].to_numpy(float).ravel()
+    return _Curve([*rows["value"]], [*ends[np.isfinite(ends)]], look.colour, reference)
+
+
+def _joined(panels: list[dict[str, _Curve]], reference: bool) -> dict[str, list[float]]:
+    """Values and ends of intervals of each curve over all panels."""
+    joined: dict[str, list[float]] = {}
+    for part in panels:
+        for title, curve in part.items():
+            if curve.reference is reference:
+                joined.setdefault(title, []).extend([*curve.values, *curve.ends])
+    return joined
+
+
+def _note(notes: list[str], names: Sequence[str]) -> None:
+    notes += [name for name in names if name not in notes]

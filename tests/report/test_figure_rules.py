@@ -1,0 +1,152 @@
+"""Rules that figures and tables follow, on values whose right answer is known."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.figure import Figure
+
+from linksim.errors import InputError
+from linksim.report.best import best_labels
+from linksim.report.figure_options import FigureOptions, parse_limits, parse_palette, parse_size, parse_values
+from linksim.report.independence import depends_on, flat_labels
+from linksim.report.limits import mark_outside, robust_limits
+from linksim.report.metric_texts import metric_text
+from linksim.report.ticks import log_ticks, set_log_ticks
+
+NMSE, RATE = metric_text("nmse_db"), metric_text("rate_bps_hz")
+
+
+@pytest.mark.parametrize("base", [2, 10])
+@pytest.mark.parametrize("low", [0.003, 1.0, 37.0, 1000.0, 3e6])
+@pytest.mark.parametrize("stretch", [1.02, 1.1, 1.5, 2.5, 7.0, 60.0, 1e4, 1e9])
+def test_a_logarithmic_axis_has_three_to_seven_labels_inside(base, low, stretch):
+    ticks = log_ticks(low, low * stretch, base)
+    assert 3 <= len(ticks) <= 10
+    assert ticks == sorted(ticks)
+    assert low * (1 - 1e-9) <= ticks[0] < ticks[-1] <= low * stretch * (1 + 1e-9)
+
+
+def test_bits_of_half_an_octave_are_no_lone_number():
+    axes = Figure().subplots()
+    axes.set_xscale("log", base=2)
+    axes.set_xlim(900, 1500)
+    set_log_ticks(axes.xaxis, 2)
+    labels = [tick.get_text() for tick in axes.get_xticklabels()]
+    assert len(labels) >= 3
+    assert len(set(labels)) == len(labels)
+
+
+@pytest.mark.parametrize(
+    ("rivals", "references", "limits"),
+    [
+        # One reference far below: the rivals' ends.
+        ({"topk": [-3, -5], "klt": [-6, -9]}, {"identity": [-44]}, (-9, -3)),
+        ({"topk": [-3, -5], "klt": [-6, -9]}, {"identity": [-12]}, None),
+        # One rival of three; with two rivals, none is the odd one out.
+        ({"topk": [-3, -5], "klt": [-6, -9], "csinet": [-40, -41]}, {}, (-9, -3)),
+        ({"topk": [-3, -5], "csinet": [-40, -41]}, {}, None),
+        # What is worse than no report by far.
+        ({"topk": [53, -5], "klt": [-6, -9]}, {}, (-9, 10)),
+        # A curve that falls is no outlier.
+        ({"topk": [5, -1, -5, -8], "klt": [4, -2, -6, -9], "csinet": [3, -3, -7, -8]}, {}, None),
+        ({}, {}, None),
+        ({}, {"identity": [-44]}, None),
+    ],
+)
+def test_limits_hold_all_but_far_curves(rivals, references, limits):
+    assert robust_limits(NMSE, rivals, references) == limits
+
+
+def test_a_mark_says_where_the_curve_is():
+    axes = Figure().subplots()
+    axes.set_ylim(-10, 0)
+    marked = mark_outside(axes, {"far": ([-44.1, -30.0, -5.0], "black"), "near": ([-2.0], "red")}, NMSE)
+    assert marked == ["far"]
+    (text,) = axes.texts
+    assert text.get_text() == "far \N{MINUS SIGN}30.00 to \N{MINUS SIGN}44.10"
+    (arrow,) = axes.lines
+    assert arrow.get_marker() == "v"
+
+
+def rows(metric: str, **values: list[float]) -> pd.DataFrame:
+    """Two speeds and two delays; a value each, the delay first."""
+    return pd.DataFrame(
+        [
+            {"speed": speed, "delay": delay, "compressor": label, "metric": metric, "value": values[label][2 * s + d]}
+            for label in values
+            for s, speed in enumerate((1.0, 2.0))
+            for d, delay in enumerate((0.0, 4.0))
+        ]
+    )
+
+
+def test_what_an_axis_does_not_change_is_found_in_the_values():
+    table = rows("nmse_db", klt=[-5.0, -6.0, -5.004, -6.004], csinet=[-7.0, -8.0, -7.0, -8.0])
+    # 0.004 dB is less than half of the last digit shown.
+    assert not depends_on(table, "speed", ["delay"], NMSE)
+    assert depends_on(table, "delay", ["speed"], NMSE)
+    assert depends_on(rows("nmse_db", klt=[-5.0, -6.0, -5.006, -6.0]), "speed", ["delay"], NMSE)
+    # A single value of an axis says nothing of it.
+    assert depends_on(table[table["speed"] == 1], "speed", ["delay"], NMSE)
+    assert not depends_on(rows("nmse_db", klt=[-np.inf] * 4), "speed", ["delay"], NMSE)
+
+
+def test_flat_schemes_are_those_that_never_change():
+    table = rows("nmse_db", klt=[-5.0, -6.0, -5.5, -6.5], fixed=[-7.0, -8.0, -7.0, -8.0])
+    assert flat_labels(table, "speed", ["delay"], NMSE) == ["fixed"]
+    assert flat_labels(table, "delay", ["speed"], NMSE) == []
+
+
+def result(value: float, half: float) -> pd.Series:
+    return pd.Series({"value": value, "ci_low": value - half, "ci_high": value + half})
+
+
+@pytest.mark.parametrize(
+    ("results", "expected"),
+    [
+        ({"a": (-9.0, 0.2), "b": (-8.0, 0.2)}, {"a"}),
+        ({"a": (-9.0, 0.6), "b": (-8.0, 0.6)}, set()),
+        ({"a": (-9.0, 0.2), "b": (-8.9, 0.2), "c": (-5.0, 0.2)}, {"a", "b"}),
+        ({"a": (-9.0, np.nan), "b": (-8.0, np.nan)}, {"a"}),
+        ({"a": (-9.0, 0.2)}, set()),
+    ],
+)
+def test_best_is_what_nothing_is_better_than(results, expected):
+    assert best_labels(NMSE, {label: result(*entry) for label, entry in results.items()}) == expected
+
+
+def test_paired_intervals_decide_where_there_are_samples():
+    results = {"a": result(8.0, 0.5), "b": result(7.8, 0.5), "c": result(3.0, 0.5)}
+    assert best_labels(RATE, results, lambda one, other: (0.1, 0.3)) == {"a"}
+    assert best_labels(RATE, results, lambda one, other: (-0.1, 0.3)) == {"a", "b"}
+    # Paired intervals are not asked for where plain ones are apart.
+    assert best_labels(RATE, results, lambda one, other: None if other["value"] > 5 else (-1, 1)) == {"a", "b"}
+
+
+@pytest.mark.parametrize(
+    ("call", "expected"),
+    [
+        (lambda: parse_limits(["nmse_db=-20"]), "--limits: got 'nmse_db=-20', expected METRIC=LOW:HIGH"),
+        (lambda: parse_limits(["nmse_db=0:-20"]), "lower end below"),
+        (lambda: parse_limits(["nmse_db=0:inf"]), "finite"),
+        (lambda: parse_size("3.5"), "--size: got '3.5', expected WIDTHxHEIGHT"),
+        (lambda: parse_size("3.5x1e6"), "1 to 40 inches"),
+        (lambda: parse_palette("pink"), "--palette: got 'pink', expected one of okabe-ito, "),
+        (lambda: parse_values(["snr_db"]), "--at: got 'snr_db', expected KEY=VALUE"),
+        (lambda: FigureOptions(only=("kltt",)).check_labels(["klt"]), "--only: got 'kltt', expected one of klt"),
+        (lambda: FigureOptions(without=("klt",)).check_labels(["klt"]), "expected at least one"),
+        (lambda: FigureOptions(metrics=("ber",)).check_metrics(["rho"]), "--metric: got 'ber', expected one of rho"),
+    ],
+)
+def test_a_wrong_option_gives_one_line(call, expected):
+    with pytest.raises(InputError) as caught:
+        call()
+    assert expected in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_options_are_read():
+    assert parse_limits(["nmse_db=-20:0", "rho=0.5:1"]) == {"nmse_db": (-20.0, 0.0), "rho": (0.5, 1.0)}
+    assert parse_size("3.5x2.5") == (3.5, 2.5)
+    assert parse_values(["snr_db=10"]) == {"snr_db": "10"}
+    assert FigureOptions(order=("c",), without=("a",)).ordered(["a", "b", "c"]) == ["c", "b"]
