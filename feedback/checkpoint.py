@@ -41,7 +41,10 @@ class CheckpointInfo(BaseModel):
     training: dict[str, Any] = Field(description="what the weights were trained for")
     recipe: TrainingRecipe
     seed: int
-    samples_seen: int = Field(ge=0, description="training channels seen")
+    samples_seen: int = Field(ge=0, description="training channels seen, over all epochs")
+    distinct_channels: int | None = Field(
+        default=None, ge=0, description="different ones among them and those of the start; by default as in training"
+    )
     best_epoch: float = Field(ge=0, description="passes over the training channels that the weights are from")
     start_nmse_db: float = Field(description="validation NMSE before the first step, dB")
     validation_nmse_db: float = Field(description="validation NMSE of the weights before storage, dB")
@@ -49,6 +52,31 @@ class CheckpointInfo(BaseModel):
     sha256: str = Field(description="hash of the tensors' file")
     versions: dict[str, str]
     diagnostics: dict[str, float] = Field(default={}, description="other figures of the trained network, by name")
+
+    @property
+    def learnt_from(self) -> int | None:
+        """Distinct training channels; of documents without a count the pool, from which the start is taken as well."""
+        if self.distinct_channels is not None:
+            return self.distinct_channels
+        pool = self.training.get("samples")
+        if not isinstance(pool, int):
+            return None
+        return max(pool, self.samples_seen) if self.training.get("fresh") is True else pool
+
+    @property
+    def improved(self) -> bool:
+        """Whether training improved on its start."""
+        return self.best_epoch > 0 and self.validation_nmse_db < self.start_nmse_db
+
+    @property
+    def measured_through(self) -> str:
+        """What codewords went through in training and validation, as ``-5 to 40 dB, 4 bits``; empty for nothing."""
+        section = self.compressor.get("disturbance")
+        if not isinstance(section, dict):
+            return ""
+        snr_db, bits = section.get("snr_db"), section.get("bits")
+        noise = " to ".join(f"{end:g}" for end in snr_db) + " dB" if snr_db else ""
+        return ", ".join(filter(None, (noise, f"{bits} bits" if bits else "")))
 
 
 def checkpoint_key(compressor: Compressor, training: Mapping[str, Any]) -> str:
@@ -79,6 +107,7 @@ def save_checkpoint(
     seed: int,
     storage: Storage = "float16_fc",
     diagnostics: Mapping[str, float] | None = None,
+    distinct_channels: int | None = None,
 ) -> CheckpointInfo:
     """Writes tensors and document, each whole or not at all.
 
@@ -90,6 +119,7 @@ def save_checkpoint(
         outcome: what came of it.
         seed: the scenario's seed.
         diagnostics: other figures of the trained network, by name.
+        distinct_channels: different training channels, those of the start among them.
         storage: ``float16_fc`` halves the file, as its matrices are nearly all of it; their rounding is 66 dB below
             the weights. Kernels are few, and where differences of large terms bend images into logits their rounding
             would show.
@@ -110,6 +140,7 @@ def save_checkpoint(
         recipe=recipe,
         seed=seed,
         samples_seen=outcome.samples_seen,
+        distinct_channels=distinct_channels,
         best_epoch=outcome.best_epoch,
         start_nmse_db=outcome.start_nmse_db,
         validation_nmse_db=outcome.validation_nmse_db,

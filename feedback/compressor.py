@@ -41,6 +41,16 @@ class CompressorParameters(BaseModel):
         default=None, description="channel section that it is fitted or trained on; by default the scenario's channel"
     )
 
+    @property
+    def needs_training(self) -> bool:
+        """Whether a class that is ``trained`` is so with these parameters too."""
+        return True
+
+    @property
+    def weights_of_others(self) -> str | None:
+        """File of weights that were trained elsewhere, on channels that nobody here knows; ``None`` for the rest."""
+        return None
+
 
 @dataclass(frozen=True)
 class Complexity:

@@ -25,6 +25,12 @@ class Disturbance(BaseModel):
         description="bits per codeword value of the quantiser sigmoid_uniform, with a straight-through gradient",
     )
 
+    @property
+    def text(self) -> str:
+        """In a few words, as ``-5 to 40 dB, 4 bits``; empty for nothing."""
+        noise = "" if self.snr_db is None else " to ".join(f"{end:g}" for end in self.snr_db) + " dB"
+        return ", ".join(filter(None, (noise, "" if self.bits is None else f"{self.bits} bits")))
+
     @model_validator(mode="after")
     def _ordered(self) -> Self:
         if self.snr_db is not None and self.snr_db[0] > self.snr_db[1]:

@@ -36,6 +36,15 @@ class NeuralParameters(CompressorParameters):
     adaptation: Adaptation | None = Field(
         default=None, description="few-shot adaptation from `trained_on` to the scenario's channel; by default none"
     )
+    untrained: bool = Field(
+        default=False,
+        description="take the weights that training would start from; they are made for the run, as a KLT is fitted",
+    )
+
+    @property
+    def needs_training(self) -> bool:
+        """Unless the start is what is wanted, or weights come from elsewhere."""
+        return not self.untrained and self.weights_of_others is None
 
 
 class NeuralCompressor(Compressor):
@@ -108,8 +117,11 @@ class NeuralCompressor(Compressor):
             return train(self.encoder, self.decoder, training, recipe, generator, options)
 
     def fit(self, training: TrainingSet, generator: torch.Generator) -> None:
-        """Trains with the recipe of the parameters, or the default one."""
-        self.train(training, self.parameters.recipe or self.default_recipe, generator)
+        """Trains with the recipe of the parameters, or the default one; ``untrained`` networks are only prepared."""
+        if self.parameters.untrained:
+            self.prepare(training, generator)
+        else:
+            self.train(training, self.parameters.recipe or self.default_recipe, generator)
 
     @torch.no_grad()
     def encode(self, csi: Tensor) -> Codeword:

@@ -68,6 +68,17 @@ def compressor_class(parameters: CompressorParameters) -> type[Compressor]:
     return registered
 
 
+def has_training_run(parameters: CompressorParameters) -> bool:
+    """Whether the weights of a section's compressor come from a training run that is kept."""
+    own = parameters.own() if isinstance(parameters, PluginParameters) else parameters
+    return compressor_class(parameters).trained and own.needs_training
+
+
+def weights_of_others(parameters: CompressorParameters) -> str | None:
+    """File of the weights of a section's compressor that were trained elsewhere; ``None`` if there is none."""
+    return (parameters.own() if isinstance(parameters, PluginParameters) else parameters).weights_of_others
+
+
 def build_compressor(parameters: CompressorParameters, shape: tuple[int, int]) -> Compressor:
     """The compressor of a section.
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from linksim.complexity_table import write_complexity
 from linksim.dimension_check import check_points
 from linksim.execution import ExecutionOptions
+from linksim.learning_record import learning_records, learnt_from, warnings_of
 from linksim.manifest import manifest_of
 from linksim.measuring import measure_points
 from linksim.partial_results import PartialResults, PointContent
@@ -67,6 +68,10 @@ def run(scenario: Scenario, out: Path, options: RunOptions, console: RunConsole)
             if options.train:
                 train_missing(points, preparation, console, options.command, folder.path / "training")
             preparation.prepare(points)
+        records = learning_records(points)
+        for line in warnings_of(records):
+            console.print(line, highlight=False, soft_wrap=True, markup=False)
+        folder.learnt_from = learnt_from(points)
         contents = {
             point.key: PointContent(point.scenario, preparation.fingerprint(point), device.type) for point in points
         }
@@ -76,5 +81,5 @@ def run(scenario: Scenario, out: Path, options: RunOptions, console: RunConsole)
         measure_points(points, contents, folder, executor, times, console)
     write_complexity(scenario, folder.path)
     times.seconds["whole run"] = time.perf_counter() - clock
-    folder.write_manifest(manifest_of(scenario, started, times, options.command, device))
+    folder.write_manifest(manifest_of(scenario, started, times, options.command, device, records))
     return folder

@@ -13,7 +13,7 @@ from torch import Tensor
 from feedback.neural import NeuralCompressor
 from feedback.onnx_export import export_encoder
 from feedback.onnx_format import ExportFormat, checked_formats
-from feedback.plugin_file import compressor_class
+from feedback.plugin_file import has_training_run
 from feedback.unit_interval import to_unit_interval
 from linksim.dimension_check import check_points
 from linksim.errors import InputError
@@ -95,7 +95,7 @@ def with_one_network(scenario: Scenario, label: str | None) -> Scenario:
         InputError: if there is no such network, or none is named where there are several.
     """
     entries = {compressor_label(entry): entry for entry in scenario.compressors}
-    networks = [name for name, entry in entries.items() if compressor_class(entry).trained]
+    networks = [name for name, entry in entries.items() if has_training_run(entry)]
     if not networks:
         raise InputError(f"compressors: got {', '.join(entries)}, expected a network among them to export")
     if label is None and len(networks) > 1:

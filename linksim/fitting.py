@@ -16,7 +16,7 @@ from torch import Tensor
 from channels.normalisation import Normalisation
 from feedback.compressor import Compressor, CompressorParameters
 from feedback.denoiser import DENOISERS, Denoiser
-from feedback.plugin_file import PluginParameters, build_compressor, compressor_class, identity
+from feedback.plugin_file import PluginParameters, build_compressor, compressor_class, has_training_run, identity
 from feedback.quantiser import QUANTISERS, Quantiser
 from feedback.training_set import TrainingSet
 from linksim.chain import ReportScheme
@@ -29,7 +29,7 @@ from linksim.sweep import content_hash
 from linksim.training_channel import training_scenario
 
 # Training codewords that quantisers and denoisers are fitted on.
-_FIT_CODEWORDS = 4000
+FIT_CODEWORDS = 4000
 
 
 @dataclass(frozen=True)
@@ -81,8 +81,7 @@ class SchemeSpec:
     def learns_jointly(self) -> bool:
         """Whether the denoiser learns together with a trained network."""
         denoiser_class = DENOISERS.get_class(self.scenario.feedback.denoiser.name)
-        trained = compressor_class(self.parameters).trained
-        return trained and denoiser_class.fit_jointly is not Denoiser.fit_jointly
+        return has_training_run(self.parameters) and denoiser_class.fit_jointly is not Denoiser.fit_jointly
 
 
 def scheme_specs(scenario: Scenario) -> Iterator[SchemeSpec]:
@@ -153,7 +152,7 @@ def fit_to_codewords(scheme: ReportScheme, training: TrainingSet, generator: tor
     A denoiser may change the compressor's weights, which then belong to this scheme alone.
     """
     with torch.no_grad():
-        codewords = scheme.compressor.encode(training.train[:_FIT_CODEWORDS]).values
+        codewords = scheme.compressor.encode(training.train[:FIT_CODEWORDS]).values
         scheme.quantiser.fit(codewords)
         scheme.denoiser.fit(codewords)
     scheme.denoiser.fit_jointly(scheme.compressor, training, generator)

@@ -9,7 +9,7 @@ import pandas as pd
 
 from channels.source import SourceParameters
 from feedback.checkpoint import read_info
-from feedback.plugin_file import compressor_class
+from feedback.plugin_file import has_training_run
 from linksim.adaptation_run import unadapted
 from linksim.fitting import SchemeSpec, scheme_specs
 from linksim.preparation import is_trained, weights_file
@@ -127,7 +127,7 @@ class _Plan:
         trained_on = adaptation.from_source
         case = self._case(trained_on, tested_on)
         for entry in self.study.compressors:
-            if not compressor_class(entry).trained:
+            if not has_training_run(entry):
                 continue
             compressor = compressor_label(entry)
             section = self.sections[compressor]

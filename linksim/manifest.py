@@ -3,6 +3,7 @@
 import os
 import platform
 import subprocess
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -10,12 +11,18 @@ from typing import Any
 
 import torch
 
+from linksim.learning_record import LearningRecord
 from linksim.scenario import Scenario
 from linksim.stage_times import StageTimes
 
 
 def manifest_of(
-    scenario: Scenario, started: datetime, times: StageTimes, command: str, device: torch.device
+    scenario: Scenario,
+    started: datetime,
+    times: StageTimes,
+    command: str,
+    device: torch.device,
+    records: Sequence[LearningRecord],
 ) -> dict[str, Any]:
     """Everything that a reader needs to know of a run beside its scenario.
 
@@ -25,6 +32,7 @@ def manifest_of(
         times: wall time by stage, over all workers.
         command: what the user typed.
         device: what it computed on.
+        records: what its compressors have learnt from.
     """
     packages = ("linksim", "torch", "sionna-no-rt", "numpy", "scipy", "pandas", "h5py", "matplotlib")
     return {
@@ -42,6 +50,7 @@ def manifest_of(
             "cores": len(os.sched_getaffinity(0)),
             "device": torch.cuda.get_device_name() if device.type == "cuda" else "cpu",
         },
+        "compressors": [record.document() for record in records],
         "wall_time_s": {name: round(seconds, 2) for name, seconds in times.seconds.items()},
     }
 

@@ -17,7 +17,7 @@ from channels.source import Split
 from feedback.adaptation import Adaptation
 from feedback.checkpoint import checkpoint_path, load_checkpoint, read_info
 from feedback.neural import NeuralCompressor
-from feedback.plugin_file import compressor_class
+from feedback.plugin_file import has_training_run
 from feedback.training_set import TrainingSet
 from linksim.errors import InputError
 from linksim.executor import Executor, one_thread
@@ -184,7 +184,7 @@ class Preparation:
 
 def is_trained(spec: SchemeSpec) -> bool:
     """Whether a compressor's weights come from a training run that is kept."""
-    return bool(compressor_class(spec.parameters).trained)
+    return has_training_run(spec.parameters)
 
 
 def adaptation_of(spec: SchemeSpec) -> Adaptation:

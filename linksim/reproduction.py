@@ -69,7 +69,8 @@ def load_reproduction(name: str, overrides: list[str]) -> Reproduction:
     if training.budget is not None and training.budget.samples:
         # Channels that no network would see need not be made.
         fewer = min(training.network_samples, training.budget.samples)
-        training = training.model_copy(update={"network_samples": fewer})
+        update = {"network_samples": fewer, "samples": min(training.samples, fewer)}
+        training = training.model_copy(update=update)
     return Reproduction(name, scenario.model_copy(update={"training": training}), published_table(name))
 
 

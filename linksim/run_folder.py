@@ -7,7 +7,7 @@ edit left unaffected. Every file appears whole or not at all, so that a run kill
 import json
 import os
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,7 @@ class RunFolder:
         points: partial results of points (``linksim.partial_results``), shared.
         fitted: what was fitted to training channels, shared.
         channels: test channels, shared.
+        learnt_from: by the key of a point, distinct training channels of each of its compressors.
 
     Raises:
         InputError: if the folder cannot be written.
@@ -40,6 +41,7 @@ class RunFolder:
 
     def __init__(self, out: Path, scenario: Scenario) -> None:
         self.scenario = scenario
+        self.learnt_from: Mapping[str, Mapping[str, int | None]] = {}
         shared = out / scenario.name
         self.path = shared / content_hash(scenario.model_dump(mode="json"))
         self.points = shared / "points"
@@ -55,7 +57,7 @@ class RunFolder:
 
     def write_results(self, finished: Iterable[tuple[Point, Measurements]]) -> None:
         """The tidy table of all finished points, one row per point, compressor and metric."""
-        rows = [row for point, measurements in finished for row in _rows(point, measurements)]
+        rows = [row for point, measurements in finished for row in self._rows(point, measurements)]
         table = pd.DataFrame(rows)
         write_whole(self.path / "results.csv", table.to_csv(index=False, float_format="%.9g", lineterminator="\n"))
 
@@ -87,24 +89,24 @@ class RunFolder:
         """Where the results come from."""
         write_whole(self.path / "manifest.json", json.dumps(manifest, indent=2) + "\n")
 
-
-def _rows(point: Point, measurements: Measurements) -> Iterable[dict[str, Any]]:
-    for (compressor, metric), accumulator in measurements.items():
-        estimate = accumulator.estimate()
-        if estimate is None:
-            continue
-        yield {
-            "sweep": point.sweep,
-            **axis_values(point.scenario),
-            **_swept(point),
-            "compressor": compressor,
-            "metric": metric,
-            "value": estimate.value,
-            "ci_low": estimate.low,
-            "ci_high": estimate.high,
-            "n": estimate.n,
-            "unit": METRICS.get_class(metric).unit,
-        }
+    def _rows(self, point: Point, measurements: Measurements) -> Iterable[dict[str, Any]]:
+        for (compressor, metric), accumulator in measurements.items():
+            estimate = accumulator.estimate()
+            if estimate is None:
+                continue
+            yield {
+                "sweep": point.sweep,
+                **axis_values(point.scenario),
+                **_swept(point),
+                "compressor": compressor,
+                "metric": metric,
+                "value": estimate.value,
+                "ci_low": estimate.low,
+                "ci_high": estimate.high,
+                "n": estimate.n,
+                "learnt_from": self.learnt_from.get(point.key, {}).get(compressor),
+                "unit": METRICS.get_class(metric).unit,
+            }
 
 
 def _swept(point: Point) -> dict[str, float | str | bool]:

@@ -214,10 +214,23 @@ class BudgetSection(Section):
         return recipe.with_budget(**self.model_dump(exclude_none=True))
 
 
+def _is_trained_section(entry: Any) -> bool:
+    """Whether a compressor's section, as written, is one of a network whose training is kept."""
+    if not isinstance(entry, dict) or any(entry.get(key) for key in ("untrained", "checkpoint", "keras")):
+        return False
+    name = entry.get("name")
+    return "plugin" in entry or (isinstance(name, str) and name in COMPRESSORS and COMPRESSORS.get_class(name).trained)
+
+
 class TrainingSection(Section):
     """Channels to learn from: those of the point, from streams of their own, never test channels."""
 
-    samples: int = Field(default=8000, ge=1, description="channels for quick fits: KLT, quantiser and scale ranges")
+    samples: int = Field(
+        default=8000,
+        ge=1,
+        description="channels for quick fits: KLT, quantiser and scale ranges; by default as many as network_samples "
+        "where the scenario has trained networks, so that what is fitted and what is learnt see the same, else 8000",
+    )
     network_samples: int = Field(default=50000, ge=1, description="channels that networks are trained on, an epoch")
     fresh: bool = Field(
         default=False,
@@ -254,6 +267,20 @@ class Scenario(Section):
         description="sweep name -> axis (a scenario key) -> values, also plug-ins as {name: ...}; axes of one "
         "multiply; keys that go together are one axis, 'key, key', of values [value, value]",
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _equal_training_channels(cls, document: Any) -> Any:
+        """Fits take as many channels as networks, unless the scenario says how many."""
+        if not isinstance(document, dict):
+            return document
+        training, entries = document.get("training", {}), document.get("compressors")
+        if not isinstance(training, dict) or "samples" in training or not isinstance(entries, (list, tuple)):
+            return document
+        if not any(map(_is_trained_section, entries)):
+            return document
+        samples = training.get("network_samples", TrainingSection.model_fields["network_samples"].default)
+        return {**document, "training": {**training, "samples": samples}}
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

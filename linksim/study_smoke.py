@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from feedback.plugin_file import compressor_class
+from feedback.plugin_file import has_training_run
 from linksim.generalization import StudyRun
 from linksim.smoke import smoke
 from linksim.study import MIXED, GeneralizationStudy
@@ -22,7 +22,7 @@ def small_study(study: GeneralizationStudy) -> GeneralizationStudy:
     if MIXED in study.train_on and len(train_on) > 1:
         train_on.append(MIXED)
     test_on = [label for label in study.test_on if label in chosen]
-    networks = [entry for entry in study.compressors if compressor_class(entry).trained]
+    networks = [entry for entry in study.compressors if has_training_run(entry)]
     update: dict[str, Any] = {
         "name": f"{study.name}.smoke",
         "compressors": tuple(entry for entry in study.compressors if entry not in networks[_NETWORKS:]),

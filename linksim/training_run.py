@@ -45,11 +45,13 @@ from linksim.sweep import Point, content_hash, points_of
 from linksim.teacher import load_teacher, teacher_of
 from linksim.training_log import TrainingLog
 from linksim.worker import truncated_channels
+from linksim.zoo_room import keep_somewhere, require_room
 
 _STATE_FILE = "state.pt"
 # Validation channels that other figures of a network are taken of.
 _DIAGNOSED = 200
 _TURNS = 3
+UNIMPROVED = "training did not improve on the start; the weights that are kept are those of the start"
 
 
 @dataclass(frozen=True)
@@ -120,8 +122,10 @@ def train_missing(
     specs = needed_weights(points)
     wanted = [(file, spec) for file, spec in specs.items() if again or not file.exists()]
     if len(wanted) < len(specs):
-        kept = f"{len(specs) - len(wanted)} of {len(specs)} networks are in the zoo, whatever their budget was"
-        console.print(f"{kept}; `linksim train --again` trains them anew", soft_wrap=True, highlight=False)
+        kept = f"{len(specs) - len(wanted)} of {len(specs)} networks are in the zoo"
+        left = "whatever their seed, budget and recipe were; `linksim train --again` trains them anew"
+        console.print(f"{kept}, {left}", soft_wrap=True, highlight=False)
+    require_room({file: _stored_bytes(spec) for file, spec in wanted})
     for _, spec in wanted:
         # A wrong teacher is told before channels are made for its student.
         teacher_of(spec)
@@ -136,10 +140,10 @@ def train_missing(
         for number, info in executor.run(train_network, [(task,) for task in part]):
             task = part[number]
             others = "".join(f", {name} {value:.2g}" for name, value in info.diagnostics.items())
-            if info.best_epoch == 0:
-                others += ", as at the start, which training did not improve"
             line = f"{_name(task.spec)}: {info.validation_nmse_db:.2f} dB on validation{others}, kept in {task.file}"
             console.print(line, soft_wrap=True, highlight=False)
+            if not info.improved:
+                console.print(f"WARNING: {_name(task.spec)}: {UNIMPROVED}", soft_wrap=True, highlight=False)
     for training_file in {task.training_file for task in tasks}:
         training_file.unlink()
 
@@ -219,10 +223,20 @@ def _train(fabric: Fabric | None, task: TrainingTask) -> None:
         outcome = compressor.train(training, recipe, fit_generator(scenario, "network"), options)
     if fabric is None or fabric.is_global_zero:
         record = training_record(spec, task.command)
-        found = compressor.diagnostics(validation[:_DIAGNOSED])
-        save_checkpoint(
-            task.file, compressor, record, recipe=recipe, outcome=outcome, seed=scenario.seed, diagnostics=found
+        distinct = max(len(train), outcome.samples_seen) if fresh else len(train)
+        if spec.adapted_to is not None:
+            distinct += read_info(weights_file(unadapted(spec))).learnt_from or 0
+        save = partial(
+            save_checkpoint,
+            compressor=compressor,
+            training=record,
+            recipe=recipe,
+            outcome=outcome,
+            seed=scenario.seed,
+            diagnostics=compressor.diagnostics(validation[:_DIAGNOSED]),
+            distinct_channels=distinct,
         )
+        keep_somewhere(save, task.file, [task.log])
 
 
 def fresh_channels(scenario: Scenario, fitted: Path, device: torch.device) -> ChannelStream:
@@ -256,6 +270,11 @@ def _training_file(spec: SchemeSpec, preparation: Preparation) -> Path:
         splits = {"train": training.train, "validation": training.validation}
         save_whole({name: torch.view_as_real(csi) for name, csi in splits.items()}, file)
     return file
+
+
+def _stored_bytes(spec: SchemeSpec) -> int:
+    """Bytes of a network's weights in float32."""
+    return sum(4 * tensor.numel() for tensor in spec.build().compressor.state().values())
 
 
 def _turn(spec: SchemeSpec) -> int:

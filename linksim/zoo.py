@@ -21,7 +21,7 @@ from linksim.scenario_file import validate_scenario
 TENSORS, DOCUMENT = ".safetensors", ".json"
 COLUMNS = (
     "name", "network", "cr", "scenario", "channel", "disturbance", "samples_seen", "seed", "start_nmse_db",
-    "validation_nmse_db", "bytes", "sha256",
+    "validation_nmse_db", "improved", "learnt_from", "measured_through", "bytes", "sha256",
     "command",
 )  # fmt: skip
 
@@ -192,24 +192,25 @@ def _row(entry: ZooEntry) -> tuple[object, ...]:
         f"{entry.ratio:g}",
         training.get("scenario", ""),
         " to ".join(filter(None, (_channel(training.get(key)) for key in ("channel", "adapted_to")))),
-        _disturbance(info.compressor.get("disturbance")),
+        info.measured_through,
         info.samples_seen,
         info.seed,
         round(info.start_nmse_db, 3),
         round(info.validation_nmse_db, 3),
+        info.improved,
+        info.learnt_from,
+        measured_through(info),
         entry.file.stat().st_size,
         info.sha256,
         training.get("command", ""),
     )
 
 
-def _disturbance(section: object) -> str:
-    """What codewords went through, as ``-5 to 40 dB, 4 bits``."""
-    if not isinstance(section, dict):
-        return ""
-    snr_db, bits = section.get("snr_db"), section.get("bits")
-    noise = " to ".join(f"{end:g}" for end in snr_db) + " dB" if snr_db else ""
-    return ", ".join(filter(None, (noise, f"{bits} bits" if bits else "")))
+def measured_through(info: CheckpointInfo) -> str:
+    """What an entry's figures were measured through: noise, bits, and how matrices are scaled."""
+    transform = info.training.get("transform")
+    scale = transform.get("normalisation", "per_sample") if isinstance(transform, dict) else "per_sample"
+    return ", ".join([info.measured_through or "perfect link", f"scaled {str(scale).replace('_', ' ')}"])
 
 
 def _channel(section: object) -> str:

@@ -25,7 +25,7 @@ def list_weights(folder: Folder = _ZOO, csv: Csv = False) -> None:
     """Lists the weights of a zoo: network, ratio, channels, training, NMSE on validation channels, hash.
 
     The NMSE is through what codewords went through in training, before it and of the best step; where both are equal,
-    training did not improve on the start.
+    training did not improve on the start, and a line says so.
     """
     from rich import box
     from rich.console import Console
@@ -39,8 +39,8 @@ def list_weights(folder: Folder = _ZOO, csv: Csv = False) -> None:
         found.to_csv(sys.stdout, index=False, lineterminator="\n")
         return
     table = Table(box=box.SIMPLE_HEAD, padding=0)
-    left = ("name", "channel", "in training")
-    for column in (*left, "samples seen", "seed", "start [dB]", "validation NMSE [dB]", "MB"):
+    left = ("name", "channel", "figures through")
+    for column in (*left, "learnt from", "samples seen", "seed", "start [dB]", "validation NMSE [dB]", "MB"):
         table.add_column(Text(column), justify="left" if column in left else "right", overflow="fold")
     for row in found.itertuples():
         start, nmse, size = (
@@ -48,11 +48,15 @@ def list_weights(folder: Folder = _ZOO, csv: Csv = False) -> None:
             f"{row.validation_nmse_db:.2f}",
             f"{float(str(row.bytes)) / 1e6:.2f}",
         )
-        texts = (str(row.name), str(row.channel), str(row.disturbance))
-        table.add_row(*texts, f"{row.samples_seen}", f"{row.seed}", start, nmse, size)
+        texts = (str(row.name), str(row.channel), str(row.measured_through))
+        counts = (_count(row.learnt_from), f"{row.samples_seen}", f"{row.seed}")
+        table.add_row(*texts, *counts, start, nmse if row.improved else f"{nmse} (start)", size)
     # Whole names where nobody looks at a narrow terminal.
     console = Console(width=None if sys.stdout.isatty() else 120)
     console.print(table)
+    if unimproved := ", ".join(found["name"][~found["improved"].astype(bool)]):
+        line = f"WARNING: training did not improve on the start of {unimproved}"
+        console.print(line, soft_wrap=True, highlight=False, markup=False)
     for command in found["command"].unique():
         console.print(f"trained with: {command}", soft_wrap=True, highlight=False, markup=False)
 
@@ -81,7 +85,9 @@ def evaluate(
         str | None, typer.Argument(metavar="[NAME]", help="network, or start of a file's name; by default all")
     ] = None,
     samples: Annotated[int, typer.Option(min=1, help="test channels")] = 1000,
-    training_samples: Annotated[int, typer.Option(min=1, help="channels that the KLT is fitted to")] = 8000,
+    training_samples: Annotated[
+        int | None, typer.Option(min=1, help="channels that the KLT is fitted to; by default as many as the network's")
+    ] = None,
     seed: Annotated[
         int | None, typer.Option(min=0, max=2**63 - 1, help="seed of the channels; by default that of the training")
     ] = None,
@@ -91,8 +97,9 @@ def evaluate(
 ) -> None:
     """Evaluates stored weights on test channels of the channel that they were trained for.
 
-    Perfect channel estimates and a perfect link, as on the validation channels. Test channels come from a random
-    stream of their own; no weights were trained or chosen on them.
+    Perfect channel estimates; codewords over a perfect link, and those of networks that were trained through noise or
+    few bits through these as well, as on the validation channels. Test channels come from a random stream of their own;
+    no weights were trained or chosen on them.
     """
     import pandas as pd
     import torch
@@ -122,10 +129,12 @@ def _record(evaluation: "Evaluation") -> dict[str, object]:
         "scenario": evaluation.scenario,
         "compressor": evaluation.compressor,
         "cr": f"{evaluation.ratio:g}",
+        "through": evaluation.through,
         "nmse_db": test.value,
         "ci_low": test.low,
         "ci_high": test.high,
         "n": test.n,
+        "learnt_from": evaluation.learnt_from,
         "validation_nmse_db": evaluation.validation_nmse_db,
         "samples_seen": evaluation.samples_seen,
         "name": evaluation.name,
@@ -137,20 +146,28 @@ def _table(found: "list[Evaluation]") -> "Table":
     from rich.table import Table
     from rich.text import Text
 
-    columns = ("scenario", "CR", "compressor", "test NMSE [dB]", "n", "validation NMSE [dB]", "samples seen")
+    columns = (
+        "scenario", "CR", "through", "compressor", "test NMSE [dB]", "n", "validation NMSE [dB]", "learnt from",
+        "samples seen",
+    )  # fmt: skip
     table = Table(box=box.SIMPLE_HEAD, padding=0)
     for number, column in enumerate(columns):
-        table.add_column(Text(column), justify="left" if number in (0, 2) else "right", overflow="fold")
+        table.add_column(Text(column), justify="left" if number in (0, 2, 3) else "right", overflow="fold")
     before = None
     for row in found:
-        if before not in (None, (row.scenario, row.ratio)):
+        here = (row.scenario, row.ratio, row.through)
+        if before not in (None, here):
             table.add_section()
-        before = (row.scenario, row.ratio)
+        before = here
         validation = "-" if row.validation_nmse_db is None else f"{row.validation_nmse_db:.2f}"
         seen = "-" if row.samples_seen is None else str(row.samples_seen)
-        cells = (row.scenario, f"{row.ratio:g}", row.compressor, _interval(row.test), str(row.test.n), validation, seen)
-        table.add_row(*cells)
+        place = (row.scenario, f"{row.ratio:g}", row.through, row.compressor)
+        table.add_row(*place, _interval(row.test), str(row.test.n), validation, _count(row.learnt_from), seen)
     return table
+
+
+def _count(number: object) -> str:
+    return "unknown" if number is None or number != number else f"{float(str(number)):.0f}"
 
 
 def _interval(estimate: "Estimate") -> str:

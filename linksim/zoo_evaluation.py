@@ -1,7 +1,7 @@
 """Stored weights on fresh test channels of the channel that they were trained for, beside the KLT and top-k."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -11,6 +11,7 @@ from torch import Tensor
 
 from channels.source import BLOCK_SIZE
 from feedback.compressor import COMPRESSORS, Compressor
+from feedback.disturbance import Disturbance
 from feedback.training_set import TrainingSet
 from linksim.accumulator import Estimate
 from linksim.errors import InputError
@@ -29,7 +30,11 @@ from linksim.zoo import ZooEntry
 # What stands beside every network: the linear optimum and plain sparsity.
 REFERENCES = ("klt", "topk")
 
+PERFECT = "perfect link"
+
 _TASK_SIZE = 5 * BLOCK_SIZE
+# Of the KLT beside networks whose documents do not say how many they learnt from.
+_TRAINING_SAMPLES = 8000
 
 
 @dataclass(frozen=True)
@@ -40,16 +45,21 @@ class Evaluation:
         scenario: scenario that the weights come from.
         compressor: name of the network, or of a reference.
         ratio: compression ratio.
+        through: what codewords went through, ``perfect link`` for nothing.
         test: NMSE on test channels with its 95 % interval, dB.
-        validation_nmse_db: NMSE on validation channels by which the weights were chosen; ``None`` for references.
-        samples_seen: training channels times epochs; ``None`` for references.
+        learnt_from: distinct training channels, 0 for what learns nothing; ``None`` where the document does not say.
+        validation_nmse_db: NMSE on validation channels by which the weights were chosen, where codewords went through
+            the same; ``None`` elsewhere and for references.
+        samples_seen: training channels over all epochs; ``None`` for references.
         name: the entry's, empty for references.
     """
 
     scenario: str
     compressor: str
     ratio: float
+    through: str
     test: Estimate
+    learnt_from: int | None
     validation_nmse_db: float | None = None
     samples_seen: int | None = None
     name: str = ""
@@ -58,7 +68,7 @@ class Evaluation:
 def evaluate(
     entries: Sequence[ZooEntry],
     samples: int,
-    training_samples: int,
+    training_samples: int | None,
     executor: Executor,
     notify: Callable[[str], None],
     seed: int | None = None,
@@ -68,7 +78,7 @@ def evaluate(
     Args:
         entries: what is evaluated.
         samples: test channels, as many as there are at most.
-        training_samples: channels that the KLT is fitted to.
+        training_samples: channels that the KLT is fitted to; by default as many as each network beside it learnt from.
         executor: makes the channels.
         notify: told, in a line each, what takes time.
         seed: of the channels; by default that of each entry's training, whose test channels are none it learnt from.
@@ -79,16 +89,15 @@ def evaluate(
     """
     if own := next((entry for entry in entries if entry.plugin), None):
         raise InputError(f"{own.file}: weights of {own.plugin}, expected a network that ships; run a scenario instead")
-    known = [(entry, _scenario(entry, training_samples, seed)) for entry in entries]
+    known = [(entry, _scenario(entry, seed)) for entry in entries]
     keyed = sorted(known, key=lambda pair: _channel_key(pair[1]))
     for _, group in groupby(keyed, key=lambda pair: _channel_key(pair[1])):
-        yield from _evaluate_channel(list(group), samples, executor, notify)
+        yield from _evaluate_channel(list(group), samples, training_samples, executor, notify)
 
 
-def _scenario(entry: ZooEntry, training_samples: int, seed: int | None) -> Scenario:
+def _scenario(entry: ZooEntry, seed: int | None) -> Scenario:
     scenario = entry.scenario()
-    training = scenario.training.model_copy(update={"samples": training_samples})
-    return scenario.model_copy(update={"training": training, "seed": scenario.seed if seed is None else seed})
+    return scenario.model_copy(update={"seed": scenario.seed if seed is None else seed})
 
 
 def _channel_key(scenario: Scenario) -> str:
@@ -96,28 +105,68 @@ def _channel_key(scenario: Scenario) -> str:
 
 
 def _evaluate_channel(
-    group: Sequence[tuple[ZooEntry, Scenario]], samples: int, executor: Executor, notify: Callable[[str], None]
+    group: Sequence[tuple[ZooEntry, Scenario]],
+    samples: int,
+    training_samples: int | None,
+    executor: Executor,
+    notify: Callable[[str], None],
 ) -> Iterator[Evaluation]:
-    scenario = group[0][1]
+    counts = {entry.name: training_samples or entry.info.learnt_from or _TRAINING_SAMPLES for entry, _ in group}
+    first = group[0][1]
+    training = first.training.model_copy(update={"samples": max(counts.values())})
+    scenario = first.model_copy(update={"training": training})
     with TemporaryDirectory() as scratch:
         preparation = Preparation(RunFolder(Path(scratch), scenario), executor, notify, torch.device("cpu"))
         preparation.fit_normalisation(scenario)
-        training = preparation.training_set(scenario)
+        learnt = preparation.training_set(scenario)
         normalisation = load_normalisation(scenario, preparation.folder.fitted)
     notify(f"making {samples} test channels")
     csi = _test_channels(scenario, samples, executor)
     csi = normalisation.apply(csi, normalisation.scale(csi))
+    # Channels of a smaller number are the first of a larger one.
+    sets = {count: TrainingSet(learnt.train[:count], learnt.validation) for count in sorted(set(counts.values()))}
     origin = str(group[0][0].info.training.get("scenario", ""))
     for ratio in sorted({entry.ratio for entry, _ in group}):
-        for entry, _ in group:
-            if entry.ratio == ratio:
+        beside = [entry for entry, _ in group if entry.ratio == ratio]
+        for disturbance in _disturbances(beside):
+            through = PERFECT if disturbance is None else disturbance.text
+            taking = [entry for entry in beside if disturbance in (None, _disturbance(entry))]
+            for entry in taking:
                 info = entry.info
-                nmse = _nmse(entry.load(), csi)
+                nmse = _nmse(entry.load(), csi, disturbance, scenario)
+                validated = info.validation_nmse_db if _disturbance(entry) == disturbance else None
                 yield Evaluation(
-                    origin, entry.network, ratio, nmse, info.validation_nmse_db, info.samples_seen, entry.name
+                    origin,
+                    entry.network,
+                    ratio,
+                    through,
+                    nmse,
+                    info.learnt_from,
+                    validated,
+                    info.samples_seen,
+                    entry.name,
                 )
-        for name in REFERENCES:
-            yield Evaluation(origin, name, ratio, _nmse(_reference(name, ratio, scenario, training), csi))
+            if disturbance is not None and disturbance.bits is not None:
+                # Of a codeword whose values are not made for this quantiser hardly anything is left.
+                continue
+            for count in sorted({counts[entry.name] for entry in taking}):
+                klt = _reference("klt", ratio, scenario, sets[count])
+                there = len(sets[count].train)
+                yield Evaluation(origin, "klt", ratio, through, _nmse(klt, csi, disturbance, scenario), there)
+            topk = _reference("topk", ratio, scenario, learnt)
+            yield Evaluation(origin, "topk", ratio, through, _nmse(topk, csi, disturbance, scenario), 0)
+
+
+def _disturbance(entry: ZooEntry) -> Disturbance | None:
+    """What codewords went through in training and validation."""
+    section = entry.info.compressor.get("disturbance")
+    found = None if section is None else Disturbance.model_validate(section)
+    return None if found is None or not found.text else found
+
+
+def _disturbances(entries: Sequence[ZooEntry]) -> list[Disturbance | None]:
+    """A perfect link first, then each that some entries were trained through."""
+    return list(dict.fromkeys([None, *map(_disturbance, entries)]))
 
 
 def _test_channels(scenario: Scenario, samples: int, executor: Executor) -> Tensor:
@@ -140,11 +189,15 @@ def _reference(name: str, ratio: float, scenario: Scenario, training: TrainingSe
     return reference
 
 
-def _nmse(compressor: Compressor, csi: Tensor) -> Estimate:
-    """NMSE over a perfect link; the scale of each matrix cancels."""
+def _nmse(compressor: Compressor, csi: Tensor, disturbance: Disturbance | None, scenario: Scenario) -> Estimate:
+    """NMSE over a perfect link, or through noise and bits as in training; the scale of each matrix cancels."""
     accumulator = NmseDb().accumulator()
+    generator = fit_generator(scenario, "disturbance")
     for block in csi.split(BLOCK_SIZE):
-        error = block - compressor.decode(compressor.encode(block))
+        codeword = compressor.encode(block)
+        if disturbance is not None:
+            codeword = replace(codeword, values=disturbance.apply(codeword.values, generator))
+        error = block - compressor.decode(codeword)
         accumulator.update(energy(error) / energy(block))
     estimate = accumulator.estimate()
     assert estimate is not None

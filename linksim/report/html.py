@@ -10,6 +10,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from linksim.errors import InputError
 from linksim.report.figures import Drawing, draw
+from linksim.report.learning_table import HEADS as LEARNING_HEADS
+from linksim.report.learning_table import learning_rows
 from linksim.report.run_view import RunView, view_run
 from linksim.report.sampling_table import read_sampling
 from linksim.report.sweep_table import SweepTable, sweep_tables
@@ -34,7 +36,7 @@ _TABLE_METRICS = (
 # Rows of other metrics' tables.
 _REFERENCES = ("estimation_nmse_db", "truncation_nmse_db", "rate_perfect_bps_hz")
 # Shown elsewhere on the page, or too long for a line.
-_OWN_PLACE = ("scenario", "description", "command", "wall_time_s")
+_OWN_PLACE = ("scenario", "description", "command", "wall_time_s", "compressors")
 
 
 @dataclass(frozen=True)
@@ -108,6 +110,8 @@ def _content(run: RunView, drawings: list[Drawing], complexity: list[list[str]])
         "sections": sections,
         "sampling": read_sampling(run.folder),
         "complexity": complexity,
+        "learning_heads": LEARNING_HEADS,
+        "learning": learning_rows(manifest),
         "scenario_yaml": scenario_file.read_text(encoding="utf-8") if run.scenario else "",
         "facts": [(_words(key), _fact(key, value)) for key, value in manifest.items() if key not in _OWN_PLACE],
         "times": [(_words(stage), _seconds(time)) for stage, time in times.items()] if isinstance(times, dict) else [],

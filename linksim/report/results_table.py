@@ -44,9 +44,10 @@ def read_results(run_folder: Path) -> pd.DataFrame:
 
     Returns:
         Columns ``sweep, compressor, metric, unit`` (text), the axis columns, ``value``, ``ci_low``, ``ci_high``
-        and ``n`` (float64), and a column for each other swept scenario key that the file has (float64, or text if
-        it is not all numbers). Empty cells of axes and intervals are NaN; an empty ``feedback_snr_db`` means a
-        perfect link. ``value`` may be infinite (0 in dB), never NaN.
+        and ``n`` (float64), ``learnt_from`` (float64, distinct training channels) if the file has it, and a column for
+        each other swept scenario key that the file has (float64, or text if it is not all numbers). Empty cells of axes
+        and intervals are NaN; an empty ``feedback_snr_db`` means a perfect link. ``value`` may be infinite (0 in dB),
+        never NaN.
 
     Raises:
         InputError: if the file is missing, is no CSV, lacks a column, or holds something other than one number
@@ -66,7 +67,9 @@ def read_results(run_folder: Path) -> pd.DataFrame:
         numbers = pd.to_numeric(table[key].replace("", "nan"), errors="coerce")
         table[key] = table[key] if (numbers.isna() & (table[key] != "")).any() else numbers.astype(np.float64)
     _check_rows(table, path, [*AXIS_COLUMNS, *swept])
-    return table[[*NAME_COLUMNS, *NUMBER_COLUMNS, *swept]]
+    learnt = ["learnt_from"] if "learnt_from" in table.columns else []
+    table[learnt] = table[learnt].apply(lambda column: _numbers(column, path))
+    return table[[*NAME_COLUMNS, *NUMBER_COLUMNS, *learnt, *swept]]
 
 
 def read_scenario(run_folder: Path) -> dict[str, Any]:
@@ -113,7 +116,7 @@ def _numbers(column: pd.Series, path: Path) -> pd.Series:
 def _swept_keys(scenario: dict[str, Any]) -> list[str]:
     sweeps = scenario.get("sweeps")
     axes = sweeps.values() if isinstance(sweeps, dict) else []
-    reserved = (*NAME_COLUMNS, "value", "ci_low", "ci_high", "n")
+    reserved = (*NAME_COLUMNS, "value", "ci_low", "ci_high", "n", "learnt_from")
     keys = [key for axis in axes if isinstance(axis, dict) for name in axis for key in axis_keys(str(name))]
     return [key for key in dict.fromkeys(keys) if key not in reserved]
 

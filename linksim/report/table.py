@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from linksim.errors import InputError
+from linksim.report.learning_table import learnt_from_line
 from linksim.report.run_view import view_run
 from linksim.report.sampling_table import read_sampling, sampling_table
 from linksim.report.sweep_table import Block, Cell, SweepTable, sweep_tables
@@ -37,6 +38,8 @@ def show(run_folder: Path, console: Console, metric: str | None = None) -> None:
         raise InputError(f"metric: got {metric!r}, expected one of {', '.join(known)}")
     for table in sweep_tables(run, DEFAULT_METRICS if metric is None else (metric,)):
         print_table(table, console)
+    if line := learnt_from_line(run.results):
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
     sampling = read_sampling(run_folder)
     if sampling is not None:
         console.print(sampling.summary, highlight=False)

@@ -1,7 +1,9 @@
 """``linksim train`` as a user runs it: weights, logs, curves, budgets, fresh channels, kills, several processes."""
 
+import errno
 import json
 import os
+import re
 import resource
 import signal
 import subprocess
@@ -9,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pandas as pd
@@ -16,6 +19,7 @@ import pytest
 import torch
 import yaml
 
+from feedback.checkpoint import save_checkpoint
 from feedback.recipe import TrainingRecipe
 from feedback.training import train
 from feedback.training_set import TrainingSet
@@ -160,6 +164,72 @@ def test_memory_is_flat_in_the_number_of_epochs() -> None:
     epoch_bytes = first.numel() * first.element_size()
     # Two epochs are in flight at once, and the allocator may keep as much freed; nine more epochs kept would be 9.
     assert peaks[-1] - peaks[2] < 5 * epoch_bytes
+
+
+def test_weights_that_cannot_be_kept_are_noticed_before_training(
+    small: dict[str, Any],
+    scenario_file: ScenarioFile,
+    command: Command,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (tmp_path / "file").write_text("")
+    small["zoo"] = str(tmp_path / "file" / "zoo")
+    monkeypatch.setattr("linksim.training_run.train_network", lambda task: pytest.fail("trained"))
+    code, _, error = command("train", scenario_file(small), "--out", tmp_path / "out", "--workers", "1")
+    assert code == 2
+    assert error == (
+        f"linksim: zoo: cannot write to {tmp_path}/file/zoo (Not a directory), expected a writable folder for the "
+        "weights that are to be trained\n"
+    )
+    # CsiNet of 2 x 8 x 8 values at 1/4: two matrices of 128 x 32 in float32 and some more, and 1 MiB for the rest.
+    full = SimpleNamespace(free=2**20)
+    monkeypatch.setattr("linksim.zoo_room.shutil.disk_usage", lambda folder: full)
+    small["zoo"] = str(tmp_path / "zoo")
+    code, _, error = command("train", scenario_file(small), "--out", tmp_path / "out", "--workers", "1")
+    assert (code, len(error.splitlines())) == (2, 1)
+    assert re.search(rf"zoo: got 1\.0 MB of room in {tmp_path}/zoo, expected 1\.1 MB", error)
+
+
+def test_weights_are_kept_elsewhere_where_the_zoo_fails_after_all(
+    small: dict[str, Any],
+    scenario_file: ScenarioFile,
+    command: Command,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def full(path: Path, *arguments: Any, **options: Any) -> Any:
+        if path.parent.name == "zoo":
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return save_checkpoint(path, *arguments, **options)
+
+    monkeypatch.setattr("linksim.training_run.save_checkpoint", full)
+    small["training"]["recipe"] = {"epochs": 0}
+    code, _, error = command("train", scenario_file(small), "--out", tmp_path / "out", "--workers", "1")
+    assert code == 2
+    assert "No space left on device, expected to keep the trained weights there; they are in " in error
+    (kept,) = (tmp_path / "out" / "training").glob("*/*/*.safetensors")
+    assert str(kept) in error
+    # What was kept is whole: in the zoo, it is found.
+    for file in kept.parent.glob(f"{kept.stem}.*"):
+        (tmp_path / "zoo" / file.name).write_bytes(file.read_bytes())
+    monkeypatch.undo()
+    code, out, _ = command("zoo", "verify", "--zoo", tmp_path / "zoo")
+    assert (code, "1 networks" in out) == (0, True)
+
+
+def test_a_network_that_ends_at_its_start_says_so(
+    small: dict[str, Any], scenario_file: ScenarioFile, command: Command, tmp_path: Path
+) -> None:
+    # Steps so large that every validation is worse than the start.
+    small["training"]["recipe"] = {"epochs": 1, "batch_size": 50, "learning_rate": 1.0, "fc_rate_ratio": 1.0}
+    code, out, error = command("train", scenario_file(small), "--out", tmp_path / "out", "--workers", "1")
+    assert code == 0, error
+    assert "WARNING: csinet at CR 4: training did not improve on the start" in out
+    code, out, _ = command("zoo", "list", "--zoo", tmp_path / "zoo")
+    assert code == 0
+    assert "WARNING: training did not improve on the start of csinet-cr4-" in out.replace("\n", "")
+    assert "(start)" in out
 
 
 @pytest.mark.validate

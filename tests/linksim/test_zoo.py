@@ -3,6 +3,7 @@
 import hashlib
 import io
 import json
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,10 @@ import torch
 
 from channels.normalisation import Normalisation
 from channels.source import SOURCES
-from feedback.checkpoint import read_info
+from feedback.checkpoint import checkpoint_path, read_info, save_checkpoint
 from feedback.compressors.topk import TopK
+from feedback.disturbance import Disturbance
+from feedback.training import TrainingOutcome
 from linksim.zoo import read_zoo
 
 Command = Callable[..., tuple[int, str, str]]
@@ -183,6 +186,42 @@ def test_eval_is_the_nmse_on_test_channels(zoo: Path, command: Command) -> None:
     moved = pd.read_csv(io.StringIO(other)).set_index("compressor")
     assert list(moved.index) == ["csinet", "klt", "topk"]
     assert moved.loc["topk", "nmse_db"] != table.loc["topk", "nmse_db"]
+
+
+def test_eval_compares_figures_taken_through_the_same(zoo: Path, command: Command) -> None:
+    """A network trained through noise is measured over a perfect link, and through that noise beside references."""
+    (file,) = zoo.glob("csinet-*.safetensors")
+    entry = next(entry for entry in read_zoo(zoo) if entry.network == "csinet")
+    compressor = entry.load()
+    noisy = type(compressor)(
+        compressor.parameters.model_copy(update={"disturbance": Disturbance(snr_db=(0, 0))}), entry.info.shape
+    )
+    noisy.load_state(compressor.state())
+    outcome = TrainingOutcome(start_nmse_db=-1.0, validation_nmse_db=-2.0, best_epoch=1, samples_seen=150)
+    path = checkpoint_path(zoo, noisy, entry.spec().trained_for)
+    save_checkpoint(path, noisy, entry.info.training, recipe=entry.info.recipe, outcome=outcome, seed=entry.info.seed)
+    file.unlink()
+    file.with_suffix(".json").unlink()
+    code, out, err = command("zoo", "eval", "csinet", "--zoo", zoo, "--samples", "60", "--workers", "1", "--csv")
+    assert code == 0, err
+    table = pd.read_csv(io.StringIO(out)).set_index(["through", "compressor"])
+    assert list(table.index) == [
+        (through, name) for through in ("perfect link", "0 to 0 dB") for name in ("csinet", "klt", "topk")
+    ]
+    # The validation figure stands where it was taken.
+    assert table["validation_nmse_db"].notna().tolist() == [False, False, False, True, False, False]
+    assert table["learnt_from"].tolist() == [150, 150, 0] * 2
+    # Noise of the codeword's power: of orthonormal axes each error is the noise's energy and what was not reported.
+    clean, heard = (table.loc[(through, "klt"), "nmse_db"] for through in ("perfect link", "0 to 0 dB"))
+    reported = 1 - 10 ** (clean / 10)
+    # Of 60 channels and 32 values the noise's energy is known to sqrt(2 / (60 * 32)) = 3 %, 0.14 dB; four times that.
+    assert heard == pytest.approx(10 * math.log10(10 ** (clean / 10) + reported), abs=0.6)
+    code, out, _ = command("zoo", "list", "--zoo", zoo, "--csv")
+    through = pd.read_csv(io.StringIO(out)).set_index("network")["measured_through"]
+    assert through.to_dict() == {
+        "crnet": "perfect link, scaled per sample",
+        "csinet": "0 to 0 dB, scaled per sample",
+    }
 
 
 def test_bad_input_is_one_line(zoo: Path, command: Command, tmp_path: Path) -> None:

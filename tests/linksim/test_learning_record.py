@@ -1,0 +1,119 @@
+"""How many channels each compressor learnt from, and how its weights were trained: in tables, manifest and report."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from feedback.checkpoint import read_info
+from linksim.engine import RunOptions, run
+from linksim.execution import ExecutionOptions
+from linksim.report import write_report
+from linksim.run_console import RunConsole
+from linksim.scenario_file import validate_scenario
+from linksim.zoo import read_zoo
+
+Command = Callable[..., tuple[int, str, str]]
+ScenarioFile = Callable[[dict[str, Any]], Path]
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def learnt(tiny: dict[str, Any], tmp_path: Path) -> dict[str, Any]:
+    """A scenario of one of each: what learns nothing, a fit, a network, its start, and a fitted quantiser."""
+    return tiny | {
+        "channel": {"source": "cost2100", "environment": "indoor", "n_subcarriers": 64, "n_columns": 8},
+        "compressors": [
+            {"name": "topk"},
+            {"name": "klt"},
+            {"name": "csinet"},
+            {"name": "csinet", "label": "start", "untrained": True},
+        ],
+        "training": {"network_samples": 150, "validation_samples": 50, "recipe": {"epochs": 2, "batch_size": 50}},
+        "sweeps": {},
+        "metrics": ["nmse_db"],
+        "monte_carlo": {"samples": 50},
+        "zoo": str(tmp_path / "zoo"),
+    }
+
+
+def start_run(document: dict[str, Any], out: Path) -> Path:
+    options = RunOptions(train=True, execution=ExecutionOptions(workers=1))
+    return run(validate_scenario(document, "scenario"), out, options, RunConsole()).path
+
+
+def test_fits_take_as_many_channels_as_networks_by_default(tiny: dict[str, Any]) -> None:
+    def samples(names: list[Any], **training: int) -> int:
+        sections = [{"name": name} if isinstance(name, str) else name for name in names]
+        return validate_scenario(tiny | {"compressors": sections, "training": training}, "here").training.samples
+
+    assert samples(["klt", "crnet"], network_samples=700) == 700
+    assert samples(["klt", "crnet"], network_samples=700, samples=300) == 300
+    assert samples(["klt", "crnet"]) == 50_000
+    assert samples(["klt", "topk"], network_samples=700) == 8000
+    # What is only started learns from the channels of the fits.
+    assert samples(["klt", {"name": "crnet", "untrained": True}], network_samples=700) == 8000
+
+
+def test_tables_manifest_and_report_say_how_many(
+    learnt: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = start_run(learnt, tmp_path / "out")
+    assert "its weights have" not in capsys.readouterr().out
+    table = pd.read_csv(folder / "results.csv").set_index("compressor")
+    assert table["learnt_from"].to_dict() == {"topk": 0, "klt": 150, "csinet": 150, "start": 150}
+    (file,) = (tmp_path / "zoo").glob("*.safetensors")
+    info = read_info(file)
+    assert (info.learnt_from, info.samples_seen) == (150, 300)
+    records = {
+        record["compressor"]: record for record in json.loads((folder / "manifest.json").read_text())["compressors"]
+    }
+    weights = records["csinet"]["weights"]
+    assert (weights["file"], weights["sha256"]) == (str(file), info.sha256)
+    assert (weights["channels"], weights["samples_seen"], weights["recipe"]["batch_size"]) == (150, 300, 50)
+    assert (weights["start_nmse_db"], weights["validation_nmse_db"]) == (info.start_nmse_db, info.validation_nmse_db)
+    assert "weights" not in records["start"]
+    assert all("differences" not in record for record in records.values())
+    # The start is the network before training: made for the run from the same channels, it is where training began.
+    if not info.improved:
+        assert table.loc["start", "value"] == pytest.approx(table.loc["csinet", "value"], abs=0.02)
+    page = write_report(folder).read_text()
+    assert "What they learnt from" in page
+    assert info.sha256[:12] in page
+
+    # Weights of another seed, budget, recipe and number of channels: each is said, in a line that names the network.
+    learnt["seed"] = 9
+    learnt["training"] = {"network_samples": 120, "validation_samples": 50, "recipe": {"epochs": 3, "batch_size": 40}}
+    capsys.readouterr()
+    other = start_run(learnt, tmp_path / "out")
+    said = capsys.readouterr().out
+    (line,) = (line for line in said.splitlines() if line.startswith("WARNING: csinet at CR 4: its weights have"))
+    for part in (
+        "seed 3, the scenario asks for 9",
+        "150 training channels, the scenario asks for 120",
+        "300 channels seen, the scenario asks for 360",
+        "batch_size 50, the scenario asks for 40",
+    ):
+        assert part in line
+    found = pd.read_csv(other / "results.csv").set_index("compressor")["learnt_from"].to_dict()
+    assert found == {"topk": 0, "klt": 120, "csinet": 150, "start": 120}
+    assert "the scenario asks for 120" in write_report(other).read_text()
+
+
+def test_codeword_quantisers_learn_too(learnt: dict[str, Any], run_folder: Callable[..., Path]) -> None:
+    learnt["compressors"] = [{"name": "topk"}, {"name": "identity"}]
+    learnt["feedback"] = {"quantiser": {"name": "lloyd_max", "bits": 3}}
+    table = pd.read_csv(run_folder(learnt) / "results.csv").set_index("compressor")
+    # 8000 by default, of which the first 4000 are for codewords.
+    assert table["learnt_from"].to_dict() == {"topk": 4000, "identity": 4000}
+
+
+def test_every_shipped_weight_improved_on_its_start() -> None:
+    """What training did not improve is its start, which ``untrained: true`` makes without a file."""
+    entries = read_zoo(ROOT / "zoo")
+    assert entries
+    assert [entry.name for entry in entries if not entry.info.improved] == []
