@@ -5,13 +5,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final, Literal
 
-import h5py
 import numpy as np
 import scipy.io
 from numpy.typing import NDArray
 
 from channels.dataset_file import DatasetFile
 from channels.errors import ChannelInputError
+from channels.output_file import hdf5_output, naming
 
 MatVersion = Literal["5", "7.3"]
 
@@ -41,7 +41,8 @@ def export_csinet(dataset: DatasetFile, folder: Path, version: MatVersion, *, ov
         The files written.
 
     Raises:
-        ChannelInputError: if a file exists, is too large for the version, or the data set is damaged.
+        ChannelInputError: if a file exists, is too large for the version, or does not fit on the disk, or if the data
+            set is damaged.
     """
     manifest = dataset.manifest
     names = [name for name, shape in manifest.shapes.items() if shape[0]]
@@ -54,7 +55,8 @@ def export_csinet(dataset: DatasetFile, folder: Path, version: MatVersion, *, ov
             raise ChannelInputError(
                 f"{name}: got {n_bytes / 2**30:.1f} GiB, expected at most 2 GiB in a version 5 file: use 7.3"
             )
-    folder.mkdir(parents=True, exist_ok=True)
+    with naming(folder):
+        folder.mkdir(parents=True, exist_ok=True)
     return [_export(dataset, name, folder, version) for name in names]
 
 
@@ -85,27 +87,31 @@ def _export(dataset: DatasetFile, name: str, folder: Path, version: MatVersion) 
     rows: Iterator[NDArray[Any]] = (convert(values) for values in dataset.chunks(name))
     temporary = folder / f".{file_name}.{os.getpid()}"
     try:
-        if version == "5":
-            scipy.io.savemat(str(temporary), {variable: np.concatenate(list(rows))}, appendmat=False)
-        else:
-            _write_version_73(temporary, variable, rows, dataset.manifest.shapes[name][0])
-        temporary.replace(folder / file_name)
+        with naming(folder / file_name):
+            if version == "5":
+                scipy.io.savemat(str(temporary), {variable: np.concatenate(list(rows))}, appendmat=False)
+            else:
+                _write_version_73(temporary, folder / file_name, variable, rows, dataset.manifest.shapes[name][0])
+            temporary.replace(folder / file_name)
     finally:
         temporary.unlink(missing_ok=True)
     return folder / file_name
 
 
-def _write_version_73(path: Path, variable: str, rows: Iterator[NDArray[Any]], count: int) -> None:
+def _write_version_73(path: Path, name: Path, variable: str, rows: Iterator[NDArray[Any]], count: int) -> None:
     """HDF5 as MATLAB 7.3 writes it: a user block of 512 bytes, axes reversed, classes as attributes."""
-    with h5py.File(path, "w", userblock_size=512, libver="earliest") as file:
+    with hdf5_output(path, name, userblock_size=512, libver="earliest") as output:
         dataset, start = None, 0
         for values in rows:
             stored = _as_matlab(values)
             if dataset is None:
                 chunks = (values.shape[1], len(values))
-                dataset = file.create_dataset(variable, (values.shape[1], count), dtype=stored.dtype, chunks=chunks)
+                dataset = output.file.create_dataset(
+                    variable, (values.shape[1], count), dtype=stored.dtype, chunks=chunks
+                )
                 dataset.attrs["MATLAB_class"] = np.bytes_("single")
             dataset[:, start : start + len(values)] = stored
+            output.require_written()
             start += len(values)
     with path.open("r+b") as file:
         file.write(_MATLAB_HEADER)

@@ -7,19 +7,21 @@ journal, and the HDF5 file is written in one pass at the end and appears whole u
 import contextlib
 import fcntl
 import hashlib
+import io
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TextIO
 
-import h5py
 import numpy as np
 from numpy.typing import NDArray
 
 from channels.dataset_file import DTYPE
 from channels.dataset_manifest import DatasetManifest, DatasetPlan, differences, parse, summary
 from channels.errors import ChannelInputError
+from channels.output_file import hdf5_output, naming
 
 _PLAN = "plan.json"
 
@@ -62,11 +64,12 @@ class StagingFolder:
         Raises:
             ChannelInputError: if it was begun with another plan, holds something else, or is being written.
         """
-        self.path.mkdir(parents=True, exist_ok=True)
+        with naming(self.path):
+            self.path.mkdir(parents=True, exist_ok=True)
         plan_file = self.path / _PLAN
         if not plan_file.exists() and any(self.path.glob("[!.]*")):
             raise ChannelInputError(f"{self.path}: got a folder without plan.json, expected an unfinished build")
-        with (self.path / ".lock").open("w") as lock:
+        with self._lock() as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:
@@ -78,6 +81,11 @@ class StagingFolder:
             else:
                 write_whole(plan_file, self.plan.model_dump_json(indent=2).encode())
             yield
+
+    def _lock(self) -> TextIO:
+        path = self.path / ".lock"
+        with naming(path):
+            return path.open("w")
 
     def _require_same_plan(self, plan_file: Path) -> None:
         begun: DatasetPlan = parse(DatasetPlan, plan_file.read_bytes(), str(plan_file))
@@ -104,7 +112,7 @@ class StagingFolder:
 
     def record(self, shard: Shard, sha256: str) -> None:
         """Notes a finished shard in the journal."""
-        with self._journal.open("a", encoding="utf-8") as journal:
+        with naming(self._journal), self._journal.open("a", encoding="utf-8") as journal:
             # The newline comes first: it ends a line that a kill may have cut short.
             journal.write("\n" + json.dumps({"file": shard.file_name, "sha256": sha256}))
             journal.flush()
@@ -118,11 +126,12 @@ class StagingFolder:
             sha256: hash of each shard by its file name.
 
         Raises:
-            ChannelInputError: if a shard has changed meanwhile.
+            ChannelInputError: if a shard has changed meanwhile, or if the disk is full.
         """
         temporary = self.path / "assembled.h5"
         hashes = {}
-        with h5py.File(temporary, "w", libver="earliest") as file:
+        with hdf5_output(temporary, self.output, libver="earliest") as output:
+            file = output.file
             for name, shape in self.plan.shapes.items():
                 rows = self.plan.rows_per_chunk(name)
                 chunks = (rows, *shape[1:]) if shape[0] else None
@@ -131,6 +140,7 @@ class StagingFolder:
                 own = [shard for shard in shards if shard.array == name]
                 for values in _in_chunks(self._shards(own, sha256), rows):
                     dataset[start : start + len(values)] = values
+                    output.require_written()
                     digest.update(values.tobytes())
                     start += len(values)
                 hashes[name] = digest.hexdigest()
@@ -140,7 +150,8 @@ class StagingFolder:
             text = manifest.to_json().encode()
             file.attrs["manifest"] = np.bytes_(text)
             file.attrs["manifest_sha256"] = np.bytes_(hashlib.sha256(text).hexdigest())
-        _replace(temporary, self.output)
+        with naming(self.output):
+            _replace(temporary, self.output)
         discard(self.path)
         return manifest
 
@@ -169,17 +180,17 @@ def write_shard(folder: Path, shard: Shard, values: NDArray[np.complex64]) -> st
     """Writes the file of a shard, whole or not at all, and returns the hash of its values.
 
     Raises:
-        ChannelInputError: if there is NaN or infinity among them.
+        ChannelInputError: if there is NaN or infinity among them, or if the disk is full.
     """
     if not np.isfinite(values).all():
         raise ChannelInputError(
             f"{shard.array}: got NaN or infinity in samples {shard.start} to {shard.stop - 1}, expected finite numbers"
         )
     canonical = np.ascontiguousarray(values, dtype=DTYPE)
-    temporary = folder / f".{shard.file_name}.{os.getpid()}"
-    with temporary.open("wb") as file:
-        np.save(file, canonical, allow_pickle=False)
-    _replace(temporary, folder / shard.file_name)
+    # Through memory: writing itself, NumPy hides why the disk refused.
+    content = io.BytesIO()
+    np.save(content, canonical, allow_pickle=False)
+    write_whole(folder / shard.file_name, content.getvalue())
     return hashlib.sha256(canonical.tobytes()).hexdigest()
 
 
@@ -200,8 +211,19 @@ def staging_path(output: Path) -> Path:
 def write_whole(path: Path, content: bytes) -> None:
     """Writes a file that appears whole or not at all."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_bytes(content)
-    _replace(temporary, path)
+    with _whole(temporary, path):
+        temporary.write_bytes(content)
+
+
+@contextlib.contextmanager
+def _whole(temporary: Path, path: Path) -> Iterator[None]:
+    """Puts what the block writes in its place, or leaves nothing of it."""
+    try:
+        with naming(path):
+            yield
+            _replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def _replace(temporary: Path, path: Path) -> None:

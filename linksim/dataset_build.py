@@ -2,6 +2,7 @@
 
 import math
 import shlex
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata
@@ -11,6 +12,7 @@ import torch
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from channels.bounds import size_text
 from channels.dataset_file import verify
 from channels.dataset_manifest import SPLITS, DatasetManifest, DatasetPlan, differences, input_hashes, summary
 from channels.dataset_writer import Shard, StagingFolder, discard, staging_path, write_shard
@@ -107,7 +109,7 @@ def build(
 
     Raises:
         InputError: if the output is another data set, or a worker died.
-        ChannelInputError: if the source fails, or the output is damaged.
+        ChannelInputError: if the source fails, the output is damaged, or the disk is or becomes full.
     """
     if output.is_dir():
         raise InputError(f"--out: got the folder {output}, expected the name of a file")
@@ -122,6 +124,7 @@ def build(
         shards = list(_shards(plan, batch_size))
         finished = staging.finished()
         pending = [shard for shard in shards if shard.file_name not in finished]
+        _require_space(plan, pending, staging.path, output)
         if len(pending) < len(shards):
             console.print(f"{len(shards) - len(pending)} of {len(shards)} shards were finished before", highlight=False)
         for shard, sha256 in _make(request, pending, staging.path, workers, console):
@@ -175,6 +178,19 @@ def _shards(plan: DatasetPlan, batch_size: int) -> Iterator[Shard]:
     for name, (count, *_) in plan.shapes.items():
         for start in range(0, count, size):
             yield Shard(name, start, min(start + size, count))
+
+
+def _require_space(plan: DatasetPlan, pending: Sequence[Shard], folder: Path, output: Path) -> None:
+    """Refuses a build that the disk cannot hold: the shards that are missing, and the file made of all shards."""
+    n_bytes = {name: 8 * math.prod(shape[1:]) for name, shape in plan.shapes.items()}
+    shards = sum((shard.stop - shard.start) * n_bytes[shard.array] for shard in pending)
+    needed = shards + sum(shape[0] * n_bytes[name] for name, shape in plan.shapes.items())
+    free = shutil.disk_usage(folder).free
+    if needed > free:
+        raise InputError(
+            f"{output}: got {size_text(free)} free on its disk, expected {size_text(needed)}: the file, and its parts "
+            "until it is finished; the same command continues"
+        )
 
 
 def _existing(output: Path, plan: DatasetPlan) -> DatasetManifest:

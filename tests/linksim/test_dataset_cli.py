@@ -347,3 +347,16 @@ def test_killed_at_random_moments(command: Command, tmp_path: Path) -> None:
     assert file.read_bytes() == expected
     assert command("dataset", "verify", file)[0] == 0
     assert not staging_path(file).exists()
+
+
+def test_a_disk_without_room_is_noticed_before_the_first_channel(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """220 + 66 + 44 matrices of 8 x 8 and 44 of 125 x 8, 8 bytes an entry: 509 KiB, twice."""
+    usage = dataset_build.shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(dataset_build.shutil, "disk_usage", lambda folder: usage._replace(free=1_041_919))
+    code, out, err = command(*BUILD, "--out", tmp_path / "x.h5")
+    assert (code, out) == (2, "")
+    assert "x.h5: got 1017 KiB free on its disk, expected 1018 KiB: the file, and its parts" in err
+    monkeypatch.setattr(dataset_build.shutil, "disk_usage", lambda folder: usage._replace(free=1_041_920))
+    assert command(*BUILD, "--out", tmp_path / "x.h5")[0] == 0
