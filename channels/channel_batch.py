@@ -1,11 +1,13 @@
 """Batches of downlink channels: as propagation paths, or as a frequency response."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import torch
 from torch import Tensor
+
+from channels.errors import ChannelInputError
 
 
 @dataclass(frozen=True)
@@ -37,11 +39,26 @@ class OfdmGrid:
     r"""Subcarriers of one OFDM symbol.
 
     Subcarrier ``k`` lies at :math:`f_k = (k - N_c/2) B / N_c` around the carrier.
+
+    Raises:
+        ChannelInputError: if the band reaches down to frequency 0.
     """
 
     n_subcarriers: int
     bandwidth_hz: float
     carrier_hz: float
+
+    def __post_init__(self) -> None:
+        if not self.bandwidth_hz < 2 * self.carrier_hz:
+            raise ChannelInputError(
+                f"bandwidth_hz: got {self.bandwidth_hz:g} Hz, expected less than twice the carrier of "
+                f"{self.carrier_hz:g} Hz"
+            )
+
+    @property
+    def spacing_hz(self) -> float:
+        """Subcarrier spacing, Hz; its inverse is the length of a symbol without cyclic prefix."""
+        return self.bandwidth_hz / self.n_subcarriers
 
     def frequencies_hz(self, device: torch.device | str = "cpu") -> Tensor:
         """Baseband subcarrier frequencies in Hz, ``[n_subcarriers]``, float64."""
@@ -90,11 +107,23 @@ class Paths:
         coefficients: path gains, ``[batch, n_snapshots, n_ports, n_paths]``, complex64, linear.
         delays_s: path delays in seconds, ``[batch, n_paths]``, float32 or float64, the first snapshot's.
         gain_db: power that the normalisation removed, ``[batch]``, float32, dB.
+        band_coefficients: path gains at the frequencies of ``channels.beam_squint`` where they change over the band,
+            ``[batch, n_snapshots, n_nodes, n_ports, n_paths]``, complex64; ``None`` where the carrier's hold for all.
     """
 
     coefficients: Tensor
     delays_s: Tensor
     gain_db: Tensor
+    band_coefficients: Tensor | None = None
+
+    def scaled(self, factor: Tensor) -> Self:
+        """All gains of each link times a factor, ``[batch]``."""
+        band = self.band_coefficients
+        return replace(
+            self,
+            coefficients=self.coefficients * factor[:, None, None, None],
+            band_coefficients=None if band is None else band * factor[:, None, None, None, None],
+        )
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
+from channels.beam_squint import aperture_turns, node_frequencies
 from channels.channel_batch import ArrayShape, OfdmGrid, Paths, Snapshots
 from channels.deepmimo_scenario import DeepMimoScenario
 from channels.errors import ChannelInputError
@@ -47,6 +48,7 @@ class DeepMimoParameters(RecordingParameters):
         default="first_path", description="delay 0: first path within 25 dB of the strongest, or the transmission"
     )
     normalise: bool = Field(default=True, description="scale each link to mean power 1")
+    beam_squint: bool = Field(default=False, description="phases of the arrays grow with frequency over the band")
 
 
 @SOURCES.register("deepmimo")
@@ -110,13 +112,24 @@ class DeepMimoSource(PathSource):
         reference_db = np.nanmax(power, axis=1) if self.parameters.normalise else np.zeros(len(users))
         gains = np.where(there, 10 ** ((power - reference_db[:, None]) / 20), 0)
         rays = {name: torch.from_numpy(np.where(there, values[users], 0)) for name, values in self._rays.items()}
-        phase = torch.deg2rad(rays["phase"])[:, None] + self._bs_phases(rays).repeat(1, self.array.n_rx, 1)
-        phase = phase + self._ue_phases(rays).repeat_interleave(self.array.n_tx, dim=1)
-        coefficients = torch.polar(torch.from_numpy(gains)[:, None].expand_as(phase), phase)
+        of_arrays = self._bs_phases(rays).repeat(1, self.array.n_rx, 1)
+        of_arrays = of_arrays + self._ue_phases(rays).repeat_interleave(self.array.n_tx, dim=1)
+        amplitude = torch.from_numpy(gains)[:, None].expand_as(of_arrays)
+
+        def coefficients(frequency_hz: float) -> Tensor:
+            phase = torch.deg2rad(rays["phase"])[:, None] + of_arrays * (1 + frequency_hz / self.grid.carrier_hz)
+            return torch.polar(amplitude, phase)[:, None].to(self.device, torch.complex64)
+
+        band = None
+        if self.parameters.beam_squint:
+            turns = aperture_turns(self.array, self.parameters.element_spacing)
+            nodes = node_frequencies(self.grid, turns).tolist()
+            band = torch.stack([coefficients(frequency_hz) for frequency_hz in nodes], dim=2)
         return Paths(
-            coefficients[:, None].to(self.device, torch.complex64),
+            coefficients(0.0),
             rays["delay"].to(self.device),
             torch.from_numpy(reference_db).to(self.device, torch.float32),
+            band,
         )
 
     def _bs_phases(self, rays: dict[str, Tensor]) -> Tensor:

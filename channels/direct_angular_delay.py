@@ -10,9 +10,11 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
+from channels.angular_delay import AngularDelayTransform
 from channels.channel_batch import ArrayShape, OfdmGrid, Paths
 from channels.dirichlet_kernel import DirichletKernel, cotangent, row_factor, unit_phasor
 from channels.errors import ChannelInputError
+from channels.frequency_response import frequency_response
 
 # Entries of a kernel matrix worked on at a time, so that it stays in the cache.
 _ENTRIES_AT_A_TIME = 1 << 19
@@ -62,7 +64,8 @@ def truncated_plane_waves(
 def truncated_paths(paths: Paths, grid: OfdmGrid, array: ArrayShape, n_delay: int) -> Tensor:
     """Truncated angular-delay matrix of paths with one gain per port, any array.
 
-    The delay axis is in closed form as in ``truncated_plane_waves``, the angular axis a small DFT over the ports.
+    The delay axis is in closed form as in ``truncated_plane_waves``, the angular axis a small DFT over the ports. Gains
+    that change over the band have no closed form: these paths take the way over the frequency response.
 
     Args:
         paths: path gains and delays.
@@ -77,6 +80,8 @@ def truncated_paths(paths: Paths, grid: OfdmGrid, array: ArrayShape, n_delay: in
         ChannelInputError: if ``n_delay`` is not between 1 and the number of subcarriers.
     """
     check_rows(n_delay, grid)
+    if paths.band_coefficients is not None:
+        return AngularDelayTransform(grid, array, n_delay).truncate(frequency_response(paths, grid))
     batch, n_snapshots, n_tx, n_paths = paths.coefficients.shape
     rows = torch.arange(n_delay, device=paths.coefficients.device)
     kernel, centred = _delay_kernel(paths.delays_s, grid)

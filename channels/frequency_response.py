@@ -10,6 +10,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
+from channels.beam_squint import interpolation_weights
 from channels.channel_batch import OfdmGrid, Paths
 
 _FINE_STEPS = 32
@@ -19,6 +20,8 @@ def frequency_response(paths: Paths, grid: OfdmGrid) -> Tensor:
     r"""Response of every port on every subcarrier, at every snapshot.
 
     .. math:: H[t, k, n] = \sum_p a_p[t, n] \, e^{-j 2 \pi f_k \tau_p}
+
+    with gains :math:`a_p[t, n, f_k]` where the paths have some over the band.
 
     Each link is computed on its own, so that its digits do not depend on the rest of the batch.
 
@@ -33,8 +36,14 @@ def frequency_response(paths: Paths, grid: OfdmGrid) -> Tensor:
     batch, n_snapshots, _, n_tx = gains.shape
     response = gains.new_empty(batch, n_snapshots, grid.n_subcarriers, n_tx)
     phases = delay_phases(paths.delays_s, grid)
+    band = paths.band_coefficients
+    weights = None if band is None else interpolation_weights(grid, band.shape[2]).to(gains.device)
     for link in range(batch):
         for snapshot in range(n_snapshots):
+            if band is not None and weights is not None:
+                at_nodes = phases[link].T @ band[link, snapshot].mT
+                response[link, snapshot] = torch.einsum("kq,qkn->kn", weights.to(at_nodes.dtype), at_nodes)
+                continue
             torch.mm(phases[link].T, gains[link, snapshot], out=response[link, snapshot])
     return response
 
@@ -68,7 +77,8 @@ def normalise_power(paths: Paths, grid: OfdmGrid) -> Paths:
 
     .. math:: \frac{1}{N_t} \sum_{p, q} \Big(\sum_n a_p[n] \, a_q^*[n]\Big) D(\tau_p - \tau_q)
 
-    Later snapshots get the factor of the first: fading over time stays. Links without any power stay as they are.
+    Where gains change over the band, it is the mean over the response. Later snapshots get the factor of the first:
+    fading over time stays. Links without any power stay as they are.
 
     Args:
         paths: path gains and delays.
@@ -78,17 +88,20 @@ def normalise_power(paths: Paths, grid: OfdmGrid) -> Paths:
         Scaled paths; ``gain_db`` grows by the power removed, in dB.
     """
     first = paths.coefficients[:, 0]
+    if paths.band_coefficients is not None:
+        response = frequency_response(paths, grid)[:, 0]
+        power = torch.view_as_real(response).to(torch.float64).square().sum(-1).mean((1, 2))
+        return _scaled_by(paths, power)
     gram = torch.einsum("bnp,bnq->bpq", first, first.conj()).to(torch.complex128)
     delays = paths.delays_s.to(torch.float64)
     kernel = _band_average(delays.unsqueeze(2) - delays.unsqueeze(1), grid)
-    power = (gram * kernel).sum(dim=(1, 2)).real / first.shape[1]
+    return _scaled_by(paths, (gram * kernel).sum(dim=(1, 2)).real / first.shape[1])
+
+
+def _scaled_by(paths: Paths, power: Tensor) -> Paths:
     power = torch.where(power > 0, power, torch.ones_like(power))
     scale = power.rsqrt().to(torch.float32)
-    return replace(
-        paths,
-        coefficients=paths.coefficients * scale[:, None, None, None],
-        gain_db=paths.gain_db + 10 * torch.log10(power).to(torch.float32),
-    )
+    return replace(paths.scaled(scale), gain_db=paths.gain_db + 10 * torch.log10(power).to(torch.float32))
 
 
 def _unit_phasor(turns: Tensor) -> Tensor:

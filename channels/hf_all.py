@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from channels.channel_batch import ArrayShape, OfdmGrid
+from channels.errors import ChannelInputError
 
 HF_POINTS: Final = 257
 HF_BINS: Final = 125
@@ -27,6 +28,16 @@ def reference_grid(grid: OfdmGrid) -> tuple[OfdmGrid, float]:
     spacing_hz = grid.bandwidth_hz / HF_POINTS
     lowest_hz = -(grid.n_subcarriers // 2) * grid.bandwidth_hz / grid.n_subcarriers
     return OfdmGrid(HF_BINS, HF_BINS * spacing_hz, grid.carrier_hz), lowest_hz + (HF_BINS // 2) * spacing_hz
+
+
+def refuse_beam_squint(beam_squint: bool) -> None:
+    """Refuses channels whose array phases change over the band.
+
+    Raises:
+        ChannelInputError: if they do.
+    """
+    if beam_squint:
+        raise ChannelInputError("HF_all: got channels with beam_squint, expected none: the public data have no such")
 
 
 def angular_reference(response: Tensor, grid: OfdmGrid, array: ArrayShape) -> Tensor:

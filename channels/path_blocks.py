@@ -22,5 +22,6 @@ def read_in_blocks(draw_block: Callable[[int], Paths], start: int, stop: int) ->
         first = block * BLOCK_SIZE
         rows = slice(max(start - first, 0), min(stop - first, BLOCK_SIZE))
         paths = draw_block(block)
-        parts.append([getattr(paths, field.name)[rows] for field in fields(Paths)])
-    return Paths(*(torch.cat(column) for column in zip(*parts, strict=True)))
+        tensors = [getattr(paths, field.name) for field in fields(Paths)]
+        parts.append([None if tensor is None else tensor[rows] for tensor in tensors])
+    return Paths(*(None if column[0] is None else torch.cat(column) for column in zip(*parts, strict=True)))

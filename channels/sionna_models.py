@@ -47,13 +47,14 @@ class SionnaModel:
     Args:
         parameters: the model and its settings.
         device: where the model computes.
+        spacing_scale: factor on all spacings in wavelengths, as these grow with frequency.
 
     Attributes:
         bs_array: Sionna's panel.
         port_order: the panel's element at each port, ``[n_tx]``, int64.
     """
 
-    def __init__(self, parameters: SionnaParameters, device: torch.device) -> None:
+    def __init__(self, parameters: SionnaParameters, device: torch.device, spacing_scale: float = 1.0) -> None:
         self.parameters = parameters
         self.device = device
         dual = parameters.polarization == "dual"
@@ -64,8 +65,8 @@ class SionnaModel:
             polarization_type="cross" if dual else "V",
             antenna_pattern=parameters.antenna_pattern,
             carrier_frequency=parameters.carrier_hz,
-            element_vertical_spacing=parameters.element_spacing,
-            element_horizontal_spacing=parameters.element_spacing,
+            element_vertical_spacing=parameters.element_spacing * spacing_scale,
+            element_horizontal_spacing=parameters.element_spacing * spacing_scale,
             device=str(device),
         )
         self.ue_array = PanelArray(
@@ -75,6 +76,7 @@ class SionnaModel:
             polarization_type="V",
             antenna_pattern="omni",
             carrier_frequency=parameters.carrier_hz,
+            element_horizontal_spacing=0.5 * spacing_scale,
             device=str(device),
         )
         # Sionna numbers the elements of a panel column by column, ArrayShape row by row.

@@ -22,7 +22,7 @@ _NOT_IN_CDL = frozenset(
     {"bs_height_m", "ue_height_m", "distance_m", "los", "indoor_share", "o2i_model", "office", "downtilt_deg"}
     | {"spatial_consistency"}
 )
-_NOT_IN_TDL = _NOT_IN_CDL | {"azimuth_deg", "element_spacing", "antenna_pattern"}
+_NOT_IN_TDL = _NOT_IN_CDL | {"azimuth_deg", "element_spacing", "antenna_pattern", "beam_squint"}
 _TDL_NLOS = ("TDL-A", "TDL-B", "TDL-C")
 
 
@@ -87,6 +87,9 @@ class SionnaParameters(SourceParameters):
         default="first_path", description="delay 0: first path within 25 dB of the strongest, or the model's own"
     )
     normalise: bool = Field(default=True, description="scale each link to mean power 1 at its first snapshot")
+    beam_squint: bool = Field(
+        default=False, description="phases of the arrays grow with frequency over the band; one model run a frequency"
+    )
 
     @property
     def is_profile(self) -> bool:

@@ -1,10 +1,12 @@
 """Channels drawn from the 3GPP TR 38.901 models of Sionna."""
 
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import torch
 
+from channels.beam_squint import aperture_turns, node_frequencies
 from channels.channel_batch import ArrayShape, OfdmGrid, Paths, Snapshots
 from channels.frequency_response import normalise_power
 from channels.path_alignment import align_to_first_path
@@ -43,6 +45,7 @@ class SionnaSource(PathSource):
             n_rx=parameters.n_rx,
         )
         self._loaded_model: SionnaModel | None = None
+        self._models_at_nodes: list[SionnaModel] | None = None
 
     def n_samples(self, split: Split) -> int | None:
         """``None``: there are as many drops as asked for."""
@@ -54,7 +57,12 @@ class SionnaSource(PathSource):
 
     def _block(self, split: Split, block: int, snapshots: Snapshots) -> Paths:
         drops = self.drops(split, block)
-        paths = self.model.draw(drops, snapshots, stream_seed(self.seed, split, block, "rays"))
+        seed = stream_seed(self.seed, split, block, "rays")
+        paths = self.model.draw(drops, snapshots, seed)
+        if self.parameters.beam_squint:
+            # The same draws with the arrays as large in wavelengths as they are at each frequency.
+            at_nodes = [model.draw(drops, snapshots, seed).coefficients for model in self._node_models()]
+            paths = replace(paths, band_coefficients=torch.stack(at_nodes, dim=2))
         if self.parameters.delay_alignment == "first_path":
             paths = align_to_first_path(paths)
         return normalise_power(paths, self.grid) if self.parameters.normalise else paths
@@ -74,6 +82,17 @@ class SionnaSource(PathSource):
             velocity_m_s=(self.parameters.speed_m_s * velocity).to(self.device, torch.float32),
             indoor=(building < self.parameters.indoor_share).to(self.device),
         )
+
+    def _node_models(self) -> "list[SionnaModel]":
+        """Models with the arrays as they are at the frequencies between which gains are interpolated."""
+        if self._models_at_nodes is None:
+            from channels.sionna_models import SionnaModel
+
+            # Sionna's phase reference is the centre of the panel.
+            turns = aperture_turns(self.array, self.parameters.element_spacing) / 2
+            scales = (1 + node_frequencies(self.grid, turns) / self.grid.carrier_hz).tolist()
+            self._models_at_nodes = [SionnaModel(self.parameters, self.device, scale) for scale in scales]
+        return self._models_at_nodes
 
     @property
     def model(self) -> "SionnaModel":

@@ -14,7 +14,7 @@ from channels.channel_batch import ArrayShape, ChannelBatch, OfdmGrid, Paths, Sn
 from channels.direct_angular_delay import truncated_paths
 from channels.dirichlet_kernel import unit_phasor
 from channels.frequency_response import frequency_response
-from channels.hf_all import angular_reference, reference_grid
+from channels.hf_all import angular_reference, reference_grid, refuse_beam_squint
 
 SOURCES: ClassRegistry["Source"] = ClassRegistry(unique=True)
 
@@ -132,6 +132,7 @@ class PathSource(Source):
     def read_hf_all(self, split: Split, start: int, stop: int) -> Tensor:
         """The public ``HF_all`` reference of samples ``start`` to ``stop - 1``, from their paths."""
         paths = self.read_paths(split, start, stop, Snapshots())
+        refuse_beam_squint(paths.band_coefficients is not None)
         grid, offset_hz = reference_grid(self.grid)
         shift = unit_phasor(paths.delays_s.to(torch.float64) * -offset_hz)
         shifted = replace(paths, coefficients=paths.coefficients * shift[:, None, None])

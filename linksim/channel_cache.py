@@ -42,5 +42,5 @@ class ChannelCache:
     def _keep(self, paths: Paths, file: Path) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         temporary = file.with_name(f".{file.name}.{uuid.uuid4().hex}")
-        save_file({name: tensor.contiguous() for name, tensor in vars(paths).items()}, temporary)
+        save_file({name: tensor.contiguous() for name, tensor in vars(paths).items() if tensor is not None}, temporary)
         temporary.replace(file)

@@ -38,6 +38,7 @@ class Cost2100Parameters(SourceParameters):
         default="none", description="delay 0: first ray within 25 dB of the strongest, or leaving the BS"
     )
     normalise: bool = Field(default=True, description="scale each link to mean power 1 at its first snapshot")
+    beam_squint: bool = Field(default=False, description="phases of the array grow with frequency over the band")
 
     @property
     def environment_name(self) -> str:

@@ -7,6 +7,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
+from channels.beam_squint import aperture_turns, interpolation_weights, node_frequencies
 from channels.channel_batch import ArrayShape, ChannelBatch, OfdmGrid, Snapshots
 from channels.cost2100.drop import draw_rays
 from channels.cost2100.environment import load_environment
@@ -17,7 +18,7 @@ from channels.direct_angular_delay import truncated_plane_waves
 from channels.dirichlet_kernel import unit_phasor
 from channels.errors import ChannelInputError
 from channels.frequency_response import delay_phases
-from channels.hf_all import angular_reference, reference_grid
+from channels.hf_all import angular_reference, reference_grid, refuse_beam_squint
 from channels.plane_wave_power import mean_power, truncated_and_mean_power
 from channels.source import BLOCK_SIZE, SOURCES, Source, Split
 
@@ -75,14 +76,20 @@ class Cost2100Source(Source):
         shape = (stop - start, snapshots.n, self.grid.n_subcarriers, self.array.n_tx)
         response = torch.empty(shape, dtype=torch.complex64, device=self.device)
         for block, wanted, place in _blocks(start, stop):
-            self._respond(self.read_rays(split, block, snapshots), wanted, self.grid, response[place])
+            if self.parameters.beam_squint:
+                self._respond_wideband(self._draw(split, block, snapshots), wanted, response[place])
+            else:
+                self._respond(self.read_rays(split, block, snapshots), wanted, self.grid, response[place])
         return ChannelBatch(response)
 
     def read_truncated(self, split: Split, start: int, stop: int, n_delay: int) -> Tensor:
         """Truncated angular-delay matrices straight from the rays, ``[batch, n_delay, n_tx]``, complex64.
 
-        They are those of the responses that ``read`` gives, to the precision of float32, without making these.
+        They are those of the responses that ``read`` gives, to the precision of float32, without making these; with
+        beam squint, which has no closed form, they are made of the responses.
         """
+        if self.parameters.beam_squint:
+            return super().read_truncated(split, start, stop, n_delay)
         out = torch.empty(stop - start, n_delay, self.array.n_tx, dtype=torch.complex64, device=self.device)
         for block, wanted, place in _blocks(start, stop):
             rays = self._draw(split, block, Snapshots())
@@ -96,7 +103,12 @@ class Cost2100Source(Source):
         return out
 
     def read_hf_all(self, split: Split, start: int, stop: int) -> Tensor:
-        """The public ``HF_all`` reference of samples ``start`` to ``stop - 1``, from their rays."""
+        """The public ``HF_all`` reference of samples ``start`` to ``stop - 1``, from their rays.
+
+        Raises:
+            ChannelInputError: with beam squint, which the public data do not have.
+        """
+        refuse_beam_squint(self.parameters.beam_squint)
         grid, offset_hz = reference_grid(self.grid)
         shape = (stop - start, 1, grid.n_subcarriers, self.array.n_tx)
         response = torch.empty(shape, dtype=torch.complex64, device=self.device)
@@ -125,6 +137,25 @@ class Cost2100Source(Source):
             turns = rays.spatial_frequency[link].to(torch.float64).unsqueeze(-1) * -ports
             per_port = rays.amplitude[link].unsqueeze(-1) * unit_phasor(turns)
             torch.bmm(delay_phases(rays.delay_s[link], grid).mT, per_port, out=out)
+
+    def _respond_wideband(self, rays: Rays, wanted: slice, response: Tensor) -> None:
+        r"""Responses with beam squint, normalised over band and ports at their first snapshot if the parameters say so.
+
+        .. math:: H_{k,m} = \sum_p a_p \, e^{-j 2 \pi f_k \tau_p} \, e^{-j \pi m (1 + f_k / f_c) \cos \phi_p}
+        """
+        ports = torch.arange(self.array.n_tx, dtype=torch.float64, device=self.device)
+        nodes = node_frequencies(self.grid, aperture_turns(self.array, 0.5))
+        weights = interpolation_weights(self.grid, len(nodes)).to(self.device)
+        scales = 1 + nodes.to(self.device) / self.grid.carrier_hz
+        for link, out in zip(range(wanted.start, wanted.stop), response, strict=True):
+            turns = rays.spatial_frequency[link].to(torch.float64).unsqueeze(-1) * -ports
+            phases = delay_phases(rays.delay_s[link], self.grid).mT
+            out.zero_()
+            for scale, weight in zip(scales, weights.T, strict=True):
+                per_port = rays.amplitude[link].unsqueeze(-1) * unit_phasor(turns * scale)
+                out += weight[:, None] * torch.bmm(phases, per_port)
+            if self.parameters.normalise:
+                out *= float(torch.view_as_real(out[0]).to(torch.float64).square().sum(-1).mean()) ** -0.5
 
     def _draw(self, split: Split, block: int, snapshots: Snapshots) -> Rays:
         rays = draw_rays(
