@@ -18,6 +18,7 @@ from channels.path_alignment import align_to_first_path
 from channels.random_seed import stream_seed
 from channels.recording import RecordingParameters, split_range
 from channels.source import SOURCES, PathSource, Split
+from channels.validity import wide_band
 
 
 class DeepMimoParameters(RecordingParameters):
@@ -85,6 +86,12 @@ class DeepMimoSource(PathSource):
     def n_samples(self, split: Split) -> int | None:
         """Users of the split."""
         return len(self._split(split))
+
+    def validity_warnings(self) -> list[str]:
+        """A band that is too wide for gains traced at the carrier."""
+        sides = max(self.array.n_rows, self.array.n_columns) - 1
+        aperture = self.parameters.element_spacing * sides
+        return wide_band(self.grid.bandwidth_hz, self.grid.carrier_hz, aperture, self.parameters.beam_squint)
 
     def read_paths(self, split: Split, start: int, stop: int, snapshots: Snapshots) -> Paths:
         """Paths of samples ``start`` to ``stop - 1``, aligned and normalised as the parameters say.

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from channels.channel_batch import ChannelBatch, Snapshots
 from channels.errors import ChannelInputError
+from channels.late_energy import LateEnergy, mean_late_energy
 from channels.source import SOURCES, Source, SourceParameters, Split
 
 
@@ -71,6 +72,15 @@ class MixtureSource(Source):
         """As many of each part as the shortest has, ``None`` where all never end."""
         counts = [count for part in self.parts if (count := part.n_samples(split)) is not None]
         return len(self.parts) * min(counts) if counts else None
+
+    def validity_warnings(self) -> list[str]:
+        """Those of the parts."""
+        return [f"parts: {part.parameters.source}: {line}" for part in self.parts for line in part.validity_warnings()]
+
+    def late_energy(self, split: Split) -> LateEnergy | None:
+        """That of the parts together."""
+        found = [part.late_energy(split) for part in self.parts]
+        return mean_late_energy([energy for energy in found if energy is not None])
 
     def read(self, split: Split, start: int, stop: int, snapshots: Snapshots) -> ChannelBatch:
         """Samples ``start`` to ``stop - 1`` of a split."""

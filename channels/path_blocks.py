@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import fields
+from typing import Any
 
 import torch
 
@@ -17,11 +18,12 @@ def read_in_blocks(draw_block: Callable[[int], Paths], start: int, stop: int) ->
         start: first sample.
         stop: one past the last sample, ``start < stop``.
     """
-    parts = []
+    parts: list[list[Any]] = []
     for block in range(start // BLOCK_SIZE, (stop - 1) // BLOCK_SIZE + 1):
         first = block * BLOCK_SIZE
         rows = slice(max(start - first, 0), min(stop - first, BLOCK_SIZE))
         paths = draw_block(block)
         tensors = [getattr(paths, field.name) for field in fields(Paths)]
         parts.append([None if tensor is None else tensor[rows] for tensor in tensors])
-    return Paths(*(None if column[0] is None else torch.cat(column) for column in zip(*parts, strict=True)))
+    columns: list[Any] = [None if column[0] is None else torch.cat(column) for column in zip(*parts, strict=True)]
+    return Paths(*columns)

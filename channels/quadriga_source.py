@@ -12,11 +12,13 @@ from channels.axis_order import ORDER_DESCRIPTION, AxisOrder
 from channels.channel_batch import ArrayShape, ChannelBatch, OfdmGrid, Paths, Snapshots
 from channels.errors import ChannelInputError
 from channels.frequency_response import frequency_response
+from channels.late_energy import LateEnergy, late_energy, mean_late_energy
 from channels.path_alignment import align_to_first_path
 from channels.quadriga_file import QuadrigaFile
 from channels.quadriga_link import QuadrigaLink
 from channels.recording import RecordingParameters, recorded_times, split_range
 from channels.source import SOURCES, Source, Split
+from channels.validity import wide_band
 
 
 class QuadrigaParameters(RecordingParameters):
@@ -68,7 +70,8 @@ class QuadrigaSource(Source):
 
     .. math:: H[t, k, (r, m)] = \\sum_p c[r, m, p, t] \\, e^{-j 2 \\pi f_k (\\tau[(r, m,) p, t] - \\tau_0)}
 
-    Delays may change over time, and from antenna to antenna. The antennas of the BS are ordered as those of QuaDRiGa's
+    Delays may change over time, and from antenna to antenna; only a file with such delays has the beam squint of a wide
+    band, as the others lack the angles. The antennas of the BS are ordered as those of QuaDRiGa's
     panels ``3gpp-3d`` and ``3gpp-nr`` are: polarisation fastest, then rows, then columns.
 
     Raises:
@@ -100,6 +103,23 @@ class QuadrigaSource(Source):
     def n_samples(self, split: Split) -> int | None:
         """Links of the split."""
         return len(self._range(split))
+
+    def validity_warnings(self) -> list[str]:
+        """A band that is too wide for gains that hold for all of it."""
+        return wide_band(self.grid.bandwidth_hz, self.grid.carrier_hz, 0.0, beam_squint=False)
+
+    def late_energy(self, split: Split) -> LateEnergy | None:
+        """Energy beyond symbol and cyclic prefix in the first links of a split."""
+        indices = self._range(split)[: self._first_block(split)]
+        found = [self._late_energy(self._file.link(index)) for index in indices]
+        return mean_late_energy([energy for energy in found if energy is not None])
+
+    def _late_energy(self, link: QuadrigaLink) -> LateEnergy | None:
+        gains, delays = self._ports(link, [0])
+        if self.parameters.delay_alignment == "first_path":
+            delays = delays - _first_delay(gains, delays)
+        power = gains[0].abs().to(torch.float64).square()
+        return late_energy(delays[0].expand(power.shape).reshape(1, -1), power.reshape(1, -1), self.grid)
 
     def read(self, split: Split, start: int, stop: int, snapshots: Snapshots) -> ChannelBatch:
         """Responses ``[stop - start, n_snapshots, n_subcarriers, n_ports]``.

@@ -4,6 +4,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
+from channels.sionna_validity import tr38901_warnings
 from channels.source import SourceParameters
 
 # Per model: BS height in m, nearest and farthest UE in m (TR 38.901 Tables 7.2-1 to 7.2-4, 7.4.1-1 and 7.8-7).
@@ -127,6 +128,10 @@ class SionnaParameters(SourceParameters):
         if self.azimuth_deg is not None:
             return self.azimuth_deg
         return (0.0, 0.0) if self.is_profile else (-60.0, 60.0)
+
+    def validity_warnings(self) -> list[str]:
+        """What TR 38.901 does not state the model for."""
+        return tr38901_warnings(self)
 
     @model_validator(mode="after")
     def _check(self) -> Self:

@@ -15,6 +15,8 @@ from channels.direct_angular_delay import truncated_paths
 from channels.dirichlet_kernel import unit_phasor
 from channels.frequency_response import frequency_response
 from channels.hf_all import angular_reference, reference_grid, refuse_beam_squint
+from channels.late_energy import LateEnergy, late_energy
+from channels.path_statistics import path_powers
 
 SOURCES: ClassRegistry["Source"] = ClassRegistry(unique=True)
 
@@ -32,6 +34,10 @@ class SourceParameters(BaseModel):
 
     source: str
 
+    def validity_warnings(self) -> list[str]:
+        """What lies outside of the range that the model is stated for, a line each that begins with the key."""
+        return []
+
 
 class Source(ABC):
     """Makes or reads channels. Sample ``i`` of a split depends on the parameters, the seed, and ``i`` alone.
@@ -39,12 +45,14 @@ class Source(ABC):
     Attributes:
         titles: names in figures and reports, one for each name in the registry; by default that itself.
         Parameters: the pydantic model of the source's section in a scenario.
+        parameters: that section.
         grid: subcarriers of the frequency response.
         array: transmit array of the BS.
     """
 
     titles: ClassVar[tuple[str, ...]] = ()
     Parameters: ClassVar[type[SourceParameters]]
+    parameters: Any
     grid: OfdmGrid
     array: ArrayShape
 
@@ -54,6 +62,20 @@ class Source(ABC):
     @abstractmethod
     def n_samples(self, split: Split) -> int | None:
         """Samples that a split holds, ``None`` for a generator that never ends."""
+
+    def validity_warnings(self) -> list[str]:
+        """What lies outside of the range that the channels are stated for, a line each that begins with the key."""
+        lines: list[str] = self.parameters.validity_warnings()
+        return lines
+
+    def late_energy(self, split: Split) -> LateEnergy | None:
+        """Energy beyond symbol and cyclic prefix in the first samples of a split, ``None`` where it is not known."""
+        return None
+
+    def _first_block(self, split: Split) -> int:
+        """Samples to look at."""
+        there = self.n_samples(split)
+        return BLOCK_SIZE if there is None else min(BLOCK_SIZE, there)
 
     def stored_delays(self) -> int | None:
         """Delay rows of a file of truncated matrices; ``None`` where channels do not end with a row."""
@@ -128,6 +150,14 @@ class PathSource(Source):
             matrices = truncated_paths(paths, self.grid, self.array, n_delay)[:, 0]
             parts.append(matrices[max(start - first, 0) : stop - first])
         return torch.cat(parts)
+
+    def late_energy(self, split: Split) -> LateEnergy | None:
+        """Energy beyond symbol and cyclic prefix in the first samples of a split."""
+        count = self._first_block(split)
+        if count == 0:
+            return None
+        paths = self.read_paths(split, 0, count, Snapshots())
+        return late_energy(paths.delays_s, path_powers(paths), self.grid)
 
     def read_hf_all(self, split: Split, start: int, stop: int) -> Tensor:
         """The public ``HF_all`` reference of samples ``start`` to ``stop - 1``, from their paths."""

@@ -117,11 +117,14 @@ def train(
 def validate(scenario: ScenarioFile, overrides: Overrides = None) -> None:
     """Checks a scenario without running it."""
     from linksim.dimension_check import check_points
+    from linksim.run_warnings import validity_warnings
     from linksim.sweep import points_of
 
     resolved = _load(scenario, overrides, None)
     points = points_of(resolved)
     check_points(points)
+    for line in validity_warnings(point.scenario for point in points):
+        print(f"linksim: warning: {line}", file=sys.stderr)
     print(f"{scenario}: valid, {len(points)} points")
 
 

@@ -15,6 +15,7 @@ from linksim.partial_results import PartialResults, PointContent
 from linksim.preparation import Preparation
 from linksim.run_console import RunConsole
 from linksim.run_folder import RunFolder
+from linksim.run_warnings import RunWarnings, late_energy_warnings, validity_warnings
 from linksim.scenario import Scenario
 from linksim.scenario_source import device_of
 from linksim.stage_times import StageTimes
@@ -57,6 +58,8 @@ def run(scenario: Scenario, out: Path, options: RunOptions, console: RunConsole)
     ]
     check_points(points)
     folder = RunFolder(out, scenario)
+    warnings = RunWarnings(console)
+    warnings.add(validity_warnings(point.scenario for point in points))
     times = StageTimes()
 
     def notify(line: str) -> None:
@@ -79,7 +82,8 @@ def run(scenario: Scenario, out: Path, options: RunOptions, console: RunConsole)
             count = PartialResults(folder.points).adopt(options.adopt, list(contents.values()))
             notify(f"{count} partial results taken over from {options.adopt}")
         measure_points(points, contents, folder, executor, times, console)
+        warnings.add(late_energy_warnings(points, executor))
     write_complexity(scenario, folder.path)
     times.seconds["whole run"] = time.perf_counter() - clock
-    folder.write_manifest(manifest_of(scenario, started, times, options.command, device, records))
+    folder.write_manifest(manifest_of(scenario, started, times, options.command, device, records, warnings.lines))
     return folder

@@ -23,6 +23,7 @@ def manifest_of(
     command: str,
     device: torch.device,
     records: Sequence[LearningRecord],
+    warnings: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Everything that a reader needs to know of a run beside its scenario.
 
@@ -33,12 +34,14 @@ def manifest_of(
         command: what the user typed.
         device: what it computed on.
         records: what its compressors have learnt from.
+        warnings: what a reader of the results should know of their validity, a line each.
     """
     packages = ("linksim", "torch", "sionna-no-rt", "numpy", "scipy", "pandas", "h5py", "matplotlib")
     return {
         "scenario": scenario.name,
         "description": scenario.description,
         "command": command,
+        "warnings": list(warnings),
         "seed": scenario.seed,
         "samples": scenario.monte_carlo.samples,
         "git_commit": _git_commit(),

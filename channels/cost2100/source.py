@@ -19,9 +19,13 @@ from channels.dirichlet_kernel import unit_phasor
 from channels.errors import ChannelInputError
 from channels.frequency_response import delay_phases
 from channels.hf_all import angular_reference, reference_grid, refuse_beam_squint
+from channels.late_energy import LateEnergy, late_energy
 from channels.plane_wave_power import mean_power, truncated_and_mean_power
 from channels.source import BLOCK_SIZE, SOURCES, Source, Split
+from channels.validity import outside, wide_band
 
+# Share of its own carrier within which an environment is taken for measured.
+_CARRIER_TOLERANCE = 0.1
 _FIRST_PATH_THRESHOLD = 10 ** (-25 / 10)
 
 
@@ -70,6 +74,23 @@ class Cost2100Source(Source):
     def n_samples(self, split: Split) -> int | None:
         """``None``: there are as many links as asked for."""
         return None
+
+    def validity_warnings(self) -> list[str]:
+        """A carrier other than that which the environment was measured at, and too wide a band."""
+        carrier_hz, measured_hz = self.grid.carrier_hz, self.environment.carrier_hz
+        lines = wide_band(
+            self.grid.bandwidth_hz, carrier_hz, (self.array.n_columns - 1) / 2, self.parameters.beam_squint
+        )
+        # The spreads and gains of an environment are those of its own frequency band.
+        low, high = ((1 + sign * _CARRIER_TOLERANCE) * measured_hz / 1e9 for sign in (-1, 1))
+        stated = f"environment {self.parameters.environment_name}"
+        return lines + outside("carrier_hz", carrier_hz / 1e9, low, high, "GHz", stated)
+
+    def late_energy(self, split: Split) -> LateEnergy | None:
+        """Energy beyond symbol and cyclic prefix in the first samples of a split."""
+        rays = self._draw(split, 0, Snapshots())
+        power = torch.view_as_real(rays.amplitude[:, 0]).to(torch.float64).square().sum(-1)
+        return late_energy(rays.delay_s[:, 0], power, self.grid)
 
     def read(self, split: Split, start: int, stop: int, snapshots: Snapshots) -> ChannelBatch:
         """Frequency responses of samples ``start`` to ``stop - 1``, ``[batch, n_snapshots, n_subcarriers, n_tx]``."""

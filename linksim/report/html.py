@@ -36,7 +36,7 @@ _TABLE_METRICS = (
 # Rows of other metrics' tables.
 _REFERENCES = ("estimation_nmse_db", "truncation_nmse_db", "rate_perfect_bps_hz")
 # Shown elsewhere on the page, or too long for a line.
-_OWN_PLACE = ("scenario", "description", "command", "wall_time_s", "compressors")
+_OWN_PLACE = ("scenario", "description", "command", "wall_time_s", "compressors", "warnings")
 
 
 @dataclass(frozen=True)
@@ -105,6 +105,7 @@ def _content(run: RunView, drawings: list[Drawing], complexity: list[list[str]])
         "name": run.name,
         "description": str(run.scenario.get("description") or manifest.get("description") or ""),
         "finished": str(manifest.get("finished") or ""),
+        "warnings": [str(line) for line in manifest.get("warnings") or ()],
         "words": scenario_in_words(run.scenario),
         "overview": [_inline(drawing) for drawing in overview],
         "sections": sections,
