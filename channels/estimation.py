@@ -42,10 +42,12 @@ class Estimator(ABC):
     Attributes:
         titles: names in figures and reports, one for each name in the registry; by default that itself.
         Parameters: the pydantic model of the estimator's section in a scenario.
+        results_version: raised when the same input gets other digits.
     """
 
     titles: ClassVar[tuple[str, ...]] = ()
     Parameters: ClassVar[type[EstimatorParameters]]
+    results_version: ClassVar[int] = 1
 
     def __init__(self, parameters: Any, grid: OfdmGrid, array: ArrayShape) -> None:
         self.parameters = parameters

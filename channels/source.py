@@ -2,7 +2,8 @@
 
 from abc import ABC, abstractmethod
 from dataclasses import replace
-from typing import Any, ClassVar, Literal
+from pathlib import Path
+from typing import Any, ClassVar, Literal, get_args
 
 import torch
 from class_registry import ClassRegistry
@@ -38,6 +39,20 @@ class SourceParameters(BaseModel):
         """What lies outside of the range that the model is stated for, a line each that begins with the key."""
         return []
 
+    @classmethod
+    def names_file(cls, key: str, value: object) -> bool:
+        """Whether a value of a key names a file or folder that channels are read from; by default where its type does.
+
+        Such a name is relative to the scenario file, and what it names counts by its content.
+        """
+        return is_path(cls, key)
+
+
+def is_path(model: type[BaseModel], key: str) -> bool:
+    """Whether a parameter is of type ``Path``, or may be."""
+    annotation = model.model_fields[key].annotation
+    return Path in (annotation, *get_args(annotation))
+
 
 class Source(ABC):
     """Makes or reads channels. Sample ``i`` of a split depends on the parameters, the seed, and ``i`` alone.
@@ -46,6 +61,7 @@ class Source(ABC):
         titles: names in figures and reports, one for each name in the registry; by default that itself.
         Parameters: the pydantic model of the source's section in a scenario.
         parameters: that section.
+        results_version: raised when the same parameters and seed make other channels.
         grid: subcarriers of the frequency response.
         array: transmit array of the BS.
     """
@@ -53,6 +69,7 @@ class Source(ABC):
     titles: ClassVar[tuple[str, ...]] = ()
     Parameters: ClassVar[type[SourceParameters]]
     parameters: Any
+    results_version: ClassVar[int] = 1
     grid: OfdmGrid
     array: ArrayShape
 

@@ -6,11 +6,10 @@ to take the weights.
 
 import hashlib
 import json
-import os
 import platform
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import safetensors
 import torch
@@ -20,6 +19,11 @@ from torch import Tensor
 
 from feedback.compressor import Compressor
 from feedback.errors import FeedbackInputError
+from feedback.file_digest import content_of
+from feedback.files import write_whole
+from feedback.number_text import number_text
+from feedback.plugin_content import plugin_digest
+from feedback.plugin_file import split_plugin
 from feedback.recipe import TrainingRecipe
 from feedback.training import TrainingOutcome
 
@@ -93,8 +97,8 @@ def checkpoint_key(compressor: Compressor, training: Mapping[str, Any]) -> str:
 
 def checkpoint_path(folder: Path, compressor: Compressor, training: Mapping[str, Any]) -> Path:
     """Where a compressor's tensors lie: ``folder/NAME-crRATIO-KEY.safetensors``, the document beside it ``.json``."""
-    ratio = compressor.parameters.compression_ratio
-    return folder / f"{compressor.parameters.name}-cr{ratio:g}-{checkpoint_key(compressor, training)}.safetensors"
+    ratio = number_text(compressor.parameters.compression_ratio)
+    return folder / f"{compressor.parameters.name}-cr{ratio}-{checkpoint_key(compressor, training)}.safetensors"
 
 
 def save_checkpoint(
@@ -154,8 +158,8 @@ def save_checkpoint(
         diagnostics=dict(diagnostics or {}),
     )
     path.parent.mkdir(parents=True, exist_ok=True)
-    _write_whole(path, content)
-    _write_whole(path.with_suffix(".json"), (info.model_dump_json(indent=2) + "\n").encode())
+    write_whole(path, content)
+    write_whole(path.with_suffix(".json"), (info.model_dump_json(indent=2) + "\n").encode())
     return info
 
 
@@ -219,7 +223,26 @@ def _parameters(compressor: Compressor) -> dict[str, Any]:
             stated = isinstance(value, BaseModel)
             given[name] = value.model_dump(mode="json", exclude_defaults=True) if stated else value
     code = {"code": compressor.code} if compressor.code else {}
-    return {"name": parameters.name, **given, **code}
+    return {"name": parameters.name, **_by_content(given, type(parameters)), **code}
+
+
+def _by_content(given: dict[str, Any], model: type[BaseModel] | None = None) -> dict[str, Any]:
+    """A section with what files hold in place of their names, sections within it as well."""
+    named = {name for name, field in model.model_fields.items() if _is_path(field.annotation)} if model else set()
+    found: dict[str, Any] = {}
+    for name, value in given.items():
+        if name == "plugin" and isinstance(value, str):
+            file, class_name = split_plugin(value)
+            found[name] = f"{class_name} {plugin_digest(file)}"
+        elif name in named and value is not None:
+            found[name] = f"sha256 {content_of(Path(value))}"
+        else:
+            found[name] = _by_content(value) if isinstance(value, dict) else value
+    return found
+
+
+def _is_path(annotation: Any) -> bool:
+    return Path in (annotation, *get_args(annotation))
 
 
 def _common_default(model: type[BaseModel], name: str) -> Any:
@@ -242,12 +265,3 @@ def _read(path: Path, max_bytes: int) -> bytes:
     if len(content) > max_bytes:
         raise FeedbackInputError(f"{path}: got more than {max_bytes} bytes, expected fewer for this compressor")
     return content
-
-
-def _write_whole(path: Path, content: bytes) -> None:
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        temporary.write_bytes(content)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -102,10 +102,12 @@ class Compressor(ABC):
         code: name and hash of the file that a user's own class comes from, empty for those that ship; weights belong
             to the very code that learnt them.
         length: codeword length ``M``, real values per report.
+        results_version: raised when the same input gets other digits.
     """
 
     titles: ClassVar[tuple[str, ...]] = ()
     Parameters: ClassVar[type[CompressorParameters]]
+    results_version: ClassVar[int] = 1
     trained: ClassVar[bool] = False
     code: ClassVar[str] = ""
     length: int

@@ -29,11 +29,13 @@ class Denoiser(ABC):
     Attributes:
         accepts: what a quantiser may have sent.
         titles: names in figures and reports, one for each name in the registry; by default that itself.
+        results_version: raised when the same input gets other digits.
     """
 
     accepts: ClassVar[frozenset[Signal]] = frozenset(get_args(Signal))
     titles: ClassVar[tuple[str, ...]] = ()
     Parameters: ClassVar[type[DenoiserParameters]]
+    results_version: ClassVar[int] = 1
 
     def __init__(self, parameters: Any) -> None:
         self.parameters = parameters

@@ -35,12 +35,14 @@ class FeedbackLink(ABC):
         carries: what a quantiser may send over it.
         loses_reports: whether a report may be erased.
         titles: names in figures and reports, one for each name in the registry; by default that itself.
+        results_version: raised when the same input gets other digits.
     """
 
     carries: ClassVar[frozenset[Signal]] = frozenset(get_args(Signal))
     loses_reports: ClassVar[bool] = False
     titles: ClassVar[tuple[str, ...]] = ()
     Parameters: ClassVar[type[LinkParameters]]
+    results_version: ClassVar[int] = 1
 
     def __init__(self, parameters: Any) -> None:
         self.parameters = parameters

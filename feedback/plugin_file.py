@@ -3,7 +3,6 @@
 Naming a file there runs it, as importing it would. Nothing else is executed because of a scenario.
 """
 
-import hashlib
 import sys
 import traceback
 from pathlib import Path
@@ -14,6 +13,7 @@ from pydantic import ConfigDict, Field, model_validator
 
 from feedback.compressor import COMPRESSORS, Compressor, CompressorParameters
 from feedback.errors import FeedbackInputError
+from feedback.plugin_content import plugin_digest
 
 _FORM = "expected FILE.py:CLASS"
 
@@ -29,7 +29,9 @@ class PluginParameters(CompressorParameters):
 
     name: str = Field(default="", description="the class, as plugin names it")
     plugin: str = Field(description="FILE.py:CLASS, relative to the scenario file; the file is run")
-    sha256: str = Field(default="", description="hash of the file; by default that of the file as it is")
+    sha256: str = Field(
+        default="", description="hash of the file and of the modules beside it that it imports; by default as they are"
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -40,7 +42,7 @@ class PluginParameters(CompressorParameters):
         file, class_name = split_plugin(section["plugin"])
         if section.get("name", class_name) != class_name:
             raise FeedbackInputError(f"got the name {section['name']!r} beside plugin, expected a `label` instead")
-        digest = _digest(_content(file))
+        digest = _digest(file)
         plugin = load_plugin(file, class_name, section.get("sha256") or digest)
         own = {key: value for key, value in section.items() if key not in ("name", "plugin", "sha256")}
         parameters = _own_parameters(plugin, own).model_dump(mode="json")
@@ -93,13 +95,6 @@ def build_compressor(parameters: CompressorParameters, shape: tuple[int, int]) -
     return compressor_class(parameters)(own, shape)
 
 
-def identity(section: dict[str, Any]) -> dict[str, Any]:
-    """A dumped section without what changes no result: where a plug-in's file lies."""
-    if "plugin" not in section:
-        return section
-    return section | {"plugin": split_plugin(section["plugin"])[1]}
-
-
 def split_plugin(plugin: str) -> tuple[Path, str]:
     """File and class of ``FILE.py:CLASS``.
 
@@ -124,7 +119,7 @@ def load_plugin(file: Path, class_name: str, sha256: str | None = None) -> type[
         FeedbackInputError: if the file has another hash, does not run, or has no such class; one line says which.
     """
     content = _content(file)
-    digest = _digest(content)
+    digest = _digest(file)
     if sha256 and digest != sha256:
         raise FeedbackInputError(
             f"plugin: {file} has changed: got SHA-256 {digest[:12]}, expected {sha256[:12]} (without the key sha256, "
@@ -179,5 +174,7 @@ def _content(file: Path) -> bytes:
         raise FeedbackInputError(f"plugin: {file}: {error.strerror}, {_FORM} of a file that can be read") from error
 
 
-def _digest(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()
+def _digest(file: Path) -> str:
+    """Hash of the file and of the modules beside it that it imports."""
+    _content(file)
+    return plugin_digest(file)

@@ -72,6 +72,7 @@ class Predictor(ABC):
 
     titles: ClassVar[tuple[str, ...]] = ()
     Parameters: ClassVar[type[PredictorParameters]]
+    results_version: ClassVar[int] = 1
 
     def __init__(self, parameters: Any) -> None:
         self.parameters = parameters

@@ -28,11 +28,13 @@ class Quantiser(ABC):
     Attributes:
         sends: what the link gets to carry.
         titles: names in figures and reports, one for each name in the registry; by default that itself.
+        results_version: raised when the same input gets other digits.
     """
 
     sends: ClassVar[Signal] = "levels"
     titles: ClassVar[tuple[str, ...]] = ()
     Parameters: ClassVar[type[QuantiserParameters]]
+    results_version: ClassVar[int] = 1
 
     def __init__(self, parameters: Any) -> None:
         self.parameters = parameters

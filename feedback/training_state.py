@@ -1,6 +1,5 @@
 """The state of a training run on disk, so that a killed run goes on where it was."""
 
-import os
 import pickle
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -10,6 +9,7 @@ import torch
 from torch import Tensor
 
 from feedback.errors import FeedbackInputError
+from feedback.files import whole_file
 
 
 @dataclass(frozen=True)
@@ -74,12 +74,9 @@ def save_state(file: Path, state: TrainingState, signature: dict[str, Any]) -> N
     """Writes the state whole or not at all; its folder is made."""
     file.parent.mkdir(parents=True, exist_ok=True)
     document = {**vars(state), "history": [asdict(progress) for progress in state.history], "signature": signature}
-    temporary = file.with_name(f".{file.name}.{os.getpid()}")
-    try:
-        torch.save(document, temporary)
-        temporary.replace(file)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with whole_file(file) as temporary, temporary.open("wb") as stream:
+        # Into a stream, because what is written by name fails with an error that is not the system's.
+        torch.save(document, stream)
 
 
 def load_state(file: Path, signature: dict[str, Any]) -> TrainingState | None:

@@ -3,15 +3,15 @@
 What is kept is the paths, a few kilobytes a sample; the full-band response is made anew for each batch that needs it.
 """
 
-import uuid
 from pathlib import Path
 
-from safetensors.torch import load_file, save_file
+import torch
 
 from channels.channel_batch import ChannelBatch, Paths, Snapshots
 from channels.frequency_response import frequency_response
 from channels.source import PathSource, Source, Split
-from linksim.sweep import content_hash
+from linksim.files import DamagedFileError, load_tensors, save_tensors, set_aside
+from linksim.identity import content_hash
 
 
 class ChannelCache:
@@ -30,17 +30,21 @@ class ChannelCache:
         """As ``Source.read``."""
         if not isinstance(self.source, PathSource):
             return self.source.read(split, start, stop, snapshots)
-        times = f"{snapshots.interval_s:g}s" if not snapshots.uneven_s else content_hash(snapshots.uneven_s)
-        file = self.folder / f"{split}-{start}-{stop}-{snapshots.n}x{times}.safetensors"
-        if file.exists():
-            paths = Paths(**load_file(file, device=str(self.source.device)))
-        else:
+        times = content_hash([snapshots.n, snapshots.interval_s, snapshots.uneven_s])
+        file = self.folder / f"{split}-{start}-{stop}-{times}.safetensors"
+        paths = _kept(file, self.source.device)
+        if paths is None:
             paths = self.source.read_paths(split, start, stop, snapshots)
-            self._keep(paths, file)
+            self.folder.mkdir(parents=True, exist_ok=True)
+            save_tensors(file, {name: tensor for name, tensor in vars(paths).items() if tensor is not None})
         return ChannelBatch(frequency_response(paths, self.source.grid))
 
-    def _keep(self, paths: Paths, file: Path) -> None:
-        self.folder.mkdir(parents=True, exist_ok=True)
-        temporary = file.with_name(f".{file.name}.{uuid.uuid4().hex}")
-        save_file({name: tensor.contiguous() for name, tensor in vars(paths).items() if tensor is not None}, temporary)
-        temporary.replace(file)
+
+def _kept(file: Path, device: torch.device) -> Paths | None:
+    try:
+        return Paths(**load_tensors(file, device).tensors)
+    except FileNotFoundError:
+        return None
+    except (DamagedFileError, TypeError) as error:
+        set_aside(file, error)
+        return None

@@ -15,6 +15,7 @@ from channels.source import Source, SourceParameters, Split
 from linksim.channel_section import ChannelDocument
 from linksim.errors import InputError
 from linksim.scenario_file import apply_override, load_scenario, read_document
+from linksim.scenario_paths import resolve_paths
 from linksim.scenario_source import open_source
 from linksim.validation_message import describe
 
@@ -100,7 +101,9 @@ def open_channel(
             seed = scenario.seed if seed is None else seed
             n_delay, overrides = scenario.transform.n_delay, ()
         else:
-            section = document
+            wrapped = {"channel": document}
+            resolve_paths(wrapped, path.parent)
+            section = wrapped["channel"]
     elif path.suffix in (".h5", ".hdf5"):
         section = _hdf5_section(path)
     elif path.suffix == ".mat":
@@ -109,6 +112,9 @@ def open_channel(
         raise InputError(f"{path}: got a file named *{path.suffix}, expected {_EXPECTED}")
     for override in overrides:
         apply_override(section, override)
+    wrapped = {"channel": section}
+    resolve_paths(wrapped, Path.cwd())
+    section = wrapped["channel"]
     if speed_m_s is not None:
         section["speed_m_s"] = speed_m_s
     parameters = _validated(section, path, speed_m_s)

@@ -19,7 +19,7 @@ from distributed.comm import CommClosedError, connect
 
 from linksim.errors import InputError
 from linksim.executor import Executor, one_thread
-from linksim.sweep import content_hash
+from linksim.identity import content_hash
 
 _CONNECT_S = 10
 

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from feedback.neural import NeuralCompressor
+from feedback.number_text import number_text
 from feedback.onnx_export import export_encoder
 from feedback.onnx_format import ExportFormat, checked_formats
 from feedback.plugin_file import has_training_run
@@ -62,7 +63,7 @@ def export(
     if not weights_file(spec).exists():
         raise InputError(
             f"compressors: no trained weights for {spec.label} at CR {spec.parameters.compression_ratio:g} in "
-            f"{scenario.zoo!r}, expected them there: train with `linksim train SCENARIO`"
+            f"{weights_file(spec).parent}, expected them there: train with `linksim train SCENARIO`"
         )
     with TemporaryDirectory() as scratch, local_executor(1) as executor:
         folder = RunFolder(Path(scratch), scenario)
@@ -115,7 +116,7 @@ def _targets(spec: SchemeSpec, formats: tuple[ExportFormat, ...], out: Path) -> 
             raise InputError(f"--out: got the file {out} for {', '.join(formats)}, expected a folder, or one --format")
         return {formats[0]: out}, out.with_suffix(".csv")
     name = re.sub(r"[^A-Za-z0-9.]+", "-", spec.label).strip("-.")
-    stem = f"{name}-cr{spec.parameters.compression_ratio:g}"
+    stem = f"{name}-cr{number_text(spec.parameters.compression_ratio or 0)}"
     return {format_: out / f"{stem}-{format_}{SUFFIX}" for format_ in formats}, out / f"{stem}.csv"
 
 

@@ -3,29 +3,29 @@
 What is fitted depends on training channels, and never on a test channel, an SNR or a speed.
 """
 
-import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import torch
-from safetensors import safe_open
-from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from channels.normalisation import Normalisation
 from feedback.compressor import Compressor, CompressorParameters
 from feedback.denoiser import DENOISERS, Denoiser
-from feedback.plugin_file import PluginParameters, build_compressor, compressor_class, has_training_run, identity
+from feedback.plugin_file import PluginParameters, build_compressor, compressor_class, has_training_run
 from feedback.quantiser import QUANTISERS, Quantiser
 from feedback.training_set import TrainingSet
 from linksim.chain import ReportScheme
 from linksim.errors import InputError
-from linksim.mean_channel import MeanChannel, fit_mean_channel, load_mean_channel, needs_mean_channel
+from linksim.files import KeptTensors, kept_tensors, needed_tensors, save_tensors
+from linksim.identity import channel_fit_key, fit_key, taking_part, weights_document
+from linksim.mean_channel import MeanChannel, fit_mean_channel, mean_channel, needs_mean_channel
 from linksim.random_streams import stream_seed
 from linksim.scenario import Scenario, compressor_label
 from linksim.scenario_source import matrix_shape
-from linksim.sweep import content_hash
 from linksim.training_channel import training_scenario
 
 # Training codewords that quantisers and denoisers are fitted on.
@@ -40,20 +40,23 @@ class SchemeSpec:
         label: name in tables and figures.
         parameters: the compressor's, compression ratio filled in.
         scenario: a point that needs it, with the channel that it is fitted or trained on.
-        key: content hash of everything that the fit depends on.
         adapted_to: the point itself, whose channel a trained network is adapted to; ``None`` for the others.
     """
 
     label: str
     parameters: CompressorParameters
     scenario: Scenario
-    key: str
     adapted_to: Scenario | None = None
 
+    @cached_property
+    def key(self) -> str:
+        """Content hash of everything that the fit depends on."""
+        return fit_key(self.scenario, self.parameters, self.adapted_to)
+
     @property
-    def trained_for(self) -> dict[str, object]:
+    def trained_for(self) -> dict[str, Any]:
         """What it is trained for, and adapted to. Keys trained weights."""
-        return _trained_for(self.scenario, self.adapted_to)
+        return weights_document(self.scenario, self.adapted_to)
 
     def build(self) -> ReportScheme:
         """The unfitted scheme."""
@@ -91,10 +94,7 @@ def scheme_specs(scenario: Scenario) -> Iterator[SchemeSpec]:
         InputError: if an entry's ``trained_on`` is no channel section, of matrices of another shape, or missing beside
             an ``adaptation``.
     """
-    for entry in scenario.compressors:
-        ratio = entry.compression_ratio or scenario.compression_ratio
-        if entry.only_ratios is not None and ratio not in entry.only_ratios:
-            continue
+    for entry, ratio in taking_part(scenario):
         update = {"compression_ratio": ratio, "label": None, "only_ratios": None, "trained_on": None}
         adaptation = getattr(entry.own() if isinstance(entry, PluginParameters) else entry, "adaptation", None)
         if adaptation is not None and entry.trained_on is None:
@@ -107,38 +107,7 @@ def scheme_specs(scenario: Scenario) -> Iterator[SchemeSpec]:
             update["adaptation"] = None
         parameters = entry.model_copy(update=update)
         learns_from = training_scenario(scenario, entry)
-        key = content_hash(
-            [
-                identity(parameters.model_dump(mode="json", exclude={"trained_on"})),
-                scenario.feedback.quantiser.model_dump(mode="json"),
-                scenario.feedback.denoiser.model_dump(mode="json"),
-                _trained_for(learns_from, adapted_to),
-                scenario.training.model_dump(mode="json"),
-                scenario.seed,
-            ]
-        )
-        yield SchemeSpec(compressor_label(entry), parameters, learns_from, key, adapted_to)
-
-
-def training_description(scenario: Scenario) -> dict[str, object]:
-    """What a compressor is trained for: the channel at rest, and the transform. Keys trained weights.
-
-    Values that are their section's default are left out, so that a new parameter does not orphan old weights.
-    """
-    transform = {"n_delay": scenario.transform.n_delay, "normalisation": scenario.transform.normalisation}
-    return {"channel": _channel_at_rest(scenario), "transform": transform}
-
-
-def _trained_for(scenario: Scenario, adapted_to: Scenario | None) -> dict[str, object]:
-    description = training_description(scenario)
-    return description if adapted_to is None else {**description, "adapted_to": _channel_at_rest(adapted_to)}
-
-
-def _channel_at_rest(scenario: Scenario) -> dict[str, object]:
-    channel = scenario.channel.model_dump(mode="json", exclude_defaults=True)
-    channel["source"] = scenario.channel.source
-    channel.pop("speed_m_s", None)
-    return channel
+        yield SchemeSpec(compressor_label(entry), parameters, learns_from, adapted_to)
 
 
 def fit_generator(scenario: Scenario, key: str) -> torch.Generator:
@@ -163,28 +132,35 @@ def save_scheme(scheme: ReportScheme, spec: SchemeSpec, folder: Path, checkpoint
     tensors = {f"compressor/{name}": tensor for name, tensor in scheme.compressor.state().items()}
     tensors |= {f"quantiser/{name}": tensor for name, tensor in scheme.quantiser.state().items()}
     tensors |= {f"denoiser/{name}": tensor for name, tensor in scheme.denoiser.state().items()}
-    save_whole(tensors, folder / f"{spec.key}.safetensors", {"checkpoint": checkpoint})
+    save_tensors(_scheme_file(spec, folder), tensors, {"checkpoint": checkpoint})
 
 
-def fitted_from(spec: SchemeSpec, folder: Path) -> str | None:
-    """Hash of the checkpoint that a kept scheme is from, empty if from none; ``None`` if there is no kept scheme."""
-    file = folder / f"{spec.key}.safetensors"
-    if not file.exists():
-        return None
-    with safe_open(file, framework="pt") as tensors:
-        return str((tensors.metadata() or {}).get("checkpoint", ""))
+def kept_scheme(spec: SchemeSpec, folder: Path) -> KeptTensors | None:
+    """A kept scheme, with the hash of the checkpoint that it is from as ``checkpoint``; ``None`` if there is none.
+
+    A damaged one is set aside.
+    """
+    return kept_tensors(_scheme_file(spec, folder))
 
 
 def load_scheme(spec: SchemeSpec, folder: Path, device: torch.device) -> ReportScheme:
-    """A fitted scheme from its files."""
+    """A fitted scheme from its files.
+
+    Raises:
+        InputError: if one is missing or damaged.
+    """
     scheme = replace(spec.build(), normalisation=load_normalisation(spec.scenario, folder))
     if spec.learns:
-        tensors = load_file(folder / f"{spec.key}.safetensors")
+        tensors = needed_tensors(_scheme_file(spec, folder))
         scheme.compressor.load_state(_below("compressor/", tensors))
         scheme.quantiser.load_state(_below("quantiser/", tensors))
         scheme.denoiser.load_state(_below("denoiser/", tensors))
     scheme.compressor.to(device)
     return scheme
+
+
+def _scheme_file(spec: SchemeSpec, folder: Path) -> Path:
+    return folder / f"{spec.key}.safetensors"
 
 
 def load_schemes(scenario: Scenario, folder: Path, device: torch.device) -> dict[str, ReportScheme]:
@@ -193,23 +169,22 @@ def load_schemes(scenario: Scenario, folder: Path, device: torch.device) -> dict
 
 
 def _channel_file(kind: str, scenario: Scenario, folder: Path) -> Path:
-    key = content_hash([training_description(scenario), scenario.training.samples, scenario.seed])
-    return folder / f"{kind}-{key}.safetensors"
+    return folder / f"{kind}-{channel_fit_key(scenario)}.safetensors"
 
 
 def fit_fallback(scenario: Scenario, folder: Path, training_csi: Callable[[], Tensor]) -> None:
     """Fits and keeps, once, the mean channel that the BS of a point falls back to, if its link loses reports."""
     file = _channel_file("mean-channel", scenario, folder)
-    if needs_mean_channel(scenario) and not file.exists():
-        save_whole(fit_mean_channel(training_csi), file)
+    if needs_mean_channel(scenario) and kept_tensors(file) is None:
+        save_tensors(file, fit_mean_channel(training_csi))
 
 
 def fit_normalisation(scenario: Scenario, folder: Path, training_csi: Callable[[], Tensor]) -> None:
     """Fits and keeps, once, the normalisation that schemes use that learn from a scenario's channel."""
     file = _channel_file("normalisation", scenario, folder)
-    if scenario.transform.normalisation == "dataset" and not file.exists():
+    if scenario.transform.normalisation == "dataset" and kept_tensors(file) is None:
         normalisation = Normalisation("dataset").fit(training_csi())
-        save_whole({"scale": torch.tensor(normalisation.dataset_scale, dtype=torch.float64)}, file)
+        save_tensors(file, {"scale": torch.tensor(normalisation.dataset_scale, dtype=torch.float64)})
 
 
 def load_normalisation(scenario: Scenario, folder: Path) -> Normalisation:
@@ -217,22 +192,15 @@ def load_normalisation(scenario: Scenario, folder: Path) -> Normalisation:
     kind = scenario.transform.normalisation
     if kind != "dataset":
         return Normalisation(kind)
-    return Normalisation(kind, float(load_file(_channel_file("normalisation", scenario, folder))["scale"]))
+    return Normalisation(kind, float(needed_tensors(_channel_file("normalisation", scenario, folder))["scale"]))
 
 
 def load_fallback(scenario: Scenario, folder: Path) -> MeanChannel | None:
     """The BS's channel in place of lost reports, ``None`` where the link loses none."""
     if not needs_mean_channel(scenario):
         return None
-    return load_mean_channel(_channel_file("mean-channel", scenario, folder))
+    return mean_channel(needed_tensors(_channel_file("mean-channel", scenario, folder)))
 
 
 def _below(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
-
-
-def save_whole(tensors: dict[str, Tensor], file: Path, metadata: dict[str, str] | None = None) -> None:
-    """Writes tensors so that a reader, or a kill, never sees half a file."""
-    temporary = file.with_name(f".{file.name}.{uuid.uuid4().hex}")
-    save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, temporary, metadata)
-    temporary.replace(file)

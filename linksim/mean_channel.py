@@ -1,11 +1,9 @@
 """What the BS takes for the channel where no report has arrived yet: the mean of the training channels."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
-from safetensors.torch import load_file
 from torch import Tensor
 
 from feedback.link import LINKS
@@ -34,6 +32,6 @@ def fit_mean_channel(training_csi: Callable[[], Tensor]) -> dict[str, Tensor]:
     return {"mean": torch.view_as_real(mean)}
 
 
-def load_mean_channel(file: Path) -> MeanChannel:
-    """The mean channel from its file."""
-    return MeanChannel(torch.view_as_complex(load_file(file)["mean"].contiguous()))
+def mean_channel(tensors: Mapping[str, Tensor]) -> MeanChannel:
+    """The mean channel from what was kept of it."""
+    return MeanChannel(torch.view_as_complex(tensors["mean"].contiguous()))

@@ -75,7 +75,8 @@ def measure_points(
             progress.shard_finished(job)
     write_tables()
     for job in jobs.values():
-        gather_shards(results.folder_of(job.content), job.taken, samples_file(folder.path, job.point.key))
+        file = samples_file(folder.path, job.point.key)
+        gather_shards(results.folder_of(job.content), job.taken, file, job.content.labels_of_keys)
     at_maximum = [job for job in jobs.values() if job.at_maximum]
     if at_maximum:
         console.print(f"{len(at_maximum)} of {len(jobs)} points ended at the maximum of samples, interval still wider")

@@ -4,7 +4,7 @@
 scenario, another seed or new weights make other names, and what is kept is what still holds.
 """
 
-import json
+import copy
 import socket
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -12,14 +12,17 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from channels import files as channel_files
 from channels.dataset_manifest import differences, summary
 from channels.source import BLOCK_SIZE
 from linksim.accumulators import accumulator_from_json
-from linksim.chain import Measurements
+from linksim.chain import NO_COMPRESSOR, Measurements
 from linksim.errors import InputError
-from linksim.run_folder import write_whole
+from linksim.files import DamagedFileError, load_document, save_document, set_aside, write_whole
+from linksim.identity import compressor_keys, content_hash, result_document, with_contents
+from linksim.metrics import METRICS
+from linksim.sample_values import SUFFIX, SampleValues, samples_are_sound, write_samples
 from linksim.scenario import Scenario
-from linksim.sweep import content_hash, sample_document
 
 Range = tuple[int, int]
 
@@ -41,12 +44,35 @@ class PointContent:
     @cached_property
     def document(self) -> dict[str, Any]:
         """As a mapping that ``json`` can write."""
-        return {**sample_document(self.scenario), "device": self.device, "fitted": self.fitted}
+        return result_document(self.scenario, self.fitted, self.device)
 
     @cached_property
     def key(self) -> str:
         """Content hash."""
         return content_hash(self.document)
+
+    @cached_property
+    def keys_of_labels(self) -> dict[str, str]:
+        """What each compressor is kept under: labels are names that may change."""
+        return {NO_COMPRESSOR: NO_COMPRESSOR, **compressor_keys(self.scenario)}
+
+    @property
+    def labels_of_keys(self) -> dict[str, list[str]]:
+        """The other way round; compressors that differ in nothing but their labels share what is kept."""
+        labels: dict[str, list[str]] = {}
+        for label, key in self.keys_of_labels.items():
+            labels.setdefault(key, []).append(label)
+        return labels
+
+    def require_unchanged(self) -> None:
+        """Makes sure that the files that the point's channels are read from are those that it was planned with.
+
+        Raises:
+            InputError: if one was replaced meanwhile.
+        """
+        found = with_contents(self.scenario.channel.model_dump(mode="json"), "channel")
+        for line in differences(found, self.document["channel"]):
+            raise InputError(f"channel.{line} as the run began: a file was replaced; run it again")
 
 
 class PartialResults:
@@ -59,21 +85,41 @@ class PartialResults:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def save(self, content: PointContent, start: int, stop: int, measurements: Measurements) -> None:
+    def save(
+        self,
+        content: PointContent,
+        start: int,
+        stop: int,
+        measurements: Measurements,
+        samples: SampleValues | None = None,
+    ) -> None:
         """Keeps what was measured on test channels ``start`` to ``stop - 1`` of a point.
+
+        Args:
+            content: the point.
+            start: first test channel.
+            stop: one past the last.
+            measurements: sums over them, by label and metric.
+            samples: each metric's value of each of them, by label and metric.
 
         Raises:
             InputError: if the folder is not there.
         """
+        keys = content.keys_of_labels
         document = {
             "content": content.document,
             "measurements": [
-                {"compressor": compressor, "metric": metric, "accumulator": accumulator.to_json()}
-                for (compressor, metric), accumulator in measurements.items()
+                {"compressor": keys[label], "metric": metric, "accumulator": accumulator.to_json()}
+                for (label, metric), accumulator in measurements.items()
             ],
         }
         self.folder_of(content)
-        write_whole(self._file(content, (start, stop)), json.dumps(document))
+        file = self._file(content, (start, stop))
+        if samples is not None:
+            # Before the sums: where these are kept, so are the samples' values.
+            columns = {(keys[label], metric): values for (label, metric), values in samples.columns.items()}
+            write_samples(file.with_suffix(SUFFIX), SampleValues(samples.marks, columns))
+        save_document(file, document)
 
     def folder_of(self, content: PointContent) -> Path:
         """The folder of a point's partial results; made if it is missing.
@@ -91,19 +137,32 @@ class PartialResults:
         return folder
 
     def load(self, content: PointContent, start: int, stop: int) -> Measurements | None:
-        """What was measured earlier on that range, ``None`` if nothing was, or the file is damaged.
+        """What was measured earlier on that range, ``None`` if nothing was.
+
+        Damaged files are set aside, and what they held counts as not measured; likewise where the sums are sound and
+        the samples' values beside them are damaged.
 
         Raises:
             InputError: if the file holds results of another point; the line names the difference.
         """
         file = self._file(content, (start, stop))
-        read = _read(file)
-        if read is None:
+        try:
+            found, measurements = _read(file)
+        except FileNotFoundError:
             return None
-        found, measurements = read
+        except DamagedFileError as error:
+            set_aside(file, error)
+            return None
         if found != content.document:
             raise InputError(_foreign(file, found, [content]))
-        return measurements
+        if not samples_are_sound(file.with_suffix(SUFFIX)):
+            return None
+        labels = content.labels_of_keys
+        return {
+            (label, metric): copy.deepcopy(accumulator)
+            for (key, metric), accumulator in measurements.items()
+            for label in labels.get(key, ())
+        }
 
     def ranges(self, content: PointContent) -> list[Range]:
         """Ranges of a point that were measured earlier."""
@@ -129,13 +188,17 @@ class PartialResults:
         if not files:
             raise InputError(f"--adopt: no partial results in {other}, expected a folder <out>/<scenario name>")
         for file in files:
-            read = _read(file)
-            if read is None:
-                raise InputError(f"{file}: damaged, expected partial results as a run writes them")
-            content = by_key.get(content_hash(read[0]))
+            try:
+                found, _ = _read(file)
+            except DamagedFileError as error:
+                raise InputError(f"{file}: damaged ({error}), expected partial results as a run writes them") from None
+            content = by_key.get(content_hash(found))
             if content is None:
-                raise InputError(_foreign(file, read[0], contents))
-            write_whole(self._adopted(content, file), file.read_text(encoding="utf-8"))
+                raise InputError(_foreign(file, found, contents))
+            adopted = self._adopted(content, file)
+            if file.with_suffix(SUFFIX).exists():
+                channel_files.write_whole(adopted.with_suffix(SUFFIX), file.with_suffix(SUFFIX).read_bytes())
+            write_whole(adopted, file.read_text(encoding="utf-8"))
         return len(files)
 
     def _adopted(self, content: PointContent, file: Path) -> Path:
@@ -180,16 +243,19 @@ def cover(kept: Iterable[Range], start: int, stop: int, size: int) -> tuple[list
     return used, missing
 
 
-def _read(file: Path) -> tuple[dict[str, Any], Measurements] | None:
+def _read(file: Path) -> tuple[dict[str, Any], Measurements]:
+    document = load_document(file)
     try:
-        document = json.loads(file.read_text(encoding="utf-8"))
+        unknown = [str(entry["metric"]) for entry in document["measurements"] if entry["metric"] not in METRICS]
+        if unknown:
+            raise DamagedFileError(f"got the metric {unknown[0]!r}, which is unknown")
         measurements = {
             (str(entry["compressor"]), str(entry["metric"])): accumulator_from_json(entry["accumulator"])
             for entry in document["measurements"]
         }
         return dict(document["content"]), measurements
-    except (FileNotFoundError, KeyError, TypeError, ValueError, RecursionError):
-        return None
+    except (KeyError, TypeError, ValueError, InputError) as error:
+        raise DamagedFileError(f"not partial results: {error}") from error
 
 
 def _foreign(file: Path, found: dict[str, Any], contents: Sequence[PointContent]) -> str:

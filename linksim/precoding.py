@@ -28,12 +28,14 @@ class Precoder(ABC):
     Attributes:
         titles: names in figures and reports, one for each name in the registry; by default that itself.
         Parameters: the pydantic model of the precoder's section in a scenario.
+        results_version: raised when the same input gets other digits.
         matched: whether, for one UE antenna, the weights are the normalised conjugate of the known channel on each
             subcarrier, so that the channel gain follows from an inner product without them.
     """
 
     titles: ClassVar[tuple[str, ...]] = ()
     Parameters: ClassVar[type[PrecoderParameters]]
+    results_version: ClassVar[int] = 1
     matched: ClassVar[bool] = False
 
     def __init__(self, parameters: Any) -> None:

@@ -4,7 +4,6 @@ Quick fits (KLT, quantisers, denoisers) are made for the run; trained networks c
 it.
 """
 
-import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -27,16 +26,17 @@ from linksim.fitting import (
     fit_generator,
     fit_normalisation,
     fit_to_codewords,
-    fitted_from,
+    kept_scheme,
     load_normalisation,
     save_scheme,
     scheme_specs,
-    training_description,
 )
+from linksim.identity import channel_fit_key, content_hash
 from linksim.run_folder import RunFolder
 from linksim.scenario import Scenario
+from linksim.scenario_paths import zoo_folder
 from linksim.scenario_source import source_of
-from linksim.sweep import Point, content_hash
+from linksim.sweep import Point
 from linksim.worker import truncated_channels
 
 # Training channels per task.
@@ -76,7 +76,8 @@ class Preparation:
         for spec in specs.values():
             self.fit_normalisation(spec.scenario)
             checkpoint = read_info(weights_file(spec)).sha256 if is_trained(spec) else ""
-            if spec.learns and fitted_from(spec, self.folder.fitted) != checkpoint:
+            kept = kept_scheme(spec, self.folder.fitted) if spec.learns else None
+            if spec.learns and (kept is None or kept.metadata.get("checkpoint", "") != checkpoint):
                 # Digits of what is trained depend on the number of threads.
                 with one_thread():
                     self._fit(spec, checkpoint)
@@ -89,8 +90,10 @@ class Preparation:
 
     def _digest(self, spec: SchemeSpec) -> str:
         if spec.key not in self._digests:
-            content = (self.folder.fitted / f"{spec.key}.safetensors").read_bytes()
-            self._digests[spec.key] = hashlib.sha256(content).hexdigest()
+            kept = kept_scheme(spec, self.folder.fitted)
+            if kept is None:
+                raise InputError(f"{self.folder.fitted}: nothing fitted for {spec.label}; run it again")
+            self._digests[spec.key] = kept.sha256
         return self._digests[spec.key]
 
     def _require_weights(self, specs: Sequence[SchemeSpec]) -> None:
@@ -98,8 +101,8 @@ class Preparation:
         if missing:
             names = ", ".join(f"{spec.label} at CR {spec.parameters.compression_ratio:g}" for spec in missing)
             raise InputError(
-                f"compressors: no trained weights for {names} in {missing[0].scenario.zoo!r}, expected them there: "
-                "train with `linksim train SCENARIO`, or add --train"
+                f"compressors: no trained weights for {names} in {zoo_folder(missing[0].scenario)}, expected them "
+                "there: train with `linksim train SCENARIO`, or add --train"
             )
 
     def _fit(self, spec: SchemeSpec, checkpoint: str) -> None:
@@ -125,7 +128,7 @@ class Preparation:
 
     def training_set(self, scenario: Scenario) -> TrainingSet:
         """Normalised channels for quick fits, which select nothing and so have no validation channels; made once."""
-        key = content_hash([training_description(scenario), scenario.training.samples])
+        key = channel_fit_key(scenario)
         if key not in self._sets:
             train = self._normalised(self._quick_csi(scenario), scenario)
             self._sets[key] = TrainingSet(train, train[:0])
@@ -134,7 +137,7 @@ class Preparation:
     def joint_training_set(self, scenario: Scenario) -> TrainingSet:
         """The channels for quick fits, and validation channels to select on; made once."""
         n_validation = scenario.training.validation_samples
-        key = content_hash([training_description(scenario), scenario.training.samples, n_validation])
+        key = f"{channel_fit_key(scenario)}, {n_validation} to select on"
         if key not in self._sets:
             validation = self._normalised(self._csi(scenario, "validation", n_validation), scenario)
             self._sets[key] = replace(self.training_set(scenario), validation=validation)
@@ -166,7 +169,7 @@ class Preparation:
 
     def _quick_csi(self, scenario: Scenario) -> Tensor:
         """Training channels of quick fits, not normalised; made once."""
-        key = content_hash([training_description(scenario), scenario.training.samples])
+        key = channel_fit_key(scenario)
         if key not in self._channels:
             self._channels[key] = self._csi(scenario, "train", scenario.training.samples)
         return self._channels[key]
@@ -198,4 +201,4 @@ def adaptation_of(spec: SchemeSpec) -> Adaptation:
 def weights_file(spec: SchemeSpec) -> Path:
     """Where the zoo keeps a compressor's weights."""
     compressor = spec.build().compressor
-    return checkpoint_path(Path(spec.scenario.zoo), compressor, spec.trained_for)
+    return checkpoint_path(zoo_folder(spec.scenario), compressor, spec.trained_for)

@@ -1,24 +1,26 @@
-"""The folder of one run: ``<out>/<scenario name>/<hash of the resolved scenario>/``.
+"""The folder of one run: ``<out>/<scenario name>/<key of the run>/``.
 
 What is named by its content lies beside it and is shared by all runs under that name: an edited scenario finds what its
 edit left unaffected. Every file appears whole or not at all, so that a run killed at any moment can be continued.
 """
 
 import json
-import os
-import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import yaml
 
+from feedback.number_text import number_text
 from linksim.chain import Measurements
 from linksim.errors import InputError
+from linksim.files import write_whole
+from linksim.identity import run_key
 from linksim.metrics import METRICS
 from linksim.scenario import Scenario
-from linksim.sweep import AXES, Point, axis_values, content_hash
+from linksim.scenario_paths import resolve_paths
+from linksim.sweep import AXES, Point, axis_values
 
 
 class RunFolder:
@@ -43,7 +45,7 @@ class RunFolder:
         self.scenario = scenario
         self.learnt_from: Mapping[str, Mapping[str, int | None]] = {}
         shared = out / scenario.name
-        self.path = shared / content_hash(scenario.model_dump(mode="json"))
+        self.path = shared / run_key(scenario)
         self.points = shared / "points"
         self.fitted = shared / "fitted"
         self.channels = shared / "channels"
@@ -53,13 +55,15 @@ class RunFolder:
         except OSError as error:
             reason = f"cannot write to {self.path} ({error.strerror})"
             raise InputError(f"--out: {reason}, expected a writable folder") from None
-        write_whole(self.path / "scenario.yaml", yaml.safe_dump(scenario.model_dump(mode="json"), sort_keys=False))
+        document = scenario.model_dump(mode="json")
+        # A scenario that was not read from a file may still have relative names.
+        resolve_paths(document, Path.cwd())
+        write_whole(self.path / "scenario.yaml", yaml.safe_dump(document, sort_keys=False))
 
     def write_results(self, finished: Iterable[tuple[Point, Measurements]]) -> None:
         """The tidy table of all finished points, one row per point, compressor and metric."""
         rows = [row for point, measurements in finished for row in self._rows(point, measurements)]
-        table = pd.DataFrame(rows)
-        write_whole(self.path / "results.csv", table.to_csv(index=False, float_format="%.9g", lineterminator="\n"))
+        write_whole(self.path / "results.csv", _csv(rows))
 
     def write_sampling(self, finished: Iterable[tuple[Point, int, float | None, bool]]) -> None:
         """``sampling.csv``: how many test channels each finished point took, if the scenario lets points stop early.
@@ -82,8 +86,7 @@ class RunFolder:
             if (stop := point.scenario.monte_carlo.stop) is not None
         ]
         if rows:
-            table = pd.DataFrame(rows)
-            write_whole(self.path / "sampling.csv", table.to_csv(index=False, float_format="%.9g", lineterminator="\n"))
+            write_whole(self.path / "sampling.csv", _csv(rows))
 
     def write_manifest(self, manifest: dict[str, Any]) -> None:
         """Where the results come from."""
@@ -108,22 +111,15 @@ class RunFolder:
                 "unit": METRICS.get_class(metric).unit,
             }
 
+def _csv(rows: Sequence[Mapping[str, Any]]) -> str:
+    """A table with nine digits of every figure, and all digits of what tells points apart."""
+    table = pd.DataFrame(rows)
+    figures = ["value", "ci_low", "ci_high", "half_width"]
+    for column in table.columns.difference(figures):
+        table[column] = table[column].map(lambda value: number_text(value) if isinstance(value, float) else value)
+    return table.to_csv(index=False, float_format="%.9g", lineterminator="\n")
+
 
 def _swept(point: Point) -> dict[str, float | str | bool]:
     """Swept keys that are no axis of every row."""
     return {axis: value for axis, value in point.axes.items() if axis not in AXES}
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Writes a file so that a reader, or a kill, never sees half of it."""
-    # Not the process's number: two machines that share the folder can have the same.
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
-    try:
-        with temporary.open("w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except OSError:
-        temporary.unlink(missing_ok=True)
-        raise

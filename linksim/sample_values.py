@@ -5,8 +5,7 @@ that are equal for all samples are kept once, as are columns that several metric
 """
 
 import json
-import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
@@ -14,15 +13,15 @@ from typing import TypeAlias
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
 from torch import Tensor
 
 from linksim.errors import InputError
+from linksim.files import DamagedFileError, kept_tensors, load_tensors, save_tensors
 
 # (compressor, metric) -> per-sample values [1, n], or numerators and denominators [2, n].
 Columns: TypeAlias = Mapping[tuple[str, str], NDArray[np.float64]]
 
+SUFFIX = ".safetensors"
 _FOLDER = "samples"
 
 
@@ -63,21 +62,24 @@ class SampleRecorder:
         columns = {key: np.concatenate(parts, axis=1) for key, parts in self._parts.items()}
         return SampleValues(np.concatenate(self._marks), columns)
 
-    def write_shard(self, folder: Path, start: int, stop: int) -> None:
-        """Keeps everything so far as the samples ``start`` to ``stop - 1`` of a point."""
-        write_samples(folder / f"{start}-{stop}.safetensors", self.recorded())
-
 
 def samples_file(run: Path, key: str) -> Path:
     """Where a run keeps the per-sample values of the point with this key."""
-    return run / _FOLDER / f"{key}.safetensors"
+    return run / _FOLDER / f"{key}{SUFFIX}"
 
 
-def gather_shards(folder: Path, count: int, file: Path) -> None:
-    """Joins the shards in a folder, from sample 0 up to ``count`` or to the first gap; nothing where there are none."""
+def gather_shards(folder: Path, count: int, file: Path, labels: Mapping[str, Sequence[str]] | None = None) -> None:
+    """Joins the shards in a folder, from sample 0 up to ``count`` or to the first gap; nothing where there are none.
+
+    Args:
+        folder: of a point's partial results.
+        count: samples wanted.
+        file: where they go.
+        labels: by what a compressor is kept under in the shards, its labels; by default they are kept under those.
+    """
     shards = sorted(
         (int(start), int(stop), path)
-        for path in folder.glob("*.safetensors")
+        for path in folder.glob(f"*{SUFFIX}")
         for start, _, stop in [path.stem.partition("-")]
     )
     parts: list[SampleValues] = []
@@ -89,7 +91,11 @@ def gather_shards(folder: Path, count: int, file: Path) -> None:
             parts.append(SampleValues(shard.marks[kept], {key: v[:, kept] for key, v in shard.columns.items()}))
             end = min(stop, count)
     if parts:
-        columns = {key: np.concatenate([part.columns[key] for part in parts], axis=1) for key in parts[0].columns}
+        columns = {
+            (label, metric): np.concatenate([part.columns[key, metric] for part in parts], axis=1)
+            for key, metric in parts[0].columns
+            for label in ([key] if labels is None else labels.get(key, ()))
+        }
         file.parent.mkdir(parents=True, exist_ok=True)
         write_samples(file, SampleValues(np.concatenate([part.marks for part in parts]), columns))
 
@@ -109,9 +115,13 @@ def write_samples(file: Path, samples: SampleValues) -> None:
 
     index = [[*key, [place(column) for column in values]] for key, values in samples.columns.items()]
     document = {"n": len(samples), "marks": place(samples.marks), "columns": index}
-    temporary = file.with_name(f".{file.name}.{os.getpid()}")
-    save_file(tensors, temporary, {"samples": json.dumps(document)})
-    temporary.replace(file)
+    columns = {name: torch.from_numpy(column.copy()) for name, column in tensors.items()}
+    save_tensors(file, columns, {"samples": json.dumps(document)})
+
+
+def samples_are_sound(file: Path) -> bool:
+    """Whether per-sample values are there and whole, or not there at all; damaged ones are set aside."""
+    return not file.exists() or kept_tensors(file) is not None
 
 
 def read_samples(file: Path) -> SampleValues:
@@ -121,16 +131,16 @@ def read_samples(file: Path) -> SampleValues:
         InputError: if the file is missing, damaged, or holds something else; one line.
     """
     try:
-        with safe_open(file, framework="np") as content:
-            document = json.loads((content.metadata() or {})["samples"])
-            n = int(document["n"])
-            tensors = {name: _expanded(content.get_tensor(name), n) for name in content.keys()}  # noqa: SIM118
+        kept = load_tensors(file)
+        document = json.loads(kept.metadata["samples"])
+        n = int(document["n"])
+        tensors = {name: _expanded(column.numpy(), n) for name, column in kept.tensors.items()}
         columns = {
             (str(compressor), str(metric)): np.stack([tensors[name] for name in names])
             for compressor, metric, names in document["columns"]
         }
         return SampleValues(tensors[document["marks"]], columns)
-    except (OSError, SafetensorError, ValueError, KeyError, TypeError) as error:
+    except (OSError, DamagedFileError, ValueError, KeyError, TypeError) as error:
         reason = "no such file" if isinstance(error, FileNotFoundError) else f"cannot be read ({error})"
         raise InputError(f"{file}: {reason}, expected per-sample values as `linksim run` keeps them") from None
 

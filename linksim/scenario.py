@@ -261,7 +261,9 @@ class Scenario(Section):
     sgcs: SgcsSection = SgcsSection()
     monte_carlo: MonteCarloSection = MonteCarloSection()
     training: TrainingSection = TrainingSection()
-    zoo: str = Field(default="zoo", description="folder of trained weights")
+    zoo: str | None = Field(
+        default=None, min_length=1, description="folder of trained weights; by default the one that ships"
+    )
     sweeps: dict[str, dict[str, Annotated[tuple[SweptValue, ...], Field(min_length=1)]]] = Field(
         default={},
         description="sweep name -> axis (a scenario key) -> values, also plug-ins as {name: ...}; axes of one "

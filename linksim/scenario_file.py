@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from linksim.errors import InputError
 from linksim.scenario import Scenario
+from linksim.scenario_paths import resolve_paths
 from linksim.validation_message import describe
 
 
@@ -31,25 +32,32 @@ def load_scenario(path: Path, overrides: Sequence[str] = ()) -> Scenario:
     """Reads a scenario file.
 
     Args:
-        path: YAML file; compressors of the user's own are in files relative to it.
-        overrides: ``path.to.key=value`` settings, values in YAML, list entries by number.
+        path: YAML file; names of files in it are relative to it.
+        overrides: ``path.to.key=value`` settings, values in YAML, list entries by number; names of files in them are
+            relative to the working folder.
+
+    Raises:
+        InputError: one line with file, key, found and expected.
+    """
+    return validate_scenario(read_overridden(path, overrides), str(path))
+
+
+def read_overridden(path: Path, overrides: Sequence[str]) -> dict[str, Any]:
+    """The document of a scenario's or study's file after its overrides, every file name in it absolute.
+
+    Args:
+        path: YAML file; names of files in it are relative to it.
+        overrides: ``path.to.key=value`` settings; names of files in them are relative to the working folder.
 
     Raises:
         InputError: one line with file, key, found and expected.
     """
     document = read_document(path)
+    resolve_paths(document, path.parent)
     for override in overrides:
         apply_override(document, override)
-    find_plugins(document, path)
-    return validate_scenario(document, str(path))
-
-
-def find_plugins(document: dict[str, Any], path: Path) -> None:
-    """Names of files of the user's own compressors, which are relative to the document's file, from here."""
-    sections = document.get("compressors")
-    for section in sections if isinstance(sections, list) else ():
-        if isinstance(section, dict) and isinstance(section.get("plugin"), str):
-            section["plugin"] = str(path.parent / section["plugin"])
+    resolve_paths(document, Path.cwd())
+    return document
 
 
 def read_document(path: Path) -> dict[str, Any]:

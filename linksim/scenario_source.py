@@ -6,6 +6,7 @@ import torch
 
 from channels.source import SOURCES, Source, SourceParameters
 from linksim.errors import InputError
+from linksim.identity import content_hash, with_contents
 from linksim.scenario import Scenario
 
 
@@ -40,7 +41,11 @@ def matrix_shape(scenario: Scenario) -> tuple[int, int]:
     return scenario.transform.n_delay, source_of(scenario).array.n_ports
 
 
-@lru_cache(maxsize=16)
 def open_source(parameters: SourceParameters, seed: int, device: torch.device) -> Source:
-    """The source of those parameters; asked for again, the same one."""
+    """The source of those parameters; asked for again, the same one, unless a file that it reads has changed."""
+    return _open(parameters, seed, device, content_hash(with_contents(parameters.model_dump(mode="json"), "channel")))
+
+
+@lru_cache(maxsize=16)
+def _open(parameters: SourceParameters, seed: int, device: torch.device, content: str) -> Source:
     return SOURCES.get_class(parameters.source)(parameters, seed=seed, device=device)

@@ -9,7 +9,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 
 from linksim.errors import InputError
 from linksim.scenario import ChannelSection, CompressorSection, Section, compressor_label
-from linksim.scenario_file import apply_override, find_plugins, read_document
+from linksim.scenario_file import read_overridden
 from linksim.validation_message import describe
 
 # Name of the training source that is a mixture of the others.
@@ -90,16 +90,13 @@ def load_study(path: Path, overrides: Sequence[str] = ()) -> GeneralizationStudy
     """Reads a study file.
 
     Args:
-        path: YAML file; compressors of the user's own are in files relative to it.
+        path: YAML file; names of files in it are relative to it.
         overrides: ``path.to.key=value`` settings, values in YAML, such as ``base.monte_carlo.samples=500``.
 
     Raises:
         InputError: one line with file, key, found and expected.
     """
-    document = read_document(path)
-    for override in overrides:
-        apply_override(document, override)
-    find_plugins(document, path)
+    document = read_overridden(path, overrides)
     try:
         return GeneralizationStudy.model_validate(document)
     except ValidationError as error:

@@ -1,8 +1,6 @@
 """Sweeps: the points of a scenario, each a resolved scenario of its own."""
 
-import hashlib
 import itertools
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import reduce
@@ -10,7 +8,8 @@ from typing import Any
 
 from class_registry import ClassRegistry
 
-from feedback.plugin_file import identity
+from feedback.number_text import number_text
+from linksim.identity import point_key
 from linksim.paired_axes import axis_steps
 from linksim.scenario import DENOISERS, ESTIMATORS, LINKS, PRECODERS, PREDICTORS, QUANTISERS, PlainValue, Scenario
 from linksim.scenario_file import set_key, validate_scenario
@@ -34,9 +33,6 @@ _PLUGINS: Mapping[str, ClassRegistry[Any]] = {
     "precoder": PRECODERS,
 }
 
-# What cannot change a result, and so is no part of a point's identity.
-_EXECUTION_ONLY = ("name", "description", "device", "zoo")
-
 
 @dataclass(frozen=True)
 class Point:
@@ -53,12 +49,6 @@ class Point:
     axes: Mapping[str, float | str | bool]
     scenario: Scenario
     key: str
-
-
-def content_hash(content: Any) -> str:
-    """Twelve hex digits of a JSON-like document."""
-    canonical = json.dumps(content, sort_keys=True, separators=(",", ":"), default=str)
-    return hashlib.sha256(canonical.encode()).hexdigest()[:12]
 
 
 def points_of(scenario: Scenario) -> list[Point]:
@@ -110,19 +100,7 @@ def section_text(section: Mapping[str, Any]) -> str:
 def _value_text(value: Any) -> str:
     if isinstance(value, Mapping):
         return f"({', '.join(f'{key} {_value_text(inner)}' for key, inner in value.items())})"
-    return f"{value:g}" if isinstance(value, float) else "none" if value is None else str(value)
-
-
-def point_key(scenario: Scenario) -> str:
-    """Content hash of a point: its resolved scenario without what cannot change a result."""
-    monte_carlo = scenario.monte_carlo.model_dump(mode="json", exclude={"batch_size"})
-    return content_hash([sample_document(scenario), monte_carlo])
-
-
-def sample_document(scenario: Scenario) -> dict[str, Any]:
-    """What the results of one test channel depend on: the scenario at a point without how many channels there are."""
-    document = scenario.model_dump(mode="json", exclude={*_EXECUTION_ONLY, "monte_carlo"})
-    return document | {"compressors": [identity(section) for section in document["compressors"]]}
+    return number_text(value) if isinstance(value, float) else "none" if value is None else str(value)
 
 
 def axis_values(scenario: Scenario) -> dict[str, float | None]:

@@ -16,12 +16,12 @@ from tempfile import TemporaryDirectory
 import torch
 from lightning_fabric import Fabric
 from rich.console import Console
-from safetensors.torch import load_file
 from torch import Tensor
 
 from feedback.checkpoint import CheckpointInfo, read_info, save_checkpoint
 from feedback.distillation import DistillationLoss
 from feedback.neural import NeuralCompressor
+from feedback.number_text import number_text
 from feedback.recipe import TrainingRecipe
 from feedback.training import TrainingOptions
 from feedback.training_devices import several_devices
@@ -30,18 +30,19 @@ from feedback.training_state import Progress
 from linksim.adaptation_run import adaptation_record, load_unadapted, unadapted
 from linksim.errors import InputError
 from linksim.executor import InProcess, default_workers, local_executor
+from linksim.files import kept_tensors, needed_tensors, save_tensors
 from linksim.fitting import (
     SchemeSpec,
     fit_generator,
     load_normalisation,
-    save_whole,
     scheme_specs,
 )
+from linksim.identity import training_set_key
 from linksim.preparation import Preparation, adaptation_of, is_trained, weights_file
 from linksim.run_folder import RunFolder
 from linksim.scenario import Scenario
 from linksim.scenario_source import device_of, source_of
-from linksim.sweep import Point, content_hash, points_of
+from linksim.sweep import Point, points_of
 from linksim.teacher import load_teacher, teacher_of
 from linksim.training_log import TrainingLog
 from linksim.worker import truncated_channels
@@ -191,8 +192,8 @@ def _train(fabric: Fabric | None, task: TrainingTask) -> None:
     compressor = spec.build().compressor
     assert isinstance(compressor, NeuralCompressor)
     compressor.to(device)
-    parts = load_file(task.training_file, device=str(device))
-    train, validation = (torch.view_as_complex(parts[split]) for split in ("train", "validation"))
+    parts = needed_tensors(task.training_file)
+    train, validation = (torch.view_as_complex(parts[split].to(device)) for split in ("train", "validation"))
     fresh = scenario.training.fresh and spec.adapted_to is None
     stream = fresh_channels(scenario, task.fitted, device) if fresh else None
     training = TrainingSet(train, validation, stream)
@@ -262,13 +263,12 @@ def fresh_channels(scenario: Scenario, fitted: Path, device: torch.device) -> Ch
 def _training_file(spec: SchemeSpec, preparation: Preparation) -> Path:
     """The training set as a file, for the processes that train on it."""
     samples = None if spec.adapted_to is None else adaptation_of(spec).samples
-    scenario = spec.scenario
-    key = content_hash([spec.trained_for, samples, scenario.training.model_dump(mode="json"), scenario.seed])
+    key = training_set_key(spec.scenario, spec.adapted_to, samples)
     file = preparation.folder.fitted / f"training-{key}.safetensors"
-    if not file.exists():
+    if kept_tensors(file) is None:
         training = preparation.network_training_set(spec)
         splits = {"train": training.train, "validation": training.validation}
-        save_whole({name: torch.view_as_real(csi) for name, csi in splits.items()}, file)
+        save_tensors(file, {name: torch.view_as_real(csi) for name, csi in splits.items()})
     return file
 
 
@@ -287,7 +287,7 @@ def _turn(spec: SchemeSpec) -> int:
 def _log_name(spec: SchemeSpec, file: Path) -> str:
     """Label, compression ratio and the weights' key."""
     label = re.sub(r"[^A-Za-z0-9.+-]+", "_", spec.label)
-    return f"{label}-cr{spec.parameters.compression_ratio:g}-{file.stem.rpartition('-')[2]}"
+    return f"{label}-cr{number_text(spec.parameters.compression_ratio or 0)}-{file.stem.rpartition('-')[2]}"
 
 
 def _name(spec: SchemeSpec) -> str:

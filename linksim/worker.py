@@ -19,12 +19,12 @@ from channels.source import BLOCK_SIZE, Split
 from linksim.chain import Chain, Measurements, merge
 from linksim.channel_cache import ChannelCache
 from linksim.fitting import load_fallback, load_schemes
+from linksim.identity import channels_key
 from linksim.partial_results import PartialResults, PointContent
 from linksim.report_times import ReportTimes
 from linksim.scenario import Scenario
 from linksim.scenario_source import device_of, source_of
 from linksim.stage_times import StageTimes
-from linksim.sweep import content_hash
 
 
 def start_worker() -> None:
@@ -68,8 +68,8 @@ def measure_shard(
         return kept, StageTimes()
     scenario = content.scenario
     device, source = device_of(scenario), source_of(scenario)
-    channels_key = content_hash([scenario.channel.model_dump(), scenario.seed, device.type])
-    cache = ChannelCache(source, folders.channels / channels_key)
+    content.require_unchanged()
+    cache = ChannelCache(source, folders.channels / channels_key(scenario, device.type))
     schemes = load_schemes(scenario, folders.fitted, device)
     chain = Chain(scenario, source, schemes, device, load_fallback(scenario, folders.fitted))
     snapshots = ReportTimes.of(scenario.feedback).snapshots
@@ -79,9 +79,9 @@ def measure_shard(
         with times.stage("channels"):
             batch = cache.read("test", first, min(first + BLOCK_SIZE, stop), snapshots)
         merge(measurements, chain.measure(batch, first))
-    # Before the sums: where these are kept, so are the samples' values.
-    chain.samples.write_shard(results.folder_of(content), start, stop)
-    results.save(content, start, stop, measurements)
+    # What was read while a file was replaced belongs to neither of its contents.
+    content.require_unchanged()
+    results.save(content, start, stop, measurements, chain.samples.recorded())
     return measurements, times
 
 

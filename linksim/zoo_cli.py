@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from linksim.shipped_files import shipped_zoo
+
 if TYPE_CHECKING:
     from rich.table import Table
 
@@ -17,7 +19,7 @@ zoo_app = typer.Typer(help="Trained weights: what there is, whether it is sound,
 Folder = Annotated[Path, typer.Option("--zoo", metavar="DIR", help="folder of trained weights")]
 Csv = Annotated[bool, typer.Option("--csv", help="comma-separated values instead of a table")]
 
-_ZOO = Path("zoo")
+_ZOO = shipped_zoo()
 
 
 @zoo_app.command("list")

@@ -16,14 +16,14 @@ from feedback.training_set import TrainingSet
 from linksim.accumulator import Estimate
 from linksim.errors import InputError
 from linksim.executor import Executor
-from linksim.fitting import fit_generator, load_normalisation, training_description
+from linksim.fitting import fit_generator, load_normalisation
+from linksim.identity import content_hash, weights_document
 from linksim.metrics.nmse import NmseDb
 from linksim.outcome import energy
 from linksim.preparation import Preparation
 from linksim.run_folder import RunFolder
 from linksim.scenario import Scenario
 from linksim.scenario_source import source_of
-from linksim.sweep import content_hash
 from linksim.worker import truncated_channels
 from linksim.zoo import ZooEntry
 
@@ -101,7 +101,7 @@ def _scenario(entry: ZooEntry, seed: int | None) -> Scenario:
 
 
 def _channel_key(scenario: Scenario) -> str:
-    return content_hash([training_description(scenario), scenario.seed])
+    return content_hash([weights_document(scenario), scenario.seed])
 
 
 def _evaluate_channel(

@@ -4,6 +4,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
+from channels.cost2100.environment import BUNDLED
 from channels.source import SourceParameters
 
 
@@ -39,6 +40,11 @@ class Cost2100Parameters(SourceParameters):
     )
     normalise: bool = Field(default=True, description="scale each link to mean power 1 at its first snapshot")
     beam_squint: bool = Field(default=False, description="phases of the array grow with frequency over the band")
+
+    @classmethod
+    def names_file(cls, key: str, value: object) -> bool:
+        """Whether a value of a key names a file: an environment that is not bundled."""
+        return key == "environment" and value not in ("indoor", "outdoor", *BUNDLED)
 
     @property
     def environment_name(self) -> str:

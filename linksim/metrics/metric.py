@@ -31,6 +31,7 @@ class Metric(ABC, Generic[AccumulatorType]):
         better: which end is good, ``None`` where neither is.
         digits: decimals in tables, ``None`` for figures that are exact.
         logarithmic: whether figures show it on a logarithmic scale, zeros left out.
+        results_version: raised when the same outcome gets another value.
     """
 
     name: ClassVar[str]
@@ -45,6 +46,7 @@ class Metric(ABC, Generic[AccumulatorType]):
     aggregation: ClassVar[str]
     needs_reconstruction: ClassVar[bool] = True
     on_request: ClassVar[bool] = False
+    results_version: ClassVar[int] = 1
 
     @abstractmethod
     def accumulator(self) -> AccumulatorType:

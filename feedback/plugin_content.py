@@ -1,0 +1,62 @@
+"""What makes a user's own file the code that it is: the file, and the modules beside it that it imports."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+from feedback.file_digest import digest_of, file_digest
+
+
+def plugin_digest(file: Path) -> str:
+    """SHA-256 of a file, and of the modules beside it that it imports, whether or not they import each other.
+
+    A file that imports nothing from beside it has the hash of its bytes.
+
+    Raises:
+        OSError: that names the file, if one cannot be read.
+    """
+    helpers = [found for found in plugin_files(file) if found != file]
+    if not helpers:
+        return file_digest(file)
+    names = [(found.relative_to(file.parent).as_posix(), file_digest(found)) for found in sorted(helpers)]
+    return digest_of([("", file_digest(file)), *names])
+
+
+def plugin_files(file: Path) -> list[Path]:
+    """A file and all modules beside it that its code needs, as its import statements say."""
+    folder, known, waiting = file.parent, {file}, [file]
+    while waiting:
+        for found in _imported(waiting.pop(), folder):
+            if found not in known:
+                known.add(found)
+                waiting.append(found)
+    return [file, *sorted(known - {file})]
+
+
+def _imported(file: Path, folder: Path) -> Iterator[Path]:
+    """Files in a folder, or in packages below it, that the import statements of one file may load."""
+    try:
+        tree = ast.parse(file.read_bytes())
+    except (OSError, SyntaxError, ValueError, RecursionError, MemoryError):
+        # Told when it is run.
+        return
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield from _files_of(folder, alias.name)
+        elif isinstance(node, ast.ImportFrom):
+            # ``from . import x`` in a package counts from the file's own folder, further dots from those above it.
+            start = folder if not node.level else (file.parent, *file.parent.parents)[node.level - 1]
+            if start == folder or folder in start.parents:
+                for alias in node.names:
+                    yield from _files_of(start, ".".join(filter(None, (node.module, alias.name))))
+
+
+def _files_of(folder: Path, dotted: str) -> Iterator[Path]:
+    """Module files along a dotted name, the packages' ``__init__.py`` among them."""
+    here = folder
+    for part in dotted.split("."):
+        for found in (here / f"{part}.py", here / part / "__init__.py"):
+            if found.is_file():
+                yield found
+        here = here / part

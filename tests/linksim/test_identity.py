@@ -1,0 +1,310 @@
+"""Content keys: which of them each key of a scenario moves, and what replaced files and other names do."""
+
+import copy
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Literal, get_args, get_origin
+
+import pytest
+from pydantic import BaseModel, ValidationError
+
+from channels.source import SOURCES
+from feedback.checkpoint import checkpoint_key
+from feedback.plugin_file import build_compressor
+from linksim.channel_section import channel_section
+from linksim.errors import InputError
+from linksim.identity import (
+    MOVES,
+    Key,
+    channel_fit_key,
+    channels_key,
+    content_hash,
+    fit_key,
+    moved_by,
+    point_key,
+    result_document,
+    run_key,
+    taking_part,
+    training_set_key,
+    weights_document,
+)
+from linksim.scenario import Scenario
+from linksim.scenario_file import validate_scenario
+from linksim.scenario_paths import resolve_paths
+
+# Keys of every kind, also of sections that are left out by default.
+FULL: dict[str, Any] = {
+    "name": "full",
+    "description": "All of it.",
+    "seed": 3,
+    "device": "cpu",
+    "zoo": "/nowhere/zoo",
+    "channel": {"source": "sionna", "model": "UMa", "n_subcarriers": 64, "n_columns": 8, "speed_m_s": 1.0},
+    "transform": {"n_delay": 8},
+    "compressors": [{"name": "csinet", "label": "net"}, {"name": "klt"}],
+    "feedback": {
+        "quantiser": {"name": "uniform", "bits": 4},
+        "link": {"name": "bsc", "flip_rate": 0.01},
+        "predictor": {"name": "ar"},
+        "report_period_s": 0.01,
+    },
+    "monte_carlo": {"samples": 1000, "stop": {"half_width": 0.1}},
+    "training": {"recipe": {"epochs": 1}, "budget": {"epochs": 2}},
+    "sweeps": {"snr": {"snr_db": [0, 20]}},
+}
+SHAPE = (8, 8)
+
+
+def keys(scenario: Scenario) -> dict[Key, str]:
+    """All keys of a scenario, those of its compressors together."""
+    found = {
+        Key.RUN: run_key(scenario),
+        Key.POINT: point_key(scenario),
+        Key.RESULT: content_hash(result_document(scenario, "fitted", "cpu")),
+        Key.CHANNELS: channels_key(scenario, "cpu"),
+    }
+    learnt: dict[Key, list[str]] = {key: [] for key in (Key.FIT, Key.CHANNEL_FIT, Key.TRAINING_SET, Key.WEIGHTS)}
+    for entry, ratio in taking_part(scenario):
+        channel = scenario.channel if entry.trained_on is None else channel_section(entry.trained_on, "trained_on")
+        taught = scenario.model_copy(update={"channel": channel})
+        parameters = entry.model_copy(update={"compression_ratio": ratio})
+        learnt[Key.FIT].append(fit_key(taught, parameters, None))
+        learnt[Key.CHANNEL_FIT].append(channel_fit_key(taught))
+        learnt[Key.TRAINING_SET].append(training_set_key(taught, None, None))
+        learnt[Key.WEIGHTS].append(checkpoint_key(build_compressor(parameters, SHAPE), weights_document(taught)))
+    return found | {key: content_hash(parts) for key, parts in learnt.items()}
+
+
+def moved(before: Scenario, after: Scenario) -> Key:
+    old, new = keys(before), keys(after)
+    together = Key.NONE
+    for key in old:
+        together |= key if old[key] != new[key] else Key.NONE
+    return together
+
+
+def leaves(model: BaseModel, place: tuple[str | int, ...] = ()) -> Iterator[tuple[tuple[str | int, ...], Any, Any]]:
+    """Place, value and type of every key of a scenario, sections that are left out as one key."""
+    for name, field in type(model).model_fields.items():
+        value, here = getattr(model, name), (*place, name)
+        if isinstance(value, BaseModel):
+            yield from leaves(value, here)
+        elif isinstance(value, tuple) and value and isinstance(value[0], BaseModel):
+            for number, part in enumerate(value):
+                yield from leaves(part, (*here, number))
+        else:
+            yield here, value, field.annotation
+
+
+def other_values(value: Any, annotation: Any) -> list[Any]:
+    """Values that a key may have instead, more than enough of them."""
+    if get_origin(annotation) is Literal:
+        return [choice for choice in get_args(annotation) if choice != value]
+    choices = [choice for part in get_args(annotation) if get_origin(part) is Literal for choice in get_args(part)]
+    if isinstance(value, bool):
+        return [not value]
+    if isinstance(value, int | float):
+        return [value * 2, value + 1, value / 2, 0.25, 7, 32]
+    if isinstance(value, str):
+        return [*choices, f"{value}2", "outdoor", "nmse_e2e_db"]
+    if isinstance(value, tuple | list):
+        return [[*value[:-1]], [*value, 4.0], [*value, "ls"]] if value else [[4.0], ["x"]]
+    if isinstance(value, dict):
+        return [{"snr": {"snr_db": [0, 10]}}, {"x": 1}]
+    known = [8.0, 2, "x", True, {}, [4.0], [0, 1], {"epochs": 1}, {"bits": 4}, {"snr_db": [0, 10]}]
+    sections = [FULL["channel"] | {"model": "UMi"}, {"teacher": {"name": "csinet"}}]
+    return [*choices, *sections, *known]
+
+
+LEAVES = {
+    ".".join(map(str, place)): (place, value, kind)
+    for place, value, kind in leaves(validate_scenario(copy.deepcopy(FULL), "full"))
+}
+# Whole plug-ins are exchanged in a test of their own, and `trained_on` needs a channel of the same shape.
+NAMES = [place for place in LEAVES if place.endswith((".name", ".source"))]
+
+
+def changed(place: tuple[str | int, ...], value: Any) -> Scenario | None:
+    document = copy.deepcopy(validate_scenario(copy.deepcopy(FULL), "full").model_dump(mode="json"))
+    here: Any = document
+    for part in place[:-1]:
+        here = here[part]
+    here[place[-1]] = value
+    try:
+        return validate_scenario(document, "changed")
+    except (InputError, ValidationError, ValueError):
+        return None
+
+
+def forced(model: Any, place: tuple[str | int, ...], value: Any) -> Any:
+    """A copy with a value that would not pass, for keys that exclude others."""
+    if not place:
+        return value
+    if isinstance(model, tuple):
+        return tuple(
+            forced(part, place[1:], value) if number == place[0] else part for number, part in enumerate(model)
+        )
+    name = str(place[0])
+    return model.model_copy(update={name: forced(getattr(model, name), place[1:], value)})
+
+
+@pytest.mark.filterwarnings("ignore:Pydantic serializer")
+@pytest.mark.parametrize("name", [name for name in LEAVES if name not in NAMES])
+def test_a_changed_key_moves_what_the_table_says(name: str) -> None:
+    place, value, kind = LEAVES[name]
+    full = validate_scenario(copy.deepcopy(FULL), "full")
+    table_place = ".".join(part for part in place if isinstance(part, str))
+    tried = [scenario for other in other_values(value, kind) if (scenario := changed(place, other)) is not None]
+    tried = [scenario for scenario in tried if scenario.model_dump(mode="json") != full.model_dump(mode="json")]
+    tried = tried or [forced(full, place, 0.125)]
+    expected = moved_by(table_place)
+    found = moved(full, tried[0])
+    assert found == expected, f"{name}: moves {found}, expected {expected} by the table of linksim/identity.py"
+
+
+def test_every_key_has_a_line_and_every_line_a_key() -> None:
+    document = Scenario.model_fields
+    assert {line.split(".")[0] for line in MOVES} == set(document)
+    full = validate_scenario(copy.deepcopy(FULL), "full").model_dump(mode="json")
+    for line in MOVES:
+        here: Any = full
+        for part in line.split("."):
+            here = here[0] if isinstance(here, list) else here
+            assert part in here, f"{line}: no such key in a scenario"
+            here = here[part]
+
+
+def test_what_says_how_a_run_goes_on_moves_nothing() -> None:
+    full = validate_scenario(copy.deepcopy(FULL), "full")
+    for name in ("name", "description", "device", "zoo", "compressors.label", "monte_carlo.batch_size"):
+        assert moved_by(name) is Key.NONE
+    document = copy.deepcopy(FULL) | {"name": "other", "description": "", "device": "auto", "zoo": "/elsewhere"}
+    document["compressors"] = [{"name": "csinet", "label": "CsiNet, ours"}, {"name": "klt", "label": "optimum"}]
+    document["monte_carlo"] = document["monte_carlo"] | {"batch_size": 7}
+    assert moved(full, validate_scenario(document, "other")) is Key.NONE
+
+
+def test_all_digits_of_a_number_count() -> None:
+    full = validate_scenario(copy.deepcopy(FULL), "full")
+    for value in (10.000000001, 10 + 2e-15):
+        assert moved(full, full.model_copy(update={"snr_db": value})) == moved_by("snr_db")
+
+
+def file_sections(folder: Path) -> dict[str, dict[str, Any]]:
+    """A section of every source that reads files, each file or folder made under the name of its key."""
+    sections = {}
+    for source in map(str, SOURCES.keys()):
+        model = SOURCES.get_class(source).Parameters
+        named = [key for key in model.model_fields if model.names_file(key, "some/file.yaml")]
+        section = {"source": source}
+        for key in named:
+            target = folder / source / key
+            target.parent.mkdir(exist_ok=True)
+            if key == "folder":
+                target.mkdir()
+                target = target / "params.json"
+            target.write_bytes(b"first")
+            section[key] = str(folder / source / key)
+        if named:
+            sections[source] = section
+    parts = [sections["hdf5"], sections["mat"]]
+    return sections | {"mixture": {"source": "mixture", "parts": parts}}
+
+
+INPUTS = Key.RESULT | Key.FIT | Key.CHANNEL_FIT | Key.TRAINING_SET | Key.WEIGHTS | Key.CHANNELS
+
+
+@pytest.mark.parametrize("source", [*sorted(set(map(str, SOURCES.keys())) - {"sionna"})])
+def test_files_count_by_what_they_hold(source: str, tmp_path: Path) -> None:
+    section = file_sections(tmp_path)[source]
+    full = validate_scenario(FULL | {"channel": section}, "full")
+    before = keys(full)
+    for file in sorted(
+        path
+        for path in tmp_path.rglob("*")
+        if path.is_file() and (source in path.parts or (source == "mixture" and "hdf5" in path.parts))
+    ):
+        file.write_bytes(b"other")
+        after = keys(full)
+        together = Key.NONE
+        for key, value in after.items():
+            together |= key if value != before[key] else Key.NONE
+        assert together == INPUTS, file
+        file.write_bytes(b"first")
+    assert keys(full) == before
+    # Elsewhere, the same files are the same channels.
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    copied = validate_scenario(FULL | {"channel": file_sections(elsewhere)[source]}, "full")
+    assert moved(full, copied) == Key.RUN | Key.POINT
+
+
+def test_a_compressors_own_channel_counts_by_content(tmp_path: Path) -> None:
+    section = file_sections(tmp_path)["hdf5"]
+    document = FULL | {"compressors": [{"name": "csinet", "trained_on": section}]}
+    full = validate_scenario(copy.deepcopy(document), "full")
+    before = keys(full)
+    (tmp_path / "hdf5" / "file").write_bytes(b"other")
+    after = keys(full)
+    assert {key for key in before if before[key] != after[key]} == set(INPUTS) - {Key.CHANNELS}
+
+
+def test_names_count_from_the_scenario_file(tmp_path: Path) -> None:
+    document: dict[str, Any] = {
+        "channel": {
+            "source": "mixture",
+            "parts": [{"source": "hdf5", "file": "a.h5"}, {"source": "deepmimo", "folder": "d"}],
+        },
+        "zoo": "../zoo",
+        "compressors": [
+            {"plugin": "nets/mine.py:Mine"},
+            {"name": "csinet", "trained_on": {"source": "mat", "test_file": "/abs/t.mat"}},
+            {"name": "csinet", "distillation": {"teacher": {"plugin": "nets/mine.py:Mine"}}},
+        ],
+        "sweeps": {
+            "a": {"channel.file": ["b.h5", "c.h5"], "snr_db": [0]},
+            "b": {"channel": [{"source": "hdf5", "file": "e.h5"}]},
+            "c": {"channel.test_file, channel.hf_all_file": [["f.mat", "g.mat"]]},
+        },
+    }
+    folder = tmp_path / "here"
+    resolve_paths(document, folder)
+    assert document["zoo"] == str(tmp_path / "zoo")
+    assert [part.get("file", part.get("folder")) for part in document["channel"]["parts"]] == [
+        str(folder / "a.h5"),
+        str(folder / "d"),
+    ]
+    mine = f"{folder}/nets/mine.py:Mine"
+    assert document["compressors"][0]["plugin"] == mine
+    assert document["compressors"][1]["trained_on"]["test_file"] == "/abs/t.mat"
+    assert document["compressors"][2]["distillation"]["teacher"]["plugin"] == mine
+    assert document["sweeps"]["a"] == {"channel.file": [str(folder / "b.h5"), str(folder / "c.h5")], "snr_db": [0]}
+    assert document["sweeps"]["b"]["channel"][0]["file"] == str(folder / "e.h5")
+    assert document["sweeps"]["c"] == {
+        "channel.test_file, channel.hf_all_file": [[str(folder / "f.mat"), str(folder / "g.mat")]]
+    }
+    again = copy.deepcopy(document)
+    resolve_paths(again, tmp_path / "elsewhere")
+    assert again == document
+
+
+def test_bundled_environments_are_no_files(tmp_path: Path) -> None:
+    for environment, expected in (("outdoor", "outdoor"), ("mine.yaml", str(tmp_path / "mine.yaml"))):
+        document = {"channel": {"source": "cost2100", "environment": environment}}
+        resolve_paths(document, tmp_path)
+        assert document["channel"]["environment"] == expected
+
+
+def test_overrides_count_from_the_working_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, scenario_file: Callable[[dict[str, Any]], Path]
+) -> None:
+    from linksim.scenario_file import load_scenario
+
+    (tmp_path / "work").mkdir()
+    monkeypatch.chdir(tmp_path / "work")
+    file = scenario_file(FULL | {"zoo": "weights", "channel": {"source": "hdf5", "file": "a.h5"}})
+    scenario = load_scenario(file, ["channel.train_fraction=0.5"])
+    assert (scenario.zoo, str(getattr(scenario.channel, "file"))) == (str(tmp_path / "weights"), str(tmp_path / "a.h5"))  # noqa: B009
+    scenario = load_scenario(file, ["zoo=mine", "channel.file=b.h5"])
+    assert scenario.zoo == str(tmp_path / "work" / "mine")
+    assert str(getattr(scenario.channel, "file")) == str(tmp_path / "work" / "b.h5")  # noqa: B009
