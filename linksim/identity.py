@@ -76,6 +76,7 @@ MOVES: Mapping[str, Key] = {
     "feedback.denoiser": _POINT | Key.FIT,
     "precoder": _POINT,
     "metrics": _POINT,
+    "sgcs": _POINT,
     "monte_carlo": Key.RUN | Key.POINT,
     "monte_carlo.batch_size": Key.NONE,
     "training": _POINT | Key.FIT | Key.TRAINING_SET,
@@ -212,17 +213,14 @@ def _channel_at_rest(scenario: Scenario) -> dict[str, Any]:
 
 
 def moved_by(place: str) -> Key:
-    """Which keys a scenario key moves, by its own line of the table or that of a section around it.
-
-    Raises:
-        KeyError: if there is none.
-    """
+    """Which keys a scenario key moves, by its own line of the table or that of a section around it."""
     parts = place.split(".")
     for end in range(len(parts), 0, -1):
         found = MOVES.get(".".join(parts[:end]))
         if found is not None:
             return found
-    raise KeyError(f"{place}: not in the table of linksim/identity.py, expected a line that says which keys it moves")
+    # A key without a line moves results: they are measured anew rather than taken for others.
+    return _POINT
 
 
 def _selected(value: Any, key: Key, place: str = "") -> Any:

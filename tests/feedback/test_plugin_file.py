@@ -1,5 +1,6 @@
 """Compressors in a user's file: what is loaded, what is refused, and what their weights belong to."""
 
+import hashlib
 import pickle
 import sys
 from pathlib import Path
@@ -10,7 +11,8 @@ from pydantic import ValidationError
 from feedback.checkpoint import checkpoint_key, load_checkpoint, save_checkpoint
 from feedback.compressor import COMPRESSORS
 from feedback.errors import FeedbackInputError
-from feedback.plugin_file import PluginParameters, build_compressor, compressor_class, identity, load_plugin
+from feedback.plugin_content import plugin_digest, plugin_files
+from feedback.plugin_file import PluginParameters, build_compressor, compressor_class, load_plugin
 from feedback.recipe import TrainingRecipe
 from feedback.training import TrainingOutcome
 
@@ -50,14 +52,26 @@ def test_class_checks_its_own_parameters(file: Path) -> None:
         assert str(caught.value.errors()[0]["loc"][0]).startswith(key)
 
 
-def test_place_is_no_part_of_the_identity_but_the_code_is(file: Path, tmp_path: Path) -> None:
-    made = section(file).model_dump(mode="json")
-    (tmp_path / "elsewhere").mkdir()
-    moved = Path(file.rename(tmp_path / "elsewhere" / "other.py"))
-    assert identity(section(moved).model_dump(mode="json")) == identity(made)
-    moved.write_text(moved.read_text() + "\n# Edited.\n")
-    assert identity(section(moved).model_dump(mode="json")) != identity(made)
-    assert identity({"name": "klt"}) == {"name": "klt"}
+def test_modules_beside_the_file_belong_to_its_code(file: Path) -> None:
+    """Those that it imports, and those that they import, in packages as well; others do not."""
+    alone = plugin_digest(file)
+    assert alone == hashlib.sha256(file.read_bytes()).hexdigest()
+    (file.parent / "unused.py").write_text("x = 1")
+    assert plugin_digest(file) == alone
+    file.write_text(file.read_text() + "\nif False:\n    import helper\n    from package import part\n")
+    (file.parent / "package").mkdir()
+    names = ("helper.py", "package/__init__.py", "package/part.py", "package/deep.py")
+    texts = ("import torch", "", "from . import deep", "import unused")
+    for name, text in zip(names, texts, strict=True):
+        (file.parent / name).write_text(text)
+    assert plugin_files(file) == [file, *sorted(file.parent / name for name in (*names, "unused.py"))]
+    digests = {plugin_digest(file)}
+    for name in (*names, "unused.py"):
+        (file.parent / name).write_text(f"# {name}")
+        digests.add(plugin_digest(file))
+    # Each edit makes other code, until a module that was edited imports the rest no more.
+    assert len(digests) >= 4
+    assert plugin_files(file) == [file, file.parent / "helper.py", *sorted((file.parent / "package").glob("[_p]*.py"))]
 
 
 def test_weights_belong_to_the_code_that_learnt_them(file: Path, tmp_path: Path) -> None:

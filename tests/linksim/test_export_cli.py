@@ -15,7 +15,8 @@ from feedback.neural import NeuralCompressor
 from feedback.training import TrainingOutcome, TrainingRecipe
 from linksim.engine import RunOptions, run
 from linksim.execution import ExecutionOptions
-from linksim.fitting import scheme_specs, training_description
+from linksim.fitting import scheme_specs
+from linksim.identity import weights_document
 from linksim.preparation import is_trained, weights_file
 from linksim.run_console import RunConsole
 from linksim.scenario_file import load_scenario
@@ -35,7 +36,7 @@ def scenario(tiny: dict[str, Any], scenario_file: Callable[[dict[str, Any]], Pat
             assert isinstance(network, NeuralCompressor)
             network.initialise(torch.Generator().manual_seed(1))
             outcome = TrainingOutcome(start_nmse_db=0, validation_nmse_db=-1, best_epoch=1, samples_seen=1)
-            training = training_description(spec.scenario)
+            training = weights_document(spec.scenario)
             save_checkpoint(weights_file(spec), network, training, recipe=TrainingRecipe(), outcome=outcome, seed=1)
     return file
 

@@ -164,7 +164,8 @@ def test_a_changed_key_moves_what_the_table_says(name: str) -> None:
 
 def test_every_key_has_a_line_and_every_line_a_key() -> None:
     document = Scenario.model_fields
-    assert {line.split(".")[0] for line in MOVES} == set(document)
+    lines = {line.split(".")[0] for line in MOVES}
+    assert lines == set(document), "expected a line in the table of linksim/identity.py for every key of a scenario"
     full = validate_scenario(copy.deepcopy(FULL), "full").model_dump(mode="json")
     for line in MOVES:
         here: Any = full
@@ -308,3 +309,22 @@ def test_overrides_count_from_the_working_folder(
     scenario = load_scenario(file, ["zoo=mine", "channel.file=b.h5"])
     assert scenario.zoo == str(tmp_path / "work" / "mine")
     assert str(getattr(scenario.channel, "file")) == str(tmp_path / "work" / "b.h5")  # noqa: B009
+
+
+def test_a_plugin_counts_by_its_code_wherever_it_lies(tmp_path: Path) -> None:
+    shipped = Path(__file__).resolve().parents[2] / "scenarios/plugins/shallow_net.py"
+    file = tmp_path / "net.py"
+    file.write_text(shipped.read_text())
+
+    def with_net(file: Path) -> dict[Key, str]:
+        document = FULL | {"compressors": [{"plugin": f"{file}:ShallowNet"}]}
+        return keys(validate_scenario(copy.deepcopy(document), "full"))
+
+    made = with_net(file)
+    (tmp_path / "elsewhere").mkdir()
+    moved_file = file.rename(tmp_path / "elsewhere" / "other.py")
+    found = with_net(moved_file)
+    assert {key for key in made if made[key] != found[key]} == {Key.RUN, Key.POINT}
+    moved_file.write_text(moved_file.read_text() + "\n# Edited.\n")
+    edited = with_net(moved_file)
+    assert {Key.RESULT, Key.FIT, Key.WEIGHTS} <= {key for key in made if found[key] != edited[key]}

@@ -11,8 +11,8 @@ import torch
 
 from feedback.links.awgn import AwgnParameters
 from feedback.links.uci import UciParameters
-from linksim.fitting import save_whole
-from linksim.mean_channel import fit_mean_channel, load_mean_channel
+from linksim.files import needed_tensors, save_tensors
+from linksim.mean_channel import fit_mean_channel, mean_channel
 from linksim.scenario_file import validate_scenario
 from linksim.sweep import points_of
 from linksim.worker import truncated_channels
@@ -119,5 +119,5 @@ def test_the_feedback_snr_is_that_of_the_link_where_it_has_one(coded: dict[str, 
 
 def test_the_mean_channel_is_that_of_training(tmp_path: Path) -> None:
     csi = torch.randn(40, 3, 4, dtype=torch.complex64, generator=torch.Generator().manual_seed(0))
-    save_whole(fit_mean_channel(lambda: csi), tmp_path / "mean.safetensors")
-    torch.testing.assert_close(load_mean_channel(tmp_path / "mean.safetensors").mean, csi.mean(0))
+    save_tensors(tmp_path / "mean.safetensors", fit_mean_channel(lambda: csi))
+    torch.testing.assert_close(mean_channel(needed_tensors(tmp_path / "mean.safetensors")).mean, csi.mean(0))
