@@ -111,6 +111,7 @@ class RunFolder:
                 "unit": METRICS.get_class(metric).unit,
             }
 
+
 def _csv(rows: Sequence[Mapping[str, Any]]) -> str:
     """A table with nine digits of every figure, and all digits of what tells points apart."""
     table = pd.DataFrame(rows)
