@@ -14,10 +14,11 @@ from channels.source import Source
 from feedback.plugin_file import PluginParameters
 from linksim.executor import Executor
 from linksim.fitting import scheme_specs
+from linksim.identity import content_hash
 from linksim.run_console import RunConsole
 from linksim.scenario import Scenario
 from linksim.scenario_source import source_of
-from linksim.sweep import Point, content_hash
+from linksim.sweep import Point
 
 
 class RunWarnings:
