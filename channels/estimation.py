@@ -1,5 +1,6 @@
 """Channel estimation at the UE: the contract, the registry, and the estimators."""
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any, ClassVar, Literal
@@ -28,6 +29,10 @@ class EstimatorParameters(BaseModel):
     name: str
     snr_db: float | None = Field(
         default=None, ge=-100, le=200, description="SNR of the pilots [dB]; by default the downlink's"
+    )
+    timing: Literal["perfect", "pilots"] = Field(
+        default="perfect",
+        description="where the delay axis begins: where the source has it, or at the first path that the pilots show",
     )
 
 
@@ -68,6 +73,20 @@ class Estimator(ABC):
             Estimate ``[batch, n_subcarriers, n_ports]``, complex64.
         """
 
+    @property
+    def pilot_spacing(self) -> int:
+        """Subcarriers from pilot to pilot."""
+        return 1
+
+    @property
+    def n_pilot_elements(self) -> int:
+        """Resource elements that the pilots of one estimate take, over all subcarriers."""
+        return 0
+
+    def pilot_error_variance(self, snr: float) -> float:
+        """Variance of the error of an entry on a pilot, before any interpolation."""
+        return 0.0
+
 
 @ESTIMATORS.register("perfect")
 class Perfect(Estimator):
@@ -106,6 +125,15 @@ class LeastSquares(Estimator):
         super().__init__(parameters, grid, array)
         self._pilots = dft_pilots(array.n_tx, parameters.n_pilots or array.n_tx)
         self._right_inverse = right_inverse(self._pilots)
+
+    @property
+    def n_pilot_elements(self) -> int:
+        """Pilot symbols times the subcarriers that have them."""
+        return self._pilots.shape[-1] * math.ceil(self.grid.n_subcarriers / self.pilot_spacing)
+
+    def pilot_error_variance(self, snr: float) -> float:
+        """(Nt / Tp) / SNR."""
+        return self.array.n_tx / self._pilots.shape[-1] / snr
 
     def estimate(self, response: Tensor, snr: float, draw: NormalDraw) -> Tensor:
         """Estimate from noisy observations of the pilots on all subcarriers."""
@@ -161,5 +189,10 @@ class CombLeastSquares(LeastSquares):
     def estimate(self, response: Tensor, snr: float, draw: NormalDraw) -> Tensor:
         """Estimate from noisy observations of the pilots on the comb."""
         comb = response[..., :: self.parameters.spacing, :]
-        noise_variance = self.array.n_tx / self._pilots.shape[-1] / snr
-        return self._interpolate(self._estimate_observed(comb, snr, draw), noise_variance)
+        return self._interpolate(self._estimate_observed(comb, snr, draw), self.pilot_error_variance(snr))
+
+    @property
+    def pilot_spacing(self) -> int:
+        """Subcarriers from pilot to pilot."""
+        spacing: int = self.parameters.spacing
+        return spacing

@@ -14,6 +14,7 @@ from channels.channel_batch import ChannelBatch
 from channels.estimation import ESTIMATORS, NormalDraw
 from channels.normalisation import Normalisation
 from channels.source import Source
+from channels.symbol_timing import advance, first_path_delay, uniform_offset
 from feedback.codeword import Codeword
 from feedback.compressor import Compressor
 from feedback.denoiser import Denoiser
@@ -23,6 +24,7 @@ from feedback.quantiser import Quantiser
 from feedback.side_information import ScaleQuantiser
 from linksim.accumulator import Accumulator
 from linksim.delivery import delivery
+from linksim.downlink_overhead import downlink_overhead
 from linksim.errors import InputError
 from linksim.mean_channel import MeanChannel
 from linksim.metrics import METRICS
@@ -89,6 +91,7 @@ class Chain:
         per_sample = scenario.transform.normalisation == "per_sample"
         self.scale_quantiser = ScaleQuantiser(scenario.transform.scale_bits) if per_sample else None
         self.metrics = {name: METRICS.get_class(name)() for name in scenario.metrics}
+        self.overhead = downlink_overhead(scenario, self.estimator, source.grid)
         pilot_snr_db = scenario.estimation.snr_db
         self.pilot_snr = 10 ** ((scenario.snr_db if pilot_snr_db is None else pilot_snr_db) / 10)
 
@@ -99,22 +102,18 @@ class Chain:
             InputError: if a stage makes NaN or infinity.
         """
         count = len(batch.response)
-        reports = self.report_times.reports(batch.response)
         with self.times.stage("estimation and transform"):
-            estimated = self._estimate(reports[0], start, 0)
-            csi_estimated = [self.transform.truncate(estimated)]
-            csi_estimated += [
-                self.transform.truncate(self._estimate(report, start, age))
-                for age, report in enumerate(reports[1:], start=1)
-            ]
+            response, estimated, csi_estimated = self._observe(batch.response, start)
+            reports = self.report_times.reports(response)
             csi_true = self.transform.truncate(reports[0])
         outcome = LinkOutcome(
             transform=self.transform,
             csi_true=csi_true,
             csi_reconstructed=None,
             response_report=reports[0],
-            response_use=self.report_times.use(batch.response),
+            response_use=self.report_times.use(response),
             response_estimated=estimated,
+            data_share=self.overhead.data,
             precoder=self.precoder,
             snr=10 ** (self.scenario.snr_db / 10),
             hf_all=batch.hf_all,
@@ -150,6 +149,30 @@ class Chain:
             with self.times.stage("metrics"):
                 results |= self._evaluate(seen, label)
         return results
+
+    def _observe(self, response: Tensor, start: int) -> tuple[Tensor, Tensor, list[Tensor]]:
+        """At the UE: channels on the delay axis that its timing sets, the newest estimate, and all truncated ones.
+
+        Timing by the pilots begins somewhere within a sampling interval, is found from the oldest report, and held.
+        """
+        grid, by_pilots = self.transform.grid, self.scenario.estimation.timing == "pilots"
+        if by_pilots:
+            draw = self._draw("clock offset", start, len(response), 0)
+            response = advance(response, uniform_offset(draw((1,))[:, 0], grid), grid)
+        reports = self.report_times.reports(response)
+        oldest = self._estimate(reports[-1], start, len(reports) - 1)
+        delay_s: Tensor | None = None
+        if by_pilots:
+            noise_variance = self.estimator.pilot_error_variance(self.pilot_snr)
+            delay_s = first_path_delay(oldest, noise_variance, self.estimator.pilot_spacing, grid)
+            response, oldest = advance(response, delay_s, grid), advance(oldest, delay_s, grid)
+        estimated, csi = oldest, [self.transform.truncate(oldest)]
+        # Towards the newest, so that no more than one estimate of the whole band is held.
+        for age in reversed(range(len(reports) - 1)):
+            estimated = self._estimate(reports[age], start, age)
+            estimated = estimated if delay_s is None else advance(estimated, delay_s, grid)
+            csi.insert(0, self.transform.truncate(estimated))
+        return response, estimated, csi
 
     def _estimate(self, response: Tensor, start: int, age: int) -> Tensor:
         """At the UE: the channel as its pilots show it."""

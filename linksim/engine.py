@@ -72,8 +72,7 @@ def run(scenario: Scenario, out: Path, options: RunOptions, console: RunConsole)
                 train_missing(points, preparation, console, options.command, folder.path / "training")
             preparation.prepare(points)
         records = learning_records(points)
-        for line in warnings_of(records):
-            console.print(line, highlight=False, soft_wrap=True, markup=False)
+        warnings.add(line.removeprefix("WARNING: ") for line in warnings_of(records))
         folder.learnt_from = learnt_from(points)
         contents = {
             point.key: PointContent(point.scenario, preparation.fingerprint(point), device.type) for point in points

@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 
+from linksim.downlink_overhead import overhead_of
 from linksim.learning_record import LearningRecord
 from linksim.scenario import Scenario
 from linksim.stage_times import StageTimes
@@ -42,6 +43,7 @@ def manifest_of(
         "description": scenario.description,
         "command": command,
         "warnings": list(warnings),
+        "downlink_overhead": {name: round(share, 6) for name, share in vars(overhead_of(scenario)).items()},
         "seed": scenario.seed,
         "samples": scenario.monte_carlo.samples,
         "git_commit": _git_commit(),

@@ -37,6 +37,7 @@ class LinkOutcome:
         bits: bits per report, one number or ``[batch]``, ``None`` for an analogue report.
         overhead: codeword length over the real entries of the truncated matrix.
         delivery: what became of the reports on the feedback link.
+        data_share: share of the downlink's resource elements that pilots leave for data.
         hf_all: public ``HF_all`` reference, ``[batch, 125, Nt]``, complex, where the data set has one.
         first_index: index of the batch's first sample in its split.
         csi_predicted: what the BS takes for the channel when the precoder is used, ``[batch, Na, n_ports]``, complex;
@@ -55,6 +56,7 @@ class LinkOutcome:
     bits: int | Tensor | None = None
     overhead: float = 0.0
     delivery: Delivery = PLAIN
+    data_share: float = 1.0
     hf_all: Tensor | None = None
     first_index: int = 0
     csi_predicted: Tensor | None = None

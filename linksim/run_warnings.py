@@ -12,6 +12,7 @@ from rich.markup import escape
 from channels.late_energy import LateEnergy
 from channels.source import Source
 from feedback.plugin_file import PluginParameters
+from linksim.downlink_overhead import overhead_of
 from linksim.executor import Executor
 from linksim.fitting import scheme_specs
 from linksim.identity import content_hash
@@ -40,7 +41,7 @@ class RunWarnings:
         for line in lines:
             if line not in self.lines:
                 self.lines.append(line)
-                self._console.print(f"[yellow]warning: {escape(line)}[/]", highlight=False, soft_wrap=True)
+                self._console.print(f"[yellow]WARNING: {escape(line)}[/]", highlight=False, soft_wrap=True)
 
 
 def validity_warnings(scenarios: Iterable[Scenario]) -> list[str]:
@@ -55,6 +56,8 @@ def validity_warnings(scenarios: Iterable[Scenario]) -> list[str]:
             if spec.scenario.channel != scenario.channel:
                 place = f"compressors: {spec.label}: trained_on"
                 lines |= dict.fromkeys(f"{place}: {line}" for line in source_of(spec.scenario).validity_warnings())
+        if "rate_net_bps_hz" in scenario.metrics:
+            lines |= dict.fromkeys(overhead_of(scenario).warnings())
         lines |= dict.fromkeys(_of_sections(scenario, ""))
     return list(lines)
 

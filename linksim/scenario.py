@@ -161,6 +161,20 @@ class FeedbackSection(Section):
         return self.n_reports or max(self.predictor.default_reports, remembered)
 
 
+class OverheadSection(Section):
+    """What pilots take of the downlink, as shares of its resource elements."""
+
+    csi_rs: float | Literal["auto"] = Field(
+        default="auto", ge=0, lt=1, description="CSI-RS; auto: the pilots of the estimation, once in a period"
+    )
+    dmrs: float | Literal["auto"] = Field(
+        default="auto", ge=0, lt=1, description="DM-RS; auto: one symbol in 14, as with type 1 and one layer"
+    )
+    csi_rs_period_s: float | None = Field(
+        default=None, gt=0, le=10, description="time between CSI-RS [s]; by default that of the reports, or 5 ms"
+    )
+
+
 class StopSection(Section):
     """When a point has enough test channels: once every compressor's interval of a metric is narrow."""
 
@@ -252,6 +266,7 @@ class Scenario(Section):
     channel: ChannelSection
     snr_db: float = Field(default=10.0, ge=-100, le=200, description="downlink SNR per antenna, also the pilots' [dB]")
     estimation: EstimatorSection = Field(default={"name": "ls"}, validate_default=True)
+    overhead: OverheadSection = OverheadSection()
     transform: TransformSection = TransformSection()
     compression_ratio: float = Field(default=4.0, gt=0, description="2 Na Nt / codeword length")
     compressors: tuple[CompressorSection, ...] = Field(min_length=1)

@@ -32,6 +32,28 @@ class Rate(MeanMetric):
         return outcome.rate
 
 
+@METRICS.register("rate_net_bps_hz")
+class NetRate(MeanMetric):
+    """Rate less what CSI-RS and DM-RS take of the resource elements."""
+
+    name = "rate_net_bps_hz"
+    label = "Net rate"
+    stem = "rate_net"
+    meaning = (
+        "Rate with the reported channel times the share of the downlink's resource elements that CSI-RS and DM-RS "
+        "leave for data; cyclic prefixes and control channels are not taken off."
+    )
+    better = "high"
+    digits = 3
+    unit = "bit/s/Hz"
+    domain = "spatial-frequency, time of use"
+    aggregation = "mean over subcarriers and samples"
+
+    def per_sample(self, outcome: LinkOutcome) -> Tensor:
+        """Mean over the subcarriers, times the share."""
+        return outcome.rate * outcome.data_share
+
+
 @METRICS.register("rate_loss_bps_hz")
 class RateLoss(MeanMetric):
     """Rate with perfect CSI less rate, paired by sample."""

@@ -26,6 +26,7 @@ _TABLE_METRICS = (
     "rho",
     "sgcs",
     "rate_bps_hz",
+    "rate_net_bps_hz",
     "rate_loss_bps_hz",
     "bits",
     "bits_max",
