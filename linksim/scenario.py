@@ -161,14 +161,17 @@ class FeedbackSection(Section):
         return self.n_reports or max(self.predictor.default_reports, remembered)
 
 
+Share = Annotated[float, Field(ge=0, lt=1)]
+
+
 class OverheadSection(Section):
     """What pilots take of the downlink, as shares of its resource elements."""
 
-    csi_rs: float | Literal["auto"] = Field(
-        default="auto", ge=0, lt=1, description="CSI-RS; auto: the pilots of the estimation, once in a period"
+    csi_rs: Share | Literal["auto"] = Field(
+        default="auto", description="CSI-RS; auto: the pilots of the estimation, once in a period"
     )
-    dmrs: float | Literal["auto"] = Field(
-        default="auto", ge=0, lt=1, description="DM-RS; auto: one symbol in 14, as with type 1 and one layer"
+    dmrs: Share | Literal["auto"] = Field(
+        default="auto", description="DM-RS; auto: one symbol in 14, as with type 1 and one layer"
     )
     csi_rs_period_s: float | None = Field(
         default=None, gt=0, le=10, description="time between CSI-RS [s]; by default that of the reports, or 5 ms"

@@ -8,6 +8,7 @@ import torch
 from channels.channel_batch import ChannelBatch, Snapshots
 from linksim.chain import NO_COMPRESSOR, Chain
 from linksim.downlink_overhead import overhead_of
+from linksim.errors import InputError
 from linksim.fitting import scheme_specs
 from linksim.run_warnings import validity_warnings
 from linksim.scenario import Scenario
@@ -51,6 +52,19 @@ def test_csi_rs_of_5_ms_at_30_khz(estimation, expected):
     assert overhead.csi_rs == pytest.approx(expected, rel=1e-12)
     assert overhead.dmrs == pytest.approx(12 / 168)
     assert overhead.data == pytest.approx(1 - expected - 12 / 168)
+
+
+@pytest.mark.parametrize("value", ["auto", 0, 0.5])
+def test_shares_are_given_as_numbers_or_left_to_the_pilots(value):
+    section = scenario(overhead={"csi_rs": value, "dmrs": value}).overhead
+    assert (section.csi_rs, section.dmrs) == (value, value)
+
+
+@pytest.mark.parametrize("value", [1, -0.1, "much"])
+def test_other_shares_are_refused_in_one_line(value):
+    with pytest.raises(InputError, match=r"overhead\.csi_rs") as refused:
+        scenario(overhead={"csi_rs": value})
+    assert "\n" not in str(refused.value)
 
 
 def test_the_period_is_that_of_the_reports_or_its_own():
