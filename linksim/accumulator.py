@@ -8,18 +8,16 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import stdtrit
 from torch import Tensor
 
 from linksim.errors import InputError
 from linksim.exact_sum import ExactSum
-
-CONFIDENCE = 0.95
+from linksim.skewed_interval import Spread, interval_of_mean
 
 _DB_PER_NEPER = 10 / math.log(10)
 
@@ -84,7 +82,7 @@ class Accumulator(ABC):
         return {"kind": self.kind, "name": self.name, "decibel": self.decibel, "n": self.n, "sums": sums}
 
     @classmethod
-    def from_json(cls, document: Mapping[str, Any]) -> "Accumulator":
+    def from_json(cls, document: Mapping[str, Any]) -> Self:
         """Reads what ``to_json`` wrote.
 
         Raises:
@@ -118,30 +116,42 @@ class Accumulator(ABC):
         """Values as float64, at least ``[1]``.
 
         Raises:
-            InputError: if one is NaN or infinite, or so large that its square is.
+            InputError: if one is NaN or infinite, or so large that its cube is.
         """
         if isinstance(values, Tensor):
             values = values.detach().to("cpu", torch.float64).numpy()
         array = np.atleast_1d(np.asarray(values, dtype=np.float64))
-        wrong = ~(np.abs(array) < 1e150)
+        wrong = ~(np.abs(array) < 1e100)
         if wrong.any():
             raise InputError(f"metric {self.name}: got {array[wrong][0]} for a sample, expected a finite number")
         return array
 
 
-def interval(mean: Fraction, variance: Fraction, n: int, *, decibel: bool) -> Estimate:
-    """Estimate from a mean and the population variance of the values behind it."""
-    value = float(mean)
-    if decibel and value < 0:
-        raise InputError(f"decibel: got a mean of {value:g}, expected none below 0")
-    if decibel and value == 0:
+def interval(mean: float, spread: Spread, *, decibel: bool, beyond: float | None = None) -> Estimate:
+    r"""Estimate from a mean and how the values lie about it (``linksim.skewed_interval``).
+
+    In dB the ends are the decibel values of the linear ones. A lower end below half the mean, which may even be
+    negative, follows the tangent of the logarithm at half the mean, and so stays finite.
+
+    Args:
+        mean: the mean, linear.
+        spread: how the values lie about it.
+        decibel: whether the estimate is 10 log10 of the mean.
+        beyond: a value that the interval has to reach at least, linear.
+    """
+    n = spread.n
+    if decibel and mean < 0:
+        raise InputError(f"decibel: got a mean of {mean:g}, expected none below 0")
+    if decibel and mean == 0:
         return Estimate(-math.inf, None, None, n)
-    error = None
-    if n > 1:
-        # Squares are rounded once, so that the variance of equal values can come out just below zero.
-        standard_error = math.sqrt(max(float(variance), 0.0) / (n - 1))
-        error = float(stdtrit(n - 1, 0.5 + CONFIDENCE / 2)) * standard_error
+    value = 10 * math.log10(mean) if decibel else mean
+    if n < 2:
+        return Estimate(value, None, None, n)
+    low, high = interval_of_mean(spread)
+    if beyond is not None:
+        low, high = min(low, beyond - mean), max(high, beyond - mean)
     if decibel:
-        error = None if error is None else _DB_PER_NEPER * error / value
-        value = 10 * math.log10(value)
-    return Estimate(value, None if error is None else value - error, None if error is None else value + error, n)
+        half = min(low / mean + 0.5, 0.0)
+        below = math.log1p(max(low / mean, -0.5)) + half / 0.5
+        return Estimate(value, value + _DB_PER_NEPER * below, value + _DB_PER_NEPER * math.log1p(high / mean), n)
+    return Estimate(value, mean + low, mean + high, n)

@@ -2,104 +2,24 @@
 
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import ndtri
 from torch import Tensor
 
-from linksim.accumulator import CONFIDENCE, Accumulator, Estimate, interval
+from linksim.accumulator import Accumulator, Estimate
 from linksim.errors import InputError
+from linksim.mean_accumulators import MeanAccumulator, ProportionAccumulator, RatioAccumulator
 
-
-class MeanAccumulator(Accumulator):
-    r"""Mean of per-sample values, interval :math:`\bar x \pm t_{n-1} s / \sqrt n`.
-
-    In dB it is 10 log10 of the mean, with the standard error carried over by the delta method,
-    :math:`(10 / \ln 10) \, s / (\bar x \sqrt n)`.
-    """
-
-    kind = "mean"
-    moments = ("x", "xx")
-
-    def update(self, values: Tensor | ArrayLike) -> None:
-        """Adds per-sample values, any shape.
-
-        Raises:
-            InputError: if a value is NaN or infinite.
-        """
-        x = self.finite(values)
-        self.n += x.size
-        self.sums["x"].add(x)
-        self.sums["xx"].add(x * x)
-
-    def estimate(self) -> Estimate | None:
-        """Mean and interval, ``None`` before the first value."""
-        if self.n == 0:
-            return None
-        mean = self.mean_of("x")
-        return interval(mean, self.mean_of("xx") - mean**2, self.n, decibel=self.decibel)
-
-
-class ProportionAccumulator(MeanAccumulator):
-    r"""Share of samples of value 1 among samples of value 0 or 1, with Wilson's interval.
-
-    .. math:: \frac{p + z^2 / 2n \pm z \sqrt{p (1 - p) / n + z^2 / 4n^2}}{1 + z^2 / n}
-
-    It has a width where none or all of the samples are 1 as well (Wilson, 1927).
-    """
-
-    kind = "proportion"
-
-    def estimate(self) -> Estimate | None:
-        """Share and interval, ``None`` before the first value."""
-        if self.n == 0:
-            return None
-        share, n = float(self.mean_of("x")), self.n
-        z = float(ndtri(0.5 + CONFIDENCE / 2))
-        centre, width = share + z * z / (2 * n), z * math.sqrt(share * (1 - share) / n + (z / (2 * n)) ** 2)
-        # Rounding must not leave the share outside.
-        low, high = (end / (1 + z * z / n) for end in (centre - width, centre + width))
-        return Estimate(share, max(min(low, share), 0.0), min(max(high, share), 1.0), n)
-
-
-class RatioAccumulator(Accumulator):
-    r"""Ratio of two means over the same samples, :math:`r = \bar a / \bar b`.
-
-    The interval is the delta method's, with the variance of :math:`a_i - r b_i` over :math:`\bar b^2`.
-    """
-
-    kind = "ratio"
-    moments = ("a", "b", "aa", "bb", "ab")
-
-    def update(self, numerator: Tensor | ArrayLike, denominator: Tensor | ArrayLike) -> None:
-        """Adds per-sample numerators and denominators of the same shape.
-
-        Raises:
-            InputError: if a value is NaN or infinite, or the sizes differ.
-        """
-        a, b = self.finite(numerator), self.finite(denominator)
-        if a.size != b.size:
-            raise InputError(f"metric {self.name}: got {a.size} numerators, expected {b.size}")
-        self.n += a.size
-        for moment, values in zip(self.moments, (a, b, a * a, b * b, a * b), strict=True):
-            self.sums[moment].add(values)
-
-    def estimate(self) -> Estimate | None:
-        """Ratio of the means and interval, ``None`` before the first value.
-
-        Raises:
-            InputError: if the denominators sum to zero.
-        """
-        if self.n == 0:
-            return None
-        a, b, aa, bb, ab = (self.mean_of(moment) for moment in self.moments)
-        if b == 0:
-            raise InputError(f"metric {self.name}: got a denominator of mean 0, expected a positive one")
-        ratio = a / b
-        variance = (aa - 2 * ratio * ab + ratio * ratio * bb) / (b * b)
-        return interval(ratio, variance, self.n, decibel=self.decibel)
+__all__ = [
+    "GroupedDecibelAccumulator",
+    "MaximumAccumulator",
+    "MeanAccumulator",
+    "ProportionAccumulator",
+    "RatioAccumulator",
+    "accumulator_from_json",
+]
 
 
 class MaximumAccumulator(Accumulator):
@@ -141,14 +61,13 @@ class MaximumAccumulator(Accumulator):
         return {**super().to_json(), "largest": self.largest}
 
     @classmethod
-    def from_json(cls, document: Mapping[str, Any]) -> "MaximumAccumulator":
+    def from_json(cls, document: Mapping[str, Any]) -> Self:
         """Reads what ``to_json`` wrote.
 
         Raises:
             InputError: if the document is not of that form.
         """
         accumulator = super().from_json(document)
-        assert isinstance(accumulator, cls)
         try:
             largest = document["largest"]
             if (largest is None) != (accumulator.n == 0):
@@ -224,7 +143,7 @@ class GroupedDecibelAccumulator(Accumulator):
         return {**super().to_json(), "group_size": self.group_size, "groups": groups}
 
     @classmethod
-    def from_json(cls, document: Mapping[str, Any]) -> "GroupedDecibelAccumulator":
+    def from_json(cls, document: Mapping[str, Any]) -> Self:
         """Reads what ``to_json`` wrote.
 
         Raises:

@@ -22,6 +22,11 @@ class Delivery:
     wrong: Tensor | None = None
     resource_elements: int | None = None
 
+    @property
+    def lost(self) -> Tensor | None:
+        """Which reports did not arrive as they were sent, ``[batch]``, bool; ``None`` where the link loses none."""
+        return None if self.erased is None or self.wrong is None else self.erased | self.wrong
+
 
 # A link that loses and counts nothing.
 PLAIN = Delivery()

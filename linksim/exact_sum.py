@@ -1,4 +1,4 @@
-"""Sums of float64 values without rounding, so that they do not depend on order or grouping."""
+"""Sums of float64 values and of their products without rounding, so that they do not depend on order or grouping."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,6 +8,8 @@ _UNIT_EXPONENT = 1074
 _MANTISSA_BITS = 53
 # Mantissas are added up in two halves, which leaves int64 room for 2^31 values at a time.
 _HALF_BITS = 32
+# Splits a float64 into two halves of 26 bits, whose products are exact (Dekker, Numer. Math. 18, 224-242, 1971).
+_SPLITTER = float((1 << 27) + 1)
 
 
 class ExactSum:
@@ -67,3 +69,26 @@ class ExactSum:
         if not 0 <= exponent <= _UNIT_EXPONENT + 1024 + 63:
             raise ValueError(f"exponent of an exact sum: got {power}, expected {-_UNIT_EXPONENT} to {1024 + 63}")
         return cls(int(digits, 16) << exponent)
+
+
+def exact_product(parts: NDArray[np.float64], factor: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Values whose sum is the exact product of a sum of values and a factor (Dekker), barring underflow.
+
+    Args:
+        parts: values ``[k, n]``, whose sum over the first axis is the one factor.
+        factor: the other, ``[n]``.
+
+    Returns:
+        ``[2 k, n]``.
+    """
+    product = parts * factor
+    high, low = _halves(parts)
+    factor_high, factor_low = _halves(factor)
+    error = ((high * factor_high - product) + high * factor_low + low * factor_high) + low * factor_low
+    return np.concatenate([product, error])
+
+
+def _halves(values: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    scaled = _SPLITTER * values
+    high = scaled - (scaled - values)
+    return high, values - high

@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import stdtrit
 
-from linksim.accumulator import CONFIDENCE, Accumulator
+from linksim.accumulator import Accumulator
 from linksim.accumulators import GroupedDecibelAccumulator, MeanAccumulator, RatioAccumulator
 from linksim.errors import InputError
 from linksim.metrics import METRICS
+from linksim.skewed_interval import Spread, interval_of_difference, interval_of_mean
 
 _DB_PER_NEPER = 10 / math.log(10)
 
@@ -22,8 +22,8 @@ class SampleEstimate:
 
     Attributes:
         value: the estimate, in the metric's unit; minus infinity where 0 is expressed in dB.
-        influence: influence function at each sample (or group of samples), mean 0, ``[n]``; the variance of the
-            estimate is :math:`\sum_i \psi_i^2 / (n (n - 1))`. Empty where the estimate is infinite.
+        influence: influence function at each sample (or group of samples), mean 0, ``[n]``: to first order their mean
+            is the estimate's error. Empty where the estimate is infinite.
     """
 
     value: float
@@ -106,9 +106,7 @@ def filled_accumulator(metric: str, values: NDArray[np.float64]) -> Accumulator:
 def paired_difference(a: SampleEstimate, b: SampleEstimate) -> Difference:
     r"""``a - b`` over the same samples: what both have in common drops out of the interval.
 
-    .. math:: \hat\theta_a - \hat\theta_b \pm t_{n-1} \sqrt{\sum_i (\psi_{a,i} - \psi_{b,i})^2 / (n (n - 1))}
-
-    For means it is Student's paired t interval.
+    The interval is that of the mean of :math:`\psi_{a,i} - \psi_{b,i}` (``linksim.skewed_interval``).
 
     Raises:
         ValueError: if the two have seen different numbers of samples.
@@ -120,29 +118,14 @@ def paired_difference(a: SampleEstimate, b: SampleEstimate) -> Difference:
         raise ValueError(f"got {n} and {len(b.influence)} samples, expected the same")
     if n == 1:
         return Difference(value, None, None, n, paired=True)
-    error = float(stdtrit(n - 1, 0.5 + CONFIDENCE / 2)) * math.sqrt(_variance(a.influence - b.influence))
-    return Difference(value, value - error, value + error, n, paired=True)
+    low, high = interval_of_mean(Spread.of(a.influence - b.influence))
+    return Difference(value, value + low, value + high, n, paired=True)
 
 
 def unpaired_difference(a: SampleEstimate, b: SampleEstimate) -> Difference:
-    r"""``a - b`` over independent samples: Welch's interval.
-
-    .. math:: \hat\theta_a - \hat\theta_b \pm t_\nu \sqrt{v_a + v_b}, \quad
-              \nu = \frac{(v_a + v_b)^2}{v_a^2 / (n_a - 1) + v_b^2 / (n_b - 1)}
-    """
+    r"""``a - b`` over independent samples, with Welch's degrees of freedom (``linksim.skewed_interval``)."""
     value, sizes = a.value - b.value, (len(a.influence), len(b.influence))
     if min(sizes) < 2:
         return Difference(value, None, None, min(sizes), paired=False)
-    variances = _variance(a.influence), _variance(b.influence)
-    total = sum(variances)
-    if total == 0:
-        return Difference(value, value, value, min(sizes), paired=False)
-    freedom = total**2 / sum(v**2 / (n - 1) for v, n in zip(variances, sizes, strict=True))
-    error = float(stdtrit(freedom, 0.5 + CONFIDENCE / 2)) * math.sqrt(total)
-    return Difference(value, value - error, value + error, min(sizes), paired=False)
-
-
-def _variance(influence: NDArray[np.float64]) -> float:
-    """Variance of the estimate."""
-    n = len(influence)
-    return float(np.square(influence).sum()) / (n * (n - 1))
+    low, high = interval_of_difference(Spread.of(a.influence), Spread.of(b.influence))
+    return Difference(value, value + low, value + high, min(sizes), paired=False)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from channels.source import BLOCK_SIZE
 from linksim.chain import Measurements, merge
 from linksim.partial_results import PartialResults, PointContent, Range, cover
-from linksim.stopping import expected_count, next_count, widest_interval
+from linksim.stopping import expected_count, is_enough, next_count, widest_interval
 from linksim.sweep import Point
 
 
@@ -79,9 +79,9 @@ class PointJob:
 
     @property
     def at_maximum(self) -> bool:
-        """Whether the point ended with its interval still wider than wanted."""
-        stop, half_width = self.point.scenario.monte_carlo.stop, self.half_width
-        return stop is not None and half_width is not None and half_width >= stop.half_width
+        """Whether the point ended with its interval still wider than wanted, or made of too few rare samples."""
+        stop = self.point.scenario.monte_carlo.stop
+        return stop is not None and not is_enough(stop, self.measurements)
 
     @property
     def axes(self) -> str:

@@ -184,6 +184,11 @@ class StopSection(Section):
     metric: str = Field(default="nmse_db", description="metric whose interval counts; one of the scenario's")
     half_width: float = Field(gt=0, description="half the width that the 95 % interval must fall below [metric's unit]")
     minimum_samples: int = Field(default=200, ge=2, description="test channels before the first look at the interval")
+    minimum_rare_events: int = Field(
+        default=20,
+        ge=1,
+        description="samples that share the spread of the values at least: none has more than one part in these",
+    )
 
 
 class MonteCarloSection(Section):

@@ -2,15 +2,18 @@
 
 The interval is looked at after counts that follow from the results alone, so that they are the same whatever the batch
 size and the number of workers. Looks are few, because an interval that may stop the sampling is, of all the intervals
-looked at, one of the narrower ones: its coverage falls slightly below 95 % with every look.
+looked at, one of the narrower ones: its coverage falls slightly below 95 % with every look. Where a few rare samples
+make up the spread, a look before enough of them came would stop at what is both too low and seemingly sure: no point
+ends before the spread is shared by a minimum number of samples.
 """
 
 import math
 
 from channels.source import BLOCK_SIZE
 from linksim.accumulator import Estimate
+from linksim.accumulators import MeanAccumulator
 from linksim.chain import Measurements
-from linksim.scenario import MonteCarloSection
+from linksim.scenario import MonteCarloSection, StopSection
 
 
 def next_count(monte_carlo: MonteCarloSection, taken: int, measurements: Measurements) -> int | None:
@@ -31,7 +34,7 @@ def next_count(monte_carlo: MonteCarloSection, taken: int, measurements: Measure
         return monte_carlo.samples
     if taken == 0:
         return min(_whole_blocks(stop.minimum_samples), monte_carlo.samples)
-    if widest_interval(measurements, stop.metric) < stop.half_width:
+    if is_enough(stop, measurements):
         return None
     wanted = max(expected_count(monte_carlo, taken, measurements), taken + stop.minimum_samples)
     return min(_whole_blocks(min(wanted, 2 * taken)), monte_carlo.samples)
@@ -46,6 +49,23 @@ def expected_count(monte_carlo: MonteCarloSection, taken: int, measurements: Mea
     excess = max(widest_interval(measurements, monte_carlo.stop.metric) / monte_carlo.stop.half_width, 1.0)
     wanted = min(taken * excess * excess, monte_carlo.samples)
     return min(_whole_blocks(math.ceil(wanted)), monte_carlo.samples)
+
+
+def is_enough(stop: StopSection, measurements: Measurements) -> bool:
+    """Whether every compressor's interval is narrow and is made of enough samples of the kind that widens it."""
+    if widest_interval(measurements, stop.metric) >= stop.half_width:
+        return False
+    return most_of_one_sample(measurements, stop.metric) * stop.minimum_rare_events <= 1
+
+
+def most_of_one_sample(measurements: Measurements, metric: str) -> float:
+    """Largest share that one sample has in the sum of squares of a metric's values, over the compressors.
+
+    A twentieth where twenty equally rare samples make up all the spread. 0 where it is not known, of ratios of means.
+    """
+    accumulators = [accumulator for (_, name), accumulator in measurements.items() if name == metric]
+    spreads = [each.spread() for each in accumulators if isinstance(each, MeanAccumulator) and each.n]
+    return max((spread.share_of_farthest for spread in spreads), default=0.0)
 
 
 def widest_interval(measurements: Measurements, metric: str) -> float:

@@ -33,8 +33,8 @@ class ReportErrorRate(ShareMetric):
 
     def per_sample(self, outcome: LinkOutcome) -> Tensor | None:
         """1 for an error, 0 for none; ``None`` for links that lose no report."""
-        erased, wrong = outcome.delivery.erased, outcome.delivery.wrong
-        return None if erased is None or wrong is None else (erased | wrong).to(torch.float64)
+        lost = outcome.delivery.lost
+        return None if lost is None else lost.to(torch.float64)
 
 
 @METRICS.register("undetected_error_rate")

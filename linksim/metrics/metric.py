@@ -32,6 +32,8 @@ class Metric(ABC, Generic[AccumulatorType]):
         digits: decimals in tables, ``None`` for figures that are exact.
         logarithmic: whether figures show it on a logarithmic scale, zeros left out.
         results_version: raised when the same outcome gets another value.
+        without_report: linear value of a sample of whose channel the BS knows nothing, at which an interval allows for
+            lost reports that it has not met; ``None`` where there is none.
     """
 
     name: ClassVar[str]
@@ -47,6 +49,7 @@ class Metric(ABC, Generic[AccumulatorType]):
     needs_reconstruction: ClassVar[bool] = True
     on_request: ClassVar[bool] = False
     results_version: ClassVar[int] = 1
+    without_report: ClassVar[float | None] = None
 
     @abstractmethod
     def accumulator(self) -> AccumulatorType:
@@ -69,7 +72,7 @@ class MeanMetric(Metric[MeanAccumulator]):
 
     def accumulator(self) -> MeanAccumulator:
         """An empty mean."""
-        return MeanAccumulator(self.name, decibel=self.unit == "dB")
+        return MeanAccumulator(self.name, decibel=self.unit == "dB", without_report=self.without_report)
 
     def update(self, accumulator: MeanAccumulator, outcome: LinkOutcome) -> tuple[Tensor, ...]:
         """Adds the per-sample values of a batch, if the metric has any."""
@@ -77,6 +80,7 @@ class MeanMetric(Metric[MeanAccumulator]):
         if values is None:
             return ()
         accumulator.update(values)
+        accumulator.note_losses(outcome.delivery.lost)
         return (values,)
 
     @abstractmethod
@@ -89,12 +93,13 @@ class RatioMetric(Metric[RatioAccumulator]):
 
     def accumulator(self) -> RatioAccumulator:
         """An empty ratio."""
-        return RatioAccumulator(self.name, decibel=self.unit == "dB")
+        return RatioAccumulator(self.name, decibel=self.unit == "dB", without_report=self.without_report)
 
     def update(self, accumulator: RatioAccumulator, outcome: LinkOutcome) -> tuple[Tensor, ...]:
         """Adds the numerators and denominators of a batch."""
         values = self.per_sample(outcome)
         accumulator.update(*values)
+        accumulator.note_losses(outcome.delivery.lost)
         return values
 
     @abstractmethod

@@ -33,6 +33,7 @@ class NmseDb(MeanMetric):
     unit = "dB"
     domain = "angular-delay, truncated"
     aggregation = "10 log10 of the mean over samples of the error relative to the sample's energy"
+    without_report = 1.0
 
     def per_sample(self, outcome: LinkOutcome) -> Tensor:
         """Squared error over the sample's energy."""
@@ -55,6 +56,7 @@ class NmseRatioDb(RatioMetric):
     unit = "dB"
     domain = "angular-delay, truncated"
     aggregation = "10 log10 of the mean error over samples over the mean energy over samples"
+    without_report = 1.0
 
     def per_sample(self, outcome: LinkOutcome) -> tuple[Tensor, Tensor]:
         """Squared error, and energy."""
@@ -110,6 +112,7 @@ class NmseEndToEndDb(MeanMetric):
     unit = "dB"
     domain = "spatial-frequency, time of use"
     aggregation = "10 log10 of the mean over samples of the error relative to the sample's energy"
+    without_report = 1.0
 
     def per_sample(self, outcome: LinkOutcome) -> Tensor:
         """Squared error over the sample's energy."""

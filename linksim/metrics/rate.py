@@ -26,6 +26,7 @@ class Rate(MeanMetric):
     unit = "bit/s/Hz"
     domain = "spatial-frequency, time of use"
     aggregation = "mean over subcarriers and samples"
+    without_report = 0.0
 
     def per_sample(self, outcome: LinkOutcome) -> Tensor:
         """Mean over the subcarriers."""
@@ -85,6 +86,7 @@ class RateRatio(RatioMetric):
     unit = "1"
     domain = "spatial-frequency, time of use"
     aggregation = "ratio of the means over subcarriers and samples"
+    without_report = 0.0
 
     def per_sample(self, outcome: LinkOutcome) -> tuple[Tensor, Tensor]:
         """Rate, and rate with perfect CSI."""

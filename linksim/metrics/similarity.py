@@ -26,6 +26,7 @@ class Rho(MeanMetric):
     unit = "1"
     domain = "spatial-frequency, time of report"
     aggregation = "mean over subcarriers, then over samples"
+    without_report = 0.0
 
     def per_sample(self, outcome: LinkOutcome) -> Tensor:
         """Mean over the subcarriers."""
@@ -50,6 +51,7 @@ class RhoSquared(MeanMetric):
     unit = "1"
     domain = "spatial-frequency, time of report"
     aggregation = "mean over subcarriers, then over samples"
+    without_report = 0.0
 
     def per_sample(self, outcome: LinkOutcome) -> Tensor:
         """Mean over the subcarriers."""
@@ -79,6 +81,7 @@ class Sgcs(MeanMetric):
     unit = "1"
     domain = "spatial-frequency, time of report"
     aggregation = "mean over subbands, then over samples"
+    without_report = 0.0
 
     def per_sample(self, outcome: LinkOutcome) -> Tensor:
         """Mean over the subbands."""
@@ -105,6 +108,7 @@ class RhoHfAll(MeanMetric):
     unit = "1"
     domain = "angular-frequency, untruncated reference"
     aggregation = "mean over 125 frequency bins, then over samples"
+    without_report = 0.0
     on_request = True
 
     def per_sample(self, outcome: LinkOutcome) -> Tensor | None:

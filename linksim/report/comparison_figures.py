@@ -12,11 +12,11 @@ from scipy.special import stdtrit
 from torch import Tensor
 
 from channels.sliced_wasserstein import phase_free
-from linksim.accumulator import CONFIDENCE
 from linksim.comparison import SPARSITY_PERCENT, Comparison, SampleStatistics, Track
 from linksim.report.looks import Look, look_at
 from linksim.report.matrix_image import DELAY_LABEL, angle_label, decibels, draw_matrix
 from linksim.report.style import DOUBLE_COLUMN_IN, paper_style, plain_text, save
+from linksim.skewed_interval import CONFIDENCE
 
 _PANEL_HEIGHT_IN = 2.1
 _N_PICTURES = 4

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from scipy import stats
 
 from linksim.engine import RunOptions
 from linksim.engine import run as run_scenario
@@ -23,6 +22,7 @@ from linksim.sample_values import (
     write_samples,
 )
 from linksim.scenario_file import validate_scenario
+from linksim.skewed_interval import Spread, interval_of_difference, interval_of_mean
 from tests.linksim.conftest import TINY
 
 Command = Callable[..., tuple[int, str, str]]
@@ -66,8 +66,8 @@ def test_two_runs_are_paired(run: Run, command: Command) -> None:
     a, b = (samples_of(folder).columns["klt", "nmse_db"][0] for folder in (many, few))
     assert found.value == pytest.approx(10 * np.log10(a.mean() / b.mean()), rel=1e-8)
     influence = 10 / np.log(10) * (a / a.mean() - b / b.mean())
-    half = stats.t.ppf(0.975, len(a) - 1) * influence.std(ddof=1) / np.sqrt(len(a))
-    assert found.ci_high - found.value == pytest.approx(half, rel=1e-6)
+    high = interval_of_mean(Spread.of(influence))[1]
+    assert found.ci_high - found.value == pytest.approx(high, rel=1e-6)
     assert found.n == TINY["monte_carlo"]["samples"]
     # What no training touches is the same in both, to the digit.
     same = only(table_of(few), snr_db=20, compressor="topk", metric="rho")
@@ -81,8 +81,9 @@ def test_compressors_of_one_run(run: Run, command: Command, tmp_path: Path) -> N
     table = pd.read_csv(tmp_path / "elsewhere" / "comparison.csv")
     found = only(table, compressor="topk", metric="rho")
     columns = samples_of(folder).columns
-    expected = stats.ttest_rel(columns["topk", "rho"][0], columns["klt", "rho"][0]).confidence_interval(0.95)
-    assert (found.ci_low, found.ci_high) == pytest.approx((expected.low, expected.high), rel=1e-8)
+    difference = columns["topk", "rho"][0] - columns["klt", "rho"][0]
+    ends = [difference.mean() + end for end in interval_of_mean(Spread.of(difference))]
+    assert (found.ci_low, found.ci_high) == pytest.approx(ends, rel=1e-8)
     results = pd.read_csv(folder / "results.csv")
     values = [only(results, compressor=name, metric="rho").value for name in ("topk", "klt")]
     # Nine digits are written.
@@ -112,8 +113,8 @@ def test_another_seed_is_not_paired(run: Run, command: Command) -> None:
     assert "not paired: seed 4 against 3" in out
     found = only(table_of(a), compressor="topk", metric="rho")
     columns = [samples_of(folder).columns["topk", "rho"][0] for folder in (b, a)]
-    expected = stats.ttest_ind(*columns, equal_var=False).confidence_interval(0.95)
-    assert (found.ci_low, found.ci_high) == pytest.approx((expected.low, expected.high), rel=1e-8)
+    ends = [columns[0].mean() - columns[1].mean() + end for end in interval_of_difference(*map(Spread.of, columns))]
+    assert (found.ci_low, found.ci_high) == pytest.approx(ends, rel=1e-8)
     assert found.paired == "no"
 
 
