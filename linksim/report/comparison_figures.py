@@ -8,15 +8,15 @@ import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
-from scipy.special import stdtrit
 from torch import Tensor
 
 from channels.sliced_wasserstein import phase_free
+from linksim.accumulator import interval
 from linksim.comparison import SPARSITY_PERCENT, Comparison, SampleStatistics, Track
 from linksim.report.looks import Look, look_at
 from linksim.report.matrix_image import DELAY_LABEL, angle_label, decibels, draw_matrix
 from linksim.report.style import DOUBLE_COLUMN_IN, paper_style, plain_text, save
-from linksim.skewed_interval import CONFIDENCE
+from linksim.skewed_interval import Spread
 
 _PANEL_HEIGHT_IN = 2.1
 _N_PICTURES = 4
@@ -152,12 +152,14 @@ def _draw_mean(axes: Axes, x: NDArray[np.floating], values: Tensor, look: Look, 
     """Mean over the samples and the band of its 95 % interval."""
     table = values.cpu().numpy()
     mean = table.mean(axis=0)
-    half = np.zeros_like(mean)
-    if len(table) > 1:
-        half = stdtrit(len(table) - 1, 0.5 + CONFIDENCE / 2) * table.std(axis=0, ddof=1) / np.sqrt(len(table))
     if decibel:
         mean = np.maximum(mean, _LEAST_SHARE)
-        # The same interval as in the table, by the delta method.
-        mean, half = 10 * np.log10(mean), 10 / np.log(10) * half / mean
+    # The same intervals as in the table.
+    found = [interval(float(m), Spread.of(column), decibel=decibel) for m, column in zip(mean, table.T, strict=True)]
+    mean = np.array([each.value for each in found])
+    low, high = (
+        np.array([each.value if end is None else end for each, end in zip(found, ends, strict=True)])
+        for ends in ([each.low for each in found], [each.high for each in found])
+    )
     axes.plot(x, mean, **_line(look))  # type: ignore[arg-type]
-    axes.fill_between(x, mean - half, mean + half, color=look.colour, alpha=0.2, linewidth=0)
+    axes.fill_between(x, low, high, color=look.colour, alpha=0.2, linewidth=0)
