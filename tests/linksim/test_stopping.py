@@ -14,7 +14,7 @@ from linksim.accumulators import MeanAccumulator
 from linksim.chain import Measurements
 from linksim.report import show, write_report
 from linksim.scenario import MonteCarloSection, StopSection
-from linksim.stopping import next_count, widest_interval
+from linksim.stopping import most_of_one_sample, next_count, widest_interval
 
 
 def normal(count: int, *deviations: float) -> Measurements:
@@ -56,10 +56,21 @@ def test_a_single_value_is_not_enough_and_an_exact_zero_is() -> None:
     assert next_count(section, 50, {("a", "nmse_db"): one}) == 100
 
 
+def test_no_point_ends_before_enough_samples_share_the_spread() -> None:
+    section = MonteCarloSection(samples=10000, stop=StopSection(metric="nmse_db", half_width=5, minimum_rare_events=10))
+    for rare, enough in ((1, False), (9, False), (11, True)):
+        accumulator = MeanAccumulator("nmse_db", decibel=True)
+        accumulator.update([*np.full(1000, 0.1), *np.full(rare, 1.0)])
+        measurements: Measurements = {("a", "nmse_db"): accumulator}
+        assert most_of_one_sample(measurements, "nmse_db") == pytest.approx(1 / rare, rel=0.02)
+        assert widest_interval(measurements, "nmse_db") < 5
+        assert (next_count(section, 1000 + rare, measurements) is None) == enough
+
+
 @pytest.fixture
 def adaptive(tiny: dict[str, Any]) -> dict[str, Any]:
     """Rebuilt from few strong entries, errors vary more from sample to sample at low SNR."""
-    stop = {"metric": "nmse_db", "half_width": 0.45, "minimum_samples": 60}
+    stop = {"metric": "nmse_db", "half_width": 0.45, "minimum_samples": 60, "minimum_rare_events": 2}
     return tiny | {
         "compressors": [{"name": "topk"}, {"name": "topk", "label": "topk 16", "compression_ratio": 16}],
         "metrics": ["nmse_db", "rho"],
