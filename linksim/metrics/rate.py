@@ -49,6 +49,7 @@ class NetRate(MeanMetric):
     unit = "bit/s/Hz"
     domain = "spatial-frequency, time of use"
     aggregation = "mean over subcarriers and samples"
+    without_report = 0.0
 
     def per_sample(self, outcome: LinkOutcome) -> Tensor:
         """Mean over the subcarriers, times the share."""
