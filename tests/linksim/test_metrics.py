@@ -42,6 +42,7 @@ def _outcome(precoder: str = "mrt", *, moving: bool = True) -> LinkOutcome:
         response_estimated=report + 0.1 * _random(BATCH, N, NT, seed=3),
         precoder=plugin(plugin.Parameters()),
         snr=SNR,
+        data_share=0.8,
         bits=640,
         overhead=0.25,
         delivery=Delivery(
@@ -118,6 +119,7 @@ def _definitions(outcome: LinkOutcome) -> dict[str, float]:
         "rho_squared": (cosine**2).mean(),
         "sgcs": sgcs.mean(),
         "rate_bps_hz": rate(response).mean(),
+        "rate_net_bps_hz": rate(response).mean() * outcome.data_share,
         "rate_loss_bps_hz": (rate(use) - rate(response)).mean(),
         "rate_ratio": rate(response).mean() / rate(use).mean(),
         "rate_perfect_bps_hz": rate(use).mean(),
