@@ -25,7 +25,7 @@ class Expectation(BaseModel):
     parameters: dict[str, Any] = Field(
         default={}, description="parameters of that source, as in a scenario; the others must have their defaults"
     )
-    seed: int | None = Field(default=None, description="seed, any if left out")
+    seed: int | None = Field(default=None, ge=0, lt=2**63, description="seed, any if left out")
     content_hash: str | None = Field(default=None, description="hash of the content, any if left out")
 
     def __hash__(self) -> int:

@@ -30,12 +30,14 @@ class DeepMimoParameters(RecordingParameters):
 
     source: Literal["deepmimo"] = "deepmimo"
     folder: Path = Field(description="folder of the scenario, with params.json")
-    tx_set: int | None = Field(default=None, ge=0, description="set of the BS; by default the first that transmits")
-    tx: int = Field(default=0, ge=0, description="number of the BS in its set, from 0")
-    rx_set: int | None = Field(
-        default=None, ge=0, description="set of the users; by default the first that does not transmit"
+    tx_set: int | None = Field(
+        default=None, ge=0, le=10**6, description="set of the BS; by default the first that transmits"
     )
-    max_paths: int = Field(default=25, ge=1, description="paths kept of each user, the first ones")
+    tx: int = Field(default=0, ge=0, le=10**6, description="number of the BS in its set, from 0")
+    rx_set: int | None = Field(
+        default=None, ge=0, le=10**6, description="set of the users; by default the first that does not transmit"
+    )
+    max_paths: int = Field(default=25, ge=1, le=10**4, description="paths kept of each user, the first ones")
     n_rows: int = Field(default=1, ge=1, le=64, description="rows of the BS panel")
     n_columns: int = Field(default=32, ge=1, le=256, description="columns of the BS panel")
     element_spacing: float = Field(default=0.5, gt=0, le=10, description="spacing of BS elements, wavelengths")

@@ -118,7 +118,10 @@ class LeastSquares(Estimator):
 
         name: Literal["ls"] = "ls"
         n_pilots: int | None = Field(
-            default=None, ge=1, description="pilot symbols Tp, at least Nt; by default Nt, one for each transmit port"
+            default=None,
+            ge=1,
+            le=4096,
+            description="pilot symbols Tp, at least Nt; by default Nt, one for each transmit port",
         )
 
     def __init__(self, parameters: Any, grid: OfdmGrid, array: ArrayShape) -> None:
@@ -167,6 +170,7 @@ class CombLeastSquares(LeastSquares):
         spacing: int = Field(
             default=12,
             ge=1,
+            le=4096,
             description="subcarriers from pilot to pilot: 12 is a CSI-RS of density 1, 24 of density 0.5",
         )
         interpolation: Literal["linear", "delay_window"] = Field(
@@ -174,7 +178,10 @@ class CombLeastSquares(LeastSquares):
             description="between pilots: linear in frequency, or MMSE for delays inside a window",
         )
         window: int | None = Field(
-            default=None, ge=1, description="delay taps of the longest window; by default 3/4 of the unambiguous range"
+            default=None,
+            ge=1,
+            le=65536,
+            description="delay taps of the longest window; by default 3/4 of the unambiguous range",
         )
 
     def __init__(self, parameters: Any, grid: OfdmGrid, array: ArrayShape) -> None:

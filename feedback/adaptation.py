@@ -14,12 +14,16 @@ class Adaptation(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     samples: int = Field(
-        ge=0, description="channels of the new source; as many again, of its validation split, at most, select"
+        ge=0,
+        le=10**7,
+        description="channels of the new source; as many again, of its validation split, at most, select",
     )
     part: Literal["decoder", "all"] = Field(
         default="all", description="what learns: the decoder alone, with UEs as they are, or the encoder as well"
     )
-    seen: int = Field(default=10000, ge=1, description="budget: channels seen, in as many passes as it takes")
+    seen: int = Field(
+        default=10000, ge=1, le=10**12, description="budget: channels seen, in as many passes as it takes"
+    )
     fc_rate_ratio: float = Field(
         default=1.0,
         gt=0,

@@ -32,7 +32,7 @@ class CompressorParameters(BaseModel):
     name: str
     label: str | None = Field(default=None, description="name in tables and figures; by default the compressor's own")
     compression_ratio: float | None = Field(
-        default=None, gt=0, description="2 Na Nt / codeword length; by default the scenario's"
+        default=None, ge=0.01, le=1e6, description="2 Na Nt / codeword length; by default the scenario's"
     )
     only_ratios: tuple[float, ...] | None = Field(
         default=None, description="ratios of a sweep that it takes part at, for those it exists for; by default all"

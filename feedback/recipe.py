@@ -17,15 +17,21 @@ class TrainingRecipe(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     epochs: int | None = Field(
-        default=None, ge=0, description="budget: passes over the training channels; 100 where no budget is given"
+        default=None,
+        ge=0,
+        le=10**6,
+        description="budget: passes over the training channels; 100 where no budget is given",
     )
-    samples: int | None = Field(default=None, ge=0, description="budget: training channels seen")
+    samples: int | None = Field(default=None, ge=0, le=10**12, description="budget: training channels seen")
     minutes: float | None = Field(
-        default=None, gt=0, description="budget: wall time; the digits then depend on the machine"
+        default=None, gt=0, le=10**6, description="budget: wall time; the digits then depend on the machine"
     )
-    batch_size: int = Field(default=200, ge=2, description="channels per step")
+    batch_size: int = Field(default=200, ge=2, le=10**6, description="channels per step")
     validations: int = Field(
-        default=10, ge=1, description="validations over the whole budget, at least; there is one after every epoch"
+        default=10,
+        ge=1,
+        le=10**6,
+        description="validations over the whole budget, at least; there is one after every epoch",
     )
     optimiser: Literal["adam", "adamw", "sgd"] = Field(default="adam", description="sgd: with Nesterov momentum 0.9")
     epsilon: float = Field(default=1e-8, gt=0, le=1, description="Adam's epsilon")
@@ -47,6 +53,7 @@ class TrainingRecipe(BaseModel):
     restart_after: int | None = Field(
         default=None,
         ge=1,
+        le=10**6,
         description="validations without a new best after which the schedule starts again over what is left of the "
         "budget; by default it never does",
     )

@@ -7,17 +7,17 @@ from typing import Any
 
 import h5py
 import torch
-from pydantic import ValidationError
 
 from channels.channel_batch import Snapshots
 from channels.hdf5_file import open_dataset
-from channels.source import Source, SourceParameters, Split
+from channels.source import SOURCES, Source, SourceParameters, Split
 from linksim.channel_section import ChannelDocument
+from linksim.document import validated
 from linksim.errors import InputError
+from linksim.plugin_kinds import SOURCE
 from linksim.scenario_file import apply_override, load_scenario, read_document
 from linksim.scenario_paths import resolve_paths
 from linksim.scenario_source import open_source
-from linksim.validation_message import describe
 
 SPEED_OF_LIGHT_M_S = 299792458.0
 DEFAULT_ROWS = 32
@@ -144,14 +144,13 @@ def _hdf5_section(path: Path) -> dict[str, Any]:
 
 
 def _validated(section: Mapping[str, Any], path: Path, speed_m_s: float | None) -> SourceParameters:
-    document = {"channel": section}
-    try:
-        return ChannelDocument.model_validate(document).channel
-    except ValidationError as error:
-        details = error.errors()[0]
-        if speed_m_s is not None and details["loc"][-1] == "speed_m_s" and details["type"] == "extra_forbidden":
-            raise InputError(f"--speed: {path} is a recording, expected a generator's channel section") from None
-        raise InputError(f"{path}: {describe(error, document).removeprefix('channel.')}") from None
+    source = section.get("source")
+    if speed_m_s is not None and isinstance(source, str) and source in SOURCES:
+        moves = "speed_m_s" in SOURCE.parameters(source).model_fields
+        if not moves:
+            raise InputError(f"--speed: {path} is a recording, expected a generator's channel section")
+    document = {"channel": dict(section)}
+    return validated(ChannelDocument, document, lambda line: f"{path}: {line.removeprefix('channel.')}").channel
 
 
 def _layout(parameters: SourceParameters, source: Source) -> tuple[int | None, int, float | None]:

@@ -3,12 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from channels.source import SourceParameters
-from linksim.errors import InputError
+from linksim.document import validated
 from linksim.scenario import ChannelSection
-from linksim.validation_message import describe
 
 
 class ChannelDocument(BaseModel):
@@ -30,7 +29,4 @@ def channel_section(section: Mapping[str, Any], place: str) -> SourceParameters:
         InputError: one line with place, key, found and expected.
     """
     document = {"channel": dict(section)}
-    try:
-        return ChannelDocument.model_validate(document).channel
-    except ValidationError as error:
-        raise InputError(f"{place}.{describe(error, document).removeprefix('channel.')}") from None
+    return validated(ChannelDocument, document, lambda line: f"{place}.{line.removeprefix('channel.')}").channel

@@ -36,6 +36,9 @@ app = typer.Typer(
 
 _INTERRUPTED = 130
 
+# Problems of a scenario that `validate` shows.
+_MAX_PROBLEMS = 20
+
 ScenarioFile = Annotated[Path, typer.Argument(metavar="SCENARIO", help="scenario file (YAML)")]
 Overrides = Annotated[
     list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="override path.to.key; may be given often")
@@ -120,11 +123,18 @@ def validate(scenario: ScenarioFile, overrides: Overrides = None) -> None:
     from linksim.run_warnings import validity_warnings
     from linksim.sweep import points_of
 
-    resolved = _load(scenario, overrides, None)
-    points = points_of(resolved)
-    check_points(points)
+    try:
+        resolved = _load(scenario, overrides, None)
+        points = points_of(resolved)
+        check_points(points)
+    except InputError as error:
+        for line in error.lines[:_MAX_PROBLEMS]:
+            _complain(line)
+        if len(error.lines) > _MAX_PROBLEMS:
+            _complain(f"and {len(error.lines) - _MAX_PROBLEMS} more problems")
+        raise typer.Exit(2) from None
     for line in validity_warnings(point.scenario for point in points):
-        print(f"linksim: warning: {line}", file=sys.stderr)
+        _complain(f"warning: {line}")
     print(f"{scenario}: valid, {len(points)} points")
 
 
@@ -218,6 +228,9 @@ def main() -> None:
 
 
 def _stop(message: str, code: int) -> NoReturn:
-    line = " ".join(message.split())
-    print(f"linksim: {line}", file=sys.stderr)
+    _complain(message)
     sys.exit(code)
+
+
+def _complain(message: str) -> None:
+    print(f"linksim: {' '.join(message.split())}", file=sys.stderr)

@@ -104,12 +104,12 @@ def export(
 
 def _parameters(source: str, overrides: list[str]) -> "SourceParameters":
     """Parameters of a source from ``KEY=VALUE`` settings, values in YAML."""
-    from pydantic import BaseModel, ValidationError
+    from pydantic import BaseModel
 
     from channels.source import SOURCES
+    from linksim.document import validated
     from linksim.scenario import ChannelSection
     from linksim.scenario_file import apply_override
-    from linksim.validation_message import describe
 
     class Choice(BaseModel):
         channel: ChannelSection
@@ -122,11 +122,11 @@ def _parameters(source: str, overrides: list[str]) -> "SourceParameters":
         apply_override(section, override)
     if section["source"] != source:
         raise InputError(f"--set source: got {section['source']!r}, expected --source")
-    document = {"channel": section}
-    try:
-        return Choice.model_validate(document).channel
-    except ValidationError as error:
-        raise InputError(f"--set: {describe(error, document).removeprefix('channel').lstrip('.: ')}") from None
+
+    def name(line: str) -> str:
+        return f"--set: {line.removeprefix('channel').lstrip('.: ')}"
+
+    return validated(Choice, {"channel": section}, name).channel
 
 
 def _split_sizes(samples: int, splits: str) -> "dict[Split, int]":

@@ -29,11 +29,11 @@ def deploy(
     narrower BS comes before binary layers, and one at the UE before two; the BS is as wide as still fits. A smaller
     codeword is taken only if nothing fits otherwise.
     """
-    import yaml
     from rich import box
     from rich.console import Console
     from rich.table import Table
 
+    from channels.yaml_text import write_yaml
     from linksim.deployment import ADVISED_RATIO, STRATEGIES, Resources, describe, rows
     from linksim.errors import InputError
 
@@ -54,4 +54,4 @@ def deploy(
         if compressor == "acrnet" and chosen.point.ratio > ADVISED_RATIO:
             print(f"ACRNet's authors advise against compression ratios above {ADVISED_RATIO}.")
         print("In a scenario:\n")
-    print(yaml.safe_dump(chosen.document(), sort_keys=False, default_flow_style=None), end="")
+    print(write_yaml(chosen.document(), flow=None), end="")

@@ -1,37 +1,23 @@
 """``linksim list``: what is registered, one line each."""
 
 from pathlib import Path
-from typing import Any
 
-from class_registry import ClassRegistry
 from rich.console import Console
 from rich.table import Table
 
 from linksim.errors import InputError
-from linksim.metrics import METRICS
-from linksim.scenario import COMPRESSORS, DENOISERS, ESTIMATORS, LINKS, PRECODERS, PREDICTORS, QUANTISERS, SOURCES
+from linksim.plugin_kinds import KINDS
 from linksim.scenario_file import read_document
-
-_KINDS: dict[str, ClassRegistry[Any]] = {
-    "channel sources": SOURCES,
-    "estimators": ESTIMATORS,
-    "compressors": COMPRESSORS,
-    "quantisers": QUANTISERS,
-    "feedback links": LINKS,
-    "denoisers": DENOISERS,
-    "predictors": PREDICTORS,
-    "precoders": PRECODERS,
-    "metrics": METRICS,
-}
 
 
 def print_listing(console: Console, scenarios: Path) -> None:
     """Prints every plug-in, and the scenarios of a folder."""
-    for kind, registry in _KINDS.items():
-        names = [str(name) for name in registry.keys()]  # noqa: SIM118 - a registry is no mapping
-        lines = {name: (registry.get_class(name).__doc__ or "").strip().splitlines()[0] for name in names}
-        _print(console, kind, lines)
-    _print(console, f"scenarios in {scenarios}/", {file.name: _summary(file) for file in scenarios.rglob("*.yaml")})
+    for kind in KINDS:
+        classes = {name: kind.registry.get_class(name) for name in kind.names}
+        lines = {name: (plugin.__doc__ or "").strip().splitlines()[0] for name, plugin in classes.items()}
+        _print(console, kind.title, lines)
+    files = {file.relative_to(scenarios).as_posix(): _summary(file) for file in scenarios.rglob("*.yaml")}
+    _print(console, f"scenarios in {scenarios}/", files)
 
 
 def _print(console: Console, title: str, lines: dict[str, str]) -> None:

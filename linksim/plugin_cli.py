@@ -34,14 +34,13 @@ def _candidate(plugin: str, overrides: list[str]) -> "Candidate":
     """The class with parameters that its own model has checked; ``compression_ratio`` among them is that of the fit."""
     from dataclasses import replace
 
-    from pydantic import BaseModel, ValidationError
+    from pydantic import BaseModel
 
     from feedback.network_contract import candidate_of
     from feedback.plugin_file import PluginParameters, split_plugin
-    from linksim.errors import InputError
+    from linksim.document import validated
     from linksim.scenario import CompressorSection
     from linksim.scenario_file import apply_override
-    from linksim.validation_message import describe
 
     class Choice(BaseModel):
         compressors: tuple[CompressorSection, ...]
@@ -50,12 +49,11 @@ def _candidate(plugin: str, overrides: list[str]) -> "Candidate":
     section: dict[str, Any] = {"plugin": f"{Path.cwd() / file}:{class_name}"}
     for override in overrides:
         apply_override(section, override)
-    document = {"compressors": [section]}
-    try:
-        (parameters,) = Choice.model_validate(document).compressors
-    except ValidationError as error:
-        line = describe(error, document).removeprefix("compressors.0").lstrip(".: ")
-        raise InputError(f"{plugin}: {line.removeprefix('plugin: ')}") from None
+
+    def name(line: str) -> str:
+        return f"{plugin}: {line.removeprefix('compressors.0').lstrip('.: ').removeprefix('plugin: ')}"
+
+    (parameters,) = validated(Choice, {"compressors": [section]}, name).compressors
     assert isinstance(parameters, PluginParameters)
     given = parameters.own().model_dump(exclude={"compression_ratio"})
     candidate = candidate_of(parameters.load(), given)

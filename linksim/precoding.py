@@ -101,6 +101,7 @@ class MrtSubband(Precoder):
         n_subbands: int | None = Field(
             default=None,
             ge=1,
+            le=65536,
             description=f"subbands that the subcarriers are divided into; by default {DEFAULT_SUBBANDS}, or fewer "
             "subcarriers",
         )

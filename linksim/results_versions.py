@@ -9,25 +9,20 @@ from typing import Any
 
 from class_registry import ClassRegistry
 
-from channels.source import SOURCES
 from feedback.compressor import CompressorParameters
 from feedback.plugin_file import PluginParameters, compressor_class
-from linksim.metrics import METRICS
-from linksim.scenario import DENOISERS, ESTIMATORS, LINKS, PRECODERS, PREDICTORS, QUANTISERS, Scenario
+from linksim import plugin_kinds
+from linksim.plugin_kinds import METRIC, SOURCE
+from linksim.scenario import Scenario
 
 # Transform, normalisation, side information, report times, delivery: all that ``linksim.chain`` does by itself.
 CHAIN = 1
 
 # The registry of each kind of plug-in, by its name among stages.
 KINDS: dict[str, ClassRegistry[Any]] = {
-    "source": SOURCES,
-    "estimation": ESTIMATORS,
-    "quantiser": QUANTISERS,
-    "link": LINKS,
-    "denoiser": DENOISERS,
-    "predictor": PREDICTORS,
-    "precoder": PRECODERS,
-    "metric": METRICS,
+    "source": SOURCE.registry,
+    "metric": METRIC.registry,
+    **{kind.section.rpartition(".")[2]: kind.registry for kind in plugin_kinds.KINDS if kind.section and kind.swept},
 }
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from linksim.axis import AXIS_COLUMNS
 from linksim.chain import NO_COMPRESSOR
 from linksim.errors import InputError
 from linksim.metrics import METRICS
@@ -19,7 +20,7 @@ from linksim.paired_difference import Difference, paired_difference, sample_esti
 from linksim.run_samples import RunSamples, describe_point
 from linksim.sample_values import SampleValues
 from linksim.scenario import SweptValue
-from linksim.sweep import AXES, Point, axis_values
+from linksim.sweep import Point, axis_values
 
 # Keys of a point's scenario that make the channels and their use.
 _WORLD = ("channel", "snr_db", "feedback.delay_s")
@@ -224,7 +225,7 @@ def _row(pair: Pair, point: Point, metric: str, values: tuple[float, float], dif
     return {
         "sweep": point.sweep,
         **axis_values(point.scenario),
-        **{axis: value for axis, value in point.axes.items() if axis not in AXES},
+        **{axis: value for axis, value in point.axes.items() if axis not in AXIS_COLUMNS},
         "run": pair.run.label,
         "compressor": pair.compressor,
         "reference_run": pair.reference_run.label,

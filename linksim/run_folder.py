@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import yaml
 
+from channels.yaml_text import write_yaml
 from feedback.number_text import number_text
+from linksim.axis import AXIS_COLUMNS
 from linksim.chain import Measurements
 from linksim.errors import InputError
 from linksim.files import write_whole
@@ -20,7 +21,7 @@ from linksim.identity import run_key
 from linksim.metrics import METRICS
 from linksim.scenario import Scenario
 from linksim.scenario_paths import resolve_paths
-from linksim.sweep import AXES, Point, axis_values
+from linksim.sweep import Point, axis_values
 
 
 class RunFolder:
@@ -58,7 +59,7 @@ class RunFolder:
         document = scenario.model_dump(mode="json")
         # A scenario that was not read from a file may still have relative names.
         resolve_paths(document, Path.cwd())
-        write_whole(self.path / "scenario.yaml", yaml.safe_dump(document, sort_keys=False))
+        write_whole(self.path / "scenario.yaml", write_yaml(document))
 
     def write_results(self, finished: Iterable[tuple[Point, Measurements]]) -> None:
         """The tidy table of all finished points, one row per point, compressor and metric."""
@@ -123,4 +124,4 @@ def _csv(rows: Sequence[Mapping[str, Any]]) -> str:
 
 def _swept(point: Point) -> dict[str, float | str | bool]:
     """Swept keys that are no axis of every row."""
-    return {axis: value for axis, value in point.axes.items() if axis not in AXES}
+    return {axis: value for axis, value in point.axes.items() if axis not in AXIS_COLUMNS}

@@ -10,13 +10,14 @@ import numpy as np
 import pandas as pd
 
 from linksim.accumulators import GroupedDecibelAccumulator
+from linksim.axis import AXIS_COLUMNS
 from linksim.errors import InputError
 from linksim.paired_difference import filled_accumulator
 from linksim.report.results_table import read_results
 from linksim.sample_values import SampleValues, read_samples, samples_file
 from linksim.scenario import Scenario
 from linksim.scenario_file import load_scenario
-from linksim.sweep import AXES, Point, axis_values, points_of
+from linksim.sweep import Point, axis_values, points_of
 
 # Sweep, and the swept keys with their values.
 PointName: TypeAlias = tuple[str, tuple[tuple[str, float | str | bool], ...]]
@@ -104,7 +105,7 @@ def open_runs(folders: list[Path]) -> list[RunSamples]:
 def point_rows(results: pd.DataFrame, point: Point) -> pd.DataFrame:
     """The rows of a results table that belong to a point."""
     rows = results[results["sweep"] == point.sweep]
-    named = {axis: value for axis, value in point.axes.items() if axis not in AXES and axis in rows.columns}
+    named = {axis: value for axis, value in point.axes.items() if axis not in AXIS_COLUMNS and axis in rows.columns}
     for axis, value in {**axis_values(point.scenario), **named}.items():
         if value is None:
             rows = rows[rows[axis].isna()]

@@ -6,36 +6,50 @@ registries, so a new plug-in's parameters are part of the schema as soon as it i
 
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, Union
 
-from class_registry import ClassRegistry
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+    model_validator,
+)
 
-import channels.sources  # noqa: F401 - registers the sources
-import feedback.compressors
-import feedback.denoisers
-import feedback.links
-import feedback.predictors
-import feedback.quantisers  # noqa: F401 - registers the quantisers
-from channels.estimation import ESTIMATORS, EstimatorParameters
-from channels.source import SOURCES, SourceParameters
+from channels.estimation import EstimatorParameters
+from channels.source import SourceParameters
 from feedback.codeword import Signal
-from feedback.compressor import COMPRESSORS, CompressorParameters
+from feedback.compressor import CompressorParameters
 from feedback.denoiser import DENOISERS, DenoiserParameters
 from feedback.link import LINKS, LinkParameters
 from feedback.plugin_file import PluginParameters
-from feedback.predictor import PREDICTORS, PredictorParameters
+from feedback.predictor import PredictorParameters
 from feedback.quantiser import QUANTISERS, QuantiserParameters
 from feedback.recipe import TrainingRecipe
 from linksim.metrics import METRICS
-from linksim.precoding import PRECODERS, PrecoderParameters
+from linksim.plugin_kinds import (
+    COMPRESSOR,
+    DENOISER,
+    ESTIMATOR,
+    LINK,
+    PRECODER,
+    PREDICTOR,
+    QUANTISER,
+    SOURCE,
+    PluginKind,
+)
+from linksim.precoding import PrecoderParameters
 from linksim.subbands import DEFAULT_SUBBANDS
 
 # The two kinds of compressor: one that ships, by name, and one of the user's own.
 REGISTERED, PLUGIN = "registered", "plug-in"
 
 
-def _any_of(registry: ClassRegistry[Any], discriminator: str) -> Any:
-    models = tuple(plugin.Parameters for plugin in registry.classes())
-    return Annotated[Union[models], Field(discriminator=discriminator)]  # noqa: UP007 - members known at run time only
+def _any_of(kind: PluginKind) -> Any:
+    models = tuple(plugin.Parameters for plugin in kind.registry.classes())
+    return Annotated[Union[models], Field(discriminator=kind.discriminator)]  # noqa: UP007 - members known at run time only
 
 
 def _compressor_kind(section: Any) -> str:
@@ -53,17 +67,17 @@ if TYPE_CHECKING:
     PredictorSection = PredictorParameters
     PrecoderSection = PrecoderParameters
 else:
-    ChannelSection = _any_of(SOURCES, "source")
-    EstimatorSection = _any_of(ESTIMATORS, "name")
+    ChannelSection = _any_of(SOURCE)
+    EstimatorSection = _any_of(ESTIMATOR)
     CompressorSection = Annotated[
-        Annotated[_any_of(COMPRESSORS, "name"), Tag(REGISTERED)] | Annotated[PluginParameters, Tag(PLUGIN)],
+        Annotated[_any_of(COMPRESSOR), Tag(REGISTERED)] | Annotated[PluginParameters, Tag(PLUGIN)],
         Discriminator(_compressor_kind),
     ]
-    QuantiserSection = _any_of(QUANTISERS, "name")
-    LinkSection = _any_of(LINKS, "name")
-    DenoiserSection = _any_of(DENOISERS, "name")
-    PredictorSection = _any_of(PREDICTORS, "name")
-    PrecoderSection = _any_of(PRECODERS, "name")
+    QuantiserSection = _any_of(QUANTISER)
+    LinkSection = _any_of(LINK)
+    DenoiserSection = _any_of(DENOISER)
+    PredictorSection = _any_of(PREDICTOR)
+    PrecoderSection = _any_of(PRECODER)
 
 _SIGNALS: dict[Signal, str] = {
     "analogue": "real values",
@@ -83,6 +97,19 @@ PlainValue = float | str | bool | dict[str, Any]
 SweptValue = PlainValue | tuple[PlainValue, ...]
 
 
+def _one_problem(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
+    """One message in place of one for each kind of value that it is not."""
+    try:
+        return handler(value)
+    except ValidationError:
+        kinds = "a finite number, a text, true or false, a section such as {name: ls}, or a list of these"
+        text = repr(value)
+        raise ValueError(f"got {text if len(text) <= 60 else text[:57] + '...'}, expected {kinds}") from None
+
+
+_SweptEntry = Annotated[SweptValue, WrapValidator(_one_problem)]
+
+
 class Section(BaseModel):
     """Base of all sections: unknown keys, NaN and infinities are errors."""
 
@@ -92,7 +119,7 @@ class Section(BaseModel):
 class TransformSection(Section):
     """Angular-delay transform and normalisation at the UE."""
 
-    n_delay: int = Field(default=32, ge=1, description="delay rows Na kept of the angular-delay matrix")
+    n_delay: int = Field(default=32, ge=1, le=65536, description="delay rows Na kept of the angular-delay matrix")
     normalisation: Literal["per_sample", "dataset", "none"] = Field(
         default="per_sample", description="scale by the largest modulus of the matrix, of the training set, or not"
     )
@@ -183,10 +210,13 @@ class StopSection(Section):
 
     metric: str = Field(default="nmse_db", description="metric whose interval counts; one of the scenario's")
     half_width: float = Field(gt=0, description="half the width that the 95 % interval must fall below [metric's unit]")
-    minimum_samples: int = Field(default=200, ge=2, description="test channels before the first look at the interval")
+    minimum_samples: int = Field(
+        default=200, ge=2, le=10**7, description="test channels before the first look at the interval"
+    )
     minimum_rare_events: int = Field(
         default=20,
         ge=1,
+        le=10**7,
         description="samples that share the spread of the values at least: none has more than one part in these",
     )
 
@@ -194,9 +224,11 @@ class StopSection(Section):
 class MonteCarloSection(Section):
     """How many test channels, and how they are handed to workers."""
 
-    samples: int = Field(default=1000, ge=1, description="test channels per point; with `stop`, at most")
+    samples: int = Field(default=1000, ge=1, le=10**7, description="test channels per point; with `stop`, at most")
     stop: StopSection | None = Field(default=None, description="stop a point early; by default all samples are taken")
-    batch_size: int = Field(default=100, ge=1, description="test channels per task; changes no digit of any result")
+    batch_size: int = Field(
+        default=100, ge=1, le=10**6, description="test channels per task; changes no digit of any result"
+    )
 
     @model_validator(mode="after")
     def _reachable(self) -> Self:
@@ -220,9 +252,11 @@ class SgcsSection(Section):
 class BudgetSection(Section):
     """How long every network is trained, in place of what its recipe says; one of these."""
 
-    epochs: int | None = Field(default=None, ge=0, description="passes over the training channels")
-    samples: int | None = Field(default=None, ge=0, description="training channels seen")
-    minutes: float | None = Field(default=None, gt=0, description="wall time; digits then depend on the machine")
+    epochs: int | None = Field(default=None, ge=0, le=10**6, description="passes over the training channels")
+    samples: int | None = Field(default=None, ge=0, le=10**12, description="training channels seen")
+    minutes: float | None = Field(
+        default=None, gt=0, le=10**6, description="wall time; digits then depend on the machine"
+    )
 
     @model_validator(mode="after")
     def _one(self) -> Self:
@@ -250,16 +284,19 @@ class TrainingSection(Section):
     samples: int = Field(
         default=8000,
         ge=1,
+        le=10**7,
         description="channels for quick fits: KLT, quantiser and scale ranges; by default as many as network_samples "
         "where the scenario has trained networks, so that what is fitted and what is learnt see the same, else 8000",
     )
-    network_samples: int = Field(default=50000, ge=1, description="channels that networks are trained on, an epoch")
+    network_samples: int = Field(
+        default=50000, ge=1, le=10**7, description="channels that networks are trained on, an epoch"
+    )
     fresh: bool = Field(
         default=False,
         description="networks see network_samples new channels in every epoch, straight from the generator, instead of "
         "the same again",
     )
-    validation_samples: int = Field(default=1000, ge=1, description="channels to select the best epoch on")
+    validation_samples: int = Field(default=1000, ge=1, le=10**7, description="channels to select the best epoch on")
     recipe: TrainingRecipe | None = Field(default=None, description="of all networks; by default each network's own")
     budget: BudgetSection | None = Field(default=None, description="of all networks; by default their recipes'")
 
@@ -276,7 +313,7 @@ class Scenario(Section):
     estimation: EstimatorSection = Field(default={"name": "ls"}, validate_default=True)
     overhead: OverheadSection = OverheadSection()
     transform: TransformSection = TransformSection()
-    compression_ratio: float = Field(default=4.0, gt=0, description="2 Na Nt / codeword length")
+    compression_ratio: float = Field(default=4.0, ge=0.01, le=1e6, description="2 Na Nt / codeword length")
     compressors: tuple[CompressorSection, ...] = Field(min_length=1)
     feedback: FeedbackSection = Field(default={}, validate_default=True)
     precoder: PrecoderSection = Field(default={"name": "mrt"}, validate_default=True)
@@ -287,7 +324,7 @@ class Scenario(Section):
     zoo: str | None = Field(
         default=None, min_length=1, description="folder of trained weights; by default the one that ships"
     )
-    sweeps: dict[str, dict[str, Annotated[tuple[SweptValue, ...], Field(min_length=1)]]] = Field(
+    sweeps: dict[str, dict[str, Annotated[tuple[_SweptEntry, ...], Field(min_length=1)]]] = Field(
         default={},
         description="sweep name -> axis (a scenario key) -> values, also plug-ins as {name: ...}; axes of one "
         "multiply; keys that go together are one axis, 'key, key', of values [value, value]",

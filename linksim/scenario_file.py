@@ -1,31 +1,18 @@
 """Scenario files: safe YAML in, overrides applied, a validated scenario or one clear line out."""
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
-from pydantic import ValidationError
-
+from channels.yaml_text import MAX_CHARACTERS, MAX_DEPTH, YamlTextError, read_yaml
+from linksim.document import validated
 from linksim.errors import InputError
 from linksim.scenario import Scenario
 from linksim.scenario_paths import resolve_paths
-from linksim.validation_message import describe
+from linksim.validation_message import short
 
-
-class _UniqueKeyLoader(yaml.SafeLoader):
-    """Safe YAML in which a key given twice is an error instead of a silent last word."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        seen = set()
-        for key_node, _ in node.value:
-            key = self.construct_object(key_node, deep=True)
-            if isinstance(key, Hashable) and key in seen:
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"got the key {key!r} twice, expected it once", key_node.start_mark
-                )
-            seen.add(key)
-        return super().construct_mapping(node, deep)
+# UTF-8 takes at most four bytes a character.
+_MAX_BYTES = 4 * MAX_CHARACTERS
 
 
 def load_scenario(path: Path, overrides: Sequence[str] = ()) -> Scenario:
@@ -67,16 +54,18 @@ def read_document(path: Path) -> dict[str, Any]:
         InputError: if the file cannot be read, or is not a YAML mapping.
     """
     try:
-        document = yaml.load(path.read_text(encoding="utf-8"), Loader=_UniqueKeyLoader)
+        with path.open("rb") as file:
+            content = file.read(_MAX_BYTES + 1)
+        if len(content) > _MAX_BYTES:
+            raise InputError(f"{path}: more than {_MAX_BYTES} bytes, expected a scenario of at most that")
+        document = read_yaml(content.decode("utf-8-sig"))
     except FileNotFoundError:
         raise InputError(f"{path}: no such file, expected a scenario in YAML") from None
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
         raise InputError(f"{path}: cannot be read ({reason}), expected a scenario in YAML") from None
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f" line {mark.line + 1}:" if mark else ""
-        raise InputError(f"{path}:{line} {getattr(error, 'problem', None) or 'not valid YAML'}") from None
+    except YamlTextError as error:
+        raise InputError(f"{path}: {error}") from None
     if not isinstance(document, dict):
         raise InputError(f"{path}: got {type(document).__name__}, expected a mapping of scenario keys")
     return document
@@ -89,33 +78,37 @@ def apply_override(document: dict[str, Any], override: str) -> None:
         InputError: if it is none, or does not fit the document.
     """
     key, separator, value = override.partition("=")
-    if not separator or not key:
-        raise InputError(f"--set: got {override!r}, expected path.to.key=value")
+    if not separator or not key or not key.isprintable():
+        raise InputError(f"--set: got {short(override)}, expected path.to.key=value")
     try:
-        set_key(document, key, yaml.safe_load(value))
-    except yaml.YAMLError:
-        raise InputError(f"--set {key}: got {value!r}, expected a YAML value") from None
+        parsed = read_yaml(value)
+    except YamlTextError as error:
+        reason = str(error).removeprefix("line 1: ")
+        raise InputError(f"--set {key}: got {short(value)}, expected a YAML value ({reason})") from None
+    set_key(document, key, parsed)
 
 
 def set_key(document: dict[str, Any], key: str, value: Any) -> None:
     """Sets ``path.to.key`` in a nested document; list entries go by number.
 
     Raises:
-        InputError: if the path runs through a value that has no keys.
+        InputError: if the path runs through a value that has no keys, or is longer than documents are deep.
     """
     parts = key.split(".")
+    if len(parts) > MAX_DEPTH:
+        raise InputError(f"{short(key)}: got {len(parts)} keys with dots between, expected at most {MAX_DEPTH}")
     here: Any = document
     for depth, part in enumerate(parts):
         last = depth == len(parts) - 1
         where = ".".join(parts[: depth + 1])
         if isinstance(here, list):
-            if not part.isdigit() or int(part) >= len(here):
-                raise InputError(f"{where}: got {part!r}, expected a number from 0 to {len(here) - 1}")
-            index: Any = int(part)
+            index: Any = next((number for number in range(len(here)) if str(number) == part), None)
+            if index is None:
+                raise InputError(f"{short(where)}: got {short(part)}, expected a number from 0 to {len(here) - 1}")
         elif isinstance(here, dict):
             index = part
         else:
-            raise InputError(f"{where}: got a key below {here!r}, expected a section that has keys")
+            raise InputError(f"{where}: got a key below {short(here)}, expected a section that has keys")
         if last:
             here[index] = value
         else:
@@ -130,7 +123,4 @@ def validate_scenario(document: dict[str, Any], origin: str) -> Scenario:
     Raises:
         InputError: one line with origin, key, found and expected.
     """
-    try:
-        return Scenario.model_validate(document)
-    except ValidationError as error:
-        raise InputError(f"{origin}: {describe(error, document)}") from None
+    return validated(Scenario, document, lambda line: f"{origin}: {line}")

@@ -15,10 +15,11 @@ from pydantic import BaseModel
 from channels.source import SOURCES, SourceParameters, is_path
 from feedback.errors import FeedbackInputError
 from feedback.plugin_file import load_plugin, split_plugin
-from linksim.scenario import COMPRESSORS, DENOISERS, ESTIMATORS, LINKS, PRECODERS, PREDICTORS, QUANTISERS, Scenario
+from linksim.plugin_kinds import COMPRESSOR, KINDS, SOURCE
+from linksim.scenario import Scenario
 from linksim.shipped_files import shipped_zoo
 
-_NAMED = (COMPRESSORS, QUANTISERS, LINKS, DENOISERS, PREDICTORS, ESTIMATORS, PRECODERS)
+_NAMED = tuple(kind for kind in KINDS if kind.section and kind is not SOURCE)
 # Keys whose values are channel sections, lists of them, or mappings to them.
 _CHANNEL_KEYS = frozenset({"channel", "trained_on", "parts", "sources"})
 
@@ -130,9 +131,9 @@ def _models(section: Mapping[str, Any], key: str, change: NameChange) -> Iterato
             # Told when the section is validated.
             return
     elif isinstance(name, str):
-        yield from (registry.get_class(name).Parameters for registry in _NAMED if name in registry)
+        yield from (kind.parameters(name) for kind in _NAMED if name in kind.registry)
     elif key == "compressors":
-        yield from (registered.Parameters for registered in COMPRESSORS.classes())
+        yield from (registered.Parameters for registered in COMPRESSOR.registry.classes())
 
 
 def _names_file(models: list[type[BaseModel]], key: str, value: str | Path) -> bool:

@@ -5,12 +5,11 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
-from linksim.errors import InputError
+from linksim.document import validated
 from linksim.scenario import ChannelSection, CompressorSection, Section, compressor_label
 from linksim.scenario_file import read_overridden
-from linksim.validation_message import describe
 
 # Name of the training source that is a mixture of the others.
 MIXED = "mixed"
@@ -97,10 +96,7 @@ def load_study(path: Path, overrides: Sequence[str] = ()) -> GeneralizationStudy
         InputError: one line with file, key, found and expected.
     """
     document = read_overridden(path, overrides)
-    try:
-        return GeneralizationStudy.model_validate(document)
-    except ValidationError as error:
-        raise InputError(f"{path}: {describe(error, document, GeneralizationStudy)}") from None
+    return validated(GeneralizationStudy, document, lambda line: f"{path}: {line}")
 
 
 def _check_labels(key: str, labels: Sequence[str], known: Sequence[str] | None) -> None:

@@ -1,37 +1,26 @@
 """Sweeps: the points of a scenario, each a resolved scenario of its own."""
 
 import itertools
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from typing import Any
 
-from class_registry import ClassRegistry
-
 from feedback.number_text import number_text
+from linksim.axis import COMMON_AXES, scenario_key
+from linksim.errors import InputError
 from linksim.identity import point_key
-from linksim.paired_axes import axis_steps
-from linksim.scenario import DENOISERS, ESTIMATORS, LINKS, PRECODERS, PREDICTORS, QUANTISERS, PlainValue, Scenario
+from linksim.paired_axes import distinct_steps
+from linksim.plugin_kinds import swept_kind
+from linksim.scenario import PlainValue, Scenario
 from linksim.scenario_file import set_key, validate_scenario
 
-# Short names of the axes that every result row carries, and the scenario keys that they set.
-AXES: Mapping[str, str] = {
-    "snr_db": "snr_db",
-    "feedback_snr_db": "feedback.link.snr_db",
-    "compression_ratio": "compression_ratio",
-    "speed_m_s": "channel.speed_m_s",
-    "feedback_delay_s": "feedback.delay_s",
-}
+# Of all sweeps together: more than is measured in days, and few enough to be validated in seconds.
+MAX_POINTS = 10_000
 
-# Plug-ins that a sweep may exchange, by their section.
-_PLUGINS: Mapping[str, ClassRegistry[Any]] = {
-    "estimation": ESTIMATORS,
-    "feedback.quantiser": QUANTISERS,
-    "feedback.link": LINKS,
-    "feedback.denoiser": DENOISERS,
-    "feedback.predictor": PREDICTORS,
-    "precoder": PRECODERS,
-}
+# Problems after which no more points are looked at.
+_MAX_LINES = 20
 
 
 @dataclass(frozen=True)
@@ -55,13 +44,42 @@ def points_of(scenario: Scenario) -> list[Point]:
     """All points in the order of the file; a scenario without sweeps is one point of the sweep ``point``.
 
     Raises:
-        InputError: if a swept value does not fit the key it sets.
+        InputError: if a swept value does not fit the key it sets, an axis has a value twice, two points of a sweep
+            are the same, or there are more than ``MAX_POINTS``.
     """
-    points = []
-    for sweep, axes in (scenario.sweeps or {"point": {}}).items():
-        for steps in itertools.product(*(axis_steps(sweep, axis, values) for axis, values in axes.items())):
-            points.append(_point(scenario, sweep, {key: value for step in steps for key, value in step.items()}))
+    sweeps = {
+        sweep: [distinct_steps(sweep, axis, values) for axis, values in axes.items()]
+        for sweep, axes in (scenario.sweeps or {"point": {}}).items()
+    }
+    count = sum(math.prod(map(len, axes)) for axes in sweeps.values())
+    if count > MAX_POINTS:
+        raise InputError(f"sweeps: got {count} points, expected at most {MAX_POINTS}")
+    points: list[Point] = []
+    lines: list[str] = []
+    for sweep, axes in sweeps.items():
+        for steps in itertools.product(*axes):
+            try:
+                points.append(_point(scenario, sweep, {key: value for step in steps for key, value in step.items()}))
+            except InputError as error:
+                lines += [line for line in error.lines if line not in lines]
+            if len(lines) >= _MAX_LINES:
+                break
+    if lines:
+        raise InputError.of(lines)
+    _refuse_equal_points(points)
     return points
+
+
+def _refuse_equal_points(points: Sequence[Point]) -> None:
+    """Points of a sweep that are one by the defaults of a plug-in, though their values are written differently."""
+    found: dict[tuple[str, str], list[Point]] = {}
+    for point in points:
+        others = found.setdefault((point.sweep, point.key), [])
+        for other in others:
+            if other.scenario == point.scenario:
+                first, second = (", ".join(f"{key} {value}" for key, value in p.axes.items()) for p in (other, point))
+                raise InputError(f"sweeps.{point.sweep}: {first} and {second} are the same point, expected it once")
+        others.append(point)
 
 
 def _point(scenario: Scenario, sweep: str, axes: dict[str, PlainValue]) -> Point:
@@ -74,7 +92,7 @@ def _point(scenario: Scenario, sweep: str, axes: dict[str, PlainValue]) -> Point
             document["feedback"]["link"] = {"name": "awgn"}
         if axis.endswith(".name"):
             _drop_parameters(document, axis.removesuffix(".name"), value)
-        set_key(document, AXES.get(axis, axis), value)
+        set_key(document, scenario_key(axis), value)
     resolved = validate_scenario(document, f"sweeps.{sweep}")
     texts = {axis: section_text(value) if isinstance(value, dict) else value for axis, value in axes.items()}
     return Point(sweep, texts, resolved, point_key(resolved))
@@ -82,10 +100,10 @@ def _point(scenario: Scenario, sweep: str, axes: dict[str, PlainValue]) -> Point
 
 def _drop_parameters(document: dict[str, Any], section: str, name: PlainValue) -> None:
     """Drops parameters of the base point's plug-in that the one swept instead does not have."""
-    registry = _PLUGINS.get(section)
-    if registry is None or not isinstance(name, str) or name not in registry:
+    kind = swept_kind(section)
+    if kind is None or not isinstance(name, str) or name not in kind.registry:
         return
-    known = registry.get_class(name).Parameters.model_fields
+    known = kind.parameters(name).model_fields
     *path, last = section.split(".")
     outer = reduce(lambda inner, part: inner[part], path, document)
     outer[last] = {key: value for key, value in outer[last].items() if key in known}
@@ -105,10 +123,12 @@ def _value_text(value: Any) -> str:
 
 def axis_values(scenario: Scenario) -> dict[str, float | None]:
     """What a result row says of its point: downlink and feedback SNR, compression ratio, speed, feedback delay."""
-    return {
-        "snr_db": scenario.snr_db,
-        "feedback_snr_db": getattr(scenario.feedback.link, "snr_db", None),
-        "compression_ratio": scenario.compression_ratio,
-        "speed_m_s": getattr(scenario.channel, "speed_m_s", None),
-        "feedback_delay_s": scenario.feedback.delay_s,
-    }
+    return {axis.column: _value_of(scenario, axis.key) for axis in COMMON_AXES}
+
+
+def _value_of(scenario: Scenario, key: str) -> float | None:
+    """The number under a dotted key, ``None`` where a plug-in has no such key."""
+    value: Any = scenario
+    for part in key.split("."):
+        value = getattr(value, part, None)
+    return value

@@ -2,16 +2,19 @@
 
 from dataclasses import replace
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import BaseModel
 
 from feedback.checkpoint import load_checkpoint
-from feedback.compressor import CompressorParameters
 from feedback.neural import NeuralCompressor
+from linksim.document import validated
 from linksim.errors import InputError
 from linksim.fitting import SchemeSpec
 from linksim.preparation import is_trained, weights_file
 from linksim.scenario import CompressorSection
-from linksim.validation_message import describe
+
+
+class _Teachers(BaseModel):
+    compressors: tuple[CompressorSection, ...]
 
 
 def teacher_of(student: SchemeSpec) -> SchemeSpec | None:
@@ -24,12 +27,11 @@ def teacher_of(student: SchemeSpec) -> SchemeSpec | None:
     if distillation is None:
         return None
     section = {"compression_ratio": student.parameters.compression_ratio, **distillation.teacher}
-    try:
-        parameters = TypeAdapter[CompressorParameters](CompressorSection).validate_python(section)
-    except ValidationError as error:
-        # The tag of the union is none of the user's words.
-        problem = describe(error, section).removeprefix("registered.")
-        raise InputError(f"{_place(student)}: {problem}") from None
+
+    def name(line: str) -> str:
+        return f"{_place(student)}: {line.removeprefix('compressors.0').lstrip('.: ')}"
+
+    (parameters,) = validated(_Teachers, {"compressors": [section]}, name).compressors
     teacher = replace(student, label="teacher", parameters=parameters)
     if not is_trained(teacher):
         raise InputError(f"{_place(student)}: got {parameters.name!r}, expected a network")

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import torch
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from channels.errors import ChannelInputError
+from channels.yaml_text import YamlTextError, read_yaml
 
 BUNDLED = ("indoor", "outdoor_los", "outdoor_nlos")
 
@@ -197,11 +197,11 @@ def load_environment(name: str) -> Environment:
     """
     source = files("channels.cost2100") / "environments" / f"{name}.yaml" if name in BUNDLED else Path(name)
     try:
-        document = yaml.safe_load(source.read_text(encoding="utf-8"))
+        document = read_yaml(source.read_text(encoding="utf-8"))
     except OSError as error:
         expected = f"expected a readable YAML file or one of {', '.join(BUNDLED)}"
         raise ChannelInputError(f"{name}: {error.strerror or error}, {expected}") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (YamlTextError, UnicodeDecodeError) as error:
         raise ChannelInputError(f"{name}: not YAML: {' '.join(str(error).split())}") from None
     try:
         return Environment.model_validate(document)

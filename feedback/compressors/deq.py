@@ -37,11 +37,13 @@ class DeqParameters(NeuralParameters):
     ue_mac_budget: int | None = Field(
         default=None,
         ge=1,
+        le=10**15,
         description="multiply-adds in the UE's budget, which sets Te (eq. 16) instead of ue_iterations",
     )
     bs_mac_budget: int | None = Field(
         default=None,
         ge=1,
+        le=10**15,
         description="multiply-adds in the BS's budget, which sets Td (eq. 16) instead of bs_iterations",
     )
 

@@ -38,7 +38,7 @@ class DnnNetParameters(DenoiserParameters):
     snr_db: tuple[float, float] = Field(
         default=(-5.0, 40.0), description="feedback SNRs to learn [dB], drawn uniformly from this range"
     )
-    epochs: int = Field(default=20, ge=0, description="stage 1: passes over the training codewords")
+    epochs: int = Field(default=20, ge=0, le=10**6, description="stage 1: passes over the training codewords")
     learning_rate: float = Field(default=1e-3, gt=0, le=1, description="stage 1: first step size of Adam, falling to 0")
     joint: TrainingRecipe | None = Field(
         default=_JOINT,

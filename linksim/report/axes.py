@@ -1,92 +1,11 @@
-"""The quantities a sweep can vary, how they are written, and which of them make up a given sweep."""
+"""Which quantities a given sweep varies, and how they make up its figures and tables."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from math import isnan
+from dataclasses import dataclass
 
 import pandas as pd
 
-from linksim.report.names import value_title
+from linksim.axis import COMMON_AXES, Axis, AxisValue, axis_of_column
 from linksim.report.results_table import NAME_COLUMNS, NUMBER_COLUMNS
-
-# A swept value: a number, or a name for keys that take one.
-AxisValue = float | str
-
-
-@dataclass(frozen=True)
-class Axis:
-    """One axis column of the results.
-
-    Attributes:
-        column: its name in the results, SI units and dB.
-        name: its name in prose.
-        unit: the unit it is shown in.
-        scale: shown value / stored value.
-        missing: text of an empty cell.
-        curves: whether its values are curves of one figure, in a panel for each compressor, and not panels.
-        titles: what its names are called, where its column does not tell.
-    """
-
-    column: str
-    name: str
-    unit: str
-    scale: float = 1.0
-    missing: str = "-"
-    curves: bool = False
-    titles: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def label(self) -> str:
-        """Name and unit, for an axis of a figure or the head of a table."""
-        return f"{self.name} [{self.unit}]" if self.unit else self.name
-
-    def text(self, stored: AxisValue) -> str:
-        """A stored value in the shown unit, without the unit."""
-        if isinstance(stored, str):
-            return self.titles.get(stored) or value_title(self.column, stored)
-        if isnan(stored):
-            return self.missing
-        number = f"{self.scale * stored:.4g}".replace("-", "\N{MINUS SIGN}")
-        return f"1/{number}" if self.column == "compression_ratio" else number
-
-    def phrase(self, stored: AxisValue) -> str:
-        """Name, value and unit, such as ``Feedback delay 4 ms``."""
-        unit = f" {self.unit}" if self.unit else ""
-        return f"{self.name} {self.text(stored)}{unit}".strip()
-
-
-# In order of preference for the horizontal axis of a figure, where several have as many values.
-AXES = (
-    Axis("snr_db", "SNR", "dB"),
-    Axis("feedback_snr_db", "Feedback SNR", "dB", missing="\N{INFINITY}"),
-    Axis("compression_ratio", "Compression ratio", ""),
-    Axis("speed_m_s", "Speed", "m/s"),
-    Axis("feedback_delay_s", "Feedback delay", "ms", scale=1e3),
-)
-
-# Further scenario keys that are often swept, by their column.
-_OTHER_AXES = {
-    axis.column: axis
-    for axis in (
-        Axis("feedback.denoiser.name", "Denoiser", ""),
-        Axis("feedback.quantiser.name", "Quantiser", ""),
-        Axis("feedback.quantiser.bits", "Bits per codeword value", ""),
-        Axis("feedback.quantiser.cells", "Cells over a codeword value's range", ""),
-        Axis("feedback.link.flip_rate", "Bit flip rate", ""),
-        Axis("feedback.link.code_rate", "Code rate of the uplink", ""),
-        Axis("feedback.link.fading", "Uplink fading", ""),
-        Axis("feedback.link.modulation", "Modulation of the uplink", ""),
-        Axis("feedback.link.payload_bits", "Payload of a report", "bit"),
-        Axis("transform.scale_bits", "Bits of the scale", ""),
-        Axis("transform.n_delay", "Delay rows", ""),
-        Axis("estimation.spacing", "Pilot spacing", "subcarriers"),
-        Axis("feedback.report_period_s", "Report period", "ms", scale=1e3),
-        Axis("feedback.n_reports", "Reports seen", ""),
-        Axis("feedback.predictor", "Predictor", "", curves=True),
-        Axis("feedback.predictor.name", "Predictor", "", curves=True),
-        Axis("feedback.predictor.order", "Predictor order", ""),
-    )
-}
 
 
 @dataclass(frozen=True)
@@ -120,7 +39,7 @@ class Panel:
 def all_axes(results: pd.DataFrame) -> list[Axis]:
     """The axes that every run has, then the other scenario keys that this one sweeps."""
     others = [name for name in results.columns if name not in (*NAME_COLUMNS, *NUMBER_COLUMNS)]
-    return [*AXES, *(_OTHER_AXES.get(str(name), Axis(str(name), str(name), "")) for name in others)]
+    return [*COMMON_AXES, *(axis_of_column(str(name)) for name in others)]
 
 
 def sweep_axes(rows: pd.DataFrame, across: str | None = None) -> SweepAxes:

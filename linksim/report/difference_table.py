@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pandas as pd
 
+from linksim.axis import AXIS_COLUMNS
 from linksim.report.axes import axis_values
 from linksim.report.metric_texts import MetricText, metric_text
-from linksim.report.results_table import AXIS_COLUMNS, NO_COMPRESSOR
+from linksim.report.results_table import NO_COMPRESSOR
 from linksim.report.run_view import Sweep, view_sweeps
 from linksim.report.sweep_table import Block, Cell, Row, SweepTable
 from linksim.run_comparison import RunComparison

@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import yaml
 
+from channels.yaml_text import read_yaml
+from linksim.axis import AXIS_COLUMNS
 from linksim.errors import InputError
 from linksim.paired_axes import axis_keys
 
-AXIS_COLUMNS = ("snr_db", "feedback_snr_db", "compression_ratio", "speed_m_s", "feedback_delay_s")
 NAME_COLUMNS = ("sweep", "compressor", "metric", "unit")
 NUMBER_COLUMNS = (*AXIS_COLUMNS, "value", "ci_low", "ci_high", "n")
 
@@ -95,8 +95,8 @@ def _read_mapping(path: Path) -> dict[str, Any]:
         return {}
     try:
         text = path.read_text(encoding="utf-8")
-        content = json.loads(text) if path.suffix == ".json" else yaml.safe_load(text)
-    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
+        content = json.loads(text) if path.suffix == ".json" else read_yaml(text)
+    except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{path}: cannot be read ({_one_line(error)}), expected a mapping") from None
     if not isinstance(content, dict):
         raise InputError(f"{path}: found {type(content).__name__}, expected a mapping")

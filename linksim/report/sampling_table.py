@@ -7,11 +7,11 @@ import pandas as pd
 from rich import box
 from rich.table import Table
 
+from linksim.axis import AXIS_COLUMNS
 from linksim.errors import InputError
 from linksim.report.words import quantity
 
 _COLUMNS = ("sweep", "metric", "half_width_wanted", "half_width", "samples", "at_maximum")
-_AXES = ("snr_db", "feedback_snr_db", "compression_ratio", "speed_m_s", "feedback_delay_s")
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ def _point(row: pd.Series, sweep: pd.DataFrame, name: str) -> SampledPoint:
     varied = [
         column
         for column in sweep.columns
-        if column not in _COLUMNS and (sweep[column].nunique(dropna=False) > 1 or column not in _AXES)
+        if column not in _COLUMNS and (sweep[column].nunique(dropna=False) > 1 or column not in AXIS_COLUMNS)
     ]
     return SampledPoint(
         sweep=name,

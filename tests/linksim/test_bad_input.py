@@ -35,7 +35,7 @@ BAD_VALUES = [
     ("compressors", [{"name": "csinet2"}], ["compressors.0.name", "csinet2", "csinet"]),
     ("compressors", [{"name": "topk"}, {"name": "topk"}], ["compressors", "topk", "twice"]),
     ("compressors", [{"name": "topk", "compression_ratio": 7}], ["compression_ratio", "7", "128"]),
-    ("compression_ratio", 0, ["compression_ratio", "greater than 0"]),
+    ("compression_ratio", 0, ["compression_ratio", "greater than or equal to 0.01"]),
     ("sweeps", {"cr": {"compression_ratio": []}}, ["sweeps.cr.compression_ratio", "at least 1"]),
     ("transform.n_delay", 65, ["n_delay", "65", "64"]),
     ("transform.normalisation", "minmax", ["transform.normalisation", "minmax", "per_sample"]),
@@ -117,7 +117,7 @@ def test_bad_value(
         (b"", "NoneType"),
         (b"name: a\nname: b\n", "twice"),
         (b"\xff\xfe\x00binary", "UTF-8"),
-        (b"!!python/object/apply:os.system ['true']", "could not determine a constructor"),
+        (b"!!python/object/apply:os.system ['true']", "the tag '!!python/object/apply:os.system'"),
     ],
 )
 def test_bad_file(content: bytes, part: str, tmp_path: Path, command: Command) -> None:

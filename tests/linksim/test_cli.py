@@ -9,8 +9,7 @@ import jsonschema
 import pytest
 import yaml
 
-from linksim.metrics import METRICS
-from linksim.scenario import COMPRESSORS, DENOISERS, ESTIMATORS, LINKS, PRECODERS, QUANTISERS, SOURCES
+from linksim.plugin_kinds import KINDS
 
 Command = Callable[..., tuple[int, str, str]]
 
@@ -52,9 +51,9 @@ def test_list_names_everything(command: Command, monkeypatch: pytest.MonkeyPatch
     monkeypatch.chdir(ROOT)
     code, out, _ = command("list")
     assert code == 0
-    for registry in (SOURCES, ESTIMATORS, COMPRESSORS, QUANTISERS, LINKS, DENOISERS, PRECODERS, METRICS):
-        for name in registry.keys():  # noqa: SIM118 - a registry is no mapping
-            assert name in out
+    for kind in KINDS:
+        assert kind.title in out
+        assert all(name in out for name in kind.names)
     assert "uma_28ghz.yaml" in out
 
 

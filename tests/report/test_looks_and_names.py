@@ -5,35 +5,26 @@ import itertools
 import numpy as np
 import pytest
 
+from linksim.plugin_kinds import KINDS, value_title
 from linksim.report.looks import PALETTES, look_at, looks
-from linksim.report.names import compressor_titles, plugin_title, value_title
-from linksim.scenario import COMPRESSORS, DENOISERS, ESTIMATORS, LINKS, PRECODERS, PREDICTORS, QUANTISERS, SOURCES
+from linksim.report.names import compressor_titles
 
-REGISTRIES = {
-    "sources": SOURCES,
-    "estimators": ESTIMATORS,
-    "compressors": COMPRESSORS,
-    "quantisers": QUANTISERS,
-    "links": LINKS,
-    "denoisers": DENOISERS,
-    "predictors": PREDICTORS,
-    "precoders": PRECODERS,
-}
-PLUGINS = [(kind, str(name)) for kind, registry in REGISTRIES.items() for name in registry.keys()]  # noqa: SIM118
+SECTIONS = [kind for kind in KINDS if kind.section]
+PLUGINS = [(kind, name) for kind in SECTIONS for name in kind.names]
 
 
 @pytest.mark.parametrize(("kind", "name"), PLUGINS)
 def test_every_plugin_says_what_it_is_called(kind, name):
-    cls = REGISTRIES[kind].get_class(name)
+    cls = kind.registry.get_class(name)
     assert "titles" in vars(cls), f"{cls.__name__} needs titles, what {name} is called in figures"
-    title = plugin_title(REGISTRIES[kind], name)
+    title = kind.title_of(name)
     assert title.strip() == title != ""
     assert "_" not in title
 
 
-@pytest.mark.parametrize("registry", REGISTRIES.values(), ids=REGISTRIES)
-def test_no_two_plugins_of_a_kind_are_called_the_same(registry):
-    titles = [plugin_title(registry, str(name)) for name in registry.keys()]  # noqa: SIM118
+@pytest.mark.parametrize("kind", SECTIONS, ids=lambda kind: kind.title)
+def test_no_two_plugins_of_a_kind_are_called_the_same(kind):
+    titles = [kind.title_of(name) for name in kind.names]
     assert len(set(titles)) == len(titles)
 
 

@@ -1,0 +1,288 @@
+"""Scenario text and `--set` of any origin: a valid scenario, or one line; hints that name what was meant."""
+
+import copy
+import difflib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+import yaml
+from annotated_types import Le, Lt
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from pydantic import BaseModel
+
+from feedback.errors import FeedbackInputError
+from linksim.errors import InputError
+from linksim.plugin_kinds import KINDS, PluginKind
+from linksim.scenario import Scenario
+from linksim.scenario_file import apply_override, load_scenario, read_document, set_key, validate_scenario
+from linksim.sweep import MAX_POINTS, points_of
+
+BASE: dict[str, Any] = {
+    "name": "t",
+    "channel": {"source": "cost2100", "environment": "indoor"},
+    "compressors": [{"name": "topk"}],
+    "monte_carlo": {"samples": 20},
+}
+TEXT = yaml.safe_dump(BASE, sort_keys=False)
+
+
+def _load(tmp_path: Path, more: str, *overrides: str) -> Scenario:
+    file = tmp_path / "s.yaml"
+    file.write_text(TEXT + more, encoding="utf-8")
+    return load_scenario(file, overrides)
+
+
+def _lines(document: dict[str, Any]) -> list[str]:
+    with pytest.raises(InputError) as caught:
+        validate_scenario(document, "s.yaml")
+    return [line.removeprefix("s.yaml: ") for line in caught.value.lines]
+
+
+def _refused(tmp_path: Path, more: str, *overrides: str) -> str:
+    with pytest.raises(InputError) as caught:
+        points_of(_load(tmp_path, more, *overrides))
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_yaml_1_2(tmp_path: Path) -> None:
+    scenario = _load(tmp_path, "description: 2026-13-45\nseed: 1e3\nsnr_db: 2e1")
+    assert (scenario.description, scenario.seed, scenario.snr_db) == ("2026-13-45", 1000, 20.0)
+    assert "seed: got '1:30', expected an integer" in _refused(tmp_path, "seed: 1:30")
+
+
+@pytest.mark.parametrize(
+    ("override", "key", "expected"),
+    [
+        ("monte_carlo.samples=true", "monte_carlo.samples", "a number"),
+        ("seed=false", "seed", "a number"),
+        ("snr_db=true", "snr_db", "a number"),
+        ("channel.normalise=1", "channel.normalise", "true or false"),
+        ("channel.normalise=yes", "channel.normalise", "true or false"),
+        ("training.fresh='true'", "training.fresh", "true or false"),
+    ],
+)
+def test_a_truth_value_is_no_number_and_no_text(override: str, key: str, expected: str, tmp_path: Path) -> None:
+    message = _refused(tmp_path, "", override)
+    assert f"{key}: got " in message
+    assert f"expected {expected}" in message
+
+
+def test_a_number_where_a_text_is_expected_is_the_text_that_was_written(tmp_path: Path) -> None:
+    sionna = "channel={source: sionna, model: UMa}"
+    for text in ("16.1", "19.2", "'16.1'"):
+        scenario = _load(tmp_path, "", sionna, f"channel.spec_version={text}")
+        assert scenario.channel.model_dump()["spec_version"] == text.strip("'")
+    scenario = _load(tmp_path, "", "compressors.0.label=007", "description=1.50", "zoo=1e3")
+    assert (scenario.compressors[0].label, scenario.description, scenario.zoo) == ("007", "1.50", "1e3")
+    assert "spec_version: got 15.0, " in _refused(tmp_path, "", sionna, "channel.spec_version=15.0")
+    swept = _load(tmp_path, "sweeps: {v: {channel.spec_version: [16.1, 19.2]}}", sionna)
+    versions = [point.scenario.channel.model_dump()["spec_version"] for point in points_of(swept)]
+    assert versions == ["16.1", "19.2"]
+
+
+def _misspelt(key: str, known: list[str]) -> str:
+    """The key with two letters swapped or one doubled, so that it is none of the others."""
+    found = next(
+        (key[:i] + key[i + 1] + key[i] + key[i + 2 :] for i in range(len(key) - 1) if key[i] != key[i + 1]), ""
+    )
+    return found if found and found not in known and len(key) > 3 else key + key[-1]
+
+
+PLUGINS = [(kind, name) for kind in KINDS if kind.section for name in kind.names]
+
+
+@pytest.mark.parametrize(("kind", "name"), PLUGINS, ids=[f"{kind.section}-{name}" for kind, name in PLUGINS])
+def test_misspelt_keys_of_every_plugin(kind: PluginKind, name: str) -> None:
+    fields = [field.alias or key for key, field in kind.parameters(name).model_fields.items()]
+    for key in [key for key in fields if key != kind.discriminator] or ["key_of_none"]:
+        wrong = _misspelt(key, fields)
+        section: Any = {kind.discriminator: name, wrong: 1}
+        document = copy.deepcopy(BASE)
+        *path, last = kind.section.split(".")
+        outer = document
+        for part in path:
+            outer = outer.setdefault(part, {})
+        outer[last] = [section] if kind.section == "compressors" else section
+        place = f"{kind.section}{'.0' if kind.section == 'compressors' else ''}"
+        first = _lines(document)[0]
+        assert first.startswith(f"{place}.{wrong}: unknown key")
+        near = difflib.get_close_matches(wrong, fields, n=1, cutoff=0.7)
+        # Of this plug-in's keys, or all of them; never those of the section around it.
+        assert f"did you mean {near[0]!r}" in first if near else all(field in first for field in fields)
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind.section], ids=lambda kind: kind.section)
+def test_misspelt_names_of_every_kind(kind: PluginKind) -> None:
+    name = kind.names[-1]
+    document = copy.deepcopy(BASE)
+    *path, last = kind.section.split(".")
+    outer = document
+    for part in path:
+        outer = outer.setdefault(part, {})
+    section = {kind.discriminator: name + name[-1]}
+    outer[last] = [section] if kind.section == "compressors" else section
+    (line,) = _lines(document)
+    assert f"{kind.discriminator}: got {name + name[-1]!r}, did you mean {name!r}?" in line
+
+
+@pytest.mark.parametrize(
+    ("override", "parts"),
+    [
+        ("compressors.0.name=csinett", ["did you mean 'csinet'?"]),
+        ("channel.n_tx=64", ["channel.n_tx: unknown key", "did you mean 'n_columns'?"]),
+        ("n_delay=16", ["n_delay: unknown key", "'transform.n_delay'"]),
+        ("bits=4", ["bits: unknown key", "'feedback.quantiser.bits'"]),
+        ("snr_db=[0, 10]", ["snr_db: got [0, 10], expected a number", "`sweeps: {NAME: {snr_db: [0, 10]}}`"]),
+        ("feedback.quantiser=[a, b]", ["feedback.quantiser: got ['a', 'b']", "sweeps: {NAME: {feedback.quantiser:"]),
+        ("channel=5", ["channel: got 5, expected a mapping of keys"]),
+        ("compressors={a: 1}", ["compressors: got {'a': 1}, expected a list"]),
+        ("metrics=rho", ["metrics: got 'rho', expected a list"]),
+        ("sweeps={s: {snr_db: [null]}}", ["sweeps.s.snr_db.0: got None, expected a finite number, a text"]),
+        ("compressors.\N{SUPERSCRIPT TWO}.name=x", ["expected a number from 0 to 0"]),
+        ("compression_ratio=1e-320", ["compression_ratio: got 1e-320, expected greater than or equal to"]),
+        (".".join("a" * 60) + "=1", ["60 keys", "at most 50"]),
+        ("seed=" + "9" * 5000, ["5000 digits"]),
+        ("seed='" + "9" * 5000 + "'", ["seed: got '999", "expected an integer"]),
+        ("description=\udcff", ["U+DCFF"]),
+        ("monte_carlo.samples=1e21", ["monte_carlo.samples: got 1e+21", "an integer of at most 10000000"]),
+    ],
+)
+def test_hints(override: str, parts: list[str], tmp_path: Path) -> None:
+    message = _refused(tmp_path, "", override)
+    for part in parts:
+        assert part in message
+    for jargon in ("dictionary", "object to extract", "instance", "union", "pydantic", "Input should"):
+        assert jargon not in message
+
+
+def test_all_problems_at_once() -> None:
+    document = copy.deepcopy(BASE) | {"sed": 1, "snr_db": "high", "compression_ratio": 0}
+    document["channel"]["n_colums"] = 3
+    lines = _lines(document)
+    assert [line.partition(":")[0] for line in lines] == ["channel.n_colums", "sed", "snr_db", "compression_ratio"]
+
+
+@pytest.mark.parametrize(
+    ("sweep", "parts"),
+    [
+        ("{snr_db: [1, 1]}", ["snr_db", "1.0 and 1.0"]),
+        ("{snr_db: [0, -0.0]}", ["snr_db", "0.0 and -0.0"]),
+        ("{snr_db: [1, 1.0000000001]}", ["snr_db", "nine digits"]),
+        ("{channel.environment: [indoor, outdoor, indoor]}", ["channel.environment", "'indoor'"]),
+        ("{feedback.quantiser: [{name: uniform, bits: 4}, {bits: 4.0, name: uniform}]}", ["feedback.quantiser"]),
+        ("{precoder: [{name: mrt_subband}, {name: mrt_subband, n_subbands: 13}]}", ["same point"]),
+        ("{'snr_db, compression_ratio': [[1, 4], [1, 8], [1, 4]]}", ["snr_db, compression_ratio", "[1.0, 4.0]"]),
+        ("{channel.normalise: [true, true]}", ["channel.normalise", "True and True"]),
+        (f"{{snr_db: {list(range(1001))}}}", ["snr_db", "1001 values", "at most 1000"]),
+        (
+            f"{{snr_db: {list(range(101))}, feedback.delay_s: {[i / 200 for i in range(100)]}}}",
+            ["10100 points", f"at most {MAX_POINTS}"],
+        ),
+    ],
+)
+def test_axes(sweep: str, parts: list[str], tmp_path: Path) -> None:
+    message = _refused(tmp_path, f"sweeps: {{s: {sweep}}}")
+    for part in parts:
+        assert part in message
+
+
+def test_near_but_different_values_are_two_points(tmp_path: Path) -> None:
+    assert len(points_of(_load(tmp_path, "sweeps: {s: {feedback.delay_s: [0.1, 0.1000004]}}"))) == 2
+
+
+_FRAGMENTS = st.sampled_from(
+    ["&a ", "*a", "!!int ", "<<: ", "? ", "[", "]", "{", "}", "'", '"', "\\ud800", "\x1b", "- ", ": ", "1e999",
+     "-.inf", ".nan", "null", "true", "\N{GRINNING FACE}", "\x00", "9" * 200, "|", ">", "#", "%YAML 9.9\n", "---\n",
+     "...\n", "\t", "name", "sweeps", "{name: klt}", "[[[", "\n", "  ", "\u2028", "0x", "1:30", "=",
+     "plugin: x.py:X", "\udcff"]
+)  # fmt: skip
+_KEYS = st.sampled_from(
+    ["name", "seed", "channel", "channel.source", "channel.environment", "compressors", "compressors.0", "snr_db",
+     "compressors.0.label", "compressors.0.name", "compressors.0.plugin", "compression_ratio", "feedback",
+     "feedback.link", "feedback.quantiser", "estimation", "transform.n_delay", "sweeps", "sweeps.s", "metrics",
+     "monte_carlo", "monte_carlo.stop", "training.recipe", "zoo", "precoder", "", ".", "a.b.c", "compressors.-1"]
+)  # fmt: skip
+_QUICK = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+
+
+def _one_line_or_nothing(load: Callable[[], Scenario]) -> None:
+    message = ""
+    try:
+        points_of(load())
+    except (InputError, FeedbackInputError) as error:
+        message = str(error) or "an empty\nmessage"
+    assert len(message.splitlines()) <= 1
+    assert len(message) < 3000
+
+
+@_QUICK
+@given(position=st.integers(0, len(TEXT)), cut=st.integers(0, 12), parts=st.lists(_FRAGMENTS | st.text(max_size=5)))
+def test_mutated_scenarios(position: int, cut: int, parts: list[str], tmp_path_factory: pytest.TempPathFactory) -> None:
+    text = TEXT[:position] + "".join(parts) + TEXT[position + cut :]
+    file = tmp_path_factory.getbasetemp() / "mutated.yaml"
+    file.write_text(text, encoding="utf-8", errors="surrogatepass")
+    _one_line_or_nothing(lambda: load_scenario(file))
+
+
+@_QUICK
+@given(key=_KEYS | st.text(max_size=8), parts=st.lists(_FRAGMENTS | st.text(max_size=5) | st.floats().map(str)))
+def test_mutated_overrides(key: str, parts: list[str]) -> None:
+    def load() -> Scenario:
+        document = copy.deepcopy(BASE)
+        apply_override(document, f"{key}={''.join(parts)}")
+        return validate_scenario(document, "s.yaml")
+
+    _one_line_or_nothing(load)
+
+
+_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=4) | st.sampled_from(["klt", "name"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["name", "s", "snr_db"]), inner),
+    max_leaves=5,
+)
+
+
+@_QUICK
+@given(key=_KEYS.filter(lambda key: key.strip(".") != "" and "-" not in key), value=_VALUES)
+def test_any_value_anywhere(key: str, value: Any) -> None:
+    def load() -> Scenario:
+        document = copy.deepcopy(BASE)
+        set_key(document, key, value)
+        return validate_scenario(document, "s.yaml")
+
+    _one_line_or_nothing(load)
+
+
+def _models(model: Any) -> Iterator[type[BaseModel]]:
+    """A model and those of the sections inside."""
+    for part in (model, *get_args(model)):
+        if isinstance(part, type) and issubclass(part, BaseModel):
+            yield part
+            for field in part.model_fields.values():
+                yield from _models(field.annotation)
+        elif part is not model:
+            yield from _models(part)
+
+
+MODELS = sorted(
+    {model for root in (Scenario, *(kind.parameters(name) for kind, name in PLUGINS)) for model in _models(root)},
+    key=lambda model: (model.__module__, model.__qualname__),
+)
+
+
+@pytest.mark.parametrize("model", MODELS, ids=lambda model: f"{model.__module__}.{model.__qualname__}")
+def test_every_whole_number_has_an_upper_bound(model: type[BaseModel]) -> None:
+    for name, field in model.model_fields.items():
+        if field.annotation in (int, int | None):
+            assert any(isinstance(entry, Le | Lt) for entry in field.metadata), name
+
+
+def test_files_are_read_up_to_a_bound(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="more than 4000000 bytes"):
+        read_document(Path("/dev/zero"))
+    (tmp_path / "bom.yaml").write_bytes(b"\xef\xbb\xbfname: x")
+    assert read_document(tmp_path / "bom.yaml") == {"name": "x"}
