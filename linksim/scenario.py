@@ -245,6 +245,7 @@ class SgcsSection(Section):
     n_subbands: int | None = Field(
         default=None,
         ge=1,
+        le=65536,
         description=f"subbands of the band; by default {DEFAULT_SUBBANDS}, or fewer subcarriers",
     )
 
@@ -275,7 +276,9 @@ def _is_trained_section(entry: Any) -> bool:
     if not isinstance(entry, dict) or any(entry.get(key) for key in ("untrained", "checkpoint", "keras")):
         return False
     name = entry.get("name")
-    return "plugin" in entry or (isinstance(name, str) and name in COMPRESSORS and COMPRESSORS.get_class(name).trained)
+    return "plugin" in entry or (
+        isinstance(name, str) and name in COMPRESSOR.registry and COMPRESSOR.registry.get_class(name).trained
+    )
 
 
 class TrainingSection(Section):

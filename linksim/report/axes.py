@@ -38,7 +38,7 @@ class Panel:
 
 def all_axes(results: pd.DataFrame) -> list[Axis]:
     """The axes that every run has, then the other scenario keys that this one sweeps."""
-    others = [name for name in results.columns if name not in (*NAME_COLUMNS, *NUMBER_COLUMNS)]
+    others = [name for name in results.columns if name not in (*NAME_COLUMNS, *NUMBER_COLUMNS, "learnt_from")]
     return [*COMMON_AXES, *(axis_of_column(str(name)) for name in others)]
 
 

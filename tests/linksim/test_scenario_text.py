@@ -174,7 +174,7 @@ def test_all_problems_at_once() -> None:
         ("{snr_db: [1, 1.0000000001]}", ["snr_db", "nine digits"]),
         ("{channel.environment: [indoor, outdoor, indoor]}", ["channel.environment", "'indoor'"]),
         ("{feedback.quantiser: [{name: uniform, bits: 4}, {bits: 4.0, name: uniform}]}", ["feedback.quantiser"]),
-        ("{precoder: [{name: mrt_subband}, {name: mrt_subband, n_subbands: 13}]}", ["same point"]),
+        ("{estimation: [{name: ls}, {name: ls, snr_db: null}]}", ["same point"]),
         ("{'snr_db, compression_ratio': [[1, 4], [1, 8], [1, 4]]}", ["snr_db, compression_ratio", "[1.0, 4.0]"]),
         ("{channel.normalise: [true, true]}", ["channel.normalise", "True and True"]),
         (f"{{snr_db: {list(range(1001))}}}", ["snr_db", "1001 values", "at most 1000"]),

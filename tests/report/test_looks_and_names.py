@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from linksim.plugin_kinds import KINDS, value_title
+from linksim.plugin_kinds import COMPRESSOR, KINDS, value_title
 from linksim.report.looks import PALETTES, look_at, looks
 from linksim.report.names import compressor_titles
 
@@ -53,7 +53,7 @@ def test_what_a_label_stands_for_decides_and_its_own_name_comes_first():
 
 
 def test_looks_are_told_apart_in_grey_and_colours_while_there_are_any():
-    names = [str(name) for name in COMPRESSORS.keys() if name != "identity"]  # noqa: SIM118
+    names = [name for name in COMPRESSOR.names if name != "identity"]
     found = looks([*names, *(f"own {i}" for i in range(55 - len(names)))])
     assert len({(look.marker, str(look.line)) for look in found.values()}) == 55
     first = looks([*(f"own {i}" for i in range(8))])
