@@ -28,6 +28,8 @@ _EXPECTED: Mapping[str, str] = {
     "path_type": "the name of a file",
 }
 
+_ABSENT = object()
+
 
 @dataclass(frozen=True)
 class Place:
@@ -162,6 +164,9 @@ def locate(location: Sequence[int | str], document: Any, root: type[BaseModel]) 
         if kind and isinstance(document, dict) and document.get(kind.discriminator) == part and part not in document:
             model = kind.parameters(str(part))
             continue
+        if path and document is not _ABSENT and not isinstance(document, dict | list):
+            # A kind of value that a key may take, beside others.
+            continue
         path.append(str(part))
         if depth < len(location) - 1:
             field = model.model_fields.get(str(part))
@@ -169,7 +174,7 @@ def locate(location: Sequence[int | str], document: Any, root: type[BaseModel]) 
             try:
                 document = document[part]
             except (KeyError, IndexError, TypeError):
-                document = None
+                document = _ABSENT
     return Place(tuple(path), model)
 
 
