@@ -90,6 +90,8 @@ class ReportLayout:
     def unpack(self, bits: Tensor, arrived: Tensor) -> Codeword:
         """At the BS: bits ``[batch, n_bits]`` to reports, all zeros where one did not arrive or is none.
 
+        None is one whose side information no report has, or with a bit among those that fill the payload up.
+
         Args:
             bits: what was decoded.
             arrived: reports that the BS takes for right, ``[batch]``, bool.
@@ -106,6 +108,7 @@ class ReportLayout:
         else:
             value_bits = self.n_values * self.level_bits
             values = from_bits(bits[:, at : at + value_bits].unflatten(1, (self.n_values, self.level_bits)))
+            arrived = arrived & ~(bits[:, at + value_bits :] != 0).any(dim=1)
         return Codeword(
             (values * arrived[:, None]).to(torch.float32),
             side,

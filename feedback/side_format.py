@@ -1,4 +1,8 @@
-"""How side information becomes bits, for links that carry nothing else."""
+"""How side information becomes bits, for links that carry nothing else.
+
+Every format is bounded: whatever bits arrive, they mean one of the values that a report may have, or none. A float32
+number has no format, as one wrong bit would change it by any factor.
+"""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
@@ -8,10 +12,6 @@ import torch
 from torch import Tensor
 
 from feedback.errors import FeedbackInputError
-
-_FLOAT_BITS = 32
-# Larger numbers than this leave float32 once they are squared and summed up.
-_LARGEST_FLOAT = 1e15
 
 
 @dataclass(frozen=True)
@@ -50,29 +50,6 @@ class LevelFormat(SideFormat):
     def unpack(self, bits: Tensor) -> tuple[Tensor, Tensor]:
         """Level numbers; every row means one."""
         return from_bits(bits), torch.ones(len(bits), dtype=torch.bool, device=bits.device)
-
-
-@dataclass(frozen=True)
-class FloatFormat(SideFormat):
-    """A float32 number per report, ``[batch]``, as IEEE 754 has it."""
-
-    @property
-    def bits(self) -> int:
-        """32."""
-        return _FLOAT_BITS
-
-    def pack(self, side: Tensor) -> Tensor:
-        """Bits of the numbers: sign, exponent, fraction."""
-        return to_bits(side.to(torch.float32).view(torch.int32).to(torch.int64), _FLOAT_BITS)
-
-    def unpack(self, bits: Tensor) -> tuple[Tensor, Tensor]:
-        """Numbers; NaN, infinities and numbers beyond 1e15 mean nothing, and are given as 0."""
-        unsigned = from_bits(bits)
-        signed = torch.where(unsigned >= 2 ** (_FLOAT_BITS - 1), unsigned - 2**_FLOAT_BITS, unsigned)
-        number = signed.to(torch.int32).view(torch.float32)
-        # A comparison with NaN is false.
-        usable = number.abs() <= _LARGEST_FLOAT
-        return torch.where(usable, number, 0.0), usable
 
 
 @dataclass(frozen=True)

@@ -45,12 +45,21 @@ Measurements = dict[tuple[str, str], Accumulator]
 
 @dataclass(frozen=True)
 class ReportScheme:
-    """One way to report: a fitted compressor with its normalisation, quantiser and denoiser of its codewords."""
+    """One way to report: a fitted compressor with its normalisation, quantiser and denoiser of its codewords.
+
+    Attributes:
+        compressor: encoder and decoder.
+        normalisation: scales what the encoder gets.
+        quantiser: of codeword values.
+        denoiser: of received codewords.
+        scale: quantiser of the normalisation's scale; ``None`` where the BS knows the scale, and until it is fitted.
+    """
 
     compressor: Compressor
     normalisation: Normalisation
     quantiser: Quantiser
     denoiser: Denoiser
+    scale: ScaleQuantiser | None = None
 
 
 class Chain:
@@ -88,9 +97,10 @@ class Chain:
         self.report_times = ReportTimes.of(scenario.feedback)
         self.predictor = PREDICTORS.get_class(scenario.feedback.predictor.name)(scenario.feedback.predictor)
         self.precoder = PRECODERS.get_class(scenario.precoder.name)(scenario.precoder)
-        per_sample = scenario.transform.normalisation == "per_sample"
-        self.scale_quantiser = ScaleQuantiser(scenario.transform.scale_bits) if per_sample else None
-        self.metrics = {name: METRICS.get_class(name)() for name in scenario.metrics}
+        unscaled = [label for label, scheme in schemes.items() if scheme.scale is None]
+        if scenario.transform.normalisation == "per_sample" and unscaled:
+            raise ValueError(f"schemes: {unscaled[0]} has no quantiser of its scale, expected one")
+        self.metrics = {name: METRICS.get_class(name)() for name in measured_metrics(scenario)}
         self.overhead = downlink_overhead(scenario, self.estimator, source.grid)
         pilot_snr_db = scenario.estimation.snr_db
         self.pilot_snr = 10 ** ((scenario.snr_db if pilot_snr_db is None else pilot_snr_db) / 10)
@@ -143,7 +153,10 @@ class Chain:
                 history.last_good,
                 bits=sent.bits,
                 overhead=overhead,
-                delivery=delivery(self.link, sent, received),
+                delivery=replace(
+                    delivery(self.link, sent, received, lost),
+                    scale_saturated=self._saturated(scheme, csi_estimated[0]),
+                ),
                 csi_predicted=predicted,
             )
             with self.times.stage("metrics"):
@@ -182,15 +195,19 @@ class Chain:
         """At the UE: what is handed to the feedback link."""
         scale = scheme.normalisation.scale(csi)
         codeword = scheme.quantiser.quantise(scheme.compressor.encode(scheme.normalisation.apply(csi, scale)))
-        if self.scale_quantiser is None:
+        if scheme.scale is None:
             return codeword
-        side = {**codeword.side, "scale": self.scale_quantiser.encode(scale)}
+        form = {} if scheme.scale.format is None else {"scale": scheme.scale.format}
         return replace(
             codeword,
-            side=side,
-            side_bits=codeword.side_bits + self.scale_quantiser.bits,
-            side_formats={**codeword.side_formats, "scale": self.scale_quantiser.format},
+            side={**codeword.side, "scale": scheme.scale.encode(scale)},
+            side_bits=codeword.side_bits + scheme.scale.bits,
+            side_formats={**codeword.side_formats, **form},
         )
+
+    def _saturated(self, scheme: ReportScheme, csi: Tensor) -> Tensor | None:
+        """Which reports have a scale outside the range that can be sent; ``None`` where there is no range."""
+        return None if scheme.scale is None else scheme.scale.outside(scheme.normalisation.scale(csi))
 
     def _rebuild(self, scheme: ReportScheme, received: Codeword) -> tuple[Tensor, Tensor]:
         """At the BS: the angular-delay matrix from what the link delivered, and which of them are lost.
@@ -200,10 +217,10 @@ class Chain:
         denoised = scheme.denoiser.denoise(received, self.link.noise_to_signal)
         dequantised = scheme.quantiser.dequantise(denoised)
         decoded = scheme.compressor.decode(dequantised)
-        if self.scale_quantiser is None:
+        if scheme.scale is None:
             scale = scheme.normalisation.scale(decoded)
         else:
-            scale = self.scale_quantiser.decode(received.side["scale"])
+            scale = scheme.scale.decode(received.side["scale"])
         return scheme.normalisation.undo(decoded, scale), _erased(dequantised)
 
     def _history(self, rebuilt: list[Tensor], erased: list[Tensor]) -> ReportHistory:
@@ -232,6 +249,18 @@ class Chain:
         """Draws of a report, ``age`` reports before the newest, whose draws depend on no other report."""
         stream = f"{purpose} {age} reports ago" if age else purpose
         return normal_draw(self.scenario.seed, stream, start, start + count, self.device)
+
+
+def measured_metrics(scenario: Scenario) -> tuple[str, ...]:
+    """A scenario's metrics, and those that no reader may do without: what is lost, and what the BS takes for right.
+
+    One wrong report that passes for right may weigh more in ``nmse_db`` than all others, so that figure does not stand
+    without their share. Saturated scales are counted for a warning.
+    """
+    added = ["scale_saturation_rate"]
+    if LINKS.get_class(scenario.feedback.link.name).loses_reports:
+        added += ["report_error_rate", "undetected_error_rate"]
+    return (*scenario.metrics, *(name for name in added if name not in scenario.metrics))
 
 
 def _erased(received: Codeword) -> Tensor:

@@ -16,11 +16,14 @@ class Delivery:
         erased: which reports the BS knows to be lost, ``[batch]``, bool; ``None`` where the link loses none.
         wrong: which others arrived different from what was sent, ``[batch]``, bool; ``None`` likewise.
         resource_elements: resource elements of each report, ``None`` where the link counts none.
+        scale_saturated: which reports have a scale outside the range that can be sent, ``[batch]``, bool; ``None``
+            where there is no range.
     """
 
     erased: Tensor | None = None
     wrong: Tensor | None = None
     resource_elements: int | None = None
+    scale_saturated: Tensor | None = None
 
     @property
     def lost(self) -> Tensor | None:
@@ -32,8 +35,15 @@ class Delivery:
 PLAIN = Delivery()
 
 
-def delivery(link: FeedbackLink, sent: Codeword, received: Codeword) -> Delivery:
-    """Compares what was sent with what arrived."""
+def delivery(link: FeedbackLink, sent: Codeword, received: Codeword, lost: Tensor) -> Delivery:
+    """Compares what was sent with what arrived.
+
+    Args:
+        link: what carried it.
+        sent: reports as the UE handed them over.
+        received: reports as the link delivered them.
+        lost: which of them the BS takes for lost once it has looked into them, ``[batch]``, bool.
+    """
     resource_elements = link.resource_elements(sent)
     if received.erased is None:
         return Delivery(resource_elements=resource_elements)
@@ -42,4 +52,4 @@ def delivery(link: FeedbackLink, sent: Codeword, received: Codeword) -> Delivery
     wrong = (sent.values[:, :width] != received.values[:, :width]).any(dim=1)
     for name, side in sent.side.items():
         wrong = wrong | (side != received.side[name]).view(len(wrong), -1).any(dim=1)
-    return Delivery(received.erased, wrong & ~received.erased, resource_elements)
+    return Delivery(lost, wrong & ~lost, resource_elements)

@@ -80,7 +80,7 @@ def run(scenario: Scenario, out: Path, options: RunOptions, console: RunConsole)
         if options.adopt is not None:
             count = PartialResults(folder.points).adopt(options.adopt, list(contents.values()))
             notify(f"{count} partial results taken over from {options.adopt}")
-        measure_points(points, contents, folder, executor, times, console)
+        warnings.add(measure_points(points, contents, folder, executor, times, console))
         warnings.add(late_energy_warnings(points, executor))
     write_complexity(scenario, folder.path)
     times.seconds["whole run"] = time.perf_counter() - clock

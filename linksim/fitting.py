@@ -15,8 +15,10 @@ from torch import Tensor
 from channels.normalisation import Normalisation
 from feedback.compressor import Compressor, CompressorParameters
 from feedback.denoiser import DENOISERS, Denoiser
+from feedback.link import LINKS
 from feedback.plugin_file import PluginParameters, build_compressor, compressor_class, has_training_run
 from feedback.quantiser import QUANTISERS, Quantiser
+from feedback.side_information import ScaleQuantiser, learnt_range, needs_range
 from feedback.training_set import TrainingSet
 from linksim.chain import ReportScheme
 from linksim.errors import InputError
@@ -149,7 +151,8 @@ def load_scheme(spec: SchemeSpec, folder: Path, device: torch.device) -> ReportS
     Raises:
         InputError: if one is missing or damaged.
     """
-    scheme = replace(spec.build(), normalisation=load_normalisation(spec.scenario, folder))
+    scale = load_scale_quantiser(spec.scenario, folder)
+    scheme = replace(spec.build(), normalisation=load_normalisation(spec.scenario, folder), scale=scale)
     if spec.learns:
         tensors = needed_tensors(_scheme_file(spec, folder))
         scheme.compressor.load_state(_below("compressor/", tensors))
@@ -193,6 +196,33 @@ def load_normalisation(scenario: Scenario, folder: Path) -> Normalisation:
     if kind != "dataset":
         return Normalisation(kind)
     return Normalisation(kind, float(needed_tensors(_channel_file("normalisation", scenario, folder))["scale"]))
+
+
+def needs_scale_range(scenario: Scenario) -> bool:
+    """Whether reports of a point hold a scale that is sent within a range learnt from training channels."""
+    over_bits = "analogue" not in LINKS.get_class(scenario.feedback.link.name).carries
+    transform = scenario.transform
+    return transform.normalisation == "per_sample" and needs_range(transform.scale_bits, over_bits)
+
+
+def fit_scale_range(scenario: Scenario, folder: Path, training_csi: Callable[[], Tensor]) -> None:
+    """Fits and keeps, once, the range of the scale in reports of schemes that learn from a scenario's channel."""
+    file = _channel_file("scale-range", scenario, folder)
+    if needs_scale_range(scenario) and kept_tensors(file) is None:
+        csi = training_csi()
+        csi = csi[csi.abs().amax(dim=(1, 2)) > 0]
+        range_db = learnt_range(Normalisation("per_sample").scale(csi))
+        save_tensors(file, {"range_db": torch.tensor(range_db, dtype=torch.float64)})
+
+
+def load_scale_quantiser(scenario: Scenario, folder: Path) -> ScaleQuantiser | None:
+    """The quantiser of the scale of schemes that learn from a scenario's channel, ``None`` where none is sent."""
+    if scenario.transform.normalisation != "per_sample":
+        return None
+    if not needs_scale_range(scenario):
+        return ScaleQuantiser(scenario.transform.scale_bits)
+    low, high = needed_tensors(_channel_file("scale-range", scenario, folder))["range_db"].tolist()
+    return ScaleQuantiser(scenario.transform.scale_bits, (low, high))
 
 
 def load_fallback(scenario: Scenario, folder: Path) -> MeanChannel | None:

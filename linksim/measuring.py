@@ -1,7 +1,7 @@
 """Measures the points of a run: shards go to the executor, each is on disk as soon as it is measured."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from linksim.executor import Executor
@@ -28,7 +28,7 @@ def measure_points(
     executor: Executor,
     times: StageTimes,
     console: RunConsole,
-) -> None:
+) -> list[str]:
     """Measures what is not measured yet; meanwhile the tables hold the points finished up to seconds ago.
 
     Args:
@@ -38,6 +38,9 @@ def measure_points(
         executor: where shards are measured.
         times: gets the wall time by stage, over all workers.
         console: told how far it is.
+
+    Returns:
+        What a reader of the results should know, a line each.
 
     Raises:
         InputError: if partial results of another scenario are in the way, or a stage makes NaN.
@@ -80,6 +83,24 @@ def measure_points(
     at_maximum = [job for job in jobs.values() if job.at_maximum]
     if at_maximum:
         console.print(f"{len(at_maximum)} of {len(jobs)} points ended at the maximum of samples, interval still wider")
+    return saturation_warnings(jobs.values())
+
+
+def saturation_warnings(jobs: Iterable[PointJob]) -> list[str]:
+    """One line with the largest share of reports whose scale lay outside its range, if any did."""
+    shares = {
+        label: estimate.value
+        for job in jobs
+        for (label, metric), accumulator in job.measurements.items()
+        if metric == "scale_saturation_rate" and (estimate := accumulator.estimate()) is not None and estimate.value > 0
+    }
+    if not shares:
+        return []
+    label = max(shares, key=lambda name: shares[name])
+    return [
+        f"transform.scale_bits: the scale of up to {shares[label]:.2%} of the reports ({label}) lies outside the range "
+        "of training channels and saturates"
+    ]
 
 
 def _tell_what_is_kept(jobs: Sequence[PointJob], console: RunConsole) -> None:

@@ -25,6 +25,7 @@ from linksim.fitting import (
     fit_fallback,
     fit_generator,
     fit_normalisation,
+    fit_scale_range,
     fit_to_codewords,
     kept_scheme,
     load_normalisation,
@@ -41,6 +42,8 @@ from linksim.worker import truncated_channels
 
 # Training channels per task.
 _TASK_SIZE = 250
+# Training channels that the range of the scale is learnt from.
+_RANGE_SAMPLES = 1000
 
 Notify = Callable[[str], None]
 
@@ -81,6 +84,9 @@ class Preparation:
                 # Digits of what is trained depend on the number of threads.
                 with one_thread():
                     self._fit(spec, checkpoint)
+        for point in points:
+            for spec in scheme_specs(point.scenario):
+                fit_scale_range(spec.scenario, self.folder.fitted, partial(self._range_csi, spec.scenario))
         self._sets.clear()
         self._channels.clear()
 
@@ -173,6 +179,12 @@ class Preparation:
         if key not in self._channels:
             self._channels[key] = self._csi(scenario, "train", scenario.training.samples)
         return self._channels[key]
+
+    def _range_csi(self, scenario: Scenario) -> Tensor:
+        """The first training channels, as many as a range takes; not made again where others have needed them."""
+        key = channel_fit_key(scenario)
+        wanted = min(_RANGE_SAMPLES, scenario.training.samples)
+        return self._channels[key][:wanted] if key in self._channels else self._csi(scenario, "train", wanted)
 
     def _csi(self, scenario: Scenario, split: Split, wanted: int) -> Tensor:
         available = source_of(scenario).n_samples(split)

@@ -16,7 +16,7 @@ from linksim.plugin_kinds import METRIC, SOURCE
 from linksim.scenario import Scenario
 
 # Transform, normalisation, side information, report times, delivery: all that ``linksim.chain`` does by itself.
-CHAIN = 1
+CHAIN = 2
 
 # The registry of each kind of plug-in, by its name among stages.
 KINDS: dict[str, ClassRegistry[Any]] = {

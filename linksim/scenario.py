@@ -124,7 +124,11 @@ class TransformSection(Section):
         default="per_sample", description="scale by the largest modulus of the matrix, of the training set, or not"
     )
     scale_bits: int = Field(
-        default=32, ge=0, le=32, description="bits of per_sample's scale: 32 = float32, 1..16 = dB steps, 0 = not sent"
+        default=32,
+        ge=0,
+        le=32,
+        description="bits of per_sample's scale: 1..16 = dB steps over the range of training channels, 32 = float32, "
+        "over links of bits as fine dB steps, 0 = not sent",
     )
 
     @model_validator(mode="after")

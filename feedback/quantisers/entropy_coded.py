@@ -108,8 +108,8 @@ class EntropyCoded(Quantiser):
     def dequantise(self, received: Codeword) -> Codeword:
         """Centres of the cells that the bitstreams stand for; what follows their end does not matter.
 
-        Where the link loses reports, the BS also takes those for lost whose bits no report has; such rows hold the
-        means.
+        Where the link loses reports, the BS also takes those for lost whose bits no report has, which are a stream as
+        ``quantise`` makes it and zeros; such rows hold the means.
 
         Raises:
             FeedbackInputError: if the values are no bitstreams of this quantiser, and the link loses none.
@@ -124,18 +124,29 @@ class EntropyCoded(Quantiser):
         levels = np.zeros((len(bits), len(priors)), np.int32)
         lost = np.zeros(len(bits), bool) if erased is None else erased.cpu().numpy()
         for row in np.flatnonzero(~lost):
+            stream = bits[row, : lengths[row]]
             try:
-                levels[row] = range_decode(bits[row, : lengths[row]], priors) - reach
+                symbols = range_decode(stream, priors)
             except FeedbackInputError:
                 if erased is None:
                     raise
                 lost[row] = True
+                continue
+            if erased is not None and not _is_padded(stream, range_encode(symbols, priors)):
+                lost[row] = True
+                continue
+            levels[row] = symbols - reach
         offsets = torch.from_numpy(levels.astype(np.float32)).to(received.values.device) * state["step"]
         erased = None if erased is None else torch.from_numpy(lost).to(erased.device)
         return replace(received, values=state["mean"] + offsets, erased=erased)
 
     def _priors(self) -> np.ndarray:
         return self.state()["priors"].cpu().numpy()
+
+
+def _is_padded(bits: np.ndarray, stream: np.ndarray) -> bool:
+    """Whether the bits are a stream with nothing but zeros behind it."""
+    return np.array_equal(bits[: len(stream)], stream) and not bits[len(stream) :].any()
 
 
 def _levels(values: Tensor, mean: Tensor, step: Tensor) -> Tensor:

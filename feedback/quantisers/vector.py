@@ -37,6 +37,7 @@ class Vector(Quantiser):
     """
 
     titles = ("vector",)
+    results_version = 2
     Parameters = VectorParameters
     parameters: VectorParameters
 

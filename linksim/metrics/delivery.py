@@ -44,15 +44,34 @@ class UndetectedErrorRate(ShareMetric):
     name = "undetected_error_rate"
     label = "Undetected error rate"
     stem = "undetected_errors"
-    meaning = "Share of the reports that arrived wrong although their check passed."
+    meaning = (
+        "Share of the reports that arrived wrong although their check passed, so that the BS takes them for right."
+    )
     better = "low"
     logarithmic = True
-    on_request = True
 
     def per_sample(self, outcome: LinkOutcome) -> Tensor | None:
         """1 for such an error, 0 for none; ``None`` for links that lose no report."""
         wrong = outcome.delivery.wrong
         return None if wrong is None else wrong.to(torch.float64)
+
+
+@METRICS.register("scale_saturation_rate")
+class ScaleSaturationRate(ShareMetric):
+    """Share of the reports whose scale lies outside the range that training channels gave it."""
+
+    name = "scale_saturation_rate"
+    label = "Saturated scales"
+    stem = "saturated_scales"
+    meaning = "Share of the reports whose scale lies outside the range of training channels, and saturates."
+    better = "low"
+    logarithmic = True
+    on_request = True
+
+    def per_sample(self, outcome: LinkOutcome) -> Tensor | None:
+        """1 for such a scale, 0 for none; ``None`` where no scale is sent within a range."""
+        saturated = outcome.delivery.scale_saturated
+        return None if saturated is None else saturated.to(torch.float64)
 
 
 @METRICS.register("resource_elements")

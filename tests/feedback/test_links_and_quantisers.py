@@ -15,7 +15,8 @@ from feedback.codeword import Codeword
 from feedback.errors import FeedbackInputError
 from feedback.link import LINKS, FeedbackLink, NormalDraw
 from feedback.quantiser import QUANTISERS, Quantiser
-from feedback.side_information import ScaleQuantiser
+from feedback.side_format import LevelFormat
+from feedback.side_information import ScaleQuantiser, learnt_range
 
 
 def link(name: str, **parameters: float) -> FeedbackLink:
@@ -147,37 +148,77 @@ def test_uniform_refuses_what_it_cannot_quantise() -> None:
         uniform.quantise(codewords())
 
 
-@given(bits=st.integers(1, 16), scale_db=st.floats(-59.9, 59.9))
+RANGE_DB = (-100.0, -20.0)
+
+
+@given(bits=st.sampled_from([*range(1, 17), 32]), scale_db=st.floats(-99.9, -20.1))
 def test_scale_error_is_at_most_half_a_step(bits: int, scale_db: float) -> None:
-    scale = ScaleQuantiser(bits)
+    scale = ScaleQuantiser(bits, RANGE_DB)
     levels = scale.encode(torch.tensor([10 ** (scale_db / 20)]))
     assert 0 <= int(levels) < 2**bits
     rebuilt_db = 20 * math.log10(float(scale.decode(levels)))
-    # Float32 amplitudes round at 2^-24, 5e-7 dB.
-    assert abs(rebuilt_db - scale_db) <= 60 / 2**bits + 2e-6
+    # Float32 amplitudes round at 2^-24, 5e-7 dB, before and after.
+    assert abs(rebuilt_db - scale_db) <= 40 / 2**bits + 2e-6
+    assert scale.format == LevelFormat(bits)
 
 
-def test_scale_of_32_bits_is_exact_and_of_0_bits_is_one() -> None:
+@given(bits=st.sampled_from([*range(1, 17), 32]), data=st.data())
+def test_whatever_arrives_is_a_scale_within_the_range(bits: int, data: st.DataObject) -> None:
+    levels = torch.tensor([data.draw(st.integers(0, 2**bits - 1))])
+    rebuilt_db = 20 * math.log10(float(ScaleQuantiser(bits, RANGE_DB).decode(levels)))
+    assert RANGE_DB[0] - 1e-6 <= rebuilt_db <= RANGE_DB[1] + 1e-6
+
+
+def test_scale_of_32_bits_without_a_range_is_exact_and_of_0_bits_is_one() -> None:
     scales = torch.logspace(-4, 4, 9)
-    assert torch.equal(ScaleQuantiser(32).decode(ScaleQuantiser(32).encode(scales)), scales)
+    exact = ScaleQuantiser(32)
+    assert torch.equal(exact.decode(exact.encode(scales)), scales)
+    # So no link that carries nothing but bits takes it.
+    assert exact.format is None
     unsent = ScaleQuantiser(0).encode(scales)
     assert unsent.unique().tolist() == [0]
     assert torch.equal(ScaleQuantiser(0).decode(unsent), torch.ones(9))
+    assert exact.outside(scales) is ScaleQuantiser(0).outside(scales) is None
 
 
-def test_scale_clips_outside_its_range() -> None:
-    scale = ScaleQuantiser(4)
-    assert scale.encode(torch.tensor([0.0, 1e-9, 1e9])).tolist() == [0, 0, 15]
+def test_scale_saturates_outside_its_range_and_says_so() -> None:
+    scale = ScaleQuantiser(4, (-20.0, 20.0))
+    scales = torch.tensor([0.0, 1e-9, 0.1001, 9.99, 10.01, 1e9])
+    assert scale.encode(scales).tolist() == [0, 0, 0, 15, 15, 15]
+    assert scale.outside(scales).tolist() == [True, True, False, False, True, True]
+
+
+@pytest.mark.parametrize("power_db", [-240.0, 0.0, 100.0])
+def test_the_range_is_that_of_training_scales_and_a_guard(power_db: float) -> None:
+    unit = 10 ** (power_db / 20)
+    # 20 dB apart: 20 dB below, 5 dB above. 4 dB apart: 6 and 3 dB. Zeros say nothing. Float32 rounds at 1e-6 dB.
+    wide = learnt_range(unit * torch.tensor([0.0, 1.0, 3.0, 10.0]))
+    assert wide == pytest.approx((power_db - 20, power_db + 25), abs=1e-5)
+    narrow = learnt_range(unit * torch.tensor([1.0, 10**0.2]))
+    assert narrow == pytest.approx((power_db - 6, power_db + 7), abs=1e-5)
+
+
+@pytest.mark.parametrize("scales", [[], [0.0], [1.0, math.nan], [1.0, math.inf], [-1.0]])
+def test_no_range_without_training_scales(scales: list[float]) -> None:
+    with pytest.raises(FeedbackInputError, match="expected some"):
+        learnt_range(torch.tensor(scales))
 
 
 @pytest.mark.parametrize("bits", [-1, 17, 31, 33])
 def test_scale_refuses_other_bit_counts(bits: int) -> None:
     with pytest.raises(FeedbackInputError, match=f"scale bits: got {bits}, expected"):
-        ScaleQuantiser(bits)
+        ScaleQuantiser(bits, RANGE_DB)
+
+
+@pytest.mark.parametrize("range_db", [None, (1.0, 1.0), (2.0, 1.0), (-math.inf, 1.0), (0.0, math.nan)])
+def test_scale_refuses_what_is_no_range(range_db: tuple[float, float] | None) -> None:
+    with pytest.raises(FeedbackInputError, match="scale range: got"):
+        ScaleQuantiser(8, range_db)
 
 
 @pytest.mark.parametrize("bits", [0, 8, 32])
 @pytest.mark.parametrize("scale", [float("nan"), float("inf"), -1.0])
 def test_scale_refuses_what_is_no_amplitude(bits: int, scale: float) -> None:
-    with pytest.raises(FeedbackInputError, match="expected a finite amplitude"):
-        ScaleQuantiser(bits).encode(torch.tensor([1.0, scale]))
+    for range_db in (RANGE_DB, None) if bits != 8 else (RANGE_DB,):
+        with pytest.raises(FeedbackInputError, match="expected a finite amplitude"):
+            ScaleQuantiser(bits, range_db).encode(torch.tensor([1.0, scale]))

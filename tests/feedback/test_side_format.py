@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from feedback.errors import FeedbackInputError
-from feedback.side_format import FloatFormat, LevelFormat, SubsetFormat, from_bits, to_bits
+from feedback.side_format import LevelFormat, SubsetFormat, from_bits, to_bits
 
 
 def test_sets_are_numbered_without_a_gap() -> None:
@@ -41,21 +41,6 @@ def test_any_set_survives(n: int, data: st.DataObject) -> None:
 def test_refuses_what_is_no_set(positions: list[int]) -> None:
     with pytest.raises(FeedbackInputError, match="expected"):
         SubsetFormat(9, 2).pack(torch.tensor([positions]))
-
-
-@given(st.lists(st.floats(width=32, min_value=0, max_value=2**49), min_size=1))
-def test_numbers_cross_exactly(numbers: list[float]) -> None:
-    sent = torch.tensor(numbers, dtype=torch.float32)
-    received, usable = FloatFormat().unpack(FloatFormat().pack(sent))
-    assert torch.equal(received, sent)
-    assert usable.all()
-
-
-@pytest.mark.parametrize("number", [math.nan, math.inf, -math.inf, 3e38])
-def test_what_is_no_usable_number_is_found_out(number: float) -> None:
-    received, usable = FloatFormat().unpack(FloatFormat().pack(torch.tensor([number, -1.5])))
-    assert usable.tolist() == [False, True]
-    assert received.tolist() == [0, -1.5]
 
 
 @pytest.mark.parametrize("width", [0, 1, 8])

@@ -15,6 +15,7 @@ from feedback.link import FeedbackLink, NormalDraw
 from feedback.links.perfect import Perfect, PerfectParameters
 from feedback.links.uci import Uci, UciParameters
 from feedback.neural import NeuralCompressor
+from feedback.side_information import ScaleQuantiser
 from feedback.training_set import TrainingSet
 from linksim.chain import Chain
 from linksim.fitting import fit_to_codewords, scheme_specs
@@ -99,7 +100,8 @@ def rebuilt_by_the_bs(
     (spec,) = scheme_specs(scenario)
     kind = scenario.transform.normalisation
     normalisation = Normalisation(kind, 2.0) if kind == "dataset" else Normalisation(kind)
-    scheme = replace(spec.build(), normalisation=normalisation)
+    scale = ScaleQuantiser(8, (-20.0, 20.0)) if kind == "per_sample" else None
+    scheme = replace(spec.build(), normalisation=normalisation, scale=scale)
     if not isinstance(scheme.compressor, NeuralCompressor):
         scheme.compressor.fit(training, torch.Generator().manual_seed(0))
     fit_to_codewords(scheme, training, torch.Generator().manual_seed(0))

@@ -4,8 +4,19 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import pandas as pd
+import pytest
+import torch
+
+from linksim.measuring import saturation_warnings
+from linksim.metrics import METRICS
+from linksim.point_job import PointJob
+from linksim.run_folder import RunFolder
+from linksim.scenario_file import validate_scenario
+from linksim.sweep import points_of
+from linksim.worker import truncated_channels
 
 Run = Callable[..., pd.DataFrame]
 
@@ -102,3 +113,35 @@ def test_wiener_filter_leaves_a_perfect_link_alone(tiny: dict[str, Any], run: Ru
             value(table, "nmse_db", compressor, feedback__denoiser__name=name) for name in ("none", "wiener")
         )
         assert filtered == plain
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+def test_a_scale_is_sent_whatever_the_channels_power(bits: int, tiny: dict[str, Any], run: Run, tmp_path: Path) -> None:
+    """Channels 120 dB weaker are rebuilt as well, since the range of the scale is that of training channels."""
+    csi = truncated_channels(validate_scenario(tiny, "here"), "test", 0, 60)
+    nmse_db = []
+    for gain in (1.0, 1e-6):
+        file = tmp_path / f"{gain:g}.h5"
+        with h5py.File(file, "w") as out:
+            out["X"] = np.float32(gain) * csi
+            out.attrs.update({"Nc": 64, "Nt": 8, "B": 20e6, "fc": 28e9})
+        channel = {"source": "hdf5", "file": str(file), "train_fraction": 0.5, "normalise": False}
+        document = tiny | {"channel": channel, "sweeps": {}, "compressors": [{"name": "topk"}]}
+        document |= {"estimation": {"name": "perfect"}, "transform": {"n_delay": 8, "scale_bits": bits}}
+        document["monte_carlo"] = {"samples": 20}
+        nmse_db.append(value(run(document), "nmse_db", "topk"))
+    # A cell of 8 bits over at most 100 dB is 0.4 dB wide: an error of -33 dB, 0.02 dB of -13 dB.
+    assert nmse_db[1] == pytest.approx(nmse_db[0], abs=0.02)
+
+
+def test_scales_outside_the_range_are_said_in_a_line(tiny: dict[str, Any], tmp_path: Path) -> None:
+    run_folder = RunFolder(tmp_path, validate_scenario(tiny | {"transform": {"n_delay": 8, "scale_bits": 8}}, "here"))
+    job = PointJob(points_of(run_folder.scenario)[0], None, None)  # type: ignore[arg-type]
+    accumulator = METRICS.get_class("scale_saturation_rate")().accumulator()
+    accumulator.update(torch.tensor([1.0, 0.0, 0.0, 0.0]))
+    job.measurements["klt", "scale_saturation_rate"] = accumulator
+    (line,) = saturation_warnings([job])
+    assert line.startswith("transform.scale_bits: the scale of up to 25.00% of the reports (klt) lies outside")
+    # A table holds it only where it was asked for.
+    run_folder.write_results([(job.point, job.measurements)])
+    assert (run_folder.path / "results.csv").read_text().strip() == ""

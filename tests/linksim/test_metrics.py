@@ -46,7 +46,10 @@ def _outcome(precoder: str = "mrt", *, moving: bool = True) -> LinkOutcome:
         bits=640,
         overhead=0.25,
         delivery=Delivery(
-            erased=torch.arange(BATCH) == 1, wrong=(torch.arange(BATCH) + 1) % 3 == 0, resource_elements=330
+            erased=torch.arange(BATCH) == 1,
+            wrong=(torch.arange(BATCH) + 1) % 3 == 0,
+            resource_elements=330,
+            scale_saturated=torch.arange(BATCH) == 0,
         ),
         first_index=0,
     )
@@ -128,6 +131,7 @@ def _definitions(outcome: LinkOutcome) -> dict[str, float]:
         "overhead": 0.25,
         "report_error_rate": 3 / BATCH,
         "undetected_error_rate": 2 / BATCH,
+        "scale_saturation_rate": 1 / BATCH,
         "resource_elements": 330.0,
         "estimation_nmse_db": _db((energy(estimated - report) / energy(report)).mean()),
         "truncation_nmse_db": _db((1 - kept).mean()),
@@ -302,7 +306,7 @@ def test_zero_report() -> None:
     assert _value("rate_bps_hz", outcome) == pytest.approx(float(first), rel=1e-6)
 
 
-@pytest.mark.parametrize("name", ["bits", "report_error_rate", "undetected_error_rate", "resource_elements"])
+@pytest.mark.parametrize("name", ["bits", "report_error_rate", "undetected_error_rate", "scale_saturation_rate"])
 def test_an_analogue_report_over_a_link_without_a_code_has_no_such_figure(name: str) -> None:
     metric = METRICS.get_class(name)()
     accumulator = metric.accumulator()

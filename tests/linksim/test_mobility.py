@@ -14,6 +14,7 @@ import torch
 from feedback.codeword import Codeword
 from feedback.link import FeedbackLink, NormalDraw
 from feedback.links.perfect import Perfect, PerfectParameters
+from feedback.side_information import ScaleQuantiser
 from linksim.chain import Chain, Measurements
 from linksim.fitting import scheme_specs
 from linksim.report_times import ReportTimes
@@ -120,7 +121,7 @@ class Lossy(FeedbackLink):
 def measured(document: dict[str, Any], link: FeedbackLink) -> Measurements:
     scenario = Scenario.model_validate(document | {"compressors": [{"name": "identity"}]})
     source = source_of(scenario)
-    schemes = {spec.label: spec.build() for spec in scheme_specs(scenario)}
+    schemes = {spec.label: replace(spec.build(), scale=ScaleQuantiser(32)) for spec in scheme_specs(scenario)}
     chain = Chain(scenario, source, schemes, torch.device("cpu"))
     chain.link = link
     return chain.measure(source.read("test", 0, 20, ReportTimes.of(scenario.feedback).snapshots), 0)
