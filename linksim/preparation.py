@@ -181,7 +181,16 @@ class Preparation:
         return self._channels[key]
 
     def _range_csi(self, scenario: Scenario) -> Tensor:
-        """The first training channels, as many as a range takes; not made again where others have needed them."""
+        """The first training channels, as many as a range takes; not made again where others have needed them.
+
+        Raises:
+            InputError: if there are none.
+        """
+        if source_of(scenario).n_samples("train") == 0:
+            raise InputError(
+                "transform.scale_bits: got no train channels, expected some: the range of the scale is learnt from "
+                "them (0 sends none, and 32 needs none where the link carries real numbers)"
+            )
         key = channel_fit_key(scenario)
         wanted = min(_RANGE_SAMPLES, scenario.training.samples)
         return self._channels[key][:wanted] if key in self._channels else self._csi(scenario, "train", wanted)

@@ -225,12 +225,12 @@ def chain() -> list[float]:
     with TemporaryDirectory() as folder:
         document = {
             "name": "chain",
-            "channel": {"source": "hdf5", "file": str(hdf5_file(Path(folder)))},
+            "channel": {"source": "hdf5", "file": str(hdf5_file(Path(folder))), "train_fraction": 0.5},
             "estimation": {"name": "perfect"},
             "transform": {"n_delay": 6, "scale_bits": 4},
             "compressors": [{"name": "identity"}],
             "metrics": ["nmse_db", "nmse_e2e_db"],
-            "monte_carlo": {"samples": 60},
+            "monte_carlo": {"samples": 30},
             "device": "cpu",
         }
         options = RunOptions(execution=ExecutionOptions(workers=1, quiet=True))
