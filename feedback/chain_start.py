@@ -53,6 +53,55 @@ class ImageStatistics:
         return cls(images.mean(dim=(0, 2, 3)), variance, float(variance.mean().sqrt()))
 
 
+def linear_start_problem(features: nn.Module, refinement: nn.Module) -> str | None:
+    """Why the layers around the FC pair cannot pass images on, in a few words; ``None`` where they can.
+
+    Args:
+        features: at the UE: nothing (``nn.Identity``), a network that ``PassesImages``, or a chain of convolutions of
+            the image's two channels with batch norm, residual and equilibrium blocks.
+        refinement: at the BS: a chain of residual blocks without activation after their sum; or one that ends in a
+            sigmoid and has a block that can bend images into logits.
+    """
+    for layer in () if isinstance(features, PassesImages) else _chain(features):
+        keeps = isinstance(layer, ConvBn) and layer.conv.in_channels == layer.conv.out_channels == 2
+        if not (keeps or isinstance(layer, (nn.Identity, PassesImages, ResidualBlock, EquilibriumBlock))):
+            return f"{type(layer).__name__} before the FC layer at the UE cannot pass images on"
+    if stays_linear(refinement):
+        return None
+    chain = _chain(refinement)
+    *layers, last = chain
+    if not isinstance(last, nn.Sigmoid):
+        return "the refinement at the BS is neither of residual blocks only nor ends in a sigmoid"
+    blocks = [layer for layer in layers if isinstance(layer, (ResidualBlock, EquilibriumBlock))]
+    others = [layer for layer in layers if layer not in blocks]
+    if foreign := [layer for layer in others if not isinstance(layer, (ConvBn, nn.Conv2d, nn.Identity))]:
+        return f"{type(foreign[0]).__name__} at the BS cannot pass images on"
+    if blocks and isinstance(blocks[-1], BsEquilibrium):
+        return None
+    bending = blocks[-1] if blocks else None
+    if not (isinstance(bending, ResidualBlock) and (isinstance(bending, StartsOwnPath) or bending.hinge_paths)):
+        return "the last block at the BS has no hinges to bend images into logits"
+    if not any(isinstance(layer, (ConvBn, nn.Conv2d)) for layer in others):
+        return "there is no convolution beside the residual blocks at the BS"
+    return None
+
+
+def stays_linear(refinement: nn.Module) -> bool:
+    """Whether a refinement is the identity once its residual paths are 0: blocks with nothing after their sum."""
+    return all(
+        isinstance(layer, nn.Identity)
+        or (isinstance(layer, ResidualBlock) and isinstance(layer.activation, nn.Identity))
+        for layer in _chain(refinement)
+    )
+
+
+def silence_blocks(refinement: nn.Module) -> None:
+    """Makes the residual paths of a chain 0."""
+    for layer in _chain(refinement):
+        if isinstance(layer, ResidualBlock):
+            layer.silence()
+
+
 def start_features(network: nn.Module, images: ImageStatistics) -> None:
     """Makes a feature extractor at the UE ``x / deviation``.
 

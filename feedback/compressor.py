@@ -106,8 +106,8 @@ class Compressor(ABC):
     """
 
     titles: ClassVar[tuple[str, ...]] = ()
-    Parameters: ClassVar[type[CompressorParameters]]
     results_version: ClassVar[int] = 1
+    Parameters: ClassVar[type[CompressorParameters]] = CompressorParameters
     trained: ClassVar[bool] = False
     code: ClassVar[str] = ""
     length: int

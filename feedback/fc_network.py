@@ -1,18 +1,27 @@
 """Networks whose codeword is made by one fully connected layer at the UE and unmade by one at the BS."""
 
 from abc import abstractmethod
+from typing import ClassVar
 
 from torch import nn
 
 from feedback.binary_fc import BinaryLinear
+from feedback.chain_start import linear_start_problem
 from feedback.layers import CentredLinear, FullyConnectedDecoder, FullyConnectedEncoder
 from feedback.linear_start import start_as_klt
-from feedback.linear_start_network import LinearStartNetwork
+from feedback.linear_start_network import LinearStartNetwork, LinearStartParameters
+from feedback.neural import NeuralParameters
 from feedback.training_set import TrainingSet
 
 
 class FullyConnectedNetwork(LinearStartNetwork):
-    """Features and FC at the UE; FC and refinement at the BS."""
+    """Features and FC at the UE; FC and refinement at the BS: the base of a network of one's own.
+
+    It starts as the KLT where the layers allow it. The simplest that do: nothing (``nn.Identity``) or convolutions
+    ``ConvBn`` of the two image channels as features, and a refinement of residual blocks with nothing after their sum.
+    """
+
+    Parameters: ClassVar[type[NeuralParameters]] = LinearStartParameters
 
     encoder: FullyConnectedEncoder
     decoder: FullyConnectedDecoder
@@ -24,6 +33,11 @@ class FullyConnectedNetwork(LinearStartNetwork):
     @abstractmethod
     def build_refinement(self) -> nn.Module:
         """Images to images at the BS, after the FC layer."""
+
+    @property
+    def start_problem(self) -> str | None:
+        """What of the layers around the FC pair cannot pass images on."""
+        return linear_start_problem(self.encoder.features, self.decoder.refinement)
 
     @property
     def binary_encoder(self) -> bool:

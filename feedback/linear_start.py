@@ -5,7 +5,8 @@ Images are 0.5 plus a deviation ``d`` of standard deviation :math:`\sigma`, arou
 .. math:: y = x / \sigma, \quad v = A (y - 0.5 / \sigma), \quad \hat y = A^T v + 0.5 / \sigma,
           \quad \hat x = \mathrm{sigmoid}(g \sigma \hat y - g / 2)
 
-with ``A`` the KLT as a real matrix; the convolutions around it are ``chain_start``'s.
+with ``A`` the KLT as a real matrix; the convolutions around it are ``chain_start``'s. Where the BS has residual blocks
+only, whose paths start at 0, and no sigmoid, the network starts as the KLT itself.
 
 Of a binary layer only the signs of ``A`` remain; the BS then starts with the linear estimator of least mean-square
 error from its codeword.
@@ -21,7 +22,14 @@ import torch
 from torch import Tensor, nn
 
 from feedback.binary_fc import BinaryLinear, scale_of, signs_of
-from feedback.chain_start import STATISTICS_SAMPLES, ImageStatistics, start_features, start_refinement
+from feedback.chain_start import (
+    STATISTICS_SAMPLES,
+    ImageStatistics,
+    silence_blocks,
+    start_features,
+    start_refinement,
+    stays_linear,
+)
 from feedback.disturbance import Disturbance
 from feedback.layers import CentredLinear, FullyConnectedDecoder, FullyConnectedEncoder
 from feedback.training_set import TrainingSet
@@ -49,7 +57,7 @@ def start_as_klt(
 
     Args:
         encoder: its features start with a convolution with batch norm.
-        decoder: its refinement ends in a sigmoid.
+        decoder: its refinement ends in a sigmoid, or is of residual blocks with nothing after their sum.
         training: channels whose KLT is taken.
         disturbance: what codewords go through in training; its quantiser sets the gains of a float layer.
 
@@ -62,8 +70,11 @@ def start_as_klt(
     klt = real_klt(training, encoder.fc.out_features)
     if isinstance(encoder.fc, BinaryLinear):
         klt = klt + _MARGIN * signs_of(klt)
-    start_features(encoder.features, statistics)
-    _start_fc(encoder.fc, klt, 0.5 / deviation)
+    if isinstance(encoder.features, nn.Identity):
+        _start_fc(encoder.fc, klt / deviation, 0.5)
+    else:
+        start_features(encoder.features, statistics)
+        _start_fc(encoder.fc, klt, 0.5 / deviation)
     deviations = (images - 0.5).flatten(1)
     if isinstance(encoder.fc, BinaryLinear):
         binary = scale_of(klt) * signs_of(klt)
@@ -79,6 +90,11 @@ def start_as_klt(
             inverse = inverse * weights
         linear = values @ klt
     decoder.fc.weight.copy_(inverse)
+    if stays_linear(decoder.refinement):
+        decoder.fc.weight.mul_(deviation)
+        nn.init.constant_(decoder.fc.bias, 0.5)
+        silence_blocks(decoder.refinement)
+        return
     nn.init.constant_(decoder.fc.bias, 0.5 / deviation)
     ratio = start_refinement(decoder.refinement, linear.unflatten(1, (2, -1)), deviation)
     if ratio is not None:

@@ -6,6 +6,7 @@ from typing import Literal
 import torch
 from pydantic import Field
 
+from feedback.errors import FeedbackInputError
 from feedback.neural import NeuralCompressor, NeuralParameters
 from feedback.recipe import TrainingRecipe
 from feedback.training_set import TrainingSet
@@ -33,8 +34,14 @@ class LinearStartNetwork(NeuralCompressor):
 
     @property
     def starts_as_klt(self) -> bool:
-        """Whether training starts from the KLT: unless ``init`` says otherwise."""
-        return getattr(self.parameters, "init", None) != "xavier"
+        """Whether training starts from the KLT: where the layers allow it, unless ``init`` says otherwise."""
+        wanted = getattr(self.parameters, "init", None)
+        return wanted == "klt" or (wanted is None and self.start_problem is None)
+
+    @property
+    def start_problem(self) -> str | None:
+        """Why its layers allow no start from the KLT, in a few words; ``None`` where they do."""
+        return None
 
     @property
     def default_recipe(self) -> TrainingRecipe:
@@ -42,9 +49,15 @@ class LinearStartNetwork(NeuralCompressor):
         return KLT_RECIPE if self.starts_as_klt else self.paper_recipe
 
     def prepare(self, training: TrainingSet, generator: torch.Generator) -> None:
-        """Draws weights, then makes the network a linear codec if ``init`` says so."""
+        """Draws weights, then makes the network a linear codec if ``init`` says so.
+
+        Raises:
+            FeedbackInputError: if ``init`` asks for the KLT and the layers do not allow it.
+        """
         self.initialise(generator)
         if self.starts_as_klt:
+            if self.start_problem is not None:
+                raise FeedbackInputError(f"init: got 'klt', expected 'xavier': {self.start_problem}")
             self.start_as_klt(training)
 
     @abstractmethod

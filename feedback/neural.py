@@ -57,7 +57,7 @@ class NeuralCompressor(Compressor):
         paper_recipe: the published training recipe, for drawn weights.
     """
 
-    Parameters: ClassVar[type[NeuralParameters]]
+    Parameters: ClassVar[type[NeuralParameters]] = NeuralParameters
     parameters: NeuralParameters
     trained = True
     paper_recipe: ClassVar[TrainingRecipe] = TrainingRecipe()
@@ -84,6 +84,11 @@ class NeuralCompressor(Compressor):
         """Draws initial weights of both networks."""
         initialise(self.encoder, generator)
         initialise(self.decoder, generator)
+
+    @property
+    def starts_as_klt(self) -> bool:
+        """Whether training starts from the KLT; from drawn weights by default."""
+        return False
 
     @property
     def default_recipe(self) -> TrainingRecipe:
@@ -114,7 +119,8 @@ class NeuralCompressor(Compressor):
         if options.disturbance is None:
             options = replace(options, disturbance=self.parameters.disturbance)
         with accelerated(self.encoder, self.decoder), memory_kept():
-            return train(self.encoder, self.decoder, training, recipe, generator, options)
+            resolved = recipe.resolved(self.starts_as_klt or options.start is not None)
+            return train(self.encoder, self.decoder, training, resolved, generator, options)
 
     def fit(self, training: TrainingSet, generator: torch.Generator) -> None:
         """Trains with the recipe of the parameters, or the default one; ``untrained`` networks are only prepared."""

@@ -13,7 +13,7 @@ def make_optimiser(recipe: TrainingRecipe, encoder: nn.Module, decoder: nn.Modul
     groups = [
         {"params": params, "ratio": side_ratio * ratio, "encodes": network is encoder}
         for network, side_ratio in ((encoder, recipe.encoder_rate_ratio), (decoder, 1.0))
-        for params, ratio in _by_layer(network, recipe.fc_rate_ratio)
+        for params, ratio in _by_layer(network, 1.0 if recipe.fc_rate_ratio is None else recipe.fc_rate_ratio)
         if params
     ]
     if recipe.optimiser == "sgd":

@@ -3,19 +3,24 @@
 Naming a file there runs it, as importing it would. Nothing else is executed because of a scenario.
 """
 
+import importlib
 import sys
-import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from pydantic import ConfigDict, Field, model_validator
+from torch import nn
 
 from feedback.compressor import COMPRESSORS, Compressor, CompressorParameters
 from feedback.errors import FeedbackInputError
 from feedback.plugin_content import plugin_digest
+from feedback.user_error import one_line, user_line
 
 _FORM = "expected FILE.py:CLASS"
+_PREFIX = "linksim_plugin_"
 
 
 class PluginParameters(CompressorParameters):
@@ -91,8 +96,20 @@ def build_compressor(parameters: CompressorParameters, shape: tuple[int, int]) -
     Raises:
         FeedbackInputError: if the parameters give no codeword, or a plug-in's file has changed.
     """
-    own = parameters.own() if isinstance(parameters, PluginParameters) else parameters
-    return compressor_class(parameters)(own, shape)
+    if not isinstance(parameters, PluginParameters):
+        return compressor_class(parameters)(parameters, shape)
+    own, plugin = parameters.own(), parameters.load()
+    try:
+        return plugin(own, shape)
+    except FeedbackInputError:
+        raise
+    except Exception as error:
+        file = split_plugin(parameters.plugin)[0]
+        place = user_line(error, file.parent) or str(file)
+        raise FeedbackInputError(
+            f"plugin: {place}: got {one_line(error)}, expected {parameters.name} to be built for matrices of "
+            f"{shape[0]} x {shape[1]}"
+        ) from error
 
 
 def split_plugin(plugin: str) -> tuple[Path, str]:
@@ -130,16 +147,21 @@ def load_plugin(file: Path, class_name: str, sha256: str | None = None) -> type[
     if not (isinstance(found, type) and issubclass(found, Compressor) and found.__module__ == module.__name__):
         raise FeedbackInputError(
             f"plugin: got {'nothing' if found is None else repr(found)} as {class_name} in {file}, "
-            "expected a subclass of Compressor that is defined there"
+            f"expected a subclass of Compressor that is defined there{_hint(found)}"
         )
-    if not issubclass(getattr(found, "Parameters", type(None)), CompressorParameters):
-        raise FeedbackInputError(f"plugin: {class_name} in {file} has no Parameters, expected a CompressorParameters")
+    if missing := sorted(getattr(found, "__abstractmethods__", ())):
+        raise FeedbackInputError(f"plugin: {class_name} in {file} has no {', '.join(missing)}, expected these methods")
+    if not (isinstance(found.Parameters, type) and issubclass(found.Parameters, CompressorParameters)):
+        raise FeedbackInputError(
+            f"plugin: got {found.Parameters!r} as Parameters of {class_name} in {file}, expected a subclass of "
+            "feedback.compressor.CompressorParameters (of networks: feedback.neural.NeuralParameters), or none"
+        )
     found.code = f"{class_name} {digest}"
     return found
 
 
 def _module(file: Path, content: bytes, digest: str) -> ModuleType:
-    name = f"linksim_plugin_{digest[:16]}"
+    name = f"{_PREFIX}{digest[:16]}"
     if name in sys.modules:
         return sys.modules[name]
     module = ModuleType(name)
@@ -147,18 +169,47 @@ def _module(file: Path, content: bytes, digest: str) -> ModuleType:
     sys.modules[name] = module
     registered = set(COMPRESSORS.keys())
     try:
-        exec(compile(content, str(file), "exec"), module.__dict__)
+        with _importing_from(file.resolve().parent):
+            exec(compile(content, str(file), "exec"), module.__dict__)
     except Exception as error:
         del sys.modules[name]
-        frames = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(file)]
-        line = error.lineno if isinstance(error, SyntaxError) else next(reversed(frames), None)
-        reason = f"{type(error).__name__}: {error}"
-        raise FeedbackInputError(f"plugin: {file}, line {line}: {reason}, expected a file that runs") from error
+        place = user_line(error, file.parent) or str(file)
+        if isinstance(error, SyntaxError):
+            place = f"{error.filename or file}, line {error.lineno}"
+        raise FeedbackInputError(f"plugin: {place}: {one_line(error)}, expected a file that runs") from error
     finally:
         # A file made for the registry works here too, but the registry stays what ships.
         for added in set(COMPRESSORS.keys()) - registered:
             COMPRESSORS.unregister(added)
     return module
+
+
+@contextmanager
+def _importing_from(folder: Path) -> Iterator[None]:
+    """Lets a file import modules beside it; they are its own, so that helpers of one name in two folders stay apart."""
+    before, writes_nothing = set(sys.modules), sys.dont_write_bytecode
+    sys.path.insert(0, str(folder))
+    # Compiled files are told from older ones by whole seconds, which is too coarse for a file being edited.
+    sys.dont_write_bytecode = True
+    importlib.invalidate_caches()
+    try:
+        yield
+    finally:
+        sys.dont_write_bytecode = writes_nothing
+        sys.path.remove(str(folder))
+        for name in set(sys.modules) - before:
+            origin = getattr(sys.modules[name], "__file__", None)
+            if origin and not name.startswith(_PREFIX) and Path(origin).is_relative_to(folder):
+                del sys.modules[name]
+
+
+def _hint(found: object) -> str:
+    if not (isinstance(found, type) and issubclass(found, nn.Module)):
+        return ""
+    return (
+        ": derive a class from feedback.neural.NeuralCompressor whose build_encoder returns the module at the UE, "
+        "images [batch, 2, Na, n_ports] to codewords [batch, self.length], and whose build_decoder the one back"
+    )
 
 
 def _own_parameters(plugin: type[Compressor], given: dict[str, Any]) -> CompressorParameters:

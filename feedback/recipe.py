@@ -9,6 +9,8 @@ Precision = Literal["32-true", "bf16-mixed", "16-mixed"]
 
 _BUDGETS = ("epochs", "samples", "minutes")
 _DEFAULT_EPOCHS = 100
+# Adam moves the many weights of an FC layer together, which a layer that is the KLT already has to be spared.
+_KLT_FC_RATE_RATIO = 0.05
 
 
 class TrainingRecipe(BaseModel):
@@ -38,12 +40,12 @@ class TrainingRecipe(BaseModel):
     weight_decay: float = Field(default=0.0, ge=0, le=1, description="pull of the weights towards 0")
     learning_rate: float = Field(default=2e-3, gt=0, le=1, description="step size after warm-up")
     final_learning_rate: float = Field(default=5e-5, ge=0, le=1, description="step size at the end")
-    fc_rate_ratio: float = Field(
-        default=0.05,
+    fc_rate_ratio: float | None = Field(
+        default=None,
         gt=0,
         le=1,
-        description="step size of fully connected layers over that of the others; small for a start from the KLT, 1 "
-        "for drawn weights, as in the papers",
+        description="step size of fully connected layers over that of the others; by default 0.05 for a start from the "
+        "KLT, 1 for drawn weights, as in the papers",
     )
     encoder_rate_ratio: float = Field(
         default=1.0, ge=0, le=1, description="step size of the encoder over that of the decoder; 0 keeps it as it is"
@@ -92,6 +94,12 @@ class TrainingRecipe(BaseModel):
         """
         others: dict[str, Any] = {name: value for name, value in self.model_dump().items() if name not in _BUDGETS}
         return TrainingRecipe.model_validate(others | budget)
+
+    def resolved(self, starts_as_klt: bool) -> "TrainingRecipe":
+        """The recipe with the step size of fully connected layers that suits the start, unless it says one itself."""
+        if self.fc_rate_ratio is not None:
+            return self
+        return self.model_copy(update={"fc_rate_ratio": _KLT_FC_RATE_RATIO if starts_as_klt else 1.0})
 
     def steps(self, batches_per_epoch: int) -> int | None:
         """Optimiser steps of the whole budget; ``None`` for a budget of time."""

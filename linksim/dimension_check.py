@@ -6,6 +6,8 @@ from channels.angular_delay import AngularDelayTransform
 from channels.estimation import ESTIMATORS
 from channels.hf_all import HF_POINTS
 from feedback.errors import FeedbackInputError
+from feedback.plugin_check import check_plugin_shapes
+from feedback.plugin_file import PluginParameters
 from linksim.errors import InputError
 from linksim.fitting import scheme_specs
 from linksim.precoding import PRECODERS
@@ -19,10 +21,12 @@ from linksim.teacher import teacher_of
 def check_points(points: Sequence[Point]) -> None:
     """Builds every transform, estimator and compressor of a scenario once, and finds every teacher.
 
+    A compressor of the user's own also gets a few channels, so that wrong shapes show.
+
     Raises:
         ChannelInputError: if a transform or estimator does not fit the channel.
-        InputError: if a compression ratio gives no codeword, a teacher is no network, or there are fewer test channels
-            or delay rows than wanted.
+        InputError: if a compression ratio gives no codeword, a user's own compressor breaks its contract, a teacher is
+            no network, or there are fewer test channels or delay rows than wanted.
     """
     checked: set[object] = set()
     for point in points:
@@ -41,7 +45,9 @@ def check_points(points: Sequence[Point]) -> None:
         for spec in scheme_specs(scenario):
             if spec.key not in checked:
                 try:
-                    spec.build()
+                    compressor = spec.build().compressor
+                    if isinstance(spec.parameters, PluginParameters):
+                        check_plugin_shapes(compressor, spec.parameters.plugin)
                 except FeedbackInputError as error:
                     raise InputError(f"compressors: {spec.label}: {error}") from None
                 teacher_of(spec)

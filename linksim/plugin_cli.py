@@ -16,15 +16,30 @@ def check_plugin(
     ] = None,
 ) -> None:
     """Runs the contract test on a compressor in a Python file, one line a check; exit code 2 if one fails."""
-    from feedback.contract import demand_of, failures
+    from feedback.contract import check_shapes_and_dtypes, demand_of, failures
+    from feedback.errors import FeedbackInputError
     from feedback.network_contract import checks_of
+    from feedback.plugin_check import check_plugin_shapes
+    from feedback.plugin_file import split_plugin
+    from feedback.user_error import one_line, user_line
 
     candidate = _candidate(plugin, overrides or [])
-    n_failed = 0
+    n_checks = len(checks_of(candidate))
+    try:
+        check_plugin_shapes(candidate.build(), plugin)
+    except Exception as error:
+        file = split_plugin(plugin)[0]
+        place = "" if isinstance(error, FeedbackInputError) else f"{user_line(error, file.parent) or file}: "
+        reason = str(error) if isinstance(error, FeedbackInputError) else one_line(error)
+        print(f"FAIL  {demand_of(check_shapes_and_dtypes)}: {place}{reason.removeprefix('plugin: ')}")
+        print(f"{plugin}: the other {n_checks - 1} checks need that first")
+        raise typer.Exit(2) from None
+    n_failed, said = 0, set()
     for check, problem in failures(candidate, checks_of(candidate)):
         n_failed += problem is not None
-        print(f"{'pass' if problem is None else 'FAIL'}  {demand_of(check)}" + (f": {problem}" if problem else ""))
-    n_checks = len(checks_of(candidate))
+        reason = "" if problem is None else ": as above" if problem in said else f": {problem}"
+        print(f"{'pass' if problem is None else 'FAIL'}  {demand_of(check)}{reason}")
+        said.add(problem)
     print(f"{plugin}: {n_checks - n_failed} of {n_checks} checks passed")
     if n_failed:
         raise typer.Exit(2)

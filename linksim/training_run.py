@@ -28,6 +28,7 @@ from feedback.training_devices import several_devices
 from feedback.training_set import ChannelStream, TrainingSet
 from feedback.training_state import Progress
 from linksim.adaptation_run import adaptation_record, load_unadapted, unadapted
+from linksim.dimension_check import check_points
 from linksim.errors import InputError
 from linksim.executor import InProcess, default_workers, local_executor
 from linksim.files import kept_tensors, needed_tensors, save_tensors
@@ -98,6 +99,7 @@ def train_scenario(
     with TemporaryDirectory() as scratch, local_executor(workers or default_workers(device)) as executor:
         preparation = Preparation(RunFolder(Path(scratch), scenario), executor, console.print, device)
         points = points_of(scenario)
+        check_points(points)
         train_missing(points, preparation, console, command, logs, again=again, devices=devices)
     return [logs / _log_name(spec, file) for file, spec in needed_weights(points).items()]
 
@@ -166,6 +168,7 @@ def recipe_of(spec: SchemeSpec) -> TrainingRecipe:
     assert isinstance(compressor, NeuralCompressor)
     training = spec.scenario.training
     recipe = compressor.parameters.recipe or training.recipe or compressor.default_recipe
+    recipe = recipe.resolved(compressor.starts_as_klt)
     if spec.adapted_to is not None:
         return adaptation_of(spec).recipe(recipe)
     return recipe if training.budget is None else training.budget.of(recipe)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from linksim.axis import COMMON_AXES, Axis, AxisValue, axis_of_column
-from linksim.report.results_table import NAME_COLUMNS, NUMBER_COLUMNS
+from linksim.report.results_table import FACT_COLUMNS, NAME_COLUMNS, NUMBER_COLUMNS
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Panel:
 
 def all_axes(results: pd.DataFrame) -> list[Axis]:
     """The axes that every run has, then the other scenario keys that this one sweeps."""
-    others = [name for name in results.columns if name not in (*NAME_COLUMNS, *NUMBER_COLUMNS, "learnt_from")]
+    others = [name for name in results.columns if name not in (*NAME_COLUMNS, *NUMBER_COLUMNS, *FACT_COLUMNS)]
     return [*COMMON_AXES, *(axis_of_column(str(name)) for name in others)]
 
 

@@ -17,6 +17,8 @@ from linksim.paired_axes import axis_keys
 
 NAME_COLUMNS = ("sweep", "compressor", "metric", "unit")
 NUMBER_COLUMNS = (*AXIS_COLUMNS, "value", "ci_low", "ci_high", "n")
+# What else a row may say of its compressor; no axis.
+FACT_COLUMNS = ("learnt_from",)
 
 # Compressor column of metrics that no compressor influences.
 NO_COMPRESSOR = "none"
@@ -67,9 +69,9 @@ def read_results(run_folder: Path) -> pd.DataFrame:
         numbers = pd.to_numeric(table[key].replace("", "nan"), errors="coerce")
         table[key] = table[key] if (numbers.isna() & (table[key] != "")).any() else numbers.astype(np.float64)
     _check_rows(table, path, [*AXIS_COLUMNS, *swept])
-    learnt = ["learnt_from"] if "learnt_from" in table.columns else []
-    table[learnt] = table[learnt].apply(lambda column: _numbers(column, path))
-    return table[[*NAME_COLUMNS, *NUMBER_COLUMNS, *learnt, *swept]]
+    facts = [name for name in FACT_COLUMNS if name in table.columns]
+    table[facts] = table[facts].apply(lambda column: _numbers(column, path))
+    return table[[*NAME_COLUMNS, *NUMBER_COLUMNS, *facts, *swept]]
 
 
 def read_scenario(run_folder: Path) -> dict[str, Any]:
@@ -116,7 +118,7 @@ def _numbers(column: pd.Series, path: Path) -> pd.Series:
 def _swept_keys(scenario: dict[str, Any]) -> list[str]:
     sweeps = scenario.get("sweeps")
     axes = sweeps.values() if isinstance(sweeps, dict) else []
-    reserved = (*NAME_COLUMNS, "value", "ci_low", "ci_high", "n", "learnt_from")
+    reserved = (*NAME_COLUMNS, "value", "ci_low", "ci_high", "n", *FACT_COLUMNS)
     keys = [key for axis in axes if isinstance(axis, dict) for name in axis for key in axis_keys(str(name))]
     return [key for key in dict.fromkeys(keys) if key not in reserved]
 

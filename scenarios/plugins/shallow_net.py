@@ -1,44 +1,48 @@
-"""A compressor of one's own in one file: FC at the UE; FC and one residual convolution at the BS."""
+"""A compressor of one's own in one file: FC at the UE; FC and one residual block at the BS, which start as the KLT."""
 
 from typing import Literal
 
 from pydantic import Field
 from torch import Tensor, nn
 
-from feedback.layers import ConvBn, leaky_relu
-from feedback.neural import NeuralCompressor, NeuralParameters
+from feedback.fc_network import FullyConnectedNetwork
+from feedback.layers import ConvBn, ResidualBlock, leaky_relu
+from feedback.linear_start_network import LinearStartParameters
 
 
-class ShallowNetParameters(NeuralParameters):
+class ShallowNetParameters(LinearStartParameters):
     """Keys of ``shallow_net`` in a scenario."""
 
     name: Literal["shallow_net"] = "shallow_net"
     width: int = Field(default=8, ge=1, description="feature maps of the residual block")
 
 
-class ShallowNet(NeuralCompressor):
+class ShallowNet(FullyConnectedNetwork):
     """Fully connected at the UE; fully connected and one residual block at the BS."""
 
     Parameters = ShallowNetParameters
     parameters: ShallowNetParameters
 
-    def build_encoder(self) -> nn.Module:
-        """Images ``[batch, 2, Na, Nt]`` to codewords ``[batch, M]``."""
-        return nn.Sequential(nn.Flatten(), nn.Linear(2 * self.shape[0] * self.shape[1], self.length))
+    def build_features(self) -> nn.Module:
+        """Nothing before the FC layer at the UE."""
+        return nn.Identity()
 
-    def build_decoder(self) -> nn.Module:
-        """Codewords to images."""
-        fc = nn.Linear(self.length, 2 * self.shape[0] * self.shape[1])
-        return nn.Sequential(fc, nn.Unflatten(1, (2, *self.shape)), Refinement(self.parameters.width), nn.Sigmoid())
+    def build_refinement(self) -> nn.Module:
+        """Images ``[batch, 2, Na, Nt]`` to images, after the FC layer at the BS."""
+        return Refinement(self.parameters.width)
 
 
-class Refinement(nn.Module):
-    """Two 3x3 convolutions and an identity shortcut."""
+class Refinement(ResidualBlock):
+    """Three 3x3 convolutions beside an identity shortcut, with nothing after the sum."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        self.path = nn.Sequential(ConvBn(2, width, 3, leaky_relu()), nn.Conv2d(width, 2, 3, padding=1))
+        self.widen = ConvBn(2, width, 3, leaky_relu())
+        self.mix = ConvBn(width, width, 3, leaky_relu())
+        self.narrow = ConvBn(width, 2, 3)
+        self.activation = nn.Identity()
 
     def forward(self, image: Tensor) -> Tensor:
         """Images to images of the same size."""
-        return image + self.path(image)
+        path: Tensor = self.narrow(self.mix(self.widen(image)))
+        return image + path

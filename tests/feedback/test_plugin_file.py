@@ -9,8 +9,10 @@ import pytest
 from pydantic import ValidationError
 
 from feedback.checkpoint import checkpoint_key, load_checkpoint, save_checkpoint
-from feedback.compressor import COMPRESSORS
+from feedback.compressor import COMPRESSORS, CompressorParameters
 from feedback.errors import FeedbackInputError
+from feedback.neural import NeuralCompressor
+from feedback.plugin_check import check_plugin_shapes
 from feedback.plugin_content import plugin_digest, plugin_files
 from feedback.plugin_file import PluginParameters, build_compressor, compressor_class, load_plugin
 from feedback.recipe import TrainingRecipe
@@ -80,7 +82,7 @@ def test_weights_belong_to_the_code_that_learnt_them(file: Path, tmp_path: Path)
     save_checkpoint(weights, network, {}, recipe=TrainingRecipe(), outcome=OUTCOME, seed=1)
     load_checkpoint(weights, build_compressor(section(file), (8, 8)))
     key = checkpoint_key(network, {})
-    file.write_text(file.read_text().replace("image + self.path(image)", "image - self.path(image)"))
+    file.write_text(file.read_text().replace("return image + path", "return image - path"))
     edited = build_compressor(section(file), (8, 8))
     assert checkpoint_key(edited, {}) != key
     with pytest.raises(FeedbackInputError, match=r"made for .*, expected"):
@@ -114,7 +116,17 @@ def test_registry_stays_what_ships(file: Path) -> None:
         ("from feedback.compressors.csinet import CsiNet as ShallowNet", "expected a subclass of Compressor"),
         (
             "from feedback.compressor import Compressor\nclass ShallowNet(Compressor):\n    pass",
-            "has no Parameters, expected a CompressorParameters",
+            "ShallowNet in .* has no complexity, decode, encode, expected these methods",
+        ),
+        (
+            "from feedback.fc_network import FullyConnectedNetwork\nclass ShallowNet(FullyConnectedNetwork):\n"
+            "    Parameters = 3\n    build_features = build_refinement = None",
+            "got 3 as Parameters of ShallowNet in .*, expected a subclass of .*CompressorParameters .*, or none",
+        ),
+        (
+            "from torch import nn\nclass ShallowNet(nn.Module):\n    pass",
+            r"expected a subclass of Compressor that is defined there: derive a class from .*NeuralCompressor whose "
+            r"build_encoder returns .* codewords \[batch, self.length\]",
         ),
     ],
 )
@@ -138,3 +150,87 @@ def test_refuses_what_is_no_file_and_class(plugin: str) -> None:
 def test_refuses_a_name_of_its_own(file: Path) -> None:
     with pytest.raises(ValidationError, match="got the name 'mine' beside plugin, expected a `label` instead"):
         section(file, name="mine")
+
+
+def test_modules_beside_the_file_import_and_stay_its_own(tmp_path: Path) -> None:
+    """Helpers of one name in two folders, and an edited helper, are each their own."""
+    for folder, width in (("one", 3), ("other", 5)):
+        (tmp_path / folder / "parts").mkdir(parents=True)
+        (tmp_path / folder / "parts/__init__.py").write_text("from parts.sizes import WIDTH\n")
+        (tmp_path / folder / "parts/sizes.py").write_text(f"WIDTH = {width}\n")
+        text = EXAMPLE.read_text().replace("default=8", "default=WIDTH")
+        (tmp_path / folder / "net.py").write_text(f"from parts import WIDTH\n# {folder}\n{text}")
+    for folder, width in (("one", 3), ("other", 5)):
+        made = section(tmp_path / folder / "net.py").own()
+        assert isinstance(made, CompressorParameters)
+        assert made.model_dump()["width"] == width
+    assert "parts" not in sys.modules
+    assert str(tmp_path / "one") not in sys.path
+    assert not list(tmp_path.rglob("__pycache__"))
+
+
+def test_an_error_in_a_helper_names_the_helper(file: Path) -> None:
+    (file.parent / "helper.py").write_text("\n\nlength = 1 / 0\n")
+    file.write_text("import helper\n" + file.read_text())
+    with pytest.raises(FeedbackInputError, match=r"helper\.py, line 3: ZeroDivisionError: division by zero, expected"):
+        load_plugin(file, "ShallowNet")
+
+
+FREE = """
+import torch
+from torch import nn
+from feedback.neural import NeuralCompressor
+
+
+class ShallowNet(NeuralCompressor):
+    def build_encoder(self):
+        return nn.Sequential(nn.Flatten(), nn.Linear(2 * self.shape[0] * self.shape[1], self.length))
+
+    def build_decoder(self):
+        n_values = 2 * self.shape[0] * self.shape[1]
+        return nn.Sequential(nn.Linear(self.length, n_values), nn.Unflatten(1, (2, *self.shape)))
+"""
+
+FAULTS = [
+    (
+        "self.length))",
+        "100))",
+        r"line 8, in build_encoder: encode: got shape \[2, 100\], expected .*\[2, 32\]",
+    ),
+    ("nn.Linear(self.length", "nn.Linear(7", r"line 11, in build_decoder: decode: got RuntimeError: mat1 .*\[2, 32\]"),
+    ("(2, *self.shape)", "(1, 2, *self.shape)", r"line 11, in build_decoder: decode: got shape \[2, 1, 2, 8, 8\], exp"),
+    (
+        "n_values = 2 *",
+        "n_values = [] *",
+        r"line 13: got TypeError: .*, expected ShallowNet to be built for",
+    ),
+    ("nn.Flatten(), ", "", r"line 8, in build_encoder: encode: got RuntimeError: .*, expected it to take channels"),
+]
+
+
+@pytest.mark.parametrize(("good", "bad", "message"), FAULTS)
+def test_wrong_shapes_are_one_line_with_the_users_file_and_line(file: Path, good: str, bad: str, message: str) -> None:
+    file.write_text(FREE.replace(good, bad))
+    made = section(file)
+
+    def build_and_check() -> None:
+        check_plugin_shapes(build_compressor(made, (8, 8)), made.plugin)
+
+    with pytest.raises(FeedbackInputError, match=message) as caught:
+        build_and_check()
+    assert "\n" not in str(caught.value)
+    assert str(file) in str(caught.value)
+
+
+def test_parameters_are_optional(file: Path) -> None:
+    file.write_text(FREE)
+    made = section(file)
+    network = build_compressor(made, (8, 8))
+    check_plugin_shapes(network, made.plugin)
+    assert (network.parameters.name, network.length) == ("ShallowNet", 32)
+    with pytest.raises(ValidationError, match="width"):
+        section(file, width=3)
+    assert isinstance(network, NeuralCompressor)
+    # Drawn weights: no smaller steps for FC layers.
+    assert not network.starts_as_klt
+    assert TrainingRecipe().resolved(network.starts_as_klt).fc_rate_ratio == 1.0

@@ -1,18 +1,24 @@
 """A network in the user's own file, from the command line: trained, kept, swept, counted, checked."""
 
 import io
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
+import torch
 
 from feedback.checkpoint import read_info
+from feedback.training_set import TrainingSet
 from linksim.engine import RunOptions, run
 from linksim.execution import ExecutionOptions
+from linksim.fitting import scheme_specs
 from linksim.run_console import RunConsole
 from linksim.scenario_file import load_scenario
+from linksim.worker import truncated_channels
+from linksim.zoo import read_zoo
 
 Command = Callable[..., tuple[int, str, str]]
 ScenarioFile = Callable[[dict[str, Any]], Path]
@@ -62,7 +68,7 @@ def test_from_training_to_results(
     assert command("validate", folder / "scenario.yaml")[0] == 0
 
     net = tmp_path / "nets/my_net.py"
-    net.write_text(net.read_text().replace("image + self.path(image)", "image - self.path(image)"))
+    net.write_text(net.read_text().replace("return image + path", "return image - path"))
     code, _, err = command("run", file, "--out", tmp_path / "out", "--workers", "1")
     assert code == 2
     assert "no trained weights for ShallowNet at CR 4, wide at CR 4" in err
@@ -76,10 +82,10 @@ def test_complexity(own: dict[str, Any], scenario_file: ScenarioFile, command: C
     code, out, err = command("complexity", scenario_file(own), "--csv")
     assert (code, err) == (0, "")
     table = pd.read_csv(io.StringIO(out)).set_index(["compressor", "cr"])
-    # 2 x 8 x 8 values to 32: FC; FC and two 3x3 convolutions of 2 to w and w to 2 channels at 64 places.
+    # 2 x 8 x 8 values to 32: FC; FC and 3x3 convolutions of 2 to w, w to w and w to 2 channels at 64 places.
     assert table.loc[("ShallowNet", 4), "ue_macs"] == 128 * 32
-    assert table.loc[("ShallowNet", 4), "bs_macs"] == 128 * 32 + 64 * 9 * 2 * 2 * 8
-    assert table.loc[("wide", 8), "bs_macs"] == 128 * 16 + 64 * 9 * 2 * 2 * 16
+    assert table.loc[("ShallowNet", 4), "bs_macs"] == 128 * 32 + 64 * 9 * (2 * 2 * 8 + 8 * 8)
+    assert table.loc[("wide", 8), "bs_macs"] == 128 * 16 + 64 * 9 * (2 * 2 * 16 + 16 * 16)
 
 
 @pytest.mark.parametrize(
@@ -114,13 +120,56 @@ def test_check_plugin(command: Command, tmp_path: Path) -> None:
     assert all(line.startswith("pass  ") for line in lines[:-1])
 
     faulty = tmp_path / "faulty.py"
-    faulty.write_text(EXAMPLE.read_text().replace("return image + self.path(image)", "return image - image.mean(0)"))
+    faulty.write_text(EXAMPLE.read_text().replace("return image + path", "return image - image.mean(0)"))
     code, out, err = command("check-plugin", f"{faulty}:ShallowNet")
     assert (code, err) == (2, "")
     failed = [line for line in out.splitlines() if line.startswith("FAIL  ")]
     assert any("Rows of a batch do not influence each other" in line and "row 0 alone" in line for line in failed)
-    assert any("gradient reaches every parameter" in line and "decoder.2.path" in line for line in failed)
+    assert any("gradient reaches every parameter" in line and "decoder.refinement" in line for line in failed)
     assert len(failed) < 17
+
+
+def test_wrong_codeword_length_is_found_by_validate_and_told_once(
+    own: dict[str, Any], scenario_file: ScenarioFile, command: Command, tmp_path: Path
+) -> None:
+    net = tmp_path / "nets/my_net.py"
+    net.write_text(net.read_text().replace("return nn.Identity()", "return nn.Conv2d(2, 3, 1)"))
+    line = f"{net}, line 26, in build_features: encode: got RuntimeError: "
+    for arguments in (("validate",), ("train", "--workers", "1"), ("run", "--workers", "1", "--out", tmp_path / "out")):
+        code, _, err = command(arguments[0], scenario_file(own), *arguments[1:])
+        assert (code, len(err.splitlines())) == (2, 1)
+        assert f"compressors: ShallowNet: plugin: {line}" in err
+    code, out, err = command("check-plugin", f"{net}:ShallowNet")
+    assert (code, err) == (2, "")
+    assert out.count("RuntimeError") == 1
+    assert out.splitlines()[0].startswith("FAIL  Codewords [batch, length] of float32")
+    assert line in out.splitlines()[0]
+    assert out.splitlines()[1].endswith("the other 16 checks need that first")
+
+
+def test_the_example_starts_at_the_klt_and_ends_no_worse(
+    own: dict[str, Any], scenario_file: ScenarioFile, command: Command, tmp_path: Path
+) -> None:
+    own["compressors"] = [{"name": "klt"}, {"plugin": "nets/my_net.py:ShallowNet"}]
+    own["training"] = {"network_samples": 300, "validation_samples": 300, "recipe": {"epochs": 2, "batch_size": 50}}
+    own |= {"sweeps": {}, "metrics": ["nmse_db"]}
+    own["channel"] = {"source": "cost2100", "environment": "indoor", "n_subcarriers": 64, "n_columns": 8}
+    file = scenario_file(own)
+    code, _, err = command("train", file, "--workers", "1")
+    assert code == 0, err
+    (entry,) = read_zoo(tmp_path / "zoo")
+    spec, *_ = scheme_specs(load_scenario(file))
+    scenario = spec.scenario
+    csi = {split: torch.from_numpy(truncated_channels(scenario, split, 0, 300)) for split in ("train", "validation")}
+    csi = {split: part / part.abs().amax(dim=(1, 2), keepdim=True) for split, part in csi.items()}
+    klt = spec.build().compressor
+    klt.fit(TrainingSet(csi["train"], csi["validation"]), torch.Generator())
+    error = csi["validation"] - klt.decode(klt.encode(csi["validation"]))
+    power = csi["validation"].abs().square().sum(dim=(1, 2))
+    expected = 10 * math.log10(float((error.abs().square().sum(dim=(1, 2)) / power).mean()))
+    # The same matrices in float32, through images in [0, 1] whose entries are 50 times their deviations: 1e-5 relative.
+    assert entry.info.start_nmse_db == pytest.approx(expected, abs=1e-3)
+    assert entry.info.validation_nmse_db <= entry.info.start_nmse_db
 
 
 def test_check_plugin_refuses_bad_parameters(command: Command) -> None:

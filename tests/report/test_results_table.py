@@ -8,6 +8,7 @@ from made_up_run import write_run
 from linksim.errors import InputError
 from linksim.report import draw_figures, write_report
 from linksim.report.axes import sweep_axes
+from linksim.report.learning_table import learnt_from_line
 from linksim.report.metric_texts import metric_text
 from linksim.report.results_table import read_manifest, read_results, read_scenario
 
@@ -105,3 +106,17 @@ def test_the_columns_that_vary_are_the_axes():
     # Two columns that move together are one axis.
     assert axes_of([{"snr_db": i, "feedback_snr_db": i + 5} for i in range(3)]) == ("snr_db", [])
     assert axes_of([{"feedback_snr_db": 3}, {}]) == ("feedback_snr_db", [])
+
+
+def test_what_compressors_learnt_from_is_no_axis(tmp_path: Path) -> None:
+    run = write_run(tmp_path, SMALL)
+    table = pd.read_csv(run / "results.csv")
+    table["learnt_from"] = table["compressor"].map({"identity": 0, "topk": 0, "csinet": 32_000})
+    table.to_csv(run / "results.csv", index=False)
+    found = read_results(run)
+    assert found["learnt_from"].max() == 32_000
+    axes = sweep_axes(found)
+    assert "learnt_from" not in [axis.column for axis in (*axes.panels, axes.x) if axis is not None]
+    assert learnt_from_line(found) == (
+        "learnt from, in distinct training channels: identity, topk: 0; csinet: 32\N{NARROW NO-BREAK SPACE}000"
+    )
