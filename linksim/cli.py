@@ -17,6 +17,7 @@ from linksim.errors import InputError
 from linksim.execution import ExecutionOptions, ExecutorName, LogFile, Quiet, Scheduler, Workers
 from linksim.export_cli import export
 from linksim.export_tables_cli import export_tables
+from linksim.figure_cli import plot
 from linksim.plugin_cli import check_plugin
 from linksim.reproduce_cli import reproduce
 from linksim.run_compare_cli import compare_runs
@@ -70,6 +71,7 @@ def run(
     from linksim.engine import RunOptions
     from linksim.engine import run as run_scenario
     from linksim.report import write_report
+    from linksim.report.figure_options import FigureOptions
     from linksim.report.table import show as show_table
     from linksim.smoke import smoke as smoke_version
 
@@ -80,7 +82,7 @@ def run(
         if smoke:
             resolved = smoke_version(resolved, zoo=str(out / f"{resolved.name}.smoke" / "zoo"))
         folder = run_scenario(resolved, out, RunOptions(train or smoke, _command(), adopt, execution), console)
-        write_report(folder.path)
+        write_report(folder.path, FigureOptions(vector=not smoke))
         output = Console(quiet=quiet)
         show_table(folder.path, output)
         output.print(f"report: {folder.path / 'report.html'}", soft_wrap=True, highlight=False)
@@ -112,7 +114,7 @@ def train(
     if smoke:
         resolved = smoke_version(resolved, zoo=str(out / f"{resolved.name}.smoke" / "zoo"))
     logs = train_scenario(resolved, out, console, _command(), again=again, workers=workers, devices=devices)
-    if figures := write_learning_curves(out / "training" / resolved.name, logs):
+    if figures := write_learning_curves(out / "training" / resolved.name, logs, vector=not smoke):
         console.print(f"learning curves: {figures[0]}", soft_wrap=True, highlight=False)
 
 
@@ -155,17 +157,6 @@ def list_plugins() -> None:
 
 
 @app.command()
-def plot(run: RunFolderArgument) -> None:
-    """Draws the figures and the report of a run anew, from its CSV."""
-    from linksim.report import write_report
-    from linksim.report.results_table import find_run
-
-    folder = find_run(run)
-    write_report(folder)
-    print(f"report: {folder / 'report.html'}")
-
-
-@app.command()
 def show(
     run: RunFolderArgument,
     metric: Annotated[str | None, typer.Option(help="metric to show instead of the usual three")] = None,
@@ -178,6 +169,7 @@ def show(
 
 
 app.command("show-channel")(show_channel)
+app.command()(plot)
 app.command()(complexity)
 app.command()(export)
 app.command()(deploy)

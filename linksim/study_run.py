@@ -70,4 +70,4 @@ def run_study(
     write_whole(table_file, table.to_csv(index=False, float_format="%.9g", lineterminator="\n"))
     tables = study_tables(table, str(table.metric.iloc[0]))
     write_whole(text_file, tables)
-    return StudyReport(tables, [table_file, text_file, *draw_study(table, folder / "figures")])
+    return StudyReport(tables, [table_file, text_file, *draw_study(table, folder / "figures", vector=not small)])

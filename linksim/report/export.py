@@ -9,27 +9,36 @@ from linksim.report.metric_texts import metric_text
 from linksim.report.pgf import write_pgf
 from linksim.report.run_view import RunView, view_run
 from linksim.report.style import paper_style
+from linksim.report.sweep_figure import NMSE_PAIR
 from linksim.report.sweep_table import sweep_tables
 from linksim.report.table_formats import suffix, table_text
 
 
-def write_tables(run_folder: Path, kind: str, metrics: tuple[str, ...], axis: str | None, folder: Path) -> list[Path]:
+def write_tables(
+    run_folder: Path,
+    kind: str,
+    metrics: tuple[str, ...],
+    axis: str | None,
+    folder: Path,
+    options: FigureOptions | None = None,
+) -> list[Path]:
     """Writes a table for every metric, sweep and panel.
 
     Args:
         run_folder: folder of the run.
         kind: ``latex``, ``markdown`` or ``csv``.
-        metrics: metrics of the run.
+        metrics: metrics of the run; by default the error of the truncated matrix, and that of the whole channel.
         axis: column of the results that goes across; by default that of the most values.
         folder: where to.
+        options: which compressors, in which order.
 
     Raises:
         InputError: if the run's files cannot be read, or it has no such metric or axis; one line.
     """
-    run = _view(run_folder, axis)
+    run = _view(run_folder, axis, options)
     known = list(run.results["metric"].drop_duplicates())
     files = []
-    for metric in metrics:
+    for metric in metrics or [name for name in NMSE_PAIR if name in known] or known[:1]:
         if metric not in known:
             raise InputError(f"--metric: got {metric!r}, expected one of {', '.join(known)}")
         stems = dict(zip((sweep.name for sweep in run.sweeps), sweep_stems(run), strict=True))

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from linksim.errors import InputError
 from linksim.report.looks import DEFAULT_PALETTE, PALETTES
@@ -43,6 +43,10 @@ class FigureOptions:
     def rows_chosen(self) -> bool:
         """Whether some curves are left out."""
         return bool(self.only or self.without)
+
+    def with_palette(self, palette: str) -> "FigureOptions":
+        """The same in other colours."""
+        return replace(self, palette=palette)
 
     def check_labels(self, labels: Sequence[str]) -> None:
         """Refuses labels that a run does not have.

@@ -16,8 +16,10 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from linksim.report.looks import look_at
+from linksim.report.looks import look_at, looks
 from linksim.report.matrix_image import COLOUR_MAP
+from linksim.report.metric_texts import metric_text
+from linksim.report.names import compressor_title
 from linksim.report.style import COLUMN_IN, DOUBLE_COLUMN_IN, paper_style, plain_text, save
 
 _COLUMNS = 2
@@ -29,12 +31,13 @@ _DARK = 0.5
 _LUMINANCE = np.array([0.299, 0.587, 0.114])
 
 
-def draw_study(table: pd.DataFrame, folder: Path) -> list[Path]:
+def draw_study(table: pd.DataFrame, folder: Path, vector: bool = True) -> list[Path]:
     """Draws every figure of a study's table, PNG and PDF.
 
     Args:
         table: as ``linksim.generalization.gather`` gives it.
         folder: where to.
+        vector: whether to write PDF beside PNG.
 
     Returns:
         The files written.
@@ -44,10 +47,10 @@ def draw_study(table: pd.DataFrame, folder: Path) -> list[Path]:
     with paper_style():
         for _, part in matrix.groupby(["metric", "normalisation"], sort=False):
             name = f"heatmap_{part.metric.iloc[0]}_{part.normalisation.iloc[0]}"
-            files += save(_heat_map(part), folder / name)
+            files += save(_heat_map(part), folder / name, vector)
         for metric, part in table.groupby("metric", sort=False):
             if (part.adaptation_part != "").any():
-                files += save(_adaptation(part), folder / f"adaptation_{metric}")
+                files += save(_adaptation(part), folder / f"adaptation_{metric}", vector)
     return files
 
 
@@ -103,8 +106,8 @@ def _draw_panel(axes: Axes, name: str, part: pd.DataFrame, sources: Sequence[str
             axes.add_patch(Rectangle((x - 0.47, y - 0.47), 0.94, 0.94, fill=False, edgecolor=ink, linewidth=0.9))
     shown = np.clip(values, scale.vmin, scale.vmax)
     axes.imshow(shown, cmap=COLOUR_MAP, norm=scale, aspect="auto", interpolation="nearest")
-    axes.set_title(plain_text(name))
-    axes.set_yticks(range(len(rows)), [plain_text(str(row)) for row in rows])
+    axes.set_title(plain_text(compressor_title(name)))
+    axes.set_yticks(range(len(rows)), [plain_text(compressor_title(str(row))) for row in rows])
     axes.tick_params(length=0)
     axes.grid(False)
 
@@ -132,8 +135,9 @@ def _adaptation(table: pd.DataFrame) -> Figure:
             learns = "the decoder learns" if part == "decoder" else "both sides learn"
             axes.errorbar(places_x, rows.value, yerr=errors, label=learns, **styles[part].line_options())
         for label, line, row in _references(matrix, name, tested_on):
-            axes.axhline(row.value, color="0.35", linestyle=line, linewidth=0.9, label=label)
-        axes.set_title(plain_text(name))
+            colour = looks(["klt"])["klt"].colour if label.startswith("KLT") else "0.35"
+            axes.axhline(row.value, color=colour, linestyle=line, linewidth=0.9, label=label)
+        axes.set_title(plain_text(compressor_title(name)))
         axes.set_xticks(range(len(samples)), [f"{count}" for count in samples])
     for axes in places.flat[len(networks) :]:
         axes.set_visible(False)
@@ -156,10 +160,7 @@ def _references(matrix: pd.DataFrame, network: str, tested_on: str) -> list[tupl
 
 
 def _axis_label(table: pd.DataFrame) -> str:
-    metric, unit = table.metric.iloc[0], table.unit.iloc[0]
-    names = {"nmse_db": "NMSE", "nmse_e2e_db": "End-to-end NMSE", "rho": "Cosine similarity"}
-    name = names.get(metric, metric)
-    return f"{name} [{unit}]" if isinstance(unit, str) and unit else name
+    return metric_text(str(table.metric.iloc[0])).label
 
 
 def _number(value: float) -> str:

@@ -9,6 +9,7 @@ import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from linksim.errors import InputError
+from linksim.report.figure_options import FigureOptions
 from linksim.report.figures import Drawing, draw
 from linksim.report.learning_table import HEADS as LEARNING_HEADS
 from linksim.report.learning_table import learning_rows
@@ -59,8 +60,12 @@ class SweepSection:
     tables: list[SweepTable]
 
 
-def write_report(run_folder: Path) -> Path:
+def write_report(run_folder: Path, options: FigureOptions | None = None) -> Path:
     """Draws the figures of a run and writes ``<run_folder>/report.html``.
+
+    Args:
+        run_folder: folder of the run.
+        options: which curves and figures, and how they look.
 
     Returns:
         The page; it refers to nothing outside itself.
@@ -68,7 +73,7 @@ def write_report(run_folder: Path) -> Path:
     Raises:
         InputError: if the run's files cannot be read; one line.
     """
-    run = view_run(run_folder)
+    run = view_run(run_folder, options=options)
     complexity = _read_complexity(run_folder / "complexity.csv")
     page = _template().render(_content(run, draw(run), complexity))
     path = run_folder / REPORT_NAME

@@ -49,14 +49,18 @@ def new_layout(width_in: float, height_in: float) -> Layout:
 
 
 def new_blocks(
-    blocks: Sequence[Sequence[str]], shares: Sequence[Sequence[Hashable]], options: FigureOptions
+    blocks: Sequence[Sequence[str]],
+    shares: Sequence[Sequence[Hashable]],
+    options: FigureOptions,
+    share_x: bool = True,
 ) -> tuple[Layout, list[list[Axes]]]:
-    """A figure of panels in blocks, one below the other; all panels have the same horizontal axis.
+    """A figure of panels in blocks, one below the other.
 
     Args:
         blocks: titles of the panels of each block; a title's parts, after commas, go below one another.
         shares: of each panel, what stands for its vertical axis: panels with the same share one.
         options: the user's number of columns.
+        share_x: whether all panels have the same horizontal axis.
 
     Returns:
         The figure, and the panels of each block.
@@ -67,7 +71,7 @@ def new_blocks(
     title_lines = max(title.count(", ") for block in blocks for title in block)
     height = sum(lines) * (PANEL_HEIGHT_IN + title_lines * LEGEND_ROW_IN)
     layout = new_layout(COLUMN_IN if columns == 1 else DOUBLE_COLUMN_IN, height)
-    grid = layout.figure.subplots(sum(lines), columns, sharex=True, squeeze=False)
+    grid = layout.figure.subplots(sum(lines), columns, sharex=share_x, squeeze=False)
     first_of: dict[Hashable, Axes] = {}
     made: list[list[Axes]] = []
     line = 0

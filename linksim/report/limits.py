@@ -74,39 +74,49 @@ def apply_limits(axes: Axes, limits: Limits, outside: Iterable[float], *, vertic
     return low, high
 
 
-def mark_outside(axes: Axes, curves: Mapping[str, tuple[Sequence[float], str]], metric: MetricText) -> list[str]:
-    """Marks curves that leave the vertical axis: an arrow at its end, their name and how far they go.
+def mark_outside(
+    axes: Axes, curves: Mapping[str, tuple[Sequence[float], str]], metric: MetricText, *, vertical: bool = True
+) -> list[str]:
+    """Marks curves that leave an axis: an arrow at its end, their name and how far they go.
 
     Args:
         axes: panel whose limits are set.
         curves: values and colour by name.
         metric: how values are written.
+        vertical: whether it is the vertical axis.
 
     Returns:
         Names of the curves that were marked.
     """
-    low, high = axes.get_ylim()
+    low, high = axes.get_ylim() if vertical else axes.get_xlim()
     marks = []
     for name, (values, colour) in curves.items():
         found = _finite(values)
-        marks += [(name, colour, found[beyond], top) for beyond, top in ((found < low, False), (found > high, True))]
+        marks += [(name, colour, found[beyond], upper) for beyond, upper in ((found < low, 0), (found > high, 1))]
     marks = [mark for mark in marks if len(mark[2])]
-    for top in (False, True):
-        side = [mark for mark in marks if mark[3] is top]
+    for upper in (0, 1):
+        side = [mark for mark in marks if mark[3] == upper]
         for i, (name, colour, far, _) in enumerate(side):
             ends = sorted({metric.text(float(end)) for end in (far.min(), far.max())})
-            place = (i + 0.5) / len(side)
-            axes.plot(
-                [place], [float(top)], "^" if top else "v", transform=axes.transAxes, color=colour, markersize=4,
-                clip_on=False, zorder=5,
-            )  # fmt: skip
-            axes.annotate(
-                f"{name} {' to '.join(ends)}", (place, float(top)), xycoords="axes fraction",
-                xytext=(0, -4 if top else 4), textcoords="offset points", ha="center", va="top" if top else "bottom",
-                fontsize=_MARK_SIZE, color=colour, zorder=5,
-                bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.75, "pad": 0.4},
-            )  # fmt: skip
+            along = (i + 0.5) / len(side)
+            _mark(axes, f"{name} {' to '.join(ends)}", colour, along, upper, vertical=vertical)
     return list(dict.fromkeys(name for name, *_ in marks))
+
+
+def _mark(axes: Axes, text: str, colour: str, along: float, upper: int, *, vertical: bool) -> None:
+    """An arrow at the lower (0) or upper (1) end of an axis, ``along`` the other one, and a text inside."""
+    place = (along, float(upper)) if vertical else (float(upper), along)
+    inside = -4 if upper else 4
+    arrow = {(True, 0): "v", (True, 1): "^", (False, 0): "<", (False, 1): ">"}[vertical, upper]
+    axes.plot(
+        [place[0]], [place[1]], arrow, transform=axes.transAxes, color=colour, markersize=4, clip_on=False, zorder=5
+    )
+    axes.annotate(
+        text, place, xycoords="axes fraction", xytext=(0, inside) if vertical else (1.5 * inside, 0),
+        textcoords="offset points", ha="center" if vertical else ("right" if upper else "left"),
+        va=("top" if upper else "bottom") if vertical else "center", fontsize=_MARK_SIZE, color=colour, zorder=5,
+        bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.75, "pad": 0.4},
+    )  # fmt: skip
 
 
 def _without(kept: Mapping[tuple[str, str], NDArray[np.float64]], name: tuple[str, str]) -> list[NDArray[np.float64]]:

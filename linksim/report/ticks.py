@@ -32,10 +32,11 @@ def set_log_ticks(axis: Axis, base: int) -> None:
     low, high = sorted(axis.get_view_interval())
     axis.set_major_locator(FixedLocator(log_ticks(float(low), float(high), base)))
     axis.set_minor_locator(NullLocator())
-    axis.set_major_formatter(FuncFormatter(lambda value, _: _number(value)))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: number_text(value)))
 
 
-def _number(value: float) -> str:
+def number_text(value: float) -> str:
+    """A number for a tick; long ones with their power of ten."""
     if 1e-3 <= value < _LONG_NUMBER:
         return f"{value:.4g}"
     mantissa, exponent = f"{value:.1e}".split("e")
