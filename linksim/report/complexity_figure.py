@@ -1,0 +1,112 @@
+"""What an error costs: NMSE against multiply-adds at either side, and against the bytes that the UE stores."""
+
+from collections.abc import Mapping, Sequence
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+
+from linksim.report.curves import drawable, interval_bars, legend_handle
+from linksim.report.layouts import Layout, columns_of, label_outer, new_blocks, with_legend
+from linksim.report.limits import apply_limits, mark_outside, robust_limits
+from linksim.report.looks import Look
+from linksim.report.metric_texts import MetricText, metric_text
+from linksim.report.run_view import RunView
+from linksim.report.style import plain_text
+from linksim.report.sweep_figure import NMSE_PAIR
+from linksim.report.ticks import log_ticks, number_text
+
+# Columns of complexity.csv and what they are called.
+COSTS: Mapping[str, str] = {
+    "ue_macs": "Multiply-adds at the UE",
+    "bs_macs": "Multiply-adds at the BS",
+    "ue_bytes": "Stored at the UE [byte]",
+}
+# Where what costs nothing stands, as a part of the least cost.
+_ZERO_PLACE = 0.2
+_ROOM = 1.6
+
+
+def draw_costs(run: RunView, costs: pd.DataFrame, rows: pd.DataFrame) -> tuple[Layout, list[str]] | None:
+    """NMSE of one point against what a report costs.
+
+    Args:
+        run: the run.
+        costs: the complexity table, by label.
+        rows: results of the point, with the costs' compression ratio.
+
+    Returns:
+        The figure and its metrics, ``None`` if fewer than two compressors have costs and an error.
+    """
+    columns = [column for column in COSTS if column in costs.columns and (costs[column] > 0).any()]
+    labels = [label for label in run.looks if label in costs.index and label not in run.uncompressed]
+    metrics = [metric for metric in NMSE_PAIR if _points(rows, labels, metric)]
+    if not columns or not metrics or len(_points(rows, labels, metrics[0])) < 2:
+        return None
+    titles, shares = [[""] * len(columns)] * len(metrics), [["error"] * len(columns)] * len(metrics)
+    layout, blocks = new_blocks(titles, shares, run.options, share_x=False)
+    for metric, block in zip(metrics, blocks, strict=True):
+        for axes, column in zip(block, columns, strict=True):
+            drawn = _draw_panel(axes, _points(rows, labels, metric), costs[column], run.looks)
+            axes.set(xlabel=COSTS[column], ylabel=metric_text(metric).label)
+            layout.entries |= {label: _marker(run.looks[label]) for label in drawn}
+        label_outer(block, columns_of(block), below=True)
+    given = next((run.options.limits[metric] for metric in metrics if metric in run.options.limits), None)
+    if given is not None:
+        blocks[0][0].set_ylim(*given)
+    else:
+        _limit(layout, run, {metric: _points(rows, labels, metric) for metric in metrics}, blocks)
+    return with_legend(layout, run), metrics
+
+
+def _points(rows: pd.DataFrame, labels: Sequence[str], metric: str) -> dict[str, pd.DataFrame]:
+    own = rows[rows["metric"] == metric]
+    found = {label: drawable(own[own["compressor"] == label], metric_text(metric)) for label in labels}
+    return {label: part.iloc[:1] for label, part in found.items() if not part.empty}
+
+
+def _draw_panel(
+    axes: Axes, points: Mapping[str, pd.DataFrame], costs: pd.Series, looks: Mapping[str, Look]
+) -> list[str]:
+    positive = costs[costs > 0]
+    low, high = float(positive.min()), float(positive.max())
+    free = bool((costs[list(points)] <= 0).any())
+    zero = low * _ZERO_PLACE
+    for label, part in points.items():
+        cost = float(costs[label])
+        options = {**looks[label].line_options(), "linestyle": ""}
+        axes.errorbar([cost if cost > 0 else zero], part["value"], yerr=interval_bars(part), elinewidth=0.8, **options)
+    axes.set_xscale("log")
+    axes.set_xlim(zero / _ROOM if free else low / _ROOM, high * _ROOM)
+    ticks = log_ticks(low / _ROOM, high * _ROOM, 10)
+    axes.xaxis.set_major_locator(FixedLocator([zero, *ticks] if free else ticks))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: "0" if free and x == zero else number_text(x)))
+    return list(points)
+
+
+def _limit(
+    layout: Layout, run: RunView, parts: Mapping[str, Mapping[str, pd.DataFrame]], blocks: list[list[Axes]]
+) -> None:
+    values: dict[str, list[float]] = {}
+    for points in parts.values():
+        for label, part in points.items():
+            values.setdefault(label, []).extend([*part["value"], *part["ci_low"], *part["ci_high"]])
+    limits = robust_limits(metric_text(next(iter(parts))), values, {})
+    if limits is None:
+        return
+    apply_limits(blocks[0][0], limits, [value for part in values.values() for value in part])
+    for (metric, points), block in zip(parts.items(), blocks, strict=True):
+        marks = {
+            plain_text(run.title(label)): ([*part["value"]], run.looks[label].colour) for label, part in points.items()
+        }
+        text: MetricText = metric_text(metric)
+        for axes in block:
+            layout.outside += [name for name in mark_outside(axes, marks, text) if name not in layout.outside]
+
+
+def _marker(look: Look) -> Line2D:
+    handle = legend_handle(look)
+    handle.set_linestyle("")
+    return handle

@@ -1,0 +1,108 @@
+"""Distributions over the test channels of one point: what share of them has at most a value of a metric."""
+
+from collections.abc import Mapping
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
+from numpy.typing import NDArray
+
+from linksim.report.curves import TICK_STEPS, legend_handle
+from linksim.report.layouts import PANEL_HEIGHT_IN, Layout, new_layout, panel_letter, with_legend
+from linksim.report.limits import apply_limits, mark_outside, robust_limits
+from linksim.report.looks import PERFECT, Look
+from linksim.report.metric_texts import LOSSLESS_DB, MetricText, metric_text
+from linksim.report.results_table import NO_COMPRESSOR
+from linksim.report.run_view import RunView
+from linksim.report.style import COLUMN_IN, DOUBLE_COLUMN_IN, plain_text
+from linksim.sample_values import SampleValues
+
+DISTRIBUTION_METRICS = ("nmse_db", "nmse_e2e_db", "rho", "sgcs", "rate_bps_hz")
+# What no compressor influences, beside the rate.
+_BOUND, _BOUND_NAME = "rate_perfect_bps_hz", "perfect CSI"
+_MARKERS = 6
+# The axis shows this much of each curve; a few channels may be far away.
+_SHOWN_SHARE = (0.005, 0.995)
+
+
+def draw_distributions(run: RunView, samples: SampleValues) -> tuple[Layout, list[str]] | None:
+    """Empirical distribution functions of the metrics that are kept for each test channel.
+
+    Returns:
+        The figure and the metrics of its panels, ``None`` if nothing is kept.
+    """
+    chosen = run.options.metrics or DISTRIBUTION_METRICS
+    found = {metric: _values(run, samples, metric_text(metric)) for metric in DISTRIBUTION_METRICS if metric in chosen}
+    found = {metric: curves for metric, curves in found.items() if curves}
+    if not found:
+        return None
+    columns = min(run.options.columns or 3, len(found))
+    lines = -(-len(found) // columns)
+    layout = new_layout(COLUMN_IN if columns == 1 else DOUBLE_COLUMN_IN, lines * PANEL_HEIGHT_IN)
+    grid = list(layout.figure.subplots(lines, columns, sharey=True, squeeze=False).flat)
+    for i, (axes, (metric, curves)) in enumerate(zip(grid, found.items(), strict=False)):
+        _draw_panel(layout, axes, run, metric_text(metric), curves)
+        axes.set_title(panel_letter(i) if len(found) > 1 else "", loc="left")
+        axes.set_ylabel("Share of test channels" if i % columns == 0 else "")
+    for axes in grid[len(found) :]:
+        axes.set_axis_off()
+    bound = samples.columns.get((NO_COMPRESSOR, _BOUND))
+    if bound is not None and "rate_bps_hz" in found:
+        axes = grid[list(found).index("rate_bps_hz")]
+        _step(axes, np.sort(bound[0]), PERFECT)
+        layout.references.append(_BOUND_NAME)
+        layout.entries[_BOUND_NAME] = legend_handle(PERFECT)
+    return with_legend(layout, run), list(found)
+
+
+def _values(run: RunView, samples: SampleValues, metric: MetricText) -> dict[str, NDArray[np.float64]]:
+    """Values of each compressor in ascending order, errors in dB."""
+    found = {}
+    for label in run.looks:
+        column = samples.columns.get((label, metric.name))
+        if column is not None and len(column) == 1:
+            values = column[0]
+            if metric.is_error_db:
+                # An error of 0 lies below all that can be shown.
+                values = 10 * np.log10(np.maximum(values, 10 ** (2 * LOSSLESS_DB / 10)))
+            found[label] = np.sort(values)
+    return found
+
+
+def _draw_panel(
+    layout: Layout, axes: Axes, run: RunView, metric: MetricText, curves: Mapping[str, NDArray[np.float64]]
+) -> None:
+    shown = {label: values for label, values in curves.items() if not metric.is_error_db or values[-1] > LOSSLESS_DB}
+    layout.lossless += [label for label in curves if label not in shown and label not in layout.lossless]
+    for label, values in shown.items():
+        _step(axes, values, run.looks[label])
+        layout.entries[label] = legend_handle(run.looks[label])
+    axes.set(xlabel=metric.label, ylim=(0, 1.0))
+    axes.xaxis.set_major_locator(MaxNLocator(5, steps=TICK_STEPS))
+    if metric.name in run.options.limits:
+        axes.set_xlim(*run.options.limits[metric.name])
+        return
+    ends = {label: [*np.quantile(values, _SHOWN_SHARE)] for label, values in shown.items()}
+    rivals = {label: pair for label, pair in ends.items() if label not in run.uncompressed}
+    limits = robust_limits(metric, rivals, {label: pair for label, pair in ends.items() if label in run.uncompressed})
+    everything = [value for pair in ends.values() for value in pair]
+    if limits is None and everything:
+        limits = (min(everything), max(everything))
+    if limits is not None:
+        low, high = apply_limits(axes, limits, [], vertical=False)
+        marks = {
+            plain_text(run.title(label)): (pair, run.looks[label].colour)
+            for label, pair in ends.items()
+            if max(pair) < low or min(pair) > high
+        }
+        marked = mark_outside(axes, marks, metric, vertical=False)
+        layout.outside += [name for name in marked if name not in layout.outside]
+
+
+def _step(axes: Axes, values: NDArray[np.float64], look: Look) -> None:
+    shares = np.arange(1, len(values) + 1) / len(values)
+    every = max(1, len(values) // _MARKERS)
+    axes.plot(
+        np.append(values[:1], values), np.append(0.0, shares), drawstyle="steps-post", markevery=(every // 2, every),
+        **look.line_options(),
+    )  # fmt: skip
