@@ -7,6 +7,7 @@ from pathlib import Path
 
 from linksim.complexity_table import write_complexity
 from linksim.dimension_check import check_points
+from linksim.example_matrices import write_example
 from linksim.execution import ExecutionOptions
 from linksim.learning_record import learning_records, learnt_from, warnings_of
 from linksim.manifest import manifest_of
@@ -82,6 +83,7 @@ def run(scenario: Scenario, out: Path, options: RunOptions, console: RunConsole)
             notify(f"{count} partial results taken over from {options.adopt}")
         warnings.add(measure_points(points, contents, folder, executor, times, console))
         warnings.add(late_energy_warnings(points, executor))
+        write_example(scenario, points, contents, folder)
     write_complexity(scenario, folder.path)
     times.seconds["whole run"] = time.perf_counter() - clock
     folder.write_manifest(manifest_of(scenario, started, times, options.command, device, records, warnings.lines))

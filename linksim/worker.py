@@ -8,6 +8,7 @@ import os
 import signal
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +16,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from channels.channel_batch import ChannelBatch
 from channels.source import BLOCK_SIZE, Split
 from linksim.chain import Chain, Measurements, merge
 from linksim.channel_cache import ChannelCache
@@ -66,23 +68,28 @@ def measure_shard(
     kept = results.load(content, start, stop)
     if kept is not None:
         return kept, StageTimes()
-    scenario = content.scenario
-    device, source = device_of(scenario), source_of(scenario)
     content.require_unchanged()
-    cache = ChannelCache(source, folders.channels / channels_key(scenario, device.type))
-    schemes = load_schemes(scenario, folders.fitted, device)
-    chain = Chain(scenario, source, schemes, device, load_fallback(scenario, folders.fitted))
-    snapshots = ReportTimes.of(scenario.feedback).snapshots
+    chain, read = open_point(content.scenario, folders)
     measurements: Measurements = {}
     times = chain.times
     for first in range(start, stop, BLOCK_SIZE):
         with times.stage("channels"):
-            batch = cache.read("test", first, min(first + BLOCK_SIZE, stop), snapshots)
+            batch = read(first, min(first + BLOCK_SIZE, stop))
         merge(measurements, chain.measure(batch, first))
     # What was read while a file was replaced belongs to neither of its contents.
     content.require_unchanged()
     results.save(content, start, stop, measurements, chain.samples.recorded())
     return measurements, times
+
+
+def open_point(scenario: Scenario, folders: SharedFolders) -> tuple[Chain, Callable[[int, int], ChannelBatch]]:
+    """The chain of a point, and what reads its test channels from one to before another."""
+    device, source = device_of(scenario), source_of(scenario)
+    cache = ChannelCache(source, folders.channels / channels_key(scenario, device.type))
+    schemes = load_schemes(scenario, folders.fitted, device)
+    chain = Chain(scenario, source, schemes, device, load_fallback(scenario, folders.fitted))
+    snapshots = ReportTimes.of(scenario.feedback).snapshots
+    return chain, lambda start, stop: cache.read("test", start, stop, snapshots)
 
 
 def truncated_channels(scenario: Scenario, split: Split, start: int, stop: int) -> NDArray[np.complex64]:

@@ -1,11 +1,13 @@
 """What stands below a figure: the sweep, the definition of each metric, and what is special about its curves."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from linksim.report.axes import Axis
+from linksim.example_matrices import ExampleMatrices
+from linksim.report.axes import Axis, all_axes
 from linksim.report.layouts import Layout, panel_letter
 from linksim.report.metric_texts import metric_text
 from linksim.report.run_view import RunView, Sweep
+from linksim.sweep import Point
 
 
 def caption(run: RunView, sweep: Sweep, metrics: Sequence[str], layout: Layout) -> str:
@@ -41,6 +43,40 @@ def caption(run: RunView, sweep: Sweep, metrics: Sequence[str], layout: Layout) 
         over = f" over {' to '.join(map(str, span))} samples" if span else ""
         sentences.append(f"Bars: 95 % confidence intervals{over}.")
     return " ".join(filter(None, sentences))
+
+
+def point_caption(run: RunView, sweep: Sweep, point: Point, metrics: Sequence[str], layout: Layout, what: str) -> str:
+    """Caption of a figure of a single point; ``what`` says what it shows."""
+    where = ", ".join(part for part in (f"sweep {sweep.name}", _values_in_words(sweep, point.axes)) if part)
+    meanings = [metric_text(metric).meaning for metric in metrics]
+    sentences = [f"{what} ({where}).", *meanings]
+    if layout.references:
+        sentences.append(f"Curves without compressor: {'; '.join(layout.references)}.")
+    if layout.outside:
+        sentences.append(f"Outside the axis, with an arrow and how far: {', '.join(layout.outside)}.")
+    if layout.lossless:
+        sentences.append(f"Rounding only: {', '.join(run.title(label) for label in layout.lossless)}.")
+    return " ".join(sentences)
+
+
+def example_caption(run: RunView, example: ExampleMatrices) -> str:
+    """Caption of the true matrix beside the rebuilt ones."""
+    sweep = next((sweep for sweep in run.sweeps if sweep.name == example.sweep), None)
+    point = "" if sweep is None else _values_in_words(sweep, example.axes)
+    where = ", ".join(part for part in (f"sweep {example.sweep}", point) if part)
+    return (
+        f"The first test channel ({where}): truncated angular-delay matrix, true and as the BS rebuilt it, with the "
+        "error of this one channel."
+    )
+
+
+def _values_in_words(sweep: Sweep, values: Mapping[str, float | str | bool]) -> str:
+    """Swept values, such as ``SNR 10 dB``."""
+    axes = {axis.column: axis for axis in all_axes(sweep.rows)}
+    return ", ".join(
+        f"{key} {value}" if key not in axes or isinstance(value, bool) else axes[key].phrase(value)
+        for key, value in values.items()
+    )
 
 
 def _same_over(sweep: Sweep, metric: str) -> str:

@@ -9,11 +9,9 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from linksim.report.curves import drawable, interval_bars, legend_handle
 from linksim.report.layouts import Layout, columns_of, label_outer, new_blocks, with_legend
-from linksim.report.limits import apply_limits, mark_outside, robust_limits
 from linksim.report.looks import Look
-from linksim.report.metric_texts import MetricText, metric_text
+from linksim.report.metric_texts import metric_text
 from linksim.report.run_view import RunView
-from linksim.report.style import plain_text
 from linksim.report.sweep_figure import NMSE_PAIR
 from linksim.report.ticks import log_ticks, number_text
 
@@ -55,8 +53,6 @@ def draw_costs(run: RunView, costs: pd.DataFrame, rows: pd.DataFrame) -> tuple[L
     given = next((run.options.limits[metric] for metric in metrics if metric in run.options.limits), None)
     if given is not None:
         blocks[0][0].set_ylim(*given)
-    else:
-        _limit(layout, run, {metric: _points(rows, labels, metric) for metric in metrics}, blocks)
     return with_legend(layout, run), metrics
 
 
@@ -84,26 +80,6 @@ def _draw_panel(
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: "0" if free and x == zero else number_text(x)))
     return list(points)
-
-
-def _limit(
-    layout: Layout, run: RunView, parts: Mapping[str, Mapping[str, pd.DataFrame]], blocks: list[list[Axes]]
-) -> None:
-    values: dict[str, list[float]] = {}
-    for points in parts.values():
-        for label, part in points.items():
-            values.setdefault(label, []).extend([*part["value"], *part["ci_low"], *part["ci_high"]])
-    limits = robust_limits(metric_text(next(iter(parts))), values, {})
-    if limits is None:
-        return
-    apply_limits(blocks[0][0], limits, [value for part in values.values() for value in part])
-    for (metric, points), block in zip(parts.items(), blocks, strict=True):
-        marks = {
-            plain_text(run.title(label)): ([*part["value"]], run.looks[label].colour) for label, part in points.items()
-        }
-        text: MetricText = metric_text(metric)
-        for axes in block:
-            layout.outside += [name for name in mark_outside(axes, marks, text) if name not in layout.outside]
 
 
 def _marker(look: Look) -> Line2D:

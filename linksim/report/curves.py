@@ -7,6 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator, NullFormatter, NullLocator
+from matplotlib.transforms import Bbox, TransformedBbox
 
 from linksim.report.axes import Axis, axis_values
 from linksim.report.looks import Look
@@ -141,18 +142,14 @@ def _draw_line(axes: Axes, rows: pd.DataFrame, look: Look, positions: XPositions
 
 def _draw_on_edge(axes: Axes, row: pd.DataFrame, look: Look) -> None:
     """One value with its interval on the right edge of a panel, which belongs to no place on the axis."""
-    options = {**look.line_options(), "linestyle": ""}
+    options = {**look.line_options(), "linestyle": "", "elinewidth": 0.8, "zorder": 4}
     place = axes.get_yaxis_transform()
-    axes.errorbar(
-        [1.0],
-        row["value"],
-        yerr=interval_bars(row),
-        transform=place,
-        clip_on=False,
-        elinewidth=0.8,
-        zorder=4,
-        **options,
-    )
+    line, caps, bars = axes.errorbar([1.0], row["value"], yerr=interval_bars(row), transform=place, **options)
+    # Half of a marker lies beside the panel; above and below it, there is nothing to be seen.
+    beside = TransformedBbox(Bbox([[0.0, 0.0], [1.1, 1.0]]), axes.transAxes)
+    for artist in (line, *caps, *bars):
+        artist.set_clip_path(None)
+        artist.set_clip_box(beside)
 
 
 def drawable(rows: pd.DataFrame, metric: MetricText) -> pd.DataFrame:

@@ -65,9 +65,9 @@ def export_figures(
         for plan in figure_layouts(_view(run_folder, axis, options)):
             files.append(folder / f"{plan.name}.{kind}")
             if kind == "pgf":
-                write_pgf(plan.layout.figure, files[-1])
+                write_pgf(plan.figure, files[-1])
             else:
-                plan.layout.figure.savefig(files[-1], metadata={"CreationDate": None})
+                plan.figure.savefig(files[-1], metadata={"CreationDate": None})
     return files
 
 

@@ -5,8 +5,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from matplotlib.figure import Figure
+
+from linksim.chosen_point import check_chosen, chosen_point
+from linksim.example_matrices import read_example
 from linksim.report.bits_figure import draw_bits
-from linksim.report.captions import caption
+from linksim.report.captions import caption, example_caption, point_caption
+from linksim.report.complexity_figure import draw_costs
+from linksim.report.costs_table import read_costs
+from linksim.report.distribution_figure import draw_distributions
+from linksim.report.example_figure import draw_example
 from linksim.report.figure_options import FigureOptions
 from linksim.report.layouts import Layout
 from linksim.report.levels_figure import draw_levels
@@ -14,8 +22,10 @@ from linksim.report.metric_texts import metric_text
 from linksim.report.run_view import RunView, Sweep, view_run
 from linksim.report.style import COLUMN_IN, paper_style, save
 from linksim.report.sweep_figure import NMSE_PAIR, draw_metrics
+from linksim.run_samples import point_rows
 
 FIGURES_FOLDER = "figures"
+OVERVIEW, EXAMPLE, COSTS, SWEEP = "overview", "example", "costs", "sweep:"
 
 # What stands side by side in one figure.
 _RATE = ("rate_bps_hz", "rate_loss_bps_hz")
@@ -38,32 +48,39 @@ _OVERVIEW_METRICS = (*NMSE_PAIR, "rho", "rate_bps_hz")
 
 
 @dataclass(frozen=True)
+class Plan:
+    """A figure before it is saved.
+
+    Attributes:
+        name: its file stem.
+        place: where in a report: one of ``OVERVIEW``, ``EXAMPLE``, ``COSTS``, or the name of a sweep after ``sweep:``.
+        caption: what it shows, which metrics, and what the bars are.
+        figure: the figure.
+    """
+
+    name: str
+    place: str
+    caption: str
+    figure: Figure
+
+
+@dataclass(frozen=True)
 class Drawing:
     """One figure on disk.
 
     Attributes:
         name: its file stem.
-        sweep: the sweep it shows.
-        caption: what it shows, which metrics, and what the bars are.
+        place: where in a report it belongs, as ``Plan`` has it.
+        caption: what it shows.
         files: the raster file first, then the vector file if there is one.
         wide: whether it spans two columns on paper.
     """
 
     name: str
-    sweep: str
+    place: str
     caption: str
     files: list[Path]
     wide: bool
-
-
-@dataclass(frozen=True)
-class Plan:
-    """A figure before it is saved: file stem, sweep, metrics and layout."""
-
-    name: str
-    sweep: Sweep
-    metrics: list[str]
-    layout: Layout
 
 
 def draw_figures(run_folder: Path, options: FigureOptions | None = None) -> list[Path]:
@@ -90,10 +107,49 @@ def figure_layouts(run: RunView) -> Iterator[Plan]:
     overview = None if run.options.metrics else _overview_sweep(run)
     if overview is not None:
         metrics = _over_axis(overview, _OVERVIEW_METRICS)
-        yield Plan("overview", overview, metrics, draw_metrics(run, overview, metrics))
+        layout = draw_metrics(run, overview, metrics)
+        yield Plan("overview", OVERVIEW, caption(run, overview, metrics, layout), layout.figure)
+    example = read_example(run.folder)
+    if example is not None and not run.options.metrics and set(example.rebuilt) & set(run.looks):
+        yield Plan("example", EXAMPLE, example_caption(run, example), draw_example(run, example))
+    distributed: set[str] = set()
+    check_chosen(run.samples.points, run.options.at)
     for sweep, stem in zip(run.sweeps, sweep_stems(run), strict=True):
         for name, metrics, layout in _layouts(run, sweep):
-            yield Plan(f"{stem}_{name}", sweep, metrics, layout)
+            text = caption(run, sweep, metrics, layout)
+            yield Plan(f"{stem}_{name}", f"{SWEEP}{sweep.name}", text, layout.figure)
+        yield from _distributions(run, sweep, stem, distributed)
+    yield from _costs(run)
+
+
+def _distributions(run: RunView, sweep: Sweep, stem: str, seen: set[str]) -> Iterator[Plan]:
+    """Distributions at a sweep's chosen point; points that sweeps share are drawn once."""
+    points = [point for point in run.samples.points if point.sweep == sweep.name]
+    point = chosen_point(points, run.scenario, run.options.at)
+    samples = None if point is None or point.key in seen else run.samples.of_point(point)
+    made = None if samples is None else draw_distributions(run, samples)
+    if point is not None and samples is not None and made is not None:
+        seen.add(point.key)
+        layout, metrics = made
+        text = point_caption(run, sweep, point, metrics, layout, f"Distribution over {len(samples)} test channels")
+        yield Plan(f"{stem}_cdf", f"{SWEEP}{sweep.name}", text, layout.figure)
+
+
+def _costs(run: RunView) -> Iterator[Plan]:
+    """Errors against costs, at the first sweep's point that has the costs' compression ratio."""
+    costs = read_costs(run.folder)
+    if costs is None or (run.options.metrics and "nmse_db" not in run.options.metrics):
+        return
+    for sweep in run.sweeps:
+        point = chosen_point([point for point in run.samples.points if point.sweep == sweep.name], run.scenario, {})
+        if point is not None and point.scenario.compression_ratio == run.scenario.get("compression_ratio"):
+            made = draw_costs(run, costs.set_index("compressor"), point_rows(run.results, point))
+            if made is not None:
+                layout, metrics = made
+                what = "Error against what one report costs"
+                text = point_caption(run, sweep, point, metrics, layout, what)
+                yield Plan("complexity", COSTS, text, layout.figure)
+            return
 
 
 def _layouts(run: RunView, sweep: Sweep) -> Iterator[tuple[str, list[str], Layout]]:
@@ -166,10 +222,8 @@ def _overview_sweep(run: RunView) -> Sweep | None:
 
 
 def _finish(run: RunView, folder: Path, plan: Plan) -> Drawing:
-    layout = plan.layout
-    files = save(layout.figure, folder / plan.name, run.options.vector)
-    text = caption(run, plan.sweep, plan.metrics, layout)
-    return Drawing(plan.name, plan.sweep.name, text, files, layout.figure.get_figwidth() > COLUMN_IN)
+    files = save(plan.figure, folder / plan.name, run.options.vector)
+    return Drawing(plan.name, plan.place, plan.caption, files, plan.figure.get_figwidth() > COLUMN_IN)
 
 
 def sweep_stems(run: RunView) -> list[str]:

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from linksim.errors import InputError
+from linksim.report.costs_table import cost_rows, read_costs
 from linksim.report.figure_options import FigureOptions
-from linksim.report.figures import Drawing, draw
+from linksim.report.figures import COSTS, EXAMPLE, FIGURES_FOLDER, OVERVIEW, SWEEP, Drawing, draw
+from linksim.report.learning_curves import write_learning_curves
 from linksim.report.learning_table import HEADS as LEARNING_HEADS
 from linksim.report.learning_table import learning_rows
 from linksim.report.run_view import RunView, view_run
@@ -19,7 +19,8 @@ from linksim.report.sweep_table import SweepTable, sweep_tables
 from linksim.report.words import quantity, scenario_in_words
 
 REPORT_NAME = "report.html"
-COMPLEXITY_COLUMNS = ("compressor", "ue_macs", "bs_macs", "ue_parameters", "bs_parameters")
+# Place of the learning curves on the page.
+_TRAINING = "training"
 
 _TABLE_METRICS = (
     "nmse_db",
@@ -74,8 +75,8 @@ def write_report(run_folder: Path, options: FigureOptions | None = None) -> Path
         InputError: if the run's files cannot be read; one line.
     """
     run = view_run(run_folder, options=options)
-    complexity = _read_complexity(run_folder / "complexity.csv")
-    page = _template().render(_content(run, draw(run), complexity))
+    costs = cost_rows(read_costs(run_folder))
+    page = _template().render(_content(run, [*draw(run), *_training(run)], costs))
     path = run_folder / REPORT_NAME
     path.write_text(page, encoding="utf-8", newline="\n")
     return path
@@ -92,15 +93,27 @@ def _template() -> Any:
     return environment.get_template("report.html.j2")
 
 
-def _content(run: RunView, drawings: list[Drawing], complexity: list[list[str]]) -> dict[str, Any]:
+def _training(run: RunView) -> list[Drawing]:
+    """Learning curves of the networks that the run trained itself."""
+    folder = run.folder / FIGURES_FOLDER
+    logs = [path for path in (run.folder / "training").glob("*") if path.is_dir()]
+    files = write_learning_curves(folder, logs, run.options.palette, run.options.vector)
+    text = "Error on validation channels while the networks of this run were trained, against training channels seen."
+    return [Drawing("learning_curves", _TRAINING, text, files, True)] if files else []
+
+
+def _content(run: RunView, drawings: list[Drawing], costs: tuple[list[str], list[list[str]]]) -> dict[str, Any]:
     manifest = run.manifest
-    overview = [drawing for drawing in drawings if drawing.name == "overview"]
+
+    def figures(place: str) -> list[InlineFigure]:
+        return [_inline(drawing) for drawing in drawings if drawing.place == place]
+
     others = [name for name in run.results["metric"].drop_duplicates() if name not in (*_TABLE_METRICS, *_REFERENCES)]
     tables = sweep_tables(run, [*_TABLE_METRICS, *others])
     sections = [
         SweepSection(
             sweep.name,
-            [_inline(drawing) for drawing in drawings if drawing.sweep == sweep.name and drawing not in overview],
+            figures(f"{SWEEP}{sweep.name}"),
             [table for table in tables if table.sweep == sweep.name],
         )
         for sweep in run.sweeps
@@ -113,10 +126,14 @@ def _content(run: RunView, drawings: list[Drawing], complexity: list[list[str]])
         "finished": str(manifest.get("finished") or ""),
         "warnings": [str(line) for line in manifest.get("warnings") or ()],
         "words": scenario_in_words(run.scenario),
-        "overview": [_inline(drawing) for drawing in overview],
+        "overview": figures(OVERVIEW),
+        "training": figures(_TRAINING),
+        "example": figures(EXAMPLE),
+        "cost_figures": figures(COSTS),
         "sections": sections,
         "sampling": read_sampling(run.folder),
-        "complexity": complexity,
+        "cost_heads": costs[0],
+        "costs": costs[1],
         "learning_heads": LEARNING_HEADS,
         "learning": learning_rows(manifest),
         "scenario_yaml": scenario_file.read_text(encoding="utf-8") if run.scenario else "",
@@ -129,21 +146,6 @@ def _content(run: RunView, drawings: list[Drawing], complexity: list[list[str]])
 def _inline(drawing: Drawing) -> InlineFigure:
     png = base64.b64encode(drawing.files[0].read_bytes()).decode("ascii")
     return InlineFigure(drawing.name, png, drawing.caption, drawing.wide)
-
-
-def _read_complexity(path: Path) -> list[list[str]]:
-    """Rows of the complexity table with thousands set apart, empty if the run has none."""
-    if not path.exists():
-        return []
-    try:
-        table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8", index_col=False)
-        counts = table[list(COMPLEXITY_COLUMNS[1:])].apply(pd.to_numeric)
-    except (OSError, ValueError, KeyError) as error:
-        reason = " ".join(str(error).split())[:160]
-        columns = ", ".join(COMPLEXITY_COLUMNS)
-        raise InputError(f"{path}: cannot be read ({reason}), expected columns {columns}") from None
-    spaced = counts.map(lambda count: f"{count:,.0f}".replace(",", "\N{NARROW NO-BREAK SPACE}"))
-    return [[str(label), *row] for label, row in zip(table["compressor"], spaced.to_numpy().tolist(), strict=True)]
 
 
 def _words(key: Any) -> str:

@@ -17,6 +17,8 @@ _LEAST_SPAN_DB = 2.0
 _LEAST_SPAN = 0.05
 # No report at all has an error of 0 dB; what is far above says no more.
 WORST_ERROR_DB = 10.0
+# How far beyond the rivals an axis reaches for the sake of references, relative to their span.
+_REFERENCE_ROOM = 0.5
 _MARGIN = 0.06
 _MARK_ROOM = 0.14
 _MARK_SIZE = 6.0
@@ -27,39 +29,38 @@ def robust_limits(
 ) -> Limits | None:
     """Ends of the values that an axis should show, ``None`` where it should show them all.
 
-    A curve is left out while the axis would be ``2.5`` times as long with it as without. That may be any reference,
-    and up to half of the rivals, of which two stay.
+    A rival is left out while the axis would be 2.5 times as long with it as without; two stay, and at least half.
+    References may lengthen the axis by half at either end.
 
     Args:
         metric: what is shown.
         rivals: values by curve, with the ends of their intervals.
         references: values of curves that only are there to compare with.
     """
-    kept = {("rival", name): _finite(values) for name, values in rivals.items()}
-    kept |= {("reference", name): _finite(values) for name, values in references.items()}
-    kept = {name: values for name, values in kept.items() if len(values)}
+    kept = {name: found for name, values in rivals.items() if len(found := _finite(values))}
+    others = [found for values in references.values() if len(found := _finite(values))]
     if metric.logarithmic or not kept:
         return None
-    n_rivals = sum(kind == "rival" for kind, _ in kept)
-    spare = (n_rivals - 1) // 2
-    before = len(kept)
-    while len(kept) > 1:
-        droppable = [name for name in kept if name[0] == "reference" or spare > 0]
-        if not droppable:
-            break
-        farthest = min(droppable, key=lambda name: _span(_without(kept, name)))
+    everything = np.concatenate([*kept.values(), *others])
+    for _ in range((len(kept) - 1) // 2):
+        farthest = min(kept, key=lambda name: _span(_without(kept, name)))
         rest = _without(kept, farthest)
-        least = _LEAST_SPAN_DB if metric.is_error_db else _LEAST_SPAN * float(np.abs(np.concatenate(rest)).max())
-        if n_rivals and not any(kind == "rival" for kind, name in kept if (kind, name) != farthest):
+        if _span(list(kept.values())) <= _STRETCH * max(_span(rest), _least_span(metric, rest)):
             break
-        if _span(list(kept.values())) <= _STRETCH * max(_span(rest), least):
-            break
-        spare -= farthest[0] == "rival"
         del kept[farthest]
     values = np.concatenate(list(kept.values()))
     low, high = float(values.min()), float(values.max())
-    capped = metric.is_error_db and high > WORST_ERROR_DB > low
-    return (low, WORST_ERROR_DB if capped else high) if len(kept) < before or capped else None
+    room = _REFERENCE_ROOM * max(high - low, _least_span(metric, [values]))
+    near = [part[(part >= low - room) & (part <= high + room)] for part in others]
+    values = np.concatenate([values, *near])
+    low, high = float(values.min()), float(values.max())
+    if metric.is_error_db and high > WORST_ERROR_DB > low:
+        high = WORST_ERROR_DB
+    return None if low <= everything.min() and high >= everything.max() else (low, high)
+
+
+def _least_span(metric: MetricText, parts: Sequence[NDArray[np.float64]]) -> float:
+    return _LEAST_SPAN_DB if metric.is_error_db else _LEAST_SPAN * float(np.abs(np.concatenate(parts)).max())
 
 
 def apply_limits(axes: Axes, limits: Limits, outside: Iterable[float], *, vertical: bool = True) -> Limits:
@@ -119,7 +120,7 @@ def _mark(axes: Axes, text: str, colour: str, along: float, upper: int, *, verti
     )  # fmt: skip
 
 
-def _without(kept: Mapping[tuple[str, str], NDArray[np.float64]], name: tuple[str, str]) -> list[NDArray[np.float64]]:
+def _without(kept: Mapping[str, NDArray[np.float64]], name: str) -> list[NDArray[np.float64]]:
     return [values for other, values in kept.items() if other != name]
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from linksim.report.independence import depends_on
 from linksim.report.looks import UNCOMPRESSED, Look, looks
 from linksim.report.metric_texts import metric_text
 from linksim.report.names import compressor_labels, compressor_titles
+from linksim.report.pairing import KeptSamples
 from linksim.report.results_table import NO_COMPRESSOR, read_manifest, read_results, read_scenario
 
 
@@ -99,6 +101,11 @@ class RunView:
     titles: Mapping[str, str]
     uncompressed: frozenset[str]
     options: FigureOptions
+
+    @cached_property
+    def samples(self) -> KeptSamples:
+        """What is kept of each test channel."""
+        return KeptSamples(self.folder, self.results)
 
     @property
     def name(self) -> str:

@@ -10,7 +10,6 @@ from linksim.report.axes import Panel, axis_values
 from linksim.report.best import best_labels
 from linksim.report.independence import flat_labels
 from linksim.report.metric_texts import MetricText, metric_text
-from linksim.report.pairing import KeptSamples
 from linksim.report.results_table import NO_COMPRESSOR
 from linksim.report.run_view import RunView, Sweep
 
@@ -90,7 +89,6 @@ def sweep_tables(run: RunView, metrics: Sequence[str]) -> list[SweepTable]:
 
     Metrics that do not depend on some of a sweep's axes are told once, in tables without these axes.
     """
-    samples = KeptSamples(run.folder, run.results)
     tables = []
     for sweep in run.sweeps:
         parts: dict[tuple[str, ...], tuple[Sweep, list[str]]] = {}
@@ -99,11 +97,11 @@ def sweep_tables(run: RunView, metrics: Sequence[str]) -> list[SweepTable]:
                 part = sweep.reduced_to(metric)
                 parts.setdefault(tuple(axis.column for axis in part.same_over), (part, []))[1].append(metric)
         for _, (part, names) in sorted(parts.items(), key=lambda entry: len(entry[0])):
-            tables += [_table(run, part, panel, names, samples) for panel in part.panels]
+            tables += [_table(run, part, panel, names) for panel in part.panels]
     return [table for table in tables if table.blocks]
 
 
-def _table(run: RunView, sweep: Sweep, panel: Panel, metrics: Sequence[str], samples: KeptSamples) -> SweepTable:
+def _table(run: RunView, sweep: Sweep, panel: Panel, metrics: Sequence[str]) -> SweepTable:
     x = sweep.axes.x
     if x is None:
         columns, parts = ["value"], [panel.rows]
@@ -114,13 +112,11 @@ def _table(run: RunView, sweep: Sweep, panel: Panel, metrics: Sequence[str], sam
         parts = [panel.rows[texts == column] for column in columns]
     same = " and ".join(axis.name.lower() or "compressor" for axis in sweep.same_over)
     title = ", ".join(part for part in (panel.title, f"the same at every {same}" if same else "") if part)
-    blocks = [_block(run, sweep, panel, parts, name, samples) for name in metrics]
+    blocks = [_block(run, sweep, panel, parts, name) for name in metrics]
     return SweepTable(sweep.name, title, x.label if x else "", columns, [block for block in blocks if block.rows])
 
 
-def _block(
-    run: RunView, sweep: Sweep, panel: Panel, parts: list[pd.DataFrame], name: str, samples: KeptSamples
-) -> Block:
+def _block(run: RunView, sweep: Sweep, panel: Panel, parts: list[pd.DataFrame], name: str) -> Block:
     metric = metric_text(name)
     labels = list(run.looks_of(sweep))
     found = {label: [_result(part, label, name) for part in parts] for label in [*labels, NO_COMPRESSOR]}
@@ -128,7 +124,8 @@ def _block(
     elsewhere = _of_one_ratio(sweep, panel, metric)
     rivals = [label for label in labels if label in found and label not in (*run.uncompressed, *elsewhere)]
     best = [
-        best_labels(metric, {label: found[label][i] for label in rivals}, samples.difference) for i in range(len(parts))
+        best_labels(metric, {label: found[label][i] for label in rivals}, run.samples.difference)
+        for i in range(len(parts))
     ]
     rows = [
         Row(label, run.title(label), [_cell(metric, result, label in best[i]) for i, result in enumerate(found[label])])

@@ -38,7 +38,7 @@ def set_log_ticks(axis: Axis, base: int) -> None:
 def number_text(value: float) -> str:
     """A number for a tick; long ones with their power of ten."""
     if 1e-3 <= value < _LONG_NUMBER:
-        return f"{value:.4g}"
+        return f"{value:.6g}"
     mantissa, exponent = f"{value:.1e}".split("e")
     factor = "" if float(mantissa) == 1 else f"{float(mantissa):g}\\cdot"
     return f"${factor}10^{{{int(exponent)}}}$"

@@ -1,10 +1,9 @@
-"""The one point of a sweep that stands for it in figures of single points."""
+"""The one point of a sweep that stands for it where a single one is looked at."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from linksim.errors import InputError
-from linksim.report.axes import Axis
 from linksim.sweep import AXES, Point
 
 
@@ -41,15 +40,6 @@ def chosen_point(points: Sequence[Point], scenario: Mapping[str, Any], at: Mappi
         chosen = (asked or same or [values[len(values) // 2]])[0]
         left = [point for point in left if point.axes[key] == chosen]
     return left[0] if left else None
-
-
-def point_in_words(point: Point, axes: Mapping[str, Axis]) -> str:
-    """A point's swept values, such as ``SNR 10 dB``; ``axes`` says how they are written, by key."""
-    return ", ".join(_phrase(key, value, axes.get(key)) for key, value in point.axes.items())
-
-
-def _phrase(key: str, value: float | str | bool, axis: Axis | None) -> str:
-    return f"{key} {value}" if axis is None else axis.phrase(str(value) if isinstance(value, bool) else value)
 
 
 def _is(value: float | str | bool, text: str) -> bool:

@@ -1,0 +1,49 @@
+"""The true angular-delay matrix of one test channel beside what the BS rebuilt of each report."""
+
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from linksim.example_matrices import ExampleMatrices
+from linksim.report.layouts import panel_letter
+from linksim.report.matrix_image import DELAY_LABEL, FLOOR_DB, draw_matrix
+from linksim.report.metric_texts import metric_text
+from linksim.report.run_view import RunView
+from linksim.report.style import DOUBLE_COLUMN_IN, plain_text
+
+_ROW_HEIGHT_IN = 1.75
+_COLUMNS = 4
+
+
+def draw_example(run: RunView, example: ExampleMatrices) -> Figure:
+    """Moduli in dB, all to the largest of the true matrix, with the error of this channel."""
+    shown = [label for label in run.looks if label in example.rebuilt]
+    columns = min(run.options.columns or _COLUMNS, 1 + len(shown))
+    rows = -(-(1 + len(shown)) // columns)
+    size = run.options.size_in or (DOUBLE_COLUMN_IN, rows * _ROW_HEIGHT_IN)
+    figure = Figure(figsize=size, layout="constrained")
+    grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
+    largest = float(np.abs(example.true).max()) or 1.0
+    pictures = [("true", example.true), *((_titled(run, label, example), example.rebuilt[label]) for label in shown)]
+    for i, (axes, (title, matrix)) in enumerate(zip(grid.flat, pictures, strict=False)):
+        image = draw_matrix(axes, _level_db(matrix, largest))
+        axes.set_title(f"{panel_letter(i)} {title}")
+        axes.set_xlabel("Angular bin" if i + columns >= len(pictures) else "")
+        axes.set_ylabel(DELAY_LABEL if i % columns == 0 else "")
+        axes.tick_params(labelbottom=i + columns >= len(pictures))
+    for axes in grid.flat[len(pictures) :]:
+        axes.set_axis_off()
+    figure.colorbar(image, ax=grid, label="Modulus, to the\nlargest true one [dB]", pad=0.015, aspect=18 * rows)
+    return figure
+
+
+def _titled(run: RunView, label: str, example: ExampleMatrices) -> str:
+    power = float((np.abs(example.true) ** 2).sum())
+    error = float((np.abs(example.true - example.rebuilt[label]) ** 2).sum())
+    level = 10 * np.log10(error / power) if error > 0 and power > 0 else -np.inf
+    return f"{plain_text(run.title(label))}: {metric_text('nmse_db').text(float(level))} dB"
+
+
+def _level_db(matrix: NDArray[np.complex64], largest: float) -> NDArray[np.float64]:
+    amplitude = np.abs(matrix).astype(np.float64) / largest
+    return np.minimum(20 * np.log10(np.maximum(amplitude, 10 ** (FLOOR_DB / 20))), 0.0)
