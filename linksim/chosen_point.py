@@ -3,8 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from linksim.axis import scenario_key
 from linksim.errors import InputError
-from linksim.sweep import AXES, Point
+from linksim.sweep import Point
 
 
 def check_chosen(points: Sequence[Point], at: Mapping[str, str]) -> None:
@@ -34,7 +35,7 @@ def chosen_point(points: Sequence[Point], scenario: Mapping[str, Any], at: Mappi
     left = list(points)
     for key in points[0].axes if points else ():
         values = list(dict.fromkeys(point.axes[key] for point in left))
-        own = _own_value(scenario, AXES.get(key, key))
+        own = _own_value(scenario, scenario_key(key))
         asked = [value for value in values if key in at and _is(value, at[key])]
         same = [value for value in values if value == own]
         chosen = (asked or same or [values[len(values) // 2]])[0]
