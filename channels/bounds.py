@@ -12,6 +12,8 @@ import psutil
 
 from channels.errors import ChannelInputError
 
+# As many as a scenario may ask of any source.
+MOST_SUBCARRIERS: Final = 65536
 # zlib packs at most 1032 bytes into one (258 bytes in two bits); matrices of channels, even sparse ones, a few dozen.
 DEFLATE_LARGEST_RATIO: Final = 1032
 _LARGEST_RATIO: Final = 100

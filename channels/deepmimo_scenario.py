@@ -32,16 +32,22 @@ class _RayTracing(BaseModel):
     frequency: float = Field(gt=0, allow_inf_nan=False)
 
 
+class _Scene(BaseModel):
+    num_scenes: int = 1
+
+
 class _Scenario(BaseModel):
     rt_params: _RayTracing
     txrx_sets: dict[str, _TxRxSet]
+    scene: _Scene = _Scene()
 
 
 class DeepMimoScenario:
     """Paths between one transmitter and the users of one set.
 
     Args:
-        folder: folder with ``params.json`` and the files of a static scenario, or of one scene.
+        folder: folder with ``params.json`` and the files of a static scenario; or that of one scene of a dynamic
+            scenario, whose ``params.json`` may lie in the folder around it.
         tx_set: set of the transmitter, ``None`` for the first.
         tx: the transmitter in its set.
         rx_set: set of the users, ``None`` for the first that does not transmit.
@@ -57,7 +63,16 @@ class DeepMimoScenario:
     """
 
     def __init__(self, folder: Path, tx_set: int | None, tx: int, rx_set: int | None, max_paths: int) -> None:
-        scenario = _read_parameters(folder / "params.json")
+        own, around = folder / "params.json", folder.parent / "params.json"
+        is_scene = folder.name.startswith("scene") and not own.is_file() and around.is_file()
+        scenario = _read_parameters(around if is_scene else own)
+        scenes = sorted(one.name for one in folder.glob("scene*") if one.is_dir()) if folder.is_dir() else []
+        if scenes and not is_scene:
+            count = max(len(scenes), scenario.scene.num_scenes)
+            raise ChannelInputError(
+                f"{folder}: got a dynamic scenario of {count} scenes, whose paths are not followed between them; "
+                f"expected the folder of one scene, such as {folder / scenes[0]}"
+            )
         self.carrier_hz = scenario.rt_params.frequency
         sets = scenario.txrx_sets.values()
         transmitters = sorted(one.id for one in sets if one.is_tx)

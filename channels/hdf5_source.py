@@ -10,15 +10,13 @@ from torch import Tensor
 
 from channels.angular_delay import AngularDelayTransform
 from channels.axis_order import ORDER_DESCRIPTION, AxisOrder, decided_order
+from channels.bounds import MOST_SUBCARRIERS
 from channels.channel_batch import ArrayShape, ChannelBatch, OfdmGrid, Snapshots
 from channels.errors import ChannelInputError
 from channels.hdf5_array import Hdf5Array
 from channels.hdf5_file import one_line, open_dataset, positive_attribute
 from channels.recording import RecordingParameters, recorded_times, split_range
 from channels.source import SOURCES, Source, Split
-
-# As many as every other source may have.
-_MOST_SUBCARRIERS = 65536
 
 
 class Hdf5Parameters(RecordingParameters):
@@ -62,8 +60,8 @@ class Hdf5Source(Source):
                 carrier_hz=positive_attribute(dataset, "fc", path),
             )
             self._step_s = positive_attribute(dataset, "dt", path) if len(self._shape) == 4 else None
-        if n_subcarriers > _MOST_SUBCARRIERS:
-            raise ChannelInputError(f"{path}: attribute Nc: got {n_subcarriers}, expected at most {_MOST_SUBCARRIERS}")
+        if n_subcarriers > MOST_SUBCARRIERS:
+            raise ChannelInputError(f"{path}: attribute Nc: got {n_subcarriers}, expected at most {MOST_SUBCARRIERS}")
         if self._shape[-1] != n_tx:
             raise ChannelInputError(f"{path}: X: got {self._shape[-1]} columns, expected {n_tx} as attribute Nt says")
         if self._shape[-2] > n_subcarriers:

@@ -38,6 +38,10 @@ class MatParameters(SourceParameters):
     carrier_hz: float = Field(default=5.3e9, gt=0, description="carrier frequency, Hz")
     normalise: bool = Field(default=True, description="scale each sample to mean power 1 in the response")
 
+    def split_key(self, split: Split) -> str | None:
+        """The file of the split."""
+        return f"{split}_file"
+
     @model_validator(mode="after")
     def _check(self) -> Self:
         if self.train_file is None and self.validation_file is None and self.test_file is None:

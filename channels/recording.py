@@ -16,6 +16,10 @@ class RecordingParameters(SourceParameters):
     train_fraction: float = Field(default=0.0, ge=0, le=1, description="share of the samples for training")
     validation_fraction: float = Field(default=0.0, ge=0, le=1, description="share of the samples for validation")
 
+    def split_key(self, split: Split) -> str | None:
+        """The fraction of the split; what training leaves is tested on."""
+        return "validation_fraction" if split == "validation" else "train_fraction"
+
     @model_validator(mode="after")
     def _at_most_all(self) -> Self:
         total = self.train_fraction + self.validation_fraction

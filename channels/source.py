@@ -47,6 +47,10 @@ class SourceParameters(BaseModel):
         """
         return is_path(cls, key)
 
+    def split_key(self, split: Split) -> str | None:
+        """The key that says how many samples a split has, ``None`` where none does."""
+        return None
+
 
 def is_path(model: type[BaseModel], key: str) -> bool:
     """Whether a parameter is of type ``Path``, or may be."""

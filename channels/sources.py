@@ -7,4 +7,5 @@ from channels import hdf5_source as hdf5_source
 from channels import mat_source as mat_source
 from channels import mixture_source as mixture_source
 from channels import quadriga_source as quadriga_source
+from channels import response_source as response_source
 from channels import sionna_source as sionna_source

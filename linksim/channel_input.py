@@ -17,7 +17,7 @@ from linksim.errors import InputError
 from linksim.plugin_kinds import SOURCE
 from linksim.scenario_file import apply_override, load_scenario, read_document
 from linksim.scenario_paths import resolve_paths
-from linksim.scenario_source import open_source
+from linksim.scenario_source import open_source, split_hint
 
 SPEED_OF_LIGHT_M_S = 299792458.0
 DEFAULT_ROWS = 32
@@ -72,7 +72,8 @@ class ChannelInput:
         """
         there = self.source.n_samples(self.split)
         if there == 0:
-            raise InputError(f"{self.label}: got no {self.split} samples, expected another --split")
+            where = split_hint(self.parameters, self.split)
+            raise InputError(f"{self.label}: got no {self.split} samples, expected another --split{where}")
         return wanted if there is None else min(wanted, there)
 
 

@@ -59,9 +59,11 @@ class BuildRequest:
         for split, wanted in self.samples.items():
             available = source.n_samples(split)
             if available is not None and available < wanted:
+                name = self.parameters.split_key(split)
+                key = f", --set {name}=... what the source has of them" if name else ""
                 raise InputError(
                     f"--samples: got {wanted} {split} samples, expected at most the {available} there are "
-                    "(--splits sets the proportions)"
+                    f"(--splits sets the proportions{key})"
                 )
         if not 1 <= self.n_delay <= source.grid.n_subcarriers:
             raise InputError(

@@ -12,7 +12,7 @@ from linksim.errors import InputError
 from linksim.fitting import scheme_specs
 from linksim.precoding import PRECODERS
 from linksim.scenario import Scenario
-from linksim.scenario_source import source_of
+from linksim.scenario_source import source_of, split_hint
 from linksim.subbands import subbands
 from linksim.sweep import Point
 from linksim.teacher import teacher_of
@@ -26,7 +26,7 @@ def check_points(points: Sequence[Point]) -> None:
     Raises:
         ChannelInputError: if a transform or estimator does not fit the channel.
         InputError: if a compression ratio gives no codeword, a user's own compressor breaks its contract, a teacher is
-            no network, or there are fewer test channels or delay rows than wanted.
+            no network, there are fewer test channels or delay rows than wanted, or nothing to learn from.
     """
     checked: set[object] = set()
     for point in points:
@@ -51,6 +51,11 @@ def check_points(points: Sequence[Point]) -> None:
                 except FeedbackInputError as error:
                     raise InputError(f"compressors: {spec.label}: {error}") from None
                 teacher_of(spec)
+                if spec.learns and source_of(spec.scenario).n_samples("train") == 0:
+                    raise InputError(
+                        f"compressors: {spec.label}: got no train channels, expected some: it has to learn"
+                        f"{split_hint(spec.scenario.channel, 'train')}"
+                    )
             checked.add(spec.key)
         checked.add(front_end)
         _check_figures(scenario, source.grid.n_subcarriers)
@@ -58,6 +63,7 @@ def check_points(points: Sequence[Point]) -> None:
         if available is not None and available < wanted:
             raise InputError(
                 f"monte_carlo.samples: got {wanted}, expected at most the {available} test channels there are"
+                f"{split_hint(scenario.channel, 'test')}"
             )
 
 

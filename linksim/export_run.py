@@ -24,7 +24,7 @@ from linksim.fitting import SchemeSpec, load_schemes, scheme_specs
 from linksim.preparation import Notify, Preparation, weights_file
 from linksim.run_folder import RunFolder, write_whole
 from linksim.scenario import Scenario, compressor_label
-from linksim.scenario_source import device_of, source_of
+from linksim.scenario_source import device_of, source_of, split_hint
 from linksim.sweep import points_of
 from linksim.worker import truncated_channels
 
@@ -124,5 +124,8 @@ def _calibration_csi(scenario: Scenario) -> Tensor:
     available = source_of(scenario).n_samples("train")
     count = _CALIBRATION_CHANNELS if available is None else min(available, _CALIBRATION_CHANNELS)
     if count == 0:
-        raise InputError("channel: got no train channels, expected some: 8-bit layers take their ranges from them")
+        where = split_hint(scenario.channel, "train")
+        raise InputError(
+            f"channel: got no train channels, expected some: 8-bit layers take their ranges from them{where}"
+        )
     return torch.from_numpy(truncated_channels(scenario, "train", 0, count))

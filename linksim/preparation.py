@@ -36,7 +36,7 @@ from linksim.identity import channel_fit_key, content_hash
 from linksim.run_folder import RunFolder
 from linksim.scenario import Scenario
 from linksim.scenario_paths import zoo_folder
-from linksim.scenario_source import source_of
+from linksim.scenario_source import source_of, split_hint
 from linksim.sweep import Point
 from linksim.worker import truncated_channels
 
@@ -198,7 +198,8 @@ class Preparation:
     def _csi(self, scenario: Scenario, split: Split, wanted: int) -> Tensor:
         available = source_of(scenario).n_samples(split)
         if available == 0:
-            raise InputError(f"channel: got no {split} channels, expected some: a compressor has to learn")
+            where = split_hint(scenario.channel, split)
+            raise InputError(f"channel: got no {split} channels, expected some: a compressor has to learn{where}")
         count = wanted if available is None else min(wanted, available)
         self.notify(f"making {count} {split} channels")
         tasks = [(scenario, split, a, min(a + _TASK_SIZE, count)) for a in range(0, count, _TASK_SIZE)]

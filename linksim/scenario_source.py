@@ -4,7 +4,7 @@ from functools import lru_cache
 
 import torch
 
-from channels.source import SOURCES, Source, SourceParameters
+from channels.source import SOURCES, Source, SourceParameters, Split
 from linksim.errors import InputError
 from linksim.identity import content_hash, with_contents
 from linksim.scenario import Scenario
@@ -29,6 +29,12 @@ def device_named(name: str) -> torch.device:
     if name == "cuda" and not available:
         raise InputError("device: got 'cuda', expected 'cpu' or 'auto': this machine has no usable CUDA GPU")
     return torch.device("cuda" if available and name != "cpu" else "cpu")
+
+
+def split_hint(parameters: SourceParameters, split: Split) -> str:
+    """Which key says how many samples a split has, as the end of an error message; empty where none does."""
+    key = parameters.split_key(split)
+    return f" (key channel.{key})" if key else ""
 
 
 def source_of(scenario: Scenario) -> Source:

@@ -23,7 +23,7 @@ from linksim.outcome import energy
 from linksim.preparation import Preparation
 from linksim.run_folder import RunFolder
 from linksim.scenario import Scenario
-from linksim.scenario_source import source_of
+from linksim.scenario_source import source_of, split_hint
 from linksim.worker import truncated_channels
 from linksim.zoo import ZooEntry
 
@@ -173,7 +173,8 @@ def _test_channels(scenario: Scenario, samples: int, executor: Executor) -> Tens
     available = source_of(scenario).n_samples("test")
     count = samples if available is None else min(samples, available)
     if count == 0:
-        raise InputError("channel: got no test channels, expected some to evaluate on")
+        where = split_hint(scenario.channel, "test")
+        raise InputError(f"channel: got no test channels, expected some to evaluate on{where}")
     tasks = [(scenario, "test", start, min(start + _TASK_SIZE, count)) for start in range(0, count, _TASK_SIZE)]
     parts = dict(executor.run(truncated_channels, tasks))
     return torch.cat([torch.from_numpy(parts[number]) for number in range(len(tasks))])

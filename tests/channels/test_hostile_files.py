@@ -22,7 +22,7 @@ from channels.bounds import memory_bound, require_items, require_memory, require
 from channels.channel_batch import Snapshots
 from channels.errors import ChannelInputError
 from channels.source import SOURCES
-from tests.channels import made_up_links, test_deepmimo_source
+from tests.channels import made_up_links, test_deepmimo_source, test_response_source
 from tests.channels.made_up_dataset import made_up_arrays, made_up_plan, write_dataset
 
 ATTRIBUTES = {"fc": 5.3e9, "B": 20e6, "Nc": 64, "Nt": 4}
@@ -80,6 +80,10 @@ def write_scenario(suffix: str) -> Callable[[Path], None]:
     return write
 
 
+def write_response(name: str) -> Callable[[Path], None]:
+    return lambda path: test_response_source.WRITERS[name](path, test_response_source.channels())
+
+
 def write_built(path: Path) -> None:
     plan = made_up_plan()
     write_dataset(path, plan, made_up_arrays(plan))
@@ -105,6 +109,7 @@ class Reader:
 QUADRIGA = (("n_subcarriers", 16),)
 DEEPMIMO = (("n_subcarriers", 16), ("n_columns", 4))
 IMAGES = tuple(SMALL_IMAGES.items())
+RESPONSE = (("carrier_hz", 3.5e9), ("bandwidth_hz", 20e6), ("axes", test_response_source.ORDER))
 READERS = {
     "hdf5": Reader("hdf5", write_hdf5, "channels.h5"),
     "hdf5, gzip": Reader("hdf5", write_hdf5_packed, "channels.h5"),
@@ -120,6 +125,10 @@ READERS = {
             "deepmimo", write_scenario(suffix), f"power_{test_deepmimo_source.NAME}.{suffix}", "folder", DEEPMIMO
         )
         for suffix in ("npz", "npy", "mat")
+    },
+    **{
+        f"response, {name}": Reader("response", write_response(name), name, parameters=RESPONSE)
+        for name in test_response_source.WRITERS
     },
     "dataset": Reader("dataset", write_built, "channels.h5"),
 }
@@ -159,7 +168,7 @@ def test_wrong_bits_are_read_or_refused_in_bounded_memory(tmp_path, reader, monk
     whole = path.read_bytes()
     random = np.random.default_rng(len(whole))
     monkeypatch.setattr("channels.bounds.memory_bound", lambda: 64 * MIB)
-    for number in range(24):
+    for number in range(16):
         content = bytearray(whole)
         content[random.integers(min(1024 if number % 4 else 10**9, len(whole)))] ^= 1 << random.integers(8)
         path.write_bytes(content)
@@ -270,6 +279,17 @@ def bomb_in_npz(path: Path) -> None:
             member.write(bytes(MIB))
 
 
+def bomb_in_response_npz(path: Path) -> None:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive, archive.open("H.npy", "w") as member:
+        member.write(npy_header(f"{{'descr': '<c8', 'fortran_order': False, 'shape': ({_BOMB // 64}, 2, 2, 1, 2), }}"))
+        for _ in range(_BOMB // MIB):
+            member.write(bytes(MIB))
+
+
+def large_response(path: Path) -> None:
+    path.write_bytes(npy_header("{'descr': '<c8', 'fortran_order': False, 'shape': (2, 3, 10000000000, 2, 4), }"))
+
+
 def pickle_in_npy(path: Path) -> None:
     write_scenario("npy")(path)
     np.save(path, np.array([[{}]], dtype=object), allow_pickle=True)
@@ -305,6 +325,13 @@ OVERSIZE: dict[str, tuple[str, Callable[[Path], None], str]] = {
     "references": ("quadriga, cell array, version 7.3", large_cells, "c: got 0 B in the file, expected 7.45"),
     "coefficients": ("quadriga, mat_save, version 7.3", large_coefficients, "Coeffs: got 0 B in the file, expected 89"),
     "Order": ("quadriga, hdf5_write", large_order, "Order: got 0 B in the file, expected 5.029 GiB"),
+    "response npz": ("response, x.npz", bomb_in_response_npz, "H: got 80 MiB or more packed into"),
+    "response npy": ("response, x.npy", large_response, "x.npy: got 0 B in the file, expected 3.492 TiB"),
+    "response 7.3": (
+        "response, x73.mat",
+        declared("H", (4, 2, 5, 3, 10**10), "c8", chunks=(4, 2, 5, 3, 50), compression="gzip"),
+        "H: got .* in the file, expected 1.49 GiB",
+    ),
     "npz": ("deepmimo, npz", bomb_in_npz, "power: got 80 MiB or more packed into"),
     "parameters": ("deepmimo, npy", long_parameters, "params.json: got 17 MiB, expected at most 16 MiB"),
     "pickle": ("deepmimo, npy", pickle_in_npy, "got values of type object, expected numbers"),
