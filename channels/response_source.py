@@ -75,6 +75,7 @@ class ResponseSource(Source):
         ChannelInputError: if the file is missing, damaged, or has other axes.
     """
 
+    titles = ("responses",)
     Parameters = ResponseParameters
 
     def __init__(self, parameters: ResponseParameters, *, seed: int, device: torch.device) -> None:

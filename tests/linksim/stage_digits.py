@@ -31,7 +31,7 @@ from linksim.random_streams import normal_draw
 from linksim.results_versions import CHAIN, KINDS
 from linksim.run_console import RunConsole
 from linksim.scenario_file import validate_scenario
-from tests.channels import made_up_dataset, made_up_links, test_deepmimo_source, test_mat_source
+from tests.channels import made_up_dataset, made_up_links, test_deepmimo_source, test_mat_source, test_response_source
 from tests.feedback import test_link_contract, test_quantiser_contract
 from tests.linksim import test_metrics
 
@@ -119,6 +119,10 @@ def source_section(name: str, folder: Path) -> dict[str, Any]:
         case "deepmimo":
             test_deepmimo_source.write(folder / "deepmimo")
             return {"folder": str(folder / "deepmimo"), "n_subcarriers": 16, "n_columns": 4}
+        case "response":
+            test_response_source.write_npy(folder / "h.npy", test_response_source.channels())
+            axes = list(test_response_source.ORDER)
+            return {"file": str(folder / "h.npy"), "axes": axes, "carrier_hz": 3.5e9, "bandwidth_hz": 20e6}
         case "mixture":
             part = {"source": "hdf5", "file": str(hdf5_file(folder))}
             return {"parts": [part, part | {"normalise": False}]}
