@@ -52,13 +52,18 @@ class FullyConnectedNetwork(LinearStartNetwork):
     def build_encoder(self) -> nn.Module:
         """Features, then the FC layer."""
         fc_class = BinaryLinear if self.binary_encoder else CentredLinear
-        return FullyConnectedEncoder(self.build_features(), fc_class(2 * self.shape[0] * self.shape[1], self.length))
+        fc = fc_class(2 * self.shape[0] * self.shape[1], self.length)
+        return FullyConnectedEncoder(self.build_features(), fc, self._transposed)
 
     def build_decoder(self) -> nn.Module:
         """The FC layer, then refinement."""
         fc_class = BinaryLinear if self.binary_decoder else nn.Linear
         fc = fc_class(self.length, 2 * self.shape[0] * self.shape[1])
-        return FullyConnectedDecoder(fc, self.build_refinement(), self.shape)
+        return FullyConnectedDecoder(fc, self.build_refinement(), self.shape, self._transposed)
+
+    @property
+    def _transposed(self) -> bool:
+        return self.parameters.weights_of_others is not None
 
     def start_as_klt(self, training: TrainingSet) -> None:
         """Makes it the KLT of the training channels."""

