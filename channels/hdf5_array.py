@@ -89,18 +89,26 @@ class Hdf5Array:
 
     def _keep(self, start: int, stop: int, first: int | None) -> None:
         """Reads the rows of chunks that hold these samples; as much of them as may be kept, at least the samples."""
-        self._kept = None
+        held, self._kept = self._kept, None
         step = self._chunks[self._axis] if self._chunks else 1
         low, high = start // step * step, min(-(-stop // step) * step, self.shape[self._axis])
+        tail: NDArray[Any] | None = None
+        if held is not None and held[2] == first and held[0] <= start < held[1] < stop:
+            # A range that goes on where the last one ended: its row of chunks has been unpacked.
+            tail, low = held[3][self._along(start - held[0], held[1] - held[0])], held[1]
         per_sample = self._bytes_per_sample(first)
         if (high - low) * per_sample > _KEPT:
-            low, high = start, min(high, max(stop, start + _KEPT // per_sample))
+            low = low if tail is not None else start
+            high = min(high, max(stop, low + _KEPT // per_sample))
         require_memory((high - low) * per_sample, f"{self.path}: {self.name}: samples {low} to {high - 1}")
         with open_dataset(self.path, self.name) as dataset:
             selection = self._along(low, high)
             if first is not None:
                 selection = (*selection, slice(0, first))
-            self._kept = (low, high, first, single_precision(dataset[selection]))
+            values = single_precision(dataset[selection])
+        if tail is not None:
+            low, values = start, np.concatenate((tail, values), axis=self._axis)
+        self._kept = (low, high, first, values)
 
     def _bytes_per_sample(self, first: int | None) -> int:
         sizes = [size for axis, size in enumerate(self.shape) if axis != self._axis]

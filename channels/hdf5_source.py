@@ -96,7 +96,8 @@ class Hdf5Source(Source):
         stored = self._array.read(rows.start, rows.stop, max(times) + 1 if is_partial else None)
         values = stored.T if self._is_reversed else stored
         values = values[:, None] if is_still else values[:, times]
-        csi = torch.from_numpy(np.ascontiguousarray(values)).to(self.device)
+        # A copy: strides of axes of length 1, which nothing defines otherwise, decide in which order sums are taken.
+        csi = torch.from_numpy(np.array(values, order="C")).to(self.device)
         return ChannelBatch(self._transform.inverse(self._scaled(csi) if self.parameters.normalise else csi))
 
     def _opened(self, n_tx: int) -> tuple[Hdf5Array, bool]:

@@ -123,7 +123,8 @@ class ResponseSource(Source):
             )
         times = recorded_times(snapshots, self.parameters.dt_s, self._sizes.get("time", 1), path)
         values = self._in_order(self._numbers.read(indices.start + start, indices.start + stop))[:, times]
-        response = torch.from_numpy(np.ascontiguousarray(values)).to(self.device)
+        # A copy: strides of axes of length 1, which nothing defines otherwise, decide in which order sums are taken.
+        response = torch.from_numpy(np.array(values, order="C")).to(self.device)
         return ChannelBatch(self._scaled(response) if self.parameters.normalise else response)
 
     def _in_order(self, values: NDArray[Any]) -> NDArray[Any]:

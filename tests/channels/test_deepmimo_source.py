@@ -265,3 +265,15 @@ def test_motion_is_refused(tmp_path):
 def test_wrong_fractions_are_refused():
     with pytest.raises(ValidationError, match=r"got 1.2, expected at most 1"):
         DeepMimoParameters(folder="x", train_fraction=0.7, validation_fraction=0.5)
+
+
+def test_a_dynamic_scenario_asks_for_one_of_its_scenes(tmp_path):
+    folder = tmp_path / "dynamic"
+    folder.mkdir()
+    for scene in (0, 1):
+        write(folder / f"scene_{scene}", made_up_rays(scene))
+        (folder / f"scene_{scene}" / "params.json").rename(folder / "params.json")
+    refused(r"got a dynamic scenario of 2 scenes, .* such as .*dynamic/scene_0", folder)
+    alone = write(tmp_path / "alone", made_up_rays(1))
+    of_scene = source(folder / "scene_1").read("test", 0, 9, Snapshots()).response
+    assert torch.equal(of_scene, source(alone).read("test", 0, 9, Snapshots()).response)

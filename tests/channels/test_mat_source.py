@@ -251,3 +251,32 @@ def test_reference_files_have_their_published_profiles(reference_data, place):
     np.testing.assert_allclose(by_angle[[0, 1, 15, 16]], angles, atol=6e-5)
     # Images are scaled to a largest modulus of 0.5.
     assert csi.abs().amax(dim=(1, 2)).sub(0.5).abs().max() < 1e-5
+
+
+@pytest.mark.parametrize("excess", [1e-7, 9e-7])
+def test_rounding_beyond_the_range_is_taken(tmp_path, write, excess):
+    values = images().astype(np.float64)
+    values[0, 0], values[1, 1] = 1 + excess, -excess
+    write(tmp_path / "test.mat", HT=values)
+    response = source(test_file=tmp_path / "test.mat", normalise=False).read("test", 0, N, Snapshots()).response
+    # Unitary: the energy of the images, in float32.
+    energy = np.square(values - 0.5).sum(axis=1)
+    np.testing.assert_allclose(response.abs().square().sum(dim=(1, 2, 3)), energy, rtol=1e-5)
+
+
+def test_the_message_has_the_digits_that_matter(tmp_path, write):
+    values = images().astype(np.float64)
+    values[0, 0] = 1 + 3e-6
+    write(tmp_path / "test.mat", HT=values)
+    refused(r"HT: got values from 0\.\d+ to 1\.000003, expected 0 to 1", test_file=tmp_path / "test.mat")
+
+
+def test_variables_of_other_names(tmp_path, write):
+    write(tmp_path / "test.mat", HT=images(), H_train=images(2), HF_all=hf_all(), reference=hf_all())
+    files = {"test_file": tmp_path / "test.mat", "hf_all_file": tmp_path / "test.mat"}
+    named = source(**files, variable="H_train", hf_all_variable="reference").read("test", 0, N, Snapshots())
+    write(tmp_path / "plain.mat", HT=images(2), HF_all=hf_all())
+    plain = source(test_file=tmp_path / "plain.mat", hf_all_file=tmp_path / "plain.mat").read("test", 0, N, Snapshots())
+    assert torch.equal(named.response, plain.response)
+    assert torch.equal(named.hf_all, plain.hf_all)
+    refused("got the .*H_train.*, expected H", variable="H", test_file=tmp_path / "test.mat")

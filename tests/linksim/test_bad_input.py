@@ -10,6 +10,7 @@ import pytest
 import scipy.io
 
 from linksim.scenario_file import set_key
+from tests.linksim import stage_digits
 
 Command = Callable[..., tuple[int, str, str]]
 ScenarioFile = Callable[[dict[str, Any]], Path]
@@ -258,3 +259,21 @@ def test_full_disk_keeps_finished_points(
     assert code == 0
     assert "1 of 2 points were finished before" in out
     assert "50 test channels of unfinished points were measured before" in out
+
+
+@pytest.mark.parametrize("source", ["hdf5", "response", "quadriga", "deepmimo", "mat"])
+def test_what_has_no_training_channels_is_told_the_key_by_validate(
+    source: str, tiny: dict[str, Any], scenario_file: ScenarioFile, command: Command, tmp_path: Path
+) -> None:
+    section = {"source": source, **stage_digits.source_section(source, tmp_path)}
+    tiny |= {
+        "channel": section,
+        "transform": {"n_delay": 3},
+        "compressors": [{"name": "klt"}],
+        "metrics": ["nmse_db"],
+        "monte_carlo": {"samples": 2},
+        "sweeps": {},
+    }
+    key = "train_file" if source == "mat" else "train_fraction"
+    where = f"klt: got no train channels, expected some: it has to learn (key channel.{key})"
+    assert_one_line(command("validate", scenario_file(tiny)), where)
