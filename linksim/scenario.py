@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, Union
 
 from pydantic import (
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Discriminator,
     Field,
@@ -192,18 +193,23 @@ class FeedbackSection(Section):
         return self.n_reports or max(self.predictor.default_reports, remembered)
 
 
-Share = Annotated[float, Field(ge=0, lt=1)]
+def _share_or_auto(value: Any) -> Any:
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if value != "auto" and not (number and 0 <= value < 1):
+        raise ValueError(f"got {value!r}, expected auto, or a share of 0 to less than 1")
+    return value
+
+
+ShareOrAuto = Annotated[float | Literal["auto"], BeforeValidator(_share_or_auto)]
 
 
 class OverheadSection(Section):
     """What pilots take of the downlink, as shares of its resource elements."""
 
-    csi_rs: Share | Literal["auto"] = Field(
+    csi_rs: ShareOrAuto = Field(
         default="auto", description="CSI-RS; auto: the pilots of the estimation, once in a period"
     )
-    dmrs: Share | Literal["auto"] = Field(
-        default="auto", description="DM-RS; auto: one symbol in 14, as with type 1 and one layer"
-    )
+    dmrs: ShareOrAuto = Field(default="auto", description="DM-RS; auto: one symbol in 14, as with type 1 and one layer")
     csi_rs_period_s: float | None = Field(
         default=None, gt=0, le=10, description="time between CSI-RS [s]; by default that of the reports, or 5 ms"
     )
