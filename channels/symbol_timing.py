@@ -34,8 +34,8 @@ def first_path_delay(estimate: Tensor, noise_variance: float, pilot_spacing: int
     n, n_ports = estimate.shape[-2:]
     window = torch.hann_window(n, periodic=True, dtype=torch.float32, device=estimate.device)
     n_steps = _OVERSAMPLING * n
-    profile = torch.fft.ifft(estimate * window[:, None], n=n_steps, dim=-2) * _OVERSAMPLING
-    power = torch.view_as_real(profile).square().sum((-2, -1), dtype=torch.float64)
+    # One link at a time stays in the cache, and its digits do not depend on the others.
+    power = torch.stack([_profile(link * window, n_steps) for link in estimate.mT])
     noise = noise_variance * pilot_spacing * n_ports * float(window.double().square().sum()) / n**2
     strongest, at = power.max(dim=-1, keepdim=True)
     threshold = (strongest * _THRESHOLD).clamp(min=noise * (1 + _NOISE_DEVIATIONS / math.sqrt(n_ports)))
@@ -57,6 +57,12 @@ def first_path_delay(estimate: Tensor, noise_variance: float, pilot_spacing: int
     steps = at[:, 0] + searched[first[:, 0]] + vertex
     steps = torch.remainder(steps + n_steps / 2, n_steps) - n_steps / 2
     return (steps / _OVERSAMPLING - _ADVANCE_TAPS) / grid.bandwidth_hz
+
+
+def _profile(windowed: Tensor, n_steps: int) -> Tensor:
+    """Delay profile of ``[n_ports, n_subcarriers]``, ``[n_steps]``, float64."""
+    profile = torch.view_as_real(torch.fft.ifft(windowed, n=n_steps)) * (n_steps / windowed.shape[-1])
+    return torch.linalg.vector_norm(profile.transpose(0, 1).flatten(1), dim=1).to(torch.float64).square()
 
 
 def advance(response: Tensor, delay_s: Tensor, grid: OfdmGrid) -> Tensor:

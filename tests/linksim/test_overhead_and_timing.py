@@ -22,6 +22,7 @@ NR = {"source": "sionna", "model": "CDL-C", "n_subcarriers": 624, "bandwidth_hz"
 
 def scenario(**changes: object) -> Scenario:
     document = {**TINY, "sweeps": {}, "compressors": [{"name": "identity"}], **changes}
+    document["transform"] = {"normalisation": "none", **document["transform"]}
     return validate_scenario(copy.deepcopy(document), "scenario")
 
 
