@@ -110,7 +110,7 @@ def real_klt(training: TrainingSet, length: int) -> Tensor:
     Returns:
         ``[length, 2 Na Nt]``, float32, orthonormal rows; for an odd length the last row is left out.
     """
-    axes = training.principal_axes[1][:, : (length + 1) // 2].T
+    axes = training.principal_axes((length + 1) // 2)[1].T
     return torch.cat([torch.cat([axes.real, axes.imag], dim=1), torch.cat([-axes.imag, axes.real], dim=1)])[:length]
 
 
@@ -152,8 +152,7 @@ def _estimator(training: TrainingSet, matrix: Tensor) -> Tensor:
     Returns:
         ``[2 Na Nt, M]``, float32.
     """
-    values, vectors = training.principal_axes
-    complex_moment = (vectors * values) @ vectors.mH.to(torch.complex128)
+    complex_moment = training.second_moment
     upper = torch.cat([complex_moment.real, -complex_moment.imag], dim=1)
     lower = torch.cat([complex_moment.imag, complex_moment.real], dim=1)
     cross = torch.cat([upper, lower]) @ matrix.T.to(torch.float64)

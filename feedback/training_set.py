@@ -1,14 +1,37 @@
 """Training channels as compressors see them."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
-import torch
 from torch import Tensor
+
+from feedback.principal_axes import principal_axes, second_moment
 
 # Normalised channels ``start`` to ``stop - 1`` of an endless training split, ``[stop - start, Na, Nt]``, complex64.
 ChannelStream = Callable[[int, int], Tensor]
+
+
+class PrincipalAxes:
+    """Axes of one set of training channels, found once for each number of them."""
+
+    def __init__(self) -> None:
+        self._found: dict[int, tuple[Tensor, Tensor]] = {}
+
+    def of(self, csi: Tensor, count: int) -> tuple[Tensor, Tensor]:
+        """Eigenvalues and eigenvectors of ``feedback.principal_axes``.
+
+        Args:
+            csi: the channels, the same at every call, ``[n, Na, Nt]``, complex64.
+            count: how many.
+        """
+        if count not in self._found:
+            self._found[count] = self.find(csi, count)
+        return self._found[count]
+
+    def find(self, csi: Tensor, count: int) -> tuple[Tensor, Tensor]:
+        """What ``of`` remembers; others may look for it on a disk first."""
+        return principal_axes(csi, count)
 
 
 @dataclass(frozen=True)
@@ -20,11 +43,13 @@ class TrainingSet:
         validation: ``[n_validation, Na, Nt]``, complex64, disjoint from ``train`` and from every test channel.
         stream: makes fresh channels for every epoch, the first of which are ``train``; ``None`` where every epoch
             sees ``train`` again.
+        axes: remembers principal axes.
     """
 
     train: Tensor
     validation: Tensor
     stream: ChannelStream | None = None
+    axes: PrincipalAxes = field(default_factory=PrincipalAxes, compare=False)
 
     def epoch(self, number: int) -> Tensor:
         """Channels of an epoch, from 0, ``[n_train, Na, Nt]``, complex64; only these are in memory."""
@@ -33,16 +58,15 @@ class TrainingSet:
             return self.train
         return self.stream(number * count, (number + 1) * count)
 
-    @cached_property
-    def principal_axes(self) -> tuple[Tensor, Tensor]:
-        r"""Eigenvalues (falling) and eigenvectors of the second moment :math:`R = E[x x^H]`, ``x = vec(H_a)``.
+    def principal_axes(self, count: int) -> tuple[Tensor, Tensor]:
+        """``principal_axes`` of ``train``, found once for each count by all that share ``axes``.
 
         Returns:
-            Eigenvalues ``[Na Nt]``, float64, and eigenvectors as columns ``[Na Nt, Na Nt]``, complex64.
+            Eigenvalues ``[count]``, float64, and eigenvectors as columns ``[Na Nt, count]``, complex64.
         """
-        flat = self.train.flatten(1)
-        moment = torch.zeros(flat.shape[1], flat.shape[1], dtype=torch.complex128, device=flat.device)
-        for part in flat.split(1000):
-            moment += (part.T @ part.conj()).to(torch.complex128)
-        values, vectors = torch.linalg.eigh(moment / flat.shape[0])
-        return values.flip(0), vectors.flip(1).to(torch.complex64)
+        return self.axes.of(self.train, count)
+
+    @cached_property
+    def second_moment(self) -> Tensor:
+        r""":math:`R = E[x x^H / \lVert x \rVert^2]`, ``x = vec(H_a)``, ``[Na Nt, Na Nt]``, complex128."""
+        return second_moment(self.train)

@@ -33,6 +33,7 @@ from linksim.fitting import (
     scheme_specs,
 )
 from linksim.identity import channel_fit_key, content_hash
+from linksim.kept_axes import KeptAxes
 from linksim.run_folder import RunFolder
 from linksim.scenario import Scenario
 from linksim.scenario_paths import zoo_folder
@@ -137,7 +138,7 @@ class Preparation:
         key = channel_fit_key(scenario)
         if key not in self._sets:
             train = self._normalised(self._quick_csi(scenario), scenario)
-            self._sets[key] = TrainingSet(train, train[:0])
+            self._sets[key] = TrainingSet(train, train[:0], axes=KeptAxes(self.folder.fitted, self.notify))
         return self._sets[key]
 
     def joint_training_set(self, scenario: Scenario) -> TrainingSet:
@@ -167,7 +168,11 @@ class Preparation:
                 )
             n_validation = min(n_train, n_validation)
         train, validation = self._csi(source, "train", n_train), self._csi(source, "validation", n_validation)
-        return TrainingSet(self._normalised(train, spec.scenario), self._normalised(validation, spec.scenario))
+        return TrainingSet(
+            self._normalised(train, spec.scenario),
+            self._normalised(validation, spec.scenario),
+            axes=KeptAxes(self.folder.fitted, self.notify),
+        )
 
     def _normalised(self, csi: Tensor, scenario: Scenario) -> Tensor:
         normalisation = load_normalisation(scenario, self.folder.fitted)

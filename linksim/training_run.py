@@ -39,6 +39,7 @@ from linksim.fitting import (
     scheme_specs,
 )
 from linksim.identity import training_set_key
+from linksim.kept_axes import KeptAxes
 from linksim.preparation import Preparation, adaptation_of, is_trained, weights_file
 from linksim.run_folder import RunFolder
 from linksim.scenario import Scenario
@@ -199,7 +200,8 @@ def _train(fabric: Fabric | None, task: TrainingTask) -> None:
     train, validation = (torch.view_as_complex(parts[split].to(device)) for split in ("train", "validation"))
     fresh = scenario.training.fresh and spec.adapted_to is None
     stream = fresh_channels(scenario, task.fitted, device) if fresh else None
-    training = TrainingSet(train, validation, stream)
+    axes = KeptAxes(task.fitted, partial(print, file=sys.stderr, flush=True))
+    training = TrainingSet(train, validation, stream, axes)
     recipe = recipe_of(spec)
     state_file = task.log / _STATE_FILE
     with closing(TrainingLog(task.log, resumed=state_file.exists())) as log:

@@ -3,6 +3,7 @@
 from typing import Literal
 
 import torch
+from pydantic import Field
 from torch import Tensor
 
 from feedback.codeword import Codeword
@@ -14,14 +15,19 @@ from feedback.compressor import (
     complex_codeword_length,
 )
 from feedback.errors import FeedbackInputError
+from feedback.principal_axes import separable_products
 from feedback.state import checked_state
 from feedback.training_set import TrainingSet
 
 
 class KltParameters(CompressorParameters):
-    """Parameters of ``klt``: none of its own."""
+    """Parameters of ``klt``."""
 
     name: Literal["klt"] = "klt"
+    separable: bool = Field(
+        default=False,
+        description="axes are products of one over the delays and one over the ports: found at once, not the optimum",
+    )
 
 
 @COMPRESSORS.register("klt")
@@ -30,12 +36,16 @@ class Klt(Compressor):
 
     .. math:: c = U_k^H \mathrm{vec}(H_a), \qquad \mathrm{vec}(\hat H_a) = U_k c
 
-    with :math:`U_k` the leading eigenvectors of :math:`E[x x^H]`. No other pair of linear maps through
-    ``M / 2`` complex coefficients has a smaller mean-square error on the training channels, and that error is the
-    sum of the discarded eigenvalues.
+    with :math:`U_k` the leading eigenvectors of :math:`E[x x^H / \lVert x \rVert^2]`. No other pair of linear maps
+    through ``M / 2`` complex coefficients has a smaller mean NMSE on the training channels, and that is the sum of the
+    discarded eigenvalues.
+
+    With ``separable`` the axes are the ``M / 2`` products :math:`u_i v_j^T` of most mean power, with the eigenvectors
+    :math:`u_i` of :math:`E[H_a H_a^H]` and :math:`v_j` of :math:`E[H_a^T H_a^*]`, samples weighted alike.
     """
 
     titles = ("KLT",)
+    results_version = 2
     Parameters = KltParameters
     parameters: KltParameters
 
@@ -53,7 +63,11 @@ class Klt(Compressor):
 
     def fit(self, training: TrainingSet, generator: torch.Generator) -> None:
         """Takes the principal axes of the training channels; draws nothing."""
-        self._axes = training.principal_axes[1][:, : self.length // 2].contiguous()
+        count = self.length // 2
+        if self.parameters.separable:
+            self._axes = separable_products(training.train, count)
+        else:
+            self._axes = training.principal_axes(count)[1].contiguous()
 
     def encode(self, csi: Tensor) -> Codeword:
         """Coefficients on the principal axes: real parts, then imaginary parts."""

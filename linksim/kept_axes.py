@@ -1,0 +1,47 @@
+"""Principal axes of training channels, kept on disk: the KLT and all networks that start from it share them."""
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from feedback.training_set import PrincipalAxes
+from linksim.files import kept_tensors, save_tensors
+
+# Raised when the same channels get other axes.
+_VERSION = 1
+# Dimensions from which on a line says that axes are being found.
+_MIN_TOLD = 2048
+
+
+class KeptAxes(PrincipalAxes):
+    """Looks for axes in a folder before they are computed.
+
+    Args:
+        folder: an existing folder.
+        notify: told in a line what takes time.
+    """
+
+    def __init__(self, folder: Path, notify: Callable[[str], None]) -> None:
+        super().__init__()
+        self._folder = folder
+        self._notify = notify
+
+    def find(self, csi: Tensor, count: int) -> tuple[Tensor, Tensor]:
+        """Axes of the very same channels, kept under a hash of these."""
+        digest = hashlib.sha256(f"{_VERSION} {csi.device.type} {tuple(csi.shape)}".encode())
+        for part in csi.split(1000):
+            digest.update(part.cpu().contiguous().numpy())
+        file = self._folder / f"axes-{digest.hexdigest()[:12]}-{count}.safetensors"
+        kept = kept_tensors(file)
+        if kept is None:
+            dimensions = csi[0].numel()
+            if dimensions >= _MIN_TOLD:
+                self._notify(f"finding {count} principal axes of {dimensions} dimensions from {len(csi)} channels")
+            values, vectors = super().find(csi, count)
+            save_tensors(file, {"values": values, "vectors": torch.view_as_real(vectors)})
+            return values, vectors
+        vectors = torch.view_as_complex(kept.tensors["vectors"].contiguous())
+        return kept.tensors["values"].to(csi.device), vectors.to(csi.device)
