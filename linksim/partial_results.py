@@ -18,10 +18,10 @@ from channels.source import BLOCK_SIZE
 from linksim.accumulators import accumulator_from_json
 from linksim.chain import NO_COMPRESSOR, Measurements
 from linksim.errors import InputError
-from linksim.files import DamagedFileError, load_document, save_document, set_aside, write_whole
+from linksim.files import DamagedFileError, load_document, load_tensors, save_document, set_aside, write_whole
 from linksim.identity import compressor_keys, content_hash, result_document, with_contents
 from linksim.metrics import METRICS
-from linksim.sample_values import SUFFIX, SampleValues, samples_are_sound, write_samples
+from linksim.sample_values import SUFFIX, SampleValues, write_samples
 from linksim.scenario import Scenario
 
 Range = tuple[int, int]
@@ -155,7 +155,16 @@ class PartialResults:
             return None
         if found != content.document:
             raise InputError(_foreign(file, found, [content]))
-        if not samples_are_sound(file.with_suffix(SUFFIX)):
+        samples = file.with_suffix(SUFFIX)
+        try:
+            load_tensors(samples)
+        except FileNotFoundError:
+            # Those of another machine may have come without them.
+            pass
+        except DamagedFileError as error:
+            # Both are made again together, also if this process ends here.
+            file.unlink(missing_ok=True)
+            set_aside(samples, error)
             return None
         labels = content.labels_of_keys
         return {

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from linksim.errors import InputError
-from linksim.files import DamagedFileError, kept_tensors, load_tensors, save_tensors
+from linksim.files import DamagedFileError, load_tensors, save_tensors
 
 # (compressor, metric) -> per-sample values [1, n], or numerators and denominators [2, n].
 Columns: TypeAlias = Mapping[tuple[str, str], NDArray[np.float64]]
@@ -117,11 +117,6 @@ def write_samples(file: Path, samples: SampleValues) -> None:
     document = {"n": len(samples), "marks": place(samples.marks), "columns": index}
     columns = {name: torch.from_numpy(column.copy()) for name, column in tensors.items()}
     save_tensors(file, columns, {"samples": json.dumps(document)})
-
-
-def samples_are_sound(file: Path) -> bool:
-    """Whether per-sample values are there and whole, or not there at all; damaged ones are set aside."""
-    return not file.exists() or kept_tensors(file) is not None
 
 
 def read_samples(file: Path) -> SampleValues:
