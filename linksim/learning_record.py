@@ -17,6 +17,7 @@ from linksim.preparation import is_trained, weights_file
 from linksim.scenario_source import source_of
 from linksim.sweep import Point
 from linksim.training_run import UNIMPROVED, recipe_of
+from linksim.weights_origin import outdated
 
 # How long a network was trained is told as the channels that it saw.
 _BUDGETS = ("epochs", "samples", "minutes")
@@ -86,7 +87,8 @@ def warnings_of(records: Iterable[LearningRecord]) -> Iterator[str]:
     for record in records:
         name = f"{record.compressor} at CR {record.compression_ratio:g}"
         if record.differences:
-            yield f"WARNING: {name}: its weights have {'; '.join(record.differences)}"
+            remedy = "`linksim train --again` trains them anew"
+            yield f"WARNING: {name}: its weights have {'; '.join(record.differences)} ({remedy})"
         if record.weights and not record.weights["improved"]:
             yield f"WARNING: {name}: {UNIMPROVED}"
 
@@ -138,6 +140,9 @@ def _differences(spec: SchemeSpec, info: CheckpointInfo) -> Iterator[str]:
     available = source_of(spec.scenario).n_samples("train")
     pool = training.network_samples if available is None else min(training.network_samples, available)
     wanted = recipe_of(spec)
+    origin = outdated(spec, info)
+    if origin is not None:
+        yield origin
     if spec.adapted_to is None:
         if not training.fresh and info.learnt_from != pool:
             yield f"{info.learnt_from} training channels, the scenario asks for {pool}"

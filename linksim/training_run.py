@@ -38,7 +38,7 @@ from linksim.fitting import (
     load_normalisation,
     scheme_specs,
 )
-from linksim.identity import training_set_key
+from linksim.identity import training_set_key, with_contents
 from linksim.kept_axes import KeptAxes
 from linksim.preparation import Preparation, adaptation_of, is_trained, weights_file
 from linksim.run_folder import RunFolder
@@ -47,6 +47,7 @@ from linksim.scenario_source import device_of, source_of
 from linksim.sweep import Point, points_of
 from linksim.teacher import load_teacher, teacher_of
 from linksim.training_log import TrainingLog
+from linksim.weights_origin import outdated, teacher_record
 from linksim.worker import truncated_channels
 from linksim.zoo_room import keep_somewhere, require_room
 
@@ -124,11 +125,20 @@ def train_missing(
 ) -> None:
     """Trains the networks of some points whose weights are not in the zoo; the command goes into their documents."""
     specs = needed_weights(points)
-    wanted = [(file, spec) for file, spec in specs.items() if again or not file.exists()]
+    wanted = [(file, spec) for file, spec in specs.items() if again or not _holds(file, spec, console)]
     if len(wanted) < len(specs):
         kept = f"{len(specs) - len(wanted)} of {len(specs)} networks are in the zoo"
         left = "whatever their seed, budget and recipe were; `linksim train --again` trains them anew"
         console.print(f"{kept}, {left}", soft_wrap=True, highlight=False)
+    chosen = [file for file, _ in wanted]
+    for file, spec in specs.items():
+        info = None if file in chosen else read_info(file)
+        if info is not None and info.seed != spec.scenario.seed:
+            line = (
+                f"{_name(spec)}: kept, trained with seed {info.seed} on {info.samples_seen} channels seen, in {file}; "
+            )
+            line += f"the scenario's seed is {spec.scenario.seed}, and weights of one seed serve all"
+            console.print(line, soft_wrap=True, highlight=False)
     require_room({file: _stored_bytes(spec) for file, spec in wanted})
     for _, spec in wanted:
         # A wrong teacher is told before channels are made for its student.
@@ -150,6 +160,16 @@ def train_missing(
                 console.print(f"WARNING: {_name(task.spec)}: {UNIMPROVED}", soft_wrap=True, highlight=False)
     for training_file in {task.training_file for task in tasks}:
         training_file.unlink()
+
+
+def _holds(file: Path, spec: SchemeSpec, console: Console) -> bool:
+    """Whether the zoo has a network's weights, from the teacher or start that it has."""
+    if not file.exists():
+        return False
+    reason = outdated(spec, read_info(file))
+    if reason is not None:
+        console.print(f"{_name(spec)}: {reason}; it is trained anew", soft_wrap=True, highlight=False)
+    return reason is None
 
 
 def train_network(task: TrainingTask) -> CheckpointInfo:
@@ -187,7 +207,10 @@ def training_record(spec: SchemeSpec, command: str) -> dict[str, object]:
         "fresh": scenario.training.fresh,
         "validation_samples": scenario.training.validation_samples,
     }
-    return record if spec.adapted_to is None else record | adaptation_record(spec, spec.adapted_to)
+    if with_contents(record["channel"], "channel") != record["channel"]:
+        # So that the key can be checked where the files are not at hand.
+        record["trained_for"] = spec.trained_for
+    return record | (teacher_record(spec) if spec.adapted_to is None else adaptation_record(spec, spec.adapted_to))
 
 
 def _train(fabric: Fabric | None, task: TrainingTask) -> None:

@@ -179,7 +179,8 @@ def _entry_problems(entry: ZooEntry) -> Iterator[str]:
         yield f"{entry.file}: weights of {entry.plugin}, a file of someone's own, expected networks that ship"
         return
     compressor = entry.load()
-    expected = checkpoint_path(entry.file.parent, compressor, entry.spec().trained_for)
+    trained_for = entry.info.training.get("trained_for") or entry.spec().trained_for
+    expected = checkpoint_path(entry.file.parent, compressor, trained_for)
     if expected.name != entry.file.name:
         yield f"{entry.file}: its document describes {expected.name}, expected the name of the file"
 
