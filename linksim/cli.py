@@ -42,7 +42,8 @@ _MAX_PROBLEMS = 20
 
 ScenarioFile = Annotated[Path, typer.Argument(metavar="SCENARIO", help="scenario file (YAML)")]
 Overrides = Annotated[
-    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="override path.to.key; may be given often")
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="override path.to.key; files count from here"),
 ]
 Device = Annotated[str | None, typer.Option(help="auto, cpu or cuda; overrides the scenario's")]
 RunFolderArgument = Annotated[

@@ -12,7 +12,8 @@ def complexity(
         Path | None, typer.Argument(metavar="[SCENARIO]", help="scenario file (YAML); by default every compressor")
     ] = None,
     overrides: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="override path.to.key; may be given often")
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="override path.to.key; files count from here"),
     ] = None,
     csv: Annotated[bool, typer.Option("--csv", help="comma-separated values instead of a table")] = False,
 ) -> None:

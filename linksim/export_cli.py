@@ -25,7 +25,8 @@ def export(
     ] = None,
     out: Annotated[Path, typer.Option(help="folder, or one file that ends in .onnx")] = Path("results/export"),
     overrides: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="override path.to.key; may be given often")
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="override path.to.key; files count from here"),
     ] = None,
 ) -> None:
     """Writes the UE encoder of a trained network as ONNX, checked against PyTorch on the scenario's test channels."""

@@ -18,7 +18,8 @@ def reproduce(
         str, typer.Option(metavar="BUDGET", help="for each network to train: 20000samples seen, 5min, 3epochs")
     ] = "20000samples",
     overrides: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="override path.to.key; may be given often")
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="override path.to.key; files count from here"),
     ] = None,
     out: Annotated[Path, typer.Option(help="folder of all results")] = Path("results"),
     device: Annotated[str | None, typer.Option(help="auto, cpu or cuda; overrides the scenario's")] = None,

@@ -22,9 +22,10 @@ from linksim.report.results_table import read_results
 from linksim.run_samples import point_rows
 from linksim.scenario import Scenario
 from linksim.scenario_file import load_scenario
+from linksim.shipped_files import shipped_scenarios
 from linksim.sweep import Point, points_of
 
-FOLDER = Path("scenarios/reproduce")
+FOLDER = shipped_scenarios() / "reproduce"
 _WORD_BYTES = 4
 # Codeword values that are not quantised, in the papers' words.
 _FLOAT_BITS = "32"
@@ -62,7 +63,7 @@ def load_reproduction(name: str, overrides: list[str]) -> Reproduction:
     """
     file = FOLDER / f"{name}.yaml"
     if not file.exists():
-        known = ", ".join(sorted(path.stem for path in FOLDER.glob("*.yaml"))) or f"none in {FOLDER}/ of this folder"
+        known = ", ".join(sorted(path.stem for path in FOLDER.glob("*.yaml"))) or f"none in {FOLDER}"
         raise InputError(f"TABLE: got {name!r}, expected one of {known}")
     scenario = load_scenario(file, overrides)
     training = scenario.training

@@ -24,6 +24,8 @@ PointName: TypeAlias = tuple[str, tuple[tuple[str, float | str | bool], ...]]
 
 # Room for the nine digits of a value in the results table.
 _ROUNDING = 1e-8
+# Values of axes have all their digits there, but for the last bit that a parser may lose.
+_PARSED = 1e-15
 
 
 @dataclass(frozen=True)
@@ -112,7 +114,7 @@ def point_rows(results: pd.DataFrame, point: Point) -> pd.DataFrame:
         elif isinstance(value, str | bool):
             rows = rows[rows[axis].astype(str) == str(value)]
         else:
-            rows = rows[np.isclose(rows[axis].astype(float), value, rtol=_ROUNDING, atol=0)]
+            rows = rows[np.isclose(rows[axis].astype(float), value, rtol=_PARSED, atol=0)]
     return rows
 
 

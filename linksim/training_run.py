@@ -134,9 +134,7 @@ def train_missing(
     for file, spec in specs.items():
         info = None if file in chosen else read_info(file)
         if info is not None and info.seed != spec.scenario.seed:
-            line = (
-                f"{_name(spec)}: kept, trained with seed {info.seed} on {info.samples_seen} channels seen, in {file}; "
-            )
+            line = f"{_name(spec)}: kept, trained with seed {info.seed}, {info.samples_seen} channels seen, in {file}; "
             line += f"the scenario's seed is {spec.scenario.seed}, and weights of one seed serve all"
             console.print(line, soft_wrap=True, highlight=False)
     require_room({file: _stored_bytes(spec) for file, spec in wanted})
