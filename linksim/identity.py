@@ -16,7 +16,7 @@ from feedback.compressor import CompressorParameters
 from feedback.file_digest import content_of
 from feedback.plugin_content import plugin_digest
 from feedback.plugin_file import split_plugin
-from linksim.results_versions import compressor_version, fit_versions, point_versions, source_versions
+from linksim.results_versions import CHAIN, compressor_version, fit_versions, point_versions, source_versions
 from linksim.scenario import Scenario, compressor_label
 from linksim.scenario_paths import NameChange, map_paths
 
@@ -33,7 +33,7 @@ class Key(Flag):
     RESULT = auto()
     # Fitted compressor, quantiser and denoiser.
     FIT = auto()
-    # Normalisation and mean channel of a training set.
+    # Normalisation, mean channel and range of the scale, of a training set.
     CHANNEL_FIT = auto()
     # Training set of a network.
     TRAINING_SET = auto()
@@ -75,6 +75,7 @@ MOVES: Mapping[str, Key] = {
     "feedback.quantiser": _POINT | Key.FIT,
     "feedback.denoiser": _POINT | Key.FIT,
     "precoder": _POINT,
+    "overhead": _POINT,
     "metrics": _POINT,
     "sgcs": _POINT,
     "monte_carlo": Key.RUN | Key.POINT,
@@ -155,9 +156,9 @@ def weights_document(scenario: Scenario, adapted_to: Scenario | None = None) -> 
 
 
 def channel_fit_key(scenario: Scenario) -> str:
-    """Names what is fitted to training channels alone: normalisation and mean channel; also the channels themselves."""
+    """Names what is fitted to training channels alone: normalisation, mean channel, range of the scale."""
     document = with_contents(_selected(scenario.model_dump(mode="json"), Key.CHANNEL_FIT))
-    return content_hash([document, source_versions(scenario.channel)])
+    return content_hash([document, source_versions(scenario.channel), CHAIN])
 
 
 def training_set_key(scenario: Scenario, adapted_to: Scenario | None, samples: int | None) -> str:
