@@ -251,7 +251,7 @@ def kept() -> dict[str, dict[str, Any]]:
 def refresh() -> Iterator[str]:
     """Writes the file anew; stages whose digits have changed under the same version stay as they are, and are named."""
     before, after = kept(), {}
-    for stage, compute in stages().items():
+    for stage, compute in sorted(stages().items()):
         digits = [float(np.format_float_scientific(value, precision=9)) for value in compute()]
         old = before.get(stage)
         if old is not None and old["version"] == version(stage):

@@ -191,13 +191,18 @@ def test_all_digits_of_a_number_count() -> None:
         assert moved(full, full.model_copy(update={"snr_db": value})) == moved_by("snr_db")
 
 
+# Keys that some sources that read files want beside their names.
+REQUIRED: dict[str, Any] = {"carrier_hz": 3.5e9, "bandwidth_hz": 20e6}
+
+
 def file_sections(folder: Path) -> dict[str, dict[str, Any]]:
     """A section of every source that reads files, each file or folder made under the name of its key."""
     sections = {}
     for source in map(str, SOURCES.keys()):
         model = SOURCES.get_class(source).Parameters
         named = [key for key in model.model_fields if model.names_file(key, "some/file.yaml")]
-        section = {"source": source}
+        fields = model.model_fields
+        section: dict[str, Any] = {"source": source, **{key: value for key, value in REQUIRED.items() if key in fields}}
         for key in named:
             target = folder / source / key
             target.parent.mkdir(exist_ok=True)
