@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from linksim.accumulator import Accumulator, Estimate
@@ -13,6 +13,7 @@ from linksim.errors import InputError
 from linksim.mean_accumulators import MeanAccumulator, ProportionAccumulator, RatioAccumulator
 
 __all__ = [
+    "CountAccumulator",
     "GroupedDecibelAccumulator",
     "MaximumAccumulator",
     "MeanAccumulator",
@@ -20,6 +21,21 @@ __all__ = [
     "RatioAccumulator",
     "accumulator_from_json",
 ]
+
+
+class CountAccumulator(Accumulator):
+    """How many there were: an exact number, without an interval."""
+
+    kind = "count"
+    moments = ()
+
+    def update(self, count: int) -> None:
+        """Adds a number."""
+        self.n += count
+
+    def estimate(self) -> Estimate:
+        """The number."""
+        return Estimate(float(self.n), None, None, self.n)
 
 
 class MaximumAccumulator(Accumulator):
@@ -101,14 +117,14 @@ class GroupedDecibelAccumulator(Accumulator):
         self.group_size = group_size
         self.groups: dict[int, MeanAccumulator] = {}
 
-    def update(self, values: Tensor | ArrayLike, first_index: int) -> None:
-        """Adds per-sample values ``[batch]`` of consecutive samples, the first with this index.
+    def update(self, values: Tensor | ArrayLike, index: int | NDArray[np.int64]) -> None:
+        """Adds per-sample values ``[batch]`` of the samples with these indices, or of consecutive ones from an index.
 
         Raises:
             InputError: if a value is NaN or infinite.
         """
         x = self.finite(values).ravel()
-        group = (first_index + np.arange(x.size)) // self.group_size
+        group = (index + np.arange(x.size) if isinstance(index, int) else index) // self.group_size
         for number in np.unique(group).tolist():
             self._group(number).update(x[group == number])
         self.n += x.size
@@ -174,6 +190,7 @@ _TYPES: Mapping[str, type[Accumulator]] = {
         RatioAccumulator,
         MaximumAccumulator,
         GroupedDecibelAccumulator,
+        CountAccumulator,
     )
 }
 

@@ -28,11 +28,13 @@ from linksim.downlink_overhead import downlink_overhead
 from linksim.errors import InputError
 from linksim.mean_channel import MeanChannel
 from linksim.metrics import METRICS
+from linksim.metrics.channel_quality import SAMPLES_LEFT_OUT
 from linksim.outcome import LinkOutcome
 from linksim.precoding import PRECODERS
 from linksim.random_streams import normal_draw
 from linksim.report_times import ReportTimes
 from linksim.sample_values import SampleRecorder
+from linksim.samples_without_energy import has_energy, require_energy
 from linksim.scenario import Scenario
 from linksim.stage_times import StageTimes
 
@@ -130,7 +132,13 @@ class Chain:
             first_index=start,
             n_subbands=self.scenario.sgcs.n_subbands,
         )
-        self.samples.mark(reports[0])
+        kept = has_energy(outcome.response_report) & has_energy(csi_true) & has_energy(outcome.response_use)
+        require_energy(kept, self.scenario, "test", start)
+        complete = bool(kept.all())
+        outcome = outcome if complete else outcome.only(kept)
+        self.samples.mark(outcome.response_report, tuple(start + place for place in outcome.left_out))
+        if not kept.any():
+            return self._left_out(outcome)
         with self.times.stage("metrics"):
             results = self._evaluate(outcome, NO_COMPRESSOR)
         for label, scheme in self.schemes.items():
@@ -149,19 +157,22 @@ class Chain:
             if not all(torch.view_as_real(csi).isfinite().all() for csi in (history.csi, predicted)):
                 raise InputError(f"compressors: {label} rebuilt NaN or infinity, expected finite channels")
             overhead = scheme.compressor.length / (2 * csi_true[0].numel())
+            fate = replace(
+                delivery(self.link, sent, received, lost),
+                scale_saturated=self._saturated(scheme, csi_estimated[0]),
+            )
+            bits, rebuilt_csi = sent.bits, history.last_good
+            if not complete:
+                fate, bits = fate.only(kept), bits[kept] if isinstance(bits, Tensor) else bits
+                held = predicted is rebuilt_csi
+                rebuilt_csi = rebuilt_csi[kept]
+                predicted = rebuilt_csi if held else predicted[kept]
             seen = outcome.with_report(
-                history.last_good,
-                bits=sent.bits,
-                overhead=overhead,
-                delivery=replace(
-                    delivery(self.link, sent, received, lost),
-                    scale_saturated=self._saturated(scheme, csi_estimated[0]),
-                ),
-                csi_predicted=predicted,
+                rebuilt_csi, bits=bits, overhead=overhead, delivery=fate, csi_predicted=predicted
             )
             with self.times.stage("metrics"):
                 results |= self._evaluate(seen, label)
-        return results
+        return results | self._left_out(outcome)
 
     def _observe(self, response: Tensor, start: int) -> tuple[Tensor, Tensor, list[Tensor]]:
         """At the UE: channels on the delay axis that its timing sets, the newest estimate, and all truncated ones.
@@ -239,11 +250,20 @@ class Chain:
         rebuilt = outcome.csi_reconstructed is not None
         measurements: Measurements = {}
         for name, metric in self.metrics.items():
-            if metric.needs_reconstruction == rebuilt:
+            if metric.needs_reconstruction == rebuilt and name != SAMPLES_LEFT_OUT:
                 accumulator = metric.accumulator()
                 self.samples.add(label, name, metric.update(accumulator, outcome))
                 measurements[label, name] = accumulator
         return measurements
+
+    def _left_out(self, outcome: LinkOutcome) -> Measurements:
+        """Their number, where samples were left out and where the scenario asks for it."""
+        metric = METRICS.get_class(SAMPLES_LEFT_OUT)()
+        if not outcome.left_out and SAMPLES_LEFT_OUT not in self.metrics:
+            return {}
+        accumulator = metric.accumulator()
+        metric.update(accumulator, outcome)
+        return {(NO_COMPRESSOR, SAMPLES_LEFT_OUT): accumulator}
 
     def _draw(self, purpose: str, start: int, count: int, age: int) -> NormalDraw:
         """Draws of a report, ``age`` reports before the newest, whose draws depend on no other report."""

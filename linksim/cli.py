@@ -161,12 +161,15 @@ def list_plugins() -> None:
 def show(
     run: RunFolderArgument,
     metric: Annotated[str | None, typer.Option(help="metric to show instead of the usual three")] = None,
+    percentiles: Annotated[
+        bool, typer.Option("--percentiles", help="also the 5th, 50th and 95th percentile over the samples")
+    ] = False,
 ) -> None:
     """Prints a run's results as tables."""
     from linksim.report.results_table import find_run
     from linksim.report.table import show as show_table
 
-    show_table(find_run(run), Console(), metric)
+    show_table(find_run(run), Console(), metric, percentiles=percentiles)
 
 
 app.command("show-channel")(show_channel)

@@ -1,6 +1,7 @@
 """What became of the reports of one batch on their way: seen from outside, as neither UE nor BS can."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 from torch import Tensor
 
@@ -24,6 +25,11 @@ class Delivery:
     wrong: Tensor | None = None
     resource_elements: int | None = None
     scale_saturated: Tensor | None = None
+
+    def only(self, kept: Tensor) -> "Delivery":
+        """Some of the reports, ``kept`` ``[batch]``, bool."""
+        parts: dict[str, Any] = {name: value[kept] for name, value in vars(self).items() if isinstance(value, Tensor)}
+        return replace(self, **parts)
 
     @property
     def lost(self) -> Tensor | None:

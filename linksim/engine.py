@@ -72,6 +72,7 @@ def run(scenario: Scenario, out: Path, options: RunOptions, console: RunConsole)
             if options.train:
                 train_missing(points, preparation, console, options.command, folder.path / "training")
             preparation.prepare(points)
+        warnings.add(preparation.warnings)
         records = learning_records(points)
         warnings.add(line.removeprefix("WARNING: ") for line in warnings_of(records))
         folder.learnt_from = learnt_from(points)

@@ -4,13 +4,17 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from linksim.chain import NO_COMPRESSOR
 from linksim.executor import Executor
+from linksim.metrics.channel_quality import SAMPLES_LEFT_OUT
 from linksim.partial_results import PartialResults, PointContent, Range
+from linksim.percentiles import Percentiles, percentiles_of
 from linksim.point_job import PointJob
 from linksim.point_progress import PointProgress
 from linksim.run_console import RunConsole
 from linksim.run_folder import RunFolder
-from linksim.sample_values import gather_shards, samples_file
+from linksim.sample_values import gather_shards, read_samples, samples_file
+from linksim.samples_without_energy import left_out_warning
 from linksim.scenario import Scenario
 from linksim.stage_times import StageTimes
 from linksim.sweep import Point
@@ -48,6 +52,7 @@ def measure_points(
     results = PartialResults(folder.points)
     jobs = {point.key: PointJob(point, contents[point.key], results) for point in points}
     folders = SharedFolders(folder.points, folder.fitted, folder.channels)
+    percentiles: dict[str, Percentiles] = {}
     tasks: list[tuple[Any, ...]] = []
     owners: list[tuple[PointJob, Range]] = []
 
@@ -58,7 +63,10 @@ def measure_points(
 
     def write_tables() -> None:
         finished = [(point, jobs[point.key]) for point in points if jobs[point.key].finished]
-        folder.write_results((point, job.measurements) for point, job in finished)
+        for _, job in finished:
+            if job.point.key not in percentiles:
+                percentiles[job.point.key] = _gather(job, results, folder)
+        folder.write_results((point, job.measurements, percentiles[job.point.key]) for point, job in finished)
         folder.write_sampling((point, job.taken, job.half_width, job.at_maximum) for point, job in finished)
 
     for job in jobs.values():
@@ -77,13 +85,10 @@ def measure_points(
                 written = time.monotonic()
             progress.shard_finished(job)
     write_tables()
-    for job in jobs.values():
-        file = samples_file(folder.path, job.point.key)
-        gather_shards(results.folder_of(job.content), job.taken, file, job.content.labels_of_keys)
     at_maximum = [job for job in jobs.values() if job.at_maximum]
     if at_maximum:
         console.print(f"{len(at_maximum)} of {len(jobs)} points ended at the maximum of samples, interval still wider")
-    return saturation_warnings(jobs.values())
+    return [*_left_out_warnings(list(jobs.values())), *saturation_warnings(jobs.values())]
 
 
 def saturation_warnings(jobs: Iterable[PointJob]) -> list[str]:
@@ -101,6 +106,21 @@ def saturation_warnings(jobs: Iterable[PointJob]) -> list[str]:
         f"transform.scale_bits: the scale of up to {shares[label]:.2%} of the reports ({label}) lies outside the range "
         "of training channels and saturates"
     ]
+
+
+def _gather(job: PointJob, results: PartialResults, folder: RunFolder) -> Percentiles:
+    """Joins the per-sample values of a finished point, and takes percentiles of them."""
+    file = samples_file(folder.path, job.point.key)
+    gather_shards(results.folder_of(job.content), job.taken, file, job.content.labels_of_keys)
+    return percentiles_of(read_samples(file), job.measurements) if file.exists() else {}
+
+
+def _left_out_warnings(jobs: Sequence[PointJob]) -> list[str]:
+    """A line on the point that leaves out most test channels; none where none does."""
+    key = (NO_COMPRESSOR, SAMPLES_LEFT_OUT)
+    left_out = {job.taken: job.measurements[key].n for job in jobs if key in job.measurements}
+    most = max(left_out, key=lambda taken: left_out[taken] / taken, default=0)
+    return [left_out_warning(left_out[most], most, "test")] if most and left_out[most] else []
 
 
 def _tell_what_is_kept(jobs: Sequence[PointJob], console: RunConsole) -> None:

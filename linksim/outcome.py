@@ -5,11 +5,14 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Self
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from channels.angular_delay import AngularDelayTransform
 from linksim.delivery import PLAIN, Delivery
+from linksim.matrix_norms import energy, inner, row_norm
 from linksim.precoding import Precoder, right_singular_vector
 from linksim.subband_eigenvectors import subband_eigenvectors
 from linksim.subbands import subbands
@@ -40,6 +43,7 @@ class LinkOutcome:
         data_share: share of the downlink's resource elements that pilots leave for data.
         hf_all: public ``HF_all`` reference, ``[batch, 125, Nt]``, complex, where the data set has one.
         first_index: index of the batch's first sample in its split.
+        left_out: places of samples that were left out of the batch, ascending; empty where none was.
         csi_predicted: what the BS takes for the channel when the precoder is used, ``[batch, Na, n_ports]``, complex;
             ``None`` for the rebuilt report itself.
         n_subbands: subbands of the SGCS, ``None`` for 13, or as many as there are subcarriers if these are fewer.
@@ -59,6 +63,7 @@ class LinkOutcome:
     data_share: float = 1.0
     hf_all: Tensor | None = None
     first_index: int = 0
+    left_out: tuple[int, ...] = ()
     csi_predicted: Tensor | None = None
     n_subbands: int | None = None
 
@@ -85,6 +90,33 @@ class LinkOutcome:
         shared = {name: value for name, value in self.__dict__.items() if name in _CHANNEL_ONLY}
         other.__dict__.update(shared)
         return other
+
+    def only(self, kept: Tensor) -> Self:
+        """Some of the samples, ``kept`` ``[batch]``, bool; nothing computed before is kept."""
+
+        def of(tensor: Tensor | None) -> Tensor | None:
+            return None if tensor is None else tensor[kept]
+
+        report = self.response_report[kept]
+        return replace(
+            self,
+            csi_true=self.csi_true[kept],
+            response_report=report,
+            response_use=report if self.static else self.response_use[kept],
+            response_estimated=self.response_estimated[kept],
+            bits=self.bits[kept] if isinstance(self.bits, Tensor) else self.bits,
+            delivery=self.delivery.only(kept),
+            left_out=tuple(kept.logical_not().nonzero()[:, 0].tolist()),
+            csi_reconstructed=of(self.csi_reconstructed),
+            csi_predicted=of(self.csi_predicted),
+            hf_all=of(self.hf_all),
+        )
+
+    @property
+    def indices(self) -> NDArray[np.int64]:
+        """Index of each sample in its split, ``[batch]``."""
+        places = np.arange(len(self.csi_true) + len(self.left_out))
+        return self.first_index + np.delete(places, self.left_out)
 
     @property
     def rebuilt(self) -> Tensor:
@@ -269,18 +301,3 @@ _CHANNEL_ONLY = (
     "rate_perfect",
     "directions_report",
 )
-
-
-def energy(matrix: Tensor) -> Tensor:
-    """Energy of each complex matrix ``[batch, rows, columns]``, ``[batch]``, float64."""
-    return torch.view_as_real(matrix.resolve_conj()).square().sum((-3, -2, -1), dtype=torch.float64)
-
-
-def row_norm(matrix: Tensor) -> Tensor:
-    """Norm along the last axis of a complex tensor, real."""
-    return torch.linalg.vector_norm(torch.view_as_real(matrix.resolve_conj()).flatten(-2), dim=-1)
-
-
-def inner(left: Tensor, right: Tensor) -> Tensor:
-    """Inner product along the last axis, the left factor conjugated."""
-    return torch.einsum("...m,...m->...", left.conj(), right)

@@ -77,6 +77,12 @@ def sample_estimate(metric: str, values: NDArray[np.float64]) -> SampleEstimate:
     return SampleEstimate(estimate.value, influence * (_DB_PER_NEPER / linear) if accumulator.decibel else influence)
 
 
+def has_sample_values(metric: str) -> bool:
+    """Whether a metric averages per-sample values, which a maximum and a count do not."""
+    accumulator = METRICS.get_class(metric)().accumulator()
+    return isinstance(accumulator, MeanAccumulator | RatioAccumulator | GroupedDecibelAccumulator)
+
+
 def filled_accumulator(metric: str, values: NDArray[np.float64]) -> Accumulator:
     """A metric's accumulator that has seen per-sample values.
 

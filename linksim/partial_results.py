@@ -7,7 +7,7 @@ scenario, another seed or new weights make other names, and what is kept is what
 import copy
 import socket
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -118,7 +118,7 @@ class PartialResults:
         if samples is not None:
             # Before the sums: where these are kept, so are the samples' values.
             columns = {(keys[label], metric): values for (label, metric), values in samples.columns.items()}
-            write_samples(file.with_suffix(SUFFIX), SampleValues(samples.marks, columns))
+            write_samples(file.with_suffix(SUFFIX), replace(samples, columns=columns))
         save_document(file, document)
 
     def folder_of(self, content: PointContent) -> Path:

@@ -35,6 +35,7 @@ from linksim.fitting import (
 from linksim.identity import channel_fit_key, content_hash
 from linksim.kept_axes import KeptAxes
 from linksim.run_folder import RunFolder
+from linksim.samples_without_energy import channels_with_energy, left_out_warning
 from linksim.scenario import Scenario
 from linksim.scenario_paths import zoo_folder
 from linksim.scenario_source import source_of, split_hint
@@ -57,12 +58,16 @@ class Preparation:
         folder: the run's folder.
         executor: where training channels are generated.
         notify: told, in a line each, what takes time.
+
+    Attributes:
+        warnings: what a reader of the results should know of the channels, a line each.
     """
 
     folder: RunFolder
     executor: Executor
     notify: Notify
     device: torch.device
+    warnings: list[str] = field(default_factory=list)
     _sets: dict[str, TrainingSet] = field(default_factory=dict)
     _channels: dict[str, Tensor] = field(default_factory=dict)
     _digests: dict[str, str] = field(default_factory=dict)
@@ -209,7 +214,11 @@ class Preparation:
         self.notify(f"making {count} {split} channels")
         tasks = [(scenario, split, a, min(a + _TASK_SIZE, count)) for a in range(0, count, _TASK_SIZE)]
         parts = dict(self.executor.run(truncated_channels, tasks))
-        return torch.cat([torch.from_numpy(parts[number]) for number in range(len(tasks))])
+        csi = torch.cat([torch.from_numpy(parts[number]) for number in range(len(tasks))])
+        kept = channels_with_energy(csi, scenario, split)
+        if len(kept) < len(csi):
+            self.warnings.append(left_out_warning(len(csi) - len(kept), len(csi), split))
+        return kept
 
 
 def is_trained(spec: SchemeSpec) -> bool:

@@ -134,6 +134,8 @@ def _run_rows(
         point, other = run.points[name], first.points[name]
         _require_same_world(run, point, first, other)
         samples, references = run.samples(point), first.samples(other)
+        if point.scenario.seed == other.scenario.seed:
+            samples, references = _in_both(samples, references)
         difference, cut = _method(run, point, samples, first, other, references, notes)
         columns = {key: values[:, :cut] for key, values in samples.columns.items()}
         reference_columns = {key: values[:, :cut] for key, values in references.columns.items()}
@@ -147,6 +149,15 @@ def _run_rows(
                 # Both are 0 in dB: their difference is not a number.
                 if not math.isnan(a.value - b.value):
                     yield _row(pair, point, metric, (a.value, b.value), difference(a, b))
+
+
+def _in_both(samples: SampleValues, references: SampleValues) -> tuple[SampleValues, SampleValues]:
+    """The samples of each that the other did not leave out."""
+    left_out = tuple(sorted({*samples.left_out, *references.left_out}))
+    if samples.left_out == references.left_out:
+        return samples, references
+    one, two = (each.only(~np.isin(each.indices(), left_out), left_out) for each in (samples, references))
+    return one, two
 
 
 def _method(

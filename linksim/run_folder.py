@@ -19,6 +19,7 @@ from linksim.errors import InputError
 from linksim.files import write_whole
 from linksim.identity import run_key
 from linksim.metrics import METRICS
+from linksim.percentiles import PERCENTILES, Percentiles
 from linksim.scenario import Scenario
 from linksim.scenario_paths import resolve_paths
 from linksim.sweep import Point, axis_values
@@ -64,9 +65,9 @@ class RunFolder:
         resolve_paths(document, Path.cwd())
         write_whole(self.path / "scenario.yaml", write_yaml(document))
 
-    def write_results(self, finished: Iterable[tuple[Point, Measurements]]) -> None:
+    def write_results(self, finished: Iterable[tuple[Point, Measurements, Percentiles]]) -> None:
         """The tidy table of all finished points, one row per point, compressor and metric."""
-        rows = [row for point, measurements in finished for row in self._rows(point, measurements)]
+        rows = [row for each in finished for row in self._rows(*each)]
         write_whole(self.path / "results.csv", _csv(rows))
 
     def write_sampling(self, finished: Iterable[tuple[Point, int, float | None, bool]]) -> None:
@@ -96,7 +97,7 @@ class RunFolder:
         """Where the results come from."""
         write_whole(self.path / "manifest.json", json.dumps(manifest, indent=2) + "\n")
 
-    def _rows(self, point: Point, measurements: Measurements) -> Iterable[dict[str, Any]]:
+    def _rows(self, point: Point, measurements: Measurements, percentiles: Percentiles) -> Iterable[dict[str, Any]]:
         for (compressor, metric), accumulator in measurements.items():
             estimate = accumulator.estimate()
             if estimate is None or (metric == _WARNING_ONLY and metric not in point.scenario.metrics):
@@ -111,6 +112,7 @@ class RunFolder:
                 "ci_low": estimate.low,
                 "ci_high": estimate.high,
                 "n": estimate.n,
+                **(percentiles.get((compressor, metric)) or dict.fromkeys(PERCENTILES)),
                 "learnt_from": self.learnt_from.get(point.key, {}).get(compressor),
                 "unit": METRICS.get_class(metric).unit,
             }
@@ -119,7 +121,7 @@ class RunFolder:
 def _csv(rows: Sequence[Mapping[str, Any]]) -> str:
     """A table with nine digits of every figure, and all digits of what tells points apart."""
     table = pd.DataFrame(rows)
-    figures = ["value", "ci_low", "ci_high", "half_width"]
+    figures = ["value", "ci_low", "ci_high", "half_width", *PERCENTILES]
     for column in table.columns.difference(figures):
         table[column] = table[column].map(lambda value: number_text(value) if isinstance(value, float) else value)
     return table.to_csv(index=False, float_format="%.9g", lineterminator="\n")

@@ -8,7 +8,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
@@ -27,18 +27,29 @@ _FOLDER = "samples"
 
 @dataclass(frozen=True)
 class SampleValues:
-    """Samples 0 to n - 1 of a point.
+    """The first samples of a point, or of a part of it, without those that no metric counts.
 
     Attributes:
         marks: modulus of the first entry of each sample's channel, ``[n]``: tells whether two runs share channels.
         columns: what each metric averages, by (compressor, metric), ``[1, n]``, or ``[2, n]`` for a ratio of means.
+        left_out: indices of samples that no metric counts, ascending.
     """
 
     marks: NDArray[np.float64]
     columns: Columns
+    left_out: tuple[int, ...] = ()
 
     def __len__(self) -> int:
         return len(self.marks)
+
+    def indices(self, first: int = 0) -> NDArray[np.int64]:
+        """Index of each sample, ``[n]``, of the samples from a first one on."""
+        everything = np.arange(first, first + len(self) + len(self.left_out))
+        return np.setdiff1d(everything, self.left_out, assume_unique=True)
+
+    def only(self, kept: NDArray[np.bool_], left_out: tuple[int, ...]) -> "SampleValues":
+        """Some of the samples, ``kept`` ``[n]``, and which are left out beside them."""
+        return SampleValues(self.marks[kept], {key: values[:, kept] for key, values in self.columns.items()}, left_out)
 
 
 class SampleRecorder:
@@ -46,10 +57,12 @@ class SampleRecorder:
 
     def __init__(self) -> None:
         self._marks: list[NDArray[np.float64]] = []
+        self._left_out: list[int] = []
         self._parts: dict[tuple[str, str], list[NDArray[np.float64]]] = {}
 
-    def mark(self, response: Tensor) -> None:
-        """Notes the channels of a batch, ``[batch, ...]``, complex."""
+    def mark(self, response: Tensor, left_out: Sequence[int] = ()) -> None:
+        """Notes the channels of a batch, ``[batch, ...]``, complex, and the indices of those left out of it."""
+        self._left_out += left_out
         self._marks.append(_float64(response.flatten(1)[:, 0].abs()))
 
     def add(self, compressor: str, metric: str, values: tuple[Tensor, ...]) -> None:
@@ -60,7 +73,7 @@ class SampleRecorder:
     def recorded(self) -> SampleValues:
         """Everything so far."""
         columns = {key: np.concatenate(parts, axis=1) for key, parts in self._parts.items()}
-        return SampleValues(np.concatenate(self._marks), columns)
+        return SampleValues(np.concatenate(self._marks), columns, tuple(self._left_out))
 
 
 def samples_file(run: Path, key: str) -> Path:
@@ -87,17 +100,19 @@ def gather_shards(folder: Path, count: int, file: Path, labels: Mapping[str, Seq
     for start, stop, path in shards:
         if start <= end < min(stop, count):
             shard = read_samples(path)
-            kept = slice(end - start, count - start)
-            parts.append(SampleValues(shard.marks[kept], {key: v[:, kept] for key, v in shard.columns.items()}))
+            indices = shard.indices(start)
+            left_out = tuple(index for index in shard.left_out if end <= index < count)
+            parts.append(shard.only((indices >= end) & (indices < count), left_out))
             end = min(stop, count)
     if parts:
         columns = {
-            (label, metric): np.concatenate([part.columns[key, metric] for part in parts], axis=1)
-            for key, metric in parts[0].columns
+            (label, metric): np.concatenate([part.columns[key, metric] for part in parts if len(part)], axis=1)
+            for key, metric in next((part.columns for part in parts if len(part)), {})
             for label in ([key] if labels is None else labels.get(key, ()))
         }
         file.parent.mkdir(parents=True, exist_ok=True)
-        write_samples(file, SampleValues(np.concatenate([part.marks for part in parts]), columns))
+        left = tuple(index for part in parts for index in part.left_out)
+        write_samples(file, SampleValues(np.concatenate([part.marks for part in parts]), columns, left))
 
 
 def write_samples(file: Path, samples: SampleValues) -> None:
@@ -114,7 +129,9 @@ def write_samples(file: Path, samples: SampleValues) -> None:
         return known[content]
 
     index = [[*key, [place(column) for column in values]] for key, values in samples.columns.items()]
-    document = {"n": len(samples), "marks": place(samples.marks), "columns": index}
+    document: dict[str, Any] = {"n": len(samples), "marks": place(samples.marks), "columns": index}
+    if samples.left_out:
+        document["left_out"] = samples.left_out
     columns = {name: torch.from_numpy(column.copy()) for name, column in tensors.items()}
     save_tensors(file, columns, {"samples": json.dumps(document)})
 
@@ -134,7 +151,8 @@ def read_samples(file: Path) -> SampleValues:
             (str(compressor), str(metric)): np.stack([tensors[name] for name in names])
             for compressor, metric, names in document["columns"]
         }
-        return SampleValues(tensors[document["marks"]], columns)
+        left_out = tuple(sorted({int(index) for index in document.get("left_out", ())}))
+        return SampleValues(tensors[document["marks"]], columns, left_out)
     except (OSError, DamagedFileError, ValueError, KeyError, TypeError) as error:
         reason = "no such file" if isinstance(error, FileNotFoundError) else f"cannot be read ({error})"
         raise InputError(f"{file}: {reason}, expected per-sample values as `linksim run` keeps them") from None

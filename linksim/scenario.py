@@ -332,6 +332,9 @@ class Scenario(Section):
     precoder: PrecoderSection = Field(default={"name": "mrt"}, validate_default=True)
     metrics: tuple[str, ...] = Field(default=DEFAULT_METRICS, min_length=1)
     sgcs: SgcsSection = SgcsSection()
+    samples_without_energy: Literal["leave_out", "refuse"] = Field(
+        default="leave_out", description="all-zero channels, such as blocked users: left out and counted, or an error"
+    )
     monte_carlo: MonteCarloSection = MonteCarloSection()
     training: TrainingSection = TrainingSection()
     zoo: str | None = Field(

@@ -22,6 +22,7 @@ from linksim.metrics.nmse import NmseDb
 from linksim.outcome import energy
 from linksim.preparation import Preparation
 from linksim.run_folder import RunFolder
+from linksim.samples_without_energy import channels_with_energy
 from linksim.scenario import Scenario
 from linksim.scenario_source import source_of, split_hint
 from linksim.worker import truncated_channels
@@ -177,7 +178,8 @@ def _test_channels(scenario: Scenario, samples: int, executor: Executor) -> Tens
         raise InputError(f"channel: got no test channels, expected some to evaluate on{where}")
     tasks = [(scenario, "test", start, min(start + _TASK_SIZE, count)) for start in range(0, count, _TASK_SIZE)]
     parts = dict(executor.run(truncated_channels, tasks))
-    return torch.cat([torch.from_numpy(parts[number]) for number in range(len(tasks))])
+    csi = torch.cat([torch.from_numpy(parts[number]) for number in range(len(tasks))])
+    return channels_with_energy(csi, scenario, "test")
 
 
 def _reference(name: str, ratio: float, scenario: Scenario, training: TrainingSet) -> Compressor:

@@ -2,8 +2,12 @@
 
 from torch import Tensor
 
-from linksim.metrics.metric import METRICS, MeanMetric
-from linksim.outcome import LinkOutcome, energy
+from linksim.accumulators import CountAccumulator
+from linksim.matrix_norms import energy
+from linksim.metrics.metric import METRICS, MeanMetric, Metric
+from linksim.outcome import LinkOutcome
+
+SAMPLES_LEFT_OUT = "samples_left_out"
 
 
 def _share_kept(outcome: LinkOutcome) -> Tensor:
@@ -70,3 +74,28 @@ class EnergyKept(MeanMetric):
     def per_sample(self, outcome: LinkOutcome) -> Tensor:
         """Share of the energy kept."""
         return _share_kept(outcome)
+
+
+@METRICS.register(SAMPLES_LEFT_OUT)
+class SamplesLeftOut(Metric[CountAccumulator]):
+    """Samples without energy, which no other metric counts."""
+
+    name = SAMPLES_LEFT_OUT
+    label = "Samples left out"
+    stem = "left_out"
+    meaning = "Test channels without energy, such as those of blocked users, which no other figure counts."
+    digits = None
+    unit = "1"
+    domain = "spatial-frequency, time of report and of use"
+    aggregation = "number of samples"
+    needs_reconstruction = False
+    on_request = True
+
+    def accumulator(self) -> CountAccumulator:
+        """An empty count."""
+        return CountAccumulator(self.name)
+
+    def update(self, accumulator: CountAccumulator, outcome: LinkOutcome) -> tuple[Tensor, ...]:
+        """Counts the samples left out of a batch; they have no values."""
+        accumulator.update(len(outcome.left_out))
+        return ()

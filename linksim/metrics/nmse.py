@@ -3,8 +3,9 @@
 from torch import Tensor
 
 from linksim.accumulators import GroupedDecibelAccumulator
+from linksim.matrix_norms import energy
 from linksim.metrics.metric import METRICS, MeanMetric, Metric, RatioMetric
-from linksim.outcome import LinkOutcome, energy
+from linksim.outcome import LinkOutcome
 
 # Test batch of the public CRNet code.
 LEGACY_BATCH = 200
@@ -88,7 +89,7 @@ class NmseDbBatchMean(Metric[GroupedDecibelAccumulator]):
     def update(self, accumulator: GroupedDecibelAccumulator, outcome: LinkOutcome) -> tuple[Tensor, ...]:
         """Adds a batch; samples are grouped by their index, however they are batched."""
         values = _relative_error(outcome)
-        accumulator.update(values, outcome.first_index)
+        accumulator.update(values, outcome.indices)
         return (values,)
 
 

@@ -4,8 +4,9 @@ import torch
 from torch import Tensor
 
 from channels.hf_all import HF_POINTS
+from linksim.matrix_norms import inner, row_norm
 from linksim.metrics.metric import METRICS, MeanMetric
-from linksim.outcome import LinkOutcome, inner, row_norm
+from linksim.outcome import LinkOutcome
 
 
 @METRICS.register("rho")

@@ -14,11 +14,12 @@ from channels.yaml_text import read_yaml
 from linksim.axis import AXIS_COLUMNS
 from linksim.errors import InputError
 from linksim.paired_axes import axis_keys
+from linksim.percentiles import PERCENTILES
 
 NAME_COLUMNS = ("sweep", "compressor", "metric", "unit")
 NUMBER_COLUMNS = (*AXIS_COLUMNS, "value", "ci_low", "ci_high", "n")
-# What else a row may say of its compressor; no axis.
-FACT_COLUMNS = ("learnt_from",)
+# What else a row may say of its compressor and of its samples; no axis.
+FACT_COLUMNS = ("learnt_from", *PERCENTILES)
 
 # Compressor column of metrics that no compressor influences.
 NO_COMPRESSOR = "none"
@@ -46,10 +47,10 @@ def read_results(run_folder: Path) -> pd.DataFrame:
 
     Returns:
         Columns ``sweep, compressor, metric, unit`` (text), the axis columns, ``value``, ``ci_low``, ``ci_high``
-        and ``n`` (float64), ``learnt_from`` (float64, distinct training channels) if the file has it, and a column for
-        each other swept scenario key that the file has (float64, or text if it is not all numbers). Empty cells of axes
-        and intervals are NaN; an empty ``feedback_snr_db`` means a perfect link. ``value`` may be infinite (0 in dB),
-        never NaN.
+        and ``n`` (float64), ``learnt_from`` (float64, distinct training channels) and the percentiles ``p5``, ``p50``,
+        ``p95`` (float64) if the file has them, and a column for each other swept scenario key that the file has
+        (float64, or text if it is not all numbers). Empty cells of axes, intervals and percentiles are NaN; an empty
+        ``feedback_snr_db`` means a perfect link. ``value`` may be infinite (0 in dB), never NaN.
 
     Raises:
         InputError: if the file is missing, is no CSV, lacks a column, or holds something other than one number

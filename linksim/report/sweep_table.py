@@ -6,6 +6,7 @@ from math import isfinite
 
 import pandas as pd
 
+from linksim.metrics.channel_quality import SAMPLES_LEFT_OUT
 from linksim.report.axes import Panel, axis_values
 from linksim.report.best import best_labels
 from linksim.report.independence import flat_labels
@@ -84,24 +85,41 @@ class SweepTable:
     blocks: list[Block]
 
 
-def sweep_tables(run: RunView, metrics: Sequence[str]) -> list[SweepTable]:
+# What a metric leaves out of the picture, by the metric: shown beside it.
+_COMPANIONS = {"nmse_db": "nmse_e2e_db"}
+
+_PERCENTILE_TITLES = {"p5": "5th percentile", "p50": "median", "p95": "95th percentile"}
+
+
+def with_companions(metrics: Sequence[str]) -> list[str]:
+    """Metrics, each followed by the one that it is not shown without: truncated errors by end-to-end ones."""
+    found = []
+    for metric in metrics:
+        companion = _COMPANIONS.get(metric)
+        found += [metric] if companion is None or companion in metrics else [metric, companion]
+    return found
+
+
+def sweep_tables(run: RunView, metrics: Sequence[str], *, percentiles: bool = False) -> list[SweepTable]:
     """Tables of the given metrics for all sweeps; metrics that a sweep does not hold are left out.
+
+    Truncated errors are followed by end-to-end ones; the number of samples left out stands last, where there is any.
 
     Metrics that do not depend on some of a sweep's axes are told once, in tables without these axes.
     """
     tables = []
     for sweep in run.sweeps:
         parts: dict[tuple[str, ...], tuple[Sweep, list[str]]] = {}
-        for metric in metrics:
+        for metric in dict.fromkeys([*with_companions(metrics), SAMPLES_LEFT_OUT]):
             if sweep.has(metric):
                 part = sweep.reduced_to(metric)
                 parts.setdefault(tuple(axis.column for axis in part.same_over), (part, []))[1].append(metric)
         for _, (part, names) in sorted(parts.items(), key=lambda entry: len(entry[0])):
-            tables += [_table(run, part, panel, names) for panel in part.panels]
+            tables += [_table(run, part, panel, names, percentiles) for panel in part.panels]
     return [table for table in tables if table.blocks]
 
 
-def _table(run: RunView, sweep: Sweep, panel: Panel, metrics: Sequence[str]) -> SweepTable:
+def _table(run: RunView, sweep: Sweep, panel: Panel, metrics: Sequence[str], percentiles: bool) -> SweepTable:
     x = sweep.axes.x
     if x is None:
         columns, parts = ["value"], [panel.rows]
@@ -113,6 +131,8 @@ def _table(run: RunView, sweep: Sweep, panel: Panel, metrics: Sequence[str]) -> 
     same = " and ".join(axis.name.lower() or "compressor" for axis in sweep.same_over)
     title = ", ".join(part for part in (panel.title, f"the same at every {same}" if same else "") if part)
     blocks = [_block(run, sweep, panel, parts, name) for name in metrics]
+    if percentiles:
+        blocks = [_with_percentiles(block, parts) for block in blocks]
     return SweepTable(sweep.name, title, x.label if x else "", columns, [block for block in blocks if block.rows])
 
 
@@ -150,6 +170,22 @@ def _block(run: RunView, sweep: Sweep, panel: Panel, parts: list[pd.DataFrame], 
         if any(result is not None for result in results):
             rows.append(Row(label, title, [_cell(text, result, False) for result in results], reference=True))
     return Block(metric, rows)
+
+
+def _with_percentiles(block: Block, parts: list[pd.DataFrame]) -> Block:
+    """The block with the percentiles over the samples under each compressor that has any."""
+    rows = []
+    for row in block.rows:
+        rows.append(row)
+        results = [_result(part, row.label, block.metric.name) for part in parts]
+        for column, title in _PERCENTILE_TITLES.items():
+            texts = [
+                "" if result is None or pd.isna(result.get(column)) else block.metric.text(float(result[column]))
+                for result in results
+            ]
+            if any(texts):
+                rows.append(Row(f"  {title}", f"  {title}", [Cell(text) for text in texts], reference=True))
+    return Block(block.metric, rows)
 
 
 def _of_one_ratio(sweep: Sweep, panel: Panel, metric: MetricText) -> list[str]:

@@ -17,7 +17,7 @@ from linksim.report.sweep_table import Block, Cell, SweepTable, sweep_tables
 DEFAULT_METRICS = ("nmse_db", "rho", "rate_bps_hz")
 
 
-def show(run_folder: Path, console: Console, metric: str | None = None) -> None:
+def show(run_folder: Path, console: Console, metric: str | None = None, *, percentiles: bool = False) -> None:
     """Prints a compact table for every sweep: compressors down, axis values across, 95 % intervals dim.
 
     A run whose points stopped early also gets a table of their sample counts.
@@ -28,6 +28,7 @@ def show(run_folder: Path, console: Console, metric: str | None = None) -> None:
         run_folder: folder of the run.
         console: where to.
         metric: the metric shown; by default NMSE, cosine similarity and rate.
+        percentiles: whether to show the 5th, 50th and 95th percentile over the samples as well.
 
     Raises:
         InputError: if the run's files cannot be read, or the run has no such metric; one line.
@@ -36,7 +37,7 @@ def show(run_folder: Path, console: Console, metric: str | None = None) -> None:
     known = list(run.results["metric"].drop_duplicates())
     if metric is not None and metric not in known:
         raise InputError(f"metric: got {metric!r}, expected one of {', '.join(known)}")
-    for table in sweep_tables(run, DEFAULT_METRICS if metric is None else (metric,)):
+    for table in sweep_tables(run, DEFAULT_METRICS if metric is None else (metric,), percentiles=percentiles):
         print_table(table, console)
     if line := learnt_from_line(run.results):
         console.print(line, highlight=False, markup=False, soft_wrap=True)
