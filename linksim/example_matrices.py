@@ -66,7 +66,7 @@ class _Watch(Metric[MeanAccumulator]):
 def write_example(
     scenario: Scenario, points: Sequence[Point], contents: Mapping[str, PointContent], folder: RunFolder
 ) -> None:
-    """Reports the first test channel at the point that stands for the first sweep; what is kept already stays."""
+    """Reports the first channel with energy at the point that stands for the first sweep; what is kept already stays."""
     first = [point for point in points if point.sweep == points[0].sweep]
     point = chosen_point(first, scenario.model_dump(mode="json"), {})
     assert point is not None
@@ -79,7 +79,12 @@ def write_example(
     chain.metrics = {watch.name: watch}
     # The block that was measured, as that may be kept.
     batch = read(0, min(BLOCK_SIZE, content.scenario.monte_carlo.samples))
-    chain.measure(replace(batch, response=batch.response[:1], hf_all=None), 0)
+    for number in range(len(batch.response)):
+        # A channel without energy is left out, and tells nothing.
+        if not watch.seen:
+            chain.measure(replace(batch, response=batch.response[number : number + 1], hf_all=None), number)
+    if not watch.seen:
+        return
     labels = list(chain.schemes)[:_MAX_COMPRESSORS]
     tensors = {str(i): _complex64(outcome.rebuilt[0]) for i, outcome in enumerate(watch.seen[: len(labels)])}
     document = {"of": kept_of, "sweep": point.sweep, "axes": dict(point.axes), "labels": labels}
