@@ -66,7 +66,7 @@ class _Watch(Metric[MeanAccumulator]):
 def write_example(
     scenario: Scenario, points: Sequence[Point], contents: Mapping[str, PointContent], folder: RunFolder
 ) -> None:
-    """Reports the first channel with energy at the point that stands for the first sweep; what is kept already stays."""
+    """Reports the first channel with energy at the point that stands for the first sweep; what is kept stays."""
     first = [point for point in points if point.sweep == points[0].sweep]
     point = chosen_point(first, scenario.model_dump(mode="json"), {})
     assert point is not None
