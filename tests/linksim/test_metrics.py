@@ -136,6 +136,7 @@ def _definitions(outcome: LinkOutcome) -> dict[str, float]:
         "estimation_nmse_db": _db((energy(estimated - report) / energy(report)).mean()),
         "truncation_nmse_db": _db((1 - kept).mean()),
         "energy_kept": kept.mean(),
+        "samples_left_out": 0.0,
     }
 
 
@@ -146,6 +147,19 @@ def test_definition(name: str, precoder: str, moving: bool) -> None:
     outcome = _outcome(precoder, moving=moving)
     # float32 sums of a few hundred terms against float64; 1e-5 in a ratio is 5e-5 dB.
     assert _value(name, outcome) == pytest.approx(_definitions(outcome)[name], rel=1e-5, abs=5e-5)
+
+
+def test_some_of_the_samples() -> None:
+    """What is left of an outcome says of its samples what the whole says, and where they were."""
+    outcome, kept = _outcome(), torch.arange(BATCH) % 3 != 1
+    part = outcome.only(kept)
+    assert part.left_out == (1, 4)
+    assert part.indices.tolist() == [0, 2, 3, 5, 6]
+    assert _value("samples_left_out", part) == 2
+    for name in ("nmse_db", "rho", "sgcs", "rate_bps_hz"):
+        metric = METRICS.get_class(name)()
+        (whole,), (some,) = (metric.update(metric.accumulator(), each) for each in (outcome, part))
+        torch.testing.assert_close(some, whole[kept], rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize("name", sorted(METRICS.keys()))
