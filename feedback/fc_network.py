@@ -63,7 +63,7 @@ class FullyConnectedNetwork(LinearStartNetwork):
 
     @property
     def _transposed(self) -> bool:
-        return self.parameters.weights_of_others is not None
+        return getattr(self.parameters, "checkpoint", None) is not None
 
     def start_as_klt(self, training: TrainingSet) -> None:
         """Makes it the KLT of the training channels."""

@@ -4,6 +4,8 @@ They differ from ``csinet`` in batch norm, which there works over the last axis 
 convolutions with biases. The images lie ``[2, angle, delay]`` there and ``[2, delay, angle]`` here.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
@@ -15,6 +17,7 @@ from feedback.errors import FeedbackInputError
 from feedback.fc_network import FullyConnectedNetwork
 from feedback.layers import ConvBn, RefineNet, leaky_relu
 from feedback.neural import NeuralParameters
+from feedback.state import checked_state
 
 # Keras' default, which the public network kept.
 _EPSILON = 1e-3
@@ -51,18 +54,29 @@ class KerasCsiNet(FullyConnectedNetwork):
 
     def build_features(self) -> nn.Module:
         """conv 3x3 2->2, batch norm, leaky ReLU."""
-        return self._by_delay(ConvBn(2, 2, 3, leaky_relu(), bias=True))
+        return keras_features(self.shape[0])
 
     def build_refinement(self) -> nn.Module:
         """Two RefineNets, conv 3x3 2->2, sigmoid."""
-        blocks = [self._by_delay(RefineNet(bias=True)) for _ in range(2)]
-        return nn.Sequential(*blocks, nn.Conv2d(2, 2, 3, padding="same"), nn.Sigmoid())
+        return keras_refinement(self.shape[0])
 
-    def _by_delay(self, network: nn.Module) -> nn.Module:
-        for layer in network.modules():
-            if isinstance(layer, ConvBn):
-                layer.norm = DelayNorm(self.shape[0])
-        return network
+
+def keras_features(n_delay: int) -> nn.Module:
+    """conv 3x3 2->2 with biases, batch norm by delay row, leaky ReLU."""
+    return _by_delay(ConvBn(2, 2, 3, leaky_relu(), bias=True), n_delay)
+
+
+def keras_refinement(n_delay: int) -> nn.Module:
+    """Two RefineNets with biases and batch norm by delay row, conv 3x3 2->2, sigmoid."""
+    blocks = [_by_delay(RefineNet(bias=True), n_delay) for _ in range(2)]
+    return nn.Sequential(*blocks, nn.Conv2d(2, 2, 3, padding="same"), nn.Sigmoid())
+
+
+def _by_delay(network: nn.Module, n_delay: int) -> nn.Module:
+    for layer in network.modules():
+        if isinstance(layer, ConvBn):
+            layer.norm = DelayNorm(n_delay)
+    return network
 
 
 def load_keras_csinet(path: Path, shape: tuple[int, int] = (32, 32)) -> KerasCsiNet:
@@ -75,31 +89,61 @@ def load_keras_csinet(path: Path, shape: tuple[int, int] = (32, 32)) -> KerasCsi
     Raises:
         FeedbackInputError: if it cannot be read, or holds another network.
     """
-    n_values = 2 * shape[0] * shape[1]
+    ratio = 2 * shape[0] * shape[1] / max(_codeword_length(path), 1)
+    try:
+        network = KerasCsiNet(KerasCsiNetParameters(compression_ratio=ratio), shape)
+    except FeedbackInputError as error:
+        raise FeedbackInputError(f"{path}: {error}") from error
+    network.load_state(read_keras_state(path, shape, network.state()))
+    return network
+
+
+def read_keras_state(path: Path, shape: tuple[int, int], wanted: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The state of such a network out of a public weights file.
+
+    Args:
+        path: the file.
+        shape: ``(Na, Nt)``.
+        wanted: the network's state, for names and shapes.
+
+    Raises:
+        FeedbackInputError: if it cannot be read, or holds another network or one of another codeword length.
+    """
+    n_values, length, expected = 2 * shape[0] * shape[1], _codeword_length(path), len(wanted["encoder.fc.bias"])
+    if length != expected:
+        raise FeedbackInputError(f"{path}: got weights of {length} codeword values, expected {expected}")
+    state = {name: torch.zeros_like(tensor) for name, tensor in wanted.items() if name.endswith(".centre")}
+    with _opened(path) as file:
+        for number, layer in enumerate(_CONVOLUTIONS, start=1):
+            state |= _convolution(file, number, f"{layer}.conv")
+            for ours, theirs in _NORM_NAMES.items():
+                state[f"{layer}.norm.{ours}"] = _read(file, f"batch_normalization_{number}", theirs, (shape[0],))
+        state |= _convolution(file, len(_CONVOLUTIONS) + 1, "decoder.refinement.2")
+        image = (2, shape[1], shape[0])
+        kernel = _read(file, "dense_1", "kernel", (n_values, length)).view(*image, length)
+        state["encoder.fc.weight"] = kernel.permute(3, 0, 2, 1).flatten(1)
+        state["encoder.fc.bias"] = _read(file, "dense_1", "bias", (length,))
+        kernel = _read(file, "dense_2", "kernel", (length, n_values)).view(length, *image)
+        state["decoder.fc.weight"] = kernel.permute(1, 3, 2, 0).flatten(0, 2)
+        state["decoder.fc.bias"] = _read(file, "dense_2", "bias", (n_values,)).view(image).mT.flatten()
+        return checked_state(state, wanted)
+
+
+def _codeword_length(path: Path) -> int:
+    with _opened(path) as file:
+        return int(_dataset(file, "dense_1", "bias").shape[0])
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[h5py.File]:
+    """The file; what is wrong with it names it."""
     try:
         with h5py.File(path, "r") as file:
-            length = _dataset(file, "dense_1", "bias").shape[0]
-            network = KerasCsiNet(KerasCsiNetParameters(compression_ratio=n_values / max(length, 1)), shape)
-            wanted = network.state()
-            state = {name: torch.zeros_like(tensor) for name, tensor in wanted.items() if name.endswith(".centre")}
-            for number, layer in enumerate(_CONVOLUTIONS, start=1):
-                state |= _convolution(file, number, f"{layer}.conv")
-                for ours, theirs in _NORM_NAMES.items():
-                    state[f"{layer}.norm.{ours}"] = _read(file, f"batch_normalization_{number}", theirs, (shape[0],))
-            state |= _convolution(file, len(_CONVOLUTIONS) + 1, "decoder.refinement.2")
-            image = (2, shape[1], shape[0])
-            kernel = _read(file, "dense_1", "kernel", (n_values, length)).view(*image, length)
-            state["encoder.fc.weight"] = kernel.permute(3, 0, 2, 1).flatten(1)
-            state["encoder.fc.bias"] = _read(file, "dense_1", "bias", (length,))
-            kernel = _read(file, "dense_2", "kernel", (length, n_values)).view(length, *image)
-            state["decoder.fc.weight"] = kernel.permute(1, 3, 2, 0).flatten(0, 2)
-            state["decoder.fc.bias"] = _read(file, "dense_2", "bias", (n_values,)).view(image).mT.flatten()
-        network.load_state(state)
+            yield file
     except FeedbackInputError as error:
         raise FeedbackInputError(f"{path}: {error}") from error
     except OSError as error:
         raise FeedbackInputError(f"{path}: cannot be read, expected Keras weights in HDF5 ({error})") from error
-    return network
 
 
 def _convolution(file: h5py.File, number: int, target: str) -> dict[str, Tensor]:

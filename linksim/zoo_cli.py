@@ -54,7 +54,7 @@ def list_weights(folder: Folder = _ZOO, csv: Csv = False) -> None:
         counts = (_count(row.learnt_from), f"{row.samples_seen}", f"{row.seed}")
         table.add_row(*texts, *counts, start, nmse if row.improved else f"{nmse} (start)", size)
     # Whole names where nobody looks at a narrow terminal.
-    console = Console(width=None if sys.stdout.isatty() else 120)
+    console = Console(width=None if sys.stdout.isatty() else 150)
     console.print(table)
     if unimproved := ", ".join(found["name"][~found["improved"].astype(bool)]):
         line = f"WARNING: training did not improve on the start of {unimproved}"

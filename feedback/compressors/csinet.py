@@ -1,5 +1,6 @@
 """CsiNet: the first network for CSI feedback (Wen, Shih, Jin, 2018)."""
 
+from pathlib import Path
 from typing import Literal
 
 from pydantic import Field
@@ -7,6 +8,7 @@ from torch import nn
 
 from feedback.compressor import COMPRESSORS
 from feedback.fc_network import FullyConnectedNetwork
+from feedback.keras_weights import keras_features, keras_refinement, read_keras_state
 from feedback.layers import ConvBn, RefineNet, leaky_relu
 from feedback.linear_start_network import Init
 from feedback.neural import NeuralParameters
@@ -20,6 +22,16 @@ class CsiNetParameters(NeuralParameters):
     init: Init = Field(
         default="klt", description="weights that training starts from: the KLT of the training channels, or drawn ones"
     )
+    keras: Path | None = Field(
+        default=None,
+        description="public Keras weights (HDF5) to take, in the published form with biases and batch norm by delay "
+        "row, without any training here; by default none",
+    )
+
+    @property
+    def weights_of_others(self) -> str | None:
+        """The Keras weights."""
+        return None if self.keras is None else str(self.keras)
 
 
 @COMPRESSORS.register("csinet")
@@ -33,8 +45,17 @@ class CsiNet(FullyConnectedNetwork):
 
     def build_features(self) -> nn.Module:
         """conv 3x3 2->2, batch norm, leaky ReLU."""
+        if self.parameters.keras is not None:
+            return keras_features(self.shape[0])
         return ConvBn(2, 2, 3, leaky_relu())
+
+    def take_weights_of_others(self) -> None:
+        """The public Keras weights."""
+        assert self.parameters.keras is not None
+        self.load_state(read_keras_state(self.parameters.keras, self.shape, self.state()))
 
     def build_refinement(self) -> nn.Module:
         """Two RefineNets, conv 3x3 2->2, sigmoid."""
+        if self.parameters.keras is not None:
+            return keras_refinement(self.shape[0])
         return nn.Sequential(RefineNet(), RefineNet(), nn.Conv2d(2, 2, 3, padding="same"), nn.Sigmoid())

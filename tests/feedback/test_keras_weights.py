@@ -10,8 +10,10 @@ import scipy.io
 import torch
 from torch import Tensor
 
+from feedback.compressors.csinet import CsiNet
 from feedback.errors import FeedbackInputError
 from feedback.keras_weights import KerasCsiNet, KerasCsiNetParameters, load_keras_csinet
+from feedback.training_set import TrainingSet
 
 
 def published_channels(data: Path, scene: str) -> Tensor:
@@ -128,3 +130,19 @@ def test_agrees_with_keras(reference_data: Path, scene: str) -> None:
     ours = network.decode(network.encode(csi))
     # Sums of 2048 float32 products of size 1: 1e-5 is what two orders of summation differ by at most.
     torch.testing.assert_close(torch.stack([ours.real, ours.imag], dim=1).mT / 2 + 0.5, theirs, rtol=0, atol=1e-5)
+
+
+def test_a_scenario_names_the_file(reference_data: Path, tmp_path: Path) -> None:
+    file = reference_data / "keras" / "model_CsiNet_indoor_dim32.h5"
+    named = CsiNet(CsiNet.Parameters(compression_ratio=64, keras=file), (32, 32))
+    named.fit(TrainingSet(torch.zeros(0, 32, 32), torch.zeros(0, 32, 32)), torch.Generator())
+    csi = published_channels(reference_data, "indoor")[:5]
+    loaded = load_keras_csinet(file)
+    assert torch.equal(named.decode(named.encode(csi)), loaded.decode(loaded.encode(csi)))
+    assert not named.parameters.needs_training
+    other = CsiNet(CsiNet.Parameters(compression_ratio=16, keras=file), (32, 32))
+    with pytest.raises(FeedbackInputError, match="got weights of 32 codeword values, expected 128"):
+        other.take_weights_of_others()
+    missing = CsiNet(CsiNet.Parameters(compression_ratio=16, keras=tmp_path / "none.h5"), (32, 32))
+    with pytest.raises(FeedbackInputError, match=r"none\.h5: cannot be read, expected Keras weights"):
+        missing.take_weights_of_others()
