@@ -19,10 +19,14 @@ from linksim.sweep import Point
 from linksim.teacher import teacher_of
 
 
-def check_points(points: Sequence[Point]) -> None:
+def check_points(points: Sequence[Point], *, to_be_tested: bool = True) -> None:
     """Builds every transform, estimator and compressor of a scenario once, and finds every teacher.
 
     A compressor of the user's own also gets a few channels, so that wrong shapes show.
+
+    Args:
+        points: what is run or trained.
+        to_be_tested: whether there must be as many test channels as the points take.
 
     Raises:
         ChannelInputError: if a transform or estimator does not fit the channel.
@@ -54,7 +58,7 @@ def check_points(points: Sequence[Point]) -> None:
                 except FeedbackInputError as error:
                     raise InputError(f"compressors: {spec.label}: {error}") from None
                 teacher_of(spec)
-                if spec.learns and source_of(spec.scenario).n_samples("train") == 0:
+                if spec.needs_training_channels and source_of(spec.scenario).n_samples("train") == 0:
                     raise InputError(
                         f"compressors: {spec.label}: got no train channels, expected some: it has to learn"
                         f"{split_hint(spec.scenario.channel, 'train')}"
@@ -63,7 +67,7 @@ def check_points(points: Sequence[Point]) -> None:
         checked.add(front_end)
         _check_figures(scenario, source.grid.n_subcarriers)
         available, wanted = source.n_samples("test"), scenario.monte_carlo.samples
-        if available is not None and available < wanted:
+        if to_be_tested and available is not None and available < wanted:
             raise InputError(
                 f"monte_carlo.samples: got {wanted}, expected at most the {available} test channels there are"
                 f"{split_hint(scenario.channel, 'test')}"

@@ -16,7 +16,13 @@ from channels.normalisation import Normalisation
 from feedback.compressor import Compressor, CompressorParameters
 from feedback.denoiser import DENOISERS, Denoiser
 from feedback.link import LINKS
-from feedback.plugin_file import PluginParameters, build_compressor, compressor_class, has_training_run
+from feedback.plugin_file import (
+    PluginParameters,
+    build_compressor,
+    compressor_class,
+    has_training_run,
+    weights_of_others,
+)
 from feedback.quantiser import QUANTISERS, Quantiser
 from feedback.side_information import ScaleQuantiser, learnt_range, needs_range
 from feedback.training_set import TrainingSet
@@ -74,6 +80,11 @@ class SchemeSpec:
     def learns(self) -> bool:
         """Whether a fit does anything."""
         return self.learns_codewords or compressor_class(self.parameters).fit is not Compressor.fit
+
+    @property
+    def needs_training_channels(self) -> bool:
+        """Whether training channels have to be made for it; weights that were trained elsewhere take none."""
+        return self.learns_codewords or (self.learns and weights_of_others(self.parameters) is None)
 
     @property
     def learns_codewords(self) -> bool:

@@ -16,7 +16,7 @@ from channels.source import Split
 from feedback.adaptation import Adaptation
 from feedback.checkpoint import checkpoint_path, load_checkpoint, read_info
 from feedback.neural import NeuralCompressor
-from feedback.plugin_file import has_training_run
+from feedback.plugin_file import has_training_run, weights_of_others
 from feedback.training_set import TrainingSet
 from linksim.errors import InputError
 from linksim.executor import Executor, one_thread
@@ -121,6 +121,9 @@ class Preparation:
         scheme = spec.build()
         if is_trained(spec):
             load_checkpoint(weights_file(spec), scheme.compressor)
+        elif weights_of_others(spec.parameters) is not None:
+            assert isinstance(scheme.compressor, NeuralCompressor)
+            scheme.compressor.take_weights_of_others()
         else:
             training = self.training_set(spec.scenario)
             self.notify(f"fitting {spec.label} at CR {spec.parameters.compression_ratio:g}")

@@ -101,7 +101,7 @@ def train_scenario(
     with TemporaryDirectory() as scratch, local_executor(workers or default_workers(device)) as executor:
         preparation = Preparation(RunFolder(Path(scratch), scenario), executor, console.print, device)
         points = points_of(scenario)
-        check_points(points)
+        check_points(points, to_be_tested=False)
         train_missing(points, preparation, console, command, logs, again=again, devices=devices)
     return [logs / _log_name(spec, file) for file, spec in needed_weights(points).items()]
 

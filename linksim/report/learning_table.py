@@ -17,7 +17,7 @@ _HASH_DIGITS = 12
 
 def learnt_from_line(results: pd.DataFrame) -> str:
     """One line: how many distinct training channels each compressor learnt from; empty where the table does not say."""
-    if "learnt_from" not in results.columns or results["learnt_from"].isna().all():
+    if "learnt_from" not in results.columns:
         return ""
     groups: dict[str, list[str]] = {}
     rows = results[results["compressor"] != NO_COMPRESSOR]

@@ -118,7 +118,7 @@ DAMAGES: list[tuple[Callable[[Path, Path], object], str]] = [
     (lambda zoo, file: _edit(file, lambda document: document.update(shape=[8, 16])), "learnt|made for|got shape|SHA"),
     (
         lambda zoo, file: _edit(file, lambda document: document["compressor"].update(name="csinot")),
-        "json: compressors.0.name: got 'csinot', expected one of",
+        "json: compressors.0.name: got 'csinot', did you mean 'csinet'",
     ),
     (lambda zoo, file: _edit(file, lambda document: document["training"].pop("channel")), "json: channel: got None"),
     (lambda zoo, file: _edit(file, lambda document: document.pop("seed")), "json: seed: Field required"),
