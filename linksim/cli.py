@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
-from rich.console import Console
 
 from linksim.compare_cli import compare, show_channel
 from linksim.complexity_cli import complexity
@@ -22,6 +21,7 @@ from linksim.plugin_cli import check_plugin
 from linksim.reproduce_cli import reproduce
 from linksim.run_compare_cli import compare_runs
 from linksim.study_cli import study
+from linksim.terminal import Console, prepare_streams, say
 from linksim.zoo_cli import zoo_app
 
 if TYPE_CHECKING:
@@ -138,7 +138,7 @@ def validate(scenario: ScenarioFile, overrides: Overrides = None) -> None:
         raise typer.Exit(2) from None
     for line in validity_warnings(point.scenario for point in points):
         _complain(f"warning: {line}")
-    print(f"{scenario}: valid, {len(points)} points")
+    say(f"{scenario}: valid, {len(points)} points")
 
 
 @app.command()
@@ -146,7 +146,7 @@ def schema() -> None:
     """Prints the JSON schema of scenario files, for editors."""
     from linksim.scenario import Scenario
 
-    print(json.dumps(Scenario.model_json_schema(), indent=2))
+    say(json.dumps(Scenario.model_json_schema(), indent=2))
 
 
 @app.command("list")
@@ -188,7 +188,9 @@ dataset_app.command()(compare)
 
 
 def _command() -> str:
-    return shlex.join(["python", "-m", "linksim", *sys.argv[1:]])
+    command = shlex.join(["python", "-m", "linksim", *sys.argv[1:]])
+    # Names of files need not be text.
+    return command.encode("utf-8", "backslashreplace").decode()
 
 
 def _progress_console() -> Console:
@@ -207,6 +209,7 @@ def main() -> None:
     from channels.errors import ChannelInputError
     from feedback.errors import FeedbackInputError
 
+    prepare_streams()
     if len(sys.argv) == 1:
         sys.argv.append("--help")
     try:
@@ -229,4 +232,4 @@ def _stop(message: str, code: int) -> NoReturn:
 
 
 def _complain(message: str) -> None:
-    print(f"linksim: {' '.join(message.split())}", file=sys.stderr)
+    say(f"linksim: {' '.join(message.split())}", file=sys.stderr)

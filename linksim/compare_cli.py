@@ -4,7 +4,8 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
-from rich.console import Console
+
+from linksim.terminal import Console
 
 _CHANNELS = "scenario or channel section (.yaml), data set or QuaDRiGa file (.h5), CsiNet file (.mat)"
 

@@ -5,13 +5,14 @@ import math
 from pathlib import Path
 
 from rich import box
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from channels.sliced_wasserstein import Range
 from linksim.accumulator import Estimate
 from linksim.comparison import Comparison, Row, profile_rows
+from linksim.csv_text import guarded
+from linksim.terminal import Console
 
 # Differences beyond this are shown in bold.
 _NOTABLE_ERRORS = 3.0
@@ -40,7 +41,7 @@ def show(comparison: Comparison, console: Console) -> None:
 
 def write_csv(comparison: Comparison, path: Path) -> None:
     """Writes all statistics, the profiles and the distances, one a line; numbers with all their digits."""
-    labels = [part.channels.label for part in (comparison.a, comparison.b)]
+    labels = [guarded(part.channels.label) for part in (comparison.a, comparison.b)]
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")

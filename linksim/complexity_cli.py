@@ -1,10 +1,12 @@
 """``linksim complexity``: what a report costs at either side, without a run."""
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from linksim.csv_text import csv_text
+from linksim.terminal import say
 
 
 def complexity(
@@ -26,6 +28,6 @@ def complexity(
         raise InputError(f"--set: got {overrides[0]!r} without a scenario, expected a scenario to change")
     costs = registry_costs() if scenario is None else scenario_costs(load_scenario(scenario, overrides or ()))
     if csv:
-        costs.to_csv(sys.stdout, index=False, lineterminator="\n")
+        say(csv_text(costs, None), end="")
     else:
-        print(cost_text(costs))
+        say(cost_text(costs))

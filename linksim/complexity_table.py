@@ -9,6 +9,7 @@ import feedback.compressors  # noqa: F401 - registers the compressors
 from feedback.compressor import COMPRESSORS, Complexity
 from feedback.errors import FeedbackInputError
 from feedback.plugin_file import build_compressor
+from linksim.csv_text import csv_text
 from linksim.fitting import scheme_specs
 from linksim.run_folder import write_whole
 from linksim.scenario import Scenario
@@ -26,7 +27,7 @@ def write_complexity(scenario: Scenario, folder: Path) -> None:
     for spec in scheme_specs(scenario):
         cost = spec.build().compressor.complexity()
         rows.append({"compressor": spec.label, "compression_ratio": spec.parameters.compression_ratio} | vars(cost))
-    write_whole(folder / "complexity.csv", pd.DataFrame(rows).to_csv(index=False, lineterminator="\n"))
+    write_whole(folder / "complexity.csv", csv_text(pd.DataFrame(rows), None))
 
 
 def scenario_costs(scenario: Scenario) -> pd.DataFrame:

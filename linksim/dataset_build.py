@@ -9,7 +9,6 @@ from importlib import metadata
 from pathlib import Path
 
 import torch
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from channels.bounds import size_text
@@ -21,6 +20,7 @@ from channels.source import BLOCK_SIZE, SourceParameters, Split
 from linksim.errors import InputError
 from linksim.executor import default_workers, local_executor
 from linksim.scenario_source import open_source
+from linksim.terminal import Console
 
 _PACKAGES = ("linksim", "torch", "sionna-no-rt", "numpy", "h5py")
 

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
-from rich.console import Console
 
 from linksim.errors import InputError
+from linksim.terminal import Console, say
 
 if TYPE_CHECKING:
     from channels.dataset_manifest import DatasetManifest
@@ -59,7 +59,7 @@ def build(
     )
     progress = Console(stderr=True) if sys.stderr.isatty() else Console()
     manifest = build_dataset(request, out, workers=workers, batch_size=batch_size, force=force, console=progress)
-    print(f"{out}: {samples} samples, content hash {manifest.content_hash}")
+    say(f"{out}: {samples} samples, content hash {manifest.content_hash}")
 
 
 @dataset_app.command()
@@ -76,7 +76,7 @@ def verify(file: File) -> None:
     """Checks layout, manifest, numbers and hashes of a data set."""
     from channels.dataset_file import verify as verify_dataset
 
-    print(f"{file}: valid, content hash {verify_dataset(file).content_hash}")
+    say(f"{file}: valid, content hash {verify_dataset(file).content_hash}")
 
 
 @dataset_app.command()
@@ -97,9 +97,9 @@ def export(
     manifest = verify_dataset(file)
     rows, columns = manifest.n_delay, manifest.array.n_ports
     if (rows, columns) != (32, 32):
-        print(f"{file}: images are 2 x {columns} x {rows} (angles x delays), not 2 x 32 x 32 as in CsiNet")
+        say(f"{file}: images are 2 x {columns} x {rows} (angles x delays), not 2 x 32 x 32 as in CsiNet")
     for written in export_csinet(DatasetFile(file), out, mat_version, overwrite=force):
-        print(written)
+        say(str(written))
 
 
 def _parameters(source: str, overrides: list[str]) -> "SourceParameters":

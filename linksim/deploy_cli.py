@@ -4,6 +4,8 @@ from typing import Annotated, Literal
 
 import typer
 
+from linksim.terminal import say
+
 
 def deploy(
     compressor: Annotated[
@@ -30,12 +32,12 @@ def deploy(
     codeword is taken only if nothing fits otherwise.
     """
     from rich import box
-    from rich.console import Console
     from rich.table import Table
 
     from channels.yaml_text import write_yaml
     from linksim.deployment import ADVISED_RATIO, STRATEGIES, Resources, describe, rows
     from linksim.errors import InputError
+    from linksim.terminal import Console
 
     if bits is None and ratio is None:
         raise InputError("deploy: got neither --bits nor --compression-ratio, expected one of them or both")
@@ -50,8 +52,8 @@ def deploy(
             table.add_row(name, f"{cost:,}".replace(",", " "), "-" if limit is None else f"{limit:,}".replace(",", " "))
         Console().print(table)
         if chosen.cost.bits is not None:
-            print("A scale per sample costs transform.scale_bits on top of these bits.")
+            say("A scale per sample costs transform.scale_bits on top of these bits.")
         if compressor == "acrnet" and chosen.point.ratio > ADVISED_RATIO:
-            print(f"ACRNet's authors advise against compression ratios above {ADVISED_RATIO}.")
-        print("In a scenario:\n")
-    print(write_yaml(chosen.document(), flow=None), end="")
+            say(f"ACRNet's authors advise against compression ratios above {ADVISED_RATIO}.")
+        say("In a scenario:\n")
+    say(write_yaml(chosen.document(), flow=None), end="")

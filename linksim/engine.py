@@ -64,7 +64,7 @@ def run(scenario: Scenario, out: Path, options: RunOptions, console: RunConsole)
     times = StageTimes()
 
     def notify(line: str) -> None:
-        console.print(f"[dim]{line}[/]", highlight=False, soft_wrap=True)
+        console.print(line, style="dim", highlight=False, soft_wrap=True)
 
     with options.execution.open_executor(device, notify) as executor:
         preparation = Preparation(folder, executor, notify, device)

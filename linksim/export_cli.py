@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
+
+from linksim.terminal import Console
 
 _PACKAGES = ("onnx", "onnxscript", "onnxruntime")
 

@@ -16,6 +16,7 @@ from feedback.onnx_export import export_encoder
 from feedback.onnx_format import ExportFormat, checked_formats
 from feedback.plugin_file import has_training_run
 from feedback.unit_interval import to_unit_interval
+from linksim.csv_text import csv_text
 from linksim.dimension_check import check_points
 from linksim.errors import InputError
 from linksim.executor import local_executor
@@ -85,7 +86,7 @@ def export(
     paths: dict[str, str] = {format_: str(path) for format_, path in targets.items()}
     figures = [replace(row, file=paths.get(row.format, "")) for row in figures]
     table = pd.DataFrame(map(asdict, figures))
-    write_whole(table_file, table.to_csv(index=False, float_format="%.9g", lineterminator="\n"))
+    write_whole(table_file, csv_text(table))
     return figures
 
 

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 
 from rich import box
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from linksim.export_measurement import EncoderFigures
+from linksim.terminal import Console
 
 _HEADINGS = (
     "encoder", "NMSE [dB]", "codeword\ndifference", "1 thread\n[\N{MICRO SIGN}s]", "PyTorch's\nover it",

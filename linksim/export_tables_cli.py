@@ -4,9 +4,9 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
-from rich.console import Console
 
 from linksim.figure_cli import At, Columns, Limits, Only, Order, Palette, Size, Without, figure_options
+from linksim.terminal import Console
 
 
 def export_tables(

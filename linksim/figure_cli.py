@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from linksim.terminal import say
+
 if TYPE_CHECKING:
     from linksim.report.figure_options import FigureOptions
 
@@ -101,4 +103,4 @@ def plot(
     options = figure_options(metric, limits, order, size, columns, palette, only, without, at)
     folder = find_run(run)
     write_report(folder, options)
-    print(f"report: {folder / 'report.html'}")
+    say(f"report: {folder / 'report.html'}")

@@ -23,6 +23,7 @@ from torch import Tensor
 from channels import files as channel_files
 from channels.files import whole_file
 from linksim.errors import InputError
+from linksim.terminal import say
 
 _CHECKSUM = "sha256"
 _OS_ERROR = re.compile(r"os error (\d+)")
@@ -169,7 +170,7 @@ def set_aside(file: Path, reason: object) -> None:
         # Another process was faster.
         return
     line = f"linksim: {file}: damaged ({reason}), set aside as {aside.name}; what it held is made again"
-    print(" ".join(line.split()), file=sys.stderr, flush=True)
+    say(" ".join(line.split()), file=sys.stderr)
 
 
 def _checksum(tensors: Mapping[str, Tensor], texts: Mapping[str, str]) -> str:

@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
-from rich.console import Console
 from rich.table import Table
 
 from linksim.errors import InputError
 from linksim.plugin_kinds import KINDS
 from linksim.scenario_file import read_document
+from linksim.terminal import Console
 
 
 def print_listing(console: Console, scenarios: Path) -> None:

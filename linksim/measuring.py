@@ -126,12 +126,12 @@ def _left_out_warnings(jobs: Sequence[PointJob]) -> list[str]:
 def _tell_what_is_kept(jobs: Sequence[PointJob], console: RunConsole) -> None:
     finished = sum(job.finished for job in jobs)
     if finished:
-        console.print(f"[dim]{finished} of {len(jobs)} points were finished before[/]", highlight=False)
+        console.print(f"{finished} of {len(jobs)} points were finished before", style="dim", highlight=False)
     begun = [job for job in jobs if job.measured_count and not job.finished]
     if begun:
         kept = sum(job.measured_count for job in begun)
         line = f"{kept} test channels of unfinished points were measured before"
-        console.print(f"[dim]{line}[/]", highlight=False, soft_wrap=True)
+        console.print(line, style="dim", highlight=False, soft_wrap=True)
 
 
 def _shown_metric(scenario: Scenario) -> str:

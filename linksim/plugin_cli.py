@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from linksim.terminal import say
+
 if TYPE_CHECKING:
     from feedback.contract_candidate import Candidate
 
@@ -31,16 +33,16 @@ def check_plugin(
         file = split_plugin(plugin)[0]
         place = "" if isinstance(error, FeedbackInputError) else f"{user_line(error, file.parent) or file}: "
         reason = str(error) if isinstance(error, FeedbackInputError) else one_line(error)
-        print(f"FAIL  {demand_of(check_shapes_and_dtypes)}: {place}{reason.removeprefix('plugin: ')}")
-        print(f"{plugin}: the other {n_checks - 1} checks need that first")
+        say(f"FAIL  {demand_of(check_shapes_and_dtypes)}: {place}{reason.removeprefix('plugin: ')}")
+        say(f"{plugin}: the other {n_checks - 1} checks need that first")
         raise typer.Exit(2) from None
     n_failed, said = 0, set()
     for check, problem in failures(candidate, checks_of(candidate)):
         n_failed += problem is not None
         reason = "" if problem is None else ": as above" if problem in said else f": {problem}"
-        print(f"{'pass' if problem is None else 'FAIL'}  {demand_of(check)}{reason}")
+        say(f"{'pass' if problem is None else 'FAIL'}  {demand_of(check)}{reason}")
         said.add(problem)
-    print(f"{plugin}: {n_checks - n_failed} of {n_checks} checks passed")
+    say(f"{plugin}: {n_checks - n_failed} of {n_checks} checks passed")
     if n_failed:
         raise typer.Exit(2)
 

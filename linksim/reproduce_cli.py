@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
+from linksim.csv_text import csv_text
 from linksim.run_folder import write_whole
+from linksim.terminal import Console
 
 
 def reproduce(
@@ -65,7 +66,7 @@ def reproduce(
         reproduction = replace(reproduction, scenario=smoke_version(reproduction.scenario, zoo))
     missing = missing_networks(reproduction.scenario)
     if missing:
-        progress.print(f"[dim]{len(missing)} networks to train, {budget} each[/]", highlight=False)
+        progress.print(f"{len(missing)} networks to train, {budget} each", style="dim", highlight=False)
     options = RunOptions(train=True, command=command, execution=ExecutionOptions(workers=workers))
     folder = run(reproduction.scenario, out, options, progress).path
     figures = performance(reproduction, folder)
@@ -75,11 +76,9 @@ def reproduce(
     report.print_lines(f"{table}: NMSE", report.performance_lines(figures), console)
     for line in print_remarks:
         console.print(line, highlight=False, markup=False)
-    write_whole(folder / "reproduction.csv", figures.to_csv(index=False, float_format="%.9g", lineterminator="\n"))
-    write_whole(folder / "reproduction_ranks.csv", ranks.to_csv(index=False, float_format="%.9g", lineterminator="\n"))
-    write_whole(
-        folder / "reproduction_complexity.csv", costs.to_csv(index=False, float_format="%.12g", lineterminator="\n")
-    )
+    write_whole(folder / "reproduction.csv", csv_text(figures))
+    write_whole(folder / "reproduction_ranks.csv", csv_text(ranks))
+    write_whole(folder / "reproduction_complexity.csv", csv_text(costs, "%.12g"))
     tables = [report.performance_lines(figures), *([] if costs.empty else [report.complexity_lines(costs)])]
     write_whole(folder / "reproduction.md", report.markdown(table, remarks, tables, report.rank_lines(ranks)))
     report.draw_reproduction(figures, folder / "figures" / "reproduction")

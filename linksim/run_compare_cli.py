@@ -4,9 +4,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from linksim.errors import InputError
+from linksim.terminal import Console
 
 _DEFAULT_METRICS = ("nmse_db", "rho", "rate_bps_hz")
 

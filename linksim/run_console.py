@@ -7,10 +7,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-from rich.text import Text
-
 from linksim.errors import InputError
+from linksim.terminal import Console, shown
 
 
 class RunConsole(Console):
@@ -36,12 +34,12 @@ class RunConsole(Console):
         """Whether a display can be drawn and redrawn."""
         return self.is_terminal and not self.quiet
 
-    def print(self, *objects: Any, **options: Any) -> None:
+    def say(self, *objects: Any, **options: Any) -> None:
         """As ``Console.print``; text also goes to the log file."""
         super().print(*objects, **options)
         for line in objects:
             if isinstance(line, str):
-                self.write_log(Text.from_markup(line).plain if options.get("markup", True) else line)
+                self.write_log(line)
 
     @contextmanager
     def logged_errors(self) -> Iterator[None]:
@@ -57,8 +55,8 @@ class RunConsole(Console):
         if self._log_file is None:
             return
         try:
-            with self._log_file.open("a", encoding="utf-8") as file:
-                file.write(f"{datetime.now().astimezone().isoformat(timespec='seconds')} {line}\n")
+            with self._log_file.open("a", encoding="utf-8", errors="backslashreplace") as file:
+                file.write(f"{datetime.now().astimezone().isoformat(timespec='seconds')} {shown(line)}\n")
         except OSError as error:
             raise InputError(
                 f"--log: cannot write to {self._log_file} ({error.strerror}), expected the name of a file"

@@ -15,6 +15,7 @@ from channels.yaml_text import write_yaml
 from feedback.number_text import number_text
 from linksim.axis import AXIS_COLUMNS
 from linksim.chain import Measurements
+from linksim.csv_text import csv_text
 from linksim.errors import InputError
 from linksim.files import write_whole
 from linksim.identity import run_key
@@ -124,7 +125,7 @@ def _csv(rows: Sequence[Mapping[str, Any]]) -> str:
     figures = ["value", "ci_low", "ci_high", "half_width", *PERCENTILES]
     for column in table.columns.difference(figures):
         table[column] = table[column].map(lambda value: number_text(value) if isinstance(value, float) else value)
-    return table.to_csv(index=False, float_format="%.9g", lineterminator="\n")
+    return csv_text(table)
 
 
 def _swept(point: Point) -> dict[str, float | str | bool]:

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from pydantic import BaseModel
-from rich.markup import escape
 
 from channels.late_energy import LateEnergy
 from channels.source import Source
@@ -41,7 +40,7 @@ class RunWarnings:
         for line in lines:
             if line not in self.lines:
                 self.lines.append(line)
-                self._console.print(f"[yellow]WARNING: {escape(line)}[/]", highlight=False, soft_wrap=True)
+                self._console.print(f"WARNING: {line}", style="yellow", highlight=False, soft_wrap=True)
 
 
 def validity_warnings(scenarios: Iterable[Scenario]) -> list[str]:

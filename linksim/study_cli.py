@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from linksim.execution import ExecutionOptions, ExecutorName, LogFile, Quiet, Scheduler, Workers
+from linksim.terminal import Console
 
 
 def study(

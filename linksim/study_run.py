@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from linksim.csv_text import csv_text
 from linksim.engine import RunOptions, run
 from linksim.execution import ExecutionOptions
 from linksim.generalization import gather, runs_of
@@ -67,7 +68,7 @@ def run_study(
     table = gather(list(zip(runs, folders, strict=True)))
     folder = out / study.name
     table_file, text_file = folder / "generalization.csv", folder / "generalization.md"
-    write_whole(table_file, table.to_csv(index=False, float_format="%.9g", lineterminator="\n"))
+    write_whole(table_file, csv_text(table))
     tables = study_tables(table, str(table.metric.iloc[0]))
     write_whole(text_file, tables)
     return StudyReport(tables, [table_file, text_file, *draw_study(table, folder / "figures", vector=not small)])

@@ -15,7 +15,6 @@ from tempfile import TemporaryDirectory
 
 import torch
 from lightning_fabric import Fabric
-from rich.console import Console
 from torch import Tensor
 
 from feedback.checkpoint import CheckpointInfo, read_info, save_checkpoint
@@ -46,6 +45,7 @@ from linksim.scenario import Scenario
 from linksim.scenario_source import device_of, source_of
 from linksim.sweep import Point, points_of
 from linksim.teacher import load_teacher, teacher_of
+from linksim.terminal import Console, say
 from linksim.training_log import TrainingLog
 from linksim.weights_origin import outdated, teacher_record
 from linksim.worker import truncated_channels
@@ -70,6 +70,7 @@ class TrainingTask:
         log: folder of its log and state.
         command: what the user typed, for the weights' document.
         devices: processes with one device each.
+        quiet: whether to say nothing of its progress.
     """
 
     spec: SchemeSpec
@@ -79,6 +80,7 @@ class TrainingTask:
     log: Path
     command: str
     devices: int = 1
+    quiet: bool = False
 
 
 def train_scenario(
@@ -146,7 +148,8 @@ def train_missing(
         preparation.fit_normalisation(spec.scenario)
         training_file = _training_file(spec, preparation)
         fitted = preparation.folder.fitted
-        tasks.append(TrainingTask(spec, file, training_file, fitted, logs / _log_name(spec, file), command, devices))
+        log = logs / _log_name(spec, file)
+        tasks.append(TrainingTask(spec, file, training_file, fitted, log, command, devices, console.quiet))
     executor = preparation.executor if devices == 1 else InProcess()
     for part in ([task for task in tasks if _turn(task.spec) == turn] for turn in range(_TURNS)):
         for number, info in executor.run(train_network, [(task,) for task in part]):
@@ -227,16 +230,20 @@ def _train(fabric: Fabric | None, task: TrainingTask) -> None:
     state_file = task.log / _STATE_FILE
     with closing(TrainingLog(task.log, resumed=state_file.exists())) as log:
 
+        def tell(line: str) -> None:
+            if not task.quiet:
+                say(line, file=sys.stderr)
+
         def on_progress(progress: Progress) -> None:
             log.add(progress)
             left_min = progress.seconds * (1 / progress.spent - 1) / 60 if progress.spent else 0.0
             line = f"{_name(spec)}: {progress.spent:.0%}, {progress.samples} channels, "
             line += f"{progress.validation_nmse_db:.2f} dB, {left_min:.1f} min left"
-            print(line, file=sys.stderr, flush=True)
+            tell(line)
 
         def on_start(nmse_db: float) -> None:
             log.start(nmse_db)
-            print(f"{_name(spec)}: start, {nmse_db:.2f} dB", file=sys.stderr, flush=True)
+            tell(f"{_name(spec)}: start, {nmse_db:.2f} dB")
 
         options = TrainingOptions(on_start=on_start, on_progress=on_progress, state_file=state_file, fabric=fabric)
         distillation, teacher = compressor.parameters.distillation, teacher_of(spec)

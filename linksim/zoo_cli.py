@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from linksim.csv_text import csv_text
 from linksim.shipped_files import shipped_zoo
+from linksim.terminal import say
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -30,15 +32,15 @@ def list_weights(folder: Folder = _ZOO, csv: Csv = False) -> None:
     training did not improve on the start, and a line says so.
     """
     from rich import box
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
+    from linksim.terminal import Console
     from linksim.zoo import read_zoo, zoo_table
 
     found = zoo_table(read_zoo(folder))
     if csv:
-        found.to_csv(sys.stdout, index=False, lineterminator="\n")
+        say(csv_text(found, None), end="")
         return
     table = Table(box=box.SIMPLE_HEAD, padding=0)
     left = ("name", "channel", "figures through")
@@ -73,12 +75,12 @@ def verify(
 
     found = list(problems(folder, round(max_mb * 1e6)))
     for problem in found:
-        print(f"linksim: {' '.join(problem.split())}", file=sys.stderr)
+        say(f"linksim: {' '.join(problem.split())}", file=sys.stderr)
     if found:
         raise typer.Exit(2)
     files = zoo_files(folder)
     size = sum(file.stat().st_size for file in folder.iterdir() if file.is_file())
-    print(f"{folder}: valid, {len(files)} networks, {size / 1e6:.1f} MB")
+    say(f"{folder}: valid, {len(files)} networks, {size / 1e6:.1f} MB")
 
 
 @zoo_app.command("eval")
@@ -105,9 +107,9 @@ def evaluate(
     """
     import pandas as pd
     import torch
-    from rich.console import Console
 
     from linksim.executor import default_workers, local_executor
+    from linksim.terminal import Console
     from linksim.zoo import find_entries
     from linksim.zoo_evaluation import evaluate as evaluate_entries
 
@@ -116,11 +118,11 @@ def evaluate(
     with local_executor(workers or default_workers(torch.device("cpu"))) as executor:
 
         def notify(line: str) -> None:
-            progress.print(f"[dim]{line}[/]", highlight=False)
+            progress.print(line, style="dim", highlight=False)
 
         found = list(evaluate_entries(entries, samples, training_samples, executor, notify, seed))
     if csv:
-        pd.DataFrame(map(_record, found)).to_csv(sys.stdout, index=False, lineterminator="\n", float_format="%.6g")
+        say(csv_text(pd.DataFrame(map(_record, found)), "%.6g"), end="")
     else:
         Console().print(_table(found))
 

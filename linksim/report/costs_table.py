@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from linksim.csv_text import read_csv
 from linksim.errors import InputError
 
 COSTS_FILE = "complexity.csv"
@@ -30,7 +31,7 @@ def read_costs(run: Path) -> pd.DataFrame | None:
         return None
     wanted = [column for column in HEADS if column not in _OPTIONAL]
     try:
-        table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8", index_col=False)
+        table = read_csv(path)
         columns = [column for column in HEADS if column in table.columns or column not in _OPTIONAL]
         table = table[columns]
         counts = table[columns[1:]].apply(pd.to_numeric).astype(float)

@@ -7,13 +7,13 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 from rich import box
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from linksim.report.curves import legend_handle
 from linksim.report.looks import looks
 from linksim.report.style import COLUMN_IN, DOUBLE_COLUMN_IN, paper_style, plain_text, save
+from linksim.terminal import Console
 
 _HEIGHT_IN = 3.0
 _LEGEND_ROW_IN = 0.15

@@ -12,6 +12,7 @@ import pandas as pd
 
 from channels.yaml_text import read_yaml
 from linksim.axis import AXIS_COLUMNS
+from linksim.csv_text import read_csv
 from linksim.errors import InputError
 from linksim.paired_axes import axis_keys
 from linksim.percentiles import PERCENTILES
@@ -58,8 +59,8 @@ def read_results(run_folder: Path) -> pd.DataFrame:
     """
     path = run_folder / "results.csv"
     try:
-        table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8", index_col=False)
-    except (OSError, UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
+        table = read_csv(path)
+    except (OSError, ValueError) as error:
         raise InputError(f"{path}: cannot be read as CSV ({_one_line(error)}), expected the results of a run") from None
     missing = [name for name in (*NAME_COLUMNS, *NUMBER_COLUMNS) if name not in table.columns]
     if missing:

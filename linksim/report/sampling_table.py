@@ -8,6 +8,7 @@ from rich import box
 from rich.table import Table
 
 from linksim.axis import AXIS_COLUMNS
+from linksim.csv_text import read_csv
 from linksim.errors import InputError
 from linksim.report.words import quantity
 
@@ -59,7 +60,12 @@ def read_sampling(run_folder: Path) -> Sampling | None:
     if not path.exists():
         return None
     try:
-        table = pd.read_csv(path)
+        table = read_csv(path)
+        for column in table.columns:
+            numbers = pd.to_numeric(table[column].replace("", "nan"), errors="coerce")
+            if not (numbers.isna() & (table[column] != "")).any():
+                table[column] = numbers
+        table["at_maximum"] = table["at_maximum"] == "True"
         rows = list(table.groupby("sweep", sort=False))
         points = [_point(part.iloc[i], part, str(sweep)) for sweep, part in rows for i in range(len(part))]
         first = table.iloc[0]

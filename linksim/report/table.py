@@ -4,7 +4,6 @@ from pathlib import Path
 
 from rich import box
 from rich.cells import cell_len
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
@@ -13,6 +12,7 @@ from linksim.report.learning_table import learnt_from_line
 from linksim.report.run_view import view_run
 from linksim.report.sampling_table import read_sampling, sampling_table
 from linksim.report.sweep_table import Block, Cell, SweepTable, sweep_tables
+from linksim.terminal import Console
 
 DEFAULT_METRICS = ("nmse_db", "rho", "rate_bps_hz")
 

@@ -4,6 +4,7 @@ import csv
 import io
 from collections.abc import Callable, Mapping
 
+from linksim.csv_text import guarded
 from linksim.report.latex_text import latex
 from linksim.report.sweep_table import Cell, Row, SweepTable
 
@@ -107,7 +108,7 @@ def _csv(table: SweepTable, label: str) -> str:
 
 def _csv_line(table: SweepTable, metric: str, row: Row, column: str, cell: Cell) -> list[str]:
     parts = (table.sweep, table.panel, metric, row.label, "yes" if row.reference else "no", column)
-    return [part.replace("\N{MINUS SIGN}", "-") for part in (*parts, cell.value, cell.half_interval)]
+    return [guarded(part.replace("\N{MINUS SIGN}", "-")) for part in (*parts, cell.value, cell.half_interval)]
 
 
 _FORMATS: Mapping[str, Callable[[SweepTable, str], str]] = {"latex": _latex, "markdown": _markdown, "csv": _csv}
