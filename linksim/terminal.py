@@ -8,10 +8,12 @@ import contextlib
 import io
 import re
 import sys
+import unicodedata
 from collections.abc import Iterable
 from typing import Any, TextIO
 
 import rich.console
+from rich.cells import cell_len
 from rich.console import ConsoleOptions, RenderableType
 from rich.segment import Segment
 
@@ -83,4 +85,9 @@ def _replaced(character: str) -> str:
         return _ASCII[character]
     if _RULES.fullmatch(character):
         return "-"
-    return character.encode("ascii", "backslashreplace").decode()
+    if "\ud800" <= character <= "\udfff":
+        # A byte of a file's name that is no text.
+        return character.encode("ascii", "backslashreplace").decode()
+    letter = unicodedata.normalize("NFKD", character)[0]
+    # As wide as the character, so that tables stay in line.
+    return letter if letter.isascii() else "?" * cell_len(character)

@@ -1,5 +1,9 @@
 """Plain text as LaTeX: special characters escaped, the letters and signs of metric labels as commands."""
 
+import unicodedata
+
+_FIRST_ODD, _LAST_PLAIN = 0x100, 0xFFFF
+
 _SPECIAL = {
     "\\": r"\textbackslash{}",
     "&": r"\&",
@@ -37,4 +41,12 @@ _TABLE = str.maketrans(_SPECIAL | _SIGNS)
 def latex(text: str) -> str:
     """Text for the running text of a LaTeX document, any engine; formulas come out as a row of short ones."""
     # Adjacent formulas become one.
-    return text.translate(_TABLE).replace("$$", "")
+    return "".join(map(_in_a_font, text)).translate(_TABLE).replace("$$", "")
+
+
+def _in_a_font(character: str) -> str:
+    """The character, or its number where it is a symbol that text fonts do not have, such as an emoji."""
+    if character in _SIGNS or ord(character) < _FIRST_ODD:
+        return character
+    odd = ord(character) > _LAST_PLAIN or unicodedata.category(character) in ("So", "Cf", "Cn", "Co", "Cs")
+    return f"(U+{ord(character):04X})" if odd else character
