@@ -2,18 +2,23 @@
 
 import sys
 
-_INTERRUPTED = 130
+from linksim.interruption import INTERRUPTED, leave, watch_interrupts
 
 
 def main() -> None:
     """Runs the command line; Ctrl-C during its imports is one line, as it is later."""
+    watch_interrupts()
     try:
         from linksim.cli import main as command_line
 
         command_line()
     except KeyboardInterrupt:
         print("linksim: stopped", file=sys.stderr)
-        sys.exit(_INTERRUPTED)
+        leave()
+    except SystemExit as end:
+        if end.code == INTERRUPTED:
+            leave()
+        raise
 
 
 if __name__ == "__main__":

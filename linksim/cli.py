@@ -17,6 +17,7 @@ from linksim.execution import ExecutionOptions, ExecutorName, LogFile, Quiet, Sc
 from linksim.export_cli import export
 from linksim.export_tables_cli import export_tables
 from linksim.figure_cli import plot
+from linksim.interruption import INTERRUPTED, STOPPED
 from linksim.plugin_cli import check_plugin
 from linksim.reproduce_cli import reproduce
 from linksim.run_compare_cli import compare_runs
@@ -34,8 +35,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-
-_INTERRUPTED = 130
 
 # Problems of a scenario that `validate` shows.
 _MAX_PROBLEMS = 20
@@ -221,8 +220,8 @@ def main() -> None:
     except OSError as error:
         _stop(f"{error.filename or 'output'}: {error.strerror or error}", 2)
     # What typer makes of Ctrl-C.
-    if code == _INTERRUPTED:
-        _stop("stopped; the same command continues with what is not finished", _INTERRUPTED)
+    if code == INTERRUPTED:
+        say(STOPPED, file=sys.stderr)
     sys.exit(code or 0)
 
 

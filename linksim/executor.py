@@ -5,16 +5,19 @@
 
 import multiprocessing
 import os
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, Protocol
 
 import torch
 
 from linksim.errors import InputError
+from linksim.interruption import hold_interrupts
 from linksim.worker import start_worker
 
 # Deaths of workers, with nothing finished in between, after which a task is taken to be what kills them.
@@ -55,6 +58,9 @@ class Processes:
     """
 
     def __init__(self, workers: int) -> None:
+        if getattr(multiprocessing.current_process(), "_inheriting", False):
+            # A worker that imports a script without a guard: its parent says so.
+            sys.exit(1)
         self._workers = workers
         self._pool = self._new_pool()
 
@@ -63,13 +69,16 @@ class Processes:
         finished: SimpleQueue[Future[Any]] = SimpleQueue()
         running: dict[Future[Any], tuple[int, ProcessPoolExecutor]] = {}
         submitted = deaths = 0
+        started = False
 
         def submit(number: int) -> None:
-            try:
-                future = self._pool.submit(function, *tasks[number])
-            except BrokenProcessPool:
-                self._restart()
-                future = self._pool.submit(function, *tasks[number])
+            # Submitting may start processes.
+            with hold_interrupts():
+                try:
+                    future = self._pool.submit(function, *tasks[number])
+                except BrokenProcessPool:
+                    self._restart()
+                    future = self._pool.submit(function, *tasks[number])
             running[future] = (number, self._pool)
             future.add_done_callback(finished.put)
 
@@ -84,6 +93,11 @@ class Processes:
             try:
                 result = future.result()
             except BrokenProcessPool:
+                if not started and (script := _unguarded_script()):
+                    raise InputError(
+                        f'{script}: got no `if __name__ == "__main__":`, expected what starts a run below one, as '
+                        "worker processes import the script"
+                    ) from None
                 if pool is self._pool:
                     deaths += 1
                     self._restart()
@@ -94,7 +108,7 @@ class Processes:
                     ) from None
                 submit(number)
                 continue
-            deaths = 0
+            deaths, started = 0, True
             yield number, result
 
     def close(self) -> None:
@@ -109,6 +123,19 @@ class Processes:
         # Spawned, not forked: a fork of a process that has used PyTorch's threads can hang.
         context = multiprocessing.get_context("spawn")
         return ProcessPoolExecutor(self._workers, mp_context=context, initializer=start_worker)
+
+
+def _unguarded_script() -> str | None:
+    """The script that is run, if workers that import it would run it as well."""
+    main = sys.modules.get("__main__")
+    file = getattr(main, "__file__", None)
+    if file is None or getattr(main, "__spec__", None) is not None:
+        return None
+    try:
+        source = Path(file).read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return None
+    return None if "__name__" in source else str(file)
 
 
 @contextmanager

@@ -34,7 +34,7 @@ class RunConsole(Console):
         """Whether a display can be drawn and redrawn."""
         return self.is_terminal and not self.quiet
 
-    def say(self, *objects: Any, **options: Any) -> None:
+    def print(self, *objects: Any, **options: Any) -> None:
         """As ``Console.print``; text also goes to the log file."""
         super().print(*objects, **options)
         for line in objects:
