@@ -69,46 +69,6 @@ def fit_coefficients(reports: Tensor, erased: Tensor, order: int, pooling: float
     return coefficients.movedim(-1, 0).contiguous()
 
 
-def residual_power(reports: Tensor, erased: Tensor, coefficients: Tensor) -> Tensor:
-    """Mean power of what the model leaves of every entry's history, ``[batch, n_entries]``, float64.
-
-    Args:
-        reports: ``[batch, n_reports, n_entries]``, complex128.
-        erased: which reports were lost, ``[batch, n_reports]``, bool.
-        coefficients: of ``fit_coefficients``.
-    """
-    order = len(coefficients)
-    error = reports[:, order:]
-    for coefficient, values in zip(coefficients, _past(reports, order), strict=True):
-        error = error - coefficient.unsqueeze(1) * values
-    usable = _usable(erased, order).to(torch.float64)
-    power = (squared_modulus(error) * usable.unsqueeze(-1)).sum(1)
-    return power / usable.sum(1, keepdim=True).clamp(min=1)
-
-
-def report_error(reports: Tensor, erased: Tensor, coefficients: Tensor) -> Tensor:
-    r"""Variance of the error of each entry of a report, the same for all entries, as far as the history tells it.
-
-    Both of two things bound it, and the lesser is taken. Where most entries hold nothing but the error, as in a sparse
-    angular-delay matrix, it is the median over the entries of :math:`s_e / (1 + \lVert a_e \rVert^2)`, with
-    :math:`s_e` of ``residual_power``. Where the channel has no component that changes fast, it is the least eigenvalue
-    of the covariance of ``n_reports // 2 + 1`` consecutive values, mean over the entries (Pisarenko).
-
-    Returns:
-        ``[batch, 1]``, float64.
-    """
-    gain = 1 + squared_modulus(coefficients).sum(0)
-    median = (residual_power(reports, erased, coefficients) / gain).median(dim=1, keepdim=True).values
-    length = reports.shape[1] // 2 + 1
-    windows = reports.unfold(1, length, 1)
-    usable = _usable(erased, length - 1)
-    weighted = windows * usable[:, :, None, None]
-    count = usable.sum(1).clamp(min=1)[:, None, None] * reports.shape[2]
-    covariance = torch.einsum("btei,btej->bij", weighted, windows.conj()) / count
-    least = torch.linalg.eigvalsh(covariance)[:, :1].clamp(min=0)
-    return torch.where(usable.any(1, keepdim=True), torch.minimum(median, least), median)
-
-
 def squared_modulus(values: Tensor) -> Tensor:
     """Real tensor of the same shape."""
     return values.real.square() + values.imag.square()

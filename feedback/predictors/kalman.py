@@ -1,73 +1,56 @@
-"""Kalman filtering of every entry of the angular-delay matrix with an autoregressive model of its fading."""
+"""Kalman filtering of every entry of the angular-delay matrix, as a sum of oscillators with a Doppler spectrum."""
 
 from typing import Literal
 
 import torch
+from pydantic import Field
 from torch import Tensor
 
-from feedback.kalman_filter import KalmanFilter
-from feedback.linear_prediction import (
-    LinearPredictorParameters,
-    at_delay,
-    can_predict,
-    fit_coefficients,
-    report_error,
-    residual_power,
-    squared_modulus,
-    steps_to,
-    within_reach,
-)
+from feedback.doppler_spectrum import at_time, common_spectrum, frequencies, powers_and_error
+from feedback.linear_prediction import LinearPredictorParameters, within_reach
 from feedback.predictor import PREDICTORS, Predictor, ReportHistory
-
-# Least relative error that a report is taken to have.
-_EXACT = 1e-10
 
 
 class KalmanParameters(LinearPredictorParameters):
     """Parameters of ``kalman``."""
 
     name: Literal["kalman"] = "kalman"
+    order: int = Field(
+        default=2, ge=1, le=16, description="by default three times as many reports are kept; its model has no order"
+    )
 
 
 @PREDICTORS.register("kalman")
 class Kalman(Predictor):
-    r"""Kalman filter of :math:`x_t = \sum_i a_i x_{t-i} + w_t`, observed as :math:`y_t = x_t + v_t`, entry by entry.
+    r"""Kalman filter of oscillators: :math:`z_t = \mathrm{diag}(e^{2 \pi j f_g}) z_{t-1}`, :math:`y_t = 1^T z_t + v_t`.
 
-    Coefficients are those of ``ar``. Of the power that they leave of an entry's history,
-    :math:`\sigma^2 (1 + \lVert a_e \rVert^2)` comes from the error of the reports, whose variance :math:`\sigma^2` is
-    that of ``report_error``; the rest is the variance of :math:`w`. It gains on ``ar`` where reports are noisy and few.
+    The state of an entry are the oscillators that it is the sum of; no noise drives them, as their amplitudes are
+    random. What the filter holds after the newest report is the conditional mean of the state given all of them, which
+    is computed at once, for any delay. The variances of the amplitudes, a Doppler spectrum, and that of the reports'
+    errors are those of greatest likelihood over the UE's entries; ``pooling`` weighs that common spectrum against an
+    entry's own (``feedback.doppler_spectrum``). Fitted coefficients of an autoregressive model would take the error of
+    the reports for a property of the channel.
 
-    A lost report is a step without an observation; where too few arrived for a fit, the last good one is held.
+    A lost report is a step without an observation; where too few arrived, the last good one is held.
     """
 
-    titles = ("Kalman",)
+    results_version = 2
     Parameters = KalmanParameters
     parameters: KalmanParameters
 
     def predict(self, history: ReportHistory) -> Tensor:
         """The channel ``delay_s`` after the newest report, ``[batch, Na, Nt]``, complex64."""
-        order = self.parameters.order
         reports = history.csi.flatten(2).to(torch.complex128)
-        coefficients = fit_coefficients(reports, history.erased, order, self.parameters.pooling)
-        left = residual_power(reports, history.erased, coefficients)
-        gain = 1 + squared_modulus(coefficients).sum(0)
-        error = report_error(reports, history.erased, coefficients)
-        arrived = (~history.erased).sum(1)[:, None].clamp(min=1)
-        received = squared_modulus(reports).sum(1) / arrived
-        # Reports are float32; a filter that took them for exact would end in its own rounding.
-        error = torch.maximum(error, _EXACT * received)
-        power = (received - error).clamp(min=0)
-        kalman = KalmanFilter(coefficients, (left - gain * error).clamp(min=0), error, power)
-        before = now = torch.zeros_like(reports[:, 0])
-        for report, lost in zip(reports.unbind(1), history.erased.unbind(1), strict=True):
-            kalman.observe(report, lost)
-            before, now = now, kalman.estimate
-        periods = history.delay_s / history.period_s
-        coming = []
-        for _ in range(steps_to(periods)):
-            kalman.advance()
-            coming.append(kalman.estimate)
-        predicted = within_reach(at_delay(before, now, coming, periods), reports)
-        predicted = predicted.to(history.csi.dtype).unflatten(1, history.csi.shape[2:])
-        fitted = can_predict(history.erased, order)[:, None, None]
-        return torch.where(fitted, predicted, history.last_good)
+        n_reports = reports.shape[1]
+        grid = frequencies(n_reports).to(reports.device)
+        shares, error = common_spectrum(reports, history.erased, grid)
+        powers, error = powers_and_error(reports, history.erased, grid, shares, error)
+        own, time = 1 / (1 + self.parameters.pooling), n_reports - 1 + history.delay_s / history.period_s
+        arrived = (~history.erased).to(torch.float64)
+        predicted = torch.zeros_like(reports[:, 0])
+        for i in range(len(reports)):
+            prior = powers[i, :, None] * shares[i]
+            predicted[i] = at_time(reports[i], arrived[i], grid, prior, error[i], own, time)
+        predicted = within_reach(predicted, reports).to(history.csi.dtype).unflatten(1, history.csi.shape[2:])
+        enough = arrived.sum(1) > 1
+        return torch.where(enough[:, None, None], predicted, history.last_good)
