@@ -9,15 +9,16 @@ import json
 import platform
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 
 import safetensors
 import torch
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, field_validator
 from safetensors.torch import load, save
 from torch import Tensor
 
 from feedback.compressor import Compressor
+from feedback.disturbance import Disturbance
 from feedback.errors import FeedbackInputError
 from feedback.file_digest import content_of
 from feedback.files import write_whole
@@ -35,13 +36,19 @@ _MAX_DOCUMENT_BYTES = 2**20
 _MAX_HEADER_BYTES = 2**20
 
 
+_Size = Annotated[int, Field(ge=1, le=65536)]
+_RATIO: TypeAdapter[float | None] = TypeAdapter(
+    Annotated[float, Field(ge=0.01, le=1e6, allow_inf_nan=False, strict=True)] | None
+)
+
+
 class CheckpointInfo(BaseModel):
     """The document beside the tensors."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     compressor: dict[str, Any] = Field(description="the compressor's parameters, defaults and run-time ones left out")
-    shape: tuple[int, int] = Field(description="delay rows and transmit ports, (Na, Nt)")
+    shape: tuple[_Size, _Size] = Field(description="delay rows and transmit ports, (Na, Nt)")
     training: dict[str, Any] = Field(description="what the weights were trained for")
     recipe: TrainingRecipe
     seed: int
@@ -56,6 +63,25 @@ class CheckpointInfo(BaseModel):
     sha256: str = Field(description="hash of the tensors' file")
     versions: dict[str, str]
     diagnostics: dict[str, float] = Field(default={}, description="other figures of the trained network, by name")
+
+    @field_validator("compressor")
+    @classmethod
+    def _readable(cls, section: dict[str, Any]) -> dict[str, Any]:
+        """Refuses what no compressor's section holds; all of it is checked where the compressor is built."""
+        if not isinstance(section.get("name", ""), str):
+            raise ValueError(f"name: got {str(section['name'])[:60]}, expected the name of a compressor")
+        try:
+            _RATIO.validate_python(section.get("compression_ratio"))
+        except ValidationError:
+            found = repr(section["compression_ratio"])[:60]
+            raise ValueError(f"compression_ratio: got {found}, expected a number from 0.01 to 1e6") from None
+        if section.get("disturbance") is not None:
+            try:
+                Disturbance.model_validate(section["disturbance"])
+            except ValidationError:
+                found = repr(section["disturbance"])[:60]
+                raise ValueError(f"disturbance: got {found}, expected the keys snr_db and bits") from None
+        return section
 
     @property
     def learnt_from(self) -> int | None:
@@ -179,8 +205,7 @@ def load_checkpoint(path: Path, compressor: Compressor) -> CheckpointInfo:
     if found != expected:
         raise FeedbackInputError(f"{path}: made for {json.dumps(found)}, expected {json.dumps(expected)}")
     wanted = compressor.state()
-    n_bytes = sum(tensor.numel() * _stored_dtype(tensor, info.storage).itemsize for tensor in wanted.values())
-    content = _read(path, n_bytes + _MAX_HEADER_BYTES)
+    content = _read(path, _stored_bytes(wanted, info.storage) + _MAX_HEADER_BYTES)
     digest = hashlib.sha256(content).hexdigest()
     if digest != info.sha256:
         raise FeedbackInputError(f"{path}: got SHA-256 {digest}, expected {info.sha256} as its .json says")
@@ -196,6 +221,29 @@ def load_checkpoint(path: Path, compressor: Compressor) -> CheckpointInfo:
     return info
 
 
+def check_size(path: Path, info: CheckpointInfo, skeleton: Compressor) -> None:
+    """Refuses a document that describes other weights than lie beside it, before any memory is taken for them.
+
+    Args:
+        path: the tensors' file.
+        info: the document.
+        skeleton: the compressor that the document describes, built on the device ``meta``.
+
+    Raises:
+        FeedbackInputError: if the file is of another size.
+    """
+    described, found = _stored_bytes(skeleton.state(), info.storage), path.stat().st_size
+    if not described <= found <= described + _MAX_HEADER_BYTES:
+        document = path.with_suffix(".json").name
+        raise FeedbackInputError(
+            f"{path}: got a file of {found} bytes, expected weights of {described} bytes as {document} describes them"
+        )
+
+
+def _stored_bytes(state: Mapping[str, Tensor], storage: Storage) -> int:
+    return sum(tensor.numel() * _stored_dtype(tensor, storage).itemsize for tensor in state.values())
+
+
 def read_info(path: Path) -> CheckpointInfo:
     """The document beside a tensors' file.
 
@@ -207,9 +255,12 @@ def read_info(path: Path) -> CheckpointInfo:
     try:
         return CheckpointInfo.model_validate_json(content)
     except ValidationError as error:
-        first = error.errors()[0]
+        first = error.errors(include_url=False)[0]
         place = ".".join(str(part) for part in first["loc"]) or "document"
-        raise FeedbackInputError(f"{document}: {place}: {first['msg']}, expected a checkpoint's document") from error
+        reason = " ".join(first["msg"].removeprefix("Value error, ").replace("Input should be", "expected").split())
+        if first["type"] not in ("value_error", "missing", "json_invalid"):
+            reason = f"got {repr(first['input'])[:60]}, {reason}"
+        raise FeedbackInputError(f"{document}: {place}: {reason} (a checkpoint's document)") from error
 
 
 def _parameters(compressor: Compressor) -> dict[str, Any]:

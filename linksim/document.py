@@ -72,7 +72,7 @@ def _meant_as_text(
         path = locate(detail["loc"], plain, root).path
         value = _get(document, path)
         if isinstance(value, int | float) and not isinstance(value, bool):
-            texts = [_written(value), *([str(int(value))] if float(value).is_integer() else [])]
+            texts = [_written(value), *([str(int(value))] if isinstance(value, float) and value.is_integer() else [])]
             expected = detail["ctx"]["expected"] if is_name else ""
             found.append((path, next((text for text in texts if repr(text) in expected), texts[0])))
     return found

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
+import torch
 
-from feedback.checkpoint import CheckpointInfo, checkpoint_path, load_checkpoint, read_info
+from feedback.checkpoint import CheckpointInfo, check_size, checkpoint_path, load_checkpoint, read_info
 from feedback.compressor import Compressor
 from feedback.errors import FeedbackInputError
 from feedback.plugin_file import build_compressor
@@ -51,7 +52,8 @@ class ZooEntry:
     @property
     def ratio(self) -> float:
         """Compression ratio."""
-        return float(self.info.compressor.get("compression_ratio", float("nan")))
+        ratio = self.info.compressor.get("compression_ratio")
+        return float("nan") if ratio is None else float(ratio)
 
     @property
     def plugin(self) -> str:
@@ -101,7 +103,17 @@ class ZooEntry:
             InputError: if the document does not describe a compressor.
             FeedbackInputError: if the tensors are not what the document says.
         """
-        compressor = build_compressor(self.spec().parameters, self.info.shape)
+        parameters = self.spec().parameters
+        try:
+            with torch.device("meta"):
+                skeleton = build_compressor(parameters, self.info.shape)
+        except RuntimeError as error:
+            # More than the numbers of bytes that PyTorch counts with.
+            raise InputError(
+                f"{self.file.with_suffix(DOCUMENT)}: shape: {' '.join(str(error).split())[:200]}"
+            ) from None
+        check_size(self.file, self.info, skeleton)
+        compressor = build_compressor(parameters, self.info.shape)
         load_checkpoint(self.file, compressor)
         return compressor
 
@@ -191,7 +203,7 @@ def _row(entry: ZooEntry) -> tuple[object, ...]:
         entry.name,
         entry.plugin.partition(" ")[0] or entry.network,
         f"{entry.ratio:g}",
-        training.get("scenario", ""),
+        str(training.get("scenario", "")),
         " to ".join(filter(None, (_channel(training.get(key)) for key in ("channel", "adapted_to")))),
         info.measured_through,
         info.samples_seen,
@@ -203,7 +215,7 @@ def _row(entry: ZooEntry) -> tuple[object, ...]:
         measured_through(info),
         entry.file.stat().st_size,
         info.sha256,
-        training.get("command", ""),
+        str(training.get("command", "")),
     )
 
 
@@ -220,4 +232,7 @@ def _channel(section: object) -> str:
         return ""
     words = [str(section[key]) for key in ("source", "model", "environment", "los", "file") if section.get(key)]
     carrier = section.get("carrier_hz")
-    return " ".join([*words, f"{carrier / 1e9:g} GHz"] if isinstance(carrier, (int, float)) else words)
+    # Of a document of others, which may hold an integer beyond all floats.
+    if isinstance(carrier, (int, float)) and abs(carrier) < 1e15:
+        words.append(f"{carrier / 1e9:g} GHz")
+    return " ".join(words)

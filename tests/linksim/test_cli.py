@@ -57,6 +57,48 @@ def test_list_names_everything(command: Command, monkeypatch: pytest.MonkeyPatch
     assert "uma_28ghz.yaml" in out
 
 
+def test_list_tells_scenarios_of_the_same_file_name_apart(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for folder in ("a", "b/c"):
+        (tmp_path / "scenarios" / folder).mkdir(parents=True)
+        (tmp_path / "scenarios" / folder / "same.yaml").write_text(f"description: of {folder}")
+    monkeypatch.chdir(tmp_path)
+    _, out, _ = command("list")
+    lines = [line.split() for line in out.splitlines() if "same.yaml" in line]
+    assert lines == [["a/same.yaml", "of", "a"], ["b/c/same.yaml", "of", "b/c"]]
+
+
+def test_validate_shows_every_problem(tiny: dict[str, Any], command: Command, tmp_path: Path) -> None:
+    file = tmp_path / "s.yaml"
+    wrong = {"sed": 1, "snr_db": "high", "compression_ratio": 0}
+    file.write_text(yaml.safe_dump(tiny | wrong))
+    code, out, err = command("validate", file)
+    assert (code, out) == (2, "")
+    assert [line.split(": ")[2] for line in err.splitlines()] == ["sed", "snr_db", "compression_ratio"]
+    code, _, err = command("run", file)
+    assert (code, len(err.splitlines())) == (2, 1)
+    assert err.endswith("(and 2 more)\n")
+    file.write_text(yaml.safe_dump(tiny | {f"key_{i}": i for i in range(40)}))
+    code, _, err = command("validate", file)
+    assert (code, len(err.splitlines())) == (2, 21)
+    assert err.endswith("linksim: and 20 more problems\n")
+    file.write_text(yaml.safe_dump(tiny | {"sweeps": {"a": {"snr_db": ["x", 1]}, "b": {"seed": [-1]}}}))
+    code, _, err = command("validate", file)
+    assert [line.split(": ")[1] for line in err.splitlines()] == ["sweeps.a", "sweeps.b"]
+
+
+def test_quiet_training_is_quiet(
+    tiny: dict[str, Any], command: Command, scenario_file: Callable[[dict[str, Any]], Path], tmp_path: Path
+) -> None:
+    recipe = {"epochs": 1}
+    tiny |= {"compressors": [{"name": "csinet"}], "sweeps": {}, "zoo": str(tmp_path / "zoo"), "metrics": ["nmse_db"]}
+    tiny["monte_carlo"] = {"samples": 4}
+    tiny["training"] |= {"network_samples": 50, "validation_samples": 20, "samples": 50, "recipe": recipe}
+    result = command("run", scenario_file(tiny), "--out", tmp_path / "out", "--train", "--quiet", "--workers", "1")
+    assert result == (0, "", "")
+
+
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda path: path.stem)
 def test_scenarios_satisfy_the_schema(scenario: Path, command: Command) -> None:
     code, out, _ = command("schema")

@@ -17,8 +17,10 @@ from channels.source import SOURCES
 from feedback.checkpoint import checkpoint_path, read_info, save_checkpoint
 from feedback.compressors.topk import TopK
 from feedback.disturbance import Disturbance
+from feedback.errors import FeedbackInputError
 from feedback.training import TrainingOutcome
-from linksim.zoo import read_zoo
+from linksim.errors import InputError
+from linksim.zoo import problems, read_zoo, zoo_table
 
 Command = Callable[..., tuple[int, str, str]]
 
@@ -235,3 +237,42 @@ def test_bad_input_is_one_line(zoo: Path, command: Command, tmp_path: Path) -> N
         assert code == 2
         assert len(err.splitlines()) == 1
         assert message in err
+
+
+_BAD: list[Any] = ["x", None, -1, 0, True, [], {}, [1], {"a": [None]}, 1e999, 10**400, "\x1b[31m", [60000, 60000]]
+_PLACES = [
+    "shape", "compressor", "compressor.name", "compressor.compression_ratio", "compressor.disturbance",
+    "compressor.disturbance.snr_db", "compressor.init", "training", "training.channel", "training.channel.carrier_hz",
+    "training.channel.source", "training.transform", "training.samples", "training.command", "training.scenario",
+    "training.adapted_to", "samples_seen", "seed", "start_nmse_db", "best_epoch", "storage", "sha256", "recipe",
+    "versions", "diagnostics", "distinct_channels",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("place", _PLACES)
+def test_documents_of_others_are_one_line(place: str, zoo: Path) -> None:
+    (document, *others) = sorted(zoo.glob("*.json"))
+    for other in others:
+        other.unlink()
+        other.with_suffix(".safetensors").unlink()
+    content = json.loads(document.read_text())
+    *path, last = place.split(".")
+    for bad in _BAD:
+        damaged = json.loads(json.dumps(content))
+        section = damaged
+        for part in path:
+            section = section.setdefault(part, {})
+        section[last] = bad
+        document.write_text(json.dumps(damaged))
+        lines = []
+        try:
+            zoo_table(read_zoo(zoo)).to_csv()
+        except (InputError, FeedbackInputError) as error:
+            lines = [str(error)]
+            assert list(problems(zoo, 10**9)) == lines
+        else:
+            lines = list(problems(zoo, 10**9))
+        for line in lines:
+            assert len(line.splitlines()) == 1
+            assert document.stem in line
+            assert len(line) < 1000
