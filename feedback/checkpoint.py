@@ -257,10 +257,10 @@ def read_info(path: Path) -> CheckpointInfo:
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         place = ".".join(str(part) for part in first["loc"]) or "document"
-        reason = " ".join(first["msg"].removeprefix("Value error, ").replace("Input should be", "expected").split())
+        reason = " ".join(first["msg"].removeprefix("Value error, ").replace("Input should be", "not").split())
         if first["type"] not in ("value_error", "missing", "json_invalid"):
             reason = f"got {repr(first['input'])[:60]}, {reason}"
-        raise FeedbackInputError(f"{document}: {place}: {reason} (a checkpoint's document)") from error
+        raise FeedbackInputError(f"{document}: {place}: {reason}, expected a checkpoint's document") from error
 
 
 def _parameters(compressor: Compressor) -> dict[str, Any]:
