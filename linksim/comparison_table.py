@@ -8,6 +8,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
+from channels.files import whole_file
 from channels.sliced_wasserstein import Range
 from linksim.accumulator import Estimate
 from linksim.comparison import Comparison, Row, profile_rows
@@ -43,7 +44,7 @@ def write_csv(comparison: Comparison, path: Path) -> None:
     """Writes all statistics, the profiles and the distances, one a line; numbers with all their digits."""
     labels = [guarded(part.channels.label) for part in (comparison.a, comparison.b)]
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w", newline="", encoding="utf-8") as file:
+    with whole_file(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(_COLUMNS)
         for row in [*comparison.rows, *profile_rows(comparison)]:

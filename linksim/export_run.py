@@ -10,6 +10,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from channels.files import write_whole as write_bytes_whole
 from feedback.neural import NeuralCompressor
 from feedback.number_text import number_text
 from feedback.onnx_export import export_encoder
@@ -82,7 +83,7 @@ def export(
         figures = measure(scenario, scheme, folder.fitted, files, images[:1])
         for format_, file in files.items():
             targets[format_].parent.mkdir(parents=True, exist_ok=True)
-            targets[format_].write_bytes(file.read_bytes())
+            write_bytes_whole(targets[format_], file.read_bytes())
     paths: dict[str, str] = {format_: str(path) for format_, path in targets.items()}
     figures = [replace(row, file=paths.get(row.format, "")) for row in figures]
     table = pd.DataFrame(map(asdict, figures))

@@ -7,6 +7,7 @@ import pandas as pd
 
 from linksim.axis import AXIS_COLUMNS
 from linksim.csv_text import csv_text
+from linksim.files import write_whole
 from linksim.report.axes import axis_values
 from linksim.report.metric_texts import MetricText, metric_text
 from linksim.report.results_table import NO_COMPRESSOR
@@ -29,7 +30,7 @@ def difference_tables(comparison: RunComparison, metrics: tuple[str, ...]) -> li
 def write_differences(comparison: RunComparison, path: Path) -> None:
     """Writes every difference as a line of CSV."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(csv_text(comparison.rows), encoding="utf-8")
+    write_whole(path, csv_text(comparison.rows))
 
 
 def reference_name(comparison: RunComparison) -> str:

@@ -2,7 +2,9 @@
 
 from pathlib import Path
 
+from channels.files import whole_file
 from linksim.errors import InputError
+from linksim.files import write_whole
 from linksim.report.figure_options import FigureOptions
 from linksim.report.figures import figure_layouts, sweep_stems
 from linksim.report.metric_texts import metric_text
@@ -51,7 +53,7 @@ def write_tables(
             stem = f"{stems[table.sweep]}_{metric_text(metric).short}{number}"
             files.append(folder / f"{stem}.{suffix(kind)}")
             folder.mkdir(parents=True, exist_ok=True)
-            files[-1].write_text(table_text(table, kind, stem), encoding="utf-8")
+            write_whole(files[-1], table_text(table, kind, stem))
     return files
 
 
@@ -67,7 +69,8 @@ def export_figures(
             if kind == "pgf":
                 write_pgf(plan.figure, files[-1])
             else:
-                plan.figure.savefig(files[-1], metadata={"CreationDate": None})
+                with whole_file(files[-1]) as temporary:
+                    plan.figure.savefig(temporary, format=kind, metadata={"CreationDate": None})
     return files
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from linksim.files import write_whole
 from linksim.report.costs_table import cost_rows, read_costs
 from linksim.report.figure_options import FigureOptions
 from linksim.report.figures import COSTS, EXAMPLE, FIGURES_FOLDER, OVERVIEW, SWEEP, Drawing, draw
@@ -78,7 +79,7 @@ def write_report(run_folder: Path, options: FigureOptions | None = None) -> Path
     costs = cost_rows(read_costs(run_folder))
     page = _template().render(_content(run, [*draw(run), *_training(run)], costs))
     path = run_folder / REPORT_NAME
-    path.write_text(page, encoding="utf-8", newline="\n")
+    write_whole(path, page)
     return path
 
 

@@ -16,6 +16,7 @@ from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from matplotlib.textpath import text_to_path
 
+from linksim.files import write_whole
 from linksim.report.latex_text import latex
 
 _HEAD = r"""% In the preamble of the document: \usepackage{pgf}
@@ -46,7 +47,7 @@ def write_pgf(figure: Figure, path: Path) -> None:
         figure.draw(renderer)
     box = f"\\pgfpathrectangle{{\\pgfpointorigin}}{{\\pgfqpoint{{{width:f}in}}{{{height:f}in}}}}\n"
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(f"{_HEAD}{box}\\pgfusepath{{use as bounding box, clip}}\n{drawing.getvalue()}{_TAIL}", "utf-8")
+    write_whole(path, f"{_HEAD}{box}\\pgfusepath{{use as bounding box, clip}}\n{drawing.getvalue()}{_TAIL}")
 
 
 class _WithoutTex(RendererPgf):

@@ -8,6 +8,8 @@ from typing import Any
 import matplotlib
 from matplotlib.figure import Figure
 
+from channels.files import whole_file
+
 COLUMN_IN = 3.5
 DOUBLE_COLUMN_IN = 7.16
 PNG_DPI = 200
@@ -73,11 +75,13 @@ def save(figure: Figure, stem: Path, vector: bool = True) -> list[Path]:
     """
     png, pdf = stem.with_name(f"{stem.name}.png"), stem.with_name(f"{stem.name}.pdf")
     png.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(png, dpi=PNG_DPI, metadata={"Software": None})
+    with whole_file(png) as temporary:
+        figure.savefig(temporary, format="png", dpi=PNG_DPI, metadata={"Software": None})
     if not vector:
         pdf.unlink(missing_ok=True)
         return [png]
     # Laid out once is enough; both files get the same places.
     figure.set_layout_engine("none")
-    figure.savefig(pdf, metadata={"CreationDate": None})
+    with whole_file(pdf) as temporary:
+        figure.savefig(temporary, format="pdf", metadata={"CreationDate": None})
     return [png, pdf]
