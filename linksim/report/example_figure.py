@@ -18,8 +18,9 @@ _COLUMNS = 4
 def draw_example(run: RunView, example: ExampleMatrices) -> Figure:
     """Moduli in dB, all to the largest of the true matrix, with the error of this channel."""
     shown = [label for label in run.looks if label in example.rebuilt]
-    columns = min(run.options.columns or _COLUMNS, 1 + len(shown))
-    rows = -(-(1 + len(shown)) // columns)
+    rows = -(-(1 + len(shown)) // (run.options.columns or _COLUMNS))
+    # As full as rows can be.
+    columns = run.options.columns or -(-(1 + len(shown)) // rows)
     size = run.options.size_in or (DOUBLE_COLUMN_IN, rows * _ROW_HEIGHT_IN)
     figure = Figure(figsize=size, layout="constrained")
     grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)

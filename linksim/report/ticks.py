@@ -9,7 +9,8 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLoca
 _FEWEST = 3
 _MOST = 7
 _HALVES = {2: (1.0, 1.5), 10: (1.0, 2.0, 5.0)}
-_LONG_NUMBER = 1e5
+# Numbers from here on are written with powers of ten; powers of two stay what they are.
+_LONGEST = {2: 1e7, 10: 1e4}
 
 
 def log_ticks(low: float, high: float, base: int) -> list[float]:
@@ -32,12 +33,13 @@ def set_log_ticks(axis: Axis, base: int) -> None:
     low, high = sorted(axis.get_view_interval())
     axis.set_major_locator(FixedLocator(log_ticks(float(low), float(high), base)))
     axis.set_minor_locator(NullLocator())
-    axis.set_major_formatter(FuncFormatter(lambda value, _: number_text(value)))
+    longest = _LONGEST[base]
+    axis.set_major_formatter(FuncFormatter(lambda value, _: number_text(value, longest)))
 
 
-def number_text(value: float) -> str:
-    """A number for a tick; long ones with their power of ten."""
-    if 1e-3 <= value < _LONG_NUMBER:
+def number_text(value: float, longest: float = 1e4) -> str:
+    """A number for a tick; from ``longest`` on with its power of ten."""
+    if 1e-3 <= value < longest:
         return f"{value:.6g}"
     mantissa, exponent = f"{value:.1e}".split("e")
     factor = "" if float(mantissa) == 1 else f"{float(mantissa):g}\\cdot"
