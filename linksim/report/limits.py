@@ -1,6 +1,7 @@
 """Limits of an axis that one far curve does not stretch, and marks where a curve lies outside of them."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -10,10 +11,11 @@ from linksim.report.metric_texts import MetricText
 
 Limits = tuple[float, float]
 
-# An axis that is this many times as long as without a curve is too long for all others.
-_STRETCH = 2.5
+# An axis that is this many times as long as without a curve is too long for all others. A compressor that is much
+# better than others belongs in the picture; one that makes five sixths of it empty does not.
+_STRETCH = 6.0
 # What the others must span at least, in dB, and relative to the largest value of other quantities.
-_LEAST_SPAN_DB = 2.0
+_LEAST_SPAN_DB = 3.0
 _LEAST_SPAN = 0.05
 # No report at all has an error of 0 dB; what is far above says no more.
 WORST_ERROR_DB = 10.0
@@ -29,7 +31,7 @@ def robust_limits(
 ) -> Limits | None:
     """Ends of the values that an axis should show, ``None`` where it should show them all.
 
-    A rival is left out while the axis would be 2.5 times as long with it as without; two stay, and at least half.
+    A rival is left out while the axis would be 6 times as long with it as without; two stay, and at least half.
     References may lengthen the axis by half at either end.
 
     Args:
@@ -98,23 +100,32 @@ def mark_outside(
     for upper in (0, 1):
         side = [mark for mark in marks if mark[3] == upper]
         for i, (name, colour, far, _) in enumerate(side):
-            ends = sorted({metric.text(float(end)) for end in (far.min(), far.max())})
-            along = (i + 0.5) / len(side)
-            _mark(axes, f"{name} {' to '.join(ends)}", colour, along, upper, vertical=vertical)
+            nearest, farthest = (far.max(), far.min()) if upper == 0 else (far.min(), far.max())
+            ends = dict.fromkeys(_short(metric, float(end)) for end in (nearest, farthest))
+            along, line = (i + 0.5) / len(side), i if vertical else 0
+            _mark(axes, f"{name} {' to '.join(ends)}", colour, (along, upper), line, vertical=vertical)
     return list(dict.fromkeys(name for name, *_ in marks))
 
 
-def _mark(axes: Axes, text: str, colour: str, along: float, upper: int, *, vertical: bool) -> None:
-    """An arrow at the lower (0) or upper (1) end of an axis, ``along`` the other one, and a text inside."""
+def _short(metric: MetricText, value: float) -> str:
+    """A value with a decimal less than in tables."""
+    digits = None if metric.digits is None else max(metric.digits - 1, 0)
+    return replace(metric, digits=digits).text(value)
+
+
+def _mark(axes: Axes, text: str, colour: str, along_and_end: tuple[float, int], line: int, *, vertical: bool) -> None:
+    """An arrow at the lower (0) or upper (1) end of an axis, and a text inside; texts of several stand in lines."""
+    along, upper = along_and_end
     place = (along, float(upper)) if vertical else (float(upper), along)
-    inside = -4 if upper else 4
+    inside = (-1 if upper else 1) * (4 + line * (_MARK_SIZE + 1.5))
+    across = "left" if along < 1 / 3 else "right" if along > 2 / 3 else "center"
     arrow = {(True, 0): "v", (True, 1): "^", (False, 0): "<", (False, 1): ">"}[vertical, upper]
     axes.plot(
         [place[0]], [place[1]], arrow, transform=axes.transAxes, color=colour, markersize=4, clip_on=False, zorder=5
     )
     axes.annotate(
         text, place, xycoords="axes fraction", xytext=(0, inside) if vertical else (1.5 * inside, 0),
-        textcoords="offset points", ha="center" if vertical else ("right" if upper else "left"),
+        textcoords="offset points", ha=across if vertical else ("right" if upper else "left"),
         va=("top" if upper else "bottom") if vertical else "center", fontsize=_MARK_SIZE, color=colour, zorder=5,
         bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.75, "pad": 0.4},
     )  # fmt: skip

@@ -75,9 +75,16 @@ def run_folder(tmp_path: Path) -> Callable[..., Path]:
 
 @pytest.fixture
 def run(
-    command: Callable[..., tuple[int, str, str]], scenario_file: Callable[[dict[str, Any]], Path], tmp_path: Path
+    command: Callable[..., tuple[int, str, str]],
+    scenario_file: Callable[[dict[str, Any]], Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> Callable[..., pd.DataFrame]:
-    """Runs ``linksim run`` on a document, with more options, and returns its table of results."""
+    """Runs ``linksim run`` on a document, with more options, and returns its table of results.
+
+    Without figures, which take longer than the run.
+    """
+    monkeypatch.setattr("linksim.report.html.write_report", lambda *_: None)
 
     def call(document: dict[str, Any], *options: str) -> pd.DataFrame:
         out = tmp_path / f"out{len(list(tmp_path.glob('out*')))}"

@@ -99,9 +99,8 @@ def test_costs_stand_where_the_table_says(finished):
     layout, metrics = made
     assert metrics == ["nmse_db", "nmse_e2e_db"]
     klt = costs.set_index("compressor").loc["klt"]
-    values = run.results[(run.results["compressor"] == "klt") & (run.results["snr_db"] == 0)].set_index("metric")[
-        "value"
-    ]
+    klt_rows = run.results[(run.results["compressor"] == "klt") & (run.results["snr_db"] == 0)]
+    values = klt_rows.set_index("metric")["value"]
     for axes, column in zip(layout.figure.axes, COSTS, strict=False):
         (line,) = (line for line in axes.get_lines() if line.get_marker() == run.looks["klt"].marker)
         assert line.get_xdata() == pytest.approx([klt[column]])

@@ -42,9 +42,12 @@ def test_bits_of_half_an_octave_are_no_lone_number():
         # One reference far below: the rivals' ends.
         ({"topk": [-3, -5], "klt": [-6, -9]}, {"identity": [-44]}, (-9, -3)),
         ({"topk": [-3, -5], "klt": [-6, -9]}, {"identity": [-12]}, None),
-        # One rival of three; with two rivals, none is the odd one out.
+        # Of a reference that falls away, what is within half a span of the rivals.
+        ({"topk": [-3, -5], "klt": [-6, -9]}, {"identity": [-8, -11, -13, -44]}, (-11, -3)),
+        # One rival of three; with two rivals, none is the odd one out, and one that is just better stays.
         ({"topk": [-3, -5], "klt": [-6, -9], "csinet": [-40, -41]}, {}, (-9, -3)),
         ({"topk": [-3, -5], "csinet": [-40, -41]}, {}, None),
+        ({"topk": [-7, -21], "klt": [-3, -4], "csinet": [-5, -6]}, {}, None),
         # What is worse than no report by far.
         ({"topk": [53, -5], "klt": [-6, -9]}, {}, (-9, 10)),
         # A curve that falls is no outlier.
@@ -63,7 +66,7 @@ def test_a_mark_says_where_the_curve_is():
     marked = mark_outside(axes, {"far": ([-44.1, -30.0, -5.0], "black"), "near": ([-2.0], "red")}, NMSE)
     assert marked == ["far"]
     (text,) = axes.texts
-    assert text.get_text() == "far \N{MINUS SIGN}30.00 to \N{MINUS SIGN}44.10"
+    assert text.get_text() == "far \N{MINUS SIGN}30.0 to \N{MINUS SIGN}44.1"
     (arrow,) = axes.lines
     assert arrow.get_marker() == "v"
 

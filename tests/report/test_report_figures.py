@@ -195,4 +195,4 @@ def test_errors_that_squeeze_all_others_lie_outside(tmp_path):
         layout = draw_metrics(run, run.sweeps[0], ["nmse_db"])
     assert layout.figure.axes[0].get_ylim()[1] == 10
     assert layout.outside == ["top-k"]
-    assert any(text.get_text().startswith("top-k 53.75 to 53.78") for text in layout.figure.axes[0].texts)
+    assert any(text.get_text().startswith("top-k 53.8") for text in layout.figure.axes[0].texts)
