@@ -8,6 +8,7 @@ import pandas as pd
 import feedback.compressors  # noqa: F401 - registers the compressors
 from feedback.compressor import COMPRESSORS, Complexity
 from feedback.errors import FeedbackInputError
+from feedback.number_text import number_text
 from feedback.plugin_file import build_compressor
 from linksim.csv_text import csv_text
 from linksim.fitting import scheme_specs
@@ -69,4 +70,4 @@ def _registry_rows() -> Iterator[tuple[object, ...]]:
 
 def _row(name: str, ratio: float, cost: Complexity) -> tuple[object, ...]:
     counts = (cost.ue_macs, cost.ue_multiplications, cost.bs_macs, cost.ue_parameters, cost.parameters, cost.ue_bytes)
-    return (name, f"{ratio:g}", *counts)
+    return (name, number_text(ratio), *counts)

@@ -13,6 +13,7 @@ import torch
 from feedback.checkpoint import CheckpointInfo, check_size, checkpoint_path, load_checkpoint, read_info
 from feedback.compressor import Compressor
 from feedback.errors import FeedbackInputError
+from feedback.number_text import number_text
 from feedback.plugin_file import build_compressor
 from linksim.errors import InputError
 from linksim.fitting import SchemeSpec, scheme_specs
@@ -202,7 +203,7 @@ def _row(entry: ZooEntry) -> tuple[object, ...]:
     return (
         entry.name,
         entry.plugin.partition(" ")[0] or entry.network,
-        f"{entry.ratio:g}",
+        number_text(entry.ratio),
         str(training.get("scenario", "")),
         " to ".join(filter(None, (_channel(training.get(key)) for key in ("channel", "adapted_to")))),
         info.measured_through,

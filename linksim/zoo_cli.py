@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from feedback.number_text import number_text
 from linksim.csv_text import csv_text
 from linksim.shipped_files import shipped_zoo
 from linksim.terminal import say
@@ -132,7 +133,7 @@ def _record(evaluation: "Evaluation") -> dict[str, object]:
     return {
         "scenario": evaluation.scenario,
         "compressor": evaluation.compressor,
-        "cr": f"{evaluation.ratio:g}",
+        "cr": number_text(evaluation.ratio),
         "through": evaluation.through,
         "nmse_db": test.value,
         "ci_low": test.low,

@@ -242,19 +242,19 @@ def test_full_disk_keeps_finished_points(
 ) -> None:
     import linksim.partial_results as partial_results
 
-    write_whole, writes = partial_results.write_whole, []
+    save_document, writes = partial_results.save_document, []
 
-    def fills_up(path: Path, text: str) -> None:
+    def fills_up(path: Path, document: dict[str, Any]) -> None:
         writes.append(path)
         if len(writes) == 4:
             raise OSError(28, "No space left on device", str(path))
-        write_whole(path, text)
+        save_document(path, document)
 
-    monkeypatch.setattr(partial_results, "write_whole", fills_up)
+    monkeypatch.setattr(partial_results, "save_document", fills_up)
     arguments = ("run", scenario_file(tiny), "--out", tmp_path / "out", "--workers", "1")
     assert_one_line(command(*arguments), "No space left on device")
     assert len(list((tmp_path / "out").rglob("points/*/*.json"))) == 3
-    monkeypatch.setattr(partial_results, "write_whole", write_whole)
+    monkeypatch.setattr(partial_results, "save_document", save_document)
     code, out, _ = command(*arguments)
     assert code == 0
     assert "1 of 2 points were finished before" in out
