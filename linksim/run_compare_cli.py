@@ -8,7 +8,7 @@ import typer
 from linksim.errors import InputError
 from linksim.terminal import Console
 
-_DEFAULT_METRICS = ("nmse_db", "rho", "rate_bps_hz")
+_DEFAULT_METRICS = ("nmse_db", "nmse_e2e_db", "rho", "rate_bps_hz")
 
 
 def compare_runs(
@@ -19,7 +19,7 @@ def compare_runs(
         str | None, typer.Option(metavar="COMPRESSOR", help="compare every compressor with this one of the first run")
     ] = None,
     metric: Annotated[
-        list[str] | None, typer.Option(help="metric to show instead of the usual three; may be given often")
+        list[str] | None, typer.Option(help="metric to show instead of the usual ones; may be given often")
     ] = None,
     out: Annotated[
         Path | None, typer.Option(metavar="DIR", help="folder for figures and CSV; by default in the first run")

@@ -2,6 +2,7 @@ import io
 import re
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from made_up_run import SWEEPS, write_run
 from rich.console import Console
@@ -68,3 +69,24 @@ def test_markup_in_names_is_shown_as_it_is(tmp_path):
     folder = write_run(tmp_path, {"[red]x[/]": {"snr_db": (0.0, 1.0)}}, compressors=("identity", "[bold]", "[/]"))
     text = "\n".join(shown(folder, "rho"))
     assert all(name in text for name in ("[red]x[/]", "[bold]", "[/]"))
+
+
+def test_what_an_axis_does_not_change_is_told_once(tmp_path):
+    folder = write_run(tmp_path, {"over_mobility": SWEEPS["over_mobility"]}, metrics=("rho", "rate_bps_hz"))
+    table = pd.read_csv(folder / "results.csv")
+    slow = table[(table["metric"] == "rho") & (table["speed_m_s"] == 1)].set_index(["compressor", "feedback_delay_s"])
+    rho = table["metric"] == "rho"
+    for name in ("value", "ci_low", "ci_high"):
+        table.loc[rho, name] = [
+            slow.at[key, name]
+            for key in zip(table.loc[rho, "compressor"], table.loc[rho, "feedback_delay_s"], strict=True)
+        ]
+    table.to_csv(folder / "results.csv", index=False)
+    # Two delays across, no speed: 0.8750 and 0.02 more.
+    lines = shown(folder, "rho")
+    assert any("the same at every speed" in line for line in lines)
+    assert [line.split()[1:] for line in lines if line.strip().startswith("topk")] == [
+        ["0.8750±0.0050", "0.8950±0.0050"]
+    ]
+    # The rate depends on both.
+    assert "the same" not in "\n".join(shown(folder, "rate_bps_hz"))
