@@ -35,6 +35,7 @@ class Kalman(Predictor):
     """
 
     results_version = 2
+    titles = ("Kalman",)
     Parameters = KalmanParameters
     parameters: KalmanParameters
 
