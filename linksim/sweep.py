@@ -16,8 +16,8 @@ from linksim.plugin_kinds import swept_kind
 from linksim.scenario import PlainValue, Scenario
 from linksim.scenario_file import set_key, validate_scenario
 
-# Of all sweeps together: more than is measured in days, and few enough to be validated in seconds.
-MAX_POINTS = 10_000
+# Of all sweeps together: more than is measured in days, and few enough to be validated in a minute.
+MAX_POINTS = 5000
 
 # Problems after which no more points are looked at.
 _MAX_LINES = 20

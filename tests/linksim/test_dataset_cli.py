@@ -214,7 +214,7 @@ def test_a_damaged_file_is_refused_everywhere(built: Path, command: Command, tmp
     ("arguments", "message"),
     [
         (["--set", "placment=paper"], "--set: placment: unknown key, did you mean 'placement'?"),
-        (["--set", "speed_m_s=fast"], "--set: speed_m_s: got 'fast', expected number"),
+        (["--set", "speed_m_s=fast"], "--set: speed_m_s: got 'fast', expected a number"),
         (["--set", "speed_m_s"], "--set: got 'speed_m_s', expected path.to.key=value"),
         (["--set", "source=sionna"], "--set source: got 'sionna', expected --source"),
         (["--set", "line_of_sight=los"], "--set: line_of_sight: got environment indoor"),
