@@ -2,12 +2,15 @@
 
 import psutil
 import torch
+from scipy.linalg import eigh
 from torch import Tensor
 
 from feedback.errors import FeedbackInputError
 
 # Up to so many dimensions all eigenvectors are computed at once.
 _MAX_FULL = 1024
+# Share of the dimensions up to which an iteration is quicker than a direct solution.
+_MAX_ITERATED = 0.1
 # Directions that the iteration carries beyond those that are wanted.
 _OVERSAMPLING = 16
 _MAX_ITERATIONS = 60
@@ -25,7 +28,8 @@ def principal_axes(csi: Tensor, count: int) -> tuple[Tensor, Tensor]:
 
     - fewer samples than dimensions: from the Gram matrix of the samples, :math:`R` itself is never made; axes beyond
       its rank complete an orthonormal set;
-    - up to 1024 dimensions, or where most axes are wanted: all eigenvectors;
+    - up to 1024 dimensions: all eigenvectors;
+    - where more than a tenth of them are wanted: those, from the tridiagonal form (LAPACK's ``heevr``);
     - else subspace iteration with Rayleigh-Ritz steps (Halko, Martinsson and Tropp, "Finding structure with
       randomness", 2011, DOI 10.1137/090771806) from the axes of the separable KLT and some random directions, until
       what it may still gain is less than 1e-4 of the energy that the axes leave out: 0.0005 dB. Gains of the iteration
@@ -51,9 +55,10 @@ def principal_axes(csi: Tensor, count: int) -> tuple[Tensor, Tensor]:
     flat, norms = (flat, norms) if used.all() else (flat[used], norms[used])
     n, dimensions = flat.shape
     smaller = min(n, dimensions)
-    full = smaller <= _MAX_FULL or 2 * (count + _OVERSAMPLING) > smaller
-    _require_memory(n, dimensions, count, full)
-    start = None if full else _separable_start(csi[used], norms, count + _OVERSAMPLING)
+    full = smaller <= _MAX_FULL
+    direct = full or (count + _OVERSAMPLING) > _MAX_ITERATED * smaller
+    _require_memory(n, dimensions, count, direct)
+    start = None if direct else _separable_start(csi[used], norms, count + _OVERSAMPLING)
     if n < dimensions:
         unit = flat / norms[:, None]
         wanted, start = min(count, n), None if start is None else unit @ start.conj()
@@ -61,7 +66,7 @@ def principal_axes(csi: Tensor, count: int) -> tuple[Tensor, Tensor]:
         values, left = _eigenpairs(gram, wanted) if start is None else _leading(gram, start, wanted)
         axes = unit.T @ left.conj().to(unit.dtype)
         return _completed(values / n, axes, count)
-    moment = _moment(flat, norms, torch.complex128 if full else torch.complex64)
+    moment = _moment(flat, norms, torch.complex128 if direct else torch.complex64)
     values, vectors = _eigenpairs(moment, count) if start is None else _leading(moment, start, count)
     return values, vectors.to(torch.complex64)
 
@@ -143,8 +148,15 @@ def _products(columns: Tensor) -> Tensor:
 
 
 def _eigenpairs(matrix: Tensor, count: int) -> tuple[Tensor, Tensor]:
-    values, vectors = torch.linalg.eigh(matrix)
-    return values.flip(0)[:count], vectors.flip(1)[:, :count]
+    """Leading eigenpairs of a Hermitian matrix, eigenvalues falling, by a direct solution."""
+    size = len(matrix)
+    if size <= _MAX_FULL or matrix.is_cuda:
+        values, vectors = torch.linalg.eigh(matrix)
+        return values.flip(0)[:count].double(), vectors.flip(1)[:, :count]
+    wanted = [size - count, size - 1]
+    found = eigh(matrix.to(torch.complex128).numpy(), subset_by_index=wanted, overwrite_a=True, check_finite=False)
+    rising, columns = (torch.from_numpy(part) for part in found)
+    return rising.flip(0).double(), columns.flip(1)
 
 
 def _leading(matrix: Tensor, start: Tensor, count: int) -> tuple[Tensor, Tensor]:
@@ -179,7 +191,7 @@ def _completed(values: Tensor, axes: Tensor, count: int) -> tuple[Tensor, Tensor
     return padded, basis.to(torch.complex64)
 
 
-def _require_memory(n: int, dimensions: int, count: int, full: bool) -> None:
+def _require_memory(n: int, dimensions: int, count: int, direct: bool) -> None:
     """Passes what fits in memory.
 
     Raises:
@@ -187,7 +199,7 @@ def _require_memory(n: int, dimensions: int, count: int, full: bool) -> None:
     """
     smaller = min(n, dimensions)
     # Bytes: the matrix with its copy and eigenvectors in complex128, or in complex64 with four blocks of columns.
-    matrices = 3 * 16 * smaller**2 if full else 2 * 8 * smaller**2 + 4 * 8 * smaller * (count + _OVERSAMPLING)
+    matrices = 3 * 16 * smaller**2 if direct else 2 * 8 * smaller**2 + 4 * 8 * smaller * (count + _OVERSAMPLING)
     needed = matrices + (8 * n * dimensions if n < dimensions else 0) + 16 * dimensions * count
     free = psutil.virtual_memory().available
     if needed > free:
