@@ -19,9 +19,9 @@ from rich.console import Console
 from rich.table import Table
 from torch import Tensor, nn
 
-from feedback.binary_fc import BinaryLinear, PackedLinear, scale_of, signs_of, unpack_signs
-from feedback.onnx_encoder import OnnxEncoder
-from feedback.onnx_export import export_encoder
+from feedback.encoder_export.onnx import export_encoder
+from feedback.encoder_export.onnx_encoder import OnnxEncoder
+from feedback.layers.binary import BinaryLinear, PackedLinear, scale_of, signs_of, unpack_signs
 
 N_IN = 2048
 LENGTHS = (512, 64)

@@ -16,10 +16,10 @@ from rich.table import Table
 from torch import Tensor
 
 from channels.channel_batch import Snapshots
-from channels.frequency_response import frequency_response
-from channels.random_seed import stream_seed
-from channels.sionna_source import SionnaParameters, SionnaSource
+from channels.random_streams import stream_seed
 from channels.source import BLOCK_SIZE
+from channels.sources.sionna.source import SionnaParameters, SionnaSource
+from channels.transforms.frequency_response import frequency_response
 
 N_BLOCKS = 6
 N_DELAY = 32

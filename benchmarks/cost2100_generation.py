@@ -14,10 +14,10 @@ from rich.console import Console
 from rich.table import Table
 from torch import Tensor
 
-from channels.angular_delay import AngularDelayTransform
 from channels.channel_batch import Snapshots
-from channels.cost2100 import Cost2100Parameters, Cost2100Source
 from channels.source import BLOCK_SIZE
+from channels.sources.cost2100 import Cost2100Parameters, Cost2100Source
+from channels.transforms.angular_delay import AngularDelayTransform
 
 N_DELAY = 32
 N_ROUNDS = 7

@@ -11,10 +11,10 @@ from tempfile import TemporaryDirectory
 
 from rich.console import Console
 
-from linksim.engine import RunOptions, run
-from linksim.execution import ExecutionOptions
-from linksim.run_console import RunConsole
-from linksim.scenario import Scenario
+from linksim.execution.console import RunConsole
+from linksim.execution.options import ExecutionOptions
+from linksim.run.engine import RunOptions, run
+from linksim.scenario.model import Scenario
 
 SAMPLES = 10000
 RATIOS = (4, 8, 16, 32)

@@ -15,8 +15,8 @@ from rich.table import Table
 from torch import Tensor, nn
 
 import feedback.compressors  # noqa: F401 - registers the compressors
-from feedback.acceleration import accelerated, memory_kept
 from feedback.compressor import COMPRESSORS
+from feedback.cpu_kernels.acceleration import accelerated, memory_kept
 
 NAMES = ("crnet", "acrnet-1x", "acrnet-10x")
 SHAPE = (32, 32)

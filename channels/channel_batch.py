@@ -107,8 +107,9 @@ class Paths:
         coefficients: path gains, ``[batch, n_snapshots, n_ports, n_paths]``, complex64, linear.
         delays_s: path delays in seconds, ``[batch, n_paths]``, float32 or float64, the first snapshot's.
         gain_db: power that the normalisation removed, ``[batch]``, float32, dB.
-        band_coefficients: path gains at the frequencies of ``channels.beam_squint`` where they change over the band,
-            ``[batch, n_snapshots, n_nodes, n_ports, n_paths]``, complex64; ``None`` where the carrier's hold for all.
+        band_coefficients: path gains at the frequencies of ``channels.transforms.beam_squint`` where they change over
+            the band, ``[batch, n_snapshots, n_nodes, n_ports, n_paths]``, complex64; ``None`` where the carrier's hold for
+            all.
     """
 
     coefficients: Tensor

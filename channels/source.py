@@ -10,14 +10,14 @@ from class_registry import ClassRegistry
 from pydantic import BaseModel, ConfigDict
 from torch import Tensor
 
-from channels.angular_delay import AngularDelayTransform
 from channels.channel_batch import ArrayShape, ChannelBatch, OfdmGrid, Paths, Snapshots
-from channels.direct_angular_delay import truncated_paths
-from channels.dirichlet_kernel import unit_phasor
-from channels.frequency_response import frequency_response
-from channels.hf_all import angular_reference, reference_grid, refuse_beam_squint
-from channels.late_energy import LateEnergy, late_energy
-from channels.path_statistics import path_powers
+from channels.statistics.late_energy import LateEnergy, late_energy
+from channels.statistics.spreads import path_powers
+from channels.transforms.angular_delay import AngularDelayTransform
+from channels.transforms.direct_angular_delay import truncated_paths
+from channels.transforms.dirichlet_kernel import unit_phasor
+from channels.transforms.frequency_response import frequency_response
+from channels.transforms.hf_all import angular_reference, reference_grid, refuse_beam_squint
 
 SOURCES: ClassRegistry["Source"] = ClassRegistry(unique=True)
 
@@ -134,7 +134,7 @@ class Source(ABC):
         """The public ``HF_all`` reference of samples ``start`` to ``stop - 1``, ``None`` where a source has none.
 
         Returns:
-            ``[batch, 125, n_ports]``, complex64, bins and unit as in ``channels.hf_all``.
+            ``[batch, 125, n_ports]``, complex64, bins and unit as in ``channels.transforms.hf_all``.
 
         Raises:
             ChannelInputError: as ``read`` does.

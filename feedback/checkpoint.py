@@ -18,15 +18,15 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from feedback.compressor import Compressor
-from feedback.disturbance import Disturbance
 from feedback.errors import FeedbackInputError
 from feedback.file_digest import content_of
 from feedback.files import write_whole
 from feedback.number_text import number_text
 from feedback.plugin_content import plugin_digest
 from feedback.plugin_file import split_plugin
-from feedback.recipe import TrainingRecipe
-from feedback.training import TrainingOutcome
+from feedback.training.disturbance import Disturbance
+from feedback.training.loop import TrainingOutcome
+from feedback.training.recipe import TrainingRecipe
 
 # ``float16_fc``: the matrices of fully connected layers in half precision; ``float16``: kernels as well, which is how
 # many of the shipped weights are stored and which suits networks whose start is not bent into logits.

@@ -9,7 +9,7 @@ from class_registry import ClassRegistry
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
 
-from feedback.codeword import Codeword
+from feedback.csi_report.codeword import Codeword
 from feedback.errors import FeedbackInputError
 from feedback.training_set import TrainingSet
 

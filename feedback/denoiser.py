@@ -7,8 +7,8 @@ from class_registry import ClassRegistry
 from pydantic import BaseModel, ConfigDict
 from torch import Generator, Tensor
 
-from feedback.codeword import Codeword, Signal
 from feedback.compressor import Compressor
+from feedback.csi_report.codeword import Codeword, Signal
 from feedback.errors import FeedbackInputError
 from feedback.training_set import TrainingSet
 

@@ -8,7 +8,7 @@ from class_registry import ClassRegistry
 from pydantic import BaseModel, ConfigDict
 from torch import Tensor
 
-from feedback.codeword import Codeword, Signal
+from feedback.csi_report.codeword import Codeword, Signal
 
 LINKS: ClassRegistry["FeedbackLink"] = ClassRegistry(unique=True)
 

@@ -8,20 +8,20 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from feedback.acceleration import accelerated, memory_kept
-from feedback.adaptation import Adaptation
-from feedback.codeword import Codeword
 from feedback.complexity import count_macs, count_multiplications, count_parameters, count_stored_bytes
 from feedback.compressor import Complexity, Compressor, CompressorParameters, codeword_length
-from feedback.distillation import Distillation
-from feedback.disturbance import Disturbance
+from feedback.cpu_kernels.acceleration import accelerated, memory_kept
+from feedback.csi_report.codeword import Codeword
 from feedback.errors import FeedbackInputError
-from feedback.layers import initialise
-from feedback.recipe import TrainingRecipe
+from feedback.layers.basic import initialise
+from feedback.layers.images import from_unit_interval, to_unit_interval
 from feedback.state import checked_state
-from feedback.training import TrainingOptions, TrainingOutcome, train
+from feedback.training.adaptation import Adaptation
+from feedback.training.distillation import Distillation
+from feedback.training.disturbance import Disturbance
+from feedback.training.loop import TrainingOptions, TrainingOutcome, train
+from feedback.training.recipe import TrainingRecipe
 from feedback.training_set import TrainingSet
-from feedback.unit_interval import from_unit_interval, to_unit_interval
 
 
 class NeuralParameters(CompressorParameters):

@@ -2,14 +2,14 @@
 
 import sys
 
-from linksim.interruption import INTERRUPTED, leave, watch_interrupts
+from linksim.execution.interruption import INTERRUPTED, leave, watch_interrupts
 
 
 def main() -> None:
     """Runs the command line; Ctrl-C during its imports is one line, as it is later."""
     watch_interrupts()
     try:
-        from linksim.cli import main as command_line
+        from linksim.cli.main import main as command_line
 
         command_line()
     except KeyboardInterrupt:

@@ -10,9 +10,9 @@ import torch
 import yaml
 
 from feedback.compressor import COMPRESSORS
-from linksim.dimension_check import check_points
-from linksim.scenario_file import validate_scenario
-from linksim.sweep import points_of
+from linksim.preparation.dimension_check import check_points
+from linksim.scenario.file import validate_scenario
+from linksim.scenario.sweep import points_of
 
 README = (Path(__file__).resolve().parents[1] / "README.md").read_text(encoding="utf-8")
 

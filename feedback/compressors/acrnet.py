@@ -5,14 +5,14 @@ from typing import ClassVar, Literal, Self
 from pydantic import Field, model_validator
 from torch import nn
 
-from feedback.aggregated_blocks import Activation, Expansion, acrnet_features, acrnet_refinement
 from feedback.compressor import COMPRESSORS
-from feedback.convolutional_network import ConvolutionalLatentNetwork
-from feedback.fc_network import FullyConnectedNetwork
-from feedback.linear_start_network import LinearStartParameters
+from feedback.layers.aggregated import Activation, Expansion, acrnet_features, acrnet_refinement
+from feedback.networks.convolutional import ConvolutionalLatentNetwork
+from feedback.networks.fully_connected import FullyConnectedNetwork
+from feedback.networks.linear_start import LinearStartParameters
 from feedback.neural import NeuralParameters
-from feedback.paper_recipes import ACRNET
-from feedback.public_checkpoint import PublicWeightsParameters, acrnet_layers, read_public_checkpoint
+from feedback.public_weights.pytorch import PublicWeightsParameters, acrnet_layers, read_public_checkpoint
+from feedback.training.paper_recipes import ACRNET
 
 
 class _AcrNetOptions(NeuralParameters):

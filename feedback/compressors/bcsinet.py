@@ -5,10 +5,10 @@ from typing import Literal
 from torch import Tensor, nn
 
 from feedback.compressor import COMPRESSORS
-from feedback.fc_network import FullyConnectedNetwork
-from feedback.layers import ConvBn, RefineNet, ResidualBlock, leaky_relu
-from feedback.paper_recipes import BCSINET
-from feedback.public_checkpoint import PublicWeightsParameters, bcsinet_layers, read_public_checkpoint
+from feedback.layers.basic import ConvBn, RefineNet, ResidualBlock, leaky_relu
+from feedback.networks.fully_connected import FullyConnectedNetwork
+from feedback.public_weights.pytorch import PublicWeightsParameters, bcsinet_layers, read_public_checkpoint
+from feedback.training.paper_recipes import BCSINET
 
 
 class ResidualHead(ResidualBlock):

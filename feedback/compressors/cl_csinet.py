@@ -5,10 +5,10 @@ from typing import Literal
 from torch import nn
 
 from feedback.compressor import COMPRESSORS
-from feedback.convolutional_network import ConvolutionalLatentNetwork
-from feedback.layers import ConvBn, RefineNet, leaky_relu
-from feedback.linear_start_network import LinearStartParameters
-from feedback.paper_recipes import CSINET
+from feedback.layers.basic import ConvBn, RefineNet, leaky_relu
+from feedback.networks.convolutional import ConvolutionalLatentNetwork
+from feedback.networks.linear_start import LinearStartParameters
+from feedback.training.paper_recipes import CSINET
 
 
 class ClCsiNetParameters(LinearStartParameters):

@@ -12,18 +12,24 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional
 
-from feedback.chain_start import STATISTICS_SAMPLES, ImageStatistics, pass_through, start_features
 from feedback.compressor import COMPRESSORS
-from feedback.convolutional_latent import KERNEL, ConvolutionalDecoder, ConvolutionalEncoder, latent_maps, to_rows
-from feedback.convolutional_start import principal_rows, start_angle_refinement, start_row
-from feedback.disturbance import Disturbance
 from feedback.errors import FeedbackInputError
-from feedback.layers import LEAKY_SLOPE, ConvBn, HingePath, ResidualBlock, leaky_relu
-from feedback.linear_start_network import LinearStartNetwork, LinearStartParameters
-from feedback.logit_start import BlockInput, start_path
-from feedback.paper_recipes import CLLWCSINET
+from feedback.initialisation.angle_klt import principal_rows, start_angle_refinement, start_row
+from feedback.initialisation.convolutions import STATISTICS_SAMPLES, ImageStatistics, pass_through, start_features
+from feedback.initialisation.logits import BlockInput, start_path
+from feedback.layers.basic import LEAKY_SLOPE, ConvBn, HingePath, ResidualBlock, leaky_relu
+from feedback.layers.convolutional_latent import (
+    KERNEL,
+    ConvolutionalDecoder,
+    ConvolutionalEncoder,
+    latent_maps,
+    to_rows,
+)
+from feedback.layers.images import to_unit_interval
+from feedback.networks.linear_start import LinearStartNetwork, LinearStartParameters
+from feedback.training.disturbance import Disturbance
+from feedback.training.paper_recipes import CLLWCSINET
 from feedback.training_set import TrainingSet
-from feedback.unit_interval import to_unit_interval
 
 # Channels between the 2 Na rows and the m maps, over Na, by compression ratio: at the UE, and at the BS from m on.
 _NARROWING = {4: (1.0,), 8: (1.0, 0.5), 16: (1.0, 0.5)}

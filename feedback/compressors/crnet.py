@@ -6,14 +6,14 @@ import torch
 from pydantic import model_validator
 from torch import Tensor, nn
 
-from feedback.chain_start import pass_through
 from feedback.compressor import COMPRESSORS
-from feedback.convolutional_network import ConvolutionalLatentNetwork
-from feedback.fc_network import FullyConnectedNetwork
-from feedback.layers import ConvBn, HingePath, ResidualBlock, leaky_relu
-from feedback.linear_start_network import LinearStartParameters
-from feedback.paper_recipes import CRNET
-from feedback.public_checkpoint import PublicWeightsParameters, crnet_layers, read_public_checkpoint
+from feedback.initialisation.convolutions import pass_through
+from feedback.layers.basic import ConvBn, HingePath, ResidualBlock, leaky_relu
+from feedback.networks.convolutional import ConvolutionalLatentNetwork
+from feedback.networks.fully_connected import FullyConnectedNetwork
+from feedback.networks.linear_start import LinearStartParameters
+from feedback.public_weights.pytorch import PublicWeightsParameters, crnet_layers, read_public_checkpoint
+from feedback.training.paper_recipes import CRNET
 
 
 class CrNetFeatures(nn.Module):

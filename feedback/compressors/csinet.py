@@ -7,12 +7,12 @@ from pydantic import Field
 from torch import nn
 
 from feedback.compressor import COMPRESSORS
-from feedback.fc_network import FullyConnectedNetwork
-from feedback.keras_weights import keras_features, keras_refinement, read_keras_state
-from feedback.layers import ConvBn, RefineNet, leaky_relu
-from feedback.linear_start_network import Init
+from feedback.layers.basic import ConvBn, RefineNet, leaky_relu
+from feedback.networks.fully_connected import FullyConnectedNetwork
+from feedback.networks.linear_start import Init
 from feedback.neural import NeuralParameters
-from feedback.paper_recipes import CSINET
+from feedback.public_weights.keras import keras_features, keras_refinement, read_keras_state
+from feedback.training.paper_recipes import CSINET
 
 
 class CsiNetParameters(NeuralParameters):

@@ -6,19 +6,19 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from feedback.codeword import Codeword
 from feedback.complexity import count_macs
 from feedback.compressor import COMPRESSORS
-from feedback.equilibrium_blocks import BsEquilibrium, EquilibriumBlock, UeEquilibrium, prelu
+from feedback.csi_report.codeword import Codeword
 from feedback.errors import FeedbackInputError
-from feedback.fc_network import FullyConnectedNetwork
-from feedback.layers import ConvBn, initialise, kaiming_uniform
+from feedback.layers.basic import ConvBn, initialise, kaiming_uniform
+from feedback.layers.equilibrium_blocks import BsEquilibrium, EquilibriumBlock, UeEquilibrium, prelu
+from feedback.layers.images import to_unit_interval
+from feedback.networks.fully_connected import FullyConnectedNetwork
 from feedback.neural import NeuralParameters
-from feedback.paper_recipes import DEQ
-from feedback.recipe import TrainingRecipe
-from feedback.training import TrainingOptions, TrainingOutcome
+from feedback.training.loop import TrainingOptions, TrainingOutcome
+from feedback.training.paper_recipes import DEQ
+from feedback.training.recipe import TrainingRecipe
 from feedback.training_set import TrainingSet
-from feedback.unit_interval import to_unit_interval
 
 UE_TRAINING_ITERATIONS = 10
 BS_TRAINING_ITERATIONS = 5

@@ -5,8 +5,8 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from feedback.codeword import Codeword
 from feedback.compressor import COMPRESSORS, Complexity, Compressor, CompressorParameters
+from feedback.csi_report.codeword import Codeword
 
 
 class IdentityParameters(CompressorParameters):

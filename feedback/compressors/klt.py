@@ -6,7 +6,6 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from feedback.codeword import Codeword
 from feedback.compressor import (
     COMPRESSORS,
     Complexity,
@@ -14,6 +13,7 @@ from feedback.compressor import (
     CompressorParameters,
     complex_codeword_length,
 )
+from feedback.csi_report.codeword import Codeword
 from feedback.errors import FeedbackInputError
 from feedback.principal_axes import separable_products
 from feedback.state import checked_state

@@ -5,7 +5,6 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from feedback.codeword import Codeword
 from feedback.compressor import (
     COMPRESSORS,
     Complexity,
@@ -13,7 +12,8 @@ from feedback.compressor import (
     CompressorParameters,
     complex_codeword_length,
 )
-from feedback.side_format import SubsetFormat
+from feedback.csi_report.codeword import Codeword
+from feedback.csi_report.side_format import SubsetFormat
 
 
 class TopKParameters(CompressorParameters):

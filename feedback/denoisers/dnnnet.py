@@ -9,17 +9,17 @@ import torch
 from pydantic import Field, model_validator
 from torch import Tensor, nn
 
-from feedback.codeword import Codeword, Signal
-from feedback.codeword_check import check_training, check_values
 from feedback.compressor import Compressor
+from feedback.csi_report.checks import check_training, check_values
+from feedback.csi_report.codeword import Codeword, Signal
 from feedback.denoiser import DENOISERS, Denoiser, DenoiserParameters
-from feedback.disturbance import Disturbance, drawn_snr_db, with_noise
+from feedback.denoisers.noise_extraction import NoiseExtraction
 from feedback.errors import FeedbackInputError
 from feedback.neural import NeuralCompressor
-from feedback.noise_extraction import NoiseExtraction
-from feedback.recipe import TrainingRecipe
 from feedback.state import checked_state, state_length
-from feedback.training import TrainingOptions, train
+from feedback.training.disturbance import Disturbance, drawn_snr_db, with_noise
+from feedback.training.loop import TrainingOptions, train
+from feedback.training.recipe import TrainingRecipe
 from feedback.training_set import TrainingSet
 
 _SEED = 0

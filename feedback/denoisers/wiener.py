@@ -8,13 +8,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from feedback.codeword import Codeword, Signal
-from feedback.codeword_check import check_training, check_values
 from feedback.compressor import Compressor
+from feedback.csi_report.checks import check_training, check_values
+from feedback.csi_report.codeword import Codeword, Signal
 from feedback.denoiser import DENOISERS, Denoiser, DenoiserParameters
-from feedback.disturbance import with_noise
 from feedback.errors import FeedbackInputError
 from feedback.state import checked_state, state_length
+from feedback.training.disturbance import with_noise
 from feedback.training_set import TrainingSet
 
 # SNRs at which shares of the correction are tried, those shares, and the training channels they are tried on.

@@ -5,7 +5,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from feedback.codeword import Codeword, Signal
+from feedback.csi_report.codeword import Codeword, Signal
 from feedback.errors import FeedbackInputError
 from feedback.link import LINKS, FeedbackLink, LinkParameters, NormalDraw
 

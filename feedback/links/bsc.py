@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 import torch
 from pydantic import Field
 
-from feedback.codeword import Codeword, Signal
+from feedback.csi_report.codeword import Codeword, Signal
 from feedback.errors import FeedbackInputError
 from feedback.link import LINKS, FeedbackLink, LinkParameters, NormalDraw
 

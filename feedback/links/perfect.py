@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from feedback.codeword import Codeword
+from feedback.csi_report.codeword import Codeword
 from feedback.link import LINKS, FeedbackLink, LinkParameters, NormalDraw
 
 

@@ -5,7 +5,8 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from feedback.linear_prediction import (
+from feedback.predictor import PREDICTORS, Predictor, ReportHistory
+from feedback.predictors.linear_prediction import (
     LinearPredictorParameters,
     at_delay,
     can_predict,
@@ -15,7 +16,6 @@ from feedback.linear_prediction import (
     steps_to,
     within_reach,
 )
-from feedback.predictor import PREDICTORS, Predictor, ReportHistory
 
 
 class ArParameters(LinearPredictorParameters):

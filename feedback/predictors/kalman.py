@@ -6,9 +6,9 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from feedback.doppler_spectrum import at_time, common_spectrum, frequencies, powers_and_error
-from feedback.linear_prediction import LinearPredictorParameters, within_reach
 from feedback.predictor import PREDICTORS, Predictor, ReportHistory
+from feedback.predictors.doppler_spectrum import at_time, common_spectrum, frequencies, powers_and_error
+from feedback.predictors.linear_prediction import LinearPredictorParameters, within_reach
 
 
 class KalmanParameters(LinearPredictorParameters):
@@ -28,8 +28,8 @@ class Kalman(Predictor):
     random. What the filter holds after the newest report is the conditional mean of the state given all of them, which
     is computed at once, for any delay. The variances of the amplitudes, a Doppler spectrum, and that of the reports'
     errors are those of greatest likelihood over the UE's entries; ``pooling`` weighs that common spectrum against an
-    entry's own (``feedback.doppler_spectrum``). Fitted coefficients of an autoregressive model would take the error of
-    the reports for a property of the channel.
+    entry's own (``feedback.predictors.doppler_spectrum``). Fitted coefficients of an autoregressive model would take
+    the error of the reports for a property of the channel.
 
     A lost report is a step without an observation; where too few arrived, the last good one is held.
     """

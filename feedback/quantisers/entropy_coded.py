@@ -8,11 +8,11 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from feedback.codeword import Codeword, Signal
-from feedback.codeword_check import check_training, check_values
+from feedback.csi_report.checks import check_training, check_values
+from feedback.csi_report.codeword import Codeword, Signal
 from feedback.errors import FeedbackInputError
 from feedback.quantiser import QUANTISERS, Quantiser, QuantiserParameters
-from feedback.range_coding import range_decode, range_encode
+from feedback.quantisers.range_coding import range_decode, range_encode
 from feedback.state import checked_state
 
 

@@ -2,7 +2,7 @@
 
 from typing import ClassVar, Literal
 
-from feedback.codeword import Codeword, Signal
+from feedback.csi_report.codeword import Codeword, Signal
 from feedback.quantiser import QUANTISERS, Quantiser, QuantiserParameters
 
 

@@ -5,8 +5,8 @@ from typing import Literal
 
 from pydantic import Field
 
-from feedback.codeword import Codeword
-from feedback.codeword_check import check_values
+from feedback.csi_report.checks import check_values
+from feedback.csi_report.codeword import Codeword
 from feedback.quantiser import QUANTISERS, Quantiser, QuantiserParameters
 
 

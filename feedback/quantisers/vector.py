@@ -7,11 +7,11 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from feedback.codebooks import codebooks
-from feedback.codeword import Codeword
-from feedback.codeword_check import check_training, check_values
+from feedback.csi_report.checks import check_training, check_values
+from feedback.csi_report.codeword import Codeword
 from feedback.errors import FeedbackInputError
 from feedback.quantiser import QUANTISERS, Quantiser, QuantiserParameters
+from feedback.quantisers.code_vectors import codebooks
 from feedback.state import checked_state, state_length
 
 

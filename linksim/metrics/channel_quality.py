@@ -2,10 +2,10 @@
 
 from torch import Tensor
 
-from linksim.accumulators import CountAccumulator
-from linksim.matrix_norms import energy
+from linksim.metrics.matrix_norms import energy
 from linksim.metrics.metric import METRICS, MeanMetric, Metric
-from linksim.outcome import LinkOutcome
+from linksim.metrics.outcome import LinkOutcome
+from linksim.statistics.accumulators import CountAccumulator
 
 SAMPLES_LEFT_OUT = "samples_left_out"
 

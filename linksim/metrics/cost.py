@@ -3,9 +3,9 @@
 import torch
 from torch import Tensor
 
-from linksim.accumulators import MaximumAccumulator
 from linksim.metrics.metric import METRICS, MeanMetric, Metric
-from linksim.outcome import LinkOutcome
+from linksim.metrics.outcome import LinkOutcome
+from linksim.statistics.accumulators import MaximumAccumulator
 
 
 @METRICS.register("bits")

@@ -3,9 +3,9 @@
 import torch
 from torch import Tensor
 
-from linksim.accumulators import MeanAccumulator, ProportionAccumulator
 from linksim.metrics.metric import METRICS, MeanMetric
-from linksim.outcome import LinkOutcome
+from linksim.metrics.outcome import LinkOutcome
+from linksim.statistics.accumulators import MeanAccumulator, ProportionAccumulator
 
 
 class ShareMetric(MeanMetric):

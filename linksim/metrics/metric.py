@@ -6,9 +6,9 @@ from typing import ClassVar, Generic, Literal, TypeVar
 from class_registry import ClassRegistry
 from torch import Tensor
 
-from linksim.accumulator import Accumulator
-from linksim.accumulators import MeanAccumulator, RatioAccumulator
-from linksim.outcome import LinkOutcome
+from linksim.metrics.outcome import LinkOutcome
+from linksim.statistics.accumulator import Accumulator
+from linksim.statistics.accumulators import MeanAccumulator, RatioAccumulator
 
 METRICS: ClassRegistry["Metric"] = ClassRegistry(unique=True)
 

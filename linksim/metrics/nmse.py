@@ -2,10 +2,10 @@
 
 from torch import Tensor
 
-from linksim.accumulators import GroupedDecibelAccumulator
-from linksim.matrix_norms import energy
+from linksim.metrics.matrix_norms import energy
 from linksim.metrics.metric import METRICS, MeanMetric, Metric, RatioMetric
-from linksim.outcome import LinkOutcome
+from linksim.metrics.outcome import LinkOutcome
+from linksim.statistics.accumulators import GroupedDecibelAccumulator
 
 # Test batch of the public CRNet code.
 LEGACY_BATCH = 200

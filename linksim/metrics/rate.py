@@ -7,7 +7,7 @@ subcarrier ``n`` is log2(1 + SNR |H_n w_n|^2), the UE's antennas combined by max
 from torch import Tensor
 
 from linksim.metrics.metric import METRICS, MeanMetric, RatioMetric
-from linksim.outcome import LinkOutcome
+from linksim.metrics.outcome import LinkOutcome
 
 
 @METRICS.register("rate_bps_hz")

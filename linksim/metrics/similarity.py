@@ -3,10 +3,10 @@
 import torch
 from torch import Tensor
 
-from channels.hf_all import HF_POINTS
-from linksim.matrix_norms import inner, row_norm
+from channels.transforms.hf_all import HF_POINTS
+from linksim.metrics.matrix_norms import inner, row_norm
 from linksim.metrics.metric import METRICS, MeanMetric
-from linksim.outcome import LinkOutcome
+from linksim.metrics.outcome import LinkOutcome
 
 
 @METRICS.register("rho")

@@ -4,9 +4,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from linksim.report.figures import draw_figures
+    from linksim.report.figures.of_a_run import draw_figures
     from linksim.report.html import write_report
-    from linksim.report.table import show
+    from linksim.report.tables.terminal import show
 
 __all__ = ["draw_figures", "show", "write_report"]
 

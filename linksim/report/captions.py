@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 
-from linksim.example_matrices import ExampleMatrices
-from linksim.report.axes import Axis, all_axes
-from linksim.report.layouts import Layout, panel_letter
-from linksim.report.metric_texts import metric_text
-from linksim.report.run_view import RunView, Sweep
-from linksim.sweep import Point
+from linksim.report.figures.layouts import Layout, panel_letter
+from linksim.report.view.axes import Axis, all_axes
+from linksim.report.view.metric_texts import metric_text
+from linksim.report.view.run_view import RunView, Sweep
+from linksim.run.example_matrices import ExampleMatrices
+from linksim.scenario.sweep import Point
 
 
 def caption(run: RunView, sweep: Sweep, metrics: Sequence[str], layout: Layout) -> str:

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from linksim.csv_text import read_csv
 from linksim.errors import InputError
+from linksim.storage.csv_text import read_csv
 
 COSTS_FILE = "complexity.csv"
 # Columns of the table in a report, and their heads.

@@ -7,15 +7,15 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from linksim.report.curves import TICK_STEPS, legend_handle
-from linksim.report.layouts import PANEL_HEIGHT_IN, Layout, new_layout, panel_letter, with_legend
+from linksim.report.figures.curves import TICK_STEPS, legend_handle
+from linksim.report.figures.layouts import PANEL_HEIGHT_IN, Layout, new_layout, panel_letter, with_legend
 from linksim.report.limits import apply_limits, mark_outside, robust_limits
 from linksim.report.looks import PERFECT, Look
-from linksim.report.metric_texts import LOSSLESS_DB, MetricText, metric_text
-from linksim.report.results_table import NO_COMPRESSOR
-from linksim.report.run_view import RunView
-from linksim.report.style import COLUMN_IN, DOUBLE_COLUMN_IN, plain_text
-from linksim.sample_values import SampleValues
+from linksim.report.view.metric_texts import LOSSLESS_DB, MetricText, metric_text
+from linksim.report.view.run_view import RunView
+from linksim.report.view.style import COLUMN_IN, DOUBLE_COLUMN_IN, plain_text
+from linksim.storage.results_table import NO_COMPRESSOR
+from linksim.storage.sample_values import SampleValues
 
 DISTRIBUTION_METRICS = ("nmse_db", "nmse_e2e_db", "rho", "sgcs", "rate_bps_hz")
 # What no compressor influences, beside the rate.

@@ -4,12 +4,12 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from linksim.example_matrices import ExampleMatrices
-from linksim.report.layouts import panel_letter
-from linksim.report.matrix_image import DELAY_LABEL, FLOOR_DB, draw_matrix
-from linksim.report.metric_texts import metric_text
-from linksim.report.run_view import RunView
-from linksim.report.style import DOUBLE_COLUMN_IN, plain_text
+from linksim.report.figures.layouts import panel_letter
+from linksim.report.figures.matrix_image import DELAY_LABEL, FLOOR_DB, draw_matrix
+from linksim.report.view.metric_texts import metric_text
+from linksim.report.view.run_view import RunView
+from linksim.report.view.style import DOUBLE_COLUMN_IN, plain_text
+from linksim.run.example_matrices import ExampleMatrices
 
 _ROW_HEIGHT_IN = 1.75
 _COLUMNS = 4

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from linksim.report.metric_texts import MetricText
-from linksim.report.results_table import NO_COMPRESSOR
+from linksim.report.view.metric_texts import MetricText
+from linksim.storage.results_table import NO_COMPRESSOR
 
 # Rounding of a value that is written with nine digits.
 _ROUNDING = 1e-8

@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
-from linksim.report.metric_texts import MetricText
+from linksim.report.view.metric_texts import MetricText
 
 Limits = tuple[float, float]
 

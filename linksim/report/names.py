@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from linksim.plugin_kinds import COMPRESSOR
+from linksim.scenario.plugin_kinds import COMPRESSOR
 
 
 def compressor_title(name: str) -> str:

@@ -8,11 +8,11 @@ import pandas as pd
 
 from channels.errors import ChannelInputError
 from feedback.errors import FeedbackInputError
+from linksim.comparison.paired_difference import paired_difference, sample_estimate
+from linksim.comparison.run_samples import RunSamples, point_rows
 from linksim.errors import InputError
-from linksim.paired_difference import paired_difference, sample_estimate
-from linksim.run_samples import RunSamples, point_rows
-from linksim.sample_values import SampleValues
-from linksim.sweep import Point
+from linksim.scenario.sweep import Point
+from linksim.storage.sample_values import SampleValues
 
 
 class KeptSamples:

@@ -5,9 +5,9 @@ from typing import Literal
 from pydantic import Field
 from torch import Tensor, nn
 
-from feedback.fc_network import FullyConnectedNetwork
-from feedback.layers import ConvBn, ResidualBlock, leaky_relu
-from feedback.linear_start_network import LinearStartParameters
+from feedback.layers.basic import ConvBn, ResidualBlock, leaky_relu
+from feedback.networks.fully_connected import FullyConnectedNetwork
+from feedback.networks.linear_start import LinearStartParameters
 
 
 class ShallowNetParameters(LinearStartParameters):

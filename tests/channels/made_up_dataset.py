@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 
 from channels.channel_batch import ArrayShape, OfdmGrid
-from channels.dataset_manifest import SPLITS, DatasetPlan
-from channels.dataset_writer import Shard, StagingFolder, write_shard
+from channels.dataset.manifest import SPLITS, DatasetPlan
+from channels.dataset.writer import Shard, StagingFolder, write_shard
 
 COUNTS = (7, 3, 5)
 N_DELAY, ARRAY = 6, ArrayShape(1, 1, 4)

@@ -6,7 +6,7 @@ import scipy.io
 import torch
 
 from channels.channel_batch import Snapshots
-from channels.quadriga_source import QuadrigaParameters, QuadrigaSource
+from channels.sources.quadriga.source import QuadrigaParameters, QuadrigaSource
 
 N_RX, N_TX, N_SNAPSHOTS, N_SUBCARRIERS = 2, 4, 3, 16
 CARRIER_HZ = 5.3e9

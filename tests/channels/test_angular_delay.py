@@ -9,9 +9,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from channels.angular_delay import AngularDelayTransform
 from channels.channel_batch import ArrayShape, OfdmGrid
 from channels.errors import ChannelInputError
+from channels.transforms.angular_delay import AngularDelayTransform
 
 ARRAYS = st.builds(ArrayShape, st.integers(1, 2), st.integers(1, 3), st.integers(1, 5))
 

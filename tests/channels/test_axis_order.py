@@ -5,10 +5,9 @@ import numpy as np
 import pytest
 import torch
 
-from channels import sources as sources
-from channels.axis_order import decided_order
 from channels.channel_batch import Snapshots
 from channels.errors import ChannelInputError
+from channels.formats.axis_order import decided_order
 from channels.source import SOURCES
 from tests.channels import made_up_links
 

@@ -6,14 +6,13 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from channels import sources  # noqa: F401 - registers the sources
-from channels.angular_delay import AngularDelayTransform
-from channels.beam_squint import aperture_turns, interpolation_weights, node_frequencies
 from channels.channel_batch import ArrayShape, OfdmGrid, Snapshots
-from channels.cost2100.rays import Rays
 from channels.errors import ChannelInputError
 from channels.source import SOURCES, Source
-from linksim.channel_cache import ChannelCache
+from channels.sources.cost2100.rays import Rays
+from channels.transforms.angular_delay import AngularDelayTransform
+from channels.transforms.beam_squint import aperture_turns, interpolation_weights, node_frequencies
+from linksim.storage.channel_cache import ChannelCache
 from tests.channels.test_deepmimo_source import made_up_rays, parameters_json, write
 
 CARRIER_HZ, BANDWIDTH_HZ, N_PORTS, N_SUBCARRIERS = 28e9, 2e9, 64, 64
@@ -77,7 +76,7 @@ def test_a_beam_of_cost2100_moves_by_the_predicted_bins():
 )
 def test_sionnas_model_with_its_array_scaled_agrees_at_every_subcarrier(parameters):
     """At 28 GHz + f, elements half a wavelength of the carrier apart are (1 + f / fc) / 2 wavelengths apart."""
-    from channels.sionna_models import SionnaModel
+    from channels.sources.sionna.models import SionnaModel
 
     options = WIDE | parameters | {"delay_alignment": "none", "normalise": False}
     wide, narrow = (opened("sionna", beam_squint=squint, **options) for squint in (True, False))

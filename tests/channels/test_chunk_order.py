@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 import torch
 
-from channels import sources as sources
 from channels.channel_batch import Snapshots
 from channels.source import SOURCES
 
@@ -94,7 +93,7 @@ def test_every_chunk_is_unpacked_once(tmp_path, unpacked, write, chunks):
 def test_more_than_may_be_kept_is_read_in_parts(tmp_path, unpacked, monkeypatch):
     name, parameters, n_chunks = mat_file(tmp_path / "x.h5", (1, N))
     # 12 bytes a value: 4 in the file and 8 kept at most; 60 samples at a time.
-    monkeypatch.setattr("channels.hdf5_array._KEPT", 60 * 12 * WIDTH)
+    monkeypatch.setattr("channels.formats.hdf5_array._KEPT", 60 * 12 * WIDTH)
     cls = SOURCES.get_class(name)
     source = cls(cls.Parameters(**parameters), seed=0, device=torch.device("cpu"))
     whole = torch.cat([source.read("test", start, start + 10, Snapshots()).response for start in range(0, N, 10)])

@@ -11,8 +11,8 @@ import yaml
 from pydantic import ValidationError
 
 from channels.channel_batch import Snapshots
-from channels.cost2100 import Cost2100Parameters, Cost2100Source
 from channels.errors import ChannelInputError
+from channels.sources.cost2100 import Cost2100Parameters, Cost2100Source
 
 
 def source(**parameters: Any) -> Cost2100Source:
@@ -24,7 +24,7 @@ def environment_file(tmp_path: Path) -> Callable[..., str]:
     """Writes the indoor environment with one key changed (or removed)."""
 
     def write(key: str, value: Any) -> str:
-        document = yaml.safe_load((files("channels.cost2100") / "environments" / "indoor.yaml").read_text())
+        document = yaml.safe_load((files("channels.sources.cost2100") / "environments" / "indoor.yaml").read_text())
         *path, last = key.split(".")
         section = document
         for part in path:

@@ -8,10 +8,10 @@ import torch
 from made_up_dataset import ARRAY, N_DELAY, made_up_arrays, made_up_plan, write_dataset
 
 from channels.channel_batch import Snapshots
-from channels.csinet_export import csinet_images, export_csinet
-from channels.dataset_file import DatasetFile
+from channels.dataset.csinet_export import csinet_images, export_csinet
+from channels.dataset.file import DatasetFile
 from channels.errors import ChannelInputError
-from channels.mat_source import MatParameters, MatSource
+from channels.sources.mat import MatParameters, MatSource
 
 FILES = ["DATA_HtestFin_all.mat", "DATA_Htestin.mat", "DATA_Htrainin.mat", "DATA_Hvalin.mat"]
 

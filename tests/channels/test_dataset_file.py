@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from made_up_dataset import made_up_arrays, made_up_plan, write_dataset
 
-from channels.dataset_file import DatasetFile, verify
-from channels.dataset_manifest import DatasetPlan, canonical_json, differences, input_hashes
+from channels.dataset.file import DatasetFile, verify
+from channels.dataset.manifest import DatasetPlan, canonical_json, differences, input_hashes
 from channels.errors import ChannelInputError
-from channels.mat_source import MatParameters
+from channels.sources.mat import MatParameters
 
 
 @pytest.fixture

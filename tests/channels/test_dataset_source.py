@@ -7,11 +7,11 @@ import pytest
 import torch
 from made_up_dataset import ARRAY, N_DELAY, made_up_arrays, made_up_plan, write_dataset
 
-from channels.angular_delay import AngularDelayTransform
 from channels.channel_batch import ArrayShape, Snapshots
-from channels.cost2100.parameters import Cost2100Parameters
-from channels.dataset_source import DatasetParameters, DatasetSource
 from channels.errors import ChannelInputError
+from channels.sources.cost2100.parameters import Cost2100Parameters
+from channels.sources.dataset import DatasetParameters, DatasetSource
+from channels.transforms.angular_delay import AngularDelayTransform
 
 
 @pytest.fixture(scope="module")

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from made_up_dataset import made_up_arrays, made_up_plan, write_dataset
 
-from channels.dataset_manifest import DatasetPlan
-from channels.dataset_writer import Shard, StagingFolder, discard, staging_path, write_shard
+from channels.dataset.manifest import DatasetPlan
+from channels.dataset.writer import Shard, StagingFolder, discard, staging_path, write_shard
 from channels.errors import ChannelInputError
 
 TRAIN = Shard("train", 0, 4)

@@ -8,10 +8,10 @@ import scipy.io
 import torch
 from pydantic import ValidationError
 
-from channels.angular_delay import AngularDelayTransform
 from channels.channel_batch import Snapshots
-from channels.deepmimo_source import DeepMimoParameters, DeepMimoSource
 from channels.errors import ChannelInputError
+from channels.sources.deepmimo.source import DeepMimoParameters, DeepMimoSource
+from channels.transforms.angular_delay import AngularDelayTransform
 
 N_USERS, N_PATHS, N_SUBCARRIERS, BANDWIDTH_HZ = 130, 4, 32, 20e6
 SILENT = (3, 77)

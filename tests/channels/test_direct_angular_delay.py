@@ -8,13 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from channels.angular_delay import AngularDelayTransform
 from channels.channel_batch import ArrayShape, OfdmGrid, Paths
-from channels.direct_angular_delay import truncated_paths, truncated_plane_waves
-from channels.dirichlet_kernel import DirichletKernel, cotangent, row_factor, unit_phasor
 from channels.errors import ChannelInputError
-from channels.frequency_response import frequency_response
-from channels.plane_wave_power import gauss_for_sums, mean_power, truncated_and_mean_power
+from channels.transforms.angular_delay import AngularDelayTransform
+from channels.transforms.direct_angular_delay import truncated_paths, truncated_plane_waves
+from channels.transforms.dirichlet_kernel import DirichletKernel, cotangent, row_factor, unit_phasor
+from channels.transforms.frequency_response import frequency_response
+from channels.transforms.plane_wave_power import gauss_for_sums, mean_power, truncated_and_mean_power
 
 # Every factor of a kernel is good to a few float32 roundings, and so is the sum over waves relative to the norm of
 # the full response; half a dozen factors of 2^-24 each.

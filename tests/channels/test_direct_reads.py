@@ -3,10 +3,9 @@
 import pytest
 import torch
 
-from channels import sources  # noqa: F401 - registers the sources
-from channels.angular_delay import AngularDelayTransform
 from channels.channel_batch import Snapshots
 from channels.source import SOURCES, Source
+from channels.transforms.angular_delay import AngularDelayTransform
 
 CASES = {
     "UMa": {"source": "sionna", "n_subcarriers": 128, "n_columns": 8},

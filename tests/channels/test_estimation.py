@@ -9,10 +9,10 @@ from sionna.phy.ofdm import LSChannelEstimator, ResourceGrid
 
 from channels.channel_batch import ArrayShape, OfdmGrid
 from channels.errors import ChannelInputError
-from channels.estimation import ESTIMATORS, Estimator, NormalDraw
-from channels.interpolation import DelayWindowInterpolation, LinearInterpolation
-from channels.least_squares import least_squares
-from channels.pilots import dft_pilots
+from channels.estimator import ESTIMATORS, Estimator, NormalDraw
+from channels.estimators.interpolation import DelayWindowInterpolation, LinearInterpolation
+from channels.estimators.least_squares import least_squares
+from channels.estimators.pilots import dft_pilots
 
 GRID = OfdmGrid(48, 20e6, 28e9)
 ARRAY = ArrayShape(1, 2, 4)

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from channels.channel_batch import OfdmGrid, Paths
-from channels.frequency_response import delay_phases, frequency_response, normalise_power
-from channels.path_alignment import align_to_first_path
+from channels.transforms.frequency_response import delay_phases, frequency_response, normalise_power
+from channels.transforms.path_alignment import align_to_first_path
 
 GRID = OfdmGrid(n_subcarriers=1024, bandwidth_hz=20e6, carrier_hz=28e9)
 

@@ -8,10 +8,10 @@ import h5py
 import numpy as np
 import pytest
 
-from channels.csinet_export import export_csinet
-from channels.dataset_file import DatasetFile, verify
+from channels.dataset.csinet_export import export_csinet
+from channels.dataset.file import DatasetFile, verify
 from channels.errors import ChannelInputError
-from channels.output_file import hdf5_output
+from channels.formats.output_file import hdf5_output
 from tests.channels.made_up_dataset import made_up_arrays, made_up_plan, write_dataset
 
 

@@ -6,10 +6,10 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from channels.angular_delay import AngularDelayTransform
 from channels.channel_batch import Snapshots
 from channels.errors import ChannelInputError
-from channels.hdf5_source import Hdf5Parameters, Hdf5Source
+from channels.sources.hdf5 import Hdf5Parameters, Hdf5Source
+from channels.transforms.angular_delay import AngularDelayTransform
 
 ATTRIBUTES = {"fc": 5.3e9, "B": 20e6, "Nc": 64, "Nt": 4}
 

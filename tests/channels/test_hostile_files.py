@@ -17,7 +17,6 @@ import pytest
 import scipy.io
 import torch
 
-from channels import sources as sources
 from channels.bounds import memory_bound, require_items, require_memory, require_ratio, require_stored, size_text
 from channels.channel_batch import Snapshots
 from channels.errors import ChannelInputError

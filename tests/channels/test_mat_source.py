@@ -9,11 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from channels.angular_delay import AngularDelayTransform
 from channels.channel_batch import Snapshots
 from channels.errors import ChannelInputError
-from channels.mat5_file import read_variable
-from channels.mat_source import MatParameters, MatSource
+from channels.formats.mat5 import read_variable
+from channels.sources.mat import MatParameters, MatSource
+from channels.transforms.angular_delay import AngularDelayTransform
 
 N, N_COLUMNS, N_DELAY = 7, 4, 3
 WIDTH = 2 * N_COLUMNS * N_DELAY

@@ -9,8 +9,8 @@ from pydantic import ValidationError
 import channels.sources  # noqa: F401 - registers the sources
 from channels.channel_batch import Snapshots
 from channels.errors import ChannelInputError
-from channels.mixture_source import MixtureParameters, MixtureSource
 from channels.source import SOURCES
+from channels.sources.mixture import MixtureParameters, MixtureSource
 
 CPU = torch.device("cpu")
 PARTS = [

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from channels.errors import ChannelInputError
-from channels.normalisation import Normalisation
+from feedback.csi_report.normalisation import Normalisation
 
 
 def _csi() -> torch.Tensor:

@@ -6,8 +6,8 @@ import pytest
 import scipy.io
 import torch
 
-from channels.angular_delay import AngularDelayTransform
 from channels.channel_batch import Snapshots
+from channels.transforms.angular_delay import AngularDelayTransform
 from tests.channels.made_up_links import (
     ALL,
     CARRIER_HZ,

@@ -8,13 +8,13 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from channels.angular_delay import AngularDelayTransform
 from channels.channel_batch import ArrayShape, Snapshots
-from channels.frequency_response import frequency_response
-from channels.path_statistics import rms_spread
-from channels.sionna_parameters import SionnaParameters
-from channels.sionna_source import SionnaSource
 from channels.source import BLOCK_SIZE
+from channels.sources.sionna.parameters import SionnaParameters
+from channels.sources.sionna.source import SionnaSource
+from channels.statistics.spreads import rms_spread
+from channels.transforms.angular_delay import AngularDelayTransform
+from channels.transforms.frequency_response import frequency_response
 
 CPU = torch.device("cpu")
 MODELS = ["UMa", "UMi", "RMa", "InH", "InF-SL", "InF-DH", "CDL-A", "CDL-D", "TDL-A", "TDL-D"]

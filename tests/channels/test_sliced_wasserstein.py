@@ -7,7 +7,7 @@ import torch
 from scipy.stats import wasserstein_distance
 
 from channels.errors import ChannelInputError
-from channels.sliced_wasserstein import compare_sets, phase_free, sliced_wasserstein
+from channels.statistics.sliced_wasserstein import compare_sets, phase_free, sliced_wasserstein
 
 
 def generator(seed: int = 0) -> torch.Generator:

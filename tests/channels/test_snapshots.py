@@ -8,13 +8,13 @@ import torch
 from scipy.special import j0
 
 from channels.channel_batch import Snapshots
-from channels.cost2100.parameters import Cost2100Parameters
-from channels.cost2100.source import Cost2100Source
 from channels.errors import ChannelInputError
 from channels.recording import recorded_times
-from channels.sionna_parameters import SionnaParameters
-from channels.sionna_source import SionnaSource
 from channels.source import Source
+from channels.sources.cost2100.parameters import Cost2100Parameters
+from channels.sources.cost2100.source import Cost2100Source
+from channels.sources.sionna.parameters import SionnaParameters
+from channels.sources.sionna.source import SionnaSource
 
 CPU = torch.device("cpu")
 SPEED_M_S, CARRIER_HZ = 3.0, 3.5e9

@@ -8,13 +8,13 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from channels import statistics
-from channels.angular_delay import AngularDelayTransform
 from channels.channel_batch import ArrayShape, OfdmGrid, Paths, Snapshots
-from channels.circular_spread import circular_spread
-from channels.mat_source import MatParameters, MatSource
-from channels.path_statistics import path_delay_spread, rms_spread
-from channels.temporal_statistics import hold_nmse, temporal_correlation
+from channels.sources.mat import MatParameters, MatSource
+from channels.statistics import matrices as statistics
+from channels.statistics.circular_spread import circular_spread
+from channels.statistics.spreads import path_delay_spread, rms_spread
+from channels.statistics.temporal import hold_nmse, temporal_correlation
+from channels.transforms.angular_delay import AngularDelayTransform
 
 ULA = ArrayShape(1, 1, 16)
 BANDWIDTH_HZ = 20e6

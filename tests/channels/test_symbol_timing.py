@@ -5,9 +5,9 @@ import math
 import pytest
 import torch
 
-from channels.angular_delay import AngularDelayTransform
 from channels.channel_batch import ArrayShape, OfdmGrid
-from channels.symbol_timing import advance, first_path_delay, uniform_offset
+from channels.estimators.symbol_timing import advance, first_path_delay, uniform_offset
+from channels.transforms.angular_delay import AngularDelayTransform
 
 GRID = OfdmGrid(256, 20e6, 28e9)
 TAP_S = 1 / GRID.bandwidth_hz

@@ -8,12 +8,11 @@ import pytest
 import scipy.io
 import torch
 
-from channels import sources  # noqa: F401 - registers the sources
 from channels.channel_batch import OfdmGrid, Paths, Snapshots
-from channels.cost2100 import Cost2100Source
-from channels.cost2100.rays import Rays
-from channels.late_energy import CYCLIC_PREFIX, late_energy
 from channels.source import SOURCES, Source
+from channels.sources.cost2100 import Cost2100Source
+from channels.sources.cost2100.rays import Rays
+from channels.statistics.late_energy import CYCLIC_PREFIX, late_energy
 from tests.channels.made_up_dataset import made_up_arrays, made_up_plan, write_dataset
 from tests.channels.made_up_links import made_up_links, write_saved_6
 from tests.channels.test_deepmimo_source import made_up_rays, parameters_json, write

@@ -6,7 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from channels.yaml_text import MAX_DEPTH, MAX_NODES, WrittenFloat, WrittenInt, YamlTextError, read_yaml, write_yaml
+from channels.formats.yaml_text import (
+    MAX_DEPTH,
+    MAX_NODES,
+    WrittenFloat,
+    WrittenInt,
+    YamlTextError,
+    read_yaml,
+    write_yaml,
+)
 
 # Texts that some version of YAML takes for something else, and any others.
 _TEXTS = st.sampled_from(

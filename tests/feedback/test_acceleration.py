@@ -11,10 +11,10 @@ import torch
 from torch import Tensor, nn
 
 import feedback.compressors  # noqa: F401 - registers the compressors
-from feedback.acceleration import accelerated
 from feedback.compressor import COMPRESSORS
-from feedback.convolution_kernels import kernels, load
-from feedback.layers import ConvBn, leaky_relu
+from feedback.cpu_kernels.acceleration import accelerated
+from feedback.cpu_kernels.build import kernels, load
+from feedback.layers.basic import ConvBn, leaky_relu
 from feedback.neural import NeuralCompressor
 
 EPS = torch.finfo(torch.float32).eps

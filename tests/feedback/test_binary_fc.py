@@ -10,9 +10,9 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 import feedback.compressors  # noqa: F401 - registers the compressors
-from feedback.binary_fc import BinaryLinear, PackedLinear, pack_signs, packed, unpack_signs
 from feedback.complexity import count_stored_bytes
 from feedback.compressor import COMPRESSORS
+from feedback.layers.binary import BinaryLinear, PackedLinear, pack_signs, packed, unpack_signs
 
 
 def layer(n_in: int, n_out: int, seed: int = 0) -> BinaryLinear:

@@ -24,8 +24,8 @@ from feedback.checkpoint import (
 from feedback.compressor import COMPRESSORS
 from feedback.errors import FeedbackInputError
 from feedback.neural import NeuralCompressor
-from feedback.recipe import TrainingRecipe
-from feedback.training import TrainingOutcome
+from feedback.training.loop import TrainingOutcome
+from feedback.training.recipe import TrainingRecipe
 
 SHAPE = (8, 8)
 TRAINING = {"channel": {"source": "sionna", "carrier_hz": 28e9}, "transform": {"n_delay": 8}}

@@ -6,9 +6,9 @@ import pytest
 
 import feedback.compressors  # noqa: F401 - registers the compressors
 from feedback.compressor import COMPRESSORS
-from feedback.contract import CHECKS, Check
-from feedback.contract_candidate import Candidate
-from feedback.network_contract import NETWORK_CHECKS, candidate_of
+from feedback.conformance.candidate import Candidate
+from feedback.conformance.compressor import CHECKS, Check
+from feedback.conformance.network import NETWORK_CHECKS, candidate_of
 from feedback.neural import NeuralCompressor
 
 NAMES = sorted(map(str, COMPRESSORS.keys()))

@@ -9,12 +9,12 @@ import torch
 from torch import Tensor, nn
 
 import feedback.compressors  # noqa: F401 - registers the compressors
-from feedback.codeword import Codeword
 from feedback.compressor import Complexity, Compressor
 from feedback.compressors.klt import Klt
-from feedback.contract import ContractError, failures
-from feedback.contract_candidate import Candidate
-from feedback.network_contract import candidate_of, checks_of
+from feedback.conformance.candidate import Candidate
+from feedback.conformance.compressor import ContractError, failures
+from feedback.conformance.network import candidate_of, checks_of
+from feedback.csi_report.codeword import Codeword
 from feedback.neural import NeuralCompressor, NeuralParameters
 from feedback.training_set import TrainingSet
 

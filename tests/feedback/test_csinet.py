@@ -9,11 +9,11 @@ from torch import Tensor, nn
 import feedback.compressors  # noqa: F401 - registers the compressors
 from feedback.complexity import count_macs, count_parameters
 from feedback.compressor import COMPRESSORS
-from feedback.layers import initialise
-from feedback.linear_start import real_klt
+from feedback.initialisation.klt import real_klt
+from feedback.layers.basic import initialise
+from feedback.layers.images import from_unit_interval, to_unit_interval
 from feedback.neural import NeuralCompressor
 from feedback.training_set import TrainingSet
-from feedback.unit_interval import from_unit_interval, to_unit_interval
 
 SHAPE = (8, 8)
 

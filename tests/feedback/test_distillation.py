@@ -7,10 +7,10 @@ import torch
 from linear_networks import channels, networks, seeded
 from torch import Tensor, nn
 
-from feedback.distillation import Distillation, DistillationLoss
 from feedback.errors import FeedbackInputError
-from feedback.recipe import TrainingRecipe
-from feedback.training import Pass, Stage, TrainingOptions, train
+from feedback.training.distillation import Distillation, DistillationLoss
+from feedback.training.loop import Pass, Stage, TrainingOptions, train
+from feedback.training.recipe import TrainingRecipe
 from feedback.training_set import TrainingSet
 
 TEACHER = {"name": "crnet"}

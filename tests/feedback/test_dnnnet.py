@@ -10,14 +10,14 @@ from torch import Tensor
 
 import feedback.compressors
 import feedback.denoisers  # noqa: F401 - registers the denoisers
-from feedback.codeword import Codeword
 from feedback.compressor import COMPRESSORS
-from feedback.contract_candidate import channels
+from feedback.conformance.candidate import channels
+from feedback.csi_report.codeword import Codeword
 from feedback.denoiser import Denoiser
 from feedback.denoisers.dnnnet import DnnNet
 from feedback.errors import FeedbackInputError
 from feedback.neural import NeuralCompressor
-from feedback.recipe import TrainingRecipe
+from feedback.training.recipe import TrainingRecipe
 from feedback.training_set import TrainingSet
 
 LENGTH = 32

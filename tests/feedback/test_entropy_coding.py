@@ -7,11 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import feedback.quantisers  # noqa: F401 - registers the quantisers
-from feedback.codeword import Codeword
+from feedback.csi_report.codeword import Codeword
 from feedback.errors import FeedbackInputError
 from feedback.quantiser import QUANTISERS
 from feedback.quantisers.entropy_coded import EntropyCoded
-from feedback.range_coding import range_decode, range_encode
+from feedback.quantisers.range_coding import range_decode, range_encode
 
 
 def build(cells: int) -> EntropyCoded:

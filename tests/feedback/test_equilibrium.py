@@ -10,12 +10,12 @@ import feedback.compressors  # noqa: F401 - registers the compressors
 from feedback.checkpoint import checkpoint_path, load_checkpoint, save_checkpoint
 from feedback.compressor import COMPRESSORS
 from feedback.compressors.deq import Deq
-from feedback.equilibrium import Equilibrium
 from feedback.errors import FeedbackInputError
-from feedback.recipe import TrainingRecipe
-from feedback.training import TrainingOutcome
+from feedback.layers.equilibrium import Equilibrium
+from feedback.layers.images import to_unit_interval
+from feedback.training.loop import TrainingOutcome
+from feedback.training.recipe import TrainingRecipe
 from feedback.training_set import TrainingSet
-from feedback.unit_interval import to_unit_interval
 
 SHAPE = (8, 8)
 

@@ -8,7 +8,7 @@ import torch
 import feedback.compressors
 import feedback.denoisers  # noqa: F401 - registers the denoisers
 from feedback.compressor import COMPRESSORS
-from feedback.contract_candidate import Candidate, channels
+from feedback.conformance.candidate import Candidate, channels
 from feedback.denoiser import DENOISERS
 from feedback.links.awgn import Awgn
 from feedback.training_set import TrainingSet

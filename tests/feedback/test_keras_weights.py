@@ -12,7 +12,7 @@ from torch import Tensor
 
 from feedback.compressors.csinet import CsiNet
 from feedback.errors import FeedbackInputError
-from feedback.keras_weights import KerasCsiNet, KerasCsiNetParameters, load_keras_csinet
+from feedback.public_weights.keras import KerasCsiNet, KerasCsiNetParameters, load_keras_csinet
 from feedback.training_set import TrainingSet
 
 

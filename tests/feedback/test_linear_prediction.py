@@ -8,11 +8,11 @@ import torch
 from scipy.special import j0
 from torch import Tensor
 
-from feedback.linear_prediction import at_delay
 from feedback.predictor import Predictor, ReportHistory
 from feedback.predictors.ar import Ar, ArParameters
 from feedback.predictors.hold import Hold, HoldParameters
 from feedback.predictors.kalman import Kalman, KalmanParameters
+from feedback.predictors.linear_prediction import at_delay
 
 # Roots 0.95 exp(0.5j) and 0.8 exp(-0.2j) of a damped process of order 2.
 ROOTS = (0.95 * np.exp(0.5j), 0.8 * np.exp(-0.2j))

@@ -8,12 +8,12 @@ import torch
 from torch import Tensor
 
 import feedback.compressors  # noqa: F401 - registers the compressors
-from feedback.binary_fc import signs_of
 from feedback.compressor import COMPRESSORS
-from feedback.disturbance import Disturbance
-from feedback.fc_network import FullyConnectedNetwork
-from feedback.linear_start import real_klt
-from feedback.linear_start_network import KLT_RECIPE, LinearStartNetwork
+from feedback.initialisation.klt import real_klt
+from feedback.layers.binary import signs_of
+from feedback.networks.fully_connected import FullyConnectedNetwork
+from feedback.networks.linear_start import KLT_RECIPE, LinearStartNetwork
+from feedback.training.disturbance import Disturbance
 from feedback.training_set import TrainingSet
 
 SHAPE = (8, 8)

@@ -13,11 +13,11 @@ from torch import Tensor
 
 import feedback.denoisers
 import feedback.links  # noqa: F401 - registers the links
-from feedback.codeword import Codeword
+from feedback.csi_report.codeword import Codeword
+from feedback.csi_report.side_format import LevelFormat
 from feedback.denoiser import DENOISERS, Denoiser
 from feedback.errors import FeedbackInputError
 from feedback.link import LINKS, FeedbackLink, NormalDraw
-from feedback.side_format import LevelFormat
 
 LINK_NAMES = sorted(LINKS.keys())
 DENOISER_NAMES = sorted(DENOISERS.keys())

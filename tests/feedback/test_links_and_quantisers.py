@@ -11,12 +11,12 @@ from torch import Tensor
 
 import feedback.links
 import feedback.quantisers  # noqa: F401 - registers the quantisers
-from feedback.codeword import Codeword
+from feedback.csi_report.codeword import Codeword
+from feedback.csi_report.scale import ScaleQuantiser, learnt_range
+from feedback.csi_report.side_format import LevelFormat
 from feedback.errors import FeedbackInputError
 from feedback.link import LINKS, FeedbackLink, NormalDraw
 from feedback.quantiser import QUANTISERS, Quantiser
-from feedback.side_format import LevelFormat
-from feedback.side_information import ScaleQuantiser, learnt_range
 
 
 def link(name: str, **parameters: float) -> FeedbackLink:

@@ -7,7 +7,7 @@ from feedback.complexity import count_stored_bytes
 from feedback.compressor import COMPRESSORS, Complexity
 from feedback.errors import FeedbackInputError
 from feedback.neural import NeuralCompressor
-from feedback.operations import count_operations
+from linksim.studies.operations import count_operations
 
 RATIOS = [4, 8, 16, 32, 64]
 

@@ -12,16 +12,16 @@ from onnx import helper, numpy_helper
 from torch import Tensor, nn
 
 import feedback.compressors  # noqa: F401 - registers the compressors
-from feedback.binary_fc import BinaryLinear, scale_of
 from feedback.compressor import COMPRESSORS
-from feedback.encoder_size import encoder_size
+from feedback.encoder_export.formats import ExportFormat, checked_formats
+from feedback.encoder_export.onnx import export_encoder, plain
+from feedback.encoder_export.onnx_encoder import OnnxEncoder
+from feedback.encoder_export.packing import pack_binary
+from feedback.encoder_export.quantisation import quantise_dynamic, quantise_static
+from feedback.encoder_export.size import encoder_size
 from feedback.errors import FeedbackInputError
+from feedback.layers.binary import BinaryLinear, scale_of
 from feedback.neural import NeuralCompressor
-from feedback.onnx_encoder import OnnxEncoder
-from feedback.onnx_export import export_encoder, plain
-from feedback.onnx_format import ExportFormat, checked_formats
-from feedback.onnx_packing import pack_binary
-from feedback.onnx_quantisation import quantise_dynamic, quantise_static
 
 # Sums of at most 2000 float32 products in another order, relative to the largest codeword value.
 FLOAT_TOLERANCE = 1e-5

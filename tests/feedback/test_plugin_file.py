@@ -10,13 +10,13 @@ from pydantic import ValidationError
 
 from feedback.checkpoint import checkpoint_key, load_checkpoint, save_checkpoint
 from feedback.compressor import COMPRESSORS, CompressorParameters
+from feedback.conformance.plugin_check import check_plugin_shapes
 from feedback.errors import FeedbackInputError
 from feedback.neural import NeuralCompressor
-from feedback.plugin_check import check_plugin_shapes
 from feedback.plugin_content import plugin_digest, plugin_files
 from feedback.plugin_file import PluginParameters, build_compressor, compressor_class, load_plugin
-from feedback.recipe import TrainingRecipe
-from feedback.training import TrainingOutcome
+from feedback.training.loop import TrainingOutcome
+from feedback.training.recipe import TrainingRecipe
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "scenarios/plugins/shallow_net.py"
 OUTCOME = TrainingOutcome(start_nmse_db=-1.0, validation_nmse_db=-7.5, best_epoch=2, samples_seen=600)

@@ -5,7 +5,7 @@ from itertools import groupby
 
 import pytest
 
-from feedback.published import UNAVAILABLE, Published, published, published_table
+from linksim.studies.published import UNAVAILABLE, Published, published, published_table
 
 # Rows times columns of each table.
 COUNTS = {

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 import feedback.quantisers  # noqa: F401 - registers the quantisers
-from feedback.codeword import Codeword
+from feedback.csi_report.codeword import Codeword
 from feedback.errors import FeedbackInputError
 from feedback.quantiser import QUANTISERS, Quantiser
 

@@ -9,11 +9,11 @@ from pydantic import ValidationError
 from torch import Tensor
 
 import feedback.quantisers  # noqa: F401 - registers the quantisers
-from feedback.codebooks import distortion as distortion_of
-from feedback.codebooks import k_means, nearest
-from feedback.codeword import Codeword
+from feedback.csi_report.codeword import Codeword
 from feedback.errors import FeedbackInputError
 from feedback.quantiser import QUANTISERS, Quantiser
+from feedback.quantisers.code_vectors import distortion as distortion_of
+from feedback.quantisers.code_vectors import k_means, nearest
 from feedback.quantisers.lloyd_max import lloyd_levels
 
 # Max, "Quantizing for minimum distortion", 1960, table I: mean-square error of 2^B levels on a unit Gaussian.

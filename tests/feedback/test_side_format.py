@@ -8,8 +8,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from feedback.csi_report.side_format import LevelFormat, SubsetFormat, from_bits, to_bits
 from feedback.errors import FeedbackInputError
-from feedback.side_format import LevelFormat, SubsetFormat, from_bits, to_bits
 
 
 def test_sets_are_numbered_without_a_gap() -> None:

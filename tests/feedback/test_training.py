@@ -12,12 +12,12 @@ from pydantic import ValidationError
 from torch import nn
 
 from feedback.errors import FeedbackInputError
-from feedback.recipe import TrainingRecipe
-from feedback.schedule import learning_rate
-from feedback.training import TrainingOptions, train
+from feedback.training.loop import TrainingOptions, train
+from feedback.training.recipe import TrainingRecipe
+from feedback.training.schedule import learning_rate
+from feedback.training.state import Progress
+from feedback.training.validation import validation_nmse
 from feedback.training_set import TrainingSet
-from feedback.training_state import Progress
-from feedback.validation import validation_nmse
 
 
 @pytest.fixture

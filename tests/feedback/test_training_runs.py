@@ -7,13 +7,13 @@ import torch
 from linear_networks import LinearDecoder, LinearEncoder, channels, networks, seeded
 from torch import Tensor
 
-from feedback.disturbance import Disturbance
 from feedback.errors import FeedbackInputError
-from feedback.recipe import TrainingRecipe
-from feedback.training import Pass, TrainingOptions, TrainingOutcome, reconstruction_error, train
+from feedback.training.disturbance import Disturbance
+from feedback.training.loop import Pass, TrainingOptions, TrainingOutcome, reconstruction_error, train
+from feedback.training.recipe import TrainingRecipe
+from feedback.training.state import Progress
+from feedback.training.validation import decibel, validation_nmse
 from feedback.training_set import TrainingSet
-from feedback.training_state import Progress
-from feedback.validation import decibel, validation_nmse
 
 
 class StoppedError(Exception):
@@ -54,7 +54,7 @@ def test_budget_of_time_ends(training: TrainingSet) -> None:
 def test_killed_run_goes_on_at_the_same_digits(
     training: TrainingSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, others: dict[str, float], stop_at: int
 ) -> None:
-    monkeypatch.setattr("feedback.training._STATE_INTERVAL_S", 0.0)
+    monkeypatch.setattr("feedback.training.loop._STATE_INTERVAL_S", 0.0)
     recipe = TrainingRecipe(epochs=3, validations=15, batch_size=50, learning_rate=5e-3, fc_rate_ratio=1, **others)
     disturbance = Disturbance(snr_db=(0, 20))
     whole = trained(training, recipe, TrainingOptions(disturbance=disturbance))
@@ -83,7 +83,7 @@ def test_killed_run_goes_on_at_the_same_digits(
 def test_state_of_another_run_is_refused(
     training: TrainingSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("feedback.training._STATE_INTERVAL_S", 0.0)
+    monkeypatch.setattr("feedback.training.loop._STATE_INTERVAL_S", 0.0)
     file = tmp_path / "state.pt"
 
     def stop(progress: Progress) -> None:

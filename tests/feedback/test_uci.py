@@ -15,15 +15,15 @@ from sionna.phy.fec.polar import Polar5GDecoder, Polar5GEncoder
 from sionna.phy.mapping import Demapper, Mapper
 from torch import Tensor
 
-from feedback.code_plan import CodePlan, code_plan
-from feedback.codeword import Codeword
+from feedback.csi_report.codeword import Codeword
+from feedback.csi_report.side_format import LevelFormat, SubsetFormat
 from feedback.errors import FeedbackInputError
 from feedback.link import NormalDraw
-from feedback.links.uci import Uci, UciParameters
+from feedback.links.uci.channel_code import PolarBlock, ReportCode
+from feedback.links.uci.code_plan import CodePlan, code_plan
+from feedback.links.uci.layout import ReportLayout
+from feedback.links.uci.link import Uci, UciParameters
 from feedback.quantisers.entropy_coded import EntropyCoded, EntropyCodedParameters
-from feedback.report_code import PolarBlock, ReportCode
-from feedback.report_layout import ReportLayout
-from feedback.side_format import LevelFormat, SubsetFormat
 
 
 def uci(**parameters: Any) -> Uci:

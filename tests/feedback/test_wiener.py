@@ -6,13 +6,13 @@ from linear_networks import seeded
 from torch import Tensor
 
 import feedback.compressors  # noqa: F401 - registers the compressors
-from feedback.codeword import Codeword
 from feedback.compressor import COMPRESSORS, Complexity, Compressor, CompressorParameters
-from feedback.contract_candidate import channels
+from feedback.conformance.candidate import channels
+from feedback.csi_report.codeword import Codeword
 from feedback.denoisers.wiener import Wiener
 from feedback.errors import FeedbackInputError
 from feedback.neural import NeuralCompressor
-from feedback.recipe import TrainingRecipe
+from feedback.training.recipe import TrainingRecipe
 from feedback.training_set import TrainingSet
 
 

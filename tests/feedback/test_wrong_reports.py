@@ -9,12 +9,12 @@ from torch import Tensor
 
 import feedback.compressors
 import feedback.quantisers  # noqa: F401 - registers the quantisers
-from feedback.codeword import Codeword
 from feedback.compressor import COMPRESSORS, Compressor
+from feedback.csi_report.codeword import Codeword
+from feedback.csi_report.scale import ScaleQuantiser, learnt_range
+from feedback.links.uci.layout import ReportLayout
 from feedback.neural import NeuralCompressor
 from feedback.quantiser import QUANTISERS, Quantiser
-from feedback.report_layout import ReportLayout
-from feedback.side_information import ScaleQuantiser, learnt_range
 from feedback.training_set import TrainingSet
 
 SHAPE = (8, 8)

@@ -9,12 +9,12 @@ import pandas as pd
 import pytest
 import yaml
 
-from linksim.cli import main
-from linksim.engine import RunOptions
-from linksim.engine import run as run_scenario
-from linksim.execution import ExecutionOptions
-from linksim.run_console import RunConsole
-from linksim.scenario_file import validate_scenario
+from linksim.cli.main import main
+from linksim.execution.console import RunConsole
+from linksim.execution.options import ExecutionOptions
+from linksim.run.engine import RunOptions
+from linksim.run.engine import run as run_scenario
+from linksim.scenario.file import validate_scenario
 
 TINY: dict[str, Any] = {
     "name": "tiny",

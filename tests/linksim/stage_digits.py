@@ -20,17 +20,17 @@ import torch
 from torch import Tensor
 
 from channels.channel_batch import ArrayShape, OfdmGrid
-from feedback.codeword import Codeword
 from feedback.compressor import COMPRESSORS
-from feedback.contract_candidate import channels
-from feedback.network_contract import candidate_of
+from feedback.conformance.candidate import channels
+from feedback.conformance.network import candidate_of
+from feedback.csi_report.codeword import Codeword
 from feedback.predictor import ReportHistory
-from linksim.engine import RunOptions, run
-from linksim.execution import ExecutionOptions
-from linksim.random_streams import normal_draw
-from linksim.results_versions import CHAIN, KINDS
-from linksim.run_console import RunConsole
-from linksim.scenario_file import validate_scenario
+from linksim.chain.random_streams import normal_draw
+from linksim.execution.console import RunConsole
+from linksim.execution.options import ExecutionOptions
+from linksim.run.engine import RunOptions, run
+from linksim.scenario.file import validate_scenario
+from linksim.scenario.results_versions import CHAIN, KINDS
 from tests.channels import made_up_dataset, made_up_links, test_deepmimo_source, test_mat_source, test_response_source
 from tests.feedback import test_link_contract, test_quantiser_contract
 from tests.linksim import test_metrics

@@ -11,8 +11,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from linksim.accumulator import Accumulator, Estimate
-from linksim.accumulators import (
+from linksim.errors import InputError
+from linksim.statistics.accumulator import Accumulator, Estimate
+from linksim.statistics.accumulators import (
     GroupedDecibelAccumulator,
     MaximumAccumulator,
     MeanAccumulator,
@@ -20,9 +21,8 @@ from linksim.accumulators import (
     RatioAccumulator,
     accumulator_from_json,
 )
-from linksim.errors import InputError
-from linksim.exact_sum import ExactSum
-from linksim.skewed_interval import Spread, interval_of_mean
+from linksim.statistics.exact_sum import ExactSum
+from linksim.statistics.skewed_interval import Spread, interval_of_mean
 
 FINITE = st.floats(-1e99, 1e99, allow_subnormal=True)
 POSITIVE = st.floats(1e-3, 1e3)

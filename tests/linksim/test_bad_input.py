@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import scipy.io
 
-from linksim.scenario_file import set_key
+from linksim.scenario.file import set_key
 from tests.linksim import stage_digits
 
 Command = Callable[..., tuple[int, str, str]]
@@ -134,7 +134,7 @@ def test_bad_options(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("linksim.dask_executor._CONNECT_S", 0.5)
+    monkeypatch.setattr("linksim.execution.dask_executor._CONNECT_S", 0.5)
     file = scenario_file(tiny)
     assert_one_line(command("run", tmp_path / "absent.yaml"), "absent.yaml", "no such file")
     assert_one_line(command("run", tmp_path), str(tmp_path))
@@ -240,7 +240,7 @@ def test_full_disk_keeps_finished_points(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    import linksim.partial_results as partial_results
+    import linksim.storage.partial_results as partial_results
 
     save_document, writes = partial_results.save_document, []
 

@@ -8,22 +8,22 @@ import torch
 from torch import Tensor
 
 from channels.channel_batch import ChannelBatch, Snapshots
-from channels.normalisation import Normalisation
-from feedback.codeword import Codeword
 from feedback.compressor import COMPRESSORS
+from feedback.csi_report.codeword import Codeword
+from feedback.csi_report.normalisation import Normalisation
+from feedback.csi_report.scale import ScaleQuantiser
 from feedback.link import FeedbackLink, NormalDraw
 from feedback.links.perfect import Perfect, PerfectParameters
-from feedback.links.uci import Uci, UciParameters
+from feedback.links.uci.link import Uci, UciParameters
 from feedback.neural import NeuralCompressor
-from feedback.side_information import ScaleQuantiser
 from feedback.training_set import TrainingSet
-from linksim.chain import Chain
-from linksim.fitting import fit_to_codewords, scheme_specs
-from linksim.mean_channel import MeanChannel
-from linksim.outcome import LinkOutcome
-from linksim.scenario import Scenario
-from linksim.scenario_file import validate_scenario
-from linksim.scenario_source import source_of
+from linksim.chain.chain import Chain
+from linksim.chain.mean_channel import MeanChannel
+from linksim.metrics.outcome import LinkOutcome
+from linksim.preparation.fitting import fit_to_codewords, scheme_specs
+from linksim.scenario.file import validate_scenario
+from linksim.scenario.model import Scenario
+from linksim.scenario.sources import source_of
 
 NAMES = sorted(COMPRESSORS.keys())
 

@@ -9,7 +9,7 @@ import jsonschema
 import pytest
 import yaml
 
-from linksim.plugin_kinds import KINDS
+from linksim.scenario.plugin_kinds import KINDS
 
 Command = Callable[..., tuple[int, str, str]]
 

@@ -9,12 +9,12 @@ import pytest
 import torch
 import yaml
 
-from channels.angular_delay import AngularDelayTransform
 from channels.channel_batch import Snapshots
-from linksim.channel_input import open_channel, tell_apart
-from linksim.channel_sample import energy_kept, read_matrices, read_tracks
-from linksim.comparison import compare
-from linksim.comparison_table import write_csv
+from channels.transforms.angular_delay import AngularDelayTransform
+from linksim.datasets.comparison import compare
+from linksim.datasets.input import open_channel, tell_apart
+from linksim.datasets.sample import energy_kept, read_matrices, read_tracks
+from linksim.report.tables.channel_comparison import write_csv
 
 Command = Callable[..., tuple[int, str, str]]
 

@@ -8,8 +8,8 @@ from typing import Any
 import pandas as pd
 
 from feedback.compressor import COMPRESSORS
-from linksim.fitting import scheme_specs
-from linksim.scenario_file import load_scenario
+from linksim.preparation.fitting import scheme_specs
+from linksim.scenario.file import load_scenario
 
 Command = Callable[..., tuple[int, str, str]]
 

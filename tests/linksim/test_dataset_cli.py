@@ -13,12 +13,12 @@ import numpy as np
 import pytest
 import yaml
 
-from channels import dataset_writer
-from channels.dataset_file import DatasetFile, verify
-from channels.dataset_manifest import SPLITS, DatasetPlan
-from channels.dataset_writer import staging_path, write_shard
+from channels.dataset import writer as dataset_writer
+from channels.dataset.file import DatasetFile, verify
+from channels.dataset.manifest import SPLITS, DatasetPlan
+from channels.dataset.writer import staging_path, write_shard
 from channels.errors import ChannelInputError
-from linksim import dataset_build
+from linksim.datasets import build as dataset_build
 
 Command = Callable[..., tuple[int, str, str]]
 
@@ -80,7 +80,7 @@ def test_another_seed_shares_no_sample(built: Path, command: Command, tmp_path: 
     ],
 )
 def test_split_sizes(samples: int, splits: str, counts: tuple[int, int, int]) -> None:
-    from linksim.dataset_cli import _split_sizes
+    from linksim.cli.dataset import _split_sizes
 
     sizes = _split_sizes(samples, splits)
     assert sum(sizes.values()) == samples

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from feedback.compressor import COMPRESSORS
-from linksim.deployment import Deployment, OperatingPoint, Resources, deploy_acrnet, deploy_deq
+from linksim.deployment.sizing import Deployment, OperatingPoint, Resources, deploy_acrnet, deploy_deq
 from linksim.errors import InputError
 
 Command = Callable[..., tuple[int, str, str]]

@@ -13,7 +13,7 @@ from dask_cluster import Cluster, cluster
 from distributed import Client
 
 from linksim.errors import InputError
-from linksim.executor import local_executor
+from linksim.execution.executor import local_executor
 
 Command = Callable[..., tuple[int, str, str]]
 ScenarioFile = Callable[[dict[str, Any]], Path]
@@ -101,7 +101,7 @@ def test_dask_gives_the_same_table_though_a_worker_is_killed(
 
 
 def test_tasks_of_a_dead_process_run_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("linksim.executor.start_worker", dying_tasks.start)
+    monkeypatch.setattr("linksim.execution.executor.start_worker", dying_tasks.start)
     names = ["a", "fatal", "ccc"]
     tasks = [(tmp_path / name,) for name in names]
     with local_executor(2) as executor:

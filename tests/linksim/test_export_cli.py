@@ -12,14 +12,14 @@ import torch
 
 from feedback.checkpoint import save_checkpoint
 from feedback.neural import NeuralCompressor
-from feedback.training import TrainingOutcome, TrainingRecipe
-from linksim.engine import RunOptions, run
-from linksim.execution import ExecutionOptions
-from linksim.fitting import scheme_specs
-from linksim.identity import weights_document
-from linksim.preparation import is_trained, weights_file
-from linksim.run_console import RunConsole
-from linksim.scenario_file import load_scenario
+from feedback.training.loop import TrainingOutcome, TrainingRecipe
+from linksim.execution.console import RunConsole
+from linksim.execution.options import ExecutionOptions
+from linksim.preparation.fitting import scheme_specs
+from linksim.preparation.prepare import is_trained, weights_file
+from linksim.run.engine import RunOptions, run
+from linksim.scenario.file import load_scenario
+from linksim.scenario.identity import weights_document
 
 Command = Callable[..., tuple[int, str, str]]
 

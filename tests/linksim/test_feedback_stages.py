@@ -10,13 +10,13 @@ import pandas as pd
 import pytest
 import torch
 
-from linksim.measuring import saturation_warnings
 from linksim.metrics import METRICS
-from linksim.point_job import PointJob
-from linksim.run_folder import RunFolder
-from linksim.scenario_file import validate_scenario
-from linksim.sweep import points_of
-from linksim.worker import truncated_channels
+from linksim.run.measuring import saturation_warnings
+from linksim.run.point_job import PointJob
+from linksim.run.worker import truncated_channels
+from linksim.scenario.file import validate_scenario
+from linksim.scenario.sweep import points_of
+from linksim.storage.run_folder import RunFolder
 
 Run = Callable[..., pd.DataFrame]
 

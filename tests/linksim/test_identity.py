@@ -11,9 +11,10 @@ from pydantic import BaseModel, ValidationError
 from channels.source import SOURCES
 from feedback.checkpoint import checkpoint_key
 from feedback.plugin_file import build_compressor
-from linksim.channel_section import channel_section
 from linksim.errors import InputError
-from linksim.identity import (
+from linksim.scenario.channel_section import channel_section
+from linksim.scenario.file import validate_scenario
+from linksim.scenario.identity import (
     MOVES,
     Key,
     channel_fit_key,
@@ -28,9 +29,8 @@ from linksim.identity import (
     training_set_key,
     weights_document,
 )
-from linksim.scenario import Scenario
-from linksim.scenario_file import validate_scenario
-from linksim.scenario_paths import resolve_paths
+from linksim.scenario.model import Scenario
+from linksim.scenario.paths import resolve_paths
 
 # Keys of every kind, also of sections that are left out by default.
 FULL: dict[str, Any] = {
@@ -304,7 +304,7 @@ def test_bundled_environments_are_no_files(tmp_path: Path) -> None:
 def test_overrides_count_from_the_working_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, scenario_file: Callable[[dict[str, Any]], Path]
 ) -> None:
-    from linksim.scenario_file import load_scenario
+    from linksim.scenario.file import load_scenario
 
     (tmp_path / "work").mkdir()
     monkeypatch.chdir(tmp_path / "work")

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from linksim import interruption
-from linksim.executor import Processes, _unguarded_script
-from linksim.interruption import INTERRUPTED, hold_interrupts
+from linksim.execution import interruption
+from linksim.execution.executor import Processes, _unguarded_script
+from linksim.execution.interruption import INTERRUPTED, hold_interrupts
 
 # Ways in which a program can be at work when it is interrupted; nothing heavy is imported.
 _PROGRAMS = {

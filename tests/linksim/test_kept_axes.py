@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from feedback.training_set import PrincipalAxes, TrainingSet
-from linksim.kept_axes import KeptAxes
+from linksim.preparation.kept_axes import KeptAxes
 
 
 def test_axes_are_found_once_and_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

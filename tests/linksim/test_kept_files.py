@@ -132,10 +132,10 @@ def test_each_delay_has_its_own_channels(delays: list[float], run_folder: Run) -
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished run with a file of every kind that is kept."""
-    from linksim.engine import RunOptions, run
-    from linksim.execution import ExecutionOptions
-    from linksim.run_console import RunConsole
-    from linksim.scenario_file import validate_scenario
+    from linksim.execution.console import RunConsole
+    from linksim.execution.options import ExecutionOptions
+    from linksim.run.engine import RunOptions, run
+    from linksim.scenario.file import validate_scenario
 
     out = tmp_path_factory.mktemp("finished")
     options = RunOptions(execution=ExecutionOptions(workers=1, quiet=True))

@@ -9,12 +9,12 @@ import pandas as pd
 import pytest
 
 from feedback.checkpoint import read_info
-from linksim.engine import RunOptions, run
-from linksim.execution import ExecutionOptions
+from linksim.execution.console import RunConsole
+from linksim.execution.options import ExecutionOptions
 from linksim.report import write_report
-from linksim.run_console import RunConsole
-from linksim.scenario_file import validate_scenario
-from linksim.zoo import read_zoo
+from linksim.run.engine import RunOptions, run
+from linksim.scenario.file import validate_scenario
+from linksim.zoo.entries import read_zoo
 
 Command = Callable[..., tuple[int, str, str]]
 ScenarioFile = Callable[[dict[str, Any]], Path]

@@ -10,14 +10,14 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from channels.angular_delay import AngularDelayTransform
 from channels.channel_batch import ArrayShape, OfdmGrid
-from linksim.accumulator import Estimate
-from linksim.delivery import Delivery
+from channels.transforms.angular_delay import AngularDelayTransform
 from linksim.errors import InputError
 from linksim.metrics import METRICS
-from linksim.outcome import LinkOutcome
+from linksim.metrics.delivered import Delivery
+from linksim.metrics.outcome import LinkOutcome
 from linksim.precoding import PRECODERS
+from linksim.statistics.accumulator import Estimate
 from linksim.subbands import subbands
 
 N, NT, NA, BATCH = 52, 8, 6, 7

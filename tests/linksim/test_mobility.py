@@ -11,16 +11,16 @@ import pandas as pd
 import pytest
 import torch
 
-from feedback.codeword import Codeword
+from feedback.csi_report.codeword import Codeword
+from feedback.csi_report.scale import ScaleQuantiser
 from feedback.link import FeedbackLink, NormalDraw
 from feedback.links.perfect import Perfect, PerfectParameters
-from feedback.side_information import ScaleQuantiser
-from linksim.chain import Chain, Measurements
-from linksim.fitting import scheme_specs
-from linksim.report_times import ReportTimes
-from linksim.scenario import Scenario
-from linksim.scenario_source import source_of
-from linksim.sweep import points_of
+from linksim.chain.chain import Chain, Measurements
+from linksim.chain.report_times import ReportTimes
+from linksim.preparation.fitting import scheme_specs
+from linksim.scenario.model import Scenario
+from linksim.scenario.sources import source_of
+from linksim.scenario.sweep import points_of
 
 Command = Callable[..., tuple[int, str, str]]
 ScenarioFile = Callable[[dict[str, Any]], Path]

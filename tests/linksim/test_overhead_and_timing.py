@@ -6,14 +6,14 @@ import pytest
 import torch
 
 from channels.channel_batch import ChannelBatch, Snapshots
-from linksim.chain import NO_COMPRESSOR, Chain
-from linksim.downlink_overhead import overhead_of
+from linksim.chain.chain import NO_COMPRESSOR, Chain
+from linksim.chain.downlink_overhead import overhead_of
 from linksim.errors import InputError
-from linksim.fitting import scheme_specs
-from linksim.run_warnings import validity_warnings
-from linksim.scenario import Scenario
-from linksim.scenario_file import validate_scenario
-from linksim.scenario_source import source_of
+from linksim.preparation.fitting import scheme_specs
+from linksim.run.warnings import validity_warnings
+from linksim.scenario.file import validate_scenario
+from linksim.scenario.model import Scenario
+from linksim.scenario.sources import source_of
 from tests.linksim.conftest import TINY
 
 # 52 resource blocks at 30 kHz.

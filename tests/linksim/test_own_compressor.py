@@ -12,13 +12,13 @@ import torch
 
 from feedback.checkpoint import read_info
 from feedback.training_set import TrainingSet
-from linksim.engine import RunOptions, run
-from linksim.execution import ExecutionOptions
-from linksim.fitting import scheme_specs
-from linksim.run_console import RunConsole
-from linksim.scenario_file import load_scenario
-from linksim.worker import truncated_channels
-from linksim.zoo import read_zoo
+from linksim.execution.console import RunConsole
+from linksim.execution.options import ExecutionOptions
+from linksim.preparation.fitting import scheme_specs
+from linksim.run.engine import RunOptions, run
+from linksim.run.worker import truncated_channels
+from linksim.scenario.file import load_scenario
+from linksim.zoo.entries import read_zoo
 
 Command = Callable[..., tuple[int, str, str]]
 ScenarioFile = Callable[[dict[str, Any]], Path]

@@ -9,10 +9,10 @@ import pandas as pd
 import pytest
 
 from linksim.errors import InputError
-from linksim.paired_axes import axis_steps
-from linksim.report.axes import sweep_axes
-from linksim.report.results_table import read_results
-from linksim.report.words import scenario_in_words
+from linksim.report.view.axes import sweep_axes
+from linksim.report.view.words import scenario_in_words
+from linksim.scenario.paired_axes import axis_steps
+from linksim.storage.results_table import read_results
 
 Command = Callable[..., tuple[int, str, str]]
 ScenarioFile = Callable[[dict[str, Any]], Path]

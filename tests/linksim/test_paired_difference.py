@@ -10,14 +10,14 @@ from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 from scipy import stats
 
-from linksim.errors import InputError
-from linksim.paired_difference import (
+from linksim.comparison.paired_difference import (
     filled_accumulator,
     paired_difference,
     sample_estimate,
     unpaired_difference,
 )
-from linksim.skewed_interval import Spread, interval_of_mean
+from linksim.errors import InputError
+from linksim.statistics.skewed_interval import Spread, interval_of_mean
 
 Array = NDArray[np.float64]
 

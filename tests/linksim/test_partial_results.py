@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from channels.source import BLOCK_SIZE
-from linksim.partial_results import cover
+from linksim.storage.partial_results import cover
 
 Command = Callable[..., tuple[int, str, str]]
 ScenarioFile = Callable[[dict[str, Any]], Path]

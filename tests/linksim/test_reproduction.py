@@ -6,10 +6,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from feedback.published import UNAVAILABLE, published
-from linksim.reproduction import complexities, load_reproduction, rank_correlations
-from linksim.scenario import BudgetSection
-from linksim.sweep import points_of
+from linksim.scenario.model import BudgetSection
+from linksim.scenario.sweep import points_of
+from linksim.studies.published import UNAVAILABLE, published
+from linksim.studies.reproduction import complexities, load_reproduction, rank_correlations
 
 Command = Callable[..., tuple[int, str, str]]
 

@@ -8,21 +8,21 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from linksim.engine import RunOptions
-from linksim.engine import run as run_scenario
+from linksim.comparison.run_samples import RunSamples
 from linksim.errors import InputError
-from linksim.execution import ExecutionOptions
-from linksim.run_console import RunConsole
-from linksim.run_samples import RunSamples
-from linksim.sample_values import (
+from linksim.execution.console import RunConsole
+from linksim.execution.options import ExecutionOptions
+from linksim.run.engine import RunOptions
+from linksim.run.engine import run as run_scenario
+from linksim.scenario.file import validate_scenario
+from linksim.statistics.skewed_interval import Spread, interval_of_difference, interval_of_mean
+from linksim.storage.sample_values import (
     SampleRecorder,
     SampleValues,
     gather_shards,
     read_samples,
     write_samples,
 )
-from linksim.scenario_file import validate_scenario
-from linksim.skewed_interval import Spread, interval_of_difference, interval_of_mean
 from tests.linksim.conftest import TINY
 
 Command = Callable[..., tuple[int, str, str]]

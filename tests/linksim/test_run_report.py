@@ -10,24 +10,24 @@ import pytest
 from conftest import TINY
 from safetensors.numpy import save_file
 
-from linksim.chosen_point import check_chosen, chosen_point
-from linksim.engine import RunOptions
-from linksim.engine import run as run_scenario
+from linksim.comparison.run_samples import point_rows
 from linksim.errors import InputError
-from linksim.example_matrices import EXAMPLE_FILE, read_example
-from linksim.execution import ExecutionOptions
+from linksim.execution.console import RunConsole
+from linksim.execution.options import ExecutionOptions
 from linksim.report import write_report
 from linksim.report.complexity_figure import COSTS, draw_costs
 from linksim.report.costs_table import read_costs
 from linksim.report.distribution_figure import draw_distributions
 from linksim.report.figure_options import FigureOptions
 from linksim.report.looks import PALETTES
-from linksim.report.run_view import view_run
-from linksim.report.style import paper_style
-from linksim.run_console import RunConsole
-from linksim.run_samples import point_rows
-from linksim.scenario_file import validate_scenario
-from linksim.scenario_source import source_of
+from linksim.report.view.run_view import view_run
+from linksim.report.view.style import paper_style
+from linksim.run.engine import RunOptions
+from linksim.run.engine import run as run_scenario
+from linksim.run.example_matrices import EXAMPLE_FILE, read_example
+from linksim.scenario.chosen_point import check_chosen, chosen_point
+from linksim.scenario.file import validate_scenario
+from linksim.scenario.sources import source_of
 
 
 @pytest.fixture(scope="module")

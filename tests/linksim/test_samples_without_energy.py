@@ -11,7 +11,7 @@ import pytest
 from scipy.io import loadmat, savemat
 
 from linksim.metrics import METRICS
-from linksim.sample_values import read_samples
+from linksim.storage.sample_values import read_samples
 
 Run = Callable[..., Path]
 BLOCKED = (0, 3, 51, 59)

@@ -11,11 +11,11 @@ import pandas as pd
 import pytest
 import yaml
 
-from linksim.fitting import scheme_specs
-from linksim.generalization import runs_of
-from linksim.preparation import is_trained, weights_file
-from linksim.scenario_file import load_scenario
-from linksim.study import load_study
+from linksim.preparation.fitting import scheme_specs
+from linksim.preparation.prepare import is_trained, weights_file
+from linksim.scenario.file import load_scenario
+from linksim.studies.generalization import runs_of
+from linksim.studies.model import load_study
 
 Command = Callable[..., tuple[int, str, str]]
 RunFolder = Callable[..., Path]

@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import linksim
-from linksim.csv_text import MAX_LINE_BYTES, csv_text, guarded, read_csv, unguarded
-from linksim.report.latex_text import latex
-from linksim.report.results_table import read_results
+from linksim.report.view.latex_text import latex
+from linksim.storage.csv_text import MAX_LINE_BYTES, csv_text, guarded, read_csv, unguarded
+from linksim.storage.results_table import read_results
 from linksim.terminal import Console, prepare_streams, say, shown
 
 ESCAPES = "\x1b]0;title\x07\x1b[31mred\x9b2J\u202egnp\x85"

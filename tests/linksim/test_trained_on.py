@@ -13,15 +13,15 @@ from torch import Tensor
 
 from feedback.checkpoint import load_checkpoint
 from feedback.neural import NeuralCompressor
-from feedback.validation import decibel, validation_nmse
-from linksim.adaptation_run import unadapted
-from linksim.fitting import SchemeSpec, load_schemes, scheme_specs
-from linksim.preparation import weights_file
-from linksim.scenario import Scenario
-from linksim.scenario_file import validate_scenario
-from linksim.scenario_source import source_of
-from linksim.sweep import points_of
-from linksim.zoo import problems
+from feedback.training.validation import decibel, validation_nmse
+from linksim.preparation.adaptation import unadapted
+from linksim.preparation.fitting import SchemeSpec, load_schemes, scheme_specs
+from linksim.preparation.prepare import weights_file
+from linksim.scenario.file import validate_scenario
+from linksim.scenario.model import Scenario
+from linksim.scenario.sources import source_of
+from linksim.scenario.sweep import points_of
+from linksim.zoo.entries import problems
 
 Command = Callable[..., tuple[int, str, str]]
 ScenarioFile = Callable[[dict[str, Any]], Path]

@@ -20,11 +20,11 @@ import torch
 import yaml
 
 from feedback.checkpoint import save_checkpoint
-from feedback.recipe import TrainingRecipe
-from feedback.training import train
+from feedback.training.loop import train
+from feedback.training.recipe import TrainingRecipe
 from feedback.training_set import TrainingSet
 from linksim.errors import InputError
-from linksim.training_budget import budget_override
+from linksim.scenario.training_budget import budget_override
 
 Command = Callable[..., tuple[int, str, str]]
 ScenarioFile = Callable[[dict[str, Any]], Path]
@@ -175,7 +175,7 @@ def test_weights_that_cannot_be_kept_are_noticed_before_training(
 ) -> None:
     (tmp_path / "file").write_text("")
     small["zoo"] = str(tmp_path / "file" / "zoo")
-    monkeypatch.setattr("linksim.training_run.train_network", lambda task: pytest.fail("trained"))
+    monkeypatch.setattr("linksim.preparation.networks.train_network", lambda task: pytest.fail("trained"))
     code, _, error = command("train", scenario_file(small), "--out", tmp_path / "out", "--workers", "1")
     assert code == 2
     assert error == (
@@ -184,7 +184,7 @@ def test_weights_that_cannot_be_kept_are_noticed_before_training(
     )
     # CsiNet of 2 x 8 x 8 values at 1/4: two matrices of 128 x 32 in float32 and some more, and 1 MiB for the rest.
     full = SimpleNamespace(free=2**20)
-    monkeypatch.setattr("linksim.zoo_room.shutil.disk_usage", lambda folder: full)
+    monkeypatch.setattr("linksim.preparation.zoo_room.shutil.disk_usage", lambda folder: full)
     small["zoo"] = str(tmp_path / "zoo")
     code, _, error = command("train", scenario_file(small), "--out", tmp_path / "out", "--workers", "1")
     assert (code, len(error.splitlines())) == (2, 1)
@@ -203,7 +203,7 @@ def test_weights_are_kept_elsewhere_where_the_zoo_fails_after_all(
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         return save_checkpoint(path, *arguments, **options)
 
-    monkeypatch.setattr("linksim.training_run.save_checkpoint", full)
+    monkeypatch.setattr("linksim.preparation.networks.save_checkpoint", full)
     small["training"]["recipe"] = {"epochs": 0}
     code, _, error = command("train", scenario_file(small), "--out", tmp_path / "out", "--workers", "1")
     assert code == 2

@@ -10,12 +10,12 @@ import pytest
 import torch
 
 from feedback.links.awgn import AwgnParameters
-from feedback.links.uci import UciParameters
+from feedback.links.uci.link import UciParameters
+from linksim.chain.mean_channel import fit_mean_channel, mean_channel
 from linksim.files import needed_tensors, save_tensors
-from linksim.mean_channel import fit_mean_channel, mean_channel
-from linksim.scenario_file import validate_scenario
-from linksim.sweep import points_of
-from linksim.worker import truncated_channels
+from linksim.run.worker import truncated_channels
+from linksim.scenario.file import validate_scenario
+from linksim.scenario.sweep import points_of
 
 Command = Callable[..., tuple[int, str, str]]
 Run = Callable[..., pd.DataFrame]

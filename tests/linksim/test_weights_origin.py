@@ -10,15 +10,15 @@ import torch
 from rich.console import Console
 
 from feedback.checkpoint import read_info, save_checkpoint
-from feedback.recipe import TrainingRecipe
-from feedback.training import TrainingOutcome
-from linksim.fitting import SchemeSpec, scheme_specs
-from linksim.preparation import weights_file
-from linksim.scenario_file import validate_scenario
-from linksim.sweep import points_of
-from linksim.teacher import teacher_of
-from linksim.training_run import train_missing, training_record
-from linksim.weights_origin import outdated
+from feedback.training.loop import TrainingOutcome
+from feedback.training.recipe import TrainingRecipe
+from linksim.preparation.fitting import SchemeSpec, scheme_specs
+from linksim.preparation.networks import train_missing, training_record
+from linksim.preparation.prepare import weights_file
+from linksim.preparation.teacher import teacher_of
+from linksim.preparation.weights_origin import outdated
+from linksim.scenario.file import validate_scenario
+from linksim.scenario.sweep import points_of
 
 OUTCOME = TrainingOutcome(start_nmse_db=-1.0, validation_nmse_db=-7.5, best_epoch=2, samples_seen=600)
 

@@ -12,15 +12,15 @@ import pandas as pd
 import pytest
 import torch
 
-from channels.normalisation import Normalisation
 from channels.source import SOURCES
 from feedback.checkpoint import checkpoint_path, read_info, save_checkpoint
 from feedback.compressors.topk import TopK
-from feedback.disturbance import Disturbance
+from feedback.csi_report.normalisation import Normalisation
 from feedback.errors import FeedbackInputError
-from feedback.training import TrainingOutcome
+from feedback.training.disturbance import Disturbance
+from feedback.training.loop import TrainingOutcome
 from linksim.errors import InputError
-from linksim.zoo import problems, read_zoo, zoo_table
+from linksim.zoo.entries import problems, read_zoo, zoo_table
 
 Command = Callable[..., tuple[int, str, str]]
 
@@ -32,7 +32,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A zoo of two small networks, trained by the command."""
     import yaml
 
-    from linksim.cli import app
+    from linksim.cli.main import app
     from tests.linksim.conftest import TINY
 
     folder = tmp_path_factory.mktemp("made")

@@ -10,8 +10,8 @@ from linksim.report.best import best_labels
 from linksim.report.figure_options import FigureOptions, parse_limits, parse_palette, parse_size, parse_values
 from linksim.report.independence import depends_on, flat_labels
 from linksim.report.limits import mark_outside, robust_limits
-from linksim.report.metric_texts import metric_text
 from linksim.report.ticks import log_ticks, set_log_ticks
+from linksim.report.view.metric_texts import metric_text
 
 NMSE, RATE = metric_text("nmse_db"), metric_text("rate_bps_hz")
 

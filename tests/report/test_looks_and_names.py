@@ -5,9 +5,9 @@ import itertools
 import numpy as np
 import pytest
 
-from linksim.plugin_kinds import COMPRESSOR, KINDS, value_title
 from linksim.report.looks import PALETTES, look_at, looks
 from linksim.report.names import compressor_titles
+from linksim.scenario.plugin_kinds import COMPRESSOR, KINDS, value_title
 
 SECTIONS = [kind for kind in KINDS if kind.section]
 PLUGINS = [(kind, name) for kind in SECTIONS for name in kind.names]

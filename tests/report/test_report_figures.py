@@ -8,14 +8,14 @@ from matplotlib.figure import Figure
 
 import linksim
 from linksim.report import draw_figures
-from linksim.report.axes import Axis
 from linksim.report.bits_figure import draw_bits
-from linksim.report.curves import XPositions, draw_curves
+from linksim.report.figures.curves import XPositions, draw_curves
 from linksim.report.looks import looks
-from linksim.report.metric_texts import metric_text
-from linksim.report.run_view import view_run
-from linksim.report.style import paper_style
 from linksim.report.sweep_figure import draw_metrics
+from linksim.report.view.axes import Axis
+from linksim.report.view.metric_texts import metric_text
+from linksim.report.view.run_view import view_run
+from linksim.report.view.style import paper_style
 
 EXPECTED = {
     "overview",

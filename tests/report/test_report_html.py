@@ -7,7 +7,7 @@ from made_up_run import write_run
 
 from linksim.errors import InputError
 from linksim.report import write_report
-from linksim.report.words import quantity, scenario_in_words
+from linksim.report.view.words import quantity, scenario_in_words
 
 # Few figures each, as drawing takes most of the time.
 CURVES = {"snr": {"snr_db": (0.0, 10.0)}}

@@ -7,10 +7,10 @@ from made_up_run import write_run
 
 from linksim.errors import InputError
 from linksim.report import draw_figures, write_report
-from linksim.report.axes import sweep_axes
 from linksim.report.learning_table import learnt_from_line
-from linksim.report.metric_texts import metric_text
-from linksim.report.results_table import read_manifest, read_results, read_scenario
+from linksim.report.view.axes import sweep_axes
+from linksim.report.view.metric_texts import metric_text
+from linksim.storage.results_table import read_manifest, read_results, read_scenario
 
 SMALL = {"snr": {"snr_db": (0.0, 10.0)}}
 

@@ -8,7 +8,7 @@ import pytest
 
 from linksim.errors import InputError
 from linksim.report.export import export_figures, write_tables
-from linksim.report.latex_text import latex
+from linksim.report.view.latex_text import latex
 from tests.report.made_up_run import SWEEPS, write_run
 
 

@@ -19,9 +19,9 @@ import scipy.io
 import torch
 
 from channels.channel_batch import Snapshots
-from channels.cost2100 import Cost2100Parameters, Cost2100Source
-from channels.direct_angular_delay import truncated_plane_waves
 from channels.source import BLOCK_SIZE
+from channels.sources.cost2100 import Cost2100Parameters, Cost2100Source
+from channels.transforms.direct_angular_delay import truncated_plane_waves
 
 pytestmark = pytest.mark.validate
 

@@ -9,16 +9,16 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from channels.angular_delay import AngularDelayTransform
 from channels.channel_batch import Snapshots
 from channels.source import BLOCK_SIZE, SOURCES
-from linksim.accumulator import Estimate, interval
-from linksim.accumulators import MeanAccumulator
-from linksim.chain import Measurements
-from linksim.paired_difference import SampleEstimate, paired_difference, unpaired_difference
-from linksim.scenario import MonteCarloSection, StopSection
-from linksim.skewed_interval import Spread, largest_unseen_share
-from linksim.stopping import next_count
+from channels.transforms.angular_delay import AngularDelayTransform
+from linksim.chain.chain import Measurements
+from linksim.comparison.paired_difference import SampleEstimate, paired_difference, unpaired_difference
+from linksim.run.stopping import next_count
+from linksim.scenario.model import MonteCarloSection, StopSection
+from linksim.statistics.accumulator import Estimate, interval
+from linksim.statistics.accumulators import MeanAccumulator
+from linksim.statistics.skewed_interval import Spread, largest_unseen_share
 
 pytestmark = pytest.mark.validate
 

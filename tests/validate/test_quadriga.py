@@ -13,11 +13,11 @@ import torch
 from numpy.typing import NDArray
 from scipy.stats import ks_2samp
 
-from channels.angular_delay import AngularDelayTransform
 from channels.channel_batch import Snapshots
-from channels.frequency_response import frequency_response
-from channels.sionna_parameters import SionnaParameters
-from channels.sionna_source import SionnaSource
+from channels.sources.sionna.parameters import SionnaParameters
+from channels.sources.sionna.source import SionnaSource
+from channels.transforms.angular_delay import AngularDelayTransform
+from channels.transforms.frequency_response import frequency_response
 from feedback.predictor import Predictor, ReportHistory
 from feedback.predictors.ar import Ar, ArParameters
 from feedback.predictors.hold import Hold, HoldParameters

@@ -1,6 +1,0 @@
-"""Geometry-based stochastic channels of COST 2100, drawn many at a time."""
-
-from channels.cost2100.parameters import Cost2100Parameters
-from channels.cost2100.source import Cost2100Source
-
-__all__ = ["Cost2100Parameters", "Cost2100Source"]

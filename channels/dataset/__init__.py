@@ -1,0 +1,1 @@
+"""Data sets with provenance: manifest, file, writer, export to CsiNet's format."""

@@ -1,0 +1,6 @@
+"""Geometry-based stochastic channels of COST 2100, drawn many at a time."""
+
+from channels.sources.cost2100.parameters import Cost2100Parameters
+from channels.sources.cost2100.source import Cost2100Source
+
+__all__ = ["Cost2100Parameters", "Cost2100Source"]

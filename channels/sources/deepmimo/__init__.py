@@ -1,0 +1,1 @@
+"""Channels of a DeepMIMO v4 scenario folder."""

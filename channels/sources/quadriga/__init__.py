@@ -1,0 +1,1 @@
+"""Channels of links that QuaDRiGa saved."""

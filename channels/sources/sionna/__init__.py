@@ -1,0 +1,1 @@
+"""Channels of 3GPP TR 38.901, through Sionna's models."""

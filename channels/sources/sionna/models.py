@@ -1,0 +1,239 @@
+"""One call of a Sionna channel model: a block of independent drops, one UE each.
+
+Importing this module imports Sionna, which takes seconds: import it where a model is needed, not before.
+"""
+
+import contextlib
+import io
+import math
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from channels.channel_batch import Paths, Snapshots
+from channels.sources.sionna.parameters import SionnaParameters
+
+# Sionna reseeds PyTorch's own generators when it is imported.
+with warnings.catch_warnings(), torch.random.fork_rng(devices=range(torch.cuda.device_count())):
+    warnings.simplefilter("ignore")
+    from sionna.phy import config
+    from sionna.phy.channel.tr38901 import CDL, TDL, InF, InH, PanelArray, RMa, UMa, UMi
+
+
+@dataclass(frozen=True)
+class UserDrops:
+    """UEs of a block, one per drop, the BS at the origin.
+
+    Attributes:
+        distance_m: horizontal distance from the BS, ``[block]``, float32, m.
+        azimuth_rad: azimuth off the BS's broadside, ``[block]``, float32, radians.
+        velocity_m_s: velocity, ``[block, 3]``, float32, m/s.
+        indoor: whether the UE is in a building, ``[block]``, bool.
+    """
+
+    distance_m: Tensor
+    azimuth_rad: Tensor
+    velocity_m_s: Tensor
+    indoor: Tensor
+
+
+class SionnaModel:
+    """A TR 38.901 model of Sionna between one BS panel and a row of vertical omnidirectional UE antennas.
+
+    Args:
+        parameters: the model and its settings.
+        device: where the model computes.
+        spacing_scale: factor on all spacings in wavelengths, as these grow with frequency.
+
+    Attributes:
+        bs_array: Sionna's panel.
+        port_order: the panel's element at each port, ``[n_tx]``, int64.
+    """
+
+    def __init__(self, parameters: SionnaParameters, device: torch.device, spacing_scale: float = 1.0) -> None:
+        self.parameters = parameters
+        self.device = device
+        dual = parameters.polarization == "dual"
+        self.bs_array = PanelArray(
+            num_rows_per_panel=parameters.n_rows,
+            num_cols_per_panel=parameters.n_columns,
+            polarization=parameters.polarization,
+            polarization_type="cross" if dual else "V",
+            antenna_pattern=parameters.antenna_pattern,
+            carrier_frequency=parameters.carrier_hz,
+            element_vertical_spacing=parameters.element_spacing * spacing_scale,
+            element_horizontal_spacing=parameters.element_spacing * spacing_scale,
+            device=str(device),
+        )
+        self.ue_array = PanelArray(
+            num_rows_per_panel=1,
+            num_cols_per_panel=parameters.n_rx,
+            polarization="single",
+            polarization_type="V",
+            antenna_pattern="omni",
+            carrier_frequency=parameters.carrier_hz,
+            element_horizontal_spacing=0.5 * spacing_scale,
+            device=str(device),
+        )
+        # Sionna numbers the elements of a panel column by column, ArrayShape row by row.
+        # The ports of a TDL profile have no place in a panel and are in that order already.
+        self.port_order = torch.arange(self.bs_array.num_ant, device=device)
+        if not parameters.is_tdl:
+            self.port_order = (
+                self.port_order.reshape(-1, parameters.n_columns, parameters.n_rows).transpose(1, 2).flatten()
+            )
+        with _quiet():
+            self._system = None if parameters.is_profile else self._system_model()
+
+    def draw(self, drops: UserDrops, snapshots: Snapshots, seed: int) -> Paths:
+        """Paths of a block of drops; the same seed gives the same first snapshot whatever the snapshots are.
+
+        Args:
+            drops: the UEs.
+            snapshots: times at which to sample the moving channel.
+            seed: 64-bit seed of everything that Sionna draws.
+
+        Returns:
+            Paths as the model gives them, ports in the order of ``ArrayShape``, ``gain_db`` 0.
+        """
+        coefficients, delays = self.impulse_response(drops, snapshots, seed)
+        # [block, n_rx, n_tx, n_paths, n_snapshots], then snapshots first and UE antennas before transmit ports.
+        coefficients = coefficients[:, 0, :, 0][:, :, self.port_order].permute(0, 4, 1, 2, 3).flatten(2, 3)
+        gain_db = torch.zeros(coefficients.shape[0], dtype=torch.float32, device=self.device)
+        return Paths(coefficients.to(torch.complex64).contiguous(), delays[:, 0, 0], gain_db)
+
+    def impulse_response(self, drops: UserDrops, snapshots: Snapshots, seed: int) -> tuple[Tensor, Tensor]:
+        """What the model itself returns: ``[block, 1, n_rx, 1, n_tx, n_paths, n_snapshots]``, and delays."""
+        rate_hz = self._sampling_rate_hz(snapshots)
+        with _quiet():
+            # Sionna draws from the one generator per device that its global configuration holds, and takes no other;
+            # seeding that generator, unlike setting `config.seed`, leaves PyTorch's own generators alone.
+            config.torch_rng(str(self.device)).manual_seed(seed)
+            if self._system is None:
+                profile = self._tdl_model() if self.parameters.is_tdl else self._cdl_model(drops)
+                return profile(drops.distance_m.shape[0], snapshots.n, rate_hz)
+            self._set_topology(drops)
+            coefficients, delays = self._system(snapshots.n, rate_hz)
+            if self.parameters.spatial_consistency:
+                coefficients, delays = coefficients.transpose(0, 1), delays.transpose(0, 1)
+            return coefficients, delays
+
+    def _sampling_rate_hz(self, snapshots: Snapshots) -> float | Tensor:
+        """What Sionna divides the numbers of the snapshots by to get their times: a rate of each where they differ."""
+        if not snapshots.uneven_s:
+            return 1 / snapshots.interval_s if snapshots.interval_s > 0 else math.inf
+        rates_hz = [math.inf] + [number / time_s for number, time_s in enumerate(snapshots.uneven_s) if number]
+        return torch.tensor(rates_hz, dtype=torch.float32, device=self.device)
+
+    def _system_model(self) -> Any:
+        parameters = self.parameters
+        common = {
+            "carrier_frequency": parameters.carrier_hz,
+            "ut_array": self.ue_array,
+            "bs_array": self.bs_array,
+            "direction": "downlink",
+            "enable_pathloss": False,
+            "enable_shadow_fading": False,
+            "spec_version": parameters.spec_version,
+            "enable_spatial_consistency": parameters.spatial_consistency,
+            "device": str(self.device),
+        }
+        match parameters.model:
+            case "UMa":
+                return UMa(o2i_model=parameters.o2i_model, **common)
+            case "UMi":
+                return UMi(o2i_model=parameters.o2i_model, **common)
+            case "RMa":
+                return RMa(**common)
+            case "InH":
+                return InH(indoor_scenario=parameters.office, **common)
+            case _:
+                return InF(factory_scenario=parameters.model.removeprefix("InF-"), **common)
+
+    def _set_topology(self, drops: UserDrops) -> None:
+        parameters = self.parameters
+        block = drops.distance_m.shape[0]
+        zeros = torch.zeros(block, 1, 3, device=self.device)
+        ue = zeros.clone()
+        ue[:, 0, 0] = drops.distance_m * torch.cos(drops.azimuth_rad)
+        ue[:, 0, 1] = drops.distance_m * torch.sin(drops.azimuth_rad)
+        ue[:, 0, 2] = parameters.ue_height_m
+        bs = zeros.clone()
+        bs[:, 0, 2] = parameters.height_m
+        tilt = zeros.clone()
+        tilt[:, 0, 1] = math.radians(parameters.downtilt_deg)
+        velocity = drops.velocity_m_s.unsqueeze(1)
+        indoor = torch.ones_like(drops.indoor[:, None]) if parameters.all_indoor else drops.indoor[:, None]
+        orientation = zeros
+        if parameters.spatial_consistency:
+            # One topology of many UEs instead of many topologies of one UE.
+            ue, velocity, indoor, orientation = (x.transpose(0, 1) for x in (ue, velocity, indoor, orientation))
+            bs, tilt = bs[:1], tilt[:1]
+        assert self._system is not None
+        # Without this, what the first call draws and later ones keep would shift the draws that follow.
+        self._system.reset_topology()
+        self._system.set_topology(
+            ut_loc=ue,
+            bs_loc=bs,
+            ut_orientations=orientation,
+            bs_orientations=tilt,
+            ut_velocities=velocity,
+            in_state=indoor,
+            los={"los": True, "nlos": False, "mixed": "random"}[parameters.los],
+        )
+
+    def _cdl_model(self, drops: UserDrops) -> Any:
+        parameters = self.parameters
+        turn = torch.zeros(drops.azimuth_rad.shape[0], 3, device=self.device)
+        turn[:, 0] = -drops.azimuth_rad
+        return CDL(
+            model=parameters.model.removeprefix("CDL-"),
+            delay_spread=parameters.delay_spread_s,
+            carrier_frequency=parameters.carrier_hz,
+            ut_array=self.ue_array,
+            bs_array=self.bs_array,
+            direction="downlink",
+            bs_orientation=turn,
+            ut_velocity=drops.velocity_m_s,
+            spec_version=parameters.spec_version,
+            device=str(self.device),
+        )
+
+    def _tdl_model(self) -> Any:
+        parameters = self.parameters
+        correlation = None
+        if parameters.port_correlation > 0:
+            rows, columns = (
+                _exponential_correlation(n, parameters.port_correlation)
+                for n in (parameters.n_rows, parameters.n_columns)
+            )
+            polarisations = torch.eye(2 if parameters.polarization == "dual" else 1)
+            correlation = torch.kron(polarisations, torch.kron(rows, columns))
+        return TDL(
+            model=parameters.model.removeprefix("TDL-"),
+            delay_spread=parameters.delay_spread_s,
+            carrier_frequency=parameters.carrier_hz,
+            min_speed=parameters.speed_m_s,
+            num_rx_ant=parameters.n_rx,
+            num_tx_ant=self.bs_array.num_ant,
+            tx_corr_mat=correlation,
+            spec_version=parameters.spec_version,
+            device=str(self.device),
+        )
+
+
+def _exponential_correlation(n: int, neighbours: float) -> Tensor:
+    """Correlation ``neighbours ** |i - j|`` of evenly spaced antennas, ``[n, n]``, float32."""
+    place = torch.arange(n)
+    return neighbours ** (place.unsqueeze(0) - place.unsqueeze(1)).abs().to(torch.float32)
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+        warnings.simplefilter("ignore")
+        yield

@@ -1,0 +1,104 @@
+"""Channels drawn from the 3GPP TR 38.901 models of Sionna."""
+
+import math
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import torch
+
+from channels.channel_batch import ArrayShape, OfdmGrid, Paths, Snapshots
+from channels.path_blocks import read_in_blocks
+from channels.random_streams import stream_seed
+from channels.source import BLOCK_SIZE, SOURCES, PathSource, Split
+from channels.sources.sionna.parameters import SionnaParameters
+from channels.transforms.beam_squint import aperture_turns, node_frequencies
+from channels.transforms.frequency_response import normalise_power
+from channels.transforms.path_alignment import align_to_first_path
+
+if TYPE_CHECKING:
+    from channels.sources.sionna.models import SionnaModel, UserDrops
+
+
+@SOURCES.register("sionna")
+class SionnaSource(PathSource):
+    """Independent drops of a TR 38.901 model, one UE each, without path loss and shadow fading.
+
+    TDL profiles have no angles: every port fades by itself, or with ``port_correlation``. Channels with a direction
+    to compress need CDL or a scenario.
+
+    Samples are drawn in blocks of ``BLOCK_SIZE``, one model call each, seeded by (seed, split, block). A drop is the
+    same at its first snapshot whatever the snapshots and the speed.
+    """
+
+    titles = ("TR 38.901 (Sionna)",)
+    Parameters = SionnaParameters
+
+    def __init__(self, parameters: SionnaParameters, *, seed: int, device: torch.device) -> None:
+        self.parameters = parameters
+        self.seed = seed
+        self.device = device
+        self.grid = OfdmGrid(parameters.n_subcarriers, parameters.bandwidth_hz, parameters.carrier_hz)
+        self.array = ArrayShape(
+            n_polarizations=2 if parameters.polarization == "dual" else 1,
+            n_rows=parameters.n_rows,
+            n_columns=parameters.n_columns,
+            n_rx=parameters.n_rx,
+        )
+        self._loaded_model: SionnaModel | None = None
+        self._models_at_nodes: list[SionnaModel] | None = None
+
+    def n_samples(self, split: Split) -> int | None:
+        """``None``: there are as many drops as asked for."""
+        return None
+
+    def read_paths(self, split: Split, start: int, stop: int, snapshots: Snapshots) -> Paths:
+        """Paths of samples ``start`` to ``stop - 1``, aligned and normalised as the parameters say."""
+        return read_in_blocks(lambda block: self._block(split, block, snapshots), start, stop)
+
+    def _block(self, split: Split, block: int, snapshots: Snapshots) -> Paths:
+        drops = self.drops(split, block)
+        seed = stream_seed(self.seed, split, block, "rays")
+        paths = self.model.draw(drops, snapshots, seed)
+        if self.parameters.beam_squint:
+            # The same draws with the arrays as large in wavelengths as they are at each frequency.
+            at_nodes = [model.draw(drops, snapshots, seed).coefficients for model in self._node_models()]
+            paths = replace(paths, band_coefficients=torch.stack(at_nodes, dim=2))
+        if self.parameters.delay_alignment == "first_path":
+            paths = align_to_first_path(paths)
+        return normalise_power(paths, self.grid) if self.parameters.normalise else paths
+
+    def drops(self, split: Split, block: int) -> "UserDrops":
+        """UEs of a block, uniform over the area of the sector."""
+        from channels.sources.sionna.models import UserDrops
+
+        generator = torch.Generator().manual_seed(stream_seed(self.seed, split, block, "users"))
+        place, angle, heading, building = torch.rand(4, BLOCK_SIZE, generator=generator, dtype=torch.float64)
+        near, far = (0.0, 0.0) if self.parameters.is_profile else self.parameters.distance_range_m
+        left, right = self.parameters.azimuth_range_deg
+        velocity = torch.stack((torch.cos(2 * math.pi * heading), torch.sin(2 * math.pi * heading), 0 * heading), -1)
+        return UserDrops(
+            distance_m=(near**2 + place * (far**2 - near**2)).sqrt().to(self.device, torch.float32),
+            azimuth_rad=torch.deg2rad(left + angle * (right - left)).to(self.device, torch.float32),
+            velocity_m_s=(self.parameters.speed_m_s * velocity).to(self.device, torch.float32),
+            indoor=(building < self.parameters.indoor_share).to(self.device),
+        )
+
+    def _node_models(self) -> "list[SionnaModel]":
+        """Models with the arrays as they are at the frequencies between which gains are interpolated."""
+        if self._models_at_nodes is None:
+            from channels.sources.sionna.models import SionnaModel
+
+            # Sionna's phase reference is the centre of the panel.
+            turns = aperture_turns(self.array, self.parameters.element_spacing) / 2
+            scales = (1 + node_frequencies(self.grid, turns) / self.grid.carrier_hz).tolist()
+            self._models_at_nodes = [SionnaModel(self.parameters, self.device, scale) for scale in scales]
+        return self._models_at_nodes
+
+    @property
+    def model(self) -> "SionnaModel":
+        """The channel model, made when first asked for."""
+        if self._loaded_model is None:
+            from channels.sources.sionna.models import SionnaModel
+
+            self._loaded_model = SionnaModel(self.parameters, self.device)
+        return self._loaded_model

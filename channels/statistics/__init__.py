@@ -1,0 +1,1 @@
+"""Statistics of channels: spreads, profiles, temporal correlation, distances between sets."""

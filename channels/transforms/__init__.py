@@ -1,0 +1,1 @@
+"""From paths to the frequency response and to the truncated angular-delay matrix, and back."""

@@ -1,0 +1,1 @@
+"""Convolutions in C for small networks on a CPU, compiled at first use."""

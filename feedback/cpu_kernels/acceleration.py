@@ -1,0 +1,236 @@
+r"""Faster networks on a CPU: their small convolutions run on kernels of our own.
+
+oneDNN's convolutions are made for many channels; the networks have 2 to 80. A convolution with its batch norm and
+activation becomes one step here, with :math:`z = w * x` and
+
+.. math:: u = \gamma (z - \bar z) / \sqrt{\mathrm{var}\, z + \epsilon} + \beta, \qquad y = \max(u, 0) + s \min(u, 0)
+
+of which only x and z are kept for the gradient. Results agree with PyTorch's but for rounding, and do not depend on
+the number of threads.
+"""
+
+import ctypes
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import MethodType
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
+
+from feedback.cpu_kernels.build import KernelsUnavailableError, Norm, Shape, address, kernels
+from feedback.layers.basic import ConvBn
+
+_ACTIVATIONS = (nn.Identity, nn.LeakyReLU, nn.PReLU)
+
+# Rows are summed in registers of this many pixels.
+_LANES = 8
+
+# Options of glibc's mallopt, and what it settles at by itself once large blocks have been freed.
+_TRIM_THRESHOLD, _MMAP_THRESHOLD, _MMAP_MAX = -1, -3, -4
+_SETTLED = {_MMAP_MAX: 65536, _MMAP_THRESHOLD: 32 << 20, _TRIM_THRESHOLD: 64 << 20}
+
+
+@contextmanager
+def accelerated(*networks: nn.Module) -> Iterator[str | None]:
+    """Runs the convolutions of networks on the compiled kernels within the context; weights and names stay as they are.
+
+    Layers that the kernels do not fit (strided, even kernels, images of a width that 8 does not divide, other devices
+    or dtypes) go on as before. So does everything, with a warning, where the kernels cannot be compiled.
+
+    Args:
+        networks: in training or evaluation mode, which may change within the context.
+
+    Yields:
+        Why the kernels cannot be used, or None.
+    """
+    # Contexts nest: the outer one's layers are left to it.
+    layers = [layer for network in networks for layer in network.modules() if "forward" not in vars(layer)]
+    forwards = [(layer, forward) for layer in layers if (forward := _forward_of(layer)) is not None]
+    try:
+        if forwards:
+            kernels()
+    except KernelsUnavailableError as error:
+        warnings.warn(f"networks run on PyTorch's convolutions, which are slower here: {error}", stacklevel=3)
+        yield str(error)
+        return
+    # Bound methods, so that a copy of a network made within the context runs on its own weights.
+    for layer, forward in forwards:
+        layer.__dict__["forward"] = MethodType(forward, layer)
+    try:
+        yield None
+    finally:
+        for layer, _ in forwards:
+            layer.__dict__.pop("forward", None)
+
+
+@contextmanager
+def memory_kept() -> Iterator[None]:
+    """Freed memory stays with the process: a step would else get its activations as new pages, zeroed, every time."""
+    allocator = ctypes.CDLL(None)
+    if not hasattr(allocator, "mallopt"):
+        yield
+        return
+    allocator.mallopt(_MMAP_MAX, 0)
+    allocator.mallopt(_TRIM_THRESHOLD, 2**31 - 1)
+    try:
+        yield
+    finally:
+        for option, value in _SETTLED.items():
+            allocator.mallopt(option, value)
+        allocator.malloc_trim(0)
+
+
+def _forward_of(layer: nn.Module) -> Any:
+    if isinstance(layer, ConvBn) and _fits(layer.conv) and isinstance(layer.activation, _ACTIVATIONS):
+        return _conv_bn if layer.norm.momentum is not None and layer.norm.track_running_stats else None
+    return _conv if isinstance(layer, nn.Conv2d) and _fits(layer) else None
+
+
+def _fits(conv: nn.Conv2d) -> bool:
+    odd = all(size % 2 for size in conv.kernel_size)
+    same = conv.padding == "same" and conv.padding_mode == "zeros" and conv.stride == (1, 1)
+    return odd and same and _on_cpu(conv.weight)
+
+
+def _on_cpu(tensor: Tensor) -> bool:
+    return tensor.device.type == "cpu" and tensor.dtype == torch.float32
+
+
+def _image_fits(image: Tensor) -> bool:
+    return image.dim() == 4 and image.shape[3] % _LANES == 0 and _on_cpu(image)
+
+
+def _conv(layer: nn.Conv2d, image: Tensor) -> Tensor:
+    if not _image_fits(image):
+        return nn.Conv2d.forward(layer, image)
+    out: Tensor = _Convolution.apply(image.contiguous(), layer.weight.contiguous(), _shape(layer, image))
+    return out if layer.bias is None else out + layer.bias[:, None, None]
+
+
+def _conv_bn(layer: ConvBn, image: Tensor) -> Tensor:
+    if not (layer.training and _image_fits(image)):
+        return type(layer).forward(layer, image)
+    conv, norm = layer.conv, layer.norm
+    out, mean, variance = _ConvolutionNormActivation.apply(
+        image.contiguous(),
+        conv.weight.contiguous(),
+        conv.bias,
+        norm.weight,
+        norm.bias,
+        _slope(layer.activation),
+        _shape(conv, image),
+        norm.eps,
+    )
+    with torch.no_grad():
+        momentum = norm.momentum or 0.0
+        norm.get_buffer("running_mean").lerp_(mean if conv.bias is None else mean + conv.bias, momentum)
+        norm.get_buffer("running_var").lerp_(variance, momentum)
+        norm.get_buffer("num_batches_tracked").add_(1)
+    return out
+
+
+def _slope(activation: nn.Module) -> Tensor:
+    if isinstance(activation, nn.PReLU):
+        return activation.weight
+    return torch.full((1,), activation.negative_slope if isinstance(activation, nn.LeakyReLU) else 1.0)
+
+
+def _shape(conv: nn.Conv2d, image: Tensor) -> Shape:
+    sizes = (len(image), conv.in_channels, conv.out_channels, conv.groups, *image.shape[2:])
+    return Shape(*sizes, *conv.kernel_size, *conv.dilation)
+
+
+class _Convolution(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, image: Tensor, weight: Tensor, shape: Shape) -> Tensor:
+        out = image.new_empty(shape.samples, shape.n_out, shape.height, shape.width)
+        pointers = (address(image), address(weight), address(out))
+        kernels().convolution(ctypes.byref(shape), *pointers, None, None, torch.get_num_threads())
+        ctx.save_for_backward(image, weight)
+        ctx.shape = shape
+        return out
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor, None]:
+        image, weight = ctx.saved_tensors
+        gradient = gradient.contiguous()
+        return *_gradients(ctx, image, weight, gradient, gradient, Norm()), None
+
+
+class _ConvolutionNormActivation(torch.autograd.Function):
+    """Also returns mean, less the bias, and unbiased variance of the convolution's output, per channel."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        image: Tensor,
+        weight: Tensor,
+        bias: Tensor | None,
+        gamma: Tensor,
+        beta: Tensor,
+        slope: Tensor,
+        shape: Shape,
+        eps: float,
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        area, count = shape.height * shape.width, shape.samples * shape.height * shape.width
+        z = image.new_empty(shape.samples, shape.n_out, shape.height, shape.width)
+        means, deviations = image.new_empty(2, shape.samples, shape.n_out)
+        pointers = [address(tensor) for tensor in (image, weight, z, means, deviations)]
+        kernels().convolution(ctypes.byref(shape), *pointers, torch.get_num_threads())
+
+        # Of deviations from each plane's own mean: images around 0.5 have a mean far beyond their deviation.
+        mean = means.double().mean(0)
+        variance = (deviations.double().sum(0) + area * (means - mean).square().sum(0)) / count
+        inverse_deviation = (variance + eps).rsqrt()
+        norm = [mean.float(), (gamma * inverse_deviation).float(), beta, slope.expand(shape.n_out).contiguous()]
+        out = torch.empty_like(z)
+        pointers = [address(tensor) for tensor in (z, *norm, out)]
+        kernels().normalise(shape.samples, shape.n_out, area, *pointers, torch.get_num_threads())
+
+        ctx.save_for_backward(image, weight, z, *norm, inverse_deviation)
+        ctx.shape, ctx.slopes = shape, len(slope)
+        unbiased = (variance * (count / (count - 1))).float()
+        ctx.mark_non_differentiable(norm[0], unbiased)
+        return out, norm[0], unbiased
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor, *_: Tensor) -> tuple[Tensor | None, ...]:
+        image, weight, z, *norm, inverse_deviation = ctx.saved_tensors
+        shape, gradient = ctx.shape, gradient.contiguous()
+        area, count = shape.height * shape.width, shape.samples * shape.height * shape.width
+        planes = image.new_empty(shape.samples, shape.n_out, 3)
+        pointers = [address(tensor) for tensor in (z, *norm, gradient, planes)]
+        kernels().normalise_sums(shape.samples, shape.n_out, area, *pointers, torch.get_num_threads())
+
+        beta_gradient, product, slope_gradient = planes.double().sum(0).unbind(1)
+        means = (beta_gradient / count).float(), (product * inverse_deviation.square() / count).float()
+        structure = Norm(*(tensor.data_ptr() for tensor in (*norm, *means)))
+        image_gradient, weight_gradient = _gradients(ctx, image, weight, z, gradient, structure)
+        return (
+            image_gradient,
+            weight_gradient,
+            # Batch norm takes off a bias of the convolution.
+            torch.zeros_like(beta_gradient, dtype=torch.float32) if ctx.needs_input_grad[2] else None,
+            (product * inverse_deviation).float(),
+            beta_gradient.float(),
+            (slope_gradient if ctx.slopes > 1 else slope_gradient.sum(0, keepdim=True)).float(),
+            None,
+            None,
+        )
+
+
+def _gradients(
+    ctx: Any, image: Tensor, weight: Tensor, z: Tensor, gradient: Tensor, norm: Norm
+) -> tuple[Tensor | None, Tensor]:
+    """Gradients of the image, if it needs one, and of the weight."""
+    image_gradient = torch.empty_like(image) if ctx.needs_input_grad[0] else None
+    weight_gradient = torch.empty_like(weight)
+    pointers = [address(tensor) for tensor in (image, weight, z, gradient)]
+    ends = address(image_gradient), address(weight_gradient), torch.get_num_threads()
+    kernels().convolution_gradients(ctypes.byref(ctx.shape), *pointers, ctypes.byref(norm), *ends)
+    return image_gradient, weight_gradient

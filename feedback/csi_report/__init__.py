@@ -1,0 +1,1 @@
+"""What a CSI report is made of: codeword, side information, scale."""

@@ -1,0 +1,44 @@
+"""What crosses the feedback link."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from torch import Tensor
+
+from feedback.csi_report.side_format import SideFormat
+
+# What codeword values are on the link: real numbers, level numbers of a fixed width, or bits of a stream.
+Signal = Literal["analogue", "levels", "bitstream"]
+
+
+@dataclass(frozen=True)
+class Codeword:
+    """One report per sample: real values that a link may disturb, and integers that it protects.
+
+    Attributes:
+        values: ``[batch, length]``, float32.
+        side: side information by name (positions, scales), ``[batch, ...]``; protected, so it crosses error-free, or
+            with the rest of the report.
+        side_bits: bits that the side information costs per report.
+        value_bits: bits that the values cost per report once they are quantised, or ``[batch]``, int64, where each
+            report has its own; ``None`` while they are analogue.
+        level_bits: bits of each value on the link where all are level numbers ``0 .. 2^level_bits - 1`` in natural
+            binary; ``None`` for analogue values, and for bitstreams of variable length.
+        erased: which reports the link failed to deliver, ``[batch]``, bool; the BS knows that, and nothing else of
+            them. ``None`` where all arrived.
+        side_formats: how each side information is written in bits, for links that carry nothing else.
+    """
+
+    values: Tensor
+    side: Mapping[str, Tensor] = field(default_factory=dict)
+    side_bits: int = 0
+    value_bits: int | Tensor | None = None
+    level_bits: int | None = None
+    erased: Tensor | None = None
+    side_formats: Mapping[str, SideFormat] = field(default_factory=dict)
+
+    @property
+    def bits(self) -> int | Tensor | None:
+        """Bits per report, side information included; ``None`` for an analogue report, which has no bit count."""
+        return None if self.value_bits is None else self.value_bits + self.side_bits

@@ -1,0 +1,1 @@
+"""A UE's encoder as an ONNX file: float, 8 bits, packed."""

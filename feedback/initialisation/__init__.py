@@ -1,0 +1,1 @@
+"""Where training starts: networks that do what the KLT does."""

@@ -1,0 +1,85 @@
+r"""Starts a network with a convolutional latent space as the KLT of single angles, the best that one tap can do.
+
+The codeword's ``m`` maps are, at every angle, ``m`` linear measurements of the ``2 Na`` values of that angle. The best
+are the leading eigenvectors ``A`` of their second moment over channels and angles; the other taps of the kernels start
+at 0. The convolutions around it are ``chain_start``'s.
+"""
+
+import torch
+from torch import Tensor, nn
+
+from feedback.initialisation.convolutions import STATISTICS_SAMPLES, ImageStatistics, start_features, start_refinement
+from feedback.layers.basic import ConvBn
+from feedback.layers.convolutional_latent import ConvolutionalDecoder, ConvolutionalEncoder, to_rows
+from feedback.layers.images import to_unit_interval
+from feedback.training_set import TrainingSet
+
+
+@torch.no_grad()
+def start_as_angle_klt(encoder: ConvolutionalEncoder, decoder: ConvolutionalDecoder, training: TrainingSet) -> None:
+    """Sets initial weights of a network whose latent space is a pair of single convolutions along the angles.
+
+    Args:
+        encoder: its features start with a convolution with batch norm, and ``narrow`` is a convolution.
+        decoder: ``widen`` is a convolution with batch norm; its refinement ends in a sigmoid.
+        training: channels whose KLT is taken.
+
+    Raises:
+        TypeError: as ``start_refinement``.
+    """
+    images = to_unit_interval(training.train[:STATISTICS_SAMPLES])
+    statistics = ImageStatistics.of(images)
+    rows = to_rows(images - 0.5)[:, :, 0]
+    narrow, widen = encoder.narrow, decoder.widen
+    assert isinstance(widen, ConvBn)
+    assert isinstance(narrow, nn.Conv2d)
+    assert narrow.bias is not None
+    axes = principal_rows(rows, narrow.out_channels)
+    start_features(encoder.features, statistics)
+    offset = 0.5 / statistics.deviation
+    _only_tap(narrow.weight, axes)
+    narrow.bias.copy_(-offset * axes.sum(dim=1))
+    scaled = start_row(widen, axes.T, axes @ rows / statistics.deviation, rows.new_full((rows.shape[1],), offset))
+    rebuilt = (scaled - offset) * statistics.deviation
+    start_angle_refinement(decoder, rebuilt, statistics)
+
+
+def start_angle_refinement(decoder: ConvolutionalDecoder, rebuilt: Tensor, statistics: ImageStatistics) -> None:
+    """Starts what follows the latent space at the BS, given rebuilt deviations ``[n, 2 Na, Nt]``."""
+    start_refinement(decoder.refinement, rebuilt.unflatten(1, (2, -1)).flatten(2), statistics.deviation)
+
+
+def start_row(layer: ConvBn, matrix: Tensor, inputs: Tensor, shift: Tensor) -> Tensor:
+    """Makes the first outputs of a convolution along the angles with batch norm ``matrix x + shift``.
+
+    Args:
+        layer: ``[in, 1, Nt]`` to ``[out, 1, Nt]``; outputs beyond the matrix's stay as drawn.
+        matrix: of the first inputs, ``[k, j]``.
+        inputs: samples of the first inputs, ``[n, j, Nt]``, for batch norm's statistics.
+        shift: ``[k]``.
+
+    Returns:
+        Samples of the first outputs, ``[n, k, Nt]``, before the activation.
+    """
+    k, norm = len(matrix), layer.norm
+    outputs = matrix @ inputs
+    mean, variance = outputs.mean(dim=(0, 2)), outputs.var(dim=(0, 2), correction=0)
+    assert norm.running_mean is not None
+    assert norm.running_var is not None
+    _only_tap(layer.conv.weight[:k], matrix)
+    norm.running_mean[:k], norm.running_var[:k] = mean, variance
+    norm.weight[:k], norm.bias[:k] = (variance + norm.eps).sqrt(), mean + shift
+    return outputs + shift[:, None]
+
+
+def principal_rows(rows: Tensor, n_maps: int) -> Tensor:
+    """Leading eigenvectors of the second moment of rows ``[n, 2 Na, Nt]`` over ``n`` and ``Nt``, ``[n_maps, 2 Na]``."""
+    flat = rows.transpose(1, 2).flatten(0, 1).to(torch.float64)
+    vectors = torch.linalg.eigh(flat.T @ flat / len(flat))[1].flip(1)
+    return vectors[:, :n_maps].T.to(torch.float32).contiguous()
+
+
+def _only_tap(kernel: Tensor, matrix: Tensor) -> None:
+    """Makes a ``[out, in, 1, width]`` kernel a product of the first inputs with a matrix ``[out, j]`` at each place."""
+    kernel.zero_()
+    kernel[:, : matrix.shape[1], 0, kernel.shape[3] // 2] = matrix

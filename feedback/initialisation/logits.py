@@ -1,0 +1,151 @@
+r"""Makes the last residual block of a decoder bend linear reconstructions into logits, so that the sigmoid undoes it.
+
+What a linear codec rebuilds is an image :math:`0.5 + d`; before a sigmoid that has to be its logit
+:math:`z = \ln \frac{0.5 + d}{0.5 - d}`, which is far from linear for strong entries. A block adds its path to its
+input, :math:`a d + b`, and activates the sum; so the path has to be a function of ``d`` alone. Its convolutions can
+make hinges at thresholds :math:`t_k`, and their sum approximates the function:
+
+.. math:: p(d) \approx c + \sum_k w_k \, L(\pm \kappa (d - t_k)), \qquad L \text{ the leaky ReLU,}
+
+with the ``w_k`` of least squared error after the sigmoid on training channels.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+from torch import Tensor, nn
+
+from feedback.layers.basic import LEAKY_SLOPE, ConvBn, HingePath
+
+# Images this near to 0 or 1 are not told from it: their logits would only be large.
+_EDGE = 0.01
+# Hinges of one component, real or imaginary part, of a block with channels for more.
+_MOST_HINGES = 8
+# Furthest threshold, near the edge of images.
+_FAR = 0.45
+
+
+@dataclass(frozen=True)
+class BlockInput:
+    r"""What a residual block gets: :math:`a d + b`.
+
+    Attributes:
+        deviations: ``d``, ``[n, 2, Na Nt]``.
+        scale: ``a``, positive.
+        shift: ``b``.
+    """
+
+    deviations: Tensor
+    scale: float
+    shift: float
+
+    @cached_property
+    def values(self) -> Tensor:
+        """The input itself, ``[n, 2, Na Nt]``."""
+        return self.scale * self.deviations + self.shift
+
+
+def logits_of(deviations: Tensor) -> Tensor:
+    r"""Logits :math:`z` of images ``0.5 + d``, same shape."""
+    return (0.5 + deviations).clamp(_EDGE, 1 - _EDGE).logit()
+
+
+def sigmoid_slope(logits: Tensor) -> Tensor:
+    """Slope of the sigmoid."""
+    image = logits.sigmoid()
+    return image * (1 - image)
+
+
+def start_path(
+    paths: tuple[HingePath, ...], narrow: ConvBn, given: BlockInput, wanted: Tensor, slope: Tensor
+) -> Tensor:
+    """Makes the path of a block a function of its input, as nearly as its hinges allow.
+
+    Channels that are not needed stay as drawn; what they add is 0 until training says otherwise.
+
+    Args:
+        paths: convolutions that can make hinges.
+        narrow: sums them up.
+        given: the block's input.
+        wanted: the path's output, ``[n, 2, Na Nt]``.
+        slope: of the image over the path's output, ``[n, 2, Na Nt]``.
+
+    Returns:
+        The path's output as it is now, ``[n, 2, Na Nt]``.
+    """
+    nn.init.zeros_(narrow.conv.weight)
+    places = [(path, pair) for path in paths for pair in range(path.hinge.conv.out_channels // 2)][:_MOST_HINGES]
+    for path in paths:
+        _pass_to_hinges(path, given)
+    unit = 1 / float(given.deviations.std(correction=0))
+    made = torch.empty_like(given.deviations)
+    for component in range(2):
+        d = given.deviations[:, component]
+        basis = [torch.ones_like(d)]
+        for (path, pair), (sign, threshold) in zip(places, _hinges(len(places)), strict=True):
+            channel = 2 * pair + component
+            line = sign * unit * (d - threshold)
+            before = sign * (d * given.scale + path.lift(given.values) + given.shift)
+            _tap(path.hinge, channel, component, sign)
+            _shift(path.hinge, channel, before, line, unit / given.scale)
+            basis.append(nn.functional.leaky_relu(line, LEAKY_SLOPE))
+        constant, *weights = _least_squares(basis, wanted[:, component], slope[:, component])
+        total = sum((w * hinge for w, hinge in zip(weights, basis[1:], strict=True)), torch.zeros_like(d))
+        for w, (path, pair) in zip(weights, places, strict=True):
+            _centre(narrow.conv.weight[component, path.first + 2 * pair + component]).fill_(w)
+        _shift(narrow, component, total, total + constant, 1.0)
+        made[:, component] = total + constant
+    return made
+
+
+def _hinges(count: int) -> list[tuple[float, float]]:
+    """Signs and thresholds: a pair at 0, which is a line through the origin with a bend, and pairs ever further out."""
+    pairs = -(-count // 2)
+    signed = [(sign, sign * _FAR * (k / pairs) ** 0.5) for k in range(pairs) for sign in (1.0, -1.0)]
+    return signed[:count]
+
+
+def _pass_to_hinges(path: HingePath, given: BlockInput) -> None:
+    """The layers before the hinges pass the input on, lifted so that their activations are the identity."""
+    values, lift = given.values, path.lift(given.values)
+    for place, layer in enumerate(path.spread):
+        before = values if place == 0 else values + lift
+        for channel in range(layer.conv.out_channels):
+            component = channel % 2
+            if channel < (2 * _MOST_HINGES if path.grouped else 2):
+                _tap(layer, channel, component, 1.0)
+                _shift(layer, channel, before[:, component], values[:, component] + lift, 1.0)
+
+
+def _tap(layer: ConvBn, n_out: int, n_in: int, factor: float) -> None:
+    """Makes an output channel of a convolution a multiple of an input channel of its group."""
+    layer.conv.weight[n_out] = 0
+    _centre(layer.conv.weight[n_out, n_in]).fill_(factor)
+
+
+def _centre(kernel: Tensor) -> Tensor:
+    return kernel[kernel.shape[0] // 2, kernel.shape[1] // 2]
+
+
+def _shift(layer: ConvBn, channel: int, before: Tensor, after: Tensor, gain: float) -> None:
+    """Makes batch norm of a channel an affine map of this gain, given samples before and after it."""
+    norm = layer.norm
+    assert norm.running_mean is not None
+    assert norm.running_var is not None
+    variance = before.var(correction=0)
+    norm.running_mean[channel], norm.running_var[channel] = before.mean(), variance
+    norm.weight[channel], norm.bias[channel] = gain * (variance + norm.eps).sqrt(), after.mean()
+
+
+def _least_squares(basis: list[Tensor], wanted: Tensor, slope: Tensor) -> list[float]:
+    """Weights of least squared error of ``slope * (sum of the basis - wanted)``."""
+    scale = slope.flatten().to(torch.float64)
+    columns = torch.stack([part.flatten().to(torch.float64) * scale for part in basis], dim=1)
+    moments = columns.T @ columns
+    # Few images reach the far hinges; a little loading keeps those without any from anything.
+    moments.diagonal().add_(1e-9 * moments.diagonal().mean())
+    weights: list[float] = torch.linalg.solve(
+        moments, columns.T @ (wanted.flatten().to(torch.float64) * scale)
+    ).tolist()
+    return weights

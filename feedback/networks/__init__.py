@@ -1,0 +1,1 @@
+"""Bases of networks: training, checkpoints and complexity come with them."""

@@ -1,0 +1,43 @@
+"""Networks without fully connected layers, whose codeword is a few feature maps over the angles."""
+
+from abc import abstractmethod
+
+from torch import nn
+
+from feedback.initialisation.angle_klt import start_as_angle_klt
+from feedback.layers.basic import ConvBn
+from feedback.layers.convolutional_latent import KERNEL, ConvolutionalDecoder, ConvolutionalEncoder, latent_maps
+from feedback.networks.linear_start import LinearStartNetwork
+from feedback.training_set import TrainingSet
+
+
+class ConvolutionalLatentNetwork(LinearStartNetwork):
+    """A network whose FC pair is replaced by a pair of 1x7 convolutions (CLLWCsiNet paper, Table III)."""
+
+    encoder: ConvolutionalEncoder
+    decoder: ConvolutionalDecoder
+
+    def start_as_klt(self, training: TrainingSet) -> None:
+        """Makes it the KLT of single angles."""
+        start_as_angle_klt(self.encoder, self.decoder, training)
+
+    @abstractmethod
+    def build_features(self) -> nn.Module:
+        """Images to images at the UE, before the codeword is made."""
+
+    @abstractmethod
+    def build_refinement(self) -> nn.Module:
+        """Images to images at the BS, after the codeword is unmade."""
+
+    def build_encoder(self) -> nn.Module:
+        """Features, then conv 1x7 ``2 Na`` -> ``m`` with bias."""
+        n_maps = latent_maps(self.shape, self.parameters.compression_ratio)
+        narrow = nn.Conv2d(2 * self.shape[0], n_maps, KERNEL, padding="same")
+        return ConvolutionalEncoder(self.build_features(), narrow)
+
+    def build_decoder(self) -> nn.Module:
+        """conv 1x7 ``m`` -> ``2 Na`` with batch norm, then refinement."""
+        n_maps = latent_maps(self.shape, self.parameters.compression_ratio)
+        return ConvolutionalDecoder(
+            ConvBn(n_maps, 2 * self.shape[0], KERNEL), self.build_refinement(), n_angles=self.shape[1]
+        )

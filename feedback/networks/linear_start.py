@@ -1,0 +1,65 @@
+"""Networks that can start as the best linear codec of the training channels, so that they only learn what it cannot."""
+
+from abc import abstractmethod
+from typing import Literal
+
+import torch
+from pydantic import Field
+
+from feedback.errors import FeedbackInputError
+from feedback.neural import NeuralCompressor, NeuralParameters
+from feedback.training.recipe import TrainingRecipe
+from feedback.training_set import TrainingSet
+
+Init = Literal["klt", "xavier"]
+
+
+class LinearStartParameters(NeuralParameters):
+    """Parameters of networks that can start as the KLT."""
+
+    init: Init | None = Field(
+        default=None,
+        description="weights that training starts from: the KLT of the training channels, or drawn ones; by default "
+        "the KLT where the layers can be one",
+    )
+
+
+# For a start from the KLT within the budget of a CPU: many small steps, smaller ones of what is the KLT already, and an
+# average that evens out what batch statistics of few sparse images do to a network that is far from linear.
+KLT_RECIPE = TrainingRecipe(batch_size=50, learning_rate=2e-4, fc_rate_ratio=0.1, warmup=0.1, ema_decay=0.97)
+
+
+class LinearStartNetwork(NeuralCompressor):
+    """A network with a linear start."""
+
+    @property
+    def starts_as_klt(self) -> bool:
+        """Whether training starts from the KLT: where the layers allow it, unless ``init`` says otherwise."""
+        wanted = getattr(self.parameters, "init", None)
+        return wanted == "klt" or (wanted is None and self.start_problem is None)
+
+    @property
+    def start_problem(self) -> str | None:
+        """Why its layers allow no start from the KLT, in a few words; ``None`` where they do."""
+        return None
+
+    @property
+    def default_recipe(self) -> TrainingRecipe:
+        """The paper's for drawn weights, one for small steps otherwise."""
+        return KLT_RECIPE if self.starts_as_klt else self.paper_recipe
+
+    def prepare(self, training: TrainingSet, generator: torch.Generator) -> None:
+        """Draws weights, then makes the network a linear codec if ``init`` says so.
+
+        Raises:
+            FeedbackInputError: if ``init`` asks for the KLT and the layers do not allow it.
+        """
+        self.initialise(generator)
+        if self.starts_as_klt:
+            if self.start_problem is not None:
+                raise FeedbackInputError(f"init: got 'klt', expected 'xavier': {self.start_problem}")
+            self.start_as_klt(training)
+
+    @abstractmethod
+    def start_as_klt(self, training: TrainingSet) -> None:
+        """Changes drawn weights to those of the best linear codec."""

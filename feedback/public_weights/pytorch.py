@@ -1,0 +1,214 @@
+"""Public PyTorch checkpoints of the papers' repositories, as weights of the networks here.
+
+A checkpoint is a state dict, or a mapping with one as ``state_dict``, written by ``torch.save``. It is read with
+``weights_only``, so that nothing in it runs. Layer names are those of the repositories of CRNet, ACRNet and BCsiNet
+(Lu and others, https://github.com/Kylin9511). Images lie ``[2, angle, delay]`` there.
+"""
+
+import pickle
+import zipfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from feedback.errors import FeedbackInputError
+from feedback.networks.linear_start import LinearStartParameters
+from feedback.state import checked_state
+
+# ``profile`` of thop leaves counters in a checkpoint, batch norm counts its steps; neither is used in inference.
+_UNUSED = ("total_ops", "total_params", "num_batches_tracked")
+# Beside the weights: two moments of an optimiser, and everything else that training keeps.
+_MOST_COPIES = 6
+_SPARE_BYTES = 2**20
+
+_NORM = ("weight", "bias", "running_mean", "running_var")
+
+
+class PublicWeightsParameters(LinearStartParameters):
+    """Parameters of networks whose papers' repositories publish checkpoints."""
+
+    checkpoint: Path | None = Field(
+        default=None,
+        description="checkpoint of the paper's PyTorch repository to take weights from, without any training here; by "
+        "default none",
+    )
+
+    @property
+    def weights_of_others(self) -> str | None:
+        """The checkpoint."""
+        return None if self.checkpoint is None else str(self.checkpoint)
+
+
+# From our layers to those of a repository, each a convolution with batch norm, a PReLU, or an FC layer.
+Layers = Mapping[str, str]
+
+
+def crnet_layers() -> Layers:
+    """Layers of CRNet (Lu, Wang, Song, 2020)."""
+    layers = {
+        "encoder.features.wide.0": "encoder1.conv3x3_bn",
+        "encoder.features.wide.1": "encoder1.conv1x9_bn",
+        "encoder.features.wide.2": "encoder1.conv9x1_bn",
+        "encoder.features.local": "encoder2",
+        "encoder.features.merge": "encoder_conv.conv1x1_bn",
+        "encoder.fc": "encoder_fc",
+        "decoder.fc": "decoder_fc",
+        "decoder.refinement.0": "decoder_feature.conv5x5_bn",
+    }
+    for number in (1, 2):
+        ours, theirs = f"decoder.refinement.{number}", f"decoder_feature.CRBlock{number}"
+        layers |= {
+            f"{ours}.wide.0": f"{theirs}.path1.conv3x3",
+            f"{ours}.wide.1": f"{theirs}.path1.conv1x9",
+            f"{ours}.wide.2": f"{theirs}.path1.conv9x1",
+            f"{ours}.local.0": f"{theirs}.path2.conv1x5",
+            f"{ours}.local.1": f"{theirs}.path2.conv5x1",
+            f"{ours}.narrow": f"{theirs}.conv1x1",
+        }
+    return layers
+
+
+def acrnet_layers() -> Layers:
+    """Layers of ACRNet of any expansion (Lu and others, 2022), with one learnt slope a channel."""
+    layers = {
+        "encoder.features.0": "encoder_feature.conv5x5_bn",
+        "encoder.features.0.activation": "encoder_feature.prelu",
+        "encoder.fc": "encoder_fc",
+        "decoder.fc": "decoder_fc",
+        "decoder.refinement.0": "decoder_feature.conv5x5_bn",
+        "decoder.refinement.0.activation": "decoder_feature.prelu",
+    }
+    for number in (1, 2):
+        ours, theirs = f"encoder.features.{number}", f"encoder_feature.ACREncoderBlock{number}"
+        layers |= {
+            f"{ours}.path.0": f"{theirs}.conv_bn1",
+            f"{ours}.path.0.activation": f"{theirs}.prelu1",
+            f"{ours}.narrow": f"{theirs}.conv_bn2",
+            f"{ours}.activation": f"{theirs}.prelu2",
+        }
+        ours, theirs = f"decoder.refinement.{number}", f"decoder_feature.ACRDecoderBlock{number}"
+        layers |= {
+            f"{ours}.path.0": f"{theirs}.conv1_bn",
+            f"{ours}.path.0.activation": f"{theirs}.prelu1",
+            f"{ours}.path.1": f"{theirs}.conv2_bn",
+            f"{ours}.path.1.activation": f"{theirs}.prelu2",
+            f"{ours}.narrow": f"{theirs}.conv3_bn",
+            f"{ours}.activation": f"{theirs}.prelu3",
+        }
+    return layers
+
+
+def bcsinet_layers(head: str, n_blocks: int) -> Layers:
+    """Layers of BCsiNet (Lu, Wang, Song, 2021) of a head ``a``, ``b`` or ``c`` and a number of RefineNets."""
+    first = "encoder_feature.conv3x3_bn" if head == "a" else "encoder_feature.conv3x3_bn1"
+    layers = {"encoder.features.0": first, "encoder.fc": "encoder_binary_fc", "decoder.fc": "decoder_fc"}
+    if head == "b":
+        layers["encoder.features.1"] = "encoder_feature.conv3x3_bn2"
+    if head == "c":
+        layers |= {
+            "encoder.features.1.widen": "encoder_feature.tiny_refine1.conv1_bn",
+            "encoder.features.1.narrow": "encoder_feature.tiny_refine1.conv2_bn",
+        }
+    for number in range(n_blocks):
+        for place, layer in enumerate(("widen", "mix", "narrow"), start=1):
+            layers[f"decoder.refinement.{number}.{layer}"] = f"decoder_feature.refine{number}.conv{place}_bn"
+    return layers | {f"decoder.refinement.{n_blocks}": "decoder_feature.conv3x3_bn"}
+
+
+def read_public_checkpoint(path: Path, layers: Layers, wanted: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The state of a network out of a public checkpoint.
+
+    Args:
+        path: file that ``torch.save`` wrote.
+        layers: by our layer's name, the one it is in the checkpoint.
+        wanted: the network's state, for names and shapes.
+
+    Returns:
+        Tensors of the names and shapes of ``wanted``, float32.
+
+    Raises:
+        FeedbackInputError: if it is no checkpoint, is larger than this network's can be, or of another network; one
+            line names the file, what was found and what was expected.
+    """
+    n_bytes = sum(4 * tensor.numel() for tensor in wanted.values())
+    found = _state_dict(path, _MOST_COPIES * n_bytes + _SPARE_BYTES)
+    names = dict(_names(layers, wanted, found))
+    centres = {name for name in wanted if name.endswith(".centre")}
+    missing = [theirs for theirs in names.values() if theirs not in found]
+    surplus = sorted(found.keys() - set(names.values()))
+    if missing or surplus:
+        lacks = f"no {missing[0]} ({len(missing)} missing)" if missing else f"{surplus[0]}, which this network has not"
+        first = ", ".join(sorted(found)[:3])
+        raise FeedbackInputError(
+            f"{path}: got {lacks}, expected the {len(names)} tensors of the paper's repository; it begins with {first}"
+        )
+    state = {ours: found[theirs] for ours, theirs in names.items()}
+    state |= {name: torch.zeros_like(wanted[name]) for name in centres}
+    try:
+        return checked_state(state, dict(wanted))
+    except FeedbackInputError as error:
+        raise FeedbackInputError(
+            f"{path}: {error}, expected a checkpoint of this network and compression ratio"
+        ) from None
+
+
+def _names(layers: Layers, wanted: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> Iterator[tuple[str, str]]:
+    """Our tensors' names and theirs."""
+    for name in wanted:
+        if name.endswith(".centre"):
+            continue
+        layer, _, tensor = name.rpartition(".")
+        outer, _, part = layer.rpartition(".")
+        if layer in layers:
+            yield name, f"{layers[layer]}.{tensor}"
+        elif part in ("conv", "norm") and outer in layers:
+            theirs = layers[outer]
+            # In BCsiNet's repository a convolution is called after its kernel.
+            inner = "bn" if part == "norm" else "conv"
+            kernel = f"{theirs}.conv3x3.{tensor}"
+            yield name, kernel if inner == "conv" and kernel in found else f"{theirs}.{inner}.{tensor}"
+        else:
+            yield name, name
+
+
+def _state_dict(path: Path, max_bytes: int) -> dict[str, Tensor]:
+    try:
+        size = path.stat().st_size
+        unpacked = _unpacked_bytes(path)
+    except (OSError, zipfile.BadZipFile) as error:
+        raise FeedbackInputError(f"{path}: {_reason(error)}, expected a PyTorch checkpoint that can be read") from None
+    if max(size, unpacked) > max_bytes:
+        raise FeedbackInputError(
+            f"{path}: got {max(size, unpacked)} bytes, expected at most {max_bytes} for a checkpoint of this network"
+        )
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, RuntimeError, pickle.UnpicklingError, EOFError, ValueError, KeyError, TypeError) as error:
+        raise FeedbackInputError(
+            f"{path}: {_reason(error)}, expected a checkpoint of tensors only, as torch.save writes a state dict"
+        ) from None
+    inner = content.get("state_dict", content) if isinstance(content, dict) else content
+    if not isinstance(inner, dict) or not all(isinstance(part, Tensor) for part in inner.values()):
+        raise FeedbackInputError(f"{path}: got no state dict, expected names and tensors, or them as `state_dict`")
+    named = {str(name).removeprefix("module."): tensor for name, tensor in inner.items()}
+    return {
+        name: tensor.to(torch.float32) if tensor.is_floating_point() else tensor
+        for name, tensor in named.items()
+        if name.rpartition(".")[2] not in _UNUSED
+    }
+
+
+def _unpacked_bytes(path: Path) -> int:
+    """Bytes that a zip file says it unpacks to; 0 for the older form, which is not compressed."""
+    if not zipfile.is_zipfile(path):
+        return 0
+    with zipfile.ZipFile(path) as archive:
+        return sum(member.file_size for member in archive.infolist())
+
+
+def _reason(error: Exception) -> str:
+    text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return " ".join(text.split())[:160] or type(error).__name__

@@ -1,0 +1,1 @@
+"""Training: recipe, optimiser, loop, validation, noise in the loop, distillation."""

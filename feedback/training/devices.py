@@ -1,0 +1,29 @@
+"""Where a network is trained: one device, or several processes with one device each, through Lightning Fabric."""
+
+import logging
+
+import torch
+from lightning_fabric import Fabric
+from lightning_fabric.plugins.environments import LightningEnvironment
+
+from feedback.training.recipe import Precision, TrainingRecipe
+
+
+def one_device(device: torch.device, precision: Precision) -> Fabric:
+    """This process and one device, whatever batch system it runs under."""
+    logging.getLogger("lightning.fabric").setLevel(logging.ERROR)
+    devices = [device.index or 0] if device.type == "cuda" else 1
+    return Fabric(
+        accelerator=device.type,
+        devices=devices,
+        precision=precision,
+        plugins=[LightningEnvironment()],
+    )
+
+
+def several_devices(accelerator: str, devices: int, recipe: TrainingRecipe) -> Fabric:
+    """So many processes, each with a device and its share of every batch; gradients are averaged (DDP).
+
+    The batch size stays the recipe's. Batch norm sees each process's share alone, so the digits depend on ``devices``.
+    """
+    return Fabric(accelerator=accelerator, devices=devices, strategy="ddp_spawn", precision=recipe.precision)

@@ -1,0 +1,384 @@
+"""Training of an encoder and a decoder together; the best weights on the validation channels are kept.
+
+Everything that is random in a step follows from the seed and the step's number, so that a run that was killed goes
+on at the same digits.
+"""
+
+import math
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor, nn
+
+from feedback.errors import FeedbackInputError
+from feedback.layers.images import to_unit_interval
+from feedback.training.devices import one_device
+from feedback.training.disturbance import Disturbance
+from feedback.training.optimiser import averaged, make_optimiser
+from feedback.training.recipe import TrainingRecipe
+from feedback.training.schedule import learning_rate
+from feedback.training.state import Progress, TrainingState, load_state, save_state
+from feedback.training.validation import decibel, validation_nmse
+from feedback.training_set import TrainingSet
+
+_STATE_INTERVAL_S = 20.0
+# Improvements below this share of the best error do not count as such for `restart_after`.
+_STUCK = 1e-4
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A part of the budget with a schedule of its own.
+
+    Attributes:
+        until: share of the budget at which it ends.
+        rate_ratio: its step size over the recipe's.
+        encoder_rate_ratio: the encoder's step size over the decoder's, on top of the recipe's ratio.
+    """
+
+    until: float = 1.0
+    rate_ratio: float = 1.0
+    encoder_rate_ratio: float = 1.0
+
+
+@dataclass(frozen=True)
+class Pass:
+    """What a loss sees of one step.
+
+    Attributes:
+        image: ``[batch, 2, Na, Nt]``.
+        codeword: as the encoder made it, ``[batch, M]``.
+        reconstruction: of the codeword as received, ``[batch, 2, Na, Nt]``.
+        spent: share of the budget, 0 to 1.
+    """
+
+    image: Tensor
+    codeword: Tensor
+    reconstruction: Tensor
+    spent: float
+
+
+def reconstruction_error(step: Pass) -> Tensor:
+    """Mean-square error of reconstructed images, a scalar."""
+    return nn.functional.mse_loss(step.reconstruction, step.image)
+
+
+def ignore_progress(progress: Progress) -> None:
+    """A callback that does nothing."""
+
+
+def ignore_start(nmse_db: float) -> None:
+    """A callback that does nothing."""
+
+
+@dataclass(frozen=True)
+class TrainingOptions:
+    """How to train, beside the recipe.
+
+    Attributes:
+        loss: what is minimised; takes a ``Pass`` and gives a scalar.
+        disturbance: what codewords go through, in training and validation; nothing by default.
+        stages: parts of the budget, in order; the last one ends at 1.
+        on_start: told the validation NMSE before the first step, dB, unless the run goes on from a state.
+        on_progress: told about every validation.
+        state_file: where to keep the state of the run; one that is there goes on. ``None`` keeps none.
+        fabric: devices and processes to train on; by default the one device that the networks are on.
+        start: a compressor's state to start from; by default the start that it prepares itself.
+    """
+
+    loss: Callable[[Pass], Tensor] = reconstruction_error
+    disturbance: Disturbance | None = None
+    stages: tuple[Stage, ...] = (Stage(),)
+    on_start: Callable[[float], None] = ignore_start
+    on_progress: Callable[[Progress], None] = ignore_progress
+    state_file: Path | None = None
+    fabric: Fabric | None = None
+    start: Mapping[str, Tensor] | None = None
+
+
+@dataclass(frozen=True)
+class TrainingOutcome:
+    """What a training run came to.
+
+    Attributes:
+        start_nmse_db: validation NMSE before the first step, dB.
+        validation_nmse_db: validation NMSE of the weights that were kept, dB.
+        best_epoch: passes over the training channels after which they were reached, 0 for the start.
+        samples_seen: training channels seen in all.
+        history: every validation.
+    """
+
+    start_nmse_db: float
+    validation_nmse_db: float
+    best_epoch: float
+    samples_seen: int
+    history: tuple[Progress, ...] = ()
+
+
+class Autoencoder(nn.Module):
+    """Encoder, disturbance and decoder in one pass, for the loss of a step."""
+
+    def __init__(self, encoder: nn.Module, decoder: nn.Module) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.decoder = decoder
+
+    def forward(
+        self, image: Tensor, disturbance: Disturbance | None, generator: torch.Generator
+    ) -> tuple[Tensor, Tensor]:
+        """Images to codewords as sent, and to images as rebuilt from what was received."""
+        codeword = self.encoder(image)
+        received = codeword if disturbance is None else disturbance.apply(codeword, generator)
+        return codeword, self.decoder(received)
+
+
+def train(
+    encoder: nn.Module,
+    decoder: nn.Module,
+    training: TrainingSet,
+    recipe: TrainingRecipe,
+    generator: torch.Generator,
+    options: TrainingOptions | None = None,
+) -> TrainingOutcome:
+    """Minimises a loss, by default the mean-square error of reconstructed images, within the recipe's budget.
+
+    The weights of the start count as epoch 0. The same generator state gives the same weights on the same machine,
+    also where the run was killed and continued, unless the budget is one of time.
+
+    Args:
+        encoder: images ``[batch, 2, Na, Nt]`` to codewords ``[batch, M]``.
+        decoder: codewords to images; both are trained in place and left in eval mode.
+        training: channels to learn from and to select on, on the networks' device.
+        recipe: budget and step sizes.
+        generator: one draw from it seeds the order of the channels, their phases, and the noise; on the CPU.
+        options: loss, disturbance, callback, state file, devices.
+
+    Raises:
+        FeedbackInputError: if a split is empty or not finite, the loss becomes NaN or infinite, or a state file is of
+            another run.
+    """
+    _check(training)
+    seed = int(torch.randint(2**62, (), generator=generator))
+    try:
+        outcome = _Run(Autoencoder(encoder, decoder), training, recipe, seed, options or TrainingOptions()).finish()
+    finally:
+        encoder.eval()
+        decoder.eval()
+    return outcome
+
+
+class _Run:
+    """One training run, from its start or from a kept state."""
+
+    def __init__(
+        self, model: Autoencoder, training: TrainingSet, recipe: TrainingRecipe, seed: int, options: TrainingOptions
+    ) -> None:
+        self.training, self.recipe, self.seed, self.options = training, recipe, seed, options
+        self.fabric = options.fabric or one_device(training.train.device, recipe.precision)
+        self.model = model
+        optimiser = make_optimiser(recipe, model.encoder, model.decoder)
+        self.module, self.optimiser = self.fabric.setup(model, optimiser)
+        self.average = averaged(model, recipe)
+        self.batches_per_epoch = max(len(training.train) // recipe.batch_size, 1)
+        self.steps = recipe.steps(self.batches_per_epoch)
+        self.signature = {
+            "recipe": recipe.model_dump(mode="json"),
+            "seed": seed,
+            "training channels": len(training.train),
+            "validation channels": len(training.validation),
+            "processes": self.fabric.world_size,
+        }
+        self.began = time.monotonic()
+        self.kept_at = self.began
+        self.loss_sum = torch.zeros((), dtype=torch.float64, device=training.train.device)
+        self.since_validation = 0
+        self.channels, self.epoch, self.order = training.train, -1, torch.empty(0, dtype=torch.int64)
+        self.state = self._first_state()
+
+    def finish(self) -> TrainingOutcome:
+        """Takes the steps that are left, and gives the networks their best weights."""
+        while not self._spent_all():
+            self._step()
+            if self._validation_due():
+                self._validate()
+        for tensor, kept in zip(_tensors(self.model), self.state.best, strict=True):
+            tensor.copy_(kept)
+        if self.options.state_file is not None and self.fabric.is_global_zero:
+            self.options.state_file.unlink(missing_ok=True)
+        state = self.state
+        return TrainingOutcome(
+            start_nmse_db=decibel(state.start_nmse),
+            validation_nmse_db=decibel(state.best_nmse),
+            best_epoch=round(state.best_step / self.batches_per_epoch, 3),
+            samples_seen=self._samples(state.step),
+            history=tuple(state.history),
+        )
+
+    def _first_state(self) -> TrainingState:
+        file = self.options.state_file
+        kept = None if file is None else load_state(file, self.signature)
+        if kept is not None:
+            self.model.load_state_dict(kept.model)
+            self.optimiser.load_state_dict(kept.optimiser)
+            if self.average is not None:
+                self.average.load_state_dict(kept.average)
+            return kept
+        start = self._validation_nmse(self.model)
+        if not math.isfinite(start):
+            raise FeedbackInputError(f"training: got validation NMSE {start} at the start, expected a finite number")
+        if self.fabric.is_global_zero:
+            self.options.on_start(decibel(start))
+        return TrainingState(start_nmse=start, best_nmse=start, best=_snapshot(self.model))
+
+    def _seconds(self) -> float:
+        return self.state.seconds + time.monotonic() - self.began
+
+    def _share_spent(self, steps_done: int) -> float:
+        if self.steps is None:
+            return min(self._seconds() / (60 * (self.recipe.minutes or 1)), 1.0)
+        return steps_done / max(self.steps, 1)
+
+    def _spent_all(self) -> bool:
+        if self.steps is not None:
+            return self.state.step >= self.steps
+        # All processes must agree on the last step, which their clocks need not.
+        over = self.since_validation == 0 and self._seconds() >= 60 * (self.recipe.minutes or 1)
+        return bool(self.fabric.broadcast(over)) if self.fabric.world_size > 1 else over
+
+    def _validation_due(self) -> bool:
+        if self.steps is None:
+            budget_s = 60 * (self.recipe.minutes or 1)
+            due_s = min(self.state.validated_s + budget_s / self.recipe.validations, budget_s)
+            due = self._seconds() >= due_s or self.state.step % self.batches_per_epoch == 0
+            return bool(self.fabric.broadcast(due)) if self.fabric.world_size > 1 else due
+        every = min(self.batches_per_epoch, max(self.steps // self.recipe.validations, 1))
+        return self.state.step % every == 0 or self.state.step == self.steps
+
+    def _step(self) -> None:
+        state, recipe = self.state, self.recipe
+        spent = self._share_spent(state.step + 1)
+        begin, stage = self._stage(spent)
+        rate = stage.rate_ratio * learning_rate(recipe, spent, max(state.origin, begin), stage.until)
+        for group in self.optimiser.param_groups:
+            group["lr"] = rate * group["ratio"] * (stage.encoder_rate_ratio if group["encodes"] else 1.0)
+        self.module.train()
+        if stage.encoder_rate_ratio * recipe.encoder_rate_ratio == 0:
+            # Batch norm's running statistics would go on moving.
+            self.model.encoder.eval()
+        generator = torch.Generator().manual_seed(self.seed + 2 * state.step + 1)
+        image = to_unit_interval(self._batch(state.step, generator))
+        codeword, reconstruction = self.module(image, self.options.disturbance, generator)
+        loss = self.options.loss(Pass(image, codeword, reconstruction, spent))
+        self.optimiser.zero_grad()
+        self.fabric.backward(loss)
+        if recipe.clip_norm is not None:
+            self.fabric.clip_gradients(self.module, self.optimiser, max_norm=recipe.clip_norm)
+        self.optimiser.step()
+        if self.average is not None:
+            self.average.update_parameters(self.model)
+        self.loss_sum += loss.detach()
+        self.since_validation += 1
+        state.step += 1
+
+    def _stage(self, spent: float) -> tuple[float, Stage]:
+        """Share of the budget at which the present stage began, and that stage."""
+        begin = 0.0
+        for stage in self.options.stages:
+            if spent <= stage.until:
+                return begin, stage
+            begin = stage.until
+        return 0.0, Stage()
+
+    def _batch(self, step: int, generator: torch.Generator) -> Tensor:
+        """This process's share of a step's channels, ``[batch, Na, Nt]``."""
+        epoch, index = divmod(step, self.batches_per_epoch)
+        if epoch != self.epoch:
+            self.channels, self.epoch = self.training.epoch(epoch), epoch
+            order = torch.Generator().manual_seed(self.seed + 2 * epoch)
+            self.order = torch.randperm(len(self.channels), generator=order)
+        size = self.recipe.batch_size
+        rows = self.order[index * size : (index + 1) * size]
+        turns = torch.rand(len(rows), 1, 1, generator=generator) if self.recipe.random_phase else None
+        mine = slice(self.fabric.global_rank, None, self.fabric.world_size)
+        channels = self.channels[rows[mine].to(self.channels.device)]
+        if turns is None:
+            return channels
+        phases = 2 * math.pi * turns[mine].to(channels.device)
+        return channels * torch.polar(torch.ones_like(phases), phases)
+
+    def _validate(self) -> None:
+        state = self.state
+        validated: Any = self.model if self.average is None else self.average.module
+        validated.eval()
+        loss = float(self.loss_sum) / self.since_validation
+        nmse = self._validation_nmse(validated)
+        # Running statistics of batch norm are each process's own; the first one's are kept.
+        nmse = float(self.fabric.broadcast(nmse)) if self.fabric.world_size > 1 else nmse
+        if not (math.isfinite(loss) and math.isfinite(nmse)):
+            raise FeedbackInputError(
+                f"training: got loss {loss} and validation NMSE {nmse} after {state.step} steps, expected finite "
+                f"numbers; a learning_rate below {self.recipe.learning_rate:g} or a clip_norm may help"
+            )
+        state.stale = 0 if nmse < state.best_nmse * (1 - _STUCK) else state.stale + 1
+        if nmse < state.best_nmse:
+            state.best_nmse, state.best_step, state.best = nmse, state.step, _snapshot(validated)
+        spent = self._share_spent(state.step)
+        if self.recipe.restart_after is not None and state.stale >= self.recipe.restart_after and spent < 1:
+            state.origin, state.stale = spent, 0
+        now = time.monotonic()
+        progress = Progress(
+            samples=self._samples(state.step),
+            epoch=round(state.step / self.batches_per_epoch, 3),
+            spent=spent,
+            train_loss=loss,
+            validation_nmse_db=decibel(nmse),
+            learning_rate=self.optimiser.param_groups[-1]["lr"],
+            seconds=self._seconds(),
+        )
+        state.history.append(progress)
+        state.seconds, self.began = progress.seconds, now
+        state.validated_s = progress.seconds
+        self.loss_sum.zero_()
+        self.since_validation = 0
+        if self.fabric.is_global_zero:
+            self.options.on_progress(progress)
+        if self.options.state_file is not None and now - self.kept_at >= _STATE_INTERVAL_S:
+            self._keep(self.options.state_file)
+            self.kept_at = now
+
+    def _validation_nmse(self, model: Any) -> float:
+        disturbance = self.options.disturbance
+        return validation_nmse(model.encoder, model.decoder, self.training.validation, disturbance, self.seed)
+
+    def _keep(self, file: Path) -> None:
+        self.state.model = self.model.state_dict()
+        self.state.optimiser = self.optimiser.state_dict()
+        self.state.average = {} if self.average is None else self.average.state_dict()
+        if self.fabric.is_global_zero:
+            save_state(file, self.state, self.signature)
+
+    def _samples(self, steps: int) -> int:
+        return steps * min(self.recipe.batch_size, len(self.training.train))
+
+
+def _check(training: TrainingSet) -> None:
+    for name, csi in (("training", training.train), ("validation", training.validation)):
+        if len(csi) == 0:
+            raise FeedbackInputError(f"{name} channels: got none, expected at least 1")
+        power = torch.view_as_real(csi).square().flatten(1).sum(1)
+        if not (power.isfinite() & (power > 0)).all():
+            raise FeedbackInputError(f"{name} channels: got NaN, infinity or an all-zero matrix, expected channels")
+
+
+def _tensors(network: nn.Module) -> list[Tensor]:
+    return list(chain(network.state_dict().values()))
+
+
+def _snapshot(network: nn.Module) -> list[Tensor]:
+    return [tensor.detach().clone() for tensor in _tensors(network)]

@@ -1,0 +1,1 @@
+"""The chain at one point: report times, random streams, stages in order."""

@@ -1,0 +1,37 @@
+"""What the BS takes for the channel where no report has arrived yet: the mean of the training channels."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from feedback.link import LINKS
+from linksim.scenario.model import Scenario
+
+
+@dataclass(frozen=True)
+class MeanChannel:
+    """The mean angular-delay matrix, as the BS may know it beforehand.
+
+    Attributes:
+        mean: ``[Na, n_ports]``, complex64, not normalised.
+    """
+
+    mean: Tensor
+
+
+def needs_mean_channel(scenario: Scenario) -> bool:
+    """Whether reports of a point may get lost."""
+    return LINKS.get_class(scenario.feedback.link.name).loses_reports
+
+
+def fit_mean_channel(training_csi: Callable[[], Tensor]) -> dict[str, Tensor]:
+    """The mean over training channels ``[n, Na, n_ports]``, as tensors to be kept."""
+    mean = training_csi().mean(dim=0, dtype=torch.complex128).to(torch.complex64)
+    return {"mean": torch.view_as_real(mean)}
+
+
+def mean_channel(tensors: Mapping[str, Tensor]) -> MeanChannel:
+    """The mean channel from what was kept of it."""
+    return MeanChannel(torch.view_as_complex(tensors["mean"].contiguous()))

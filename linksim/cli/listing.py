@@ -1,0 +1,37 @@
+"""``linksim list``: what is registered, one line each."""
+
+from pathlib import Path
+
+from rich.table import Table
+
+from linksim.errors import InputError
+from linksim.scenario.file import read_document
+from linksim.scenario.plugin_kinds import KINDS
+from linksim.terminal import Console
+
+
+def print_listing(console: Console, scenarios: Path) -> None:
+    """Prints every plug-in, and the scenarios of a folder."""
+    for kind in KINDS:
+        classes = {name: kind.registry.get_class(name) for name in kind.names}
+        lines = {name: (plugin.__doc__ or "").strip().splitlines()[0] for name, plugin in classes.items()}
+        _print(console, kind.title, lines)
+    files = {file.relative_to(scenarios).as_posix(): _summary(file) for file in scenarios.rglob("*.yaml")}
+    _print(console, f"scenarios in {scenarios}/", files)
+
+
+def _print(console: Console, title: str, lines: dict[str, str]) -> None:
+    table = Table(title=title, title_justify="left", title_style="bold", show_header=False, box=None, padding=(0, 2))
+    table.add_column(no_wrap=True)
+    for name, line in sorted(lines.items()):
+        table.add_row(name, line)
+    console.print(table)
+    console.print()
+
+
+def _summary(file: Path) -> str:
+    try:
+        description = str(read_document(file).get("description", ""))
+    except InputError as error:
+        return str(error)
+    return next(iter(description.strip().splitlines()), "")

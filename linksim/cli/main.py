@@ -1,0 +1,234 @@
+"""Command line: ``linksim run`` and its kin; other commands lie in files of their own."""
+
+import json
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NoReturn
+
+import typer
+
+from linksim.cli.channels import compare, show_channel
+from linksim.cli.check_plugin import check_plugin
+from linksim.cli.compare import compare_runs
+from linksim.cli.complexity import complexity
+from linksim.cli.dataset import dataset_app
+from linksim.cli.deploy import deploy
+from linksim.cli.export import export
+from linksim.cli.export_tables import export_tables
+from linksim.cli.figures import plot
+from linksim.cli.reproduce import reproduce
+from linksim.cli.study import study
+from linksim.cli.zoo import zoo_app
+from linksim.errors import InputError
+from linksim.execution.interruption import INTERRUPTED, STOPPED
+from linksim.execution.options import ExecutionOptions, ExecutorName, LogFile, Quiet, Scheduler, Workers
+from linksim.terminal import Console, prepare_streams, say
+
+if TYPE_CHECKING:
+    from linksim.scenario.model import Scenario
+
+app = typer.Typer(
+    name="linksim",
+    help="Link-level simulation of CSI feedback in FDD massive MIMO.",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+# Problems of a scenario that `validate` shows.
+_MAX_PROBLEMS = 20
+
+ScenarioFile = Annotated[Path, typer.Argument(metavar="SCENARIO", help="scenario file (YAML)")]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="override path.to.key; files count from here"),
+]
+Device = Annotated[str | None, typer.Option(help="auto, cpu or cuda; overrides the scenario's")]
+RunFolderArgument = Annotated[
+    Path, typer.Argument(metavar="RUN", help="run folder, or a scenario's folder of results (its newest run)")
+]
+
+
+@app.command()
+def run(
+    scenario: ScenarioFile,
+    overrides: Overrides = None,
+    out: Annotated[Path, typer.Option(help="folder of all results")] = Path("results"),
+    device: Device = None,
+    workers: Workers = None,
+    executor: ExecutorName = "local",
+    scheduler: Scheduler = None,
+    adopt: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="take over partial results, a results/<name> of elsewhere")
+    ] = None,
+    quiet: Quiet = False,
+    log: LogFile = None,
+    train: Annotated[bool, typer.Option("--train", help="train networks whose weights are missing")] = False,
+    smoke: Annotated[bool, typer.Option("--smoke", help="a tiny run of the same path, in seconds")] = False,
+) -> None:
+    """Runs a scenario and reports it; the same command continues a run that was stopped."""
+    from linksim.report import write_report
+    from linksim.report.figure_options import FigureOptions
+    from linksim.report.tables.terminal import show as show_table
+    from linksim.run.engine import RunOptions
+    from linksim.run.engine import run as run_scenario
+    from linksim.scenario.smoke import smoke as smoke_version
+
+    execution = ExecutionOptions(workers, executor, scheduler, quiet, log)
+    console = execution.console()
+    with console.logged_errors():
+        resolved = _load(scenario, overrides, device)
+        if smoke:
+            resolved = smoke_version(resolved, zoo=str(out / f"{resolved.name}.smoke" / "zoo"))
+        folder = run_scenario(resolved, out, RunOptions(train or smoke, _command(), adopt, execution), console)
+        write_report(folder.path, FigureOptions(vector=not smoke))
+        output = Console(quiet=quiet)
+        show_table(folder.path, output)
+        output.print(f"report: {folder.path / 'report.html'}", soft_wrap=True, highlight=False)
+        console.write_log(f"finished: {folder.path / 'report.html'}")
+
+
+@app.command()
+def train(
+    scenario: ScenarioFile,
+    overrides: Overrides = None,
+    device: Device = None,
+    workers: Workers = None,
+    again: Annotated[bool, typer.Option("--again", help="train also what the zoo already has")] = False,
+    budget: Annotated[
+        str | None, typer.Option(help="of every network: 50epochs, 100000samples or 5min; overrides recipes")
+    ] = None,
+    devices: Annotated[int, typer.Option(min=1, help="processes with one device each for every network")] = 1,
+    out: Annotated[Path, typer.Option(help="folder of all results; logs go to training/ below it")] = Path("results"),
+    smoke: Annotated[bool, typer.Option("--smoke", help="a tiny training of the same path, in seconds")] = False,
+) -> None:
+    """Trains the networks that a scenario needs into its zoo; the same command continues what was stopped."""
+    from linksim.preparation.networks import train_scenario
+    from linksim.report.figures.learning_curves import write_learning_curves
+    from linksim.scenario.smoke import smoke as smoke_version
+    from linksim.scenario.training_budget import budget_override
+
+    console = _progress_console()
+    resolved = _load(scenario, [*(overrides or ()), *([budget_override(budget)] if budget else ())], device)
+    if smoke:
+        resolved = smoke_version(resolved, zoo=str(out / f"{resolved.name}.smoke" / "zoo"))
+    logs = train_scenario(resolved, out, console, _command(), again=again, workers=workers, devices=devices)
+    if figures := write_learning_curves(out / "training" / resolved.name, logs, vector=not smoke):
+        console.print(f"learning curves: {figures[0]}", soft_wrap=True, highlight=False)
+
+
+@app.command()
+def validate(scenario: ScenarioFile, overrides: Overrides = None) -> None:
+    """Checks a scenario without running it."""
+    from linksim.preparation.dimension_check import check_points
+    from linksim.run.warnings import validity_warnings
+    from linksim.scenario.sweep import points_of
+
+    try:
+        resolved = _load(scenario, overrides, None)
+        points = points_of(resolved)
+        check_points(points)
+    except InputError as error:
+        for line in error.lines[:_MAX_PROBLEMS]:
+            _complain(line)
+        if len(error.lines) > _MAX_PROBLEMS:
+            _complain(f"and {len(error.lines) - _MAX_PROBLEMS} more problems")
+        raise typer.Exit(2) from None
+    for line in validity_warnings(point.scenario for point in points):
+        _complain(f"warning: {line}")
+    say(f"{scenario}: valid, {len(points)} points")
+
+
+@app.command()
+def schema() -> None:
+    """Prints the JSON schema of scenario files, for editors."""
+    from linksim.scenario.model import Scenario
+
+    say(json.dumps(Scenario.model_json_schema(), indent=2))
+
+
+@app.command("list")
+def list_plugins() -> None:
+    """Lists every registered source, estimator, compressor, quantiser, link, precoder, metric, and the scenarios."""
+    from linksim.cli.listing import print_listing
+
+    print_listing(Console(), Path("scenarios"))
+
+
+@app.command()
+def show(
+    run: RunFolderArgument,
+    metric: Annotated[str | None, typer.Option(help="metric to show instead of the usual three")] = None,
+    percentiles: Annotated[
+        bool, typer.Option("--percentiles", help="also the 5th, 50th and 95th percentile over the samples")
+    ] = False,
+) -> None:
+    """Prints a run's results as tables."""
+    from linksim.report.tables.terminal import show as show_table
+    from linksim.storage.results_table import find_run
+
+    show_table(find_run(run), Console(), metric, percentiles=percentiles)
+
+
+app.command("show-channel")(show_channel)
+app.command()(plot)
+app.command()(complexity)
+app.command()(export)
+app.command()(deploy)
+app.command("check-plugin")(check_plugin)
+app.add_typer(zoo_app, name="zoo")
+app.command("compare")(compare_runs)
+app.command()(export_tables)
+app.command()(reproduce)
+app.command()(study)
+app.add_typer(dataset_app, name="dataset")
+dataset_app.command()(compare)
+
+
+def _command() -> str:
+    command = shlex.join(["python", "-m", "linksim", *sys.argv[1:]])
+    # Names of files need not be text.
+    return command.encode("utf-8", "backslashreplace").decode()
+
+
+def _progress_console() -> Console:
+    """Progress goes to a terminal's standard error; in a batch job it belongs to the output, not to the errors."""
+    return Console(stderr=True) if sys.stderr.isatty() else Console()
+
+
+def _load(path: Path, overrides: list[str] | None, device: str | None) -> "Scenario":
+    from linksim.scenario.file import load_scenario
+
+    return load_scenario(path, [*(overrides or ()), *([f"device={device}"] if device else ())])
+
+
+def main() -> None:
+    """Entry point: bad input is one line on standard error and exit code 2."""
+    from channels.errors import ChannelInputError
+    from feedback.errors import FeedbackInputError
+
+    prepare_streams()
+    if len(sys.argv) == 1:
+        sys.argv.append("--help")
+    try:
+        code = app(standalone_mode=False)
+    except (InputError, ChannelInputError, FeedbackInputError) as error:
+        _stop(str(error), 2)
+    except typer.TyperException as error:
+        _stop(error.format_message(), error.exit_code)
+    except OSError as error:
+        _stop(f"{error.filename or 'output'}: {error.strerror or error}", 2)
+    # What typer makes of Ctrl-C.
+    if code == INTERRUPTED:
+        say(STOPPED, file=sys.stderr)
+    sys.exit(code or 0)
+
+
+def _stop(message: str, code: int) -> NoReturn:
+    _complain(message)
+    sys.exit(code)
+
+
+def _complain(message: str) -> None:
+    say(f"linksim: {' '.join(message.split())}", file=sys.stderr)

@@ -1,0 +1,99 @@
+"""``linksim reproduce``: a table of a paper, ours beside published."""
+
+import shlex
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from linksim.storage.csv_text import csv_text
+from linksim.storage.run_folder import write_whole
+from linksim.terminal import Console
+
+
+def reproduce(
+    table: Annotated[str, typer.Argument(metavar="TABLE", help="such as acrnet-table1, bcsinet-table4, deq-figure4")],
+    budget: Annotated[
+        str, typer.Option(metavar="BUDGET", help="for each network to train: 20000samples seen, 5min, 3epochs")
+    ] = "20000samples",
+    overrides: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="override path.to.key; files count from here"),
+    ] = None,
+    out: Annotated[Path, typer.Option(help="folder of all results")] = Path("results"),
+    device: Annotated[str | None, typer.Option(help="auto, cpu or cuda; overrides the scenario's")] = None,
+    workers: Annotated[int | None, typer.Option(min=1, help="worker processes; by default one a core")] = None,
+    complexity: Annotated[
+        bool, typer.Option("--complexity", help="complexity only: nothing is trained or run")
+    ] = False,
+    smoke: Annotated[
+        bool, typer.Option("--smoke", help="a tiny run of the same path; its figures mean nothing")
+    ] = False,
+) -> None:
+    """Reproduces a published table under a budget, and says how far the orderings agree.
+
+    Networks that the zoo holds are not trained again.
+    """
+    from linksim.execution.console import RunConsole
+    from linksim.execution.options import ExecutionOptions
+    from linksim.report.tables import reproduction as report
+    from linksim.run.engine import RunOptions, run
+    from linksim.scenario.smoke import smoke as smoke_version
+    from linksim.scenario.training_budget import budget_override
+    from linksim.studies.reproduction import (
+        complexities,
+        load_reproduction,
+        missing_networks,
+        performance,
+        rank_correlations,
+    )
+
+    settings = [budget_override(budget), *(overrides or ()), *([f"device={device}"] if device else ())]
+    reproduction, console = load_reproduction(table, settings), Console()
+    costs = complexities(reproduction)
+    if not costs.empty:
+        report.print_lines(f"{table}: complexity", report.complexity_lines(costs), console)
+    if complexity:
+        if costs.empty:
+            console.print(f"{table}: no complexity is published", highlight=False)
+        return
+    command = shlex.join(["python", "-m", "linksim", *sys.argv[1:]])
+    progress = RunConsole()
+    if smoke:
+        zoo = str(out / f"{table}.smoke" / "zoo")
+        reproduction = replace(reproduction, scenario=smoke_version(reproduction.scenario, zoo))
+    missing = missing_networks(reproduction.scenario)
+    if missing:
+        progress.print(f"{len(missing)} networks to train, {budget} each", style="dim", highlight=False)
+    options = RunOptions(train=True, command=command, execution=ExecutionOptions(workers=workers))
+    folder = run(reproduction.scenario, out, options, progress).path
+    figures = performance(reproduction, folder)
+    ranks = rank_correlations(figures)
+    remarks = _remarks(reproduction.scenario.description, reproduction.unavailable, budget, smoke)
+    print_remarks = [*remarks, *report.rank_lines(ranks)]
+    report.print_lines(f"{table}: NMSE", report.performance_lines(figures), console)
+    for line in print_remarks:
+        console.print(line, highlight=False, markup=False)
+    write_whole(folder / "reproduction.csv", csv_text(figures))
+    write_whole(folder / "reproduction_ranks.csv", csv_text(ranks))
+    write_whole(folder / "reproduction_complexity.csv", csv_text(costs, "%.12g"))
+    tables = [report.performance_lines(figures), *([] if costs.empty else [report.complexity_lines(costs)])]
+    write_whole(folder / "reproduction.md", report.markdown(table, remarks, tables, report.rank_lines(ranks)))
+    report.draw_reproduction(figures, folder / "figures" / "reproduction")
+    console.print(f"reproduction.md, .csv and figure: {folder}", soft_wrap=True, highlight=False)
+
+
+def _remarks(description: str, unavailable: str | None, budget: str, smoke: bool) -> list[str]:
+    remarks = [description]
+    if unavailable is not None:
+        remarks.append(f"No published values: {unavailable}.")
+    remarks.append(
+        "Published: original COST 2100 files, 100 000 training channels, 500 to 2500 passes. Here: regenerated COST "
+        f"2100 channels, weights of the zoo or trained for {budget} each; the last column says how many training "
+        "channels they have seen. Intervals: 95 %."
+    )
+    if smoke:
+        remarks.append("A smoke run: its figures mean nothing.")
+    return remarks

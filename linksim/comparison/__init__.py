@@ -1,0 +1,1 @@
+"""Paired differences between runs, and between the compressors of one."""

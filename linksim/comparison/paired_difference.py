@@ -1,0 +1,137 @@
+"""Differences of two estimates with 95 % intervals: paired over shared samples, or of independent ones."""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from linksim.errors import InputError
+from linksim.metrics import METRICS
+from linksim.statistics.accumulator import Accumulator
+from linksim.statistics.accumulators import GroupedDecibelAccumulator, MeanAccumulator, RatioAccumulator
+from linksim.statistics.skewed_interval import Spread, interval_of_difference, interval_of_mean
+
+_DB_PER_NEPER = 10 / math.log(10)
+
+
+@dataclass(frozen=True)
+class SampleEstimate:
+    r"""An estimate and how each sample pulls at it.
+
+    Attributes:
+        value: the estimate, in the metric's unit; minus infinity where 0 is expressed in dB.
+        influence: influence function at each sample (or group of samples), mean 0, ``[n]``: to first order their mean
+            is the estimate's error. Empty where the estimate is infinite.
+    """
+
+    value: float
+    influence: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A difference of two estimates with its 95 % confidence interval.
+
+    Attributes:
+        value: the difference; infinite where one of the two is.
+        low: lower end of the interval, ``None`` where there is none (a single sample, or an infinite estimate).
+        high: upper end of the interval, ``None`` where there is none.
+        n: independent values behind each of the two, the smaller number where they differ.
+        paired: whether both saw the same samples.
+    """
+
+    value: float
+    low: float | None
+    high: float | None
+    n: int
+    paired: bool
+
+
+def sample_estimate(metric: str, values: NDArray[np.float64]) -> SampleEstimate:
+    r"""The estimate that a metric makes of per-sample values, with the digits of its accumulator.
+
+    The influence is :math:`x_i - \bar x` for a mean, :math:`(a_i - r b_i) / \bar b` for a ratio of means
+    :math:`r = \bar a / \bar b`, and :math:`10 / \ln 10` times either over the estimate where that is in dB (delta
+    method); for the legacy mean over groups in dB, that of a mean over the groups.
+
+    Args:
+        metric: a metric's name.
+        values: per-sample values ``[1, n]``, or numerators and denominators ``[2, n]``.
+
+    Raises:
+        InputError: if the metric is unknown, there is no sample, or a value is NaN or infinite.
+    """
+    accumulator = filled_accumulator(metric, values)
+    estimate = accumulator.estimate()
+    if estimate is None:
+        raise InputError(f"metric {metric}: got no sample, expected at least 1")
+    if math.isinf(estimate.value):
+        return SampleEstimate(estimate.value, np.empty(0))
+    if isinstance(accumulator, GroupedDecibelAccumulator):
+        levels = np.array([accumulator.groups[i].estimate().value for i in sorted(accumulator.groups)])  # type: ignore[union-attr]
+        return SampleEstimate(estimate.value, levels - estimate.value)
+    linear = 10 ** (estimate.value / 10) if accumulator.decibel else estimate.value
+    influence = values[0] - linear if len(values) == 1 else (values[0] - linear * values[1]) / values[1].mean()
+    return SampleEstimate(estimate.value, influence * (_DB_PER_NEPER / linear) if accumulator.decibel else influence)
+
+
+def has_sample_values(metric: str) -> bool:
+    """Whether a metric averages per-sample values, which a maximum and a count do not."""
+    accumulator = METRICS.get_class(metric)().accumulator()
+    return isinstance(accumulator, MeanAccumulator | RatioAccumulator | GroupedDecibelAccumulator)
+
+
+def filled_accumulator(metric: str, values: NDArray[np.float64]) -> Accumulator:
+    """A metric's accumulator that has seen per-sample values.
+
+    Args:
+        metric: a metric's name.
+        values: per-sample values ``[1, n]``, or numerators and denominators ``[2, n]``.
+
+    Raises:
+        InputError: if there is no such metric, or a value is NaN or infinite.
+    """
+    if metric not in METRICS:
+        raise InputError(f"metric: got {metric!r}, expected one of {', '.join(sorted(map(str, METRICS.keys())))}")
+    accumulator: Any = METRICS.get_class(metric)().accumulator()
+    match accumulator:
+        case MeanAccumulator():
+            accumulator.update(values[0])
+        case RatioAccumulator():
+            accumulator.update(values[0], values[1])
+        case GroupedDecibelAccumulator():
+            accumulator.update(values[0], 0)
+        case _:
+            raise InputError(f"metric {metric}: got {accumulator.kind} values, expected means or ratios of means")
+    filled: Accumulator = accumulator
+    return filled
+
+
+def paired_difference(a: SampleEstimate, b: SampleEstimate) -> Difference:
+    r"""``a - b`` over the same samples: what both have in common drops out of the interval.
+
+    The interval is that of the mean of :math:`\psi_{a,i} - \psi_{b,i}` (``linksim.statistics.skewed_interval``).
+
+    Raises:
+        ValueError: if the two have seen different numbers of samples.
+    """
+    value, n = a.value - b.value, len(a.influence)
+    if not (len(a.influence) and len(b.influence)):
+        return Difference(value, None, None, max(n, len(b.influence)), paired=True)
+    if n != len(b.influence):
+        raise ValueError(f"got {n} and {len(b.influence)} samples, expected the same")
+    if n == 1:
+        return Difference(value, None, None, n, paired=True)
+    low, high = interval_of_mean(Spread.of(a.influence - b.influence))
+    return Difference(value, value + low, value + high, n, paired=True)
+
+
+def unpaired_difference(a: SampleEstimate, b: SampleEstimate) -> Difference:
+    r"""``a - b`` over independent samples, with Welch's degrees of freedom (``linksim.statistics.skewed_interval``)."""
+    value, sizes = a.value - b.value, (len(a.influence), len(b.influence))
+    if min(sizes) < 2:
+        return Difference(value, None, None, min(sizes), paired=False)
+    low, high = interval_of_difference(Spread.of(a.influence), Spread.of(b.influence))
+    return Difference(value, value + low, value + high, min(sizes), paired=False)

@@ -1,0 +1,131 @@
+"""A finished run opened for comparison: its points, and what its metrics said of each sample."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TypeAlias
+
+import numpy as np
+import pandas as pd
+
+from linksim.comparison.paired_difference import filled_accumulator, has_sample_values
+from linksim.errors import InputError
+from linksim.metrics import METRICS
+from linksim.scenario.axis import AXIS_COLUMNS
+from linksim.scenario.file import load_scenario
+from linksim.scenario.model import Scenario
+from linksim.scenario.sweep import Point, axis_values, points_of
+from linksim.statistics.accumulators import GroupedDecibelAccumulator
+from linksim.storage.results_table import read_results
+from linksim.storage.sample_values import SampleValues, read_samples, samples_file
+
+# Sweep, and the swept keys with their values.
+PointName: TypeAlias = tuple[str, tuple[tuple[str, float | str | bool], ...]]
+
+# Room for the nine digits of a value in the results table.
+_ROUNDING = 1e-8
+# Values of axes have all their digits there, but for the last bit that a parser may lose.
+_PARSED = 1e-15
+
+
+@dataclass(frozen=True)
+class RunSamples:
+    """One run.
+
+    Attributes:
+        folder: where it lies.
+        label: its name in tables, different from that of every other run compared with it.
+    """
+
+    folder: Path
+    label: str
+
+    @cached_property
+    def scenario(self) -> Scenario:
+        """The resolved scenario."""
+        return load_scenario(self.folder / "scenario.yaml")
+
+    @cached_property
+    def points(self) -> Mapping[PointName, Point]:
+        """Points by sweep and axis values, in the order of the scenario."""
+        return {(point.sweep, tuple(point.axes.items())): point for point in points_of(self.scenario)}
+
+    @cached_property
+    def _results(self) -> pd.DataFrame:
+        return read_results(self.folder)
+
+    def samples(self, point: Point) -> SampleValues:
+        """Per-sample values of a point, as many as its results are made of.
+
+        Raises:
+            InputError: if there are none, or they are not those of the results; one line.
+        """
+        file = samples_file(self.folder, point.key)
+        if not file.exists():
+            raise InputError(
+                f"{self.folder}: no per-sample values of {describe_point(point)}, expected those of a finished run; "
+                "run it again into another --out"
+            )
+        rows, kept = point_rows(self._results, point), read_samples(file)
+        if rows.empty:
+            raise InputError(f"{self.folder / 'results.csv'}: no results of {describe_point(point)}, expected some")
+        counts = [
+            int(row["n"])
+            for _, row in rows.iterrows()
+            for values in [kept.columns.get((row["compressor"], row["metric"]))]
+            if values is not None and not _is_grouped(str(row["metric"]))
+        ]
+        n = max(counts, default=len(kept))
+        samples = kept if n >= len(kept) else kept.only(np.arange(len(kept)) < n, kept.left_out)
+        self._check(rows, samples, file)
+        return samples
+
+    def _check(self, rows: pd.DataFrame, samples: SampleValues, file: Path) -> None:
+        """Sample values that another state of the run left behind are no basis for a comparison."""
+        for _, row in rows.iterrows():
+            if row["metric"] in METRICS and not has_sample_values(row["metric"]):
+                continue
+            values = samples.columns.get((row["compressor"], row["metric"]))
+            estimate = None if values is None else filled_accumulator(row["metric"], values).estimate()
+            if estimate is None or not np.isclose(estimate.value, row["value"], rtol=_ROUNDING, atol=1e-300):
+                found = "nothing" if estimate is None else f"{estimate.value:.9g}"
+                raise InputError(
+                    f"{file}: {row['metric']} of {row['compressor']} comes to {found}, expected "
+                    f"{row['value']:.9g} as in results.csv; run the scenario again into another --out"
+                )
+
+
+def open_runs(folders: list[Path]) -> list[RunSamples]:
+    """Runs under names that differ: the scenario's, and the hash of the resolved scenario where that is not enough."""
+    names = [folder.resolve().parent.name for folder in folders]
+    full = [f"{folder.resolve().parent.name}/{folder.resolve().name}" for folder in folders]
+    labels = [name if names.count(name) == 1 else long for name, long in zip(names, full, strict=True)]
+    for label, folder in zip(labels, folders, strict=True):
+        if labels.count(label) > 1:
+            raise InputError(f"{folder}: got the same run twice, expected different runs")
+    return [RunSamples(folder, label) for folder, label in zip(folders, labels, strict=True)]
+
+
+def point_rows(results: pd.DataFrame, point: Point) -> pd.DataFrame:
+    """The rows of a results table that belong to a point."""
+    rows = results[results["sweep"] == point.sweep]
+    named = {axis: value for axis, value in point.axes.items() if axis not in AXIS_COLUMNS and axis in rows.columns}
+    for axis, value in {**axis_values(point.scenario), **named}.items():
+        if value is None:
+            rows = rows[rows[axis].isna()]
+        elif isinstance(value, str | bool):
+            rows = rows[rows[axis].astype(str) == str(value)]
+        else:
+            rows = rows[np.isclose(rows[axis].astype(float), value, rtol=_PARSED, atol=0)]
+    return rows
+
+
+def describe_point(point: Point) -> str:
+    """A point in a few words."""
+    axes = ", ".join(f"{axis} = {value}" for axis, value in point.axes.items())
+    return f"sweep {point.sweep}, {axes}" if axes else f"sweep {point.sweep}"
+
+
+def _is_grouped(metric: str) -> bool:
+    return isinstance(filled_accumulator(metric, np.ones((2, 1))), GroupedDecibelAccumulator)

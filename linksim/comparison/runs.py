@@ -1,0 +1,265 @@
+"""Compares runs, or the compressors of one run, sample by sample on the channels that they share.
+
+Two points are compared where sweep and axis values agree. What has to agree beside them is the world: channel, downlink
+SNR and feedback delay. What may differ is how the report is made: compressors, quantisers, estimation, training.
+"""
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from linksim.chain.chain import NO_COMPRESSOR
+from linksim.comparison.paired_difference import Difference, paired_difference, sample_estimate, unpaired_difference
+from linksim.comparison.run_samples import RunSamples, describe_point
+from linksim.errors import InputError
+from linksim.metrics import METRICS
+from linksim.scenario.axis import AXIS_COLUMNS
+from linksim.scenario.model import SweptValue
+from linksim.scenario.sweep import Point, axis_values
+from linksim.storage.sample_values import SampleValues
+
+# Keys of a point's scenario that make the channels and their use.
+_WORLD = ("channel", "snr_db", "feedback.delay_s")
+# Keys that say nothing of how reports are made.
+_UNTOLD = ("name", "description", "device", "zoo", "sweeps", "monte_carlo.batch_size", "metrics")
+# Differences of scenarios that a note names one by one.
+_MAX_TOLD = 6
+# Between channels computed on different devices; two independent channels agree by chance once in 1/this samples.
+_SAME_CHANNEL = 1e-3
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two compressors to compare.
+
+    Attributes:
+        run: run of the one.
+        compressor: its label.
+        reference_run: run of the other.
+        reference: its label.
+    """
+
+    run: RunSamples
+    compressor: str
+    reference_run: RunSamples
+    reference: str
+
+
+@dataclass(frozen=True)
+class RunComparison:
+    """What came of a comparison.
+
+    Attributes:
+        rows: one row per (sweep, point, pair, metric): ``sweep``, axes, ``run``, ``compressor``, ``reference_run``,
+            ``reference``, ``metric``, ``unit``, ``value_run``, ``value_reference``, ``value`` (the difference),
+            ``ci_low``, ``ci_high``, ``n``, ``paired``.
+        notes: what a reader has to know, one line each.
+    """
+
+    rows: pd.DataFrame
+    notes: tuple[str, ...]
+
+
+def compare_runs(runs: Sequence[RunSamples], against: str | None, metrics: Sequence[str]) -> RunComparison:
+    """Differences of every run to the first, compressor by compressor, or of every compressor to one of the first run.
+
+    Args:
+        runs: one or more runs, the first of which is the reference.
+        against: label of a compressor of the first run; by default the same label as in the other run.
+        metrics: metrics to compare; all that the runs share if empty.
+
+    Raises:
+        InputError: if the runs share no points, channels or compressors, or lack per-sample values; one line.
+    """
+    pairs = _pairs(runs, against)
+    notes: list[str] = [note for run in runs[1:] for note in _differences(runs[0], run)]
+    rows: list[dict[str, Any]] = []
+    for run in runs:
+        chosen = [pair for pair in pairs if pair.run is run]
+        if chosen:
+            rows += _run_rows(runs[0], run, chosen, metrics, notes)
+    if not rows:
+        raise InputError(f"{runs[0].folder}: got nothing to compare for metric {', '.join(metrics)}, expected another")
+    return RunComparison(pd.DataFrame(rows), tuple(dict.fromkeys(notes)))
+
+
+def _pairs(runs: Sequence[RunSamples], against: str | None) -> list[Pair]:
+    first = runs[0]
+    labels = {run.label: [entry.label or entry.name for entry in run.scenario.compressors] for run in runs}
+    if against is not None:
+        if against not in labels[first.label]:
+            raise InputError(f"--against: got {against!r}, expected one of {', '.join(labels[first.label])}")
+        pairs = [
+            Pair(run, label, first, against)
+            for run in runs
+            for label in labels[run.label]
+            if (run, label) != (first, against)
+        ]
+    elif len(runs) == 1:
+        raise InputError(f"got the one run {first.folder}, expected a second one, or --against COMPRESSOR")
+    else:
+        pairs = [
+            Pair(run, label, first, label)
+            for run in runs[1:]
+            for label in labels[run.label]
+            if label in labels[first.label]
+        ]
+        pairs += [Pair(run, NO_COMPRESSOR, first, NO_COMPRESSOR) for run in runs[1:] if pairs]
+    for run in runs[1:]:
+        if not any(pair.run is run for pair in pairs):
+            raise InputError(
+                f"{run.folder}: got compressors {', '.join(labels[run.label])}, expected one of {first.label}'s "
+                f"{', '.join(labels[first.label])}, or --against COMPRESSOR"
+            )
+    if not pairs:
+        raise InputError(f"{first.folder}: got the compressor {against!r} alone, expected another to compare with it")
+    return pairs
+
+
+def _run_rows(
+    first: RunSamples, run: RunSamples, pairs: Sequence[Pair], metrics: Sequence[str], notes: list[str]
+) -> Iterator[dict[str, Any]]:
+    shared = [name for name in first.points if name in run.points]
+    if not shared:
+        raise InputError(
+            f"{run.folder}: got the points {_summary(run)}, expected some of {first.label}'s: {_summary(first)}"
+        )
+    if len(shared) < max(len(first.points), len(run.points)):
+        notes.append(f"{run.label}: {len(shared)} points in common of {len(run.points)} and {len(first.points)}")
+    for name in shared:
+        point, other = run.points[name], first.points[name]
+        _require_same_world(run, point, first, other)
+        samples, references = run.samples(point), first.samples(other)
+        if point.scenario.seed == other.scenario.seed:
+            samples, references = _in_both(samples, references)
+        difference, cut = _method(run, point, samples, first, other, references, notes)
+        columns = {key: values[:, :cut] for key, values in samples.columns.items()}
+        reference_columns = {key: values[:, :cut] for key, values in references.columns.items()}
+        for pair in pairs:
+            for metric in metrics or run.scenario.metrics:
+                mine = columns.get((pair.compressor, metric))
+                theirs = reference_columns.get((pair.reference, metric))
+                if mine is None or theirs is None:
+                    continue
+                a, b = sample_estimate(metric, mine), sample_estimate(metric, theirs)
+                # Both are 0 in dB: their difference is not a number.
+                if not math.isnan(a.value - b.value):
+                    yield _row(pair, point, metric, (a.value, b.value), difference(a, b))
+
+
+def _in_both(samples: SampleValues, references: SampleValues) -> tuple[SampleValues, SampleValues]:
+    """The samples of each that the other did not leave out."""
+    left_out = tuple(sorted({*samples.left_out, *references.left_out}))
+    if samples.left_out == references.left_out:
+        return samples, references
+    one, two = (each.only(~np.isin(each.indices(), left_out), left_out) for each in (samples, references))
+    return one, two
+
+
+def _method(
+    run: RunSamples,
+    point: Point,
+    samples: SampleValues,
+    first: RunSamples,
+    other: Point,
+    references: SampleValues,
+    notes: list[str],
+) -> tuple[Callable[..., Difference], int | None]:
+    """How to take differences, and how many samples to take them over (``None``: all of each)."""
+    common = min(len(samples), len(references))
+    differ = ~np.isclose(samples.marks[:common], references.marks[:common], rtol=_SAME_CHANNEL)
+    if not differ.any():
+        if len(samples) != len(references):
+            notes.append(f"{run.label}: the first {common} samples of {len(samples)} and {len(references)}")
+        return paired_difference, common
+    if point.scenario.seed == other.scenario.seed:
+        raise InputError(
+            f"{run.folder}: sample {int(np.argmax(differ))} of {describe_point(point)} is another channel than in "
+            f"{first.folder}, expected the same from the same seed: the data or the program have changed"
+        )
+    notes.append(
+        f"{run.label}: not paired: seed {point.scenario.seed} against {other.scenario.seed} makes other channels of "
+        "the same kind, so the intervals are those of independent samples (Welch)"
+    )
+    return unpaired_difference, None
+
+
+def _require_same_world(run: RunSamples, point: Point, first: RunSamples, other: Point) -> None:
+    mine, theirs = _flat(point), _flat(other)
+    for key in {**theirs, **mine}:
+        if key.startswith(_WORLD) and mine.get(key) != theirs.get(key):
+            raise InputError(
+                f"{run.folder}: {key}: got {mine.get(key)!r}, expected {theirs.get(key)!r} as in {first.folder}: "
+                "the runs do not share their channels"
+            )
+
+
+def _differences(first: RunSamples, run: RunSamples) -> Iterator[str]:
+    """What sets the runs apart, as one line."""
+    documents = [_flat_document(each.scenario.model_dump(mode="json")) for each in (run, first)]
+    keys = [key for key in {**documents[1], **documents[0]} if not key.startswith((*_UNTOLD, *_WORLD))]
+    told = [
+        f"{key} {documents[0].get(key)} ({documents[1].get(key)})"
+        for key in keys
+        if documents[0].get(key) != documents[1].get(key)
+    ]
+    if told:
+        more = f" and {len(told) - _MAX_TOLD} more" if len(told) > _MAX_TOLD else ""
+        yield f"{run.label} differs from {first.label} in {'; '.join(told[:_MAX_TOLD])}{more}"
+
+
+def _flat(point: Point) -> dict[str, Any]:
+    return _flat_document(point.scenario.model_dump(mode="json"))
+
+
+def _flat_document(section: Any, prefix: str = "") -> dict[str, Any]:
+    if isinstance(section, dict) and section:
+        return {
+            key: value
+            for name, part in section.items()
+            for key, value in _flat_document(part, f"{prefix}.{name}" if prefix else str(name)).items()
+        }
+    if isinstance(section, list) and any(isinstance(part, dict) for part in section):
+        return {
+            key: value
+            for number, part in enumerate(section)
+            for key, value in _flat_document(part, f"{prefix}.{number}").items()
+        }
+    return {prefix: section}
+
+
+def _row(pair: Pair, point: Point, metric: str, values: tuple[float, float], difference: Difference) -> dict[str, Any]:
+    return {
+        "sweep": point.sweep,
+        **axis_values(point.scenario),
+        **{axis: value for axis, value in point.axes.items() if axis not in AXIS_COLUMNS},
+        "run": pair.run.label,
+        "compressor": pair.compressor,
+        "reference_run": pair.reference_run.label,
+        "reference": pair.reference,
+        "metric": metric,
+        "unit": METRICS.get_class(metric).unit,
+        "value_run": values[0],
+        "value_reference": values[1],
+        "value": difference.value,
+        "ci_low": difference.low,
+        "ci_high": difference.high,
+        "n": difference.n,
+        "paired": "yes" if difference.paired else "no",
+    }
+
+
+def _summary(run: RunSamples) -> str:
+    sweeps = run.scenario.sweeps or {"point": {}}
+    return "; ".join(
+        f"{sweep} ({', '.join(f'{axis} {_listed(values)}' for axis, values in axes.items())})" if axes else sweep
+        for sweep, axes in sweeps.items()
+    )
+
+
+def _listed(values: Sequence[SweptValue]) -> str:
+    return ", ".join(f"{value:g}" if isinstance(value, float) else str(value) for value in values)

@@ -1,0 +1,1 @@
+"""Data sets as commands see them: building, reading, viewing, comparing."""

@@ -1,0 +1,133 @@
+"""Writes the UE encoder of a trained network in several formats, once each has shown what it does in the chain."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pandas as pd
+import torch
+from torch import Tensor
+
+from channels.files import write_whole as write_bytes_whole
+from feedback.encoder_export.formats import ExportFormat, checked_formats
+from feedback.encoder_export.onnx import export_encoder
+from feedback.layers.images import to_unit_interval
+from feedback.neural import NeuralCompressor
+from feedback.number_text import number_text
+from feedback.plugin_file import has_training_run
+from linksim.deployment.measurement import METRIC, EncoderFigures, measure
+from linksim.errors import InputError
+from linksim.execution.executor import local_executor
+from linksim.preparation.dimension_check import check_points
+from linksim.preparation.fitting import SchemeSpec, load_schemes, scheme_specs
+from linksim.preparation.prepare import Notify, Preparation, weights_file
+from linksim.run.worker import truncated_channels
+from linksim.scenario.model import Scenario, compressor_label
+from linksim.scenario.sources import device_of, source_of, split_hint
+from linksim.scenario.sweep import points_of
+from linksim.storage.csv_text import csv_text
+from linksim.storage.run_folder import RunFolder, write_whole
+
+SUFFIX = ".onnx"
+
+_CALIBRATION_CHANNELS = 200
+
+
+def export(
+    scenario: Scenario, label: str | None, formats: Sequence[str], out: Path, notify: Notify
+) -> list[EncoderFigures]:
+    """Writes a network's encoder in some formats, and a CSV of what they cost and lose beside them.
+
+    Args:
+        scenario: says the network, its zoo, the channels and the rest of the chain; sweeps are left out.
+        label: the network's label in the scenario; ``None`` where it has one network only.
+        formats: empty for all that the network can have.
+        out: a folder, or the one file to write, which ends in ``.onnx``.
+        notify: told, in a line each, what takes time.
+
+    Returns:
+        The rows of the CSV: one an encoder, that of PyTorch first.
+
+    Raises:
+        InputError: if the scenario has no such network, its weights are missing, the formats do not fit, or a format
+            that should be exact is not; nothing is written then.
+    """
+    scenario = with_one_network(scenario, label)
+    points = points_of(scenario)
+    check_points(points)
+    (spec,) = scheme_specs(scenario)
+    network = spec.build().compressor
+    assert isinstance(network, NeuralCompressor)
+    chosen = checked_formats(formats, network.encoder)
+    targets, table_file = _targets(spec, chosen, out)
+    if not weights_file(spec).exists():
+        raise InputError(
+            f"compressors: no trained weights for {spec.label} at CR {spec.parameters.compression_ratio:g} in "
+            f"{weights_file(spec).parent}, expected them there: train with `linksim train SCENARIO`"
+        )
+    with TemporaryDirectory() as scratch, local_executor(1) as executor:
+        folder = RunFolder(Path(scratch), scenario)
+        Preparation(folder, executor, notify, device_of(scenario)).prepare(points)
+        scheme = load_schemes(scenario, folder.fitted, device_of(scenario))[spec.label]
+        assert isinstance(scheme.compressor, NeuralCompressor)
+        csi, normalisation = _calibration_csi(spec.scenario), scheme.normalisation
+        images = to_unit_interval(normalisation.apply(csi, normalisation.scale(csi)))
+        notify(f"exporting {spec.label}: {', '.join(chosen)}")
+        files = {format_: Path(scratch) / f"{format_}{SUFFIX}" for format_ in chosen}
+        models = export_encoder(scheme.compressor.encoder, scheme.compressor.shape, chosen, images)
+        for format_, model in models.items():
+            files[format_].write_bytes(model.SerializeToString())
+        notify(f"measuring {len(chosen) + 1} encoders on {scenario.monte_carlo.samples} test channels")
+        figures = measure(scenario, scheme, folder.fitted, files, images[:1])
+        for format_, file in files.items():
+            targets[format_].parent.mkdir(parents=True, exist_ok=True)
+            write_bytes_whole(targets[format_], file.read_bytes())
+    paths: dict[str, str] = {format_: str(path) for format_, path in targets.items()}
+    figures = [replace(row, file=paths.get(row.format, "")) for row in figures]
+    table = pd.DataFrame(map(asdict, figures))
+    write_whole(table_file, csv_text(table))
+    return figures
+
+
+def with_one_network(scenario: Scenario, label: str | None) -> Scenario:
+    """The scenario without sweeps and with one of its networks only, on the CPU.
+
+    Raises:
+        InputError: if there is no such network, or none is named where there are several.
+    """
+    entries = {compressor_label(entry): entry for entry in scenario.compressors}
+    networks = [name for name, entry in entries.items() if has_training_run(entry)]
+    if not networks:
+        raise InputError(f"compressors: got {', '.join(entries)}, expected a network among them to export")
+    if label is None and len(networks) > 1:
+        raise InputError(f"--compressor: got none, expected one of {', '.join(networks)}")
+    chosen = networks[0] if label is None else label
+    if chosen not in networks:
+        found = f"{chosen!r}, which has no network" if chosen in entries else repr(chosen)
+        raise InputError(f"--compressor: got {found}, expected one of {', '.join(networks)}")
+    only = {"compressors": (entries[chosen],), "sweeps": {}, "metrics": (METRIC,), "device": "cpu"}
+    return scenario.model_copy(update=only)
+
+
+def _targets(spec: SchemeSpec, formats: tuple[ExportFormat, ...], out: Path) -> tuple[dict[ExportFormat, Path], Path]:
+    """The file of each format, and that of the table."""
+    if out.suffix == SUFFIX:
+        if len(formats) != 1:
+            raise InputError(f"--out: got the file {out} for {', '.join(formats)}, expected a folder, or one --format")
+        return {formats[0]: out}, out.with_suffix(".csv")
+    name = re.sub(r"[^A-Za-z0-9.]+", "-", spec.label).strip("-.")
+    stem = f"{name}-cr{number_text(spec.parameters.compression_ratio or 0)}"
+    return {format_: out / f"{stem}-{format_}{SUFFIX}" for format_ in formats}, out / f"{stem}.csv"
+
+
+def _calibration_csi(scenario: Scenario) -> Tensor:
+    available = source_of(scenario).n_samples("train")
+    count = _CALIBRATION_CHANNELS if available is None else min(available, _CALIBRATION_CHANNELS)
+    if count == 0:
+        where = split_hint(scenario.channel, "train")
+        raise InputError(
+            f"channel: got no train channels, expected some: 8-bit layers take their ranges from them{where}"
+        )
+    return torch.from_numpy(truncated_channels(scenario, "train", 0, count))

@@ -1,0 +1,171 @@
+"""Where tasks run: in this process, or in several on this machine.
+
+``linksim.execution.dask_executor`` has the one that runs them on a cluster.
+"""
+
+import multiprocessing
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Any, Protocol
+
+import torch
+
+from linksim.errors import InputError
+from linksim.execution.interruption import hold_interrupts
+from linksim.run.worker import start_worker
+
+# Deaths of workers, with nothing finished in between, after which a task is taken to be what kills them.
+_MAX_DEATHS = 3
+
+
+class Executor(Protocol):
+    """Runs tasks and hands back each result with its task's number, in the order in which they finish.
+
+    A task is a pure function of its arguments, so that it may run anywhere, and again after its worker died. Whoever
+    takes the results may append tasks meanwhile.
+    """
+
+    def run(self, function: Callable[..., Any], tasks: Sequence[tuple[Any, ...]]) -> Iterator[tuple[int, Any]]:
+        """``function(*task)`` for every task.
+
+        Raises:
+            InputError: if tasks cannot be run, as their workers keep dying.
+        """
+        ...
+
+
+class InProcess:
+    """One task after the other, in this process."""
+
+    def run(self, function: Callable[..., Any], tasks: Sequence[tuple[Any, ...]]) -> Iterator[tuple[int, Any]]:
+        """As ``Executor.run``."""
+        number = 0
+        while number < len(tasks):
+            yield number, function(*tasks[number])
+            number += 1
+
+
+class Processes:
+    """Worker processes, one thread each, so that digits do not depend on how many there are.
+
+    When one dies, all are started anew, and what was not finished runs again.
+    """
+
+    def __init__(self, workers: int) -> None:
+        if getattr(multiprocessing.current_process(), "_inheriting", False):
+            # A worker that imports a script without a guard: its parent says so.
+            sys.exit(1)
+        self._workers = workers
+        self._pool = self._new_pool()
+
+    def run(self, function: Callable[..., Any], tasks: Sequence[tuple[Any, ...]]) -> Iterator[tuple[int, Any]]:
+        """As ``Executor.run``."""
+        finished: SimpleQueue[Future[Any]] = SimpleQueue()
+        running: dict[Future[Any], tuple[int, ProcessPoolExecutor]] = {}
+        submitted = deaths = 0
+        started = False
+
+        def submit(number: int) -> None:
+            # Submitting may start processes.
+            with hold_interrupts():
+                try:
+                    future = self._pool.submit(function, *tasks[number])
+                except BrokenProcessPool:
+                    self._restart()
+                    future = self._pool.submit(function, *tasks[number])
+            running[future] = (number, self._pool)
+            future.add_done_callback(finished.put)
+
+        while True:
+            for number in range(submitted, len(tasks)):
+                submit(number)
+            submitted = len(tasks)
+            if not running:
+                return
+            future = finished.get()
+            number, pool = running.pop(future)
+            try:
+                result = future.result()
+            except BrokenProcessPool:
+                if not started and (script := _unguarded_script()):
+                    raise InputError(
+                        f'{script}: got no `if __name__ == "__main__":`, expected what starts a run below one, as '
+                        "worker processes import the script"
+                    ) from None
+                if pool is self._pool:
+                    deaths += 1
+                    self._restart()
+                if deaths >= _MAX_DEATHS:
+                    raise InputError(
+                        f"--workers: a worker process died {deaths} times, out of memory? What is finished is kept, "
+                        "the same command continues"
+                    ) from None
+                submit(number)
+                continue
+            deaths, started = 0, True
+            yield number, result
+
+    def close(self) -> None:
+        """Ends the processes when they have finished what they are at."""
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
+    def _restart(self) -> None:
+        self._pool.shutdown(wait=False, cancel_futures=True)
+        self._pool = self._new_pool()
+
+    def _new_pool(self) -> ProcessPoolExecutor:
+        # Spawned, not forked: a fork of a process that has used PyTorch's threads can hang.
+        context = multiprocessing.get_context("spawn")
+        return ProcessPoolExecutor(self._workers, mp_context=context, initializer=start_worker)
+
+
+def _unguarded_script() -> str | None:
+    """The script that is run, if workers that import it would run it as well."""
+    main = sys.modules.get("__main__")
+    file = getattr(main, "__file__", None)
+    if file is None or getattr(main, "__spec__", None) is not None:
+        return None
+    try:
+        source = Path(file).read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return None
+    return None if "__name__" in source else str(file)
+
+
+@contextmanager
+def local_executor(workers: int) -> Iterator[Executor]:
+    """Executor with this many worker processes; 1 works in this process.
+
+    A GPU is shared by one process at a time, so a run on one takes one worker.
+    """
+    with one_thread():
+        if workers == 1:
+            yield InProcess()
+            return
+        processes = Processes(workers)
+        try:
+            yield processes
+        finally:
+            processes.close()
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """One thread for PyTorch in this process, whose last digits would depend on their number."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
+def default_workers(device: torch.device) -> int:
+    """One worker a core, or one for a GPU."""
+    return 1 if device.type == "cuda" else max(1, len(os.sched_getaffinity(0)))

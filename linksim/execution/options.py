@@ -1,0 +1,85 @@
+"""Options of every command that runs tasks: where they run, and where progress goes. They change no result."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+import torch
+import typer
+
+from linksim.errors import InputError
+from linksim.execution.console import RunConsole
+from linksim.execution.executor import Executor, default_workers, local_executor
+
+Workers = Annotated[int | None, typer.Option(min=1, help="worker processes; by default one a core")]
+ExecutorName = Annotated[
+    Literal["local", "dask"], typer.Option("--executor", help="processes on this machine, or a Dask cluster")
+]
+Scheduler = Annotated[
+    str | None, typer.Option(metavar="ADDRESS", help="Dask scheduler, such as tcp://host:8786; for --executor dask")
+]
+Quiet = Annotated[bool, typer.Option("--quiet", help="print nothing but errors")]
+LogFile = Annotated[Path | None, typer.Option("--log", metavar="FILE", help="append progress to a file, with times")]
+
+
+@dataclass(frozen=True)
+class ExecutionOptions:
+    """Where tasks run and where progress goes.
+
+    Attributes:
+        workers: worker processes on this machine; ``None`` takes one a core, or one for a GPU.
+        executor: ``local`` for those, ``dask`` for the workers of a Dask scheduler.
+        scheduler: the address of that scheduler.
+        quiet: print nothing but errors.
+        log: file that progress is appended to.
+
+    Raises:
+        InputError: if the options contradict each other.
+    """
+
+    workers: int | None = None
+    executor: Literal["local", "dask"] = "local"
+    scheduler: str | None = None
+    quiet: bool = False
+    log: Path | None = None
+
+    def __post_init__(self) -> None:
+        if self.executor == "dask" and self.scheduler is None:
+            raise InputError("--scheduler: missing, expected the address of a Dask scheduler, such as tcp://host:8786")
+        if self.executor == "local" and self.scheduler is not None:
+            raise InputError(f"--scheduler: got {self.scheduler!r} with --executor local, expected --executor dask")
+        if self.executor == "dask" and self.workers is not None:
+            raise InputError(
+                f"--workers: got {self.workers} with --executor dask, expected none: the scheduler's workers are used"
+            )
+
+    def console(self) -> RunConsole:
+        """Where progress goes.
+
+        Raises:
+            InputError: if the log file cannot be written.
+        """
+        return RunConsole(quiet=self.quiet, log=self.log)
+
+    @contextmanager
+    def open_executor(self, device: torch.device, notify: Callable[[str], None]) -> Iterator[Executor]:
+        """The executor.
+
+        Args:
+            device: what tasks compute on.
+            notify: told, in a line each, of a cluster.
+
+        Raises:
+            InputError: if no scheduler answers.
+        """
+        if self.scheduler is None:
+            with local_executor(self.workers or default_workers(device)) as executor:
+                yield executor
+        else:
+            # Half a second that only clusters need.
+            from linksim.execution.dask_executor import dask_executor
+
+            with dask_executor(self.scheduler, device, notify) as executor:
+                yield executor

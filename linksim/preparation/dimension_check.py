@@ -1,0 +1,86 @@
+"""Do the parts of a scenario fit each other? Found out before the first channel is made."""
+
+from collections.abc import Sequence
+
+from channels.estimator import ESTIMATORS
+from channels.transforms.angular_delay import AngularDelayTransform
+from channels.transforms.hf_all import HF_POINTS
+from feedback.conformance.plugin_check import check_plugin_shapes
+from feedback.errors import FeedbackInputError
+from feedback.neural import NeuralCompressor
+from feedback.plugin_file import PluginParameters
+from linksim.errors import InputError
+from linksim.precoding import PRECODERS
+from linksim.preparation.fitting import scheme_specs
+from linksim.preparation.teacher import teacher_of
+from linksim.scenario.model import Scenario
+from linksim.scenario.sources import source_of, split_hint
+from linksim.scenario.sweep import Point
+from linksim.subbands import subbands
+
+
+def check_points(points: Sequence[Point], *, to_be_tested: bool = True) -> None:
+    """Builds every transform, estimator and compressor of a scenario once, and finds every teacher.
+
+    A compressor of the user's own also gets a few channels, so that wrong shapes show.
+
+    Args:
+        points: what is run or trained.
+        to_be_tested: whether there must be as many test channels as the points take.
+
+    Raises:
+        ChannelInputError: if a transform or estimator does not fit the channel.
+        InputError: if a compression ratio gives no codeword, a user's own compressor breaks its contract, a teacher is
+            no network, there are fewer test channels or delay rows than wanted, or nothing to learn from.
+    """
+    checked: set[object] = set()
+    for point in points:
+        scenario = point.scenario
+        source = source_of(scenario)
+        rows = source.stored_delays()
+        if rows is not None and rows < scenario.transform.n_delay:
+            raise InputError(
+                f"transform.n_delay: got {scenario.transform.n_delay}, expected at most the {rows} delay rows that "
+                "the channels are stored with"
+            )
+        front_end = (scenario.channel, scenario.transform.n_delay, scenario.estimation)
+        if front_end not in checked:
+            AngularDelayTransform(source.grid, source.array, scenario.transform.n_delay)
+            ESTIMATORS.get_class(scenario.estimation.name)(scenario.estimation, source.grid, source.array)
+        for spec in scheme_specs(scenario):
+            if spec.key not in checked:
+                try:
+                    compressor = spec.build().compressor
+                    if isinstance(compressor, NeuralCompressor) and spec.parameters.weights_of_others is not None:
+                        compressor.take_weights_of_others()
+                    if isinstance(spec.parameters, PluginParameters):
+                        check_plugin_shapes(compressor, spec.parameters.plugin)
+                except FeedbackInputError as error:
+                    raise InputError(f"compressors: {spec.label}: {error}") from None
+                teacher_of(spec)
+                if spec.needs_training_channels and source_of(spec.scenario).n_samples("train") == 0:
+                    raise InputError(
+                        f"compressors: {spec.label}: got no train channels, expected some: it has to learn"
+                        f"{split_hint(spec.scenario.channel, 'train')}"
+                    )
+            checked.add(spec.key)
+        checked.add(front_end)
+        _check_figures(scenario, source.grid.n_subcarriers)
+        available, wanted = source.n_samples("test"), scenario.monte_carlo.samples
+        if to_be_tested and available is not None and available < wanted:
+            raise InputError(
+                f"monte_carlo.samples: got {wanted}, expected at most the {available} test channels there are"
+                f"{split_hint(scenario.channel, 'test')}"
+            )
+
+
+def _check_figures(scenario: Scenario, n_subcarriers: int) -> None:
+    """What only the last stages ask of the band, which come after training."""
+    PRECODERS.get_class(scenario.precoder.name)(scenario.precoder).check(n_subcarriers)
+    if "sgcs" in scenario.metrics:
+        subbands(n_subcarriers, scenario.sgcs.n_subbands, "sgcs.n_subbands")
+    if "rho_hf_all" in scenario.metrics and scenario.transform.n_delay > HF_POINTS:
+        raise InputError(
+            f"transform.n_delay: got {scenario.transform.n_delay}, expected at most {HF_POINTS} (points of HF_all) "
+            "with the metric rho_hf_all"
+        )

@@ -1,0 +1,247 @@
+"""From a scenario to fitted compressors, quantisers, denoisers and normalisation, kept as files that workers load.
+
+What is fitted depends on training channels, and never on a test channel, an SNR or a speed.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from feedback.compressor import Compressor, CompressorParameters
+from feedback.csi_report.normalisation import Normalisation
+from feedback.csi_report.scale import ScaleQuantiser, learnt_range, needs_range
+from feedback.denoiser import DENOISERS, Denoiser
+from feedback.link import LINKS
+from feedback.plugin_file import (
+    PluginParameters,
+    build_compressor,
+    compressor_class,
+    has_training_run,
+    weights_of_others,
+)
+from feedback.quantiser import QUANTISERS, Quantiser
+from feedback.training_set import TrainingSet
+from linksim.chain.chain import ReportScheme
+from linksim.chain.mean_channel import MeanChannel, fit_mean_channel, mean_channel, needs_mean_channel
+from linksim.chain.random_streams import stream_seed
+from linksim.errors import InputError
+from linksim.files import KeptTensors, kept_tensors, needed_tensors, save_tensors
+from linksim.scenario.identity import channel_fit_key, fit_key, taking_part, weights_document
+from linksim.scenario.model import Scenario, compressor_label
+from linksim.scenario.sources import matrix_shape
+from linksim.scenario.training_channel import training_scenario
+
+# Training codewords that quantisers and denoisers are fitted on.
+FIT_CODEWORDS = 4000
+
+
+@dataclass(frozen=True)
+class SchemeSpec:
+    """A compressor, quantiser and denoiser to be fitted for one or more points.
+
+    Attributes:
+        label: name in tables and figures.
+        parameters: the compressor's, compression ratio filled in.
+        scenario: a point that needs it, with the channel that it is fitted or trained on.
+        adapted_to: the point itself, whose channel a trained network is adapted to; ``None`` for the others.
+    """
+
+    label: str
+    parameters: CompressorParameters
+    scenario: Scenario
+    adapted_to: Scenario | None = None
+
+    @cached_property
+    def key(self) -> str:
+        """Content hash of everything that the fit depends on."""
+        return fit_key(self.scenario, self.parameters, self.adapted_to)
+
+    @property
+    def trained_for(self) -> dict[str, Any]:
+        """What it is trained for, and adapted to. Keys trained weights."""
+        return weights_document(self.scenario, self.adapted_to)
+
+    def build(self) -> ReportScheme:
+        """The unfitted scheme."""
+        quantiser, denoiser = self.scenario.feedback.quantiser, self.scenario.feedback.denoiser
+        return ReportScheme(
+            build_compressor(self.parameters, matrix_shape(self.scenario)),
+            Normalisation(self.scenario.transform.normalisation),
+            QUANTISERS.get_class(quantiser.name)(quantiser),
+            DENOISERS.get_class(denoiser.name)(denoiser),
+        )
+
+    @property
+    def learns(self) -> bool:
+        """Whether a fit does anything."""
+        return self.learns_codewords or compressor_class(self.parameters).fit is not Compressor.fit
+
+    @property
+    def needs_training_channels(self) -> bool:
+        """Whether training channels have to be made for it; weights that were trained elsewhere take none."""
+        return self.learns_codewords or (self.learns and weights_of_others(self.parameters) is None)
+
+    @property
+    def learns_codewords(self) -> bool:
+        """Whether the quantiser or the denoiser learns from codewords."""
+        feedback = self.scenario.feedback
+        quantiser_learns = QUANTISERS.get_class(feedback.quantiser.name).fit is not Quantiser.fit
+        return quantiser_learns or DENOISERS.get_class(feedback.denoiser.name).fit is not Denoiser.fit
+
+    @property
+    def learns_jointly(self) -> bool:
+        """Whether the denoiser learns together with a trained network."""
+        denoiser_class = DENOISERS.get_class(self.scenario.feedback.denoiser.name)
+        return has_training_run(self.parameters) and denoiser_class.fit_jointly is not Denoiser.fit_jointly
+
+
+def scheme_specs(scenario: Scenario) -> Iterator[SchemeSpec]:
+    """What one point needs fitted.
+
+    Raises:
+        InputError: if an entry's ``trained_on`` is no channel section, of matrices of another shape, or missing beside
+            an ``adaptation``.
+    """
+    for entry, ratio in taking_part(scenario):
+        update = {"compression_ratio": ratio, "label": None, "only_ratios": None, "trained_on": None}
+        adaptation = getattr(entry.own() if isinstance(entry, PluginParameters) else entry, "adaptation", None)
+        if adaptation is not None and entry.trained_on is None:
+            raise InputError(
+                f"compressors: {compressor_label(entry)}: adaptation: got no `trained_on` beside it, expected the "
+                "channel that it starts from"
+            )
+        adapted_to = scenario if adaptation is not None and adaptation.samples else None
+        if adaptation is not None and adapted_to is None:
+            update["adaptation"] = None
+        parameters = entry.model_copy(update=update)
+        learns_from = training_scenario(scenario, entry)
+        yield SchemeSpec(compressor_label(entry), parameters, learns_from, adapted_to)
+
+
+def fit_generator(scenario: Scenario, key: str) -> torch.Generator:
+    """Random stream of one fit."""
+    return torch.Generator().manual_seed(stream_seed(scenario.seed, f"fit {key}", 0))
+
+
+def fit_to_codewords(scheme: ReportScheme, training: TrainingSet, generator: torch.Generator) -> None:
+    """Fits a scheme's quantiser and denoiser to the codewords of training channels.
+
+    A denoiser may change the compressor's weights, which then belong to this scheme alone.
+    """
+    with torch.no_grad():
+        codewords = scheme.compressor.encode(training.train[:FIT_CODEWORDS]).values
+        scheme.quantiser.fit(codewords)
+        scheme.denoiser.fit(codewords)
+    scheme.denoiser.fit_jointly(scheme.compressor, training, generator)
+
+
+def save_scheme(scheme: ReportScheme, spec: SchemeSpec, folder: Path, checkpoint: str) -> None:
+    """Keeps a fitted scheme for the workers, and the hash of the checkpoint that it is from, if it is from one."""
+    tensors = {f"compressor/{name}": tensor for name, tensor in scheme.compressor.state().items()}
+    tensors |= {f"quantiser/{name}": tensor for name, tensor in scheme.quantiser.state().items()}
+    tensors |= {f"denoiser/{name}": tensor for name, tensor in scheme.denoiser.state().items()}
+    save_tensors(_scheme_file(spec, folder), tensors, {"checkpoint": checkpoint})
+
+
+def kept_scheme(spec: SchemeSpec, folder: Path) -> KeptTensors | None:
+    """A kept scheme, with the hash of the checkpoint that it is from as ``checkpoint``; ``None`` if there is none.
+
+    A damaged one is set aside.
+    """
+    return kept_tensors(_scheme_file(spec, folder))
+
+
+def load_scheme(spec: SchemeSpec, folder: Path, device: torch.device) -> ReportScheme:
+    """A fitted scheme from its files.
+
+    Raises:
+        InputError: if one is missing or damaged.
+    """
+    scale = load_scale_quantiser(spec.scenario, folder)
+    scheme = replace(spec.build(), normalisation=load_normalisation(spec.scenario, folder), scale=scale)
+    if spec.learns:
+        tensors = needed_tensors(_scheme_file(spec, folder))
+        scheme.compressor.load_state(_below("compressor/", tensors))
+        scheme.quantiser.load_state(_below("quantiser/", tensors))
+        scheme.denoiser.load_state(_below("denoiser/", tensors))
+    scheme.compressor.to(device)
+    return scheme
+
+
+def _scheme_file(spec: SchemeSpec, folder: Path) -> Path:
+    return folder / f"{spec.key}.safetensors"
+
+
+def load_schemes(scenario: Scenario, folder: Path, device: torch.device) -> dict[str, ReportScheme]:
+    """All fitted schemes of a point by label."""
+    return {spec.label: load_scheme(spec, folder, device) for spec in scheme_specs(scenario)}
+
+
+def _channel_file(kind: str, scenario: Scenario, folder: Path) -> Path:
+    return folder / f"{kind}-{channel_fit_key(scenario)}.safetensors"
+
+
+def fit_fallback(scenario: Scenario, folder: Path, training_csi: Callable[[], Tensor]) -> None:
+    """Fits and keeps, once, the mean channel that the BS of a point falls back to, if its link loses reports."""
+    file = _channel_file("mean-channel", scenario, folder)
+    if needs_mean_channel(scenario) and kept_tensors(file) is None:
+        save_tensors(file, fit_mean_channel(training_csi))
+
+
+def fit_normalisation(scenario: Scenario, folder: Path, training_csi: Callable[[], Tensor]) -> None:
+    """Fits and keeps, once, the normalisation that schemes use that learn from a scenario's channel."""
+    file = _channel_file("normalisation", scenario, folder)
+    if scenario.transform.normalisation == "dataset" and kept_tensors(file) is None:
+        normalisation = Normalisation("dataset").fit(training_csi())
+        save_tensors(file, {"scale": torch.tensor(normalisation.dataset_scale, dtype=torch.float64)})
+
+
+def load_normalisation(scenario: Scenario, folder: Path) -> Normalisation:
+    """The fitted normalisation of schemes that learn from a scenario's channel."""
+    kind = scenario.transform.normalisation
+    if kind != "dataset":
+        return Normalisation(kind)
+    return Normalisation(kind, float(needed_tensors(_channel_file("normalisation", scenario, folder))["scale"]))
+
+
+def needs_scale_range(scenario: Scenario) -> bool:
+    """Whether reports of a point hold a scale that is sent within a range learnt from training channels."""
+    over_bits = "analogue" not in LINKS.get_class(scenario.feedback.link.name).carries
+    transform = scenario.transform
+    return transform.normalisation == "per_sample" and needs_range(transform.scale_bits, over_bits)
+
+
+def fit_scale_range(scenario: Scenario, folder: Path, training_csi: Callable[[], Tensor]) -> None:
+    """Fits and keeps, once, the range of the scale in reports of schemes that learn from a scenario's channel."""
+    file = _channel_file("scale-range", scenario, folder)
+    if needs_scale_range(scenario) and kept_tensors(file) is None:
+        csi = training_csi()
+        csi = csi[csi.abs().amax(dim=(1, 2)) > 0]
+        range_db = learnt_range(Normalisation("per_sample").scale(csi))
+        save_tensors(file, {"range_db": torch.tensor(range_db, dtype=torch.float64)})
+
+
+def load_scale_quantiser(scenario: Scenario, folder: Path) -> ScaleQuantiser | None:
+    """The quantiser of the scale of schemes that learn from a scenario's channel, ``None`` where none is sent."""
+    if scenario.transform.normalisation != "per_sample":
+        return None
+    if not needs_scale_range(scenario):
+        return ScaleQuantiser(scenario.transform.scale_bits)
+    low, high = needed_tensors(_channel_file("scale-range", scenario, folder))["range_db"].tolist()
+    return ScaleQuantiser(scenario.transform.scale_bits, (low, high))
+
+
+def load_fallback(scenario: Scenario, folder: Path) -> MeanChannel | None:
+    """The BS's channel in place of lost reports, ``None`` where the link loses none."""
+    if not needs_mean_channel(scenario):
+        return None
+    return mean_channel(needed_tensors(_channel_file("mean-channel", scenario, folder)))
+
+
+def _below(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}

@@ -1,0 +1,164 @@
+"""What each compressor of a run has learnt from, for its tables and manifest.
+
+A learnt thing beside a fitted one says something only at equal training channels, so every table says how many. Weights
+from the zoo were trained under a scenario of their own: their document says what was used, whatever this run asks for.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from feedback.checkpoint import CheckpointInfo, read_info
+from feedback.compressor import Compressor
+from feedback.plugin_file import compressor_class, weights_of_others
+from feedback.training.recipe import TrainingRecipe
+from linksim.preparation.fitting import FIT_CODEWORDS, SchemeSpec, scheme_specs
+from linksim.preparation.networks import UNIMPROVED, recipe_of
+from linksim.preparation.prepare import is_trained, weights_file
+from linksim.preparation.weights_origin import outdated
+from linksim.scenario.sources import source_of
+from linksim.scenario.sweep import Point
+
+# How long a network was trained is told as the channels that it saw.
+_BUDGETS = ("epochs", "samples", "minutes")
+# Parts of a recipe that change how often is looked at the network, not how it is trained.
+_UNTOLD = {*_BUDGETS, "validations"}
+
+
+@dataclass(frozen=True)
+class LearningRecord:
+    """What one compressor of a run has learnt from.
+
+    Attributes:
+        compressor: label in tables and figures.
+        compression_ratio: codeword entries over matrix entries, inverted.
+        learnt_from: distinct training channels, 0 for what learns nothing, ``None`` where nobody knows: weights that
+            others trained.
+        weights: document of a network's weights, with their file; empty for the others.
+        differences: what the weights were trained with otherwise than the scenario asks.
+    """
+
+    compressor: str
+    compression_ratio: float
+    learnt_from: int | None
+    weights: Mapping[str, Any]
+    differences: tuple[str, ...] = ()
+
+    def document(self) -> dict[str, Any]:
+        """As a mapping that ``json`` can write."""
+        common = {
+            "compressor": self.compressor,
+            "compression_ratio": self.compression_ratio,
+            "learnt_from": self.learnt_from,
+        }
+        weights = {"weights": dict(self.weights)} if self.weights else {}
+        return common | weights | ({"differences": list(self.differences)} if self.differences else {})
+
+
+def learning_records(points: Iterable[Point]) -> list[LearningRecord]:
+    """Of every compressor at every compression ratio of some points, each once; weights must be in the zoo.
+
+    Raises:
+        FeedbackInputError: if the document of some weights cannot be read.
+    """
+    specs = {spec.key: spec for point in points for spec in scheme_specs(point.scenario)}
+    records: dict[str, LearningRecord] = {}
+    for spec in specs.values():
+        record = learning_record(spec)
+        records.setdefault(repr(record), record)
+    return list(records.values())
+
+
+def learnt_from(points: Iterable[Point]) -> dict[str, dict[str, int | None]]:
+    """Distinct training channels of each compressor, by the key of a point and the compressor's label."""
+    known: dict[str, int | None] = {}
+    found: dict[str, dict[str, int | None]] = {}
+    for point in points:
+        specs = list(scheme_specs(point.scenario))
+        for spec in specs:
+            if spec.key not in known:
+                known[spec.key] = learning_record(spec).learnt_from
+        found[point.key] = {spec.label: known[spec.key] for spec in specs}
+    return found
+
+
+def warnings_of(records: Iterable[LearningRecord]) -> Iterator[str]:
+    """A line for each network whose weights were trained otherwise than the scenario asks, or gained nothing by it."""
+    for record in records:
+        name = f"{record.compressor} at CR {record.compression_ratio:g}"
+        if record.differences:
+            remedy = "`linksim train --again` trains them anew"
+            yield f"WARNING: {name}: its weights have {'; '.join(record.differences)} ({remedy})"
+        if record.weights and not record.weights["improved"]:
+            yield f"WARNING: {name}: {UNIMPROVED}"
+
+
+def learning_record(spec: SchemeSpec) -> LearningRecord:
+    """Of one compressor; weights must be in the zoo.
+
+    Raises:
+        FeedbackInputError: if the document of its weights cannot be read.
+    """
+    ratio = float(spec.parameters.compression_ratio or 0)
+    if not is_trained(spec):
+        return LearningRecord(spec.label, ratio, _fitted_to(spec), {})
+    file = weights_file(spec)
+    info = read_info(file)
+    weights = {
+        "file": str(file),
+        "sha256": info.sha256,
+        "channels": info.learnt_from,
+        "samples_seen": info.samples_seen,
+        "recipe": info.recipe.model_dump(mode="json", exclude_none=True),
+        "seed": info.seed,
+        "improved": info.improved,
+        "best_epoch": info.best_epoch,
+        "start_nmse_db": info.start_nmse_db,
+        "validation_nmse_db": info.validation_nmse_db,
+        "validated_through": info.measured_through or "nothing, codewords as they are",
+    }
+    return LearningRecord(spec.label, ratio, info.learnt_from, weights, tuple(_differences(spec, info)))
+
+
+def _fitted_to(spec: SchemeSpec) -> int | None:
+    """Training channels of a quick fit."""
+    if weights_of_others(spec.parameters) is not None:
+        return None
+    training = spec.scenario.training
+    available = source_of(spec.scenario).n_samples("train")
+    count = training.samples if available is None else min(training.samples, available)
+    if compressor_class(spec.parameters).fit is not Compressor.fit:
+        return count
+    return min(count, FIT_CODEWORDS) if spec.learns_codewords else 0
+
+
+def _differences(spec: SchemeSpec, info: CheckpointInfo) -> Iterator[str]:
+    """What of seed, channels, budget and recipe is not as the scenario asks."""
+    training = spec.scenario.training
+    if info.seed != spec.scenario.seed:
+        yield f"seed {info.seed}, the scenario asks for {spec.scenario.seed}"
+    available = source_of(spec.scenario).n_samples("train")
+    pool = training.network_samples if available is None else min(training.network_samples, available)
+    wanted = recipe_of(spec)
+    origin = outdated(spec, info)
+    if origin is not None:
+        yield origin
+    if spec.adapted_to is None:
+        if not training.fresh and info.learnt_from != pool:
+            yield f"{info.learnt_from} training channels, the scenario asks for {pool}"
+        steps = wanted.steps(max(pool // wanted.batch_size, 1))
+        seen = 0 if steps is None else steps * min(wanted.batch_size, pool)
+        if steps is not None and info.samples_seen != seen:
+            yield f"{info.samples_seen} channels seen, the scenario asks for {seen}"
+    yield from _recipe_differences(info.recipe, wanted)
+
+
+def _recipe_differences(used: TrainingRecipe, wanted: TrainingRecipe) -> Iterator[str]:
+    for key in TrainingRecipe.model_fields.keys() - _UNTOLD:
+        found, asked = getattr(used, key), getattr(wanted, key)
+        if found != asked:
+            yield f"{key} {_text(found)}, the scenario asks for {_text(asked)}"
+
+
+def _text(value: object) -> str:
+    return f"{value:g}" if isinstance(value, float) else "none" if value is None else str(value)

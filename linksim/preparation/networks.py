@@ -1,0 +1,327 @@
+"""Trains the networks of a scenario into its zoo, one core each.
+
+A network is trained on one thread, so that its digits do not depend on how many are trained at once. Each run keeps
+its log and, until it is finished, its state in a folder of its own: the same command continues what was killed.
+"""
+
+import re
+import sys
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor
+
+from feedback.checkpoint import CheckpointInfo, read_info, save_checkpoint
+from feedback.neural import NeuralCompressor
+from feedback.number_text import number_text
+from feedback.training.devices import several_devices
+from feedback.training.distillation import DistillationLoss
+from feedback.training.loop import TrainingOptions
+from feedback.training.recipe import TrainingRecipe
+from feedback.training.state import Progress
+from feedback.training_set import ChannelStream, TrainingSet
+from linksim.errors import InputError
+from linksim.execution.executor import InProcess, default_workers, local_executor
+from linksim.files import kept_tensors, needed_tensors, save_tensors
+from linksim.preparation.adaptation import adaptation_record, load_unadapted, unadapted
+from linksim.preparation.dimension_check import check_points
+from linksim.preparation.fitting import (
+    SchemeSpec,
+    fit_generator,
+    load_normalisation,
+    scheme_specs,
+)
+from linksim.preparation.kept_axes import KeptAxes
+from linksim.preparation.prepare import Preparation, adaptation_of, is_trained, weights_file
+from linksim.preparation.teacher import load_teacher, teacher_of
+from linksim.preparation.training_log import TrainingLog
+from linksim.preparation.weights_origin import outdated, teacher_record
+from linksim.preparation.zoo_room import keep_somewhere, require_room
+from linksim.run.worker import truncated_channels
+from linksim.scenario.identity import training_set_key, with_contents
+from linksim.scenario.model import Scenario
+from linksim.scenario.sources import device_of, source_of
+from linksim.scenario.sweep import Point, points_of
+from linksim.storage.run_folder import RunFolder
+from linksim.terminal import Console, say
+
+_STATE_FILE = "state.pt"
+# Validation channels that other figures of a network are taken of.
+_DIAGNOSED = 200
+_TURNS = 3
+UNIMPROVED = "training did not improve on the start; the weights that are kept are those of the start"
+
+
+@dataclass(frozen=True)
+class TrainingTask:
+    """One network to train, in whatever process.
+
+    Attributes:
+        spec: the network and the point that needs it.
+        file: where its weights go.
+        training_file: the training set.
+        fitted: folder of the fitted normalisation.
+        log: folder of its log and state.
+        command: what the user typed, for the weights' document.
+        devices: processes with one device each.
+        quiet: whether to say nothing of its progress.
+    """
+
+    spec: SchemeSpec
+    file: Path
+    training_file: Path
+    fitted: Path
+    log: Path
+    command: str
+    devices: int = 1
+    quiet: bool = False
+
+
+def train_scenario(
+    scenario: Scenario,
+    out: Path,
+    console: Console,
+    command: str,
+    *,
+    again: bool = False,
+    workers: int | None = None,
+    devices: int = 1,
+) -> list[Path]:
+    """Trains what a scenario's points need and the zoo lacks; everything if ``again``.
+
+    Returns:
+        Folders of the logs, ``<out>/training/<scenario name>/<network>``, also of networks that have none.
+    """
+    device = device_of(scenario)
+    logs = out / "training" / scenario.name
+    with TemporaryDirectory() as scratch, local_executor(workers or default_workers(device)) as executor:
+        preparation = Preparation(RunFolder(Path(scratch), scenario), executor, console.print, device)
+        points = points_of(scenario)
+        check_points(points, to_be_tested=False)
+        train_missing(points, preparation, console, command, logs, again=again, devices=devices)
+    return [logs / _log_name(spec, file) for file, spec in needed_weights(points).items()]
+
+
+def needed_weights(points: Sequence[Point]) -> dict[Path, SchemeSpec]:
+    """Files of the weights that some points need, and what they are for."""
+    needed = [spec for point in points for spec in scheme_specs(point.scenario) if is_trained(spec)]
+    needed = [*(unadapted(spec) for spec in needed if spec.adapted_to is not None), *needed]
+    return {weights_file(spec): spec for spec in needed}
+
+
+def train_missing(
+    points: Sequence[Point],
+    preparation: Preparation,
+    console: Console,
+    command: str,
+    logs: Path,
+    *,
+    again: bool = False,
+    devices: int = 1,
+) -> None:
+    """Trains the networks of some points whose weights are not in the zoo; the command goes into their documents."""
+    specs = needed_weights(points)
+    wanted = [(file, spec) for file, spec in specs.items() if again or not _holds(file, spec, console)]
+    if len(wanted) < len(specs):
+        kept = f"{len(specs) - len(wanted)} of {len(specs)} networks are in the zoo"
+        left = "whatever their seed, budget and recipe were; `linksim train --again` trains them anew"
+        console.print(f"{kept}, {left}", soft_wrap=True, highlight=False)
+    chosen = [file for file, _ in wanted]
+    for file, spec in specs.items():
+        info = None if file in chosen else read_info(file)
+        if info is not None and info.seed != spec.scenario.seed:
+            line = f"{_name(spec)}: kept, trained with seed {info.seed}, {info.samples_seen} channels seen, in {file}; "
+            line += f"the scenario's seed is {spec.scenario.seed}, and weights of one seed serve all"
+            console.print(line, soft_wrap=True, highlight=False)
+    require_room({file: _stored_bytes(spec) for file, spec in wanted})
+    for _, spec in wanted:
+        # A wrong teacher is told before channels are made for its student.
+        teacher_of(spec)
+    tasks = []
+    for file, spec in wanted:
+        preparation.fit_normalisation(spec.scenario)
+        training_file = _training_file(spec, preparation)
+        fitted = preparation.folder.fitted
+        log = logs / _log_name(spec, file)
+        tasks.append(TrainingTask(spec, file, training_file, fitted, log, command, devices, console.quiet))
+    executor = preparation.executor if devices == 1 else InProcess()
+    for part in ([task for task in tasks if _turn(task.spec) == turn] for turn in range(_TURNS)):
+        for number, info in executor.run(train_network, [(task,) for task in part]):
+            task = part[number]
+            others = "".join(f", {name} {value:.2g}" for name, value in info.diagnostics.items())
+            line = f"{_name(task.spec)}: {info.validation_nmse_db:.2f} dB on validation{others}, kept in {task.file}"
+            console.print(line, soft_wrap=True, highlight=False)
+            if not info.improved:
+                console.print(f"WARNING: {_name(task.spec)}: {UNIMPROVED}", soft_wrap=True, highlight=False)
+    for training_file in {task.training_file for task in tasks}:
+        training_file.unlink()
+
+
+def _holds(file: Path, spec: SchemeSpec, console: Console) -> bool:
+    """Whether the zoo has a network's weights, from the teacher or start that it has."""
+    if not file.exists():
+        return False
+    reason = outdated(spec, read_info(file))
+    if reason is not None:
+        console.print(f"{_name(spec)}: {reason}; it is trained anew", soft_wrap=True, highlight=False)
+    return reason is None
+
+
+def train_network(task: TrainingTask) -> CheckpointInfo:
+    """Trains one network and keeps its weights."""
+    if task.devices == 1:
+        _train(None, task)
+    else:
+        scenario = task.spec.scenario
+        fabric = several_devices(device_of(scenario).type, task.devices, recipe_of(task.spec))
+        fabric.launch(partial(_train, task=task))
+    return read_info(task.file)
+
+
+def recipe_of(spec: SchemeSpec) -> TrainingRecipe:
+    """How a network is trained: as its own section says, or its scenario, or itself; within the scenario's budget."""
+    compressor = spec.build().compressor
+    assert isinstance(compressor, NeuralCompressor)
+    training = spec.scenario.training
+    recipe = compressor.parameters.recipe or training.recipe or compressor.default_recipe
+    recipe = recipe.resolved(compressor.starts_as_klt)
+    if spec.adapted_to is not None:
+        return adaptation_of(spec).recipe(recipe)
+    return recipe if training.budget is None else training.budget.of(recipe)
+
+
+def training_record(spec: SchemeSpec, command: str) -> dict[str, object]:
+    """What a checkpoint's document says of its training: every parameter of the channel, and the command."""
+    scenario = spec.scenario
+    record = {
+        "command": command,
+        "scenario": scenario.name,
+        "channel": scenario.channel.model_dump(mode="json"),
+        "transform": scenario.transform.model_dump(mode="json"),
+        "samples": scenario.training.network_samples,
+        "fresh": scenario.training.fresh,
+        "validation_samples": scenario.training.validation_samples,
+    }
+    if with_contents(record["channel"], "channel") != record["channel"]:
+        # So that the key can be checked where the files are not at hand.
+        record["trained_for"] = spec.trained_for
+    return record | (teacher_record(spec) if spec.adapted_to is None else adaptation_record(spec, spec.adapted_to))
+
+
+def _train(fabric: Fabric | None, task: TrainingTask) -> None:
+    scenario, spec = task.spec.scenario, task.spec
+    device = device_of(scenario) if fabric is None else fabric.device
+    compressor = spec.build().compressor
+    assert isinstance(compressor, NeuralCompressor)
+    compressor.to(device)
+    parts = needed_tensors(task.training_file)
+    train, validation = (torch.view_as_complex(parts[split].to(device)) for split in ("train", "validation"))
+    fresh = scenario.training.fresh and spec.adapted_to is None
+    stream = fresh_channels(scenario, task.fitted, device) if fresh else None
+    axes = KeptAxes(task.fitted, partial(print, file=sys.stderr, flush=True))
+    training = TrainingSet(train, validation, stream, axes)
+    recipe = recipe_of(spec)
+    state_file = task.log / _STATE_FILE
+    with closing(TrainingLog(task.log, resumed=state_file.exists())) as log:
+
+        def tell(line: str) -> None:
+            if not task.quiet:
+                say(line, file=sys.stderr)
+
+        def on_progress(progress: Progress) -> None:
+            log.add(progress)
+            left_min = progress.seconds * (1 / progress.spent - 1) / 60 if progress.spent else 0.0
+            line = f"{_name(spec)}: {progress.spent:.0%}, {progress.samples} channels, "
+            line += f"{progress.validation_nmse_db:.2f} dB, {left_min:.1f} min left"
+            tell(line)
+
+        def on_start(nmse_db: float) -> None:
+            log.start(nmse_db)
+            tell(f"{_name(spec)}: start, {nmse_db:.2f} dB")
+
+        options = TrainingOptions(on_start=on_start, on_progress=on_progress, state_file=state_file, fabric=fabric)
+        distillation, teacher = compressor.parameters.distillation, teacher_of(spec)
+        if spec.adapted_to is not None:
+            start = load_unadapted(spec).state()
+            options = replace(options, start=start, stages=adaptation_of(spec).stages)
+        elif distillation is not None and teacher is not None:
+            trained = load_teacher(spec, teacher).to(device)
+            loss = DistillationLoss(distillation, trained.encoder, trained.decoder)
+            options = replace(options, loss=loss, stages=distillation.stages)
+        outcome = compressor.train(training, recipe, fit_generator(scenario, "network"), options)
+    if fabric is None or fabric.is_global_zero:
+        record = training_record(spec, task.command)
+        distinct = max(len(train), outcome.samples_seen) if fresh else len(train)
+        if spec.adapted_to is not None:
+            distinct += read_info(weights_file(unadapted(spec))).learnt_from or 0
+        save = partial(
+            save_checkpoint,
+            compressor=compressor,
+            training=record,
+            recipe=recipe,
+            outcome=outcome,
+            seed=scenario.seed,
+            diagnostics=compressor.diagnostics(validation[:_DIAGNOSED]),
+            distinct_channels=distinct,
+        )
+        keep_somewhere(save, task.file, [task.log])
+
+
+def fresh_channels(scenario: Scenario, fitted: Path, device: torch.device) -> ChannelStream:
+    """Normalised channels of the endless training split of a generator, made when they are asked for.
+
+    Raises:
+        InputError: if the source is a file.
+    """
+    available = source_of(scenario).n_samples("train")
+    if available is not None:
+        raise InputError(
+            f"training.fresh: got true with a source of {available} training channels, expected a generator, or false"
+        )
+    normalisation = load_normalisation(scenario, fitted)
+
+    def stream(start: int, stop: int) -> Tensor:
+        csi = torch.from_numpy(truncated_channels(scenario, "train", start, stop))
+        return normalisation.apply(csi, normalisation.scale(csi)).to(device)
+
+    return stream
+
+
+def _training_file(spec: SchemeSpec, preparation: Preparation) -> Path:
+    """The training set as a file, for the processes that train on it."""
+    samples = None if spec.adapted_to is None else adaptation_of(spec).samples
+    key = training_set_key(spec.scenario, spec.adapted_to, samples)
+    file = preparation.folder.fitted / f"training-{key}.safetensors"
+    if kept_tensors(file) is None:
+        training = preparation.network_training_set(spec)
+        splits = {"train": training.train, "validation": training.validation}
+        save_tensors(file, {name: torch.view_as_real(csi) for name, csi in splits.items()})
+    return file
+
+
+def _stored_bytes(spec: SchemeSpec) -> int:
+    """Bytes of a network's weights in float32."""
+    return sum(4 * tensor.numel() for tensor in spec.build().compressor.state().values())
+
+
+def _turn(spec: SchemeSpec) -> int:
+    """Teachers before their students, and both before what starts from their weights."""
+    if spec.adapted_to is not None:
+        return 2
+    return 0 if getattr(spec.parameters, "distillation", None) is None else 1
+
+
+def _log_name(spec: SchemeSpec, file: Path) -> str:
+    """Label, compression ratio and the weights' key."""
+    label = re.sub(r"[^A-Za-z0-9.+-]+", "_", spec.label)
+    return f"{label}-cr{number_text(spec.parameters.compression_ratio or 0)}-{file.stem.rpartition('-')[2]}"
+
+
+def _name(spec: SchemeSpec) -> str:
+    return f"{spec.label} at CR {spec.parameters.compression_ratio:g}"

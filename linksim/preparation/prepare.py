@@ -1,0 +1,243 @@
+"""Before the first point: everything that learns, learns.
+
+Quick fits (KLT, quantisers, denoisers) are made for the run; trained networks come from the zoo, or are trained into
+it.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from channels.source import Split
+from feedback.checkpoint import checkpoint_path, load_checkpoint, read_info
+from feedback.neural import NeuralCompressor
+from feedback.plugin_file import has_training_run, weights_of_others
+from feedback.training.adaptation import Adaptation
+from feedback.training_set import TrainingSet
+from linksim.chain.samples_without_energy import channels_with_energy, left_out_warning
+from linksim.errors import InputError
+from linksim.execution.executor import Executor, one_thread
+from linksim.preparation.fitting import (
+    SchemeSpec,
+    fit_fallback,
+    fit_generator,
+    fit_normalisation,
+    fit_scale_range,
+    fit_to_codewords,
+    kept_scheme,
+    load_normalisation,
+    save_scheme,
+    scheme_specs,
+)
+from linksim.preparation.kept_axes import KeptAxes
+from linksim.run.worker import truncated_channels
+from linksim.scenario.identity import channel_fit_key, content_hash
+from linksim.scenario.model import Scenario
+from linksim.scenario.paths import zoo_folder
+from linksim.scenario.sources import source_of, split_hint
+from linksim.scenario.sweep import Point
+from linksim.storage.run_folder import RunFolder
+
+# Training channels per task.
+_TASK_SIZE = 250
+# Training channels that the range of the scale is learnt from.
+_RANGE_SAMPLES = 1000
+
+Notify = Callable[[str], None]
+
+
+@dataclass
+class Preparation:
+    """Fits what a run's points need.
+
+    Args:
+        folder: the run's folder.
+        executor: where training channels are generated.
+        notify: told, in a line each, what takes time.
+
+    Attributes:
+        warnings: what a reader of the results should know of the channels, a line each.
+    """
+
+    folder: RunFolder
+    executor: Executor
+    notify: Notify
+    device: torch.device
+    warnings: list[str] = field(default_factory=list)
+    _sets: dict[str, TrainingSet] = field(default_factory=dict)
+    _channels: dict[str, Tensor] = field(default_factory=dict)
+    _digests: dict[str, str] = field(default_factory=dict)
+
+    def prepare(self, points: Sequence[Point]) -> None:
+        """Fits every scheme of the points that is not fitted yet.
+
+        Raises:
+            InputError: if trained weights are missing; one line says how to get them.
+        """
+        specs = {spec.key: spec for point in points for spec in scheme_specs(point.scenario)}
+        self._require_weights(list(specs.values()))
+        for point in points:
+            fit_fallback(point.scenario, self.folder.fitted, partial(self._quick_csi, point.scenario))
+        for spec in specs.values():
+            self.fit_normalisation(spec.scenario)
+            checkpoint = read_info(weights_file(spec)).sha256 if is_trained(spec) else ""
+            kept = kept_scheme(spec, self.folder.fitted) if spec.learns else None
+            if spec.learns and (kept is None or kept.metadata.get("checkpoint", "") != checkpoint):
+                # Digits of what is trained depend on the number of threads.
+                with one_thread():
+                    self._fit(spec, checkpoint)
+        for point in points:
+            for spec in scheme_specs(point.scenario):
+                fit_scale_range(spec.scenario, self.folder.fitted, partial(self._range_csi, spec.scenario))
+        self._sets.clear()
+        self._channels.clear()
+
+    def fingerprint(self, point: Point) -> str:
+        """Hash over the fitted tensors of a point: results made with others are not its results."""
+        return content_hash([self._digest(spec) for spec in scheme_specs(point.scenario) if spec.learns])
+
+    def _digest(self, spec: SchemeSpec) -> str:
+        if spec.key not in self._digests:
+            kept = kept_scheme(spec, self.folder.fitted)
+            if kept is None:
+                raise InputError(f"{self.folder.fitted}: nothing fitted for {spec.label}; run it again")
+            self._digests[spec.key] = kept.sha256
+        return self._digests[spec.key]
+
+    def _require_weights(self, specs: Sequence[SchemeSpec]) -> None:
+        missing = [spec for spec in specs if is_trained(spec) and not weights_file(spec).exists()]
+        if missing:
+            names = ", ".join(f"{spec.label} at CR {spec.parameters.compression_ratio:g}" for spec in missing)
+            raise InputError(
+                f"compressors: no trained weights for {names} in {zoo_folder(missing[0].scenario)}, expected them "
+                "there: train with `linksim train SCENARIO`, or add --train"
+            )
+
+    def _fit(self, spec: SchemeSpec, checkpoint: str) -> None:
+        scheme = spec.build()
+        if is_trained(spec):
+            load_checkpoint(weights_file(spec), scheme.compressor)
+        elif weights_of_others(spec.parameters) is not None:
+            assert isinstance(scheme.compressor, NeuralCompressor)
+            scheme.compressor.take_weights_of_others()
+        else:
+            training = self.training_set(spec.scenario)
+            self.notify(f"fitting {spec.label} at CR {spec.parameters.compression_ratio:g}")
+            scheme.compressor.fit(training, fit_generator(spec.scenario, spec.key))
+        if spec.learns_codewords:
+            training = (self.joint_training_set if spec.learns_jointly else self.training_set)(spec.scenario)
+            if spec.learns_jointly:
+                denoiser = spec.scenario.feedback.denoiser.name
+                ratio = spec.parameters.compression_ratio
+                self.notify(f"fitting {denoiser} with {spec.label} at CR {ratio:g}")
+            fit_to_codewords(scheme, training, fit_generator(spec.scenario, f"denoiser {spec.key}"))
+        save_scheme(scheme, spec, self.folder.fitted, checkpoint)
+
+    def fit_normalisation(self, scenario: Scenario) -> None:
+        """Fits the normalisation of schemes that learn from a scenario's channel, if it learns anything."""
+        fit_normalisation(scenario, self.folder.fitted, partial(self._quick_csi, scenario))
+
+    def training_set(self, scenario: Scenario) -> TrainingSet:
+        """Normalised channels for quick fits, which select nothing and so have no validation channels; made once."""
+        key = channel_fit_key(scenario)
+        if key not in self._sets:
+            train = self._normalised(self._quick_csi(scenario), scenario)
+            self._sets[key] = TrainingSet(train, train[:0], axes=KeptAxes(self.folder.fitted, self.notify))
+        return self._sets[key]
+
+    def joint_training_set(self, scenario: Scenario) -> TrainingSet:
+        """The channels for quick fits, and validation channels to select on; made once."""
+        n_validation = scenario.training.validation_samples
+        key = f"{channel_fit_key(scenario)}, {n_validation} to select on"
+        if key not in self._sets:
+            validation = self._normalised(self._csi(scenario, "validation", n_validation), scenario)
+            self._sets[key] = replace(self.training_set(scenario), validation=validation)
+        return self._sets[key]
+
+    def network_training_set(self, spec: SchemeSpec) -> TrainingSet:
+        """Normalised channels for a network; those for quick fits come first among them.
+
+        A network that is adapted gets those of its new source, scaled as it was trained, and selects on as many as it
+        learns from, at most.
+        """
+        source, training = spec.adapted_to or spec.scenario, spec.scenario.training
+        n_train, n_validation = training.network_samples, training.validation_samples
+        if spec.adapted_to is not None:
+            n_train = adaptation_of(spec).samples
+            there = source_of(source).n_samples("train")
+            if there is not None and there < n_train:
+                raise InputError(
+                    f"compressors: {spec.label}: adaptation.samples: got {n_train}, expected at most the {there} train "
+                    "channels there are"
+                )
+            n_validation = min(n_train, n_validation)
+        train, validation = self._csi(source, "train", n_train), self._csi(source, "validation", n_validation)
+        return TrainingSet(
+            self._normalised(train, spec.scenario),
+            self._normalised(validation, spec.scenario),
+            axes=KeptAxes(self.folder.fitted, self.notify),
+        )
+
+    def _normalised(self, csi: Tensor, scenario: Scenario) -> Tensor:
+        normalisation = load_normalisation(scenario, self.folder.fitted)
+        return normalisation.apply(csi, normalisation.scale(csi)).to(self.device)
+
+    def _quick_csi(self, scenario: Scenario) -> Tensor:
+        """Training channels of quick fits, not normalised; made once."""
+        key = channel_fit_key(scenario)
+        if key not in self._channels:
+            self._channels[key] = self._csi(scenario, "train", scenario.training.samples)
+        return self._channels[key]
+
+    def _range_csi(self, scenario: Scenario) -> Tensor:
+        """The first training channels, as many as a range takes; not made again where others have needed them.
+
+        Raises:
+            InputError: if there are none.
+        """
+        if source_of(scenario).n_samples("train") == 0:
+            raise InputError(
+                "transform.scale_bits: got no train channels, expected some: the range of the scale is learnt from "
+                "them (0 sends none, and 32 needs none where the link carries real numbers)"
+            )
+        key = channel_fit_key(scenario)
+        wanted = min(_RANGE_SAMPLES, scenario.training.samples)
+        return self._channels[key][:wanted] if key in self._channels else self._csi(scenario, "train", wanted)
+
+    def _csi(self, scenario: Scenario, split: Split, wanted: int) -> Tensor:
+        available = source_of(scenario).n_samples(split)
+        if available == 0:
+            where = split_hint(scenario.channel, split)
+            raise InputError(f"channel: got no {split} channels, expected some: a compressor has to learn{where}")
+        count = wanted if available is None else min(wanted, available)
+        self.notify(f"making {count} {split} channels")
+        tasks = [(scenario, split, a, min(a + _TASK_SIZE, count)) for a in range(0, count, _TASK_SIZE)]
+        parts = dict(self.executor.run(truncated_channels, tasks))
+        csi = torch.cat([torch.from_numpy(parts[number]) for number in range(len(tasks))])
+        kept = channels_with_energy(csi, scenario, split)
+        if len(kept) < len(csi):
+            self.warnings.append(left_out_warning(len(csi) - len(kept), len(csi), split))
+        return kept
+
+
+def is_trained(spec: SchemeSpec) -> bool:
+    """Whether a compressor's weights come from a training run that is kept."""
+    return has_training_run(spec.parameters)
+
+
+def adaptation_of(spec: SchemeSpec) -> Adaptation:
+    """How a network is adapted, one whose spec says that it is."""
+    network = spec.build().compressor
+    assert isinstance(network, NeuralCompressor)
+    assert network.parameters.adaptation is not None
+    return network.parameters.adaptation
+
+
+def weights_file(spec: SchemeSpec) -> Path:
+    """Where the zoo keeps a compressor's weights."""
+    compressor = spec.build().compressor
+    return checkpoint_path(zoo_folder(spec.scenario), compressor, spec.trained_for)

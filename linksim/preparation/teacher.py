@@ -1,0 +1,57 @@
+"""The network that another one is distilled from."""
+
+from dataclasses import replace
+
+from pydantic import BaseModel
+
+from feedback.checkpoint import load_checkpoint
+from feedback.neural import NeuralCompressor
+from linksim.errors import InputError
+from linksim.preparation.fitting import SchemeSpec
+from linksim.preparation.prepare import is_trained, weights_file
+from linksim.scenario.document import validated
+from linksim.scenario.model import CompressorSection
+
+
+class _Teachers(BaseModel):
+    compressors: tuple[CompressorSection, ...]
+
+
+def teacher_of(student: SchemeSpec) -> SchemeSpec | None:
+    """What a student learns from, by default at its own compression ratio; ``None`` for a network that has no teacher.
+
+    Raises:
+        InputError: if the teacher's section is not one of a network.
+    """
+    distillation = getattr(student.parameters, "distillation", None)
+    if distillation is None:
+        return None
+    section = {"compression_ratio": student.parameters.compression_ratio, **distillation.teacher}
+
+    def name(line: str) -> str:
+        return f"{_place(student)}: {line.removeprefix('compressors.0').lstrip('.: ')}"
+
+    (parameters,) = validated(_Teachers, {"compressors": [section]}, name).compressors
+    teacher = replace(student, label="teacher", parameters=parameters)
+    if not is_trained(teacher):
+        raise InputError(f"{_place(student)}: got {parameters.name!r}, expected a network")
+    return teacher
+
+
+def load_teacher(student: SchemeSpec, teacher: SchemeSpec) -> NeuralCompressor:
+    """A student's teacher, with its weights of the zoo.
+
+    Raises:
+        InputError: if it has no weights yet.
+    """
+    file = weights_file(teacher)
+    if not file.exists():
+        raise InputError(f"{_place(student)}: no trained weights in {file}, expected them: list the teacher among them")
+    compressor = teacher.build().compressor
+    assert isinstance(compressor, NeuralCompressor)
+    load_checkpoint(file, compressor)
+    return compressor
+
+
+def _place(student: SchemeSpec) -> str:
+    return f"compressors: {student.label}: distillation.teacher"

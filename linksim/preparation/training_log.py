@@ -1,0 +1,63 @@
+"""What a training run leaves behind while it goes on: a CSV and a TensorBoard log of its validations."""
+
+import math
+from pathlib import Path
+
+import pandas as pd
+from tensorboardX import SummaryWriter
+
+from feedback.training.state import Progress
+from linksim.storage.run_folder import write_whole
+
+LOG_FILE = "log.csv"
+_SCALARS = ("train_loss", "validation_nmse_db", "learning_rate")
+
+
+class TrainingLog:
+    """``log.csv`` and TensorBoard events in one folder; a run that goes on after a kill goes on in the same files.
+
+    Args:
+        folder: of this training run; made if it is missing.
+        resumed: whether rows that are there belong to the same run.
+    """
+
+    def __init__(self, folder: Path, resumed: bool) -> None:
+        self.file = folder / LOG_FILE
+        folder.mkdir(parents=True, exist_ok=True)
+        self.rows = _rows(self.file) if resumed else []
+        if not resumed:
+            for events in folder.glob("events.*"):
+                events.unlink()
+        self._folder = folder
+        self._writer: SummaryWriter | None = None
+
+    def start(self, validation_nmse_db: float) -> None:
+        """Adds the validation before the first step, which has no loss and no step size."""
+        self.rows = [Progress(0, 0.0, 0.0, math.nan, validation_nmse_db, math.nan, 0.0)]
+        self._write()
+
+    def add(self, progress: Progress) -> None:
+        """Adds a validation, in place of any that the killed run had made after its last kept state."""
+        self.rows = [row for row in self.rows if row.samples < progress.samples] + [progress]
+        self._write()
+        if self._writer is None:
+            self._writer = SummaryWriter(str(self._folder), purge_step=progress.samples)
+        for name in _SCALARS:
+            self._writer.add_scalar(name, getattr(progress, name), progress.samples)
+        self._writer.flush()
+
+    def _write(self) -> None:
+        table = pd.DataFrame(self.rows)
+        write_whole(self.file, table.to_csv(index=False, float_format="%.9g", lineterminator="\n"))
+
+    def close(self) -> None:
+        """Closes the event file."""
+        if self._writer is not None:
+            self._writer.close()
+
+
+def _rows(file: Path) -> list[Progress]:
+    if not file.exists():
+        return []
+    table = pd.read_csv(file)
+    return [Progress(*values) for values in table.itertuples(index=False)]

@@ -1,0 +1,70 @@
+"""Learning curves of the networks of one training scenario: validation NMSE against training channels seen."""
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from linksim.preparation.training_log import LOG_FILE
+from linksim.report.figures.curves import legend_handle
+from linksim.report.figures.layouts import LEGEND_ROW_IN, PANEL_HEIGHT_IN, panel_letter
+from linksim.report.looks import DEFAULT_PALETTE, looks
+from linksim.report.names import compressor_titles
+from linksim.report.view.style import COLUMN_IN, DOUBLE_COLUMN_IN, paper_style, plain_text, save
+
+_COLUMNS = 2
+_LEGEND_COLUMNS = {1: 3, 2: 5}
+# Markers on a curve, however many validations it has.
+_MARKERS = 8
+
+
+def write_learning_curves(
+    folder: Path, runs: Sequence[Path], palette: str = DEFAULT_PALETTE, vector: bool = True
+) -> list[Path] | None:
+    """Draws ``learning_curves.png`` and ``.pdf``, a panel for each compression ratio.
+
+    Args:
+        folder: where they go.
+        runs: folders ``NAME-crRATIO-KEY`` with a ``log.csv`` each; those without are left out.
+        palette: name of the set of colours.
+        vector: whether to write the PDF.
+
+    Returns:
+        The files, or ``None`` where there is no log.
+    """
+    logs = {run.name: pd.read_csv(run / LOG_FILE) for run in sorted(runs) if (run / LOG_FILE).exists()}
+    if not logs:
+        return None
+    curves = [(*_name_and_ratio(stem), log) for stem, log in logs.items()]
+    ratios = sorted({ratio for _, ratio, _ in curves})
+    names = sorted({name for name, _, _ in curves})
+    styles, titles = looks(names, palette=palette), compressor_titles({name: name for name in names})
+    n_columns = min(_COLUMNS, len(ratios))
+    n_rows = math.ceil(len(ratios) / n_columns)
+    legend_rows = math.ceil(len(names) / _LEGEND_COLUMNS[n_columns])
+    size = (DOUBLE_COLUMN_IN if n_columns > 1 else COLUMN_IN, PANEL_HEIGHT_IN * n_rows + LEGEND_ROW_IN * legend_rows)
+    with paper_style():
+        figure = Figure(figsize=size, layout="constrained")
+        panels = list(figure.subplots(n_rows, n_columns, squeeze=False).flat)
+        for i, (panel, ratio) in enumerate(zip(panels, ratios, strict=False)):
+            for name, _, log in (curve for curve in curves if curve[1] == ratio):
+                every = max(1, math.ceil(len(log) / _MARKERS))
+                panel.plot(log["samples"], log["validation_nmse_db"], markevery=every, **styles[name].line_options())
+            panel.locator_params(axis="x", nbins=5)
+            letter = f"{panel_letter(i)} " if len(ratios) > 1 else ""
+            panel.set_title(f"{letter}Compression ratio 1/{ratio:g}")
+            panel.set_xlabel("Training channels seen")
+            panel.set_ylabel("NMSE on validation [dB]")
+        for panel in panels[len(ratios) :]:
+            panel.set_axis_off()
+        handles = [legend_handle(styles[name]) for name in names]
+        labels = [plain_text(titles[name]) for name in names]
+        figure.legend(handles, labels, loc="outside upper center", ncols=min(len(names), _LEGEND_COLUMNS[n_columns]))
+        return save(figure, folder / "learning_curves", vector)
+
+
+def _name_and_ratio(stem: str) -> tuple[str, float]:
+    name, _, rest = stem.rpartition("-cr")
+    return name, float(rest.partition("-")[0])

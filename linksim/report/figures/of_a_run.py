@@ -1,0 +1,247 @@
+"""All figures of a run, PNG and PDF, chosen by what each sweep varies."""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from matplotlib.figure import Figure
+
+from linksim.comparison.run_samples import point_rows
+from linksim.report.bits_figure import draw_bits
+from linksim.report.captions import caption, example_caption, point_caption
+from linksim.report.complexity_figure import draw_costs
+from linksim.report.costs_table import read_costs
+from linksim.report.distribution_figure import draw_distributions
+from linksim.report.example_figure import draw_example
+from linksim.report.figure_options import FigureOptions
+from linksim.report.figures.layouts import Layout
+from linksim.report.levels_figure import draw_levels
+from linksim.report.sweep_figure import NMSE_PAIR, draw_metrics
+from linksim.report.view.metric_texts import metric_text
+from linksim.report.view.run_view import RunView, Sweep, view_run
+from linksim.report.view.style import COLUMN_IN, paper_style, save
+from linksim.run.example_matrices import read_example
+from linksim.scenario.chosen_point import check_chosen, chosen_point
+
+FIGURES_FOLDER = "figures"
+OVERVIEW, EXAMPLE, COSTS, SWEEP = "overview", "example", "costs", "sweep:"
+
+# What stands side by side in one figure.
+_RATE = ("rate_bps_hz", "rate_loss_bps_hz")
+_ERRORS = ("report_error_rate", "undetected_error_rate")
+_OVER_TIME = (("rate_bps_hz",), ("nmse_e2e_db",))
+# Figures by the column of the horizontal axis.
+_FIGURES: dict[str, tuple[tuple[str, ...], ...]] = {
+    "snr_db": (NMSE_PAIR, ("rho",), ("sgcs",), _RATE),
+    "feedback_snr_db": (NMSE_PAIR, _RATE, _ERRORS),
+    "compression_ratio": (NMSE_PAIR, ("rho",), _RATE),
+    "speed_m_s": _OVER_TIME,
+    "feedback_delay_s": _OVER_TIME,
+    "feedback.report_period_s": _OVER_TIME,
+    "feedback.n_reports": _OVER_TIME,
+    "feedback.predictor.order": _OVER_TIME,
+}
+_OTHER_FIGURES = (NMSE_PAIR, ("rho",), _RATE, _ERRORS)
+_POINT_METRICS = (*NMSE_PAIR, "rho", "rate_bps_hz", "report_error_rate")
+_OVERVIEW_METRICS = (*NMSE_PAIR, "rho", "rate_bps_hz")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A figure before it is saved.
+
+    Attributes:
+        name: its file stem.
+        place: where in a report: one of ``OVERVIEW``, ``EXAMPLE``, ``COSTS``, or the name of a sweep after ``sweep:``.
+        caption: what it shows, which metrics, and what the bars are.
+        figure: the figure.
+    """
+
+    name: str
+    place: str
+    caption: str
+    figure: Figure
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """One figure on disk.
+
+    Attributes:
+        name: its file stem.
+        place: where in a report it belongs, as ``Plan`` has it.
+        caption: what it shows.
+        files: the raster file first, then the vector file if there is one.
+        wide: whether it spans two columns on paper.
+    """
+
+    name: str
+    place: str
+    caption: str
+    files: list[Path]
+    wide: bool
+
+
+def draw_figures(run_folder: Path, options: FigureOptions | None = None) -> list[Path]:
+    """Draws all figures of a run into ``<run_folder>/figures``; an incomplete run gives what it has.
+
+    Returns:
+        The files written, PNG and PDF.
+
+    Raises:
+        InputError: if the run's files cannot be read, or an option does not fit the run; one line.
+    """
+    return [path for drawing in draw(view_run(run_folder, options=options)) for path in drawing.files]
+
+
+def draw(run: RunView) -> list[Drawing]:
+    """Draws all figures of a run; the overview comes first."""
+    folder = run.folder / FIGURES_FOLDER
+    with paper_style():
+        return [_finish(run, folder, plan) for plan in figure_layouts(run)]
+
+
+def figure_layouts(run: RunView) -> Iterator[Plan]:
+    """All figures of a run; to be drawn and saved within ``paper_style``."""
+    overview = None if run.options.metrics else _overview_sweep(run)
+    if overview is not None:
+        metrics = _over_axis(overview, _OVERVIEW_METRICS)
+        layout = draw_metrics(run, overview, metrics)
+        yield Plan("overview", OVERVIEW, caption(run, overview, metrics, layout), layout.figure)
+    example = read_example(run.folder)
+    if example is not None and not run.options.metrics and set(example.rebuilt) & set(run.looks):
+        yield Plan("example", EXAMPLE, example_caption(run, example), draw_example(run, example))
+    distributed: set[str] = set()
+    check_chosen(run.samples.points, run.options.at)
+    for sweep, stem in zip(run.sweeps, sweep_stems(run), strict=True):
+        for name, metrics, layout in _layouts(run, sweep):
+            text = caption(run, sweep, metrics, layout)
+            yield Plan(f"{stem}_{name}", f"{SWEEP}{sweep.name}", text, layout.figure)
+        yield from _distributions(run, sweep, stem, distributed)
+    yield from _costs(run)
+
+
+def _distributions(run: RunView, sweep: Sweep, stem: str, seen: set[str]) -> Iterator[Plan]:
+    """Distributions at a sweep's chosen point; points that sweeps share are drawn once."""
+    points = [point for point in run.samples.points if point.sweep == sweep.name]
+    point = chosen_point(points, run.scenario, run.options.at)
+    samples = None if point is None or point.key in seen else run.samples.of_point(point)
+    made = None if samples is None else draw_distributions(run, samples)
+    if point is not None and samples is not None and made is not None:
+        seen.add(point.key)
+        layout, metrics = made
+        text = point_caption(run, sweep, point, metrics, layout, f"Distribution over {len(samples)} test channels")
+        yield Plan(f"{stem}_cdf", f"{SWEEP}{sweep.name}", text, layout.figure)
+
+
+def _costs(run: RunView) -> Iterator[Plan]:
+    """Errors against costs, at the first sweep's point that has the costs' compression ratio."""
+    costs = read_costs(run.folder)
+    if costs is None or (run.options.metrics and "nmse_db" not in run.options.metrics):
+        return
+    for sweep in run.sweeps:
+        point = chosen_point([point for point in run.samples.points if point.sweep == sweep.name], run.scenario, {})
+        if point is not None and point.scenario.compression_ratio == run.scenario.get("compression_ratio"):
+            made = draw_costs(run, costs.set_index("compressor"), point_rows(run.results, point))
+            if made is not None:
+                layout, metrics = made
+                what = "Error against what one report costs"
+                text = point_caption(run, sweep, point, metrics, layout, what)
+                yield Plan("complexity", COSTS, text, layout.figure)
+            return
+
+
+def _layouts(run: RunView, sweep: Sweep) -> Iterator[tuple[str, list[str], Layout]]:
+    if sweep.axes.x is not None:
+        drawn = False
+        for group in _groups(run, sweep.axes.x.column):
+            metrics = _over_axis(sweep, group)
+            # What is lost by the reports fills a figure of its own where there are several panels.
+            for part in [metrics] if not sweep.axes.panels or group == NMSE_PAIR else [[name] for name in metrics]:
+                if part and not (sweep.axes.panels and part == ["rate_loss_bps_hz"] and not run.options.metrics):
+                    drawn = True
+                    yield metric_text(part[0]).short, part, draw_metrics(run, sweep, part)
+        errors = [metric for metric in NMSE_PAIR if sweep.has(metric)]
+        wanted = not run.options.metrics or "bits" in run.options.metrics
+        if errors and wanted and _bits_vary(sweep):
+            layout = draw_bits(run, sweep, errors)
+            if layout is not None:
+                drawn = True
+                yield "nmse_bits", [*errors, "bits"], layout
+        if drawn:
+            return
+    # Nothing depends on what the sweep varies, or it varies nothing.
+    wanted_metrics = _with_pair(run.options.metrics) or _POINT_METRICS
+    metrics = [name for name in wanted_metrics if sweep.has(name)]
+    if metrics:
+        yield "point", metrics, draw_levels(run, sweep, metrics)
+
+
+def _groups(run: RunView, column: str) -> Sequence[Sequence[str]]:
+    chosen = run.options.metrics
+    if not chosen:
+        return _FIGURES.get(column, _OTHER_FIGURES)
+    return [
+        NMSE_PAIR if metric == "nmse_db" else (metric,)
+        for metric in chosen
+        if metric != "nmse_e2e_db" or "nmse_db" not in chosen
+    ]
+
+
+def _with_pair(metrics: Sequence[str]) -> list[str]:
+    """The error of the whole channel beside that of the truncated matrix."""
+    pairs = [NMSE_PAIR if metric == "nmse_db" else (metric,) for metric in metrics]
+    return list(dict.fromkeys(metric for pair in pairs for metric in pair))
+
+
+def _over_axis(sweep: Sweep, metrics: Sequence[str]) -> list[str]:
+    """Those metrics of a sweep that depend on its horizontal axis."""
+    x = sweep.axes.x
+    there = [metric for metric in metrics if sweep.has(metric) and not _of_no_compressor(sweep, metric)]
+    return [metric for metric in there if x is not None and sweep.reduced_to(metric).axes.x == x]
+
+
+def _of_no_compressor(sweep: Sweep, metric: str) -> bool:
+    return not set(sweep.rows.loc[sweep.rows["metric"] == metric, "compressor"]) & set(sweep.compressors)
+
+
+def _bits_vary(sweep: Sweep) -> bool:
+    bits = sweep.rows[sweep.rows["metric"] == "bits"]
+    # Side information may vary where the bits of all others are meant to be the same.
+    return not bits.empty and bool((bits.groupby("compressor")["value"].nunique() > 1).mean() >= 0.5)
+
+
+def _overview_sweep(run: RunView) -> Sweep | None:
+    """The sweep over the downlink SNR, else the first that makes plain curves of NMSE, similarity and rate."""
+    plain = [sweep for sweep in run.sweeps if sweep.axes.x is not None and not sweep.axes.panels]
+    needed = [metric for metric in _OVERVIEW_METRICS if metric != "nmse_e2e_db"]
+    full = [sweep for sweep in plain if len(_over_axis(sweep, needed)) == len(needed)]
+    over_snr = [sweep for sweep in full if sweep.axes.x is not None and sweep.axes.x.column == "snr_db"]
+    return next(iter(over_snr or full), None)
+
+
+def _finish(run: RunView, folder: Path, plan: Plan) -> Drawing:
+    files = save(plan.figure, folder / plan.name, run.options.vector)
+    return Drawing(plan.name, plan.place, plan.caption, files, plan.figure.get_figwidth() > COLUMN_IN)
+
+
+def sweep_stems(run: RunView) -> list[str]:
+    """File-name stems of the sweeps, each once."""
+    return stems([sweep.name for sweep in run.sweeps])
+
+
+def stems(names: Sequence[str]) -> list[str]:
+    """File-name stems of names: letters, digits, - and _ only, each once."""
+    made: list[str] = []
+    for name in names:
+        stem = file_stem(name) or "sweep"
+        while stem in made:
+            stem += "_"
+        made.append(stem)
+    return made
+
+
+def file_stem(name: str) -> str:
+    """A name in letters, digits, - and _ only."""
+    return re.sub(r"[^A-Za-z0-9_-]+", "_", name)[:60].strip("_")

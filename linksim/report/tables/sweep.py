@@ -1,0 +1,211 @@
+"""Results as tables: per sweep and panel, compressors down, axis values across, one block per metric."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import isfinite
+
+import pandas as pd
+
+from linksim.metrics.channel_quality import SAMPLES_LEFT_OUT
+from linksim.report.best import best_labels
+from linksim.report.independence import flat_labels
+from linksim.report.view.axes import Panel, axis_values
+from linksim.report.view.metric_texts import MetricText, metric_text
+from linksim.report.view.run_view import RunView, Sweep
+from linksim.storage.results_table import NO_COMPRESSOR
+
+# Rows that no compressor influences, by the metric that they go with: metric, name.
+_REFERENCES: dict[str, tuple[tuple[str, str], ...]] = {
+    "rate_bps_hz": (("rate_perfect_bps_hz", "perfect CSI"),),
+    "nmse_e2e_db": (("estimation_nmse_db", "estimation only"), ("truncation_nmse_db", "truncation only")),
+}
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One entry.
+
+    Attributes:
+        value: the rounded value as text, empty where there is no result.
+        half_interval: half the width of its interval as text, empty where there is none.
+        best: whether no compressor does better in this column by more than chance.
+    """
+
+    value: str = ""
+    half_interval: str = ""
+    best: bool = False
+
+
+@dataclass(frozen=True)
+class Row:
+    """One compressor, or a reference.
+
+    Attributes:
+        label: its name in the run.
+        title: what it is called.
+        cells: one per column.
+        reference: whether it is there to compare with, and does not compete itself.
+    """
+
+    label: str
+    title: str
+    cells: list[Cell]
+    reference: bool = False
+
+
+@dataclass(frozen=True)
+class Block:
+    """One metric.
+
+    Attributes:
+        metric: which.
+        rows: the compressors, then the references.
+    """
+
+    metric: MetricText
+    rows: list[Row]
+
+
+@dataclass(frozen=True)
+class SweepTable:
+    """One table.
+
+    Attributes:
+        sweep: name of the sweep.
+        panel: values of the axes that are not across, in words; empty where there are none.
+        across: what the columns are, with unit.
+        columns: their heads.
+        blocks: the metrics.
+    """
+
+    sweep: str
+    panel: str
+    across: str
+    columns: list[str]
+    blocks: list[Block]
+
+
+# What a metric leaves out of the picture, by the metric: shown beside it.
+_COMPANIONS = {"nmse_db": "nmse_e2e_db"}
+
+_PERCENTILE_TITLES = {"p5": "5th percentile", "p50": "median", "p95": "95th percentile"}
+
+
+def with_companions(metrics: Sequence[str]) -> list[str]:
+    """Metrics, each followed by the one that it is not shown without: truncated errors by end-to-end ones."""
+    found = []
+    for metric in metrics:
+        companion = _COMPANIONS.get(metric)
+        found += [metric] if companion is None or companion in metrics else [metric, companion]
+    return found
+
+
+def sweep_tables(run: RunView, metrics: Sequence[str], *, percentiles: bool = False) -> list[SweepTable]:
+    """Tables of the given metrics for all sweeps; metrics that a sweep does not hold are left out.
+
+    Truncated errors are followed by end-to-end ones; the number of samples left out stands last, where there is any.
+
+    Metrics that do not depend on some of a sweep's axes are told once, in tables without these axes.
+    """
+    tables = []
+    for sweep in run.sweeps:
+        parts: dict[tuple[str, ...], tuple[Sweep, list[str]]] = {}
+        for metric in dict.fromkeys([*with_companions(metrics), SAMPLES_LEFT_OUT]):
+            if sweep.has(metric):
+                part = sweep.reduced_to(metric)
+                parts.setdefault(tuple(axis.column for axis in part.same_over), (part, []))[1].append(metric)
+        for _, (part, names) in sorted(parts.items(), key=lambda entry: len(entry[0])):
+            tables += [_table(run, part, panel, names, percentiles) for panel in part.panels]
+    return [table for table in tables if table.blocks]
+
+
+def _table(run: RunView, sweep: Sweep, panel: Panel, metrics: Sequence[str], percentiles: bool) -> SweepTable:
+    x = sweep.axes.x
+    if x is None:
+        columns, parts = ["value"], [panel.rows]
+    else:
+        # All values of the sweep, so that a panel with missing points keeps its columns.
+        columns = [x.text(value) for value in axis_values(sweep.rows, x)]
+        texts = panel.rows[x.column].map(x.text)
+        parts = [panel.rows[texts == column] for column in columns]
+    same = " and ".join(axis.name.lower() or "compressor" for axis in sweep.same_over)
+    title = ", ".join(part for part in (panel.title, f"the same at every {same}" if same else "") if part)
+    blocks = [_block(run, sweep, panel, parts, name) for name in metrics]
+    if percentiles:
+        blocks = [_with_percentiles(block, parts) for block in blocks]
+    return SweepTable(sweep.name, title, x.label if x else "", columns, [block for block in blocks if block.rows])
+
+
+def _block(run: RunView, sweep: Sweep, panel: Panel, parts: list[pd.DataFrame], name: str) -> Block:
+    metric = metric_text(name)
+    labels = list(run.looks_of(sweep))
+    found = {label: [_result(part, label, name) for part in parts] for label in [*labels, NO_COMPRESSOR]}
+    found = {label: results for label, results in found.items() if any(result is not None for result in results)}
+    elsewhere = _of_one_ratio(sweep, panel, metric)
+    rivals = [label for label in labels if label in found and label not in (*run.uncompressed, *elsewhere)]
+    best = [
+        best_labels(metric, {label: found[label][i] for label in rivals}, run.samples.difference)
+        for i in range(len(parts))
+    ]
+    rows = [
+        Row(label, run.title(label), [_cell(metric, result, label in best[i]) for i, result in enumerate(found[label])])
+        for label in rivals
+    ]
+    for label in elsewhere:
+        if label in found:
+            first = next(result for result in found[label] if result is not None)
+            cells = [_cell(metric, first, False), *[Cell()] * (len(parts) - 1)]
+            rows.append(Row(label, f"{run.title(label)}, at every ratio", cells, reference=True))
+    references = [
+        (label, run.title(label), found[label], metric)
+        for label in labels
+        if label in run.uncompressed and label in found and label not in elsewhere
+    ]
+    for reference, title in _REFERENCES.get(name, ()):
+        results = [_result(part, NO_COMPRESSOR, reference) for part in parts]
+        references.append((title, title, results, metric_text(reference)))
+    if NO_COMPRESSOR in found:
+        references.append(("all compressors", "all compressors", found[NO_COMPRESSOR], metric))
+    for label, title, results, text in references:
+        if any(result is not None for result in results):
+            rows.append(Row(label, title, [_cell(text, result, False) for result in results], reference=True))
+    return Block(metric, rows)
+
+
+def _with_percentiles(block: Block, parts: list[pd.DataFrame]) -> Block:
+    """The block with the percentiles over the samples under each compressor that has any."""
+    rows = []
+    for row in block.rows:
+        rows.append(row)
+        results = [_result(part, row.label, block.metric.name) for part in parts]
+        for column, title in _PERCENTILE_TITLES.items():
+            texts = [
+                "" if result is None or pd.isna(result.get(column)) else block.metric.text(float(result[column]))
+                for result in results
+            ]
+            if any(texts):
+                rows.append(Row(f"  {title}", f"  {title}", [Cell(text) for text in texts], reference=True))
+    return Block(block.metric, rows)
+
+
+def _of_one_ratio(sweep: Sweep, panel: Panel, metric: MetricText) -> list[str]:
+    """Compressors with a ratio of their own, in a table of ratios: told once, and no rival of those that have them."""
+    x = sweep.axes.x
+    if x is None or x.column != "compression_ratio":
+        return []
+    return flat_labels(panel.rows, x.column, [], metric)
+
+
+def _result(part: pd.DataFrame, label: str, metric: str) -> pd.Series | None:
+    rows = part[(part["compressor"] == label) & (part["metric"] == metric)]
+    return None if rows.empty else rows.iloc[0]
+
+
+def _cell(metric: MetricText, result: pd.Series | None, best: bool) -> Cell:
+    if result is None:
+        return Cell()
+    value = float(result["value"])
+    half = (float(result["ci_high"]) - float(result["ci_low"])) / 2
+    # Exact figures, such as bits, have no interval worth a word.
+    known = isfinite(half) and metric.digits is not None and not metric.is_lossless(value)
+    return Cell(metric.text(value), f"{half:.{metric.digits}f}" if known else "", best)

@@ -1,0 +1,1 @@
+"""How a run looks: style, axes, names, numbers."""

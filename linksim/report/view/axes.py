@@ -1,0 +1,81 @@
+"""Which quantities a given sweep varies, and how they make up its figures and tables."""
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from linksim.scenario.axis import COMMON_AXES, Axis, AxisValue, axis_of_column
+from linksim.storage.results_table import FACT_COLUMNS, NAME_COLUMNS, NUMBER_COLUMNS
+
+
+@dataclass(frozen=True)
+class SweepAxes:
+    """What a sweep varies.
+
+    Attributes:
+        x: the horizontal axis, ``None`` for a single point.
+        panels: what varies beside it; each combination gets its own panel or table.
+        followers: what goes together with the horizontal axis.
+    """
+
+    x: Axis | None
+    panels: tuple[Axis, ...]
+    followers: tuple[Axis, ...] = ()
+
+
+@dataclass(frozen=True)
+class Panel:
+    """The rows of a sweep that share the values of all axes but the horizontal one.
+
+    Attributes:
+        title: those values in words, empty where the horizontal axis is the only one.
+        rows: the results.
+    """
+
+    title: str
+    rows: pd.DataFrame
+
+
+def all_axes(results: pd.DataFrame) -> list[Axis]:
+    """The axes that every run has, then the other scenario keys that this one sweeps."""
+    others = [name for name in results.columns if name not in (*NAME_COLUMNS, *NUMBER_COLUMNS, *FACT_COLUMNS)]
+    return [*COMMON_AXES, *(axis_of_column(str(name)) for name in others)]
+
+
+def sweep_axes(rows: pd.DataFrame, across: str | None = None) -> SweepAxes:
+    """The axes of a sweep: the columns that vary, that with the most values horizontal, or ``across`` if it varies.
+
+    A column that follows the horizontal axis makes no panels.
+    """
+    varying = [axis for axis in all_axes(rows) if rows[axis.column].nunique(dropna=False) > 1]
+    if not varying:
+        return SweepAxes(None, ())
+    x = max(varying, key=lambda axis: (axis.column == across, rows[axis.column].nunique(dropna=False)))
+    by_x = rows.groupby(x.column, dropna=False)
+    others = [axis for axis in varying if axis is not x]
+    panels = tuple(axis for axis in others if by_x[axis.column].nunique(dropna=False).max() > 1)
+    return SweepAxes(x, panels, tuple(axis for axis in others if axis not in panels))
+
+
+def sweep_panels(rows: pd.DataFrame, axes: SweepAxes) -> list[Panel]:
+    """Splits a sweep by its panel axes, in ascending order of their numbers and the given order of their names."""
+    if not axes.panels:
+        return [Panel("", rows)]
+    panels = []
+    keys = [_in_order(rows[axis.column]) for axis in axes.panels]
+    for _, part in rows.groupby(keys, dropna=False, observed=True):
+        title = ", ".join(axis.phrase(part[axis.column].iloc[0]) for axis in axes.panels)
+        panels.append(Panel(title, part))
+    return panels
+
+
+def _in_order(values: pd.Series) -> pd.Series:
+    """Values that a grouping sorts as they should be: names as they come."""
+    if pd.api.types.is_numeric_dtype(values):
+        return values
+    return values.astype(pd.CategoricalDtype(list(values.drop_duplicates()), ordered=True))
+
+
+def axis_values(rows: pd.DataFrame, axis: Axis) -> list[AxisValue]:
+    """The distinct stored values of an axis, ascending, an empty cell (NaN) last."""
+    return list(rows[axis.column].drop_duplicates().sort_values(na_position="last"))

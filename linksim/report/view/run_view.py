@@ -1,0 +1,207 @@
+"""A run as the report sees it: results by sweep, compressors in the order of the scenario, their looks and titles."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from linksim.report.figure_options import FigureOptions
+from linksim.report.independence import depends_on
+from linksim.report.looks import UNCOMPRESSED, Look, looks
+from linksim.report.names import compressor_labels, compressor_titles
+from linksim.report.pairing import KeptSamples
+from linksim.report.view.axes import Axis, Panel, SweepAxes, sweep_axes, sweep_panels
+from linksim.report.view.metric_texts import metric_text
+from linksim.storage.results_table import NO_COMPRESSOR, read_manifest, read_results, read_scenario
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """One sweep of a run.
+
+    Attributes:
+        name: its name in the scenario.
+        rows: its results.
+        axes: what it varies.
+        panels: its results by what varies beside the horizontal axis.
+        compressors: labels of those that have results here, in the order of the run; of what else the curves are, if
+            an axis makes curves.
+        same_over: axes that it varies, and that were left out because nothing depends on them.
+        across: whether the user chose the horizontal axis, which then stays.
+    """
+
+    name: str
+    rows: pd.DataFrame
+    axes: SweepAxes
+    panels: list[Panel]
+    compressors: list[str]
+    same_over: tuple[Axis, ...] = ()
+    across: bool = False
+
+    def has(self, metric: str) -> bool:
+        """Whether the sweep holds this metric."""
+        return bool((self.rows["metric"] == metric).any())
+
+    @property
+    def varying(self) -> tuple[Axis, ...]:
+        """The horizontal axis, if there is one, and those of the panels."""
+        return (*([self.axes.x] if self.axes.x else []), *self.axes.panels)
+
+    def others(self, column: str) -> list[str]:
+        """Columns of the axes beside one."""
+        return [axis.column for axis in self.varying if axis.column != column]
+
+    def reduced_to(self, metric: str) -> "Sweep":
+        """The same without the axes that a metric does not depend on, each at its first value."""
+        text, sweep = metric_text(metric), self
+        for axis in self.axes.panels if self.across else self.varying:
+            if not depends_on(sweep.rows, axis.column, sweep.others(axis.column), text):
+                sweep = sweep._without(axis)
+        return sweep
+
+    def _without(self, axis: Axis) -> "Sweep":
+        first = self.rows.loc[self.rows["compressor"] != NO_COMPRESSOR, axis.column]
+        value = first.iloc[0] if len(first) else self.rows[axis.column].iloc[0]
+        column = self.rows[axis.column]
+        rows = self.rows[column.isna() if pd.isna(value) else column == value]
+        is_x = self.axes.x is not None and axis.column == self.axes.x.column
+        panels = tuple(other for other in self.axes.panels if other.column != axis.column)
+        axes = SweepAxes(None if is_x else self.axes.x, panels, () if is_x else self.axes.followers)
+        if axes.x is None and panels:
+            # Without a horizontal axis, the first that is left takes its place.
+            axes = SweepAxes(panels[0], panels[1:])
+        return replace(self, rows=rows, axes=axes, panels=sweep_panels(rows, axes), same_over=(*self.same_over, axis))
+
+
+@dataclass(frozen=True)
+class RunView:
+    """One run.
+
+    Attributes:
+        folder: where it lies.
+        scenario: the resolved scenario, empty if there is none.
+        manifest: the manifest, empty if there is none.
+        results: the whole results table.
+        sweeps: its sweeps in the order of the results.
+        looks: look of each compressor, in the order of the run, and of what else is a curve.
+        titles: what each of these is called.
+        uncompressed: labels of compressors that report the channel as it is: references rather than competitors.
+        options: what the user set.
+    """
+
+    folder: Path
+    scenario: dict[str, Any]
+    manifest: dict[str, Any]
+    results: pd.DataFrame
+    sweeps: list[Sweep]
+    looks: dict[str, Look]
+    titles: Mapping[str, str]
+    uncompressed: frozenset[str]
+    options: FigureOptions
+
+    @cached_property
+    def samples(self) -> KeptSamples:
+        """What is kept of each test channel."""
+        return KeptSamples(self.folder, self.results)
+
+    @property
+    def name(self) -> str:
+        """Name of the scenario, or of the folder where there is none."""
+        return str(self.scenario.get("name") or self.manifest.get("scenario") or self.folder.name)
+
+    def title(self, label: str) -> str:
+        """What a label is called."""
+        return self.titles.get(label, label)
+
+    def looks_of(self, sweep: Sweep) -> dict[str, Look]:
+        """Looks of the curves of a sweep, in the order in which they are drawn."""
+        return {label: look for label, look in self.looks.items() if label in sweep.compressors}
+
+
+def view_run(run_folder: Path, across: str | None = None, options: FigureOptions | None = None) -> RunView:
+    """Reads a run folder.
+
+    Args:
+        run_folder: folder of the run.
+        across: column that goes across tables and figures; sweeps that do not vary it are left out. By default, in each
+            sweep, that of the most values.
+        options: which curves, in which order, and how they look.
+
+    Raises:
+        InputError: if results, scenario or manifest cannot be read, or an option names what the run does not have; one
+            line.
+    """
+    options = options or FigureOptions()
+    results, scenario = read_results(run_folder), read_scenario(run_folder)
+    names = compressor_labels(scenario)
+    found = [str(label) for label in results["compressor"].drop_duplicates() if label != NO_COMPRESSOR]
+    names |= {label: label for label in found if label not in names}
+    titles = compressor_titles(names)
+    sweeps = view_sweeps(results, across, titles)
+    # Of all that the scenario names, so that no look depends on what is shown or finished.
+    all_looks = looks(list(names), names, options.palette)
+    for sweep in sweeps:
+        curves = [label for label in sweep.compressors if label not in all_looks]
+        all_looks |= looks(curves, palette=options.palette)
+        titles |= {label: _curve_title(sweep, label) for label in curves}
+    options.check_labels([label for label in all_looks if label in found or label not in names])
+    options.check_metrics(list(results["metric"].drop_duplicates()))
+    if options.rows_chosen:
+        sweeps = [shown for sweep in sweeps if (shown := _shown(sweep, options)) is not None]
+    run_looks = {label: all_looks[label] for label in options.ordered(list(all_looks))}
+    uncompressed = frozenset(label for label, name in names.items() if name == UNCOMPRESSED)
+    manifest = read_manifest(run_folder)
+    return RunView(run_folder, scenario, manifest, results, sweeps, run_looks, titles, uncompressed, options)
+
+
+def view_sweeps(
+    results: pd.DataFrame, across: str | None = None, titles: Mapping[str, str] | None = None
+) -> list[Sweep]:
+    """The sweeps of a table of results; only those that vary the column ``across``, if one is named."""
+    groups = results.groupby("sweep", sort=False)
+    sweeps = [_sweep(str(name), rows, across, titles or {}) for name, rows in groups]
+    return [sweep for sweep in sweeps if across is None or (sweep.axes.x and sweep.axes.x.column == across)]
+
+
+def _sweep(name: str, rows: pd.DataFrame, across: str | None, titles: Mapping[str, str]) -> Sweep:
+    axes = sweep_axes(rows, across)
+    (by,) = axes.panels if len(axes.panels) == 1 else (None,)
+    if by is not None and by.curves and not set(rows[by.column]) & set(rows["compressor"]):
+        # What follows calls the curves compressors, and has a panel for each of these.
+        rows = _exchanged(rows, by.column)
+        axes = replace(axes, panels=(Axis(by.column, "", "", titles=titles),))
+    return _with_rows(Sweep(name, rows, axes, [], [], across=across is not None), rows)
+
+
+def _with_rows(sweep: Sweep, rows: pd.DataFrame) -> Sweep:
+    compressors = [str(label) for label in rows["compressor"].drop_duplicates() if label != NO_COMPRESSOR]
+    return replace(sweep, rows=rows, panels=sweep_panels(rows, sweep.axes), compressors=compressors)
+
+
+def _shown(sweep: Sweep, options: FigureOptions) -> Sweep | None:
+    """What is left of a sweep; ``None`` if that is no curve."""
+    rows = sweep.rows
+    keep = rows["compressor"].map(lambda label: label == NO_COMPRESSOR or options.shows(str(label)))
+    for axis in sweep.axes.panels:
+        if axis.titles:
+            # Compressors are the panels here.
+            keep &= rows[axis.column].map(lambda label: options.shows(str(label)))
+    left = rows[keep]
+    return None if (left["compressor"] == NO_COMPRESSOR).all() else _with_rows(sweep, left)
+
+
+def _curve_title(sweep: Sweep, label: str) -> str:
+    (axis,) = sweep.axes.panels
+    return replace(axis, titles={}).text(label)
+
+
+def _exchanged(rows: pd.DataFrame, column: str) -> pd.DataFrame:
+    """Results with a column and the compressors exchanged; what no compressor influences goes with each of them."""
+    of_none = rows["compressor"] == NO_COMPRESSOR
+    shared = rows[of_none & (rows[column] == rows[column].iloc[0])]
+    exchanged = rows[~of_none].rename(columns={column: "compressor", "compressor": column})
+    labels = list(exchanged[column].drop_duplicates())
+    return pd.concat([exchanged, *(shared.assign(**{column: label}) for label in labels)], ignore_index=True)

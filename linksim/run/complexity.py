@@ -1,0 +1,73 @@
+"""What each compressor costs at either side: of a scenario, or of the registry at the papers' ratios."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pandas as pd
+
+import feedback.compressors  # noqa: F401 - registers the compressors
+from feedback.compressor import COMPRESSORS, Complexity
+from feedback.errors import FeedbackInputError
+from feedback.number_text import number_text
+from feedback.plugin_file import build_compressor
+from linksim.preparation.fitting import scheme_specs
+from linksim.scenario.model import Scenario
+from linksim.scenario.sources import matrix_shape
+from linksim.scenario.sweep import points_of
+from linksim.storage.csv_text import csv_text
+from linksim.storage.run_folder import write_whole
+
+COLUMNS = ("compressor", "cr", "ue_macs", "ue_multiplications", "bs_macs", "ue_params", "params", "ue_bytes")
+RATIOS = (4, 8, 16, 32, 64)
+SHAPE = (32, 32)
+
+
+def write_complexity(scenario: Scenario, folder: Path) -> None:
+    """Writes ``complexity.csv``: multiply-adds and stored parameters per report at the scenario's compression ratio."""
+    rows = []
+    for spec in scheme_specs(scenario):
+        cost = spec.build().compressor.complexity()
+        rows.append({"compressor": spec.label, "compression_ratio": spec.parameters.compression_ratio} | vars(cost))
+    write_whole(folder / "complexity.csv", csv_text(pd.DataFrame(rows), None))
+
+
+def scenario_costs(scenario: Scenario) -> pd.DataFrame:
+    """Costs of a scenario's compressors at every compression ratio of its points; columns ``COLUMNS``."""
+    wanted = {
+        (spec.label, spec.parameters.model_dump_json(), matrix_shape(spec.scenario)): spec
+        for point in points_of(scenario)
+        for spec in scheme_specs(point.scenario)
+    }
+    rows = [
+        _row(spec.label, float(spec.parameters.compression_ratio or 0), spec.build().compressor.complexity())
+        for spec in wanted.values()
+    ]
+    return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def registry_costs() -> pd.DataFrame:
+    """Costs of every compressor with its default parameters at the ratios it knows of 4 to 64, Na = Nt = 32."""
+    return pd.DataFrame(list(_registry_rows()), columns=list(COLUMNS))
+
+
+def cost_text(costs: pd.DataFrame) -> str:
+    """Costs as a table of text, thousands set apart."""
+    grouped = {column: lambda count: f"{count:,}".replace(",", " ") for column in COLUMNS[2:]}
+    return costs.to_string(index=False, formatters=grouped)
+
+
+def _registry_rows() -> Iterator[tuple[object, ...]]:
+    for name in sorted(map(str, COMPRESSORS.keys())):
+        model = COMPRESSORS.get_class(name).Parameters
+        for ratio in RATIOS:
+            try:
+                parameters = model.model_validate({"name": name, "compression_ratio": ratio})
+                cost = build_compressor(parameters, SHAPE).complexity()
+            except FeedbackInputError:
+                continue
+            yield _row(name, ratio, cost)
+
+
+def _row(name: str, ratio: float, cost: Complexity) -> tuple[object, ...]:
+    counts = (cost.ue_macs, cost.ue_multiplications, cost.bs_macs, cost.ue_parameters, cost.parameters, cost.ue_bytes)
+    return (name, number_text(ratio), *counts)

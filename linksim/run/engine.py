@@ -1,0 +1,91 @@
+"""Runs a scenario: prepares, measures every point, leaves tables and a manifest."""
+
+import time
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from linksim.chain.stage_times import StageTimes
+from linksim.execution.console import RunConsole
+from linksim.execution.options import ExecutionOptions
+from linksim.preparation.dimension_check import check_points
+from linksim.preparation.learning_record import learning_records, learnt_from, warnings_of
+from linksim.preparation.networks import train_missing
+from linksim.preparation.prepare import Preparation
+from linksim.run.complexity import write_complexity
+from linksim.run.example_matrices import write_example
+from linksim.run.manifest import manifest_of
+from linksim.run.measuring import measure_points
+from linksim.run.warnings import RunWarnings, late_energy_warnings, validity_warnings
+from linksim.scenario.model import Scenario
+from linksim.scenario.sources import device_of
+from linksim.scenario.sweep import points_of
+from linksim.storage.partial_results import PartialResults, PointContent
+from linksim.storage.run_folder import RunFolder
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """How to run, as far as it changes no result.
+
+    Attributes:
+        train: train networks whose weights are missing.
+        command: what the user typed, for the manifest.
+        adopt: folder of partial results that another machine wrote, to be taken over.
+        execution: where tasks run.
+    """
+
+    train: bool = False
+    command: str = ""
+    adopt: Path | None = None
+    execution: ExecutionOptions = field(default_factory=ExecutionOptions)
+
+
+def run(scenario: Scenario, out: Path, options: RunOptions, console: RunConsole) -> RunFolder:
+    """Runs a scenario, or the rest of it if some of it was run before.
+
+    Returns:
+        The run's folder, with the scenario, manifest and results.
+
+    Raises:
+        InputError: for a scenario, file or option that cannot be used.
+    """
+    started, clock = datetime.now(UTC), time.perf_counter()
+    device = device_of(scenario)
+    # What `auto` means is settled here, so that all workers compute on the same kind of device.
+    points = [
+        replace(point, scenario=point.scenario.model_copy(update={"device": device.type}))
+        for point in points_of(scenario)
+    ]
+    check_points(points)
+    folder = RunFolder(out, scenario)
+    warnings = RunWarnings(console)
+    warnings.add(validity_warnings(point.scenario for point in points))
+    times = StageTimes()
+
+    def notify(line: str) -> None:
+        console.print(line, style="dim", highlight=False, soft_wrap=True)
+
+    with options.execution.open_executor(device, notify) as executor:
+        preparation = Preparation(folder, executor, notify, device)
+        with times.stage("training and fitting"):
+            if options.train:
+                train_missing(points, preparation, console, options.command, folder.path / "training")
+            preparation.prepare(points)
+        warnings.add(preparation.warnings)
+        records = learning_records(points)
+        warnings.add(line.removeprefix("WARNING: ") for line in warnings_of(records))
+        folder.learnt_from = learnt_from(points)
+        contents = {
+            point.key: PointContent(point.scenario, preparation.fingerprint(point), device.type) for point in points
+        }
+        if options.adopt is not None:
+            count = PartialResults(folder.points).adopt(options.adopt, list(contents.values()))
+            notify(f"{count} partial results taken over from {options.adopt}")
+        warnings.add(measure_points(points, contents, folder, executor, times, console))
+        warnings.add(late_energy_warnings(points, executor))
+        write_example(scenario, points, contents, folder)
+    write_complexity(scenario, folder.path)
+    times.seconds["whole run"] = time.perf_counter() - clock
+    folder.write_manifest(manifest_of(scenario, started, times, options.command, device, records, warnings.lines))
+    return folder

@@ -1,0 +1,141 @@
+"""Measures the points of a run: shards go to the executor, each is on disk as soon as it is measured."""
+
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from linksim.chain.chain import NO_COMPRESSOR
+from linksim.chain.samples_without_energy import left_out_warning
+from linksim.chain.stage_times import StageTimes
+from linksim.execution.console import RunConsole
+from linksim.execution.executor import Executor
+from linksim.metrics.channel_quality import SAMPLES_LEFT_OUT
+from linksim.run.point_job import PointJob
+from linksim.run.progress import PointProgress
+from linksim.run.worker import SharedFolders, measure_shard
+from linksim.scenario.model import Scenario
+from linksim.scenario.sweep import Point
+from linksim.storage.partial_results import PartialResults, PointContent, Range
+from linksim.storage.percentiles import Percentiles, percentiles_of
+from linksim.storage.run_folder import RunFolder
+from linksim.storage.sample_values import gather_shards, read_samples, samples_file
+
+_SHOWN_METRIC = "nmse_db"
+# The tables are written anew as a whole, which for thousands of points takes longer than a point.
+_TABLE_INTERVAL_S = 5.0
+
+
+def measure_points(
+    points: Sequence[Point],
+    contents: Mapping[str, PointContent],
+    folder: RunFolder,
+    executor: Executor,
+    times: StageTimes,
+    console: RunConsole,
+) -> list[str]:
+    """Measures what is not measured yet; meanwhile the tables hold the points finished up to seconds ago.
+
+    Args:
+        points: the run's points; those of the same key are measured once.
+        contents: by the key of a point, what its results depend on.
+        folder: the run's folder.
+        executor: where shards are measured.
+        times: gets the wall time by stage, over all workers.
+        console: told how far it is.
+
+    Returns:
+        What a reader of the results should know, a line each.
+
+    Raises:
+        InputError: if partial results of another scenario are in the way, or a stage makes NaN.
+    """
+    results = PartialResults(folder.points)
+    jobs = {point.key: PointJob(point, contents[point.key], results) for point in points}
+    folders = SharedFolders(folder.points, folder.fitted, folder.channels)
+    percentiles: dict[str, Percentiles] = {}
+    tasks: list[tuple[Any, ...]] = []
+    owners: list[tuple[PointJob, Range]] = []
+
+    def queue_shards(job: PointJob) -> None:
+        for shard in job.advance():
+            tasks.append((job.content, folders, *shard))
+            owners.append((job, shard))
+
+    def write_tables() -> None:
+        finished = [(point, jobs[point.key]) for point in points if jobs[point.key].finished]
+        for _, job in finished:
+            if job.point.key not in percentiles:
+                percentiles[job.point.key] = _gather(job, results, folder)
+        folder.write_results((point, job.measurements, percentiles[job.point.key]) for point, job in finished)
+        folder.write_sampling((point, job.taken, job.half_width, job.at_maximum) for point, job in finished)
+
+    for job in jobs.values():
+        queue_shards(job)
+    _tell_what_is_kept(list(jobs.values()), console)
+    shown_metric = _shown_metric(points[0].scenario)
+    written = time.monotonic()
+    with PointProgress(console, list(jobs.values()), shown_metric) as progress:
+        for number, (measured, spent) in executor.run(measure_shard, tasks):
+            job, shard = owners[number]
+            times.add(spent)
+            job.add(measured, shard)
+            queue_shards(job)
+            if job.finished and time.monotonic() - written > _TABLE_INTERVAL_S:
+                write_tables()
+                written = time.monotonic()
+            progress.shard_finished(job)
+    write_tables()
+    at_maximum = [job for job in jobs.values() if job.at_maximum]
+    if at_maximum:
+        console.print(f"{len(at_maximum)} of {len(jobs)} points ended at the maximum of samples, interval still wider")
+    return [*_left_out_warnings(list(jobs.values())), *saturation_warnings(jobs.values())]
+
+
+def saturation_warnings(jobs: Iterable[PointJob]) -> list[str]:
+    """One line with the largest share of reports whose scale lay outside its range, if any did."""
+    shares = {
+        label: estimate.value
+        for job in jobs
+        for (label, metric), accumulator in job.measurements.items()
+        if metric == "scale_saturation_rate" and (estimate := accumulator.estimate()) is not None and estimate.value > 0
+    }
+    if not shares:
+        return []
+    label = max(shares, key=lambda name: shares[name])
+    return [
+        f"transform.scale_bits: the scale of up to {shares[label]:.2%} of the reports ({label}) lies outside the range "
+        "of training channels and saturates"
+    ]
+
+
+def _gather(job: PointJob, results: PartialResults, folder: RunFolder) -> Percentiles:
+    """Joins the per-sample values of a finished point, and takes percentiles of them."""
+    file = samples_file(folder.path, job.point.key)
+    gather_shards(results.folder_of(job.content), job.taken, file, job.content.labels_of_keys)
+    return percentiles_of(read_samples(file), job.measurements) if file.exists() else {}
+
+
+def _left_out_warnings(jobs: Sequence[PointJob]) -> list[str]:
+    """A line on the point that leaves out most test channels; none where none does."""
+    key = (NO_COMPRESSOR, SAMPLES_LEFT_OUT)
+    left_out = {job.taken: job.measurements[key].n for job in jobs if key in job.measurements}
+    most = max(left_out, key=lambda taken: left_out[taken] / taken, default=0)
+    return [left_out_warning(left_out[most], most, "test")] if most and left_out[most] else []
+
+
+def _tell_what_is_kept(jobs: Sequence[PointJob], console: RunConsole) -> None:
+    finished = sum(job.finished for job in jobs)
+    if finished:
+        console.print(f"{finished} of {len(jobs)} points were finished before", style="dim", highlight=False)
+    begun = [job for job in jobs if job.measured_count and not job.finished]
+    if begun:
+        kept = sum(job.measured_count for job in begun)
+        line = f"{kept} test channels of unfinished points were measured before"
+        console.print(line, style="dim", highlight=False, soft_wrap=True)
+
+
+def _shown_metric(scenario: Scenario) -> str:
+    stop = scenario.monte_carlo.stop
+    if stop is not None:
+        return stop.metric
+    return _SHOWN_METRIC if _SHOWN_METRIC in scenario.metrics else scenario.metrics[0]

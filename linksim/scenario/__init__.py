@@ -1,0 +1,1 @@
+"""The scenario: model, file, sweeps, messages, and what identifies a result."""

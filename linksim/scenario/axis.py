@@ -1,0 +1,104 @@
+"""The axes of sweeps: short name, scenario key, and how values are shown; for sweeps, results and reports alike."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from math import isnan
+
+from linksim.scenario.plugin_kinds import value_title
+
+# A swept value: a number, or a name for keys that take one.
+AxisValue = float | str
+
+
+@dataclass(frozen=True)
+class Axis:
+    """One quantity that sweeps vary.
+
+    Attributes:
+        key: dotted key of the scenario that it sets.
+        name: its name in prose.
+        unit: the unit it is shown in.
+        scale: shown value / stored value.
+        missing: text of an empty cell.
+        curves: whether its values are curves of one figure, in a panel for each compressor, and not panels.
+        titles: what its names are called, where its column does not tell.
+        short: its name in sweeps and its column in the results, where that is not the key.
+    """
+
+    key: str
+    name: str
+    unit: str = ""
+    scale: float = 1.0
+    missing: str = "-"
+    curves: bool = False
+    short: str = ""
+    titles: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def column(self) -> str:
+        """Its column in the results, and its name in sweeps."""
+        return self.short or self.key
+
+    @property
+    def label(self) -> str:
+        """Name and unit, for an axis of a figure or the head of a table."""
+        return f"{self.name} [{self.unit}]" if self.unit else self.name
+
+    def text(self, stored: AxisValue) -> str:
+        """A stored value in the shown unit, without the unit."""
+        if isinstance(stored, str):
+            return self.titles.get(stored) or value_title(self.column, stored)
+        if isnan(stored):
+            return self.missing
+        number = f"{self.scale * stored:.4g}".replace("-", "\N{MINUS SIGN}")
+        return f"1/{number}" if self.column == "compression_ratio" else number
+
+    def phrase(self, stored: AxisValue) -> str:
+        """Name, value and unit, such as ``Feedback delay 4 ms``."""
+        unit = f" {self.unit}" if self.unit else ""
+        return f"{self.name} {self.text(stored)}{unit}".strip()
+
+
+# Those that every row of results has a column of, in order of preference for the horizontal axis of a figure.
+COMMON_AXES = (
+    Axis("snr_db", "SNR", "dB"),
+    Axis("feedback.link.snr_db", "Feedback SNR", "dB", missing="\N{INFINITY}", short="feedback_snr_db"),
+    Axis("compression_ratio", "Compression ratio"),
+    Axis("channel.speed_m_s", "Speed", "m/s", short="speed_m_s"),
+    Axis("feedback.delay_s", "Feedback delay", "ms", scale=1e3, short="feedback_delay_s"),
+)
+
+# Further keys that are often swept; any other is shown by its own name.
+OTHER_AXES = (
+    Axis("feedback.denoiser.name", "Denoiser"),
+    Axis("feedback.quantiser.name", "Quantiser"),
+    Axis("feedback.quantiser.bits", "Bits per codeword value"),
+    Axis("feedback.quantiser.cells", "Cells over a codeword value's range"),
+    Axis("feedback.link.flip_rate", "Bit flip rate"),
+    Axis("feedback.link.code_rate", "Code rate of the uplink"),
+    Axis("feedback.link.fading", "Uplink fading"),
+    Axis("feedback.link.modulation", "Modulation of the uplink"),
+    Axis("feedback.link.payload_bits", "Payload of a report", "bit"),
+    Axis("transform.scale_bits", "Bits of the scale"),
+    Axis("transform.n_delay", "Delay rows"),
+    Axis("estimation.spacing", "Pilot spacing", "subcarriers"),
+    Axis("feedback.report_period_s", "Report period", "ms", scale=1e3),
+    Axis("feedback.n_reports", "Reports seen"),
+    Axis("feedback.predictor", "Predictor", curves=True),
+    Axis("feedback.predictor.name", "Predictor", curves=True),
+    Axis("feedback.predictor.order", "Predictor order"),
+)
+
+AXIS_COLUMNS = tuple(axis.column for axis in COMMON_AXES)
+
+_BY_COLUMN = {axis.column: axis for axis in (*COMMON_AXES, *OTHER_AXES)}
+
+
+def axis_of_column(column: str) -> Axis:
+    """The axis of a column of the results."""
+    return _BY_COLUMN.get(column) or Axis(column, column)
+
+
+def scenario_key(name: str) -> str:
+    """The scenario key that an axis of a sweep sets."""
+    return _BY_COLUMN[name].key if name in _BY_COLUMN else name

@@ -1,0 +1,126 @@
+"""Scenario files: safe YAML in, overrides applied, a validated scenario or one clear line out."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from channels.formats.yaml_text import MAX_CHARACTERS, MAX_DEPTH, YamlTextError, read_yaml
+from linksim.errors import InputError
+from linksim.scenario.document import validated
+from linksim.scenario.messages import short
+from linksim.scenario.model import Scenario
+from linksim.scenario.paths import resolve_paths
+
+# UTF-8 takes at most four bytes a character.
+_MAX_BYTES = 4 * MAX_CHARACTERS
+
+
+def load_scenario(path: Path, overrides: Sequence[str] = ()) -> Scenario:
+    """Reads a scenario file.
+
+    Args:
+        path: YAML file; names of files in it are relative to it.
+        overrides: ``path.to.key=value`` settings, values in YAML, list entries by number; names of files in them are
+            relative to the working folder.
+
+    Raises:
+        InputError: one line with file, key, found and expected.
+    """
+    return validate_scenario(read_overridden(path, overrides), str(path))
+
+
+def read_overridden(path: Path, overrides: Sequence[str]) -> dict[str, Any]:
+    """The document of a scenario's or study's file after its overrides, every file name in it absolute.
+
+    Args:
+        path: YAML file; names of files in it are relative to it.
+        overrides: ``path.to.key=value`` settings; names of files in them are relative to the working folder.
+
+    Raises:
+        InputError: one line with file, key, found and expected.
+    """
+    document = read_document(path)
+    resolve_paths(document, path.parent)
+    for override in overrides:
+        apply_override(document, override)
+    resolve_paths(document, Path.cwd())
+    return document
+
+
+def read_document(path: Path) -> dict[str, Any]:
+    """The mapping that a YAML file holds.
+
+    Raises:
+        InputError: if the file cannot be read, or is not a YAML mapping.
+    """
+    try:
+        with path.open("rb") as file:
+            content = file.read(_MAX_BYTES + 1)
+        if len(content) > _MAX_BYTES:
+            raise InputError(f"{path}: more than {_MAX_BYTES} bytes, expected a scenario of at most that")
+        document = read_yaml(content.decode("utf-8-sig"))
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file, expected a scenario in YAML") from None
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
+        raise InputError(f"{path}: cannot be read ({reason}), expected a scenario in YAML") from None
+    except YamlTextError as error:
+        raise InputError(f"{path}: {error}") from None
+    if not isinstance(document, dict):
+        raise InputError(f"{path}: got {type(document).__name__}, expected a mapping of scenario keys")
+    return document
+
+
+def apply_override(document: dict[str, Any], override: str) -> None:
+    """Applies one ``path.to.key=value`` setting, the value in YAML.
+
+    Raises:
+        InputError: if it is none, or does not fit the document.
+    """
+    key, separator, value = override.partition("=")
+    if not separator or not key or not key.isprintable():
+        raise InputError(f"--set: got {short(override)}, expected path.to.key=value")
+    try:
+        parsed = read_yaml(value)
+    except YamlTextError as error:
+        reason = str(error).removeprefix("line 1: ")
+        raise InputError(f"--set {key}: got {short(value)}, expected a YAML value ({reason})") from None
+    set_key(document, key, parsed)
+
+
+def set_key(document: dict[str, Any], key: str, value: Any) -> None:
+    """Sets ``path.to.key`` in a nested document; list entries go by number.
+
+    Raises:
+        InputError: if the path runs through a value that has no keys, or is longer than documents are deep.
+    """
+    parts = key.split(".")
+    if len(parts) > MAX_DEPTH:
+        raise InputError(f"{short(key)}: got {len(parts)} keys with dots between, expected at most {MAX_DEPTH}")
+    here: Any = document
+    for depth, part in enumerate(parts):
+        last = depth == len(parts) - 1
+        where = ".".join(parts[: depth + 1])
+        if isinstance(here, list):
+            index: Any = next((number for number in range(len(here)) if str(number) == part), None)
+            if index is None:
+                raise InputError(f"{short(where)}: got {short(part)}, expected a number from 0 to {len(here) - 1}")
+        elif isinstance(here, dict):
+            index = part
+        else:
+            raise InputError(f"{where}: got a key below {short(here)}, expected a section that has keys")
+        if last:
+            here[index] = value
+        else:
+            if isinstance(here, dict) and here.get(index) is None:
+                here[index] = {}
+            here = here[index]
+
+
+def validate_scenario(document: dict[str, Any], origin: str) -> Scenario:
+    """A scenario from its document.
+
+    Raises:
+        InputError: one line with origin, key, found and expected.
+    """
+    return validated(Scenario, document, lambda line: f"{origin}: {line}")

@@ -1,0 +1,97 @@
+"""What a reader of "unknown key" needs: the key that was meant, or the keys that there are."""
+
+import difflib
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
+from types import NoneType
+from typing import Any, get_args
+
+from pydantic import BaseModel
+
+from linksim.scenario.plugin_kinds import KINDS
+
+# Words of the field, and the keys that say it here; only those that the section has are suggested.
+_OTHER_WORDS: Mapping[str, Sequence[str]] = {
+    "n_tx": ("n_columns", "n_rows", "polarization", "n_polarizations"),
+    "num_tx": ("n_columns", "n_rows", "polarization", "n_polarizations"),
+    "n_antennas": ("n_columns", "n_rows", "polarization", "n_polarizations"),
+    "antennas": ("n_columns", "n_rows", "polarization", "n_polarizations"),
+    "num_rx": ("n_rx",),
+    "n_ue_antennas": ("n_rx",),
+    "fc": ("carrier_hz",),
+    "carrier_frequency": ("carrier_hz",),
+    "frequency": ("carrier_hz",),
+    "subcarriers": ("n_subcarriers",),
+    "fft_size": ("n_subcarriers",),
+    "velocity": ("speed_m_s",),
+    "scenario": ("model", "environment"),
+    "cr": ("compression_ratio",),
+    "rate": ("compression_ratio", "code_rate", "learning_rate"),
+    "lr": ("learning_rate",),
+    "budget": ("epochs", "samples", "minutes"),
+    "type": ("name", "source"),
+}
+_SHOWN = 30
+
+
+def unknown_key(key: str, section: Sequence[str], model: type[BaseModel], root: type[BaseModel]) -> str:
+    """What to say of a key that is not known.
+
+    Args:
+        key: the key.
+        section: path of the section that it stands in.
+        model: the model of that section.
+        root: the model of the whole document.
+    """
+    known = sorted(field.alias or name for name, field in model.model_fields.items())
+    meant = [word for word in _OTHER_WORDS.get(key.lower(), ()) if word in known]
+    if meant:
+        return f"unknown key, did you mean {' or '.join(map(repr, meant))}?"
+    close = closest(key, known)
+    if close:
+        return f"unknown key, did you mean {close!r}?"
+    elsewhere = [place for place in _places(root).get(key, ()) if place.split(".")[:-1] != list(section)]
+    if elsewhere:
+        return f"unknown key here, did you mean {' or '.join(map(repr, elsewhere[:3]))}?"
+    shown = known[:_SHOWN] if known else ["none"]
+    return f"unknown key, expected one of {', '.join(shown)}"
+
+
+def closest(word: str, known: Sequence[str]) -> str | None:
+    """The one of some names that a misspelt one stands for, ``None`` where none is close."""
+    by_lower = {name.lower(): name for name in known}
+    found = difflib.get_close_matches(word[:100].lower(), list(by_lower), n=1, cutoff=0.7)
+    return by_lower[found[0]] if found else None
+
+
+@cache
+def _places(root: type[BaseModel]) -> Mapping[str, Sequence[str]]:
+    """Keys of a document and where they stand, those of plug-ins among them."""
+    found: dict[str, list[str]] = {}
+    for place in [*_keys(root, ""), *_plugin_keys()]:
+        places = found.setdefault(place.rpartition(".")[2], [])
+        if place not in places:
+            places.append(place)
+    return found
+
+
+def _keys(model: type[BaseModel], section: str) -> Iterator[str]:
+    for name, field in model.model_fields.items():
+        yield section + (field.alias or name)
+        inner = section_model(field.annotation)
+        if inner is not None:
+            yield from _keys(inner, f"{section}{name}.")
+
+
+def _plugin_keys() -> Iterator[str]:
+    for kind in KINDS:
+        for name in kind.names if kind.section else ():
+            for key in kind.parameters(name).model_fields:
+                yield f"{kind.section}.{key}"
+
+
+def section_model(annotation: Any) -> type[BaseModel] | None:
+    """The model of a section, which may be optional; ``None`` for anything else."""
+    members = [member for member in (get_args(annotation) or (annotation,)) if member is not NoneType]
+    (only,) = members if len(members) == 1 else (None,)
+    return only if isinstance(only, type) and issubclass(only, BaseModel) else None

@@ -1,0 +1,72 @@
+"""Versions of the stages that results are made by.
+
+Every plug-in class has a ``results_version``, and what joins them has ``CHAIN``. Whoever changes the digits that a
+stage makes raises its version: results, fits and channels that were kept under the old one are then not used any more.
+``tests/linksim/test_results_versions.py`` fails where digits change and the version does not.
+"""
+
+from typing import Any
+
+from class_registry import ClassRegistry
+
+from feedback.compressor import CompressorParameters
+from feedback.plugin_file import PluginParameters, compressor_class
+from linksim.scenario import plugin_kinds
+from linksim.scenario.model import Scenario
+from linksim.scenario.plugin_kinds import METRIC, SOURCE
+
+# Transform, normalisation, side information, report times, delivery: all that ``linksim.chain.chain`` does by itself.
+CHAIN = 2
+
+# The registry of each kind of plug-in, by its name among stages.
+KINDS: dict[str, ClassRegistry[Any]] = {
+    "source": SOURCE.registry,
+    "metric": METRIC.registry,
+    **{kind.section.rpartition(".")[2]: kind.registry for kind in plugin_kinds.KINDS if kind.section and kind.swept},
+}
+
+
+def version_of(kind: str, name: str) -> int:
+    """The version of a registered plug-in."""
+    return int(KINDS[kind].get_class(name).results_version)
+
+
+def source_versions(section: Any) -> dict[str, int]:
+    """Versions of the sources in a channel section: its own, and those of a mixture's parts."""
+    found = {section.source: version_of("source", section.source)}
+    for part in getattr(section, "parts", ()):
+        found |= source_versions(part)
+    return found
+
+
+def compressor_version(parameters: CompressorParameters) -> int:
+    """The version of a compressor; a user's own is told apart by its file."""
+    return 0 if isinstance(parameters, PluginParameters) else int(compressor_class(parameters).results_version)
+
+
+def fit_versions(scenario: Scenario, parameters: CompressorParameters) -> dict[str, Any]:
+    """Versions of all that makes a fit to a scenario's channel."""
+    feedback = scenario.feedback
+    return {
+        "chain": CHAIN,
+        "source": source_versions(scenario.channel),
+        "compressor": compressor_version(parameters),
+        "quantiser": version_of("quantiser", feedback.quantiser.name),
+        "denoiser": version_of("denoiser", feedback.denoiser.name),
+    }
+
+
+def point_versions(scenario: Scenario) -> dict[str, Any]:
+    """Versions of all that measures a point; those of its compressors stand with them."""
+    feedback = scenario.feedback
+    return {
+        "chain": CHAIN,
+        "source": source_versions(scenario.channel),
+        "estimation": version_of("estimation", scenario.estimation.name),
+        "quantiser": version_of("quantiser", feedback.quantiser.name),
+        "link": version_of("link", feedback.link.name),
+        "denoiser": version_of("denoiser", feedback.denoiser.name),
+        "predictor": version_of("predictor", feedback.predictor.name),
+        "precoder": version_of("precoder", scenario.precoder.name),
+        "metrics": {name: version_of("metric", name) for name in scenario.metrics},
+    }

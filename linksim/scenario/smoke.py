@@ -1,0 +1,40 @@
+"""The tiny version of a scenario: every stage runs, on few channels."""
+
+from linksim.scenario.model import BudgetSection, MonteCarloSection, Scenario
+
+_TEST_CHANNELS = 20
+_TRAINING_CHANNELS = 200
+_VALUES_PER_AXIS = 2
+
+
+def smoke(scenario: Scenario, zoo: str) -> Scenario:
+    """A scenario of the same path that takes seconds.
+
+    Args:
+        scenario: the real one.
+        zoo: folder for weights that are trained on the way and mean nothing.
+    """
+    training = scenario.training.model_copy(
+        update={
+            "samples": _TRAINING_CHANNELS,
+            "network_samples": _TRAINING_CHANNELS,
+            "validation_samples": _TRAINING_CHANNELS // 4,
+            "budget": BudgetSection(epochs=1),
+        }
+    )
+    sweeps = {
+        name: {axis: values[:_VALUES_PER_AXIS] for axis, values in axes.items()}
+        for name, axes in scenario.sweeps.items()
+    }
+    stop = scenario.monte_carlo.stop
+    if stop is not None:
+        stop = stop.model_copy(update={"minimum_samples": _TEST_CHANNELS // 2})
+    return scenario.model_copy(
+        update={
+            "name": f"{scenario.name}.smoke",
+            "monte_carlo": MonteCarloSection(samples=_TEST_CHANNELS, stop=stop),
+            "training": training,
+            "sweeps": sweeps,
+            "zoo": zoo,
+        }
+    )

@@ -1,0 +1,134 @@
+"""Sweeps: the points of a scenario, each a resolved scenario of its own."""
+
+import itertools
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import reduce
+from typing import Any
+
+from feedback.number_text import number_text
+from linksim.errors import InputError
+from linksim.scenario.axis import COMMON_AXES, scenario_key
+from linksim.scenario.file import set_key, validate_scenario
+from linksim.scenario.identity import point_key
+from linksim.scenario.model import PlainValue, Scenario
+from linksim.scenario.paired_axes import distinct_steps
+from linksim.scenario.plugin_kinds import swept_kind
+
+# Of all sweeps together: more than is measured in days, and few enough to be validated in a minute.
+MAX_POINTS = 5000
+
+# Problems after which no more points are looked at.
+_MAX_LINES = 20
+
+
+@dataclass(frozen=True)
+class Point:
+    """One point of one sweep.
+
+    Attributes:
+        sweep: name of the sweep.
+        axes: swept keys and this point's values, a plug-in with parameters in words.
+        scenario: the scenario at this point, without sweeps.
+        key: content hash of all that tells it from other points, the number of samples included.
+    """
+
+    sweep: str
+    axes: Mapping[str, float | str | bool]
+    scenario: Scenario
+    key: str
+
+
+def points_of(scenario: Scenario) -> list[Point]:
+    """All points in the order of the file; a scenario without sweeps is one point of the sweep ``point``.
+
+    Raises:
+        InputError: if a swept value does not fit the key it sets, an axis has a value twice, two points of a sweep
+            are the same, or there are more than ``MAX_POINTS``.
+    """
+    sweeps = {
+        sweep: [distinct_steps(sweep, axis, values) for axis, values in axes.items()]
+        for sweep, axes in (scenario.sweeps or {"point": {}}).items()
+    }
+    count = sum(math.prod(map(len, axes)) for axes in sweeps.values())
+    if count > MAX_POINTS:
+        raise InputError(f"sweeps: got {count} points, expected at most {MAX_POINTS}")
+    points: list[Point] = []
+    lines: list[str] = []
+    for sweep, axes in sweeps.items():
+        for steps in itertools.product(*axes):
+            try:
+                points.append(_point(scenario, sweep, {key: value for step in steps for key, value in step.items()}))
+            except InputError as error:
+                lines += [line for line in error.lines if line not in lines]
+            if len(lines) >= _MAX_LINES:
+                break
+    if lines:
+        raise InputError.of(lines)
+    _refuse_equal_points(points)
+    return points
+
+
+def _refuse_equal_points(points: Sequence[Point]) -> None:
+    """Points of a sweep that are one by the defaults of a plug-in, though their values are written differently."""
+    found: dict[tuple[str, str], list[Point]] = {}
+    for point in points:
+        others = found.setdefault((point.sweep, point.key), [])
+        for other in others:
+            if other.scenario == point.scenario:
+                first, second = (", ".join(f"{key} {value}" for key, value in p.axes.items()) for p in (other, point))
+                raise InputError(f"sweeps.{point.sweep}: {first} and {second} are the same point, expected it once")
+        others.append(point)
+
+
+def _point(scenario: Scenario, sweep: str, axes: dict[str, PlainValue]) -> Point:
+    document = scenario.model_dump(mode="json")
+    document["sweeps"] = {}
+    # Names first, since they decide which parameters there are.
+    for axis, value in sorted(axes.items(), key=lambda pair: not pair[0].endswith(".name")):
+        if axis == "feedback_snr_db" and "snr_db" not in document["feedback"]["link"]:
+            # A feedback SNR means an analogue link where the base point's link has none.
+            document["feedback"]["link"] = {"name": "awgn"}
+        if axis.endswith(".name"):
+            _drop_parameters(document, axis.removesuffix(".name"), value)
+        set_key(document, scenario_key(axis), value)
+    resolved = validate_scenario(document, f"sweeps.{sweep}")
+    texts = {axis: section_text(value) if isinstance(value, dict) else value for axis, value in axes.items()}
+    return Point(sweep, texts, resolved, point_key(resolved))
+
+
+def _drop_parameters(document: dict[str, Any], section: str, name: PlainValue) -> None:
+    """Drops parameters of the base point's plug-in that the one swept instead does not have."""
+    kind = swept_kind(section)
+    if kind is None or not isinstance(name, str) or name not in kind.registry:
+        return
+    known = kind.parameters(name).model_fields
+    *path, last = section.split(".")
+    outer = reduce(lambda inner, part: inner[part], path, document)
+    outer[last] = {key: value for key, value in outer[last].items() if key in known}
+
+
+def section_text(section: Mapping[str, Any]) -> str:
+    """A swept plug-in with its parameters in a few words, such as ``ar, order 4``."""
+    parameters = (f"{key} {_value_text(value)}" for key, value in section.items() if key != "name")
+    return ", ".join([str(section.get("name", "")), *parameters])
+
+
+def _value_text(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return f"({', '.join(f'{key} {_value_text(inner)}' for key, inner in value.items())})"
+    return number_text(value) if isinstance(value, float) else "none" if value is None else str(value)
+
+
+def axis_values(scenario: Scenario) -> dict[str, float | None]:
+    """What a result row says of its point: downlink and feedback SNR, compression ratio, speed, feedback delay."""
+    return {axis.column: _value_of(scenario, axis.key) for axis in COMMON_AXES}
+
+
+def _value_of(scenario: Scenario, key: str) -> float | None:
+    """The number under a dotted key, ``None`` where a plug-in has no such key."""
+    value: Any = scenario
+    for part in key.split("."):
+        value = getattr(value, part, None)
+    return value

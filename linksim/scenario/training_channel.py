@@ -1,0 +1,28 @@
+"""The channel that a compressor learns from: the scenario's, or that of its own ``trained_on``."""
+
+from feedback.compressor import CompressorParameters
+from linksim.errors import InputError
+from linksim.scenario.channel_section import channel_section
+from linksim.scenario.model import Scenario, compressor_label
+from linksim.scenario.sources import source_of
+
+
+def training_scenario(scenario: Scenario, entry: CompressorParameters) -> Scenario:
+    """The scenario with the channel that one of its compressors learns from.
+
+    Raises:
+        InputError: if ``trained_on`` is no channel section, or its matrices are of another shape than the scenario's.
+        ChannelInputError: if it names a file that cannot be read.
+    """
+    if entry.trained_on is None:
+        return scenario
+    place = f"compressors: {compressor_label(entry)}: trained_on"
+    other = scenario.model_copy(update={"channel": channel_section(entry.trained_on, place)})
+    n_delay, source, tested = scenario.transform.n_delay, source_of(other), source_of(scenario)
+    if source.array.n_ports != tested.array.n_ports or source.grid.n_subcarriers < n_delay:
+        rows = min(n_delay, source.grid.n_subcarriers)
+        raise InputError(
+            f"{place}: got matrices of {rows} x {source.array.n_ports}, expected {n_delay} x {tested.array.n_ports} as "
+            "those of the scenario's channel"
+        )
+    return other

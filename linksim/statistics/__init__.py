@@ -1,0 +1,1 @@
+"""Exact sums, accumulators that merge exactly, intervals."""

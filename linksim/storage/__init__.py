@@ -1,0 +1,1 @@
+"""What is kept of a run: folder, partial results, samples, channels, tables."""

@@ -1,0 +1,1 @@
+"""Studies over many scenarios: generalisation, reproductions of published tables."""

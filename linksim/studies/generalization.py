@@ -1,0 +1,201 @@
+"""Cross-dataset generalisation: from a study to ordinary scenarios, and from their results to one tidy table."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import pandas as pd
+
+from channels.source import SourceParameters
+from feedback.checkpoint import read_info
+from feedback.plugin_file import has_training_run
+from linksim.preparation.adaptation import unadapted
+from linksim.preparation.fitting import SchemeSpec, scheme_specs
+from linksim.preparation.prepare import is_trained, weights_file
+from linksim.scenario.file import validate_scenario
+from linksim.scenario.model import Scenario, compressor_label
+from linksim.scenario.sources import source_of
+from linksim.scenario.sweep import points_of
+from linksim.storage.results_table import read_results
+from linksim.storage.run_folder import RunFolder
+from linksim.studies.model import MIXED, GeneralizationStudy
+
+# Trained on nothing: a compressor that learns nothing.
+NOTHING = "none"
+
+Case = Literal["same", "unseen", "mixed", "none"]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One compressor as trained and tested.
+
+    Attributes:
+        compressor: label in the study.
+        trained_on: label of a source, ``mixed``, or ``none`` if it learns nothing.
+        tested_on: label of a source.
+        case: ``same`` source; ``mixed``, where the tested source is one of the mixture; ``unseen``; or ``none``.
+        normalisation: of the transform.
+        adaptation_part: what was adapted to the tested source, empty if nothing was.
+        adaptation_samples: channels of it that it was adapted on.
+    """
+
+    compressor: str
+    trained_on: str
+    tested_on: str
+    case: Case
+    normalisation: str
+    adaptation_part: str = ""
+    adaptation_samples: int = 0
+
+    @property
+    def label(self) -> str:
+        """Name in the scenario, where labels are unique."""
+        if self.trained_on == NOTHING:
+            return self.compressor
+        adapted = f" + {self.adaptation_samples}, {self.adaptation_part}" if self.adaptation_part else ""
+        return f"{self.compressor} on {self.trained_on}{adapted}"
+
+
+@dataclass(frozen=True)
+class StudyRun:
+    """An ordinary scenario of a study, and what each of its compressors stands for, by label."""
+
+    scenario: Scenario
+    cells: dict[str, Cell]
+
+
+def runs_of(study: GeneralizationStudy, file: Path) -> list[StudyRun]:
+    """One scenario for each normalisation and tested source, and one for the adapted networks.
+
+    All have the study's name, so that they share what was fitted and the channels that they are tested on.
+
+    Raises:
+        InputError: if a key of ``base`` or a compressor does not fit; the line names the file.
+        ChannelInputError: if a source's file cannot be read.
+    """
+    return list(_Plan(study, file).runs())
+
+
+class _Plan:
+    """The scenarios of a study."""
+
+    def __init__(self, study: GeneralizationStudy, file: Path) -> None:
+        self.study, self.file = study, file
+        self.channels: dict[str, dict[str, Any]] = {
+            label: {"source": parameters.source, **_given(parameters)} for label, parameters in study.sources.items()
+        }
+        parts = [self.channels[label] for label in study.mixed_parts]
+        self.trained = self.channels | ({MIXED: {"source": "mixture", "parts": parts}} if len(parts) > 1 else {})
+        self.sections = {
+            compressor_label(entry): {"name": entry.name, **_given(entry), "label": None} for entry in study.compressors
+        }
+
+    def runs(self) -> Iterator[StudyRun]:
+        """All of them."""
+        for normalisation in self.study.normalisations:
+            for tested_on in self.study.test_on:
+                yield self._run(normalisation, tested_on, self._matrix)
+        if self.study.adaptation is not None and any(self.study.adaptation.samples):
+            yield self._run(self.study.normalisations[0], self.study.adaptation.to, self._adapted)
+
+    def _run(
+        self, normalisation: str, tested_on: str, entries: Callable[[str, str], Iterator[tuple[Cell, dict[str, Any]]]]
+    ) -> StudyRun:
+        planned = list(entries(normalisation, tested_on))
+        sections = [{**section, "label": cell.label} for cell, section in planned]
+        return StudyRun(self._scenario(normalisation, tested_on, sections), {cell.label: cell for cell, _ in planned})
+
+    def _matrix(self, normalisation: str, tested_on: str) -> Iterator[tuple[Cell, dict[str, Any]]]:
+        learns = self._learns(normalisation, tested_on)
+        for compressor, section in self.sections.items():
+            if learns[compressor]:
+                for trained_on in self.study.train_on:
+                    case = self._case(trained_on, tested_on)
+                    cell = Cell(compressor, trained_on, tested_on, case, normalisation)
+                    yield cell, section | {"trained_on": self.trained[trained_on]}
+            else:
+                # Without a quantiser to fit, what learns nothing is linear in the scale, whosever it is; a file to be
+                # tested on may have no training channels to take one from.
+                scale_of = {"trained_on": self.trained[self.study.train_on[0]]} if normalisation == "dataset" else {}
+                yield Cell(compressor, NOTHING, tested_on, "none", normalisation), section | scale_of
+
+    def _adapted(self, normalisation: str, tested_on: str) -> Iterator[tuple[Cell, dict[str, Any]]]:
+        adaptation = self.study.adaptation
+        assert adaptation is not None
+        trained_on = adaptation.from_source
+        case = self._case(trained_on, tested_on)
+        for entry in self.study.compressors:
+            if not has_training_run(entry):
+                continue
+            compressor = compressor_label(entry)
+            section = self.sections[compressor]
+            for part in adaptation.parts:
+                for samples in filter(None, adaptation.samples):
+                    how = {"samples": samples, "part": part, "seen": max(adaptation.seen, samples)}
+                    cell = Cell(compressor, trained_on, tested_on, case, normalisation, part, samples)
+                    yield cell, section | {"trained_on": self.trained[trained_on], "adaptation": how}
+
+    def _scenario(self, normalisation: str, tested_on: str, sections: list[dict[str, Any]]) -> Scenario:
+        transform = {**(self.study.base.get("transform") or {}), "normalisation": normalisation}
+        document = {
+            **self.study.base,
+            "name": self.study.name,
+            "description": f"{self.study.description} Tested on {tested_on}.".strip(),
+            "channel": self.channels[tested_on],
+            "transform": transform,
+            "compressors": sections,
+        }
+        scenario = validate_scenario(document, f"{self.file}: base")
+        there, wanted = source_of(scenario).n_samples("test"), scenario.monte_carlo.samples
+        if there is None or there >= wanted:
+            return scenario
+        monte_carlo = scenario.monte_carlo.model_copy(update={"samples": there})
+        return scenario.model_copy(update={"monte_carlo": monte_carlo})
+
+    def _learns(self, normalisation: str, tested_on: str) -> dict[str, bool]:
+        """Which compressors learn anything, their quantiser and denoiser included."""
+        sections = [{**section, "label": label} for label, section in self.sections.items()]
+        return {spec.label: spec.learns for spec in scheme_specs(self._scenario(normalisation, tested_on, sections))}
+
+    def _case(self, trained_on: str, tested_on: str) -> Case:
+        if trained_on == tested_on:
+            return "same"
+        return "mixed" if trained_on == MIXED and tested_on in self.study.mixed_parts else "unseen"
+
+
+def gather(runs: list[tuple[StudyRun, RunFolder]]) -> pd.DataFrame:
+    """The results of a study's runs, one row a cell and metric.
+
+    Returns:
+        The columns of ``Cell``, then ``metric``, ``unit``, ``value``, ``ci_low``, ``ci_high``, ``n``, and
+        ``samples_seen``: training channels that the weights have seen, those before an adaptation included.
+    """
+    rows = []
+    for run, folder in runs:
+        (point,) = points_of(run.scenario)
+        seen = {spec.label: _samples_seen(spec) for spec in scheme_specs(point.scenario)}
+        for result in read_results(folder.path).to_dict("records"):
+            cell = run.cells.get(result["compressor"])
+            if cell is not None:
+                measured = {key: result[key] for key in ("metric", "unit", "value", "ci_low", "ci_high")}
+                rows.append(
+                    {**asdict(cell), **measured, "n": int(result["n"]), "samples_seen": seen[result["compressor"]]}
+                )
+    return pd.DataFrame(rows)
+
+
+def _samples_seen(spec: SchemeSpec) -> int:
+    if is_trained(spec):
+        before = 0 if spec.adapted_to is None else read_info(weights_file(unadapted(spec))).samples_seen
+        return before + read_info(weights_file(spec)).samples_seen
+    if not spec.learns:
+        return 0
+    there, wanted = source_of(spec.scenario).n_samples("train"), spec.scenario.training.samples
+    return wanted if there is None else min(there, wanted)
+
+
+def _given(parameters: SourceParameters | Any) -> dict[str, Any]:
+    given: dict[str, Any] = parameters.model_dump(mode="json", exclude_defaults=True)
+    return given

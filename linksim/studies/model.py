@@ -1,0 +1,107 @@
+"""Study files: one document that asks a question over many runs, validated like a scenario."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from pydantic import Field, field_validator, model_validator
+
+from linksim.scenario.document import validated
+from linksim.scenario.file import read_overridden
+from linksim.scenario.model import ChannelSection, CompressorSection, Section, compressor_label
+
+# Name of the training source that is a mixture of the others.
+MIXED = "mixed"
+
+_OF_THE_STUDY = ("name", "description", "channel", "compressors", "sweeps")
+
+
+class AdaptationSection(Section):
+    """Few-shot adaptation of every network from one source to another."""
+
+    from_source: str = Field(alias="from", description="source that the networks were trained on; one of train_on")
+    to: str = Field(description="source that they are adapted to and tested on; one of test_on")
+    samples: tuple[int, ...] = Field(
+        default=(0, 100, 1000, 10000), min_length=1, description="channels of the new source; 0: not adapted"
+    )
+    parts: tuple[Literal["decoder", "all"], ...] = Field(
+        default=("decoder", "all"), min_length=1, description="what learns: the decoder alone, or both sides"
+    )
+    seen: int = Field(default=10000, ge=1, description="budget of each: channels seen, in as many passes as it takes")
+
+    @field_validator("samples")
+    @classmethod
+    def _rising(cls, samples: tuple[int, ...]) -> tuple[int, ...]:
+        if samples[0] < 0 or any(a >= b for a, b in pairwise(samples)):
+            raise ValueError(f"adaptation.samples: got {list(samples)}, expected rising numbers from 0")
+        return samples
+
+
+class GeneralizationStudy(Section):
+    """Every compressor, trained on every source, tested on every source."""
+
+    study: Literal["generalization"]
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", description="names the folder of the results")
+    description: str = ""
+    base: dict[str, Any] = Field(default={}, description="scenario keys of all runs")
+    sources: dict[str, ChannelSection] = Field(min_length=1, description="label -> channel section")
+    compressors: tuple[CompressorSection, ...] = Field(min_length=1)
+    train_on: tuple[str, ...] = Field(min_length=1, description="labels, and `mixed` for one mixture of the others")
+    test_on: tuple[str, ...] = Field(min_length=1, description="labels")
+    normalisations: tuple[Literal["per_sample", "dataset", "none"], ...] = Field(default=("per_sample",), min_length=1)
+    adaptation: AdaptationSection | None = Field(
+        default=None, description="few-shot adaptation, with the first normalisation; by default none"
+    )
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        taken = [key for key in _OF_THE_STUDY if key in self.base]
+        if taken:
+            raise ValueError(f"base.{taken[0]}: is the study's own, expected the key to be left out")
+        if MIXED in self.sources:
+            raise ValueError(f"sources.{MIXED}: is the mixture of train_on, expected another label")
+        transform = self.base.get("transform", {})
+        if isinstance(transform, dict) and "normalisation" in transform:
+            raise ValueError("base.transform.normalisation: expected the key `normalisations` of the study instead")
+        for key, labels, more in (("train_on", self.train_on, (MIXED,)), ("test_on", self.test_on, ())):
+            _check_labels(key, labels, (*self.sources, *more))
+        if MIXED in self.train_on and len(self.train_on) < 3:
+            raise ValueError(f"train_on: got {MIXED} of {len(self.train_on) - 1} sources, expected at least 2")
+        _check_labels("normalisations", self.normalisations, self.normalisations)
+        _check_labels("compressors", [compressor_label(entry) for entry in self.compressors], None)
+        for entry in self.compressors:
+            for name in ("trained_on", "adaptation"):
+                if getattr(entry, name, None) is not None:
+                    raise ValueError(f"compressors: {compressor_label(entry)}: {name}: is set by the study")
+        if self.adaptation is not None:
+            _check_labels("adaptation.from", [self.adaptation.from_source], self.train_on)
+            _check_labels("adaptation.to", [self.adaptation.to], self.test_on)
+        return self
+
+    @property
+    def mixed_parts(self) -> tuple[str, ...]:
+        """Labels of the sources that the mixture is of."""
+        return tuple(label for label in self.train_on if label != MIXED)
+
+
+def load_study(path: Path, overrides: Sequence[str] = ()) -> GeneralizationStudy:
+    """Reads a study file.
+
+    Args:
+        path: YAML file; names of files in it are relative to it.
+        overrides: ``path.to.key=value`` settings, values in YAML, such as ``base.monte_carlo.samples=500``.
+
+    Raises:
+        InputError: one line with file, key, found and expected.
+    """
+    document = read_overridden(path, overrides)
+    return validated(GeneralizationStudy, document, lambda line: f"{path}: {line}")
+
+
+def _check_labels(key: str, labels: Sequence[str], known: Sequence[str] | None) -> None:
+    for label in labels:
+        if known is not None and label not in known:
+            raise ValueError(f"{key}: got {label!r}, expected one of {', '.join(known)}")
+        if labels.count(label) > 1:
+            raise ValueError(f"{key}: got {label!r} twice, expected it once")

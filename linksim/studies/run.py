@@ -1,0 +1,74 @@
+"""Runs the scenarios of a study one after the other, and leaves its table, figures and Markdown."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from linksim.execution.console import RunConsole
+from linksim.execution.options import ExecutionOptions
+from linksim.report.figures.generalization import draw_study
+from linksim.report.tables.generalization import study_tables
+from linksim.run.engine import RunOptions, run
+from linksim.storage.csv_text import csv_text
+from linksim.storage.run_folder import write_whole
+from linksim.studies.generalization import gather, runs_of
+from linksim.studies.model import GeneralizationStudy
+from linksim.studies.smoke import small_run, small_study
+
+
+@dataclass(frozen=True)
+class StudyReport:
+    """What a study left.
+
+    Attributes:
+        tables: in Markdown.
+        files: the tidy table first.
+    """
+
+    tables: str
+    files: list[Path]
+
+
+def run_study(
+    study: GeneralizationStudy,
+    file: Path,
+    out: Path,
+    execution: ExecutionOptions,
+    console: RunConsole,
+    command: str,
+    *,
+    train: bool = False,
+    small: bool = False,
+) -> StudyReport:
+    """Runs a study, or the rest of it if some of it was run before.
+
+    Args:
+        study: what to run.
+        file: where it is from, for messages.
+        out: folder of all results; the study's are in ``<out>/<study name>``.
+        execution: where tasks run.
+        console: told how far it is.
+        command: what the user typed, for manifests and weights.
+        train: train networks whose weights are missing.
+        small: a tiny study of the same path, with weights of its own.
+
+    Raises:
+        InputError: for a study, file or option that cannot be used.
+        ChannelInputError: if a source's file cannot be read.
+    """
+    study = small_study(study) if small else study
+    runs = runs_of(study, file)
+    if small:
+        runs = [small_run(part, str(out / study.name / "zoo")) for part in runs]
+    options = RunOptions(train=train or small, command=command, execution=execution)
+    folders = []
+    for number, part in enumerate(runs, start=1):
+        tested_on = next(iter(part.cells.values())).tested_on
+        console.print(f"run {number} of {len(runs)}: {len(part.cells)} compressors on {tested_on}", highlight=False)
+        folders.append(run(part.scenario, out, options, console))
+    table = gather(list(zip(runs, folders, strict=True)))
+    folder = out / study.name
+    table_file, text_file = folder / "generalization.csv", folder / "generalization.md"
+    write_whole(table_file, csv_text(table))
+    tables = study_tables(table, str(table.metric.iloc[0]))
+    write_whole(text_file, tables)
+    return StudyReport(tables, [table_file, text_file, *draw_study(table, folder / "figures", vector=not small)])

@@ -1,0 +1,42 @@
+"""The tiny version of a study: two sources, one network, few channels."""
+
+from typing import Any
+
+from feedback.plugin_file import has_training_run
+from linksim.scenario.smoke import smoke
+from linksim.studies.generalization import StudyRun
+from linksim.studies.model import MIXED, GeneralizationStudy
+
+_SOURCES = 2
+_NETWORKS = 1
+_ADAPTATION_SAMPLES = 50
+
+
+def small_study(study: GeneralizationStudy) -> GeneralizationStudy:
+    """A study of the same path with two sources, those of the adaptation if there is one."""
+    adaptation = study.adaptation
+    ends = [] if adaptation is None else [adaptation.from_source, adaptation.to]
+    chosen = [*dict.fromkeys([*ends, *study.train_on, *study.test_on])]
+    chosen = [label for label in chosen if label != MIXED][:_SOURCES]
+    train_on = [label for label in study.train_on if label in chosen]
+    if MIXED in study.train_on and len(train_on) > 1:
+        train_on.append(MIXED)
+    test_on = [label for label in study.test_on if label in chosen]
+    networks = [entry for entry in study.compressors if has_training_run(entry)]
+    update: dict[str, Any] = {
+        "name": f"{study.name}.smoke",
+        "compressors": tuple(entry for entry in study.compressors if entry not in networks[_NETWORKS:]),
+        "train_on": tuple(train_on),
+        "test_on": tuple(test_on or study.test_on[:1]),
+        "normalisations": study.normalisations[:1],
+    }
+    if adaptation is not None:
+        tiny = {"samples": (0, _ADAPTATION_SAMPLES), "seen": 2 * _ADAPTATION_SAMPLES}
+        update["adaptation"] = adaptation.model_copy(update=tiny)
+    return study.model_copy(update=update)
+
+
+def small_run(run: StudyRun, zoo: str) -> StudyRun:
+    """A run on few channels, with weights that mean nothing."""
+    scenario = smoke(run.scenario, zoo).model_copy(update={"name": run.scenario.name})
+    return StudyRun(scenario, run.cells)

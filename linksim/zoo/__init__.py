@@ -1,0 +1,1 @@
+"""Trained weights: what there is, whether it is sound, how well it does."""

@@ -1,0 +1,239 @@
+"""The zoo: what its documents say, and whether it is what they say.
+
+The document beside each tensors' file is the one record of it; the table of the zoo is read off the documents.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+import torch
+
+from feedback.checkpoint import CheckpointInfo, check_size, checkpoint_path, load_checkpoint, read_info
+from feedback.compressor import Compressor
+from feedback.errors import FeedbackInputError
+from feedback.number_text import number_text
+from feedback.plugin_file import build_compressor
+from linksim.errors import InputError
+from linksim.preparation.fitting import SchemeSpec, scheme_specs
+from linksim.scenario.file import validate_scenario
+from linksim.scenario.model import Scenario
+
+TENSORS, DOCUMENT = ".safetensors", ".json"
+COLUMNS = (
+    "name", "network", "cr", "scenario", "channel", "disturbance", "samples_seen", "seed", "start_nmse_db",
+    "validation_nmse_db", "improved", "learnt_from", "measured_through", "bytes", "sha256",
+    "command",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class ZooEntry:
+    """One network's weights.
+
+    Attributes:
+        file: tensors.
+        info: the document beside them.
+    """
+
+    file: Path
+    info: CheckpointInfo
+
+    @property
+    def name(self) -> str:
+        """Name of the file, which is the entry's."""
+        return self.file.stem
+
+    @property
+    def network(self) -> str:
+        """Name of the compressor."""
+        return str(self.info.compressor.get("name"))
+
+    @property
+    def ratio(self) -> float:
+        """Compression ratio."""
+        ratio = self.info.compressor.get("compression_ratio")
+        return float("nan") if ratio is None else float(ratio)
+
+    @property
+    def plugin(self) -> str:
+        """Class and hash of a user's own file, which is no part of the zoo; empty for what ships."""
+        return str(self.info.compressor.get("code", ""))
+
+    def scenario(self) -> Scenario:
+        """Perfect channel estimates of the channel that the weights were trained for, and the compressor.
+
+        For a network that was adapted, the channel is that which it was adapted to.
+
+        Raises:
+            InputError: if the document does not describe one.
+        """
+        origin, training = self.file.with_suffix(DOCUMENT), self.info.training
+        if "plugin" in self.info.compressor:
+            raise InputError(f"{origin}: compressor.plugin: got a file to run, expected it in scenarios only")
+        compressor, channel = self.info.compressor, training.get("channel")
+        if "adapted_to" in training:
+            compressor, channel = {**compressor, "trained_on": channel}, training["adapted_to"]
+        document = {
+            "name": "zoo",
+            "seed": self.info.seed,
+            "device": "cpu",
+            "channel": channel,
+            "estimation": {"name": "perfect"},
+            "transform": training.get("transform"),
+            "compression_ratio": self.info.compressor.get("compression_ratio"),
+            "compressors": [compressor],
+            "zoo": str(self.file.parent),
+        }
+        return validate_scenario(document, str(origin))
+
+    def spec(self) -> SchemeSpec:
+        """What the weights are for.
+
+        Raises:
+            InputError: if the document does not describe a compressor.
+        """
+        (spec,) = scheme_specs(self.scenario())
+        return spec
+
+    def load(self) -> Compressor:
+        """The compressor with its weights.
+
+        Raises:
+            InputError: if the document does not describe a compressor.
+            FeedbackInputError: if the tensors are not what the document says.
+        """
+        parameters = self.spec().parameters
+        try:
+            with torch.device("meta"):
+                skeleton = build_compressor(parameters, self.info.shape)
+        except RuntimeError as error:
+            # More than the numbers of bytes that PyTorch counts with.
+            raise InputError(
+                f"{self.file.with_suffix(DOCUMENT)}: shape: {' '.join(str(error).split())[:200]}"
+            ) from None
+        check_size(self.file, self.info, skeleton)
+        compressor = build_compressor(parameters, self.info.shape)
+        load_checkpoint(self.file, compressor)
+        return compressor
+
+
+def zoo_files(folder: Path) -> list[Path]:
+    """Tensors' files of a zoo, in the order of their names.
+
+    Raises:
+        InputError: if there is no such folder.
+    """
+    if not folder.is_dir():
+        raise InputError(f"{folder}: no such folder, expected a zoo of trained weights")
+    return sorted(folder.glob(f"*{TENSORS}"))
+
+
+def read_zoo(folder: Path) -> list[ZooEntry]:
+    """Every entry of a zoo, by network and compression ratio.
+
+    Raises:
+        InputError: if there is no such folder.
+        FeedbackInputError: if a document is missing or damaged.
+    """
+    entries = [ZooEntry(file, read_info(file)) for file in zoo_files(folder)]
+    return sorted(entries, key=lambda entry: (str(entry.info.training.get("scenario")), entry.network, entry.ratio))
+
+
+def find_entries(folder: Path, name: str | None) -> list[ZooEntry]:
+    """Entries whose network is of that name, or whose file's name starts with it; all if there is none.
+
+    Raises:
+        InputError: if there is no such entry.
+        FeedbackInputError: if a document is missing or damaged.
+    """
+    entries = read_zoo(folder)
+    found = [entry for entry in entries if name is None or entry.network == name or entry.name.startswith(name)]
+    if not found:
+        there = ", ".join(sorted({entry.network for entry in entries})) or "nothing"
+        raise InputError(f"{folder}: got {name or 'no weights'}, expected a network or file there: it holds {there}")
+    return found
+
+
+def zoo_table(entries: Sequence[ZooEntry]) -> pd.DataFrame:
+    """The index of a zoo; columns ``COLUMNS``."""
+    return pd.DataFrame(map(_row, entries), columns=list(COLUMNS))
+
+
+def problems(folder: Path, max_bytes: int) -> Iterator[str]:
+    """What is wrong with a zoo, one line each: hashes, names, sizes, weights that do not load.
+
+    Args:
+        folder: the zoo.
+        max_bytes: what all its files may take together.
+
+    Raises:
+        InputError: if there is no such folder.
+    """
+    files = zoo_files(folder)
+    total = sum(file.stat().st_size for file in folder.iterdir() if file.is_file())
+    if total > max_bytes:
+        yield f"{folder}: got {total / 1e6:.1f} MB, expected at most {max_bytes / 1e6:.1f} MB"
+    for document in sorted(folder.glob(f"*{DOCUMENT}")):
+        if document.with_suffix(TENSORS) not in files:
+            yield f"{document}: no {TENSORS} file beside it, expected the tensors that it describes"
+    for file in files:
+        try:
+            yield from _entry_problems(ZooEntry(file, read_info(file)))
+        except (InputError, FeedbackInputError) as error:
+            yield str(error)
+
+
+def _entry_problems(entry: ZooEntry) -> Iterator[str]:
+    if entry.info.storage == "float32":
+        yield f"{entry.file}: got float32 weights, expected matrices in half precision"
+    if entry.plugin:
+        yield f"{entry.file}: weights of {entry.plugin}, a file of someone's own, expected networks that ship"
+        return
+    compressor = entry.load()
+    trained_for = entry.info.training.get("trained_for") or entry.spec().trained_for
+    expected = checkpoint_path(entry.file.parent, compressor, trained_for)
+    if expected.name != entry.file.name:
+        yield f"{entry.file}: its document describes {expected.name}, expected the name of the file"
+
+
+def _row(entry: ZooEntry) -> tuple[object, ...]:
+    info, training = entry.info, entry.info.training
+    return (
+        entry.name,
+        entry.plugin.partition(" ")[0] or entry.network,
+        number_text(entry.ratio),
+        str(training.get("scenario", "")),
+        " to ".join(filter(None, (_channel(training.get(key)) for key in ("channel", "adapted_to")))),
+        info.measured_through,
+        info.samples_seen,
+        info.seed,
+        round(info.start_nmse_db, 3),
+        round(info.validation_nmse_db, 3),
+        info.improved,
+        info.learnt_from,
+        measured_through(info),
+        entry.file.stat().st_size,
+        info.sha256,
+        str(training.get("command", "")),
+    )
+
+
+def measured_through(info: CheckpointInfo) -> str:
+    """What an entry's figures were measured through: noise, bits, and how matrices are scaled."""
+    transform = info.training.get("transform")
+    scale = transform.get("normalisation", "per_sample") if isinstance(transform, dict) else "per_sample"
+    return ", ".join([info.measured_through or "perfect link", f"scaled {str(scale).replace('_', ' ')}"])
+
+
+def _channel(section: object) -> str:
+    """The channel in a few words: what tells one model from another, and the carrier."""
+    if not isinstance(section, dict):
+        return ""
+    words = [str(section[key]) for key in ("source", "model", "environment", "los", "file") if section.get(key)]
+    carrier = section.get("carrier_hz")
+    # Of a document of others, which may hold an integer beyond all floats.
+    if isinstance(carrier, (int, float)) and abs(carrier) < 1e15:
+        words.append(f"{carrier / 1e9:g} GHz")
+    return " ".join(words)
