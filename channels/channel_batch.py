@@ -108,8 +108,8 @@ class Paths:
         delays_s: path delays in seconds, ``[batch, n_paths]``, float32 or float64, the first snapshot's.
         gain_db: power that the normalisation removed, ``[batch]``, float32, dB.
         band_coefficients: path gains at the frequencies of ``channels.transforms.beam_squint`` where they change over
-            the band, ``[batch, n_snapshots, n_nodes, n_ports, n_paths]``, complex64; ``None`` where the carrier's hold for
-            all.
+            the band, ``[batch, n_snapshots, n_nodes, n_ports, n_paths]``, complex64; ``None`` where those at the
+            carrier hold for all.
     """
 
     coefficients: Tensor

@@ -1,19 +1,14 @@
-"""Channel estimation at the UE: the contract, the registry, and the estimators."""
+"""The contract of every channel estimator at the UE, and their registry."""
 
-import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any, ClassVar, Literal
 
-import torch
 from class_registry import ClassRegistry
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
 
 from channels.channel_batch import ArrayShape, OfdmGrid
-from channels.estimators.interpolation import DelayWindowInterpolation, LinearInterpolation
-from channels.estimators.least_squares import right_inverse
-from channels.estimators.pilots import dft_pilots
 
 ESTIMATORS: ClassRegistry["Estimator"] = ClassRegistry(unique=True)
 
@@ -86,120 +81,3 @@ class Estimator(ABC):
     def pilot_error_variance(self, snr: float) -> float:
         """Variance of the error of an entry on a pilot, before any interpolation."""
         return 0.0
-
-
-@ESTIMATORS.register("perfect")
-class Perfect(Estimator):
-    """The UE knows the channel."""
-
-    titles = ("perfect",)
-
-    class Parameters(EstimatorParameters):
-        """Parameters of the estimator ``perfect``: ``snr_db`` has no effect."""
-
-        name: Literal["perfect"] = "perfect"
-
-    def estimate(self, response: Tensor, snr: float, draw: NormalDraw) -> Tensor:
-        """The channel itself."""
-        return response
-
-
-@ESTIMATORS.register("ls")
-class LeastSquares(Estimator):
-    r"""Least squares from orthogonal pilots on every subcarrier.
-
-    The error of each entry is circular Gaussian with variance :math:`(N_t / T_p) / \mathrm{SNR}`.
-    """
-
-    titles = ("LS",)
-
-    class Parameters(EstimatorParameters):
-        """Parameters of the estimator ``ls``."""
-
-        name: Literal["ls"] = "ls"
-        n_pilots: int | None = Field(
-            default=None,
-            ge=1,
-            le=4096,
-            description="pilot symbols Tp, at least Nt; by default Nt, one for each transmit port",
-        )
-
-    def __init__(self, parameters: Any, grid: OfdmGrid, array: ArrayShape) -> None:
-        super().__init__(parameters, grid, array)
-        self._pilots = dft_pilots(array.n_tx, parameters.n_pilots or array.n_tx)
-        self._right_inverse = right_inverse(self._pilots)
-
-    @property
-    def n_pilot_elements(self) -> int:
-        """Pilot symbols times the subcarriers that have them."""
-        return self._pilots.shape[-1] * math.ceil(self.grid.n_subcarriers / self.pilot_spacing)
-
-    def pilot_error_variance(self, snr: float) -> float:
-        """(Nt / Tp) / SNR."""
-        return self.array.n_tx / self._pilots.shape[-1] / snr
-
-    def estimate(self, response: Tensor, snr: float, draw: NormalDraw) -> Tensor:
-        """Estimate from noisy observations of the pilots on all subcarriers."""
-        return self._estimate_observed(response, snr, draw)
-
-    def _estimate_observed(self, response: Tensor, snr: float, draw: NormalDraw) -> Tensor:
-        n_observed, n_pilots = response.shape[-2], self._pilots.shape[-1]
-        noise = torch.view_as_complex(draw((n_observed, self.array.n_rx, n_pilots, 2)))
-        received = response.unflatten(-1, (self.array.n_rx, self.array.n_tx)) @ self._pilots.to(response.device)
-        received.add_(noise.to(response.device), alpha=(2 * snr) ** -0.5)
-        return (received @ self._right_inverse.to(response.device)).flatten(-2)
-
-
-@ESTIMATORS.register("ls_comb")
-class CombLeastSquares(LeastSquares):
-    """Least squares from pilots on every ``spacing``-th subcarrier, the first included, and interpolation between.
-
-    In the terms of CSI-RS (3GPP TS 38.211, 7.4.1.5.3): ``spacing: 12`` is density 1, one resource element for each
-    port and resource block, and ``spacing: 24`` density 0.5. The ports share the resource elements of a block by
-    orthogonal sequences over ``n_pilots`` of them, as the ports of a CDM group do. NR forms groups of at most 8 ports
-    on different subcarriers of the block; here all ports form one on its first subcarrier, which takes the same number
-    of resource elements and leaves the same error, (Nt / Tp) / SNR for each entry.
-    """
-
-    titles = ("LS on a comb",)
-
-    class Parameters(LeastSquares.Parameters):
-        """Parameters of the estimator ``ls_comb``."""
-
-        name: Literal["ls_comb"] = "ls_comb"  # type: ignore[assignment]
-        spacing: int = Field(
-            default=12,
-            ge=1,
-            le=4096,
-            description="subcarriers from pilot to pilot: 12 is a CSI-RS of density 1, 24 of density 0.5",
-        )
-        interpolation: Literal["linear", "delay_window"] = Field(
-            default="delay_window",
-            description="between pilots: linear in frequency, or MMSE for delays inside a window",
-        )
-        window: int | None = Field(
-            default=None,
-            ge=1,
-            le=65536,
-            description="delay taps of the longest window; by default 3/4 of the unambiguous range",
-        )
-
-    def __init__(self, parameters: Any, grid: OfdmGrid, array: ArrayShape) -> None:
-        super().__init__(parameters, grid, array)
-        n, spacing = grid.n_subcarriers, parameters.spacing
-        self._interpolate: LinearInterpolation | DelayWindowInterpolation = (
-            LinearInterpolation(n, spacing)
-            if parameters.interpolation == "linear"
-            else DelayWindowInterpolation(n, spacing, parameters.window)
-        )
-
-    def estimate(self, response: Tensor, snr: float, draw: NormalDraw) -> Tensor:
-        """Estimate from noisy observations of the pilots on the comb."""
-        comb = response[..., :: self.parameters.spacing, :]
-        return self._interpolate(self._estimate_observed(comb, snr, draw), self.pilot_error_variance(snr))
-
-    @property
-    def pilot_spacing(self) -> int:
-        """Subcarriers from pilot to pilot."""
-        spacing: int = self.parameters.spacing
-        return spacing

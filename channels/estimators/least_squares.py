@@ -1,46 +1,115 @@
-"""Least-squares channel estimation from orthogonal downlink pilots."""
+"""Least-squares estimation from orthogonal pilots, on every subcarrier or on a comb."""
+
+import math
+from typing import Any, Literal
 
 import torch
+from pydantic import Field
 from torch import Tensor
 
-from channels.errors import ChannelInputError
+from channels.channel_batch import ArrayShape, OfdmGrid
+from channels.estimator import ESTIMATORS, Estimator, EstimatorParameters, NormalDraw
+from channels.estimators.interpolation import DelayWindowInterpolation, LinearInterpolation
+from channels.estimators.pilots import dft_pilots
+from channels.estimators.right_inverse import right_inverse
 
-# Condition number of X X^H from which its inverse in float32 would keep less than three digits.
-_SINGULAR = 1e4
 
+@ESTIMATORS.register("ls")
+class LeastSquares(Estimator):
+    r"""Least squares from orthogonal pilots on every subcarrier.
 
-def least_squares(received: Tensor, pilots: Tensor) -> Tensor:
-    r"""LS estimate of the downlink channel, one subcarrier at a time.
-
-    .. math:: \hat H_n = Y_n X^H (X X^H)^{-1}
-
-    (CLLWCsiNet, section II-D).
-
-    Args:
-        received: pilot observations ``Y`` at the UE, ``[..., n_subcarriers, n_pilots]``, complex.
-        pilots: pilot matrix ``X``, ``[n_tx, n_pilots]``, complex, ``n_pilots >= n_tx``.
-
-    Returns:
-        Channel estimate ``[..., n_subcarriers, n_tx]``, same unit as the channel.
-
-    Raises:
-        ChannelInputError: if there are fewer pilots than transmit antennas, or ``X X^H`` is singular.
+    The error of each entry is circular Gaussian with variance :math:`(N_t / T_p) / \mathrm{SNR}`.
     """
-    return received @ right_inverse(pilots).to(received.dtype)
+
+    titles = ("LS",)
+
+    class Parameters(EstimatorParameters):
+        """Parameters of the estimator ``ls``."""
+
+        name: Literal["ls"] = "ls"
+        n_pilots: int | None = Field(
+            default=None,
+            ge=1,
+            le=4096,
+            description="pilot symbols Tp, at least Nt; by default Nt, one for each transmit port",
+        )
+
+    def __init__(self, parameters: Any, grid: OfdmGrid, array: ArrayShape) -> None:
+        super().__init__(parameters, grid, array)
+        self._pilots = dft_pilots(array.n_tx, parameters.n_pilots or array.n_tx)
+        self._right_inverse = right_inverse(self._pilots)
+
+    @property
+    def n_pilot_elements(self) -> int:
+        """Pilot symbols times the subcarriers that have them."""
+        return self._pilots.shape[-1] * math.ceil(self.grid.n_subcarriers / self.pilot_spacing)
+
+    def pilot_error_variance(self, snr: float) -> float:
+        """(Nt / Tp) / SNR."""
+        return self.array.n_tx / self._pilots.shape[-1] / snr
+
+    def estimate(self, response: Tensor, snr: float, draw: NormalDraw) -> Tensor:
+        """Estimate from noisy observations of the pilots on all subcarriers."""
+        return self._estimate_observed(response, snr, draw)
+
+    def _estimate_observed(self, response: Tensor, snr: float, draw: NormalDraw) -> Tensor:
+        n_observed, n_pilots = response.shape[-2], self._pilots.shape[-1]
+        noise = torch.view_as_complex(draw((n_observed, self.array.n_rx, n_pilots, 2)))
+        received = response.unflatten(-1, (self.array.n_rx, self.array.n_tx)) @ self._pilots.to(response.device)
+        received.add_(noise.to(response.device), alpha=(2 * snr) ** -0.5)
+        return (received @ self._right_inverse.to(response.device)).flatten(-2)
 
 
-def right_inverse(pilots: Tensor) -> Tensor:
-    r"""Right inverse :math:`X^H (X X^H)^{-1}` of a pilot matrix, ``[n_pilots, n_tx]``, same dtype.
+@ESTIMATORS.register("ls_comb")
+class CombLeastSquares(LeastSquares):
+    """Least squares from pilots on every ``spacing``-th subcarrier, the first included, and interpolation between.
 
-    Raises:
-        ChannelInputError: if there are fewer pilots than transmit antennas, or ``X X^H`` is singular.
+    In the terms of CSI-RS (3GPP TS 38.211, 7.4.1.5.3): ``spacing: 12`` is density 1, one resource element for each
+    port and resource block, and ``spacing: 24`` density 0.5. The ports share the resource elements of a block by
+    orthogonal sequences over ``n_pilots`` of them, as the ports of a CDM group do. NR forms groups of at most 8 ports
+    on different subcarriers of the block; here all ports form one on its first subcarrier, which takes the same number
+    of resource elements and leaves the same error, (Nt / Tp) / SNR for each entry.
     """
-    n_tx, n_pilots = pilots.shape
-    if n_pilots < n_tx:
-        raise ChannelInputError(f"n_pilots: got {n_pilots}, expected at least {n_tx}, one for each transmit port")
-    precise = pilots.to(torch.complex128)
-    gram = precise @ precise.mH
-    condition = float(torch.linalg.cond(gram))
-    if not condition < _SINGULAR:
-        raise ChannelInputError(f"pilots: X X^H has condition number {condition:.3g}, expected below {_SINGULAR:g}")
-    return torch.linalg.solve(gram, precise).mH.resolve_conj().contiguous().to(pilots.dtype)
+
+    titles = ("LS on a comb",)
+
+    class Parameters(LeastSquares.Parameters):
+        """Parameters of the estimator ``ls_comb``."""
+
+        name: Literal["ls_comb"] = "ls_comb"  # type: ignore[assignment]
+        spacing: int = Field(
+            default=12,
+            ge=1,
+            le=4096,
+            description="subcarriers from pilot to pilot: 12 is a CSI-RS of density 1, 24 of density 0.5",
+        )
+        interpolation: Literal["linear", "delay_window"] = Field(
+            default="delay_window",
+            description="between pilots: linear in frequency, or MMSE for delays inside a window",
+        )
+        window: int | None = Field(
+            default=None,
+            ge=1,
+            le=65536,
+            description="delay taps of the longest window; by default 3/4 of the unambiguous range",
+        )
+
+    def __init__(self, parameters: Any, grid: OfdmGrid, array: ArrayShape) -> None:
+        super().__init__(parameters, grid, array)
+        n, spacing = grid.n_subcarriers, parameters.spacing
+        self._interpolate: LinearInterpolation | DelayWindowInterpolation = (
+            LinearInterpolation(n, spacing)
+            if parameters.interpolation == "linear"
+            else DelayWindowInterpolation(n, spacing, parameters.window)
+        )
+
+    def estimate(self, response: Tensor, snr: float, draw: NormalDraw) -> Tensor:
+        """Estimate from noisy observations of the pilots on the comb."""
+        comb = response[..., :: self.parameters.spacing, :]
+        return self._interpolate(self._estimate_observed(comb, snr, draw), self.pilot_error_variance(snr))
+
+    @property
+    def pilot_spacing(self) -> int:
+        """Subcarriers from pilot to pilot."""
+        spacing: int = self.parameters.spacing
+        return spacing

@@ -6,7 +6,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from channels.errors import ChannelInputError
+from feedback.errors import FeedbackInputError
 
 
 @dataclass(frozen=True)
@@ -28,27 +28,27 @@ class Normalisation:
         """The normalisation with its scale taken from training matrices ``[n, Na, Nt]``; only ``dataset`` learns.
 
         Raises:
-            ChannelInputError: if the largest modulus is not a positive finite number.
+            FeedbackInputError: if the largest modulus is not a positive finite number.
         """
         if self.kind != "dataset":
             return self
         # By parts, because the moduli of a whole training set would double its memory.
         largest = max((float(part.abs().max()) for part in csi.split(1000)), default=0.0)
         if not 0 < largest < float("inf"):
-            raise ChannelInputError(f"training matrices: largest modulus {largest:g}, expected a positive number")
+            raise FeedbackInputError(f"training matrices: largest modulus {largest:g}, expected a positive number")
         return replace(self, dataset_scale=largest)
 
     def scale(self, csi: Tensor) -> Tensor:
         """Scale of each matrix ``[batch, Na, Nt]``, ``[batch]``, real and positive; 1 for an all-zero matrix.
 
         Raises:
-            ChannelInputError: if the kind is ``dataset`` and nothing was fitted.
+            FeedbackInputError: if the kind is ``dataset`` and nothing was fitted.
         """
         if self.kind == "per_sample":
             largest = csi.abs().amax(dim=(-2, -1))
             return torch.where(largest > 0, largest, 1.0)
         if self.kind == "dataset" and self.dataset_scale is None:
-            raise ChannelInputError("normalisation dataset: got no scale, expected one fitted to training channels")
+            raise FeedbackInputError("normalisation dataset: got no scale, expected one fitted to training channels")
         return torch.full(csi.shape[:-2], self.dataset_scale or 1.0, dtype=csi.real.dtype, device=csi.device)
 
     def apply(self, csi: Tensor, scale: Tensor) -> Tensor:

@@ -35,14 +35,8 @@ from linksim.metrics.delivered import delivery
 from linksim.metrics.outcome import LinkOutcome
 from linksim.precoding import PRECODERS
 from linksim.scenario.model import Scenario
-from linksim.statistics.accumulator import Accumulator
+from linksim.statistics.measurements import NO_COMPRESSOR, Measurements
 from linksim.storage.sample_values import SampleRecorder
-
-# Name in the results for what does not depend on a compressor.
-NO_COMPRESSOR = "none"
-
-# Accumulators by (compressor, metric).
-Measurements = dict[tuple[str, str], Accumulator]
 
 
 @dataclass(frozen=True)
@@ -288,12 +282,3 @@ def _erased(received: Codeword) -> Tensor:
     if received.erased is not None:
         return received.erased
     return torch.zeros(len(received.values), dtype=torch.bool, device=received.values.device)
-
-
-def merge(into: Measurements, other: Measurements) -> None:
-    """Adds one shard's measurements to another's, exactly."""
-    for key, accumulator in other.items():
-        if key in into:
-            into[key].merge(accumulator)
-        else:
-            into[key] = accumulator

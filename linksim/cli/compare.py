@@ -28,10 +28,10 @@ def compare_runs(
     """Compares runs on the channels that they share, sample by sample: differences with 95 % intervals."""
     from linksim.comparison.run_samples import open_runs
     from linksim.comparison.runs import compare_runs as compare
-    from linksim.report.difference_figure import draw_differences
-    from linksim.report.names import compressor_labels
+    from linksim.report.figures.difference import draw_differences
     from linksim.report.tables.difference import difference_tables, reference_name, write_differences
     from linksim.report.tables.terminal import print_table
+    from linksim.report.view.names import compressor_labels
     from linksim.storage.results_table import find_run
 
     opened = open_runs([find_run(path) for path in runs])

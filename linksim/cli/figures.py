@@ -8,7 +8,7 @@ import typer
 from linksim.terminal import say
 
 if TYPE_CHECKING:
-    from linksim.report.figure_options import FigureOptions
+    from linksim.report.view.figure_options import FigureOptions
 
 Limits = Annotated[
     list[str] | None,
@@ -62,7 +62,7 @@ def figure_options(
     Raises:
         InputError: if one is not of its form; one line.
     """
-    from linksim.report.figure_options import FigureOptions, parse_limits, parse_palette, parse_size, parse_values
+    from linksim.report.view.figure_options import FigureOptions, parse_limits, parse_palette, parse_size, parse_values
 
     options = FigureOptions(
         metrics=tuple(metric or ()),

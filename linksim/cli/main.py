@@ -17,12 +17,13 @@ from linksim.cli.deploy import deploy
 from linksim.cli.export import export
 from linksim.cli.export_tables import export_tables
 from linksim.cli.figures import plot
+from linksim.cli.options import ExecutorName, LogFile, Quiet, Scheduler, Workers
 from linksim.cli.reproduce import reproduce
 from linksim.cli.study import study
 from linksim.cli.zoo import zoo_app
 from linksim.errors import InputError
 from linksim.execution.interruption import INTERRUPTED, STOPPED
-from linksim.execution.options import ExecutionOptions, ExecutorName, LogFile, Quiet, Scheduler, Workers
+from linksim.execution.options import ExecutionOptions
 from linksim.terminal import Console, prepare_streams, say
 
 if TYPE_CHECKING:
@@ -69,8 +70,8 @@ def run(
 ) -> None:
     """Runs a scenario and reports it; the same command continues a run that was stopped."""
     from linksim.report import write_report
-    from linksim.report.figure_options import FigureOptions
     from linksim.report.tables.terminal import show as show_table
+    from linksim.report.view.figure_options import FigureOptions
     from linksim.run.engine import RunOptions
     from linksim.run.engine import run as run_scenario
     from linksim.scenario.smoke import smoke as smoke_version

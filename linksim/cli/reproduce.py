@@ -38,7 +38,7 @@ def reproduce(
     """
     from linksim.execution.console import RunConsole
     from linksim.execution.options import ExecutionOptions
-    from linksim.report.tables import reproduction as report
+    from linksim.report import reproduction as report
     from linksim.run.engine import RunOptions, run
     from linksim.scenario.smoke import smoke as smoke_version
     from linksim.scenario.training_budget import budget_override

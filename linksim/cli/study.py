@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from linksim.execution.options import ExecutionOptions, ExecutorName, LogFile, Quiet, Scheduler, Workers
+from linksim.cli.options import ExecutorName, LogFile, Quiet, Scheduler, Workers
+from linksim.execution.options import ExecutionOptions
 from linksim.terminal import Console
 
 

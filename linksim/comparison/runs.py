@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from linksim.chain.chain import NO_COMPRESSOR
 from linksim.comparison.paired_difference import Difference, paired_difference, sample_estimate, unpaired_difference
 from linksim.comparison.run_samples import RunSamples, describe_point
 from linksim.errors import InputError
@@ -20,6 +19,7 @@ from linksim.metrics import METRICS
 from linksim.scenario.axis import AXIS_COLUMNS
 from linksim.scenario.model import SweptValue
 from linksim.scenario.sweep import Point, axis_values
+from linksim.statistics.measurements import NO_COMPRESSOR
 from linksim.storage.sample_values import SampleValues
 
 # Keys of a point's scenario that make the channels and their use.

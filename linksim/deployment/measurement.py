@@ -17,13 +17,14 @@ from feedback.encoder_export.onnx_encoder import OnnxEncoder
 from feedback.encoder_export.size import encoder_size
 from feedback.layers.images import to_unit_interval
 from feedback.neural import NeuralCompressor
-from linksim.chain.chain import Chain, Measurements, ReportScheme, merge
+from linksim.chain.chain import Chain, ReportScheme
 from linksim.chain.report_times import ReportTimes
 from linksim.errors import InputError
 from linksim.preparation.fitting import load_fallback
 from linksim.scenario.model import Scenario
 from linksim.scenario.sources import device_of, source_of
 from linksim.statistics.accumulator import Estimate
+from linksim.statistics.measurements import Measurements, merge
 
 PYTORCH = "pytorch"
 METRIC = "nmse_db"

@@ -17,9 +17,9 @@ from distributed import Client, Future, KilledWorker, as_completed
 from distributed.client import FutureCancelledError
 from distributed.comm import CommClosedError, connect
 
+from linksim.content_hash import content_hash
 from linksim.errors import InputError
 from linksim.execution.executor import Executor, one_thread
-from linksim.scenario.identity import content_hash
 
 _CONNECT_S = 10
 

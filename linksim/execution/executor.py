@@ -18,7 +18,7 @@ import torch
 
 from linksim.errors import InputError
 from linksim.execution.interruption import hold_interrupts
-from linksim.run.worker import start_worker
+from linksim.execution.worker_process import start_worker
 
 # Deaths of workers, with nothing finished in between, after which a task is taken to be what kills them.
 _MAX_DEATHS = 3

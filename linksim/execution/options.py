@@ -1,27 +1,16 @@
-"""Options of every command that runs tasks: where they run, and where progress goes. They change no result."""
+"""Where tasks run, and where progress goes; changes no result."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 
 import torch
-import typer
 
 from linksim.errors import InputError
 from linksim.execution.console import RunConsole
 from linksim.execution.executor import Executor, default_workers, local_executor
-
-Workers = Annotated[int | None, typer.Option(min=1, help="worker processes; by default one a core")]
-ExecutorName = Annotated[
-    Literal["local", "dask"], typer.Option("--executor", help="processes on this machine, or a Dask cluster")
-]
-Scheduler = Annotated[
-    str | None, typer.Option(metavar="ADDRESS", help="Dask scheduler, such as tcp://host:8786; for --executor dask")
-]
-Quiet = Annotated[bool, typer.Option("--quiet", help="print nothing but errors")]
-LogFile = Annotated[Path | None, typer.Option("--log", metavar="FILE", help="append progress to a file, with times")]
 
 
 @dataclass(frozen=True)

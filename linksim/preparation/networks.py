@@ -43,11 +43,11 @@ from linksim.preparation.teacher import load_teacher, teacher_of
 from linksim.preparation.training_log import TrainingLog
 from linksim.preparation.weights_origin import outdated, teacher_record
 from linksim.preparation.zoo_room import keep_somewhere, require_room
-from linksim.run.worker import truncated_channels
 from linksim.scenario.identity import training_set_key, with_contents
 from linksim.scenario.model import Scenario
 from linksim.scenario.sources import device_of, source_of
 from linksim.scenario.sweep import Point, points_of
+from linksim.scenario.true_channels import truncated_channels
 from linksim.storage.run_folder import RunFolder
 from linksim.terminal import Console, say
 

@@ -19,6 +19,7 @@ from feedback.plugin_file import has_training_run, weights_of_others
 from feedback.training.adaptation import Adaptation
 from feedback.training_set import TrainingSet
 from linksim.chain.samples_without_energy import channels_with_energy, left_out_warning
+from linksim.content_hash import content_hash
 from linksim.errors import InputError
 from linksim.execution.executor import Executor, one_thread
 from linksim.preparation.fitting import (
@@ -34,12 +35,12 @@ from linksim.preparation.fitting import (
     scheme_specs,
 )
 from linksim.preparation.kept_axes import KeptAxes
-from linksim.run.worker import truncated_channels
-from linksim.scenario.identity import channel_fit_key, content_hash
+from linksim.scenario.identity import channel_fit_key
 from linksim.scenario.model import Scenario
 from linksim.scenario.paths import zoo_folder
 from linksim.scenario.sources import source_of, split_hint
 from linksim.scenario.sweep import Point
+from linksim.scenario.true_channels import truncated_channels
 from linksim.storage.run_folder import RunFolder
 
 # Training channels per task.

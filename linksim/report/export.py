@@ -5,12 +5,12 @@ from pathlib import Path
 from channels.files import whole_file
 from linksim.errors import InputError
 from linksim.files import write_whole
-from linksim.report.figure_options import FigureOptions
 from linksim.report.figures.of_a_run import figure_layouts, sweep_stems
 from linksim.report.figures.pgf import write_pgf
-from linksim.report.sweep_figure import NMSE_PAIR
+from linksim.report.figures.sweep import NMSE_PAIR
 from linksim.report.tables.formats import suffix, table_text
 from linksim.report.tables.sweep import sweep_tables
+from linksim.report.view.figure_options import FigureOptions
 from linksim.report.view.metric_texts import metric_text
 from linksim.report.view.run_view import RunView, view_run
 from linksim.report.view.style import paper_style

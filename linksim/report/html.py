@@ -8,14 +8,14 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from linksim.files import write_whole
-from linksim.report.costs_table import cost_rows, read_costs
-from linksim.report.figure_options import FigureOptions
 from linksim.report.figures.learning_curves import write_learning_curves
 from linksim.report.figures.of_a_run import COSTS, EXAMPLE, FIGURES_FOLDER, OVERVIEW, SWEEP, Drawing, draw
-from linksim.report.learning_table import HEADS as LEARNING_HEADS
-from linksim.report.learning_table import learning_rows
+from linksim.report.tables.costs import cost_rows, read_costs
+from linksim.report.tables.learning import HEADS as LEARNING_HEADS
+from linksim.report.tables.learning import learning_rows
 from linksim.report.tables.sampling import read_sampling
 from linksim.report.tables.sweep import SweepTable, sweep_tables
+from linksim.report.view.figure_options import FigureOptions
 from linksim.report.view.run_view import RunView, view_run
 from linksim.report.view.words import quantity, scenario_in_words
 

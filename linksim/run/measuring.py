@@ -4,7 +4,6 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from linksim.chain.chain import NO_COMPRESSOR
 from linksim.chain.samples_without_energy import left_out_warning
 from linksim.chain.stage_times import StageTimes
 from linksim.execution.console import RunConsole
@@ -15,6 +14,7 @@ from linksim.run.progress import PointProgress
 from linksim.run.worker import SharedFolders, measure_shard
 from linksim.scenario.model import Scenario
 from linksim.scenario.sweep import Point
+from linksim.statistics.measurements import NO_COMPRESSOR
 from linksim.storage.partial_results import PartialResults, PointContent, Range
 from linksim.storage.percentiles import Percentiles, percentiles_of
 from linksim.storage.run_folder import RunFolder

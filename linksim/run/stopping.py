@@ -10,10 +10,10 @@ ends before the spread is shared by a minimum number of samples.
 import math
 
 from channels.source import BLOCK_SIZE
-from linksim.chain.chain import Measurements
 from linksim.scenario.model import MonteCarloSection, StopSection
 from linksim.statistics.accumulator import Estimate
 from linksim.statistics.accumulators import MeanAccumulator
+from linksim.statistics.measurements import Measurements
 
 
 def next_count(monte_carlo: MonteCarloSection, taken: int, measurements: Measurements) -> int | None:

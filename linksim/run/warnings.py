@@ -12,10 +12,10 @@ from channels.source import Source
 from channels.statistics.late_energy import LateEnergy
 from feedback.plugin_file import PluginParameters
 from linksim.chain.downlink_overhead import overhead_of
+from linksim.content_hash import content_hash
 from linksim.execution.console import RunConsole
 from linksim.execution.executor import Executor
 from linksim.preparation.fitting import scheme_specs
-from linksim.scenario.identity import content_hash
 from linksim.scenario.model import Scenario
 from linksim.scenario.sources import source_of
 from linksim.scenario.sweep import Point

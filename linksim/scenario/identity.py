@@ -5,8 +5,6 @@ descriptions, and whatever says how a run goes on or is shown. The key of a chec
 ``feedback.checkpoint.checkpoint_key``, is over the compressor's own parameters, its shape and ``weights_document``.
 """
 
-import hashlib
-import json
 from collections.abc import Mapping
 from enum import Flag, auto
 from pathlib import Path
@@ -16,6 +14,7 @@ from feedback.compressor import CompressorParameters
 from feedback.file_digest import content_of
 from feedback.plugin_content import plugin_digest
 from feedback.plugin_file import split_plugin
+from linksim.content_hash import content_hash
 from linksim.scenario.model import Scenario, compressor_label
 from linksim.scenario.paths import NameChange, map_paths
 from linksim.scenario.results_versions import CHAIN, compressor_version, fit_versions, point_versions, source_versions
@@ -85,12 +84,6 @@ MOVES: Mapping[str, Key] = {
     "training.samples": _POINT | Key.FIT | Key.TRAINING_SET | Key.CHANNEL_FIT,
     "sweeps": Key.RUN,
 }
-
-
-def content_hash(content: Any) -> str:
-    """Twelve hex digits of a JSON-like document; numbers count with all their digits."""
-    canonical = json.dumps(content, sort_keys=True, separators=(",", ":"), default=str)
-    return hashlib.sha256(canonical.encode()).hexdigest()[:12]
 
 
 def run_key(scenario: Scenario) -> str:

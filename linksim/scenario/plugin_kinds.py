@@ -9,6 +9,7 @@ from typing import Any
 
 from class_registry import ClassRegistry
 
+import channels.estimators
 import channels.sources  # noqa: F401 - registers the sources
 import feedback.compressors
 import feedback.denoisers

@@ -5,8 +5,9 @@ from functools import lru_cache
 import torch
 
 from channels.source import SOURCES, Source, SourceParameters, Split
+from linksim.content_hash import content_hash
 from linksim.errors import InputError
-from linksim.scenario.identity import content_hash, with_contents
+from linksim.scenario.identity import with_contents
 from linksim.scenario.model import Scenario
 
 

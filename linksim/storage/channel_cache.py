@@ -10,8 +10,8 @@ import torch
 from channels.channel_batch import ChannelBatch, Paths, Snapshots
 from channels.source import PathSource, Source, Split
 from channels.transforms.frequency_response import frequency_response
+from linksim.content_hash import content_hash
 from linksim.files import DamagedFileError, load_tensors, save_tensors, set_aside
-from linksim.scenario.identity import content_hash
 
 
 class ChannelCache:

@@ -15,13 +15,14 @@ from typing import Any
 from channels import files as channel_files
 from channels.dataset.manifest import differences, summary
 from channels.source import BLOCK_SIZE
-from linksim.chain.chain import NO_COMPRESSOR, Measurements
+from linksim.content_hash import content_hash
 from linksim.errors import InputError
 from linksim.files import DamagedFileError, load_document, load_tensors, save_document, set_aside, write_whole
 from linksim.metrics import METRICS
-from linksim.scenario.identity import compressor_keys, content_hash, result_document, with_contents
+from linksim.scenario.identity import compressor_keys, result_document, with_contents
 from linksim.scenario.model import Scenario
 from linksim.statistics.accumulators import accumulator_from_json
+from linksim.statistics.measurements import NO_COMPRESSOR, Measurements
 from linksim.storage.sample_values import SUFFIX, SampleValues, write_samples
 
 Range = tuple[int, int]

@@ -6,8 +6,8 @@ from typing import Final, TypeAlias
 
 import numpy as np
 
-from linksim.chain.chain import Measurements
 from linksim.statistics.accumulators import MeanAccumulator, ProportionAccumulator
+from linksim.statistics.measurements import Measurements
 from linksim.storage.sample_values import SampleValues
 
 # Columns of the results table, and the percentile that each holds.

@@ -13,7 +13,6 @@ import pandas as pd
 
 from channels.formats.yaml_text import write_yaml
 from feedback.number_text import number_text
-from linksim.chain.chain import Measurements
 from linksim.errors import InputError
 from linksim.files import write_whole
 from linksim.metrics import METRICS
@@ -22,6 +21,7 @@ from linksim.scenario.identity import run_key
 from linksim.scenario.model import Scenario
 from linksim.scenario.paths import resolve_paths
 from linksim.scenario.sweep import Point, axis_values
+from linksim.statistics.measurements import Measurements
 from linksim.storage.csv_text import csv_text
 from linksim.storage.percentiles import PERCENTILES, Percentiles
 

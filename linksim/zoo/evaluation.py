@@ -14,16 +14,17 @@ from feedback.compressor import COMPRESSORS, Compressor
 from feedback.training.disturbance import Disturbance
 from feedback.training_set import TrainingSet
 from linksim.chain.samples_without_energy import channels_with_energy
+from linksim.content_hash import content_hash
 from linksim.errors import InputError
 from linksim.execution.executor import Executor
 from linksim.metrics.nmse import NmseDb
 from linksim.metrics.outcome import energy
 from linksim.preparation.fitting import fit_generator, load_normalisation
 from linksim.preparation.prepare import Preparation
-from linksim.run.worker import truncated_channels
-from linksim.scenario.identity import content_hash, weights_document
+from linksim.scenario.identity import weights_document
 from linksim.scenario.model import Scenario
 from linksim.scenario.sources import source_of, split_hint
+from linksim.scenario.true_channels import truncated_channels
 from linksim.statistics.accumulator import Estimate
 from linksim.storage.run_folder import RunFolder
 from linksim.zoo.entries import ZooEntry

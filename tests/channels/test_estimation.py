@@ -11,8 +11,8 @@ from channels.channel_batch import ArrayShape, OfdmGrid
 from channels.errors import ChannelInputError
 from channels.estimator import ESTIMATORS, Estimator, NormalDraw
 from channels.estimators.interpolation import DelayWindowInterpolation, LinearInterpolation
-from channels.estimators.least_squares import least_squares
 from channels.estimators.pilots import dft_pilots
+from channels.estimators.right_inverse import least_squares
 
 GRID = OfdmGrid(48, 20e6, 28e9)
 ARRAY = ArrayShape(1, 2, 4)

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ValidationError
 from channels.source import SOURCES
 from feedback.checkpoint import checkpoint_key
 from feedback.plugin_file import build_compressor
+from linksim.content_hash import content_hash
 from linksim.errors import InputError
 from linksim.scenario.channel_section import channel_section
 from linksim.scenario.file import validate_scenario
@@ -19,7 +20,6 @@ from linksim.scenario.identity import (
     Key,
     channel_fit_key,
     channels_key,
-    content_hash,
     fit_key,
     moved_by,
     point_key,

@@ -15,12 +15,13 @@ from feedback.csi_report.codeword import Codeword
 from feedback.csi_report.scale import ScaleQuantiser
 from feedback.link import FeedbackLink, NormalDraw
 from feedback.links.perfect import Perfect, PerfectParameters
-from linksim.chain.chain import Chain, Measurements
+from linksim.chain.chain import Chain
 from linksim.chain.report_times import ReportTimes
 from linksim.preparation.fitting import scheme_specs
 from linksim.scenario.model import Scenario
 from linksim.scenario.sources import source_of
 from linksim.scenario.sweep import points_of
+from linksim.statistics.measurements import Measurements
 
 Command = Callable[..., tuple[int, str, str]]
 ScenarioFile = Callable[[dict[str, Any]], Path]

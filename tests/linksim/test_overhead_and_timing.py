@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from channels.channel_batch import ChannelBatch, Snapshots
-from linksim.chain.chain import NO_COMPRESSOR, Chain
+from linksim.chain.chain import Chain
 from linksim.chain.downlink_overhead import overhead_of
 from linksim.errors import InputError
 from linksim.preparation.fitting import scheme_specs
@@ -14,6 +14,7 @@ from linksim.run.warnings import validity_warnings
 from linksim.scenario.file import validate_scenario
 from linksim.scenario.model import Scenario
 from linksim.scenario.sources import source_of
+from linksim.statistics.measurements import NO_COMPRESSOR
 from tests.linksim.conftest import TINY
 
 # 52 resource blocks at 30 kHz.

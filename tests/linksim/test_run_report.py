@@ -15,11 +15,11 @@ from linksim.errors import InputError
 from linksim.execution.console import RunConsole
 from linksim.execution.options import ExecutionOptions
 from linksim.report import write_report
-from linksim.report.complexity_figure import COSTS, draw_costs
-from linksim.report.costs_table import read_costs
-from linksim.report.distribution_figure import draw_distributions
-from linksim.report.figure_options import FigureOptions
-from linksim.report.looks import PALETTES
+from linksim.report.figures.complexity import COSTS, draw_costs
+from linksim.report.figures.distribution import draw_distributions
+from linksim.report.tables.costs import read_costs
+from linksim.report.view.figure_options import FigureOptions
+from linksim.report.view.looks import PALETTES
 from linksim.report.view.run_view import view_run
 from linksim.report.view.style import paper_style
 from linksim.run.engine import RunOptions

@@ -10,11 +10,11 @@ import pytest
 from rich.console import Console
 
 from channels.source import BLOCK_SIZE
-from linksim.chain.chain import Measurements
 from linksim.report import show, write_report
 from linksim.run.stopping import most_of_one_sample, next_count, widest_interval
 from linksim.scenario.model import MonteCarloSection, StopSection
 from linksim.statistics.accumulators import MeanAccumulator
+from linksim.statistics.measurements import Measurements
 
 
 def normal(count: int, *deviations: float) -> Measurements:

@@ -13,9 +13,9 @@ from feedback.links.awgn import AwgnParameters
 from feedback.links.uci.link import UciParameters
 from linksim.chain.mean_channel import fit_mean_channel, mean_channel
 from linksim.files import needed_tensors, save_tensors
-from linksim.run.worker import truncated_channels
 from linksim.scenario.file import validate_scenario
 from linksim.scenario.sweep import points_of
+from linksim.scenario.true_channels import truncated_channels
 
 Command = Callable[..., tuple[int, str, str]]
 Run = Callable[..., pd.DataFrame]

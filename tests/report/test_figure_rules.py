@@ -6,12 +6,12 @@ import pytest
 from matplotlib.figure import Figure
 
 from linksim.errors import InputError
-from linksim.report.best import best_labels
-from linksim.report.figure_options import FigureOptions, parse_limits, parse_palette, parse_size, parse_values
-from linksim.report.independence import depends_on, flat_labels
-from linksim.report.limits import mark_outside, robust_limits
-from linksim.report.ticks import log_ticks, set_log_ticks
+from linksim.report.view.best import best_labels
+from linksim.report.view.figure_options import FigureOptions, parse_limits, parse_palette, parse_size, parse_values
+from linksim.report.view.independence import depends_on, flat_labels
+from linksim.report.view.limits import mark_outside, robust_limits
 from linksim.report.view.metric_texts import metric_text
+from linksim.report.view.ticks import log_ticks, set_log_ticks
 
 NMSE, RATE = metric_text("nmse_db"), metric_text("rate_bps_hz")
 

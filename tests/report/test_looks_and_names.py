@@ -5,8 +5,8 @@ import itertools
 import numpy as np
 import pytest
 
-from linksim.report.looks import PALETTES, look_at, looks
-from linksim.report.names import compressor_titles
+from linksim.report.view.looks import PALETTES, look_at, looks
+from linksim.report.view.names import compressor_titles
 from linksim.scenario.plugin_kinds import COMPRESSOR, KINDS, value_title
 
 SECTIONS = [kind for kind in KINDS if kind.section]

@@ -8,11 +8,11 @@ from matplotlib.figure import Figure
 
 import linksim
 from linksim.report import draw_figures
-from linksim.report.bits_figure import draw_bits
+from linksim.report.figures.bits import draw_bits
 from linksim.report.figures.curves import XPositions, draw_curves
-from linksim.report.looks import looks
-from linksim.report.sweep_figure import draw_metrics
+from linksim.report.figures.sweep import draw_metrics
 from linksim.report.view.axes import Axis
+from linksim.report.view.looks import looks
 from linksim.report.view.metric_texts import metric_text
 from linksim.report.view.run_view import view_run
 from linksim.report.view.style import paper_style

@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 from channels.channel_batch import Snapshots
 from channels.source import BLOCK_SIZE, SOURCES
 from channels.transforms.angular_delay import AngularDelayTransform
-from linksim.chain.chain import Measurements
 from linksim.comparison.paired_difference import SampleEstimate, paired_difference, unpaired_difference
 from linksim.run.stopping import next_count
 from linksim.scenario.model import MonteCarloSection, StopSection
 from linksim.statistics.accumulator import Estimate, interval
 from linksim.statistics.accumulators import MeanAccumulator
+from linksim.statistics.measurements import Measurements
 from linksim.statistics.skewed_interval import Spread, largest_unseen_share
 
 pytestmark = pytest.mark.validate

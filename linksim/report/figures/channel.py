@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from linksim.datasets.view import ChannelView, PathView, TimeView
 from linksim.report.figures.layouts import panel_letter
 from linksim.report.figures.matrix_image import COLOUR_MAP, DELAY_LABEL, FLOOR_DB, angle_label, decibels, draw_matrix
-from linksim.report.looks import look_at
+from linksim.report.view.looks import look_at
 from linksim.report.view.style import DOUBLE_COLUMN_IN, paper_style, plain_text, save
 
 _ROW_HEIGHT_IN = 2.5

@@ -13,7 +13,7 @@ from torch import Tensor
 from channels.statistics.sliced_wasserstein import phase_free
 from linksim.datasets.comparison import SPARSITY_PERCENT, Comparison, SampleStatistics, Track
 from linksim.report.figures.matrix_image import DELAY_LABEL, angle_label, decibels, draw_matrix
-from linksim.report.looks import Look, look_at
+from linksim.report.view.looks import Look, look_at
 from linksim.report.view.style import DOUBLE_COLUMN_IN, paper_style, plain_text, save
 from linksim.statistics.accumulator import interval
 from linksim.statistics.skewed_interval import Spread

@@ -9,8 +9,8 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator, NullFormatter, NullLocator
 from matplotlib.transforms import Bbox, TransformedBbox
 
-from linksim.report.looks import Look
 from linksim.report.view.axes import Axis, axis_values
+from linksim.report.view.looks import Look
 from linksim.report.view.metric_texts import LOSSLESS_DB, MetricText, metric_text
 from linksim.report.view.style import plain_text
 from linksim.storage.results_table import NO_COMPRESSOR

@@ -17,9 +17,9 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from linksim.report.figures.matrix_image import COLOUR_MAP
-from linksim.report.looks import look_at, looks
-from linksim.report.names import compressor_title
+from linksim.report.view.looks import look_at, looks
 from linksim.report.view.metric_texts import metric_text
+from linksim.report.view.names import compressor_title
 from linksim.report.view.style import COLUMN_IN, DOUBLE_COLUMN_IN, paper_style, plain_text, save
 
 _COLUMNS = 2

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from linksim.report.figure_options import FigureOptions
+from linksim.report.view.figure_options import FigureOptions
 from linksim.report.view.run_view import RunView
 from linksim.report.view.style import COLUMN_IN, DOUBLE_COLUMN_IN, plain_text
 

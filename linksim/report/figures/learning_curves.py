@@ -10,8 +10,8 @@ from matplotlib.figure import Figure
 from linksim.preparation.training_log import LOG_FILE
 from linksim.report.figures.curves import legend_handle
 from linksim.report.figures.layouts import LEGEND_ROW_IN, PANEL_HEIGHT_IN, panel_letter
-from linksim.report.looks import DEFAULT_PALETTE, looks
-from linksim.report.names import compressor_titles
+from linksim.report.view.looks import DEFAULT_PALETTE, looks
+from linksim.report.view.names import compressor_titles
 from linksim.report.view.style import COLUMN_IN, DOUBLE_COLUMN_IN, paper_style, plain_text, save
 
 _COLUMNS = 2

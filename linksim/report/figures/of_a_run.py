@@ -8,16 +8,16 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from linksim.comparison.run_samples import point_rows
-from linksim.report.bits_figure import draw_bits
-from linksim.report.captions import caption, example_caption, point_caption
-from linksim.report.complexity_figure import draw_costs
-from linksim.report.costs_table import read_costs
-from linksim.report.distribution_figure import draw_distributions
-from linksim.report.example_figure import draw_example
-from linksim.report.figure_options import FigureOptions
+from linksim.report.figures.bits import draw_bits
+from linksim.report.figures.captions import caption, example_caption, point_caption
+from linksim.report.figures.complexity import draw_costs
+from linksim.report.figures.distribution import draw_distributions
+from linksim.report.figures.example import draw_example
 from linksim.report.figures.layouts import Layout
-from linksim.report.levels_figure import draw_levels
-from linksim.report.sweep_figure import NMSE_PAIR, draw_metrics
+from linksim.report.figures.levels import draw_levels
+from linksim.report.figures.sweep import NMSE_PAIR, draw_metrics
+from linksim.report.tables.costs import read_costs
+from linksim.report.view.figure_options import FigureOptions
 from linksim.report.view.metric_texts import metric_text
 from linksim.report.view.run_view import RunView, Sweep, view_run
 from linksim.report.view.style import COLUMN_IN, paper_style, save

@@ -7,9 +7,9 @@ from math import isfinite
 import pandas as pd
 
 from linksim.metrics.channel_quality import SAMPLES_LEFT_OUT
-from linksim.report.best import best_labels
-from linksim.report.independence import flat_labels
 from linksim.report.view.axes import Panel, axis_values
+from linksim.report.view.best import best_labels
+from linksim.report.view.independence import flat_labels
 from linksim.report.view.metric_texts import MetricText, metric_text
 from linksim.report.view.run_view import RunView, Sweep
 from linksim.storage.results_table import NO_COMPRESSOR

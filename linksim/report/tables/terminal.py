@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from linksim.errors import InputError
-from linksim.report.learning_table import learnt_from_line
+from linksim.report.tables.learning import learnt_from_line
 from linksim.report.tables.sampling import read_sampling, sampling_table
 from linksim.report.tables.sweep import Block, Cell, SweepTable, sweep_tables
 from linksim.report.view.run_view import view_run

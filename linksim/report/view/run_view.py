@@ -8,13 +8,13 @@ from typing import Any
 
 import pandas as pd
 
-from linksim.report.figure_options import FigureOptions
-from linksim.report.independence import depends_on
-from linksim.report.looks import UNCOMPRESSED, Look, looks
-from linksim.report.names import compressor_labels, compressor_titles
-from linksim.report.pairing import KeptSamples
 from linksim.report.view.axes import Axis, Panel, SweepAxes, sweep_axes, sweep_panels
+from linksim.report.view.figure_options import FigureOptions
+from linksim.report.view.independence import depends_on
+from linksim.report.view.looks import UNCOMPRESSED, Look, looks
 from linksim.report.view.metric_texts import metric_text
+from linksim.report.view.names import compressor_labels, compressor_titles
+from linksim.report.view.pairing import KeptSamples
 from linksim.storage.results_table import NO_COMPRESSOR, read_manifest, read_results, read_scenario
 
 

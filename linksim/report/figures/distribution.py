@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from linksim.report.figures.curves import TICK_STEPS, legend_handle
 from linksim.report.figures.layouts import PANEL_HEIGHT_IN, Layout, new_layout, panel_letter, with_legend
-from linksim.report.limits import apply_limits, mark_outside, robust_limits
-from linksim.report.looks import PERFECT, Look
+from linksim.report.view.limits import apply_limits, mark_outside, robust_limits
+from linksim.report.view.looks import PERFECT, Look
 from linksim.report.view.metric_texts import LOSSLESS_DB, MetricText, metric_text
 from linksim.report.view.run_view import RunView
 from linksim.report.view.style import COLUMN_IN, DOUBLE_COLUMN_IN, plain_text

@@ -9,12 +9,12 @@ from pandas.api.types import is_numeric_dtype
 
 from linksim.report.figures.curves import drawable, interval_bars, legend_handle
 from linksim.report.figures.layouts import Layout, columns_of, label_outer, new_blocks, with_legend
-from linksim.report.limits import WORST_ERROR_DB
-from linksim.report.looks import Look
-from linksim.report.ticks import set_log_ticks
 from linksim.report.view.axes import all_axes, sweep_panels
+from linksim.report.view.limits import WORST_ERROR_DB
+from linksim.report.view.looks import Look
 from linksim.report.view.metric_texts import MetricText, metric_text
 from linksim.report.view.run_view import RunView, Sweep
+from linksim.report.view.ticks import set_log_ticks
 
 
 def draw_bits(run: RunView, sweep: Sweep, metrics: Sequence[str]) -> Layout | None:

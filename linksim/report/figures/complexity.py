@@ -9,11 +9,11 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from linksim.report.figures.curves import drawable, interval_bars, legend_handle
 from linksim.report.figures.layouts import Layout, columns_of, label_outer, new_blocks, with_legend
-from linksim.report.looks import Look
-from linksim.report.sweep_figure import NMSE_PAIR
-from linksim.report.ticks import log_ticks, number_text
+from linksim.report.figures.sweep import NMSE_PAIR
+from linksim.report.view.looks import Look
 from linksim.report.view.metric_texts import metric_text
 from linksim.report.view.run_view import RunView
+from linksim.report.view.ticks import log_ticks, number_text
 
 # Columns of complexity.csv and what they are called.
 COSTS: Mapping[str, str] = {

@@ -8,12 +8,12 @@ from matplotlib.figure import Figure
 
 from linksim.comparison.runs import RunComparison
 from linksim.report.figures.curves import draw_curves, drawable, legend_handle, used_positions
+from linksim.report.figures.levels import draw_level_lines
 from linksim.report.figures.of_a_run import file_stem, stems
-from linksim.report.levels_figure import draw_level_lines
-from linksim.report.looks import Look, look_at, looks
-from linksim.report.names import compressor_titles
 from linksim.report.tables.difference import label_with_run, labelled, reference_name
+from linksim.report.view.looks import Look, look_at, looks
 from linksim.report.view.metric_texts import metric_text
+from linksim.report.view.names import compressor_titles
 from linksim.report.view.run_view import Sweep, view_sweeps
 from linksim.report.view.style import COLUMN_IN, DOUBLE_COLUMN_IN, paper_style, plain_text, save
 from linksim.storage.results_table import NO_COMPRESSOR

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from linksim.report.figures.curves import legend_handle
-from linksim.report.looks import looks
+from linksim.report.view.looks import looks
 from linksim.report.view.style import COLUMN_IN, DOUBLE_COLUMN_IN, paper_style, plain_text, save
 from linksim.terminal import Console
 

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from channels.errors import ChannelInputError
 from feedback.csi_report.normalisation import Normalisation
+from feedback.errors import FeedbackInputError
 
 
 def _csi() -> torch.Tensor:
@@ -39,7 +39,7 @@ def test_dataset_takes_its_scale_from_training() -> None:
 
 
 def test_dataset_refuses_what_has_no_scale() -> None:
-    with pytest.raises(ChannelInputError, match="got no scale"):
+    with pytest.raises(FeedbackInputError, match="got no scale"):
         Normalisation("dataset").scale(_csi())
-    with pytest.raises(ChannelInputError, match="largest modulus 0"):
+    with pytest.raises(FeedbackInputError, match="largest modulus 0"):
         Normalisation("dataset").fit(torch.zeros(2, 4, 3, dtype=torch.complex64))

@@ -9,13 +9,13 @@ from matplotlib.axes import Axes
 
 from linksim.report.figures.curves import draw_curves, draw_reference, drawable, legend_handle, used_positions
 from linksim.report.figures.layouts import Layout, columns_of, label_outer, new_blocks, with_legend
-from linksim.report.independence import flat_labels
-from linksim.report.limits import apply_limits, mark_outside, robust_limits
-from linksim.report.looks import ESTIMATION, PERFECT, TRUNCATION, Look
-from linksim.report.ticks import set_log_ticks
+from linksim.report.view.independence import flat_labels
+from linksim.report.view.limits import apply_limits, mark_outside, robust_limits
+from linksim.report.view.looks import ESTIMATION, PERFECT, TRUNCATION, Look
 from linksim.report.view.metric_texts import MetricText, metric_text
 from linksim.report.view.run_view import RunView, Sweep
 from linksim.report.view.style import plain_text
+from linksim.report.view.ticks import set_log_ticks
 from linksim.storage.results_table import NO_COMPRESSOR
 
 # Curves that no compressor influences, by the metric that they accompany: metric, legend, look.

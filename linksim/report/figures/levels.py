@@ -8,8 +8,8 @@ from matplotlib.ticker import MaxNLocator
 
 from linksim.report.figures.curves import TICK_STEPS, drawable, interval_bars
 from linksim.report.figures.layouts import Layout, new_layout, panel_letter
-from linksim.report.limits import apply_limits, robust_limits
-from linksim.report.looks import Look
+from linksim.report.view.limits import apply_limits, robust_limits
+from linksim.report.view.looks import Look
 from linksim.report.view.metric_texts import MetricText, metric_text
 from linksim.report.view.run_view import RunView, Sweep
 from linksim.report.view.style import DOUBLE_COLUMN_IN, plain_text
