@@ -1,1 +1,35 @@
 """Layers that networks are built of."""
+
+from feedback.layers.basic import (
+    LEAKY_SLOPE,
+    CentredLinear,
+    ConvBn,
+    DrawsOwnWeights,
+    FullyConnectedDecoder,
+    FullyConnectedEncoder,
+    HingePath,
+    PassesImages,
+    RefineNet,
+    ResidualBlock,
+    initialise,
+    kaiming_uniform,
+    leaky_relu,
+    xavier_uniform,
+)
+
+__all__ = [
+    "LEAKY_SLOPE",
+    "CentredLinear",
+    "ConvBn",
+    "DrawsOwnWeights",
+    "FullyConnectedDecoder",
+    "FullyConnectedEncoder",
+    "HingePath",
+    "PassesImages",
+    "RefineNet",
+    "ResidualBlock",
+    "initialise",
+    "kaiming_uniform",
+    "leaky_relu",
+    "xavier_uniform",
+]

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 __all__ = ["draw_figures", "show", "write_report"]
 
-_MODULES = {"draw_figures": "figures", "show": "table", "write_report": "html"}
+_MODULES = {"draw_figures": "figures.of_a_run", "show": "tables.terminal", "write_report": "html"}
 
 
 def __getattr__(name: str) -> Any:

@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import Field
 from torch import Tensor, nn
 
-from feedback.layers.basic import ConvBn, ResidualBlock, leaky_relu
+from feedback.layers import ConvBn, ResidualBlock, leaky_relu
 from feedback.networks.fully_connected import FullyConnectedNetwork
 from feedback.networks.linear_start import LinearStartParameters
 

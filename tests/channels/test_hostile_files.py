@@ -362,7 +362,7 @@ def test_what_is_declared_is_checked_before_it_is_read(tmp_path, monkeypatch, ca
     path = tmp_path / reader.name
     write(path)
     # Modules that asked for the bound by name ask this one, too.
-    for module in ("channels.bounds", "channels.hdf5_array"):
+    for module in ("channels.bounds", "channels.formats.hdf5_array"):
         monkeypatch.setattr(f"{module}.memory_bound", lambda: 64 * MIB)
     tracemalloc.start()
     try:

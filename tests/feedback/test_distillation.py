@@ -69,7 +69,13 @@ def test_codewords_of_other_lengths_are_refused() -> None:
 
 def test_stages_have_schedules_of_their_own() -> None:
     recipe = TrainingRecipe(
-        epochs=10, validations=10, batch_size=40, warmup=0, learning_rate=1e-3, final_learning_rate=1e-5
+        epochs=10,
+        validations=10,
+        batch_size=40,
+        warmup=0,
+        learning_rate=1e-3,
+        final_learning_rate=1e-5,
+        fc_rate_ratio=0.05,
     )
     rates: list[tuple[float, float]] = []
     encoder, decoder = networks()
@@ -85,7 +91,7 @@ def test_stages_have_schedules_of_their_own() -> None:
     options = TrainingOptions(loss, stages=stages, on_progress=lambda p: rates.append((p.spent, p.learning_rate)))
     train(encoder, decoder, training, recipe, seeded(), options)
     found = dict(rates)
-    # The last group is the decoder's FC, whose ratio is 0.05 by default.
+    # The last group is the decoder's FC.
     for spent, rate, share in ((0.1, 1, 0.2), (0.5, 1, 1.0), (0.6, 3, 0.2), (1.0, 3, 1.0)):
         cosine = 1e-5 + (1e-3 - 1e-5) * (1 + math.cos(math.pi * share)) / 2
         assert found[spent] == pytest.approx(0.05 * rate * cosine)

@@ -153,7 +153,7 @@ def test_adaptation_starts_from_the_trained_network(
         adapted("decoder", samples=60, part="decoder", seen=6000),
         adapted("all", samples=60, part="all", seen=6000),
     ]
-    crossed["training"] |= {"recipe": {"epochs": 3, "batch_size": 50, "fc_rate_ratio": 1}}
+    crossed["training"] |= {"recipe": {"epochs": 3, "batch_size": 20, "learning_rate": 5e-4, "fc_rate_ratio": 1}}
     file = scenario_file(crossed)
     code, _, err = command("train", file, "--out", tmp_path / "out", "--workers", "1")
     assert code == 0, err

@@ -117,7 +117,10 @@ DAMAGES: list[tuple[Callable[[Path, Path], object], str]] = [
         lambda zoo, file: _edit(file, lambda document: document["training"]["channel"].update(carrier_hz=3.5e9)),
         "its document describes csinet-cr4-",
     ),
-    (lambda zoo, file: _edit(file, lambda document: document.update(shape=[8, 16])), "learnt|made for|got shape|SHA"),
+    (
+        lambda zoo, file: _edit(file, lambda document: document.update(shape=[8, 16])),
+        "learnt|made for|got shape|got a file of|SHA",
+    ),
     (
         lambda zoo, file: _edit(file, lambda document: document["compressor"].update(name="csinot")),
         "json: compressors.0.name: got 'csinot', did you mean 'csinet'",
