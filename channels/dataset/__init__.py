@@ -1,1 +1,1 @@
-"""Data sets with provenance: manifest, file, writer, export to CsiNet's format."""
+"""Data sets of channels: manifest with provenance, HDF5 file, resumable writer, export to CsiNet's format."""

@@ -1,4 +1,7 @@
-"""Pilot estimation at the UE; importing this package registers every estimator."""
+"""Channel estimation at the UE: pilots, least squares, interpolation between pilots, symbol timing.
+
+Importing this package registers them.
+"""
 
 import channels.estimators.least_squares
 import channels.estimators.perfect  # noqa: F401 - registers its estimator

@@ -1,1 +1,1 @@
-"""Readers of HDF5 and MATLAB files, bounded and in slices; they know nothing of channels."""
+"""Readers of others' files (HDF5, MATLAB, NumPy, YAML), bounded and in slices; they know nothing of channels."""

@@ -1,4 +1,7 @@
-"""Importing this package registers every channel source."""
+"""Where channels come from, one source a file or room: drawn from models, ray-traced, measured, or read from files.
+
+Importing this package registers them.
+"""
 
 import channels.sources.cost2100
 import channels.sources.dataset

@@ -1,1 +1,1 @@
-"""Statistics of channels: spreads, profiles, temporal correlation, distances between sets."""
+"""Statistics of channels: delay and angular spread, profiles, temporal correlation, distance between two sets."""

@@ -1,1 +1,1 @@
-"""From paths to the frequency response and to the truncated angular-delay matrix, and back."""
+"""From paths to frequency response and truncated angular-delay matrix, and back; beam squint; symbol timing."""

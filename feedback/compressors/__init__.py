@@ -1,4 +1,7 @@
-"""Every compressor, one per file; importing this package registers them all."""
+"""Every compressor, one per file: networks, KLT, top-k, identity.
+
+Importing this package registers them.
+"""
 
 from feedback.plugins import import_modules
 

@@ -1,1 +1,1 @@
-"""What every compressor must obey, as checks that tests and `linksim check-plugin` share."""
+"""What every compressor must obey, as checks that the tests and `linksim check-plugin` share."""

@@ -1,1 +1,1 @@
-"""Convolutions in C for small networks on a CPU, compiled at first use."""
+"""Fast convolutions on a CPU: kernels in C for small networks, compiled at first use."""

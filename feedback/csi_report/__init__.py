@@ -1,1 +1,1 @@
-"""What a CSI report is made of: codeword, side information, scale."""
+"""What a CSI report is made of: normalisation and its scale, codeword, side information and its bits."""

@@ -1,4 +1,7 @@
-"""Every denoiser of received codewords, one per file; importing this package registers them all."""
+"""Every denoiser of received codewords at the BS, one per file.
+
+Importing this package registers them.
+"""
 
 from feedback.plugins import import_modules
 

@@ -1,1 +1,1 @@
-"""Where training starts: networks that do what the KLT does."""
+"""Weights that training starts from: networks that begin as the KLT."""

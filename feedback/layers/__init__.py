@@ -1,4 +1,4 @@
-"""Layers that networks are built of."""
+"""Layers that networks are built of, binary weights and equilibrium solver included."""
 
 from feedback.layers.basic import (
     LEAKY_SLOPE,

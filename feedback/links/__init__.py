@@ -1,4 +1,7 @@
-"""Every feedback link, one per file; importing this package registers them all."""
+"""Every feedback link from UE to BS, one per file or room: perfect, AWGN, bit errors, coded uplink.
+
+Importing this package registers them.
+"""
 
 from feedback.plugins import import_modules
 

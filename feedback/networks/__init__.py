@@ -1,1 +1,1 @@
-"""Bases of networks: training, checkpoints and complexity come with them."""
+"""Base classes of networks with fully connected or convolutional latent, and of those that can start as the KLT."""

@@ -1,4 +1,7 @@
-"""Every predictor of the channel at the BS, one per file; importing this package registers them all."""
+"""Every predictor of the channel at the BS from past reports, one per file: hold, autoregressive, Kalman.
+
+Importing this package registers them.
+"""
 
 from feedback.plugins import import_modules
 

@@ -1,1 +1,1 @@
-"""Weights that others published, read into networks of ours: PyTorch and Keras files."""
+"""Weights that others published, read into networks of this package: PyTorch and Keras files."""

@@ -1,4 +1,7 @@
-"""Every codeword quantiser, one per file; importing this package registers them all."""
+"""Every codeword quantiser, one per file: uniform, mu-law, Lloyd-Max, vector, entropy coded.
+
+Importing this package registers them.
+"""
 
 from feedback.plugins import import_modules
 

@@ -1,1 +1,1 @@
-"""Training: recipe, optimiser, loop, validation, noise in the loop, distillation."""
+"""How a network is trained: recipe, budget, optimiser, loop, validation, feedback noise, distillation, adaptation."""

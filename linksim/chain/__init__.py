@@ -1,1 +1,1 @@
-"""The chain at one point: report times, random streams, stages in order."""
+"""The chain at one point: its stages in order, when reports are made and used, random streams, pilot overhead."""

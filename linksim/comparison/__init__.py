@@ -1,1 +1,1 @@
-"""Paired differences between runs, and between the compressors of one."""
+"""Paired differences and their intervals, between runs and between the compressors of one run."""

@@ -1,1 +1,1 @@
-"""From a trained network to a UE: the network that fits, its encoder, what it costs."""
+"""From a trained network to a UE: the largest network that fits a budget, its exported encoder, what it costs there."""

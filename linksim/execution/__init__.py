@@ -1,1 +1,1 @@
-"""Where tasks run: this process, local workers, a Dask cluster."""
+"""Where tasks run: this process, local worker processes, a Dask cluster; what happens on Ctrl-C."""

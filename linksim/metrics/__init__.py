@@ -1,4 +1,7 @@
-"""Figures of merit; importing this package registers them all."""
+"""Figures of merit: NMSE, cosine similarities, rate, bits, cost; one definition each, and what the chain hands them.
+
+Importing this package registers them.
+"""
 
 import linksim.metrics.channel_quality
 import linksim.metrics.cost

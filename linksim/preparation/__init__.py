@@ -1,1 +1,1 @@
-"""Everything that is learnt before a point is measured: fits, networks, teachers, adaptation."""
+"""Everything that is learnt before a point is measured: fits, trained networks, teachers, adaptation."""

@@ -1,4 +1,4 @@
-"""Figures, HTML report and terminal tables of a run, all from the files that it left."""
+"""HTML report, figures, tables and exports of a run, all from the files that it left."""
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any

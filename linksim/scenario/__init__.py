@@ -1,1 +1,1 @@
-"""The scenario: model, file, sweeps, messages, and what identifies a result."""
+"""The scenario: its keys, file, sweeps and error messages, and what identifies a result."""

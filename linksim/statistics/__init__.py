@@ -1,1 +1,1 @@
-"""Exact sums, accumulators that merge exactly, intervals."""
+"""Confidence intervals, exact sums, and accumulators that merge exactly."""

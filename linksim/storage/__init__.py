@@ -1,1 +1,1 @@
-"""What is kept of a run: folder, partial results, samples, channels, tables."""
+"""What is kept of a run on disk: folder, partial results, values of each sample, channels, CSV tables."""

@@ -1,1 +1,1 @@
-"""Studies over many scenarios: generalisation, reproductions of published tables."""
+"""Studies over many scenarios: generalisation across channels, and published tables reproduced."""

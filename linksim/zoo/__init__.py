@@ -1,1 +1,1 @@
-"""Trained weights: what there is, whether it is sound, how well it does."""
+"""Trained weights that are kept: what there is, whether it is sound, how well it does."""

@@ -1,1 +1,1 @@
-"""Channels of a DeepMIMO v4 scenario folder."""
+"""Ray-traced channels of a DeepMIMO v4 scenario folder."""

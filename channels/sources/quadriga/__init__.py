@@ -1,1 +1,1 @@
-"""Channels of links that QuaDRiGa saved."""
+"""Links that QuaDRiGa saved, in each of its files' layouts."""

@@ -1,1 +1,1 @@
-"""Channels of 3GPP TR 38.901, through Sionna's models."""
+"""3GPP TR 38.901 channels (UMa, UMi, RMa, InH, InF, CDL, TDL), drawn by Sionna."""

@@ -1,3 +1,3 @@
-"""Coded bits over the uplink: a report's layout, its channel code, and what of it arrives."""
+"""Coded bits over the uplink (TS 38.212): CRC, channel code, report layout, erasures and undetected errors."""
 
 from feedback.links.uci.link import Uci as Uci
