@@ -25,7 +25,7 @@ from feedback.number_text import number_text
 from feedback.plugin_content import plugin_digest
 from feedback.plugin_file import split_plugin
 from feedback.training.disturbance import Disturbance
-from feedback.training.loop import TrainingOutcome
+from feedback.training.options import TrainingOutcome
 from feedback.training.recipe import TrainingRecipe
 
 # ``float16_fc``: the matrices of fully connected layers in half precision; ``float16``: kernels as well, which is how

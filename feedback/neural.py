@@ -19,7 +19,8 @@ from feedback.state import checked_state
 from feedback.training.adaptation import Adaptation
 from feedback.training.distillation import Distillation
 from feedback.training.disturbance import Disturbance
-from feedback.training.loop import TrainingOptions, TrainingOutcome, train
+from feedback.training.loop import train
+from feedback.training.options import TrainingOptions, TrainingOutcome
 from feedback.training.recipe import TrainingRecipe
 from feedback.training_set import TrainingSet
 

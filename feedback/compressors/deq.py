@@ -15,7 +15,7 @@ from feedback.layers.equilibrium_blocks import BsEquilibrium, EquilibriumBlock, 
 from feedback.layers.images import to_unit_interval
 from feedback.networks.fully_connected import FullyConnectedNetwork
 from feedback.neural import NeuralParameters
-from feedback.training.loop import TrainingOptions, TrainingOutcome
+from feedback.training.options import TrainingOptions, TrainingOutcome
 from feedback.training.paper_recipes import DEQ
 from feedback.training.recipe import TrainingRecipe
 from feedback.training_set import TrainingSet

@@ -18,7 +18,8 @@ from feedback.errors import FeedbackInputError
 from feedback.neural import NeuralCompressor
 from feedback.state import checked_state, state_length
 from feedback.training.disturbance import Disturbance, drawn_snr_db, with_noise
-from feedback.training.loop import TrainingOptions, train
+from feedback.training.loop import train
+from feedback.training.options import TrainingOptions
 from feedback.training.recipe import TrainingRecipe
 from feedback.training_set import TrainingSet
 

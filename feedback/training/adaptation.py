@@ -4,7 +4,7 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from feedback.training.loop import Stage
+from feedback.training.options import Stage
 from feedback.training.recipe import TrainingRecipe
 
 

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
 from feedback.errors import FeedbackInputError
-from feedback.training.loop import Pass, Stage, reconstruction_error
+from feedback.training.options import Pass, Stage, reconstruction_error
 
 
 class Distillation(BaseModel):

@@ -6,21 +6,20 @@ on at the same digits.
 
 import math
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import torch
-from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from feedback.errors import FeedbackInputError
 from feedback.layers.images import to_unit_interval
+from feedback.training.clock import BudgetClock
 from feedback.training.devices import one_device
 from feedback.training.disturbance import Disturbance
 from feedback.training.optimiser import averaged, make_optimiser
+from feedback.training.options import Pass, Stage, TrainingOptions, TrainingOutcome
 from feedback.training.recipe import TrainingRecipe
 from feedback.training.schedule import learning_rate
 from feedback.training.state import Progress, TrainingState, load_state, save_state
@@ -30,95 +29,6 @@ from feedback.training_set import TrainingSet
 _STATE_INTERVAL_S = 20.0
 # Improvements below this share of the best error do not count as such for `restart_after`.
 _STUCK = 1e-4
-
-
-@dataclass(frozen=True)
-class Stage:
-    """A part of the budget with a schedule of its own.
-
-    Attributes:
-        until: share of the budget at which it ends.
-        rate_ratio: its step size over the recipe's.
-        encoder_rate_ratio: the encoder's step size over the decoder's, on top of the recipe's ratio.
-    """
-
-    until: float = 1.0
-    rate_ratio: float = 1.0
-    encoder_rate_ratio: float = 1.0
-
-
-@dataclass(frozen=True)
-class Pass:
-    """What a loss sees of one step.
-
-    Attributes:
-        image: ``[batch, 2, Na, Nt]``.
-        codeword: as the encoder made it, ``[batch, M]``.
-        reconstruction: of the codeword as received, ``[batch, 2, Na, Nt]``.
-        spent: share of the budget, 0 to 1.
-    """
-
-    image: Tensor
-    codeword: Tensor
-    reconstruction: Tensor
-    spent: float
-
-
-def reconstruction_error(step: Pass) -> Tensor:
-    """Mean-square error of reconstructed images, a scalar."""
-    return nn.functional.mse_loss(step.reconstruction, step.image)
-
-
-def ignore_progress(progress: Progress) -> None:
-    """A callback that does nothing."""
-
-
-def ignore_start(nmse_db: float) -> None:
-    """A callback that does nothing."""
-
-
-@dataclass(frozen=True)
-class TrainingOptions:
-    """How to train, beside the recipe.
-
-    Attributes:
-        loss: what is minimised; takes a ``Pass`` and gives a scalar.
-        disturbance: what codewords go through, in training and validation; nothing by default.
-        stages: parts of the budget, in order; the last one ends at 1.
-        on_start: told the validation NMSE before the first step, dB, unless the run goes on from a state.
-        on_progress: told about every validation.
-        state_file: where to keep the state of the run; one that is there goes on. ``None`` keeps none.
-        fabric: devices and processes to train on; by default the one device that the networks are on.
-        start: a compressor's state to start from; by default the start that it prepares itself.
-    """
-
-    loss: Callable[[Pass], Tensor] = reconstruction_error
-    disturbance: Disturbance | None = None
-    stages: tuple[Stage, ...] = (Stage(),)
-    on_start: Callable[[float], None] = ignore_start
-    on_progress: Callable[[Progress], None] = ignore_progress
-    state_file: Path | None = None
-    fabric: Fabric | None = None
-    start: Mapping[str, Tensor] | None = None
-
-
-@dataclass(frozen=True)
-class TrainingOutcome:
-    """What a training run came to.
-
-    Attributes:
-        start_nmse_db: validation NMSE before the first step, dB.
-        validation_nmse_db: validation NMSE of the weights that were kept, dB.
-        best_epoch: passes over the training channels after which they were reached, 0 for the start.
-        samples_seen: training channels seen in all.
-        history: every validation.
-    """
-
-    start_nmse_db: float
-    validation_nmse_db: float
-    best_epoch: float
-    samples_seen: int
-    history: tuple[Progress, ...] = ()
 
 
 class Autoencoder(nn.Module):
@@ -186,7 +96,6 @@ class _Run:
         self.module, self.optimiser = self.fabric.setup(model, optimiser)
         self.average = averaged(model, recipe)
         self.batches_per_epoch = max(len(training.train) // recipe.batch_size, 1)
-        self.steps = recipe.steps(self.batches_per_epoch)
         self.signature = {
             "recipe": recipe.model_dump(mode="json"),
             "seed": seed,
@@ -194,8 +103,8 @@ class _Run:
             "validation channels": len(training.validation),
             "processes": self.fabric.world_size,
         }
-        self.began = time.monotonic()
-        self.kept_at = self.began
+        self.clock = BudgetClock(recipe, self.batches_per_epoch, self.fabric)
+        self.kept_at = time.monotonic()
         self.loss_sum = torch.zeros((), dtype=torch.float64, device=training.train.device)
         self.since_validation = 0
         self.channels, self.epoch, self.order = training.train, -1, torch.empty(0, dtype=torch.int64)
@@ -203,9 +112,9 @@ class _Run:
 
     def finish(self) -> TrainingOutcome:
         """Takes the steps that are left, and gives the networks their best weights."""
-        while not self._spent_all():
+        while not self.clock.is_over(self.state, self.since_validation):
             self._step()
-            if self._validation_due():
+            if self.clock.validation_due(self.state):
                 self._validate()
         for tensor, kept in zip(_tensors(self.model), self.state.best, strict=True):
             tensor.copy_(kept)
@@ -236,33 +145,9 @@ class _Run:
             self.options.on_start(decibel(start))
         return TrainingState(start_nmse=start, best_nmse=start, best=_snapshot(self.model))
 
-    def _seconds(self) -> float:
-        return self.state.seconds + time.monotonic() - self.began
-
-    def _share_spent(self, steps_done: int) -> float:
-        if self.steps is None:
-            return min(self._seconds() / (60 * (self.recipe.minutes or 1)), 1.0)
-        return steps_done / max(self.steps, 1)
-
-    def _spent_all(self) -> bool:
-        if self.steps is not None:
-            return self.state.step >= self.steps
-        # All processes must agree on the last step, which their clocks need not.
-        over = self.since_validation == 0 and self._seconds() >= 60 * (self.recipe.minutes or 1)
-        return bool(self.fabric.broadcast(over)) if self.fabric.world_size > 1 else over
-
-    def _validation_due(self) -> bool:
-        if self.steps is None:
-            budget_s = 60 * (self.recipe.minutes or 1)
-            due_s = min(self.state.validated_s + budget_s / self.recipe.validations, budget_s)
-            due = self._seconds() >= due_s or self.state.step % self.batches_per_epoch == 0
-            return bool(self.fabric.broadcast(due)) if self.fabric.world_size > 1 else due
-        every = min(self.batches_per_epoch, max(self.steps // self.recipe.validations, 1))
-        return self.state.step % every == 0 or self.state.step == self.steps
-
     def _step(self) -> None:
         state, recipe = self.state, self.recipe
-        spent = self._share_spent(state.step + 1)
+        spent = self.clock.share_spent(state, state.step + 1)
         begin, stage = self._stage(spent)
         rate = stage.rate_ratio * learning_rate(recipe, spent, max(state.origin, begin), stage.until)
         for group in self.optimiser.param_groups:
@@ -328,10 +213,9 @@ class _Run:
         state.stale = 0 if nmse < state.best_nmse * (1 - _STUCK) else state.stale + 1
         if nmse < state.best_nmse:
             state.best_nmse, state.best_step, state.best = nmse, state.step, _snapshot(validated)
-        spent = self._share_spent(state.step)
+        spent = self.clock.share_spent(state, state.step)
         if self.recipe.restart_after is not None and state.stale >= self.recipe.restart_after and spent < 1:
             state.origin, state.stale = spent, 0
-        now = time.monotonic()
         progress = Progress(
             samples=self._samples(state.step),
             epoch=round(state.step / self.batches_per_epoch, 3),
@@ -339,15 +223,15 @@ class _Run:
             train_loss=loss,
             validation_nmse_db=decibel(nmse),
             learning_rate=self.optimiser.param_groups[-1]["lr"],
-            seconds=self._seconds(),
+            seconds=self.clock.seconds(state),
         )
         state.history.append(progress)
-        state.seconds, self.began = progress.seconds, now
-        state.validated_s = progress.seconds
+        self.clock.note_validation(state, progress.seconds)
         self.loss_sum.zero_()
         self.since_validation = 0
         if self.fabric.is_global_zero:
             self.options.on_progress(progress)
+        now = time.monotonic()
         if self.options.state_file is not None and now - self.kept_at >= _STATE_INTERVAL_S:
             self._keep(self.options.state_file)
             self.kept_at = now

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from channels.channel_batch import Snapshots
-from linksim.scenario.model import FeedbackSection
+from linksim.scenario.feedback_section import FeedbackSection
 
 
 @dataclass(frozen=True)

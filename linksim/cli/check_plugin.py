@@ -57,7 +57,7 @@ def _candidate(plugin: str, overrides: list[str]) -> "Candidate":
     from feedback.plugin_file import PluginParameters, split_plugin
     from linksim.scenario.document import validated
     from linksim.scenario.file import apply_override
-    from linksim.scenario.model import CompressorSection
+    from linksim.scenario.plugin_sections import CompressorSection
 
     class Choice(BaseModel):
         compressors: tuple[CompressorSection, ...]

@@ -109,7 +109,7 @@ def _parameters(source: str, overrides: list[str]) -> "SourceParameters":
     from channels.source import SOURCES
     from linksim.scenario.document import validated
     from linksim.scenario.file import apply_override
-    from linksim.scenario.model import ChannelSection
+    from linksim.scenario.plugin_sections import ChannelSection
 
     class Choice(BaseModel):
         channel: ChannelSection

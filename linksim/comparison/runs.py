@@ -17,8 +17,8 @@ from linksim.comparison.run_samples import RunSamples, describe_point
 from linksim.errors import InputError
 from linksim.metrics import METRICS
 from linksim.scenario.axis import AXIS_COLUMNS
-from linksim.scenario.model import SweptValue
 from linksim.scenario.sweep import Point, axis_values
+from linksim.scenario.swept_value import SweptValue
 from linksim.statistics.measurements import NO_COMPRESSOR
 from linksim.storage.sample_values import SampleValues
 

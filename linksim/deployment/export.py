@@ -23,7 +23,8 @@ from linksim.execution.executor import local_executor
 from linksim.preparation.dimension_check import check_points
 from linksim.preparation.fitting import SchemeSpec, load_schemes, scheme_specs
 from linksim.preparation.prepare import Notify, Preparation, weights_file
-from linksim.scenario.model import Scenario, compressor_label
+from linksim.scenario.model import Scenario
+from linksim.scenario.plugin_sections import compressor_label
 from linksim.scenario.sources import device_of, source_of, split_hint
 from linksim.scenario.sweep import points_of
 from linksim.scenario.true_channels import truncated_channels

@@ -32,7 +32,8 @@ from linksim.chain.random_streams import stream_seed
 from linksim.errors import InputError
 from linksim.files import KeptTensors, kept_tensors, needed_tensors, save_tensors
 from linksim.scenario.identity import channel_fit_key, fit_key, taking_part, weights_document
-from linksim.scenario.model import Scenario, compressor_label
+from linksim.scenario.model import Scenario
+from linksim.scenario.plugin_sections import compressor_label
 from linksim.scenario.sources import matrix_shape
 from linksim.scenario.training_channel import training_scenario
 

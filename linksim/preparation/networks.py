@@ -22,7 +22,7 @@ from feedback.neural import NeuralCompressor
 from feedback.number_text import number_text
 from feedback.training.devices import several_devices
 from feedback.training.distillation import DistillationLoss
-from feedback.training.loop import TrainingOptions
+from feedback.training.options import TrainingOptions
 from feedback.training.recipe import TrainingRecipe
 from feedback.training.state import Progress
 from feedback.training_set import ChannelStream, TrainingSet

@@ -10,7 +10,7 @@ from linksim.errors import InputError
 from linksim.preparation.fitting import SchemeSpec
 from linksim.preparation.prepare import is_trained, weights_file
 from linksim.scenario.document import validated
-from linksim.scenario.model import CompressorSection
+from linksim.scenario.plugin_sections import CompressorSection
 
 
 class _Teachers(BaseModel):

@@ -10,7 +10,7 @@ ends before the spread is shared by a minimum number of samples.
 import math
 
 from channels.source import BLOCK_SIZE
-from linksim.scenario.model import MonteCarloSection, StopSection
+from linksim.scenario.monte_carlo_section import MonteCarloSection, StopSection
 from linksim.statistics.accumulator import Estimate
 from linksim.statistics.accumulators import MeanAccumulator
 from linksim.statistics.measurements import Measurements

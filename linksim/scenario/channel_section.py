@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict
 
 from channels.source import SourceParameters
 from linksim.scenario.document import validated
-from linksim.scenario.model import ChannelSection
+from linksim.scenario.plugin_sections import ChannelSection
 
 
 class ChannelDocument(BaseModel):

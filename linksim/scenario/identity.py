@@ -15,8 +15,9 @@ from feedback.file_digest import content_of
 from feedback.plugin_content import plugin_digest
 from feedback.plugin_file import split_plugin
 from linksim.content_hash import content_hash
-from linksim.scenario.model import Scenario, compressor_label
+from linksim.scenario.model import Scenario
 from linksim.scenario.paths import NameChange, map_paths
+from linksim.scenario.plugin_sections import compressor_label
 from linksim.scenario.results_versions import CHAIN, compressor_version, fit_versions, point_versions, source_versions
 
 

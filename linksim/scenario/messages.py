@@ -11,8 +11,9 @@ from pydantic.fields import FieldInfo
 from feedback.errors import FeedbackInputError
 from feedback.plugin_file import PluginParameters, load_plugin, split_plugin
 from linksim.scenario.key_suggestion import closest, section_model, unknown_key
-from linksim.scenario.model import PLUGIN, REGISTERED, Scenario
+from linksim.scenario.model import Scenario
 from linksim.scenario.plugin_kinds import COMPRESSOR, kind_of_section
+from linksim.scenario.plugin_sections import PLUGIN, REGISTERED
 
 _TAG_ERRORS = ("union_tag_invalid", "union_tag_not_found")
 

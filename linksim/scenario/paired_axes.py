@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from linksim.errors import InputError
-from linksim.scenario.model import PlainValue, SweptValue
+from linksim.scenario.swept_value import PlainValue, SweptValue
 
 MAX_VALUES = 1000
 

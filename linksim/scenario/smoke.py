@@ -1,6 +1,8 @@
 """The tiny version of a scenario: every stage runs, on few channels."""
 
-from linksim.scenario.model import BudgetSection, MonteCarloSection, Scenario
+from linksim.scenario.model import Scenario
+from linksim.scenario.monte_carlo_section import MonteCarloSection
+from linksim.scenario.training_section import BudgetSection
 
 _TEST_CHANNELS = 20
 _TRAINING_CHANNELS = 200

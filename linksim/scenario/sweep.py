@@ -12,9 +12,10 @@ from linksim.errors import InputError
 from linksim.scenario.axis import COMMON_AXES, scenario_key
 from linksim.scenario.file import set_key, validate_scenario
 from linksim.scenario.identity import point_key
-from linksim.scenario.model import PlainValue, Scenario
+from linksim.scenario.model import Scenario
 from linksim.scenario.paired_axes import distinct_steps
 from linksim.scenario.plugin_kinds import swept_kind
+from linksim.scenario.swept_value import PlainValue
 
 # Of all sweeps together: more than is measured in days, and few enough to be validated in a minute.
 MAX_POINTS = 5000

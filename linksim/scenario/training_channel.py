@@ -3,7 +3,8 @@
 from feedback.compressor import CompressorParameters
 from linksim.errors import InputError
 from linksim.scenario.channel_section import channel_section
-from linksim.scenario.model import Scenario, compressor_label
+from linksim.scenario.model import Scenario
+from linksim.scenario.plugin_sections import compressor_label
 from linksim.scenario.sources import source_of
 
 

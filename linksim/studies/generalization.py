@@ -14,7 +14,8 @@ from linksim.preparation.adaptation import unadapted
 from linksim.preparation.fitting import SchemeSpec, scheme_specs
 from linksim.preparation.prepare import is_trained, weights_file
 from linksim.scenario.file import validate_scenario
-from linksim.scenario.model import Scenario, compressor_label
+from linksim.scenario.model import Scenario
+from linksim.scenario.plugin_sections import compressor_label
 from linksim.scenario.sources import source_of
 from linksim.scenario.sweep import points_of
 from linksim.storage.results_table import read_results

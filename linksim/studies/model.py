@@ -9,7 +9,8 @@ from pydantic import Field, field_validator, model_validator
 
 from linksim.scenario.document import validated
 from linksim.scenario.file import read_overridden
-from linksim.scenario.model import ChannelSection, CompressorSection, Section, compressor_label
+from linksim.scenario.plugin_sections import ChannelSection, CompressorSection, compressor_label
+from linksim.scenario.section import Section
 
 # Name of the training source that is a mixture of the others.
 MIXED = "mixed"

@@ -24,7 +24,7 @@ from feedback.checkpoint import (
 from feedback.compressor import COMPRESSORS
 from feedback.errors import FeedbackInputError
 from feedback.neural import NeuralCompressor
-from feedback.training.loop import TrainingOutcome
+from feedback.training.options import TrainingOutcome
 from feedback.training.recipe import TrainingRecipe
 
 SHAPE = (8, 8)

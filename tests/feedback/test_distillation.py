@@ -9,7 +9,8 @@ from torch import Tensor, nn
 
 from feedback.errors import FeedbackInputError
 from feedback.training.distillation import Distillation, DistillationLoss
-from feedback.training.loop import Pass, Stage, TrainingOptions, train
+from feedback.training.loop import train
+from feedback.training.options import Pass, Stage, TrainingOptions
 from feedback.training.recipe import TrainingRecipe
 from feedback.training_set import TrainingSet
 

@@ -13,7 +13,7 @@ from feedback.compressors.deq import Deq
 from feedback.errors import FeedbackInputError
 from feedback.layers.equilibrium import Equilibrium
 from feedback.layers.images import to_unit_interval
-from feedback.training.loop import TrainingOutcome
+from feedback.training.options import TrainingOutcome
 from feedback.training.recipe import TrainingRecipe
 from feedback.training_set import TrainingSet
 

@@ -15,7 +15,7 @@ from feedback.errors import FeedbackInputError
 from feedback.neural import NeuralCompressor
 from feedback.plugin_content import plugin_digest, plugin_files
 from feedback.plugin_file import PluginParameters, build_compressor, compressor_class, load_plugin
-from feedback.training.loop import TrainingOutcome
+from feedback.training.options import TrainingOutcome
 from feedback.training.recipe import TrainingRecipe
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "scenarios/plugins/shallow_net.py"

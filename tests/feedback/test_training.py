@@ -12,7 +12,8 @@ from pydantic import ValidationError
 from torch import nn
 
 from feedback.errors import FeedbackInputError
-from feedback.training.loop import TrainingOptions, train
+from feedback.training.loop import train
+from feedback.training.options import TrainingOptions
 from feedback.training.recipe import TrainingRecipe
 from feedback.training.schedule import learning_rate
 from feedback.training.state import Progress

@@ -9,7 +9,8 @@ from torch import Tensor
 
 from feedback.errors import FeedbackInputError
 from feedback.training.disturbance import Disturbance
-from feedback.training.loop import Pass, TrainingOptions, TrainingOutcome, reconstruction_error, train
+from feedback.training.loop import train
+from feedback.training.options import Pass, TrainingOptions, TrainingOutcome, reconstruction_error
 from feedback.training.recipe import TrainingRecipe
 from feedback.training.state import Progress
 from feedback.training.validation import decibel, validation_nmse

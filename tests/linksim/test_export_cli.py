@@ -12,7 +12,8 @@ import torch
 
 from feedback.checkpoint import save_checkpoint
 from feedback.neural import NeuralCompressor
-from feedback.training.loop import TrainingOutcome, TrainingRecipe
+from feedback.training.options import TrainingOutcome
+from feedback.training.recipe import TrainingRecipe
 from linksim.execution.console import RunConsole
 from linksim.execution.options import ExecutionOptions
 from linksim.preparation.fitting import scheme_specs

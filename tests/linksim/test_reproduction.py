@@ -6,8 +6,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from linksim.scenario.model import BudgetSection
 from linksim.scenario.sweep import points_of
+from linksim.scenario.training_section import BudgetSection
 from linksim.studies.published import UNAVAILABLE, published
 from linksim.studies.reproduction import complexities, load_reproduction, rank_correlations
 

@@ -10,7 +10,7 @@ import torch
 from rich.console import Console
 
 from feedback.checkpoint import read_info, save_checkpoint
-from feedback.training.loop import TrainingOutcome
+from feedback.training.options import TrainingOutcome
 from feedback.training.recipe import TrainingRecipe
 from linksim.preparation.fitting import SchemeSpec, scheme_specs
 from linksim.preparation.networks import train_missing, training_record

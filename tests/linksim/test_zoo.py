@@ -18,7 +18,7 @@ from feedback.compressors.topk import TopK
 from feedback.csi_report.normalisation import Normalisation
 from feedback.errors import FeedbackInputError
 from feedback.training.disturbance import Disturbance
-from feedback.training.loop import TrainingOutcome
+from feedback.training.options import TrainingOutcome
 from linksim.errors import InputError
 from linksim.zoo.entries import problems, read_zoo, zoo_table
 

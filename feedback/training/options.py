@@ -1,0 +1,100 @@
+"""What training takes beside its recipe, what a loss sees of a step, and what training comes to."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from lightning_fabric import Fabric
+from torch import Tensor, nn
+
+from feedback.training.disturbance import Disturbance
+from feedback.training.state import Progress
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A part of the budget with a schedule of its own.
+
+    Attributes:
+        until: share of the budget at which it ends.
+        rate_ratio: its step size over the recipe's.
+        encoder_rate_ratio: the encoder's step size over the decoder's, on top of the recipe's ratio.
+    """
+
+    until: float = 1.0
+    rate_ratio: float = 1.0
+    encoder_rate_ratio: float = 1.0
+
+
+@dataclass(frozen=True)
+class Pass:
+    """What a loss sees of one step.
+
+    Attributes:
+        image: ``[batch, 2, Na, Nt]``.
+        codeword: as the encoder made it, ``[batch, M]``.
+        reconstruction: of the codeword as received, ``[batch, 2, Na, Nt]``.
+        spent: share of the budget, 0 to 1.
+    """
+
+    image: Tensor
+    codeword: Tensor
+    reconstruction: Tensor
+    spent: float
+
+
+def reconstruction_error(step: Pass) -> Tensor:
+    """Mean-square error of reconstructed images, a scalar."""
+    return nn.functional.mse_loss(step.reconstruction, step.image)
+
+
+def ignore_progress(progress: Progress) -> None:
+    """A callback that does nothing."""
+
+
+def ignore_start(nmse_db: float) -> None:
+    """A callback that does nothing."""
+
+
+@dataclass(frozen=True)
+class TrainingOptions:
+    """How to train, beside the recipe.
+
+    Attributes:
+        loss: what is minimised; takes a ``Pass`` and gives a scalar.
+        disturbance: what codewords go through, in training and validation; nothing by default.
+        stages: parts of the budget, in order; the last one ends at 1.
+        on_start: told the validation NMSE before the first step, dB, unless the run goes on from a state.
+        on_progress: told about every validation.
+        state_file: where to keep the state of the run; one that is there goes on. ``None`` keeps none.
+        fabric: devices and processes to train on; by default the one device that the networks are on.
+        start: a compressor's state to start from; by default the start that it prepares itself.
+    """
+
+    loss: Callable[[Pass], Tensor] = reconstruction_error
+    disturbance: Disturbance | None = None
+    stages: tuple[Stage, ...] = (Stage(),)
+    on_start: Callable[[float], None] = ignore_start
+    on_progress: Callable[[Progress], None] = ignore_progress
+    state_file: Path | None = None
+    fabric: Fabric | None = None
+    start: Mapping[str, Tensor] | None = None
+
+
+@dataclass(frozen=True)
+class TrainingOutcome:
+    """What a training run came to.
+
+    Attributes:
+        start_nmse_db: validation NMSE before the first step, dB.
+        validation_nmse_db: validation NMSE of the weights that were kept, dB.
+        best_epoch: passes over the training channels after which they were reached, 0 for the start.
+        samples_seen: training channels seen in all.
+        history: every validation.
+    """
+
+    start_nmse_db: float
+    validation_nmse_db: float
+    best_epoch: float
+    samples_seen: int
+    history: tuple[Progress, ...] = ()

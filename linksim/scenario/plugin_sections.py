@@ -1,0 +1,71 @@
+"""Sections of a scenario that name a plug-in (source, estimator, compressor, quantiser, link, denoiser, precoder).
+
+Each is the union of its registry's parameters, so a new plug-in's parameters are part of the schema as soon as it is
+registered.
+"""
+
+from typing import TYPE_CHECKING, Annotated, Any, Union
+
+from pydantic import Discriminator, Field, Tag
+
+from channels.estimator import EstimatorParameters
+from channels.source import SourceParameters
+from feedback.compressor import CompressorParameters
+from feedback.denoiser import DenoiserParameters
+from feedback.link import LinkParameters
+from feedback.plugin_file import PluginParameters
+from feedback.predictor import PredictorParameters
+from feedback.quantiser import QuantiserParameters
+from linksim.precoding import PrecoderParameters
+from linksim.scenario.plugin_kinds import (
+    COMPRESSOR,
+    DENOISER,
+    ESTIMATOR,
+    LINK,
+    PRECODER,
+    PREDICTOR,
+    QUANTISER,
+    SOURCE,
+    PluginKind,
+)
+
+# The two kinds of compressor: one that ships, by name, and one of the user's own.
+REGISTERED, PLUGIN = "registered", "plug-in"
+
+
+def _any_of(kind: PluginKind) -> Any:
+    models = tuple(plugin.Parameters for plugin in kind.registry.classes())
+    return Annotated[Union[models], Field(discriminator=kind.discriminator)]  # noqa: UP007 - members known at run time only
+
+
+def _compressor_kind(section: Any) -> str:
+    own = isinstance(section, PluginParameters) or (isinstance(section, dict) and "plugin" in section)
+    return PLUGIN if own else REGISTERED
+
+
+if TYPE_CHECKING:
+    ChannelSection = SourceParameters
+    EstimatorSection = EstimatorParameters
+    CompressorSection = CompressorParameters
+    QuantiserSection = QuantiserParameters
+    LinkSection = LinkParameters
+    DenoiserSection = DenoiserParameters
+    PredictorSection = PredictorParameters
+    PrecoderSection = PrecoderParameters
+else:
+    ChannelSection = _any_of(SOURCE)
+    EstimatorSection = _any_of(ESTIMATOR)
+    CompressorSection = Annotated[
+        Annotated[_any_of(COMPRESSOR), Tag(REGISTERED)] | Annotated[PluginParameters, Tag(PLUGIN)],
+        Discriminator(_compressor_kind),
+    ]
+    QuantiserSection = _any_of(QUANTISER)
+    LinkSection = _any_of(LINK)
+    DenoiserSection = _any_of(DENOISER)
+    PredictorSection = _any_of(PREDICTOR)
+    PrecoderSection = _any_of(PRECODER)
+
+
+def compressor_label(parameters: CompressorParameters) -> str:
+    """Name of a compressor in tables and figures."""
+    return parameters.label or parameters.name
