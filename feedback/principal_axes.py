@@ -2,7 +2,6 @@
 
 import psutil
 import torch
-from scipy.linalg import eigh
 from torch import Tensor
 
 from feedback.errors import FeedbackInputError
@@ -154,6 +153,8 @@ def _eigenpairs(matrix: Tensor, count: int) -> tuple[Tensor, Tensor]:
         values, vectors = torch.linalg.eigh(matrix)
         return values.flip(0)[:count].double(), vectors.flip(1)[:, :count]
     wanted = [size - count, size - 1]
+    from scipy.linalg import eigh
+
     found = eigh(matrix.to(torch.complex128).numpy(), subset_by_index=wanted, overwrite_a=True, check_finite=False)
     rising, columns = (torch.from_numpy(part) for part in found)
     return rising.flip(0).double(), columns.flip(1)

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -83,9 +84,18 @@ class DelayWindowInterpolation:
             raise ChannelInputError(
                 f"interpolation: got {len(pilots)} pilot subcarriers, expected at most {_MOST_PILOTS} with delay_window"
             )
-        lengths = [longest / 2**halving for halving in range(_WINDOWS)]
-        self._priors = [_Prior.of(everywhere, pilots, length, n_subcarriers) for length in lengths]
-        self._analysis = torch.cat([prior.eigenvectors for prior in self._priors], dim=1).mH.resolve_conj()
+        self._lengths = [longest / 2**halving for halving in range(_WINDOWS)]
+        self._everywhere, self._pilots = everywhere, pilots
+
+    @cached_property
+    def _priors(self) -> list["_Prior"]:
+        # Eigenvectors take a third of a second, and a scenario is checked without them.
+        n_subcarriers = len(self._everywhere)
+        return [_Prior.of(self._everywhere, self._pilots, length, n_subcarriers) for length in self._lengths]
+
+    @cached_property
+    def _analysis(self) -> Tensor:
+        return torch.cat([prior.eigenvectors for prior in self._priors], dim=1).mH.resolve_conj()
 
     def __call__(self, pilots: Tensor, noise_variance: float = 0.0) -> Tensor:
         """Estimates on the comb to all subcarriers.

@@ -1,11 +1,13 @@
 """How much of its budget a training run has spent, in steps or in minutes, and when it validates."""
 
 import time
-
-from lightning_fabric import Fabric
+from typing import TYPE_CHECKING
 
 from feedback.training.recipe import TrainingRecipe
 from feedback.training.state import TrainingState
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
 
 
 class BudgetClock:
@@ -17,7 +19,7 @@ class BudgetClock:
         fabric: the processes that train, which must agree on the last step.
     """
 
-    def __init__(self, recipe: TrainingRecipe, batches_per_epoch: int, fabric: Fabric) -> None:
+    def __init__(self, recipe: TrainingRecipe, batches_per_epoch: int, fabric: "Fabric") -> None:
         self._recipe, self._batches_per_epoch, self._fabric = recipe, batches_per_epoch, fabric
         self._steps = recipe.steps(batches_per_epoch)
         self._budget_s = 60 * (recipe.minutes or 1)

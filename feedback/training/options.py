@@ -3,12 +3,15 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from feedback.training.disturbance import Disturbance
 from feedback.training.state import Progress
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
 
 
 @dataclass(frozen=True)
@@ -77,7 +80,7 @@ class TrainingOptions:
     on_start: Callable[[float], None] = ignore_start
     on_progress: Callable[[Progress], None] = ignore_progress
     state_file: Path | None = None
-    fabric: Fabric | None = None
+    fabric: "Fabric | None" = None
     start: Mapping[str, Tensor] | None = None
 
 

@@ -5,7 +5,6 @@ from typing import Annotated
 
 import typer
 
-from linksim.storage.csv_text import csv_text
 from linksim.terminal import say
 
 
@@ -23,6 +22,7 @@ def complexity(
     from linksim.errors import InputError
     from linksim.run.complexity import cost_text, registry_costs, scenario_costs
     from linksim.scenario.file import load_scenario
+    from linksim.storage.csv_text import csv_text
 
     if scenario is None and overrides:
         raise InputError(f"--set: got {overrides[0]!r} without a scenario, expected a scenario to change")

@@ -8,8 +8,6 @@ from typing import Annotated
 
 import typer
 
-from linksim.storage.csv_text import csv_text
-from linksim.storage.run_folder import write_whole
 from linksim.terminal import Console
 
 
@@ -38,10 +36,12 @@ def reproduce(
     """
     from linksim.execution.console import RunConsole
     from linksim.execution.options import ExecutionOptions
+    from linksim.files import write_whole
     from linksim.report import reproduction as report
     from linksim.run.engine import RunOptions, run
     from linksim.scenario.smoke import smoke as smoke_version
     from linksim.scenario.training_budget import budget_override
+    from linksim.storage.csv_text import csv_text
     from linksim.studies.reproduction import (
         complexities,
         load_reproduction,

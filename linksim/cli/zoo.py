@@ -6,9 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from feedback.number_text import number_text
 from linksim.shipped_files import shipped_zoo
-from linksim.storage.csv_text import csv_text
 from linksim.terminal import say
 
 if TYPE_CHECKING:
@@ -36,6 +34,7 @@ def list_weights(folder: Folder = _ZOO, csv: Csv = False) -> None:
     from rich.table import Table
     from rich.text import Text
 
+    from linksim.storage.csv_text import csv_text
     from linksim.terminal import Console
     from linksim.zoo.entries import read_zoo, zoo_table
 
@@ -110,6 +109,7 @@ def evaluate(
     import torch
 
     from linksim.execution.executor import default_workers, local_executor
+    from linksim.storage.csv_text import csv_text
     from linksim.terminal import Console
     from linksim.zoo.entries import find_entries
     from linksim.zoo.evaluation import evaluate as evaluate_entries
@@ -129,6 +129,8 @@ def evaluate(
 
 
 def _record(evaluation: "Evaluation") -> dict[str, object]:
+    from feedback.number_text import number_text
+
     test = evaluation.test
     return {
         "scenario": evaluation.scenario,

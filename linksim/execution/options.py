@@ -4,13 +4,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
-
-import torch
+from typing import TYPE_CHECKING, Literal
 
 from linksim.errors import InputError
 from linksim.execution.console import RunConsole
-from linksim.execution.executor import Executor, default_workers, local_executor
+
+if TYPE_CHECKING:
+    import torch
+
+    from linksim.execution.executor import Executor
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,7 @@ class ExecutionOptions:
         return RunConsole(quiet=self.quiet, log=self.log)
 
     @contextmanager
-    def open_executor(self, device: torch.device, notify: Callable[[str], None]) -> Iterator[Executor]:
+    def open_executor(self, device: "torch.device", notify: Callable[[str], None]) -> "Iterator[Executor]":
         """The executor.
 
         Args:
@@ -63,6 +65,9 @@ class ExecutionOptions:
         Raises:
             InputError: if no scheduler answers.
         """
+        # Options are made for `--help` and for a wrong key too, which need no PyTorch.
+        from linksim.execution.executor import default_workers, local_executor
+
         if self.scheduler is None:
             with local_executor(self.workers or default_workers(device)) as executor:
                 yield executor

@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
 import torch
-from lightning_fabric import Fabric
 from torch import Tensor
 
 from feedback.checkpoint import CheckpointInfo, read_info, save_checkpoint
@@ -50,6 +50,9 @@ from linksim.scenario.sweep import Point, points_of
 from linksim.scenario.true_channels import truncated_channels
 from linksim.storage.run_folder import RunFolder
 from linksim.terminal import Console, say
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
 
 _STATE_FILE = "state.pt"
 # Validation channels that other figures of a network are taken of.
@@ -214,7 +217,7 @@ def training_record(spec: SchemeSpec, command: str) -> dict[str, object]:
     return record | (teacher_record(spec) if spec.adapted_to is None else adaptation_record(spec, spec.adapted_to))
 
 
-def _train(fabric: Fabric | None, task: TrainingTask) -> None:
+def _train(fabric: "Fabric | None", task: TrainingTask) -> None:
     scenario, spec = task.spec.scenario, task.spec
     device = device_of(scenario) if fabric is None else fabric.device
     compressor = spec.build().compressor

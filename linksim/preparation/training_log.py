@@ -2,12 +2,15 @@
 
 import math
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
-from tensorboardX import SummaryWriter
 
 from feedback.training.state import Progress
 from linksim.storage.run_folder import write_whole
+
+if TYPE_CHECKING:
+    from tensorboardX import SummaryWriter
 
 LOG_FILE = "log.csv"
 _SCALARS = ("train_loss", "validation_nmse_db", "learning_rate")
@@ -41,6 +44,8 @@ class TrainingLog:
         self.rows = [row for row in self.rows if row.samples < progress.samples] + [progress]
         self._write()
         if self._writer is None:
+            from tensorboardX import SummaryWriter
+
             self._writer = SummaryWriter(str(self._folder), purge_step=progress.samples)
         for name in _SCALARS:
             self._writer.add_scalar(name, getattr(progress, name), progress.samples)

@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from typing import Any, Self
 
 from numpy.typing import ArrayLike
-from scipy.special import ndtri
 from torch import Tensor
 
 from linksim.errors import InputError
@@ -178,6 +177,8 @@ class ProportionAccumulator(MeanAccumulator):
         if self.n == 0:
             return None
         share, n = float(self.mean_of("x")), self.n
+        from scipy.special import ndtri
+
         z = float(ndtri(0.5 + CONFIDENCE / 2))
         centre, width = share + z * z / (2 * n), z * math.sqrt(share * (1 - share) / n + (z / (2 * n)) ** 2)
         # Rounding must not leave the share outside.

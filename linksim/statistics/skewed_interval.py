@@ -19,7 +19,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import stdtrit
 
 CONFIDENCE = 0.95
 
@@ -110,6 +109,8 @@ def largest_unseen_share(n: int) -> float:
 
 
 def _student(freedom: float) -> float:
+    from scipy.special import stdtrit
+
     return float(stdtrit(freedom, 0.5 + CONFIDENCE / 2))
 
 

@@ -1,0 +1,58 @@
+"""What a command needs is imported where it is used, so that `--help` and wrong keys are answered at once."""
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import linksim
+
+_PACKAGES = ("channels", "feedback", "linksim")
+_ROOT = Path(linksim.__file__).parents[1]
+
+# Libraries that few commands need, and the files that are imported by those commands alone.
+_ON_DEMAND = {
+    "lightning_fabric": (),
+    "tensorboardX": (),
+    "scipy": ("channels/dataset/csinet_export.py", "linksim/studies/reproduction.py"),
+    "distributed": ("linksim/execution/dask_executor.py",),
+    "sionna": ("feedback/links/uci/channel_code.py",),
+}
+
+
+def test_help_and_the_bare_package_load_no_numerics() -> None:
+    program = (
+        "import sys, linksim, channels, feedback\n"
+        "from linksim.cli.main import main\n"
+        "sys.argv = ['linksim', '--help']\n"
+        "try:\n    main()\nexcept SystemExit as end:\n    assert not end.code\n"
+        "print('LOADED', *{name.partition('.')[0] for name in sys.modules})"
+    )
+    command = [sys.executable, "-c", program]
+    output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    help_text, _, loaded = output.partition("LOADED")
+    assert "show-channel" in help_text
+    heavy = {"torch", "pandas", "scipy", "matplotlib", "numpy", "pydantic", "sionna", *_ON_DEMAND}
+    assert heavy.isdisjoint(loaded.split())
+
+
+@pytest.mark.parametrize("library", _ON_DEMAND)
+def test_imported_where_it_is_used(library: str) -> None:
+    files = [file for package in _PACKAGES for file in (_ROOT / package).rglob("*.py")]
+    at_import = {file.relative_to(_ROOT).as_posix() for file in files if library in set(_imported_at_once(file))}
+    assert at_import == set(_ON_DEMAND[library])
+
+
+def _imported_at_once(file: Path) -> Iterator[str]:
+    """Top packages of the imports that run when a module is imported, those for annotations left out."""
+    source = file.read_text(encoding="utf-8")
+    if not any(name in source for name in _ON_DEMAND):
+        return
+    for node in ast.parse(source).body:
+        if isinstance(node, ast.Import):
+            yield from (name.name.partition(".")[0] for name in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield (node.module or "").partition(".")[0]
