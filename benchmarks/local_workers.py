@@ -13,8 +13,8 @@ from rich.console import Console
 
 from linksim.execution.console import RunConsole
 from linksim.execution.options import ExecutionOptions
-from linksim.run.engine import RunOptions, run
 from linksim.scenario.model import Scenario
+from linksim.simulation.engine import RunOptions, run
 
 SAMPLES = 10000
 RATIOS = (4, 8, 16, 32)

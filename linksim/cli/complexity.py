@@ -20,8 +20,8 @@ def complexity(
 ) -> None:
     """Prints multiply-adds, parameters and bytes of a scenario's compressors, or of all of them at 32 x 32."""
     from linksim.errors import InputError
-    from linksim.run.complexity import cost_text, registry_costs, scenario_costs
     from linksim.scenario.file import load_scenario
+    from linksim.simulation.complexity import cost_text, registry_costs, scenario_costs
     from linksim.storage.csv_text import csv_text
 
     if scenario is None and overrides:

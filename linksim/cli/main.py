@@ -72,9 +72,9 @@ def run(
     from linksim.report import write_report
     from linksim.report.tables.terminal import show as show_table
     from linksim.report.view.figure_options import FigureOptions
-    from linksim.run.engine import RunOptions
-    from linksim.run.engine import run as run_scenario
     from linksim.scenario.smoke import smoke as smoke_version
+    from linksim.simulation.engine import RunOptions
+    from linksim.simulation.engine import run as run_scenario
 
     execution = ExecutionOptions(workers, executor, scheduler, quiet, log)
     console = execution.console()
@@ -123,8 +123,8 @@ def train(
 def validate(scenario: ScenarioFile, overrides: Overrides = None) -> None:
     """Checks a scenario without running it."""
     from linksim.preparation.dimension_check import check_points
-    from linksim.run.warnings import validity_warnings
     from linksim.scenario.sweep import points_of
+    from linksim.simulation.warnings import validity_warnings
 
     try:
         resolved = _load(scenario, overrides, None)

@@ -38,9 +38,9 @@ def reproduce(
     from linksim.execution.options import ExecutionOptions
     from linksim.files import write_whole
     from linksim.report import reproduction as report
-    from linksim.run.engine import RunOptions, run
     from linksim.scenario.smoke import smoke as smoke_version
     from linksim.scenario.training_budget import budget_override
+    from linksim.simulation.engine import RunOptions, run
     from linksim.storage.csv_text import csv_text
     from linksim.studies.reproduction import (
         complexities,

@@ -7,7 +7,7 @@ from linksim.execution.console import RunConsole
 from linksim.execution.options import ExecutionOptions
 from linksim.report.figures.generalization import draw_study
 from linksim.report.tables.generalization import study_tables
-from linksim.run.engine import RunOptions, run
+from linksim.simulation.engine import RunOptions, run
 from linksim.storage.csv_text import csv_text
 from linksim.storage.run_folder import write_whole
 from linksim.studies.generalization import gather, runs_of

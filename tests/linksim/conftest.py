@@ -12,9 +12,9 @@ import yaml
 from linksim.cli.main import main
 from linksim.execution.console import RunConsole
 from linksim.execution.options import ExecutionOptions
-from linksim.run.engine import RunOptions
-from linksim.run.engine import run as run_scenario
 from linksim.scenario.file import validate_scenario
+from linksim.simulation.engine import RunOptions
+from linksim.simulation.engine import run as run_scenario
 
 TINY: dict[str, Any] = {
     "name": "tiny",

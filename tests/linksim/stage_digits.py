@@ -28,9 +28,9 @@ from feedback.predictor import ReportHistory
 from linksim.chain.random_streams import normal_draw
 from linksim.execution.console import RunConsole
 from linksim.execution.options import ExecutionOptions
-from linksim.run.engine import RunOptions, run
 from linksim.scenario.file import validate_scenario
 from linksim.scenario.results_versions import CHAIN, KINDS
+from linksim.simulation.engine import RunOptions, run
 from tests.channels import made_up_dataset, made_up_links, test_deepmimo_source, test_mat_source, test_response_source
 from tests.feedback import test_link_contract, test_quantiser_contract
 from tests.linksim import test_metrics

@@ -18,9 +18,9 @@ from linksim.execution.console import RunConsole
 from linksim.execution.options import ExecutionOptions
 from linksim.preparation.fitting import scheme_specs
 from linksim.preparation.prepare import is_trained, weights_file
-from linksim.run.engine import RunOptions, run
 from linksim.scenario.file import load_scenario
 from linksim.scenario.identity import weights_document
+from linksim.simulation.engine import RunOptions, run
 
 Command = Callable[..., tuple[int, str, str]]
 

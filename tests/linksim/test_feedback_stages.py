@@ -11,11 +11,11 @@ import pytest
 import torch
 
 from linksim.metrics import METRICS
-from linksim.run.measuring import saturation_warnings
-from linksim.run.point_job import PointJob
 from linksim.scenario.file import validate_scenario
 from linksim.scenario.sweep import points_of
 from linksim.scenario.true_channels import truncated_channels
+from linksim.simulation.measuring import saturation_warnings
+from linksim.simulation.point_job import PointJob
 from linksim.storage.run_folder import RunFolder
 
 Run = Callable[..., pd.DataFrame]

@@ -134,8 +134,8 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished run with a file of every kind that is kept."""
     from linksim.execution.console import RunConsole
     from linksim.execution.options import ExecutionOptions
-    from linksim.run.engine import RunOptions, run
     from linksim.scenario.file import validate_scenario
+    from linksim.simulation.engine import RunOptions, run
 
     out = tmp_path_factory.mktemp("finished")
     options = RunOptions(execution=ExecutionOptions(workers=1, quiet=True))

@@ -12,8 +12,8 @@ from feedback.checkpoint import read_info
 from linksim.execution.console import RunConsole
 from linksim.execution.options import ExecutionOptions
 from linksim.report import write_report
-from linksim.run.engine import RunOptions, run
 from linksim.scenario.file import validate_scenario
+from linksim.simulation.engine import RunOptions, run
 from linksim.zoo.entries import read_zoo
 
 Command = Callable[..., tuple[int, str, str]]

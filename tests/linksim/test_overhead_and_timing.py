@@ -10,10 +10,10 @@ from linksim.chain.chain import Chain
 from linksim.chain.downlink_overhead import overhead_of
 from linksim.errors import InputError
 from linksim.preparation.fitting import scheme_specs
-from linksim.run.warnings import validity_warnings
 from linksim.scenario.file import validate_scenario
 from linksim.scenario.model import Scenario
 from linksim.scenario.sources import source_of
+from linksim.simulation.warnings import validity_warnings
 from linksim.statistics.measurements import NO_COMPRESSOR
 from tests.linksim.conftest import TINY
 

@@ -15,9 +15,9 @@ from feedback.training_set import TrainingSet
 from linksim.execution.console import RunConsole
 from linksim.execution.options import ExecutionOptions
 from linksim.preparation.fitting import scheme_specs
-from linksim.run.engine import RunOptions, run
 from linksim.scenario.file import load_scenario
 from linksim.scenario.true_channels import truncated_channels
+from linksim.simulation.engine import RunOptions, run
 from linksim.zoo.entries import read_zoo
 
 Command = Callable[..., tuple[int, str, str]]

@@ -12,9 +12,9 @@ from linksim.comparison.run_samples import RunSamples
 from linksim.errors import InputError
 from linksim.execution.console import RunConsole
 from linksim.execution.options import ExecutionOptions
-from linksim.run.engine import RunOptions
-from linksim.run.engine import run as run_scenario
 from linksim.scenario.file import validate_scenario
+from linksim.simulation.engine import RunOptions
+from linksim.simulation.engine import run as run_scenario
 from linksim.statistics.skewed_interval import Spread, interval_of_difference, interval_of_mean
 from linksim.storage.sample_values import (
     SampleRecorder,

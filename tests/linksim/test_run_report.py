@@ -22,12 +22,12 @@ from linksim.report.view.figure_options import FigureOptions
 from linksim.report.view.looks import PALETTES
 from linksim.report.view.run_view import view_run
 from linksim.report.view.style import paper_style
-from linksim.run.engine import RunOptions
-from linksim.run.engine import run as run_scenario
-from linksim.run.example_matrices import EXAMPLE_FILE, read_example
 from linksim.scenario.chosen_point import check_chosen, chosen_point
 from linksim.scenario.file import validate_scenario
 from linksim.scenario.sources import source_of
+from linksim.simulation.engine import RunOptions
+from linksim.simulation.engine import run as run_scenario
+from linksim.simulation.example_matrices import EXAMPLE_FILE, read_example
 
 
 @pytest.fixture(scope="module")

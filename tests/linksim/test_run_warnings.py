@@ -8,9 +8,9 @@ import pytest
 from feedback.compressor import COMPRESSORS
 from feedback.link import LINKS
 from linksim.report.html import write_report
-from linksim.run.warnings import validity_warnings
 from linksim.scenario.file import validate_scenario
 from linksim.scenario.sweep import points_of
+from linksim.simulation.warnings import validity_warnings
 from tests.linksim.conftest import TINY
 
 FAR = {**TINY, "channel": {**TINY["channel"], "distance_m": [35, 20000], "delay_alignment": "none"}}

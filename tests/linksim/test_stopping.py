@@ -11,8 +11,8 @@ from rich.console import Console
 
 from channels.source import BLOCK_SIZE
 from linksim.report import show, write_report
-from linksim.run.stopping import most_of_one_sample, next_count, widest_interval
 from linksim.scenario.monte_carlo_section import MonteCarloSection, StopSection
+from linksim.simulation.stopping import most_of_one_sample, next_count, widest_interval
 from linksim.statistics.accumulators import MeanAccumulator
 from linksim.statistics.measurements import Measurements
 

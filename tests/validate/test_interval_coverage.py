@@ -13,8 +13,8 @@ from channels.channel_batch import Snapshots
 from channels.source import BLOCK_SIZE, SOURCES
 from channels.transforms.angular_delay import AngularDelayTransform
 from linksim.comparison.paired_difference import SampleEstimate, paired_difference, unpaired_difference
-from linksim.run.stopping import next_count
 from linksim.scenario.monte_carlo_section import MonteCarloSection, StopSection
+from linksim.simulation.stopping import next_count
 from linksim.statistics.accumulator import Estimate, interval
 from linksim.statistics.accumulators import MeanAccumulator
 from linksim.statistics.measurements import Measurements

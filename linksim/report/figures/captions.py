@@ -6,8 +6,8 @@ from linksim.report.figures.layouts import Layout, panel_letter
 from linksim.report.view.axes import Axis, all_axes
 from linksim.report.view.metric_texts import metric_text
 from linksim.report.view.run_view import RunView, Sweep
-from linksim.run.example_matrices import ExampleMatrices
 from linksim.scenario.sweep import Point
+from linksim.simulation.example_matrices import ExampleMatrices
 
 
 def caption(run: RunView, sweep: Sweep, metrics: Sequence[str], layout: Layout) -> str:

@@ -9,7 +9,7 @@ from linksim.report.figures.matrix_image import DELAY_LABEL, FLOOR_DB, draw_matr
 from linksim.report.view.metric_texts import metric_text
 from linksim.report.view.run_view import RunView
 from linksim.report.view.style import DOUBLE_COLUMN_IN, plain_text
-from linksim.run.example_matrices import ExampleMatrices
+from linksim.simulation.example_matrices import ExampleMatrices
 
 _ROW_HEIGHT_IN = 1.75
 _COLUMNS = 4

@@ -21,8 +21,8 @@ from linksim.report.view.figure_options import FigureOptions
 from linksim.report.view.metric_texts import metric_text
 from linksim.report.view.run_view import RunView, Sweep, view_run
 from linksim.report.view.style import COLUMN_IN, paper_style, save
-from linksim.run.example_matrices import read_example
 from linksim.scenario.chosen_point import check_chosen, chosen_point
+from linksim.simulation.example_matrices import read_example
 
 FIGURES_FOLDER = "figures"
 OVERVIEW, EXAMPLE, COSTS, SWEEP = "overview", "example", "costs", "sweep:"

@@ -15,10 +15,10 @@ from channels.source import BLOCK_SIZE
 from linksim.errors import InputError
 from linksim.metrics.metric import Metric
 from linksim.metrics.outcome import LinkOutcome
-from linksim.run.worker import SharedFolders, open_point
 from linksim.scenario.chosen_point import chosen_point
 from linksim.scenario.model import Scenario
 from linksim.scenario.sweep import Point
+from linksim.simulation.worker import SharedFolders, open_point
 from linksim.statistics.accumulators import MeanAccumulator
 from linksim.storage.partial_results import PointContent
 from linksim.storage.run_folder import RunFolder

@@ -12,14 +12,14 @@ from linksim.preparation.dimension_check import check_points
 from linksim.preparation.learning_record import learning_records, learnt_from, warnings_of
 from linksim.preparation.networks import train_missing
 from linksim.preparation.prepare import Preparation
-from linksim.run.complexity import write_complexity
-from linksim.run.example_matrices import write_example
-from linksim.run.manifest import manifest_of
-from linksim.run.measuring import measure_points
-from linksim.run.warnings import RunWarnings, late_energy_warnings, validity_warnings
 from linksim.scenario.model import Scenario
 from linksim.scenario.sources import device_of
 from linksim.scenario.sweep import points_of
+from linksim.simulation.complexity import write_complexity
+from linksim.simulation.example_matrices import write_example
+from linksim.simulation.manifest import manifest_of
+from linksim.simulation.measuring import measure_points
+from linksim.simulation.warnings import RunWarnings, late_energy_warnings, validity_warnings
 from linksim.storage.partial_results import PartialResults, PointContent
 from linksim.storage.run_folder import RunFolder
 

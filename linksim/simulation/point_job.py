@@ -4,8 +4,8 @@ import math
 from dataclasses import dataclass, field
 
 from channels.source import BLOCK_SIZE
-from linksim.run.stopping import expected_count, is_enough, next_count, widest_interval
 from linksim.scenario.sweep import Point
+from linksim.simulation.stopping import expected_count, is_enough, next_count, widest_interval
 from linksim.statistics.measurements import Measurements, merge
 from linksim.storage.partial_results import PartialResults, PointContent, Range, cover
 

@@ -10,7 +10,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 from rich.table import Table
 
 from linksim.execution.console import RunConsole
-from linksim.run.point_job import PointJob
+from linksim.simulation.point_job import PointJob
 
 _ROWS = 10
 _COMPRESSORS = 5

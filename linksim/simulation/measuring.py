@@ -9,11 +9,11 @@ from linksim.chain.stage_times import StageTimes
 from linksim.execution.console import RunConsole
 from linksim.execution.executor import Executor
 from linksim.metrics.channel_quality import SAMPLES_LEFT_OUT
-from linksim.run.point_job import PointJob
-from linksim.run.progress import PointProgress
-from linksim.run.worker import SharedFolders, measure_shard
 from linksim.scenario.model import Scenario
 from linksim.scenario.sweep import Point
+from linksim.simulation.point_job import PointJob
+from linksim.simulation.progress import PointProgress
+from linksim.simulation.worker import SharedFolders, measure_shard
 from linksim.statistics.measurements import NO_COMPRESSOR
 from linksim.storage.partial_results import PartialResults, PointContent, Range
 from linksim.storage.percentiles import Percentiles, percentiles_of
