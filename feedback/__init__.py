@@ -1,1 +1,97 @@
-"""How the UE reports the channel and what the BS rebuilds from the report."""
+"""How the UE reports the channel and what the BS rebuilds from the report.
+
+>>> import feedback
+>>> klt = feedback.make_compressor("klt", shape=(32, 32), compression_ratio=4)
+>>> klt.length
+512
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from feedback.compressor import COMPRESSORS, Compressor
+    from feedback.csi_report.codeword import Codeword
+    from feedback.errors import FeedbackInputError
+    from feedback.neural import NeuralCompressor, NeuralParameters
+    from feedback.training_set import TrainingSet
+
+__all__ = [
+    "COMPRESSORS",
+    "Codeword",
+    "Compressor",
+    "FeedbackInputError",
+    "NeuralCompressor",
+    "NeuralParameters",
+    "TrainingSet",
+    "make_compressor",
+]
+
+_MODULES = {
+    "COMPRESSORS": "feedback.compressor",
+    "Codeword": "feedback.csi_report.codeword",
+    "Compressor": "feedback.compressor",
+    "FeedbackInputError": "feedback.errors",
+    "NeuralCompressor": "feedback.neural",
+    "NeuralParameters": "feedback.neural",
+    "TrainingSet": "feedback.training_set",
+}
+
+
+def make_compressor(name: str, /, *, shape: tuple[int, int], **keys: Any) -> "Compressor":
+    """A compressor by its name in scenarios, as it is before anything is learnt.
+
+    >>> make_compressor("csinet", shape=(32, 32), compression_ratio=16).complexity().ue_parameters
+    262312
+
+    Args:
+        name: as the key ``name`` of a compressor; ``feedback.COMPRESSORS`` has them all.
+        shape: ``(Na, n_ports)``, delay rows and ports of the angular-delay matrix.
+        keys: the other keys of its section in a scenario, ``compression_ratio`` among them.
+
+    Raises:
+        FeedbackInputError: if there is no such compressor, a key is wrong, or the ratio gives no codeword; one line.
+    """
+    from pydantic import ValidationError
+
+    import feedback.compressors  # noqa: F401 - registers them
+    from feedback.compressor import COMPRESSORS
+    from feedback.errors import FeedbackInputError
+    from feedback.plugin_file import build_compressor
+
+    if name not in COMPRESSORS:
+        names = ", ".join(sorted(map(str, COMPRESSORS.keys())))
+        raise FeedbackInputError(f"compressor: got {name!r}, expected one of {names}")
+    model = COMPRESSORS.get_class(name).Parameters
+    try:
+        parameters = model.model_validate({"name": name, **keys})
+    except ValidationError as error:
+        known = ", ".join(key for key in model.model_fields if key != "name")
+        raise FeedbackInputError(_refusal(name, error.errors()[0], known)) from None
+    return build_compressor(parameters, shape)
+
+
+def _refusal(name: str, problem: Any, known: str) -> str:
+    """A problem that pydantic found, in one line."""
+    where = ".".join([name, *map(str, problem["loc"])])
+    if problem["type"] == "extra_forbidden":
+        return f"{where}: no such key, expected one of {known}"
+    message = " ".join(problem["msg"].split())
+    if problem["type"] == "value_error":
+        return f"{where}: {message.removeprefix('Value error, ')}"
+    found = "nothing" if problem["type"] == "missing" else f"{problem['input']!r}"[:60]
+    return f"{where}: got {found}, expected {message.removeprefix('Input should be ')}"
+
+
+def __getattr__(name: str) -> Any:
+    # Loaded when asked for (PEP 562).
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name == "COMPRESSORS":
+        # A registry is full once all that ships is imported.
+        import_module("feedback.compressors")
+    return getattr(import_module(_MODULES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,12 +1,47 @@
-"""Link-level simulation testbed for CSI feedback in FDD massive MIMO."""
+"""Link-level simulation testbed for CSI feedback in FDD massive MIMO.
 
-from typing import Any
+>>> import linksim
+>>> linksim.load_scenario("uma_28ghz").snr_db
+20.0
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from linksim.api import Result, Weights, compare, load_scenario, open_run, points, run, train
+    from linksim.errors import InputError
+    from linksim.scenario.model import Scenario
+
+__all__ = [
+    "InputError",
+    "Result",
+    "Scenario",
+    "Weights",
+    "compare",
+    "load_scenario",
+    "open_run",
+    "points",
+    "run",
+    "train",
+]
+
+_MODULES = dict.fromkeys(__all__, "linksim.api") | {
+    "InputError": "linksim.errors",
+    "Scenario": "linksim.scenario.model",
+}
 
 
 def __getattr__(name: str) -> Any:
+    # Loaded when asked for (PEP 562): `import linksim` and `linksim --help` need no PyTorch.
     if name == "__version__":
-        # The list of installed packages is searched for it.
         from importlib.metadata import version
 
         return version("linksim")
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_MODULES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

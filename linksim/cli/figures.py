@@ -97,10 +97,7 @@ def plot(
     at: At = None,
 ) -> None:
     """Draws the figures and the report of a run anew, from its files."""
-    from linksim.report import write_report
-    from linksim.storage.results_table import find_run
+    from linksim.api import open_run
 
     options = figure_options(metric, limits, order, size, columns, palette, only, without, at)
-    folder = find_run(run)
-    write_report(folder, options)
-    say(f"report: {folder / 'report.html'}")
+    say(f"report: {open_run(run).report(options)}")

@@ -69,7 +69,7 @@ def run(
     smoke: Annotated[bool, typer.Option("--smoke", help="a tiny run of the same path, in seconds")] = False,
 ) -> None:
     """Runs a scenario and reports it; the same command continues a run that was stopped."""
-    from linksim.report import write_report
+    from linksim.api import Result
     from linksim.report.tables.terminal import show as show_table
     from linksim.report.view.figure_options import FigureOptions
     from linksim.scenario.smoke import smoke as smoke_version
@@ -83,11 +83,11 @@ def run(
         if smoke:
             resolved = smoke_version(resolved, zoo=str(out / f"{resolved.name}.smoke" / "zoo"))
         folder = run_scenario(resolved, out, RunOptions(train or smoke, _command(), adopt, execution), console)
-        write_report(folder.path, FigureOptions(vector=not smoke))
+        report = Result(folder.path).report(FigureOptions(vector=not smoke))
         output = Console(quiet=quiet)
         show_table(folder.path, output)
-        output.print(f"report: {folder.path / 'report.html'}", soft_wrap=True, highlight=False)
-        console.write_log(f"finished: {folder.path / 'report.html'}")
+        output.print(f"report: {report}", soft_wrap=True, highlight=False)
+        console.write_log(f"finished: {report}")
 
 
 @app.command()

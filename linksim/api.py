@@ -1,0 +1,328 @@
+"""linksim from Python: run a scenario and look at its results, open and compare runs, train networks.
+
+>>> import linksim
+>>> result = linksim.run("cost2100_indoor", overrides={"monte_carlo.samples": 100})  # doctest: +SKIP
+>>> result.table  # doctest: +SKIP
+
+Bad input raises ``linksim.InputError``, ``channels.ChannelInputError`` or ``feedback.FeedbackInputError``, each with a
+message of one line: where, found, expected.
+"""
+
+import copy
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from linksim.errors import InputError
+from linksim.scenario.file import apply_override, read_document, set_key, validate_scenario
+from linksim.scenario.model import Scenario
+from linksim.scenario.paths import resolve_paths
+from linksim.scenario.sweep import Point, points_of
+from linksim.shipped_files import shipped_scenarios
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from feedback.checkpoint import CheckpointInfo
+    from linksim.report.view.figure_options import FigureOptions
+
+# A scenario file, the name of a scenario that ships, a document, or a scenario.
+ScenarioLike: TypeAlias = Scenario | Mapping[str, Any] | str | Path
+Overrides: TypeAlias = Mapping[str, Any]
+
+_SUFFIX = ".yaml"
+
+
+@dataclass(frozen=True)
+class Result:
+    """A run, by the files that it left; shows its main table in a notebook.
+
+    Attributes:
+        folder: where they lie: ``results.csv``, ``scenario.yaml``, ``manifest.json``, and more.
+    """
+
+    folder: Path
+
+    @cached_property
+    def table(self) -> "pd.DataFrame":
+        """One row per (sweep, point, compressor, metric).
+
+        Columns ``sweep``, ``compressor``, ``metric``, ``unit``, the axes, ``value``, ``ci_low`` and ``ci_high`` (95 %
+        interval), ``n`` and percentiles: ``linksim.storage.results_table.read_results``.
+        """
+        from linksim.storage.results_table import read_results
+
+        return read_results(self.folder)
+
+    @cached_property
+    def scenario(self) -> Scenario:
+        """The scenario that was run, every default filled in."""
+        return load_scenario(self.folder / "scenario.yaml")
+
+    @cached_property
+    def manifest(self) -> dict[str, Any]:
+        """Where the results come from: versions, machine, times, warnings; empty if the run was stopped."""
+        from linksim.storage.results_table import read_manifest
+
+        return read_manifest(self.folder)
+
+    def figures(self, options: "FigureOptions | None" = None) -> dict[str, Path]:
+        """Draws the figures, PNG and PDF, into ``figures/`` of the folder.
+
+        Args:
+            options: which curves and figures, and how they look.
+
+        Returns:
+            The PNG file of each figure by its name.
+
+        Raises:
+            InputError: if an option does not fit the run.
+        """
+        from linksim.report import draw_figures
+
+        return {file.stem: file for file in draw_figures(self.folder, options) if file.suffix == ".png"}
+
+    def report(self, options: "FigureOptions | None" = None) -> Path:
+        """Draws the figures and writes ``report.html``, a page that refers to nothing outside itself.
+
+        Args:
+            options: as for ``figures``.
+
+        Returns:
+            The page.
+
+        Raises:
+            InputError: if an option does not fit the run.
+        """
+        from linksim.report import write_report
+
+        return write_report(self.folder, options)
+
+    def _repr_html_(self) -> str:
+        from linksim.report.tables.notebook import result_html
+
+        return result_html(self.folder)
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Trained weights of a network.
+
+    Attributes:
+        path: file of tensors.
+        info: what the document beside it says: training, channels seen, NMSE, hash.
+    """
+
+    path: Path
+    info: "CheckpointInfo"
+
+
+def load_scenario(scenario: ScenarioLike, overrides: Overrides | None = None) -> Scenario:
+    """A scenario, checked.
+
+    >>> load_scenario("cost2100_indoor", {"snr_db": 5}).snr_db
+    5.0
+
+    Args:
+        scenario: a YAML file, the name of a scenario that ships (``linksim list``), a document of the same keys, or a
+            scenario. Names of files are relative to the YAML file, otherwise to the working folder.
+        overrides: values by dotted key, such as ``{"channel.n_columns": 16}``; list entries go by number. Names of
+            files are relative to the working folder.
+
+    Raises:
+        InputError: if it cannot be read, or a key is wrong.
+    """
+    if isinstance(scenario, Scenario):
+        if not overrides:
+            return scenario
+        document, origin = scenario.model_dump(mode="json"), f"scenario {scenario.name}"
+    elif isinstance(scenario, Mapping):
+        document, origin = copy.deepcopy(dict(scenario)), "scenario"
+    else:
+        file = scenario_path(scenario)
+        document, origin = read_document(file), str(file)
+        resolve_paths(document, file.parent)
+    for key, value in (overrides or {}).items():
+        set_key(document, key, copy.deepcopy(value))
+    document = _plain(document)
+    resolve_paths(document, Path.cwd())
+    return validate_scenario(document, origin)
+
+
+def scenario_path(scenario: str | Path) -> Path:
+    """The file of a scenario, or of one that ships under that name.
+
+    >>> scenario_path("reproduce/acrnet-table1").name
+    'acrnet-table1.yaml'
+
+    Raises:
+        InputError: if there is neither.
+    """
+    path = Path(scenario)
+    if path.exists() or path.suffix == _SUFFIX:
+        return path
+    folder = shipped_scenarios()
+    shipped = folder / f"{scenario}{_SUFFIX}"
+    if not shipped.is_file() or not shipped.resolve().is_relative_to(folder):
+        names = ", ".join(sorted(file.stem for file in folder.glob(f"*{_SUFFIX}")))
+        raise InputError(f"{scenario}: no such file, expected a scenario in YAML, or one that ships: {names}")
+    return shipped
+
+
+def points(scenario: ScenarioLike, overrides: Overrides | None = None) -> list[Point]:
+    """The points of a scenario's sweeps, each with the scenario that it resolves to.
+
+    >>> [point.axes for point in points("cost2100_indoor", {"sweeps": {"snr": {"snr_db": [0, 10]}}})]
+    [{'snr_db': 0.0}, {'snr_db': 10.0}]
+
+    Raises:
+        InputError: if the scenario or a swept value is wrong.
+    """
+    return points_of(load_scenario(scenario, overrides))
+
+
+def run(
+    scenario: ScenarioLike,
+    overrides: Overrides | None = None,
+    *,
+    train: bool = False,
+    workers: int | None = None,
+    out: str | Path = "results",
+    quiet: bool = True,
+) -> Result:
+    """Runs a scenario; what was run before is not run again.
+
+    >>> result = run("uma_28ghz", {"snr_db": 5, "monte_carlo.samples": 200}, workers=1)  # doctest: +SKIP
+    >>> result.table.query("metric == 'nmse_db'")  # doctest: +SKIP
+
+    Args:
+        scenario: as for ``load_scenario``.
+        overrides: as for ``load_scenario``.
+        train: whether to train networks whose weights are missing.
+        workers: processes that work; by default one a core. Above 1, a script has to start its run below
+            ``if __name__ == "__main__":``, as the processes import it; a notebook need not.
+        out: folder of all results.
+        quiet: whether to print no progress. Warnings are in the result's ``manifest`` too.
+
+    Raises:
+        InputError: if scenario or options cannot be used, or weights are missing.
+        ChannelInputError: if channels cannot be read.
+        FeedbackInputError: if weights cannot be read.
+    """
+    from linksim.execution.options import ExecutionOptions
+    from linksim.simulation.engine import RunOptions
+    from linksim.simulation.engine import run as run_scenario
+
+    resolved = load_scenario(scenario, overrides)
+    execution = ExecutionOptions(workers=_checked_workers(workers), quiet=quiet)
+    options = RunOptions(train=train, command="linksim.run", execution=execution)
+    return Result(run_scenario(resolved, Path(out), options, execution.console()).path)
+
+
+def open_run(folder: str | Path) -> Result:
+    """A run of earlier: its folder, or a scenario's folder of results for the newest run there.
+
+    >>> open_run("results/uma_28ghz").scenario.seed  # doctest: +SKIP
+
+    Raises:
+        InputError: if there is none.
+    """
+    from linksim.storage.results_table import find_run
+
+    return Result(find_run(Path(folder)))
+
+
+def compare(
+    result: Result | str | Path,
+    other: Result | str | Path | None = None,
+    against: str | None = None,
+    metrics: Sequence[str] = (),
+) -> "pd.DataFrame":
+    """Differences with 95 % intervals, sample by sample where both saw the same channels.
+
+    >>> compare(result, against="klt").query("metric == 'nmse_db'")  # doctest: +SKIP
+
+    Args:
+        result: a run, or its folder; what others are compared with.
+        other: a second run; each of its compressors is compared with that of the same label, or with ``against``.
+        against: label of a compressor of ``result`` that all others are compared with.
+        metrics: which metrics; by default all that are shared.
+
+    Returns:
+        One row per (sweep, point, pair, metric): ``sweep``, axes, ``run``, ``compressor``, ``reference_run``,
+        ``reference``, ``metric``, ``unit``, ``value_run``, ``value_reference``, ``value`` (the difference), ``ci_low``,
+        ``ci_high``, ``n``, ``paired``. What a reader has to know stands in ``.attrs["notes"]``.
+
+    Raises:
+        InputError: if the runs share no channels, points or compressors.
+    """
+    from linksim.comparison.run_samples import open_runs
+    from linksim.comparison.runs import compare_runs
+
+    runs = [run if isinstance(run, Result) else open_run(run) for run in (result, other) if run is not None]
+    comparison = compare_runs(open_runs([run.folder for run in runs]), against, metrics)
+    rows = comparison.rows
+    rows.attrs["notes"] = list(comparison.notes)
+    return rows
+
+
+def train(
+    scenario: ScenarioLike,
+    overrides: Overrides | None = None,
+    *,
+    budget: str | None = None,
+    again: bool = False,
+    workers: int | None = None,
+    out: str | Path = "results",
+    quiet: bool = True,
+) -> list[Weights]:
+    """Trains the networks that a scenario needs and its zoo lacks.
+
+    >>> weights = train("train/cost2100_indoor", {"zoo": "my_zoo"}, budget="20000samples")  # doctest: +SKIP
+    >>> weights[0].info.validation_nmse_db  # doctest: +SKIP
+
+    Args:
+        scenario: as for ``load_scenario``; its key ``zoo`` is the folder that weights go to.
+        overrides: as for ``load_scenario``.
+        budget: of every network: ``50epochs``, ``100000samples`` or ``5min``; by default the scenario's.
+        again: whether to train also what the zoo has.
+        workers: as for ``run``.
+        out: folder of all results; logs go to ``training/`` below it.
+        quiet: whether to print no progress.
+
+    Returns:
+        The weights of all networks of the scenario, also of those that were there.
+
+    Raises:
+        InputError: if scenario or options cannot be used.
+    """
+    from feedback.checkpoint import read_info
+    from linksim.execution.console import RunConsole
+    from linksim.preparation.networks import needed_weights, train_scenario
+    from linksim.scenario.training_budget import budget_override
+
+    resolved = load_scenario(scenario, overrides)
+    if budget is not None:
+        document = resolved.model_dump(mode="json")
+        apply_override(document, budget_override(budget))
+        resolved = validate_scenario(document, f"scenario {resolved.name}")
+    console = RunConsole(quiet=quiet)
+    train_scenario(resolved, Path(out), console, "linksim.train", again=again, workers=_checked_workers(workers))
+    return [Weights(file, read_info(file)) for file in needed_weights(points_of(resolved))]
+
+
+def _checked_workers(workers: int | None) -> int | None:
+    if workers is not None and workers < 1:
+        raise InputError(f"workers: got {workers}, expected at least 1, or None for one a core")
+    return workers
+
+
+def _plain(value: Any) -> Any:
+    """A document as YAML gives it: names of files and tuples are values of Python alone."""
+    if isinstance(value, Mapping):
+        return {key: _plain(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(part) for part in value]
+    return str(value) if isinstance(value, Path) else value
