@@ -11,7 +11,7 @@ from torch import Tensor
 
 from channels.channel_batch import ChannelBatch
 from channels.estimator import ESTIMATORS, NormalDraw
-from channels.estimators.symbol_timing import advance, first_path_delay, uniform_offset
+from channels.estimators.symbol_timing import advance, symbol_start, uniform_offset
 from channels.source import Source
 from channels.transforms.angular_delay import AngularDelayTransform
 from feedback.compressor import Compressor
@@ -182,7 +182,7 @@ class Chain:
         delay_s: Tensor | None = None
         if by_pilots:
             noise_variance = self.estimator.pilot_error_variance(self.pilot_snr)
-            delay_s = first_path_delay(oldest, noise_variance, self.estimator.pilot_spacing, grid)
+            delay_s = symbol_start(oldest, noise_variance, self.estimator.pilot_spacing, grid, self.transform.n_delay)
             response, oldest = advance(response, delay_s, grid), advance(oldest, delay_s, grid)
         estimated, csi = oldest, [self.transform.truncate(oldest)]
         # Towards the newest, so that no more than one estimate of the whole band is held.

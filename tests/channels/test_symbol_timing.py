@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from channels.channel_batch import ArrayShape, OfdmGrid
-from channels.estimators.symbol_timing import advance, first_path_delay, uniform_offset
+from channels.estimators.symbol_timing import advance, symbol_start, uniform_offset
 from channels.transforms.angular_delay import AngularDelayTransform
 
 GRID = OfdmGrid(256, 20e6, 28e9)
@@ -24,25 +24,25 @@ def response(delays_taps: list[float], gains_db: list[float], n_ports: int = 4) 
 
 @pytest.mark.parametrize("delay", [0.0, 0.3, 7.45, -4.2, 100.5])
 def test_one_path_begins_a_tap_after_the_timing(delay):
-    found = first_path_delay(response([delay], [0]), 1e-3, 1, GRID) / TAP_S
+    found = symbol_start(response([delay], [0]), 1e-3, 1, GRID, 32) / TAP_S
     # The parabola through three points of a Hann main lobe, half a tap apart, errs by less than 0.02 taps.
     assert float(found) == pytest.approx(delay - 1, abs=0.02)
 
 
 def test_the_first_of_several_paths_counts_if_it_is_within_10_db():
     weak_first = response([2.0, 9.0], [-8, 0])
-    assert float(first_path_delay(weak_first, 1e-3, 1, GRID)) == pytest.approx(1 * TAP_S, abs=0.05 * TAP_S)
+    assert float(symbol_start(weak_first, 1e-3, 1, GRID, 32)) == pytest.approx(1 * TAP_S, abs=0.05 * TAP_S)
     too_weak = response([2.0, 9.0], [-13, 0])
-    assert float(first_path_delay(too_weak, 1e-3, 1, GRID)) == pytest.approx(8 * TAP_S, abs=0.05 * TAP_S)
+    assert float(symbol_start(too_weak, 1e-3, 1, GRID, 32)) == pytest.approx(8 * TAP_S, abs=0.05 * TAP_S)
 
 
 def test_a_first_path_in_the_noise_is_passed_over():
     """-8 dB in a tap, with a window of noise bandwidth 1.5: 14 dB above noise of variance 1, 6 dB below that of 100."""
     channel = response([2.0, 9.0], [-8, 0], n_ports=16)
     noise = torch.randn(channel.shape, dtype=torch.complex64, generator=torch.Generator().manual_seed(2))
-    heard = first_path_delay(channel + noise, 1.0, 1, GRID)
+    heard = symbol_start(channel + noise, 1.0, 1, GRID, 32)
     assert float(heard) == pytest.approx(1 * TAP_S, abs=0.3 * TAP_S)
-    lost = first_path_delay(channel + 10 * noise, 100.0, 1, GRID)
+    lost = symbol_start(channel + 10 * noise, 100.0, 1, GRID, 32)
     assert float(lost) == pytest.approx(8 * TAP_S, abs=1.5 * TAP_S)
 
 
@@ -50,7 +50,7 @@ def test_a_later_clock_is_a_later_timing():
     channel = response([0.0, 3.3], [0, -3])
     for shift in (-0.5, 0.21, 12.0):
         moved = advance(channel, torch.tensor([-shift * TAP_S]), GRID)
-        difference = float(first_path_delay(moved, 1e-3, 1, GRID) - first_path_delay(channel, 1e-3, 1, GRID))
+        difference = float(symbol_start(moved, 1e-3, 1, GRID, 32) - symbol_start(channel, 1e-3, 1, GRID, 32))
         assert difference == pytest.approx(shift * TAP_S, abs=0.05 * TAP_S)
 
 
@@ -66,7 +66,7 @@ def test_advance_moves_rows_and_changes_no_gain():
 
 
 def test_an_empty_channel_has_a_timing_too():
-    found = first_path_delay(torch.zeros(2, 256, 4, dtype=torch.complex64), 0.0, 1, GRID)
+    found = symbol_start(torch.zeros(2, 256, 4, dtype=torch.complex64), 0.0, 1, GRID, 32)
     assert torch.isfinite(found).all()
 
 
@@ -76,3 +76,10 @@ def test_clocks_start_anywhere_in_a_sampling_interval():
     # Mean and variance of a uniform variable, 4 standard deviations.
     assert abs(float(offsets.mean())) < 4 * math.sqrt(1 / 12 / 4000)
     assert float(offsets.square().mean()) == pytest.approx(1 / 12, rel=4 * math.sqrt(0.8 / 4000))
+
+
+def test_a_path_far_before_the_others_does_not_push_them_out() -> None:
+    """A path 6 dB below the strongest, 30 taps before it: 20 rows begin at the strong ones, 60 hold all of them."""
+    channel = response([5, 35, 40], [-6, 0, -3])
+    assert float(symbol_start(channel, 1e-3, 1, GRID, 20)) == pytest.approx(34 * TAP_S, abs=0.05 * TAP_S)
+    assert float(symbol_start(channel, 1e-3, 1, GRID, 60)) == pytest.approx(4 * TAP_S, abs=0.05 * TAP_S)
