@@ -1,6 +1,7 @@
 """Least-squares estimation from orthogonal pilots, on every subcarrier or on a comb."""
 
 import math
+from functools import lru_cache
 from typing import Any, Literal
 
 import torch
@@ -12,6 +13,13 @@ from channels.estimator import ESTIMATORS, Estimator, EstimatorParameters, Norma
 from channels.estimators.interpolation import DelayWindowInterpolation, LinearInterpolation
 from channels.estimators.pilots import dft_pilots
 from channels.estimators.right_inverse import right_inverse
+
+
+@lru_cache(maxsize=1)
+def _pilots_and_inverse(n_tx: int, n_pilots: int, n_threads: int) -> tuple[Tensor, Tensor]:
+    """Pilots ``[n_tx, n_pilots]`` and their right inverse, complex64, which all points of a sweep share."""
+    pilots = dft_pilots(n_tx, n_pilots)
+    return pilots, right_inverse(pilots)
 
 
 @ESTIMATORS.register("ls")
@@ -36,8 +44,10 @@ class LeastSquares(Estimator):
 
     def __init__(self, parameters: Any, grid: OfdmGrid, array: ArrayShape) -> None:
         super().__init__(parameters, grid, array)
-        self._pilots = dft_pilots(array.n_tx, parameters.n_pilots or array.n_tx)
-        self._right_inverse = right_inverse(self._pilots)
+        # Last digits of a solution may depend on the number of threads.
+        self._pilots, self._right_inverse = _pilots_and_inverse(
+            array.n_tx, parameters.n_pilots or array.n_tx, torch.get_num_threads()
+        )
 
     @property
     def n_pilot_elements(self) -> int:

@@ -7,9 +7,10 @@ no number, one apostrophe more stands in the file (https://owasp.org/www-communi
 import itertools
 import re
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
+if TYPE_CHECKING:
+    import pandas as pd
 
 # Far more than a point's row: its labels, texts and numbers.
 MAX_LINE_BYTES = 100_000
@@ -27,22 +28,24 @@ def unguarded(cell: str) -> str:
     return cell[1:] if cell.startswith("'") and _FORMULA.match(cell) else cell
 
 
-def csv_text(table: pd.DataFrame, float_format: str | None = "%.9g") -> str:
+def csv_text(table: "pd.DataFrame", float_format: str | None = "%.9g") -> str:
     """A table as CSV, its texts guarded.
 
     Args:
         table: any; the index is left out.
         float_format: of numbers; ``None`` for all their digits.
     """
+    from pandas.api.types import is_numeric_dtype
+
     guarded_table = table.rename(columns=lambda name: guarded(str(name)))
     for number, (_, column) in enumerate(table.items()):
-        if not pd.api.types.is_numeric_dtype(column):
+        if not is_numeric_dtype(column):
             guarded_table.isetitem(number, [_guarded_cell(value) for value in column])
     text: str = guarded_table.to_csv(index=False, float_format=float_format, lineterminator="\n")
     return text
 
 
-def read_csv(path: Path) -> pd.DataFrame:
+def read_csv(path: Path) -> "pd.DataFrame":
     """A CSV file's table, every cell the text that was meant.
 
     Raises:
@@ -56,6 +59,8 @@ def read_csv(path: Path) -> pd.DataFrame:
                 raise ValueError(f"line {number}: more than {MAX_LINE_BYTES} bytes, expected at most that")
             if not line:
                 break
+    import pandas as pd
+
     table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8", index_col=False)
     return table.rename(columns=lambda name: unguarded(str(name))).map(unguarded)
 

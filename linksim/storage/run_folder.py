@@ -9,8 +9,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
 from channels.formats.yaml_text import write_yaml
 from feedback.number_text import number_text
 from linksim.errors import InputError
@@ -121,6 +119,9 @@ class RunFolder:
 
 def _csv(rows: Sequence[Mapping[str, Any]]) -> str:
     """A table with nine digits of every figure, and all digits of what tells points apart."""
+    # A scenario is checked without any table.
+    import pandas as pd
+
     table = pd.DataFrame(rows)
     figures = ["value", "ci_low", "ci_high", "half_width", *PERCENTILES]
     for column in table.columns.difference(figures):
