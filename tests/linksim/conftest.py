@@ -74,17 +74,19 @@ def run_folder(tmp_path: Path) -> Callable[..., Path]:
 
 
 @pytest.fixture
+def without_report(monkeypatch: pytest.MonkeyPatch) -> None:
+    """``linksim run`` draws nothing and writes no page, which takes longer than a tiny run."""
+    monkeypatch.setattr("linksim.report.html.write_report", lambda *_: None)
+
+
+@pytest.fixture
 def run(
     command: Callable[..., tuple[int, str, str]],
     scenario_file: Callable[[dict[str, Any]], Path],
     tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    without_report: None,
 ) -> Callable[..., pd.DataFrame]:
-    """Runs ``linksim run`` on a document, with more options, and returns its table of results.
-
-    Without figures, which take longer than the run.
-    """
-    monkeypatch.setattr("linksim.report.html.write_report", lambda *_: None)
+    """Runs ``linksim run`` on a document, with more options, and returns its table of results."""
 
     def call(document: dict[str, Any], *options: str) -> pd.DataFrame:
         out = tmp_path / f"out{len(list(tmp_path.glob('out*')))}"

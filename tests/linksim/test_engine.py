@@ -29,17 +29,6 @@ def value(table: pd.DataFrame, metric: str, compressor: str = "identity", **axes
     return rows.iloc[0]
 
 
-@pytest.fixture
-def run(command: Command, scenario_file: ScenarioFile, tmp_path: Path) -> Callable[..., pd.DataFrame]:
-    def call(document: dict[str, Any], *options: str) -> pd.DataFrame:
-        out = tmp_path / f"out{len(list(tmp_path.glob('out*')))}"
-        code, _, err = command("run", scenario_file(document), "--out", out, "--workers", "1", *options)
-        assert code == 0, err
-        return results(out)
-
-    return call
-
-
 def test_perfect_chain_loses_only_what_truncation_loses(tiny: dict[str, Any], run: Callable[..., pd.DataFrame]) -> None:
     tiny |= {"estimation": {"name": "perfect"}, "sweeps": {}, "compressors": [{"name": "identity"}]}
     table = run(tiny)
@@ -121,16 +110,12 @@ def test_two_ue_antennas_go_through_the_chain(tiny: dict[str, Any], run: Callabl
 
 
 def test_killed_run_continues_to_the_same_table(
-    tiny: dict[str, Any], scenario_file: ScenarioFile, tmp_path: Path
+    tiny: dict[str, Any], scenario_file: ScenarioFile, run_folder: Callable[..., Path], tmp_path: Path
 ) -> None:
     tiny |= {"sweeps": {}, "monte_carlo": {"samples": 600, "batch_size": 50}}
-    file = scenario_file(tiny)
-
-    def start(out: Path) -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-m", "linksim", "run", str(file), "--out", str(out), "--workers", "1"]
-        return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-
-    killed = start(tmp_path / "killed")
+    command = [sys.executable, "-m", "linksim", "run", str(scenario_file(tiny)), "--workers", "1"]
+    command += ["--out", str(tmp_path / "killed")]
+    killed = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     deadline = time.monotonic() + 120
     while len(list((tmp_path / "killed").rglob("points/*/*.json"))) < 2 and killed.poll() is None:
         assert time.monotonic() < deadline
@@ -139,15 +124,14 @@ def test_killed_run_continues_to_the_same_table(
     assert killed.wait() == -signal.SIGKILL
     kept = {file: file.stat().st_mtime_ns for file in (tmp_path / "killed").rglob("points/*/*.json")}
     assert 2 <= len(kept) < 12
-    assert start(tmp_path / "killed").wait() == 0
+    continued = run_folder(tiny, "killed")
     assert len(list((tmp_path / "killed").rglob("points/*/*.json"))) == 12
     assert all(file.stat().st_mtime_ns == written for file, written in kept.items())
-    assert start(tmp_path / "whole").wait() == 0
-    (continued,) = (tmp_path / "killed").rglob("results.csv")
-    (whole,) = (tmp_path / "whole").rglob("results.csv")
-    assert continued.read_bytes() == whole.read_bytes()
+    whole = run_folder(tiny, "whole")
+    assert (continued / "results.csv").read_bytes() == (whole / "results.csv").read_bytes()
 
 
+@pytest.mark.usefixtures("without_report")
 def test_new_weights_make_new_results(
     tiny: dict[str, Any], command: Command, scenario_file: ScenarioFile, tmp_path: Path
 ) -> None:

@@ -31,6 +31,7 @@ def results(command: Command, file: Path, out: Path, *options: str) -> pd.DataFr
     return pd.read_csv(table)
 
 
+@pytest.mark.usefixtures("without_report")
 def test_what_is_trained_on_stays_with_its_denoiser(
     noisy: dict[str, Any], scenario_file: ScenarioFile, command: Command, tmp_path: Path
 ) -> None:
