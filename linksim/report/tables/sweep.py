@@ -1,6 +1,6 @@
 """Results as tables: per sweep and panel, compressors down, axis values across, one block per metric."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite
 
@@ -19,6 +19,10 @@ _REFERENCES: dict[str, tuple[tuple[str, str], ...]] = {
     "rate_bps_hz": (("rate_perfect_bps_hz", "perfect CSI"),),
     "nmse_e2e_db": (("estimation_nmse_db", "estimation only"), ("truncation_nmse_db", "truncation only")),
 }
+
+
+# Rows of results of one column of a table, by compressor and metric.
+_Column = Mapping[tuple[str, str], pd.Series]
 
 
 @dataclass(frozen=True)
@@ -128,18 +132,20 @@ def _table(run: RunView, sweep: Sweep, panel: Panel, metrics: Sequence[str], per
         columns = [x.text(value) for value in axis_values(sweep.rows, x)]
         texts = panel.rows[x.column].map(x.text)
         parts = [panel.rows[texts == column] for column in columns]
+    # Found by key: masks of the whole table for each cell take longer than all else.
+    by_key = [_by_key(part) for part in parts]
     same = " and ".join(axis.name.lower() or "compressor" for axis in sweep.same_over)
     title = ", ".join(part for part in (panel.title, f"the same at every {same}" if same else "") if part)
-    blocks = [_block(run, sweep, panel, parts, name) for name in metrics]
+    blocks = [_block(run, sweep, panel, by_key, name) for name in metrics]
     if percentiles:
-        blocks = [_with_percentiles(block, parts) for block in blocks]
+        blocks = [_with_percentiles(block, by_key) for block in blocks]
     return SweepTable(sweep.name, title, x.label if x else "", columns, [block for block in blocks if block.rows])
 
 
-def _block(run: RunView, sweep: Sweep, panel: Panel, parts: list[pd.DataFrame], name: str) -> Block:
+def _block(run: RunView, sweep: Sweep, panel: Panel, parts: list[_Column], name: str) -> Block:
     metric = metric_text(name)
     labels = list(run.looks_of(sweep))
-    found = {label: [_result(part, label, name) for part in parts] for label in [*labels, NO_COMPRESSOR]}
+    found = {label: [part.get((label, name)) for part in parts] for label in [*labels, NO_COMPRESSOR]}
     found = {label: results for label, results in found.items() if any(result is not None for result in results)}
     elsewhere = _of_one_ratio(sweep, panel, metric)
     rivals = [label for label in labels if label in found and label not in (*run.uncompressed, *elsewhere)]
@@ -162,7 +168,7 @@ def _block(run: RunView, sweep: Sweep, panel: Panel, parts: list[pd.DataFrame], 
         if label in run.uncompressed and label in found and label not in elsewhere
     ]
     for reference, title in _REFERENCES.get(name, ()):
-        results = [_result(part, NO_COMPRESSOR, reference) for part in parts]
+        results = [part.get((NO_COMPRESSOR, reference)) for part in parts]
         references.append((title, title, results, metric_text(reference)))
     if NO_COMPRESSOR in found:
         references.append(("all compressors", "all compressors", found[NO_COMPRESSOR], metric))
@@ -172,12 +178,12 @@ def _block(run: RunView, sweep: Sweep, panel: Panel, parts: list[pd.DataFrame], 
     return Block(metric, rows)
 
 
-def _with_percentiles(block: Block, parts: list[pd.DataFrame]) -> Block:
+def _with_percentiles(block: Block, parts: list[_Column]) -> Block:
     """The block with the percentiles over the samples under each compressor that has any."""
     rows = []
     for row in block.rows:
         rows.append(row)
-        results = [_result(part, row.label, block.metric.name) for part in parts]
+        results = [part.get((row.label, block.metric.name)) for part in parts]
         for column, title in _PERCENTILE_TITLES.items():
             texts = [
                 "" if result is None or pd.isna(result.get(column)) else block.metric.text(float(result[column]))
@@ -196,9 +202,11 @@ def _of_one_ratio(sweep: Sweep, panel: Panel, metric: MetricText) -> list[str]:
     return flat_labels(panel.rows, x.column, [], metric)
 
 
-def _result(part: pd.DataFrame, label: str, metric: str) -> pd.Series | None:
-    rows = part[(part["compressor"] == label) & (part["metric"] == metric)]
-    return None if rows.empty else rows.iloc[0]
+def _by_key(part: pd.DataFrame) -> _Column:
+    """The first row of each compressor and metric."""
+    first = part.drop_duplicates(["compressor", "metric"])
+    keys = zip(first["compressor"], first["metric"], strict=True)
+    return {key: row for key, (_, row) in zip(keys, first.iterrows(), strict=True)}
 
 
 def _cell(metric: MetricText, result: pd.Series | None, best: bool) -> Cell:
