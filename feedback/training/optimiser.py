@@ -1,8 +1,12 @@
 """Optimisers of a recipe: step sizes by side and kind of layer, and the moving average of the weights."""
 
+from collections.abc import Callable
+from typing import Any
+
 import torch
 from torch import nn
 
+from feedback.training.combined_optimiser import CombinedOptimiser
 from feedback.training.recipe import TrainingRecipe
 
 _MOMENTUM = 0.9
@@ -20,8 +24,38 @@ def make_optimiser(recipe: TrainingRecipe, encoder: nn.Module, decoder: nn.Modul
         return torch.optim.SGD(
             groups, lr=recipe.learning_rate, momentum=_MOMENTUM, nesterov=True, weight_decay=recipe.weight_decay
         )
+    if recipe.optimiser == "muon":
+        return _muon(recipe, groups)
     kind = torch.optim.AdamW if recipe.optimiser == "adamw" else torch.optim.Adam
     return kind(groups, lr=recipe.learning_rate, eps=recipe.epsilon, weight_decay=recipe.weight_decay, fused=True)
+
+
+def _muon(recipe: TrainingRecipe, groups: list[dict[str, Any]]) -> torch.optim.Optimizer:
+    """Muon for matrices, Adam for kernels, biases and norms.
+
+    Muon orthogonalises the momentum of a matrix (K. Jordan et al., Muon, 2024); scaled by 0.2 sqrt(max(rows, columns)),
+    the root mean square of its steps is Adam's (J. Liu et al., arXiv:2502.16982).
+    """
+    matrices = _only(groups, lambda parameter: parameter.dim() == 2)
+    others = _only(groups, lambda parameter: parameter.dim() != 2)
+    parts: list[torch.optim.Optimizer] = []
+    if matrices:
+        decay = recipe.weight_decay
+        parts.append(
+            torch.optim.Muon(matrices, lr=recipe.learning_rate, weight_decay=decay, adjust_lr_fn="match_rms_adamw")
+        )
+    if others:
+        parts.append(
+            torch.optim.Adam(
+                others, lr=recipe.learning_rate, eps=recipe.epsilon, weight_decay=recipe.weight_decay, fused=True
+            )
+        )
+    return CombinedOptimiser(parts)
+
+
+def _only(groups: list[dict[str, Any]], wanted: Callable[[nn.Parameter], bool]) -> list[dict[str, Any]]:
+    chosen = [{**group, "params": [p for p in group["params"] if wanted(p)]} for group in groups]
+    return [group for group in chosen if group["params"]]
 
 
 def _by_layer(network: nn.Module, fc_ratio: float) -> tuple[tuple[list[nn.Parameter], float], ...]:

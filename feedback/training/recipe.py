@@ -35,7 +35,9 @@ class TrainingRecipe(BaseModel):
         le=10**6,
         description="validations over the whole budget, at least; there is one after every epoch",
     )
-    optimiser: Literal["adam", "adamw", "sgd"] = Field(default="adam", description="sgd: with Nesterov momentum 0.9")
+    optimiser: Literal["adam", "adamw", "muon", "sgd"] = Field(
+        default="adam", description="muon: for the matrices of FC layers, Adam for the rest; sgd: with Nesterov momentum"
+    )
     epsilon: float = Field(default=1e-8, gt=0, le=1, description="Adam's epsilon")
     weight_decay: float = Field(default=0.0, ge=0, le=1, description="pull of the weights towards 0")
     learning_rate: float = Field(default=2e-3, gt=0, le=1, description="step size after warm-up")
