@@ -15,7 +15,9 @@ class CombinedOptimiser(torch.optim.Optimizer):
 
     def __init__(self, parts: Sequence[torch.optim.Optimizer]) -> None:
         self.parts = tuple(parts)
-        super().__init__([parameter for part in parts for group in part.param_groups for parameter in group["params"]], {})
+        super().__init__(
+            [parameter for part in parts for group in part.param_groups for parameter in group["params"]], {}
+        )
         self._share_groups()
 
     def _share_groups(self) -> None:

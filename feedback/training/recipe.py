@@ -36,7 +36,8 @@ class TrainingRecipe(BaseModel):
         description="validations over the whole budget, at least; there is one after every epoch",
     )
     optimiser: Literal["adam", "adamw", "muon", "sgd"] = Field(
-        default="adam", description="muon: for the matrices of FC layers, Adam for the rest; sgd: with Nesterov momentum"
+        default="adam",
+        description="muon: for the matrices of FC layers, Adam for the rest; sgd: with Nesterov momentum",
     )
     epsilon: float = Field(default=1e-8, gt=0, le=1, description="Adam's epsilon")
     weight_decay: float = Field(default=0.0, ge=0, le=1, description="pull of the weights towards 0")

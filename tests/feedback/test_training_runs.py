@@ -49,7 +49,8 @@ def test_budget_of_time_ends(training: TrainingSet) -> None:
 
 
 @pytest.mark.parametrize(
-    "others", [{}, {"ema_decay": 0.9}, {"restart_after": 1}, {"optimiser": "sgd"}, {"optimiser": "muon"}, {"clip_norm": 0.1}]
+    "others",
+    [{}, {"ema_decay": 0.9}, {"restart_after": 1}, {"optimiser": "sgd"}, {"optimiser": "muon"}, {"clip_norm": 0.1}],
 )
 @pytest.mark.parametrize("stop_at", [3, 11])
 def test_killed_run_goes_on_at_the_same_digits(
