@@ -56,7 +56,7 @@ class NeuralCompressor(Compressor):
     batch norm works with its running statistics and rows of a batch never influence each other.
 
     Attributes:
-        paper_recipe: the published training recipe, for drawn weights.
+        paper_recipe: the published training recipe, for random initial weights.
     """
 
     Parameters: ClassVar[type[NeuralParameters]] = NeuralParameters
@@ -67,7 +67,7 @@ class NeuralCompressor(Compressor):
     def __init__(self, parameters: NeuralParameters, shape: tuple[int, int]) -> None:
         super().__init__(parameters, shape)
         self.length = codeword_length(shape, parameters.compression_ratio)
-        # Layers draw weights as they are made, from the global generator, which must not notice.
+        # Layers draw weights as they are made, from the global generator, whose state must stay as it is.
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
             self.encoder = self.build_encoder().eval()
@@ -89,7 +89,7 @@ class NeuralCompressor(Compressor):
 
     @property
     def starts_as_klt(self) -> bool:
-        """Whether training starts from the KLT; from drawn weights by default."""
+        """Whether training starts from the KLT; from random initial weights by default."""
         return False
 
     @property

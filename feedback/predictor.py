@@ -51,7 +51,7 @@ class PredictorParameters(BaseModel):
     name: str
 
     @property
-    def least_reports(self) -> int:
+    def min_reports(self) -> int:
         """Reports without which it can do nothing."""
         return 1
 

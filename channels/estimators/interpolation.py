@@ -12,11 +12,11 @@ from channels.errors import ChannelInputError
 # Windows tried, each half as long as the one before.
 _WINDOWS = 6
 # Memory and time of the eigenvectors grow with the square and the cube of it.
-_MOST_PILOTS = 2048
+_MAX_PILOTS = 2048
 # Power of the rounding of complex64 relative to the numbers.
 _ROUNDING = 1e-14
 # Least power of a channel relative to the noise that is told from no channel at all.
-_WEAKEST = 1e-3
+_MIN_SNR = 1e-3
 # Shares of the power that may arrive outside of the longest window; it is noise to the estimate.
 _SHARES_OUTSIDE = (0.0, 1e-3, 1e-2, 1e-1)
 # Eigenvalues of the correlation below this share of the largest are rounding of float64.
@@ -80,9 +80,9 @@ class DelayWindowInterpolation:
             )
         everywhere = torch.arange(n_subcarriers, dtype=torch.float64)
         pilots = everywhere[::spacing]
-        if len(pilots) > _MOST_PILOTS:
+        if len(pilots) > _MAX_PILOTS:
             raise ChannelInputError(
-                f"interpolation: got {len(pilots)} pilot subcarriers, expected at most {_MOST_PILOTS} with delay_window"
+                f"interpolation: got {len(pilots)} pilot subcarriers, expected at most {_MAX_PILOTS} with delay_window"
             )
         self._lengths = [longest / 2**halving for halving in range(_WINDOWS)]
         self._everywhere, self._pilots = everywhere, pilots
@@ -116,7 +116,7 @@ class DelayWindowInterpolation:
         received = float(exact.abs().square().mean())
         # The pilots are given in single precision, which is noise as well.
         noise = noise_variance + _ROUNDING * received
-        power = max(received - noise, _WEAKEST * noise)
+        power = max(received - noise, _MIN_SNR * noise)
         if power == 0:
             return pilots.new_zeros(len(self._priors[0].synthesis), n_ports)
         coefficients = self._analysis.to(pilots.device) @ exact

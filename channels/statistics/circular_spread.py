@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 # A uniform spectrum has no direction at all; its spread is cut off here instead of becoming infinite (7.4 rad).
-_LEAST_CONCENTRATION = 1e-12
+_MIN_CONCENTRATION = 1e-12
 
 
 def circular_spread(power: Tensor, angle_rad: Tensor) -> Tensor:
@@ -24,4 +24,4 @@ def circular_spread(power: Tensor, angle_rad: Tensor) -> Tensor:
     east, north = (power * angle_rad.cos()).sum(-1), (power * angle_rad.sin()).sum(-1)
     concentration = torch.where(total > 0, torch.hypot(east, north) / total, 1.0)
     # Rounding can take a single direction above 1.
-    return (-2 * concentration.clamp(_LEAST_CONCENTRATION, 1.0).log()).clamp(min=0).sqrt()
+    return (-2 * concentration.clamp(_MIN_CONCENTRATION, 1.0).log()).clamp(min=0).sqrt()

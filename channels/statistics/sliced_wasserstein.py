@@ -47,10 +47,10 @@ def phase_free(csi: Tensor) -> Tensor:
     Neither the power of a sample nor the phases of its paths, which are uniform and would hide all else, count.
 
     Args:
-        csi: angular-delay matrices ``[n, n_delay, n_tx]``, complex.
+        csi: angular-delay matrices ``[n, n_delay, n_ports]``, complex.
 
     Returns:
-        ``[n, n_delay n_tx]``, float32, rows of norm 1; 0 for an all-zero matrix.
+        ``[n, n_delay n_ports]``, float32, rows of norm 1; 0 for an all-zero matrix.
     """
     moduli = csi.abs().flatten(1)
     norm = torch.linalg.vector_norm(moduli, dim=1, keepdim=True, dtype=torch.float64)

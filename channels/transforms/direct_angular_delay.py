@@ -74,7 +74,7 @@ def truncated_paths(paths: Paths, grid: OfdmGrid, array: ArrayShape, n_delay: in
         n_delay: delay rows kept.
 
     Returns:
-        ``[batch, n_snapshots, n_delay, n_tx]``, complex64.
+        ``[batch, n_snapshots, n_delay, n_ports]``, complex64.
 
     Raises:
         ChannelInputError: if ``n_delay`` is not between 1 and the number of subcarriers.
@@ -82,14 +82,14 @@ def truncated_paths(paths: Paths, grid: OfdmGrid, array: ArrayShape, n_delay: in
     check_rows(n_delay, grid)
     if paths.band_coefficients is not None:
         return AngularDelayTransform(grid, array, n_delay).truncate(frequency_response(paths, grid))
-    batch, n_snapshots, n_tx, n_paths = paths.coefficients.shape
+    batch, n_snapshots, n_ports, n_paths = paths.coefficients.shape
     rows = torch.arange(n_delay, device=paths.coefficients.device)
     kernel, centred = _delay_kernel(paths.delays_s, grid)
     gains = paths.coefficients * (kernel.magnitude * unit_phasor(kernel.turns + centred))[:, None, None]
-    # [batch, P, 2 (n_snapshots n_tx)], real and imaginary parts side by side: the kernel matrix is real.
+    # [batch, P, 2 (n_snapshots n_ports)], real and imaginary parts side by side: the kernel matrix is real.
     stacked = torch.cat((gains.real, gains.imag), dim=1).permute(0, 3, 1, 2).reshape(batch, n_paths, -1)
     product = torch.bmm(kernel.rows(cotangent(rows, grid.n_subcarriers)), stacked)
-    product = product.unflatten(-1, (2, n_snapshots, n_tx)).transpose(1, 3)
+    product = product.unflatten(-1, (2, n_snapshots, n_ports)).transpose(1, 3)
     per_port = torch.complex(product[:, :, 0], product[:, :, 1])
     scale = row_factor(rows, grid.n_subcarriers) / math.sqrt(grid.n_subcarriers)
     ports = per_port.unflatten(-1, (array.n_rx * array.n_polarizations, array.n_rows, array.n_columns))

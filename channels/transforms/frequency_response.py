@@ -30,11 +30,11 @@ def frequency_response(paths: Paths, grid: OfdmGrid) -> Tensor:
         grid: subcarriers, :math:`f_k`.
 
     Returns:
-        ``[batch, n_snapshots, n_subcarriers, n_tx]``, complex64, contiguous, on the device of the paths.
+        ``[batch, n_snapshots, n_subcarriers, n_ports]``, complex64, contiguous, on the device of the paths.
     """
     gains = paths.coefficients.transpose(2, 3)
-    batch, n_snapshots, _, n_tx = gains.shape
-    response = gains.new_empty(batch, n_snapshots, grid.n_subcarriers, n_tx)
+    batch, n_snapshots, _, n_ports = gains.shape
+    response = gains.new_empty(batch, n_snapshots, grid.n_subcarriers, n_ports)
     phases = delay_phases(paths.delays_s, grid)
     band = paths.band_coefficients
     weights = None if band is None else interpolation_weights(grid, band.shape[2]).to(gains.device)

@@ -40,7 +40,7 @@ class DnnNetParameters(DenoiserParameters):
         default=(-5.0, 40.0), description="feedback SNRs to learn [dB], drawn uniformly from this range"
     )
     epochs: int = Field(default=20, ge=0, le=10**6, description="stage 1: passes over the training codewords")
-    learning_rate: float = Field(default=1e-3, gt=0, le=1, description="stage 1: first step size of Adam, falling to 0")
+    learning_rate: float = Field(default=1e-3, gt=0, le=1, description="stage 1: Adam's at first, falling to 0")
     joint: TrainingRecipe | None = Field(
         default=_JOINT,
         description="stage 2: recipe for training a network and its denoiser together; null: stage 1 only",

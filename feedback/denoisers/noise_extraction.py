@@ -41,7 +41,7 @@ class NoiseExtraction(nn.Module):
         self.register_buffer("mean", torch.zeros(length))
         self.register_buffer("deviation", torch.ones(length))
         sizes = [length + 1, *[width] * hidden_layers]
-        # Layers draw weights as they are made, from the global generator, which must not notice.
+        # Layers draw weights as they are made, from the global generator, whose state must stay as it is.
         with torch.random.fork_rng(devices=[]):
             self.hidden = nn.ModuleList(nn.Linear(a, b) for a, b in pairwise(sizes))
             self.output = nn.Linear(width, length)

@@ -43,7 +43,7 @@ _MARGIN = 0.03
 # Standard deviations at a quantiser's input to choose from.
 _SPREADS = (0.5, 0.7, 1.0, 1.4, 2.0, 2.8)
 # Least standard deviation of a codeword entry, over the largest, that its gain makes up for.
-_WEAKEST = 1e-4
+_MIN_DEVIATION_RATIO = 1e-4
 
 
 @torch.no_grad()
@@ -131,7 +131,7 @@ def _spread(values: Tensor, quantise: Callable[[Tensor], Tensor]) -> tuple[Tenso
         Gains and weights, ``[M]`` each.
     """
     size = values.square().mean(dim=0).sqrt()
-    unit = 1 / size.clamp_min(_WEAKEST * float(size.max()))
+    unit = 1 / size.clamp_min(_MIN_DEVIATION_RATIO * float(size.max()))
     found: list[tuple[float, Tensor, Tensor]] = []
     for spread in _SPREADS:
         received = quantise(spread * unit * values)

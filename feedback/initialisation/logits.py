@@ -21,9 +21,9 @@ from feedback.layers.basic import LEAKY_SLOPE, ConvBn, HingePath
 # Images this near to 0 or 1 are not told from it: their logits would only be large.
 _EDGE = 0.01
 # Hinges of one component, real or imaginary part, of a block with channels for more.
-_MOST_HINGES = 8
+_MAX_HINGES = 8
 # Furthest threshold, near the edge of images.
-_FAR = 0.45
+_MAX_THRESHOLD = 0.45
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ def start_path(
         The path's output as it is now, ``[n, 2, Na Nt]``.
     """
     nn.init.zeros_(narrow.conv.weight)
-    places = [(path, pair) for path in paths for pair in range(path.hinge.conv.out_channels // 2)][:_MOST_HINGES]
+    places = [(path, pair) for path in paths for pair in range(path.hinge.conv.out_channels // 2)][:_MAX_HINGES]
     for path in paths:
         _pass_to_hinges(path, given)
     unit = 1 / float(given.deviations.std(correction=0))
@@ -102,7 +102,7 @@ def start_path(
 def _hinges(count: int) -> list[tuple[float, float]]:
     """Signs and thresholds: a pair at 0, which is a line through the origin with a bend, and pairs ever further out."""
     pairs = -(-count // 2)
-    signed = [(sign, sign * _FAR * (k / pairs) ** 0.5) for k in range(pairs) for sign in (1.0, -1.0)]
+    signed = [(sign, sign * _MAX_THRESHOLD * (k / pairs) ** 0.5) for k in range(pairs) for sign in (1.0, -1.0)]
     return signed[:count]
 
 
@@ -113,7 +113,7 @@ def _pass_to_hinges(path: HingePath, given: BlockInput) -> None:
         before = values if place == 0 else values + lift
         for channel in range(layer.conv.out_channels):
             component = channel % 2
-            if channel < (2 * _MOST_HINGES if path.grouped else 2):
+            if channel < (2 * _MAX_HINGES if path.grouped else 2):
                 _tap(layer, channel, component, 1.0)
                 _shift(layer, channel, before[:, component], values[:, component] + lift, 1.0)
 

@@ -45,7 +45,7 @@ class LinearStartNetwork(NeuralCompressor):
 
     @property
     def default_recipe(self) -> TrainingRecipe:
-        """The paper's for drawn weights, one for small steps otherwise."""
+        """The paper's for random initial weights, one for small steps otherwise."""
         return KLT_RECIPE if self.starts_as_klt else self.paper_recipe
 
     def prepare(self, training: TrainingSet, generator: torch.Generator) -> None:
@@ -62,4 +62,4 @@ class LinearStartNetwork(NeuralCompressor):
 
     @abstractmethod
     def start_as_klt(self, training: TrainingSet) -> None:
-        """Changes drawn weights to those of the best linear codec."""
+        """Changes random initial weights to those of the best linear codec."""

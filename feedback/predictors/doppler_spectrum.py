@@ -21,7 +21,7 @@ _ITERATIONS = 50
 _MIN_FREQUENCIES = 64
 _FREQUENCIES_A_REPORT = 4
 # Next to frequency 0 they lie closer, because channels may move little from report to report: 1.5^k times this.
-_LEAST_FREQUENCY = 5e-4
+_MIN_FREQUENCY = 5e-4
 _FREQUENCY_RATIO = 1.5
 # Least error of a report that the covariance is inverted with, relative to the power; reports are float32.
 _EXACT = 1e-10
@@ -30,8 +30,8 @@ _EXACT = 1e-10
 def frequencies(n_reports: int) -> Tensor:
     """Grid of Doppler frequencies, in cycles a report period, ``[n_frequencies]``, float64."""
     count = max(_MIN_FREQUENCIES, _FREQUENCIES_A_REPORT * n_reports)
-    steps = math.ceil(math.log(1 / count / _LEAST_FREQUENCY) / math.log(_FREQUENCY_RATIO))
-    fine = _LEAST_FREQUENCY * _FREQUENCY_RATIO ** torch.arange(max(steps, 0), dtype=torch.float64)
+    steps = math.ceil(math.log(1 / count / _MIN_FREQUENCY) / math.log(_FREQUENCY_RATIO))
+    fine = _MIN_FREQUENCY * _FREQUENCY_RATIO ** torch.arange(max(steps, 0), dtype=torch.float64)
     even = torch.arange(count, dtype=torch.float64) / count - 0.5
     return torch.cat([even, fine, -fine])
 

@@ -25,14 +25,14 @@ class LinearPredictorParameters(PredictorParameters):
     )
 
     @property
-    def least_reports(self) -> int:
+    def min_reports(self) -> int:
         """As many as one equation for the coefficients takes."""
         return self.order + 1
 
     @property
     def default_reports(self) -> int:
         """Three times the order."""
-        return max(3 * self.order, self.least_reports)
+        return max(3 * self.order, self.min_reports)
 
 
 def fit_coefficients(reports: Tensor, erased: Tensor, order: int, pooling: float) -> Tensor:

@@ -28,8 +28,8 @@ class Adaptation(BaseModel):
         default=1.0,
         gt=0,
         le=1,
-        description="step size of fully connected layers over that of the others: what a small one of the network's "
-        "own recipe keeps near its start is what has to change",
+        description="learning rate of fully connected layers over that of the others: what a small one of the "
+        "network's own recipe keeps near its start is what has to change",
     )
 
     @model_validator(mode="after")

@@ -34,9 +34,11 @@ class Distillation(BaseModel):
         default="cosine", description="how that weight falls to 0 over the mimic stage; const keeps it"
     )
     mimic_share: float = Field(default=0.2, gt=0, le=1, description="share of the budget in the mimic stage")
-    explore_rate_ratio: float = Field(default=2.0, gt=0, description="step size in the explore stage over the recipe's")
+    explore_rate_ratio: float = Field(
+        default=2.0, gt=0, description="learning rate in the explore stage over the recipe's"
+    )
     explore_encoder_ratio: float = Field(
-        default=0.05, ge=0, le=1, description="step size of the encoder over the decoder's in the explore stage"
+        default=0.05, ge=0, le=1, description="learning rate of the encoder over the decoder's in the explore stage"
     )
 
     @property

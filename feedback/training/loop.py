@@ -65,7 +65,7 @@ def train(
         encoder: images ``[batch, 2, Na, Nt]`` to codewords ``[batch, M]``.
         decoder: codewords to images; both are trained in place and left in eval mode.
         training: channels to learn from and to select on, on the networks' device.
-        recipe: budget and step sizes.
+        recipe: budget and learning rates.
         generator: one draw from it seeds the order of the channels, their phases, and the noise; on the CPU.
         options: loss, disturbance, callback, state file, devices.
 

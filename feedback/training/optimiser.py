@@ -1,4 +1,4 @@
-"""Optimisers of a recipe: step sizes by side and kind of layer, and the moving average of the weights."""
+"""Optimisers of a recipe: learning rates by side and kind of layer, and the moving average of the weights."""
 
 from collections.abc import Callable
 from typing import Any
@@ -13,7 +13,7 @@ _MOMENTUM = 0.9
 
 
 def make_optimiser(recipe: TrainingRecipe, encoder: nn.Module, decoder: nn.Module) -> torch.optim.Optimizer:
-    """The optimiser, whose groups say their step size over the recipe's (``ratio``) and whether they ``encode``."""
+    """The optimiser, whose groups say their learning rate over the recipe's (``ratio``) and whether they ``encode``."""
     groups = [
         {"params": params, "ratio": side_ratio * ratio, "encodes": network is encoder}
         for network, side_ratio in ((encoder, recipe.encoder_rate_ratio), (decoder, 1.0))

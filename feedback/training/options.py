@@ -20,8 +20,8 @@ class Stage:
 
     Attributes:
         until: share of the budget at which it ends.
-        rate_ratio: its step size over the recipe's.
-        encoder_rate_ratio: the encoder's step size over the decoder's, on top of the recipe's ratio.
+        rate_ratio: its learning rate over the recipe's.
+        encoder_rate_ratio: the encoder's learning rate over the decoder's, on top of the recipe's ratio.
     """
 
     until: float = 1.0

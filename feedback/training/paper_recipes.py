@@ -1,4 +1,4 @@
-"""Training recipes of the papers, for drawn weights: 100 000 channels, a day of a GPU and more."""
+"""Training recipes of the papers, for random initial weights: 100 000 channels, a day of a GPU and more."""
 
 from typing import Any
 

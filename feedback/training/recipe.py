@@ -41,20 +41,23 @@ class TrainingRecipe(BaseModel):
     )
     epsilon: float = Field(default=1e-8, gt=0, le=1, description="Adam's epsilon")
     weight_decay: float = Field(default=0.0, ge=0, le=1, description="pull of the weights towards 0")
-    learning_rate: float = Field(default=2e-3, gt=0, le=1, description="step size after warm-up")
-    final_learning_rate: float = Field(default=5e-5, ge=0, le=1, description="step size at the end")
+    learning_rate: float = Field(default=2e-3, gt=0, le=1, description="learning rate after warm-up")
+    final_learning_rate: float = Field(default=5e-5, ge=0, le=1, description="learning rate at the end")
     fc_rate_ratio: float | None = Field(
         default=None,
         gt=0,
         le=1,
-        description="step size of fully connected layers over that of the others; by default 0.05 for a start from the "
-        "KLT, 1 for drawn weights, as in the papers",
+        description="learning rate of fully connected layers over that of the others; by default 0.05 for a start from "
+        "the KLT, 1 for random initial weights, as in the papers",
     )
     encoder_rate_ratio: float = Field(
-        default=1.0, ge=0, le=1, description="step size of the encoder over that of the decoder; 0 keeps it as it is"
+        default=1.0,
+        ge=0,
+        le=1,
+        description="learning rate of the encoder over that of the decoder; 0 keeps it as it is",
     )
-    schedule: Literal["cosine", "constant"] = Field(default="cosine", description="of the step size after warm-up")
-    warmup: float = Field(default=0.03, ge=0, lt=1, description="share of the budget in which the step size rises")
+    schedule: Literal["cosine", "constant"] = Field(default="cosine", description="of the learning rate after warm-up")
+    warmup: float = Field(default=0.03, ge=0, lt=1, description="share of the budget in which the learning rate rises")
     restart_after: int | None = Field(
         default=None,
         ge=1,
@@ -99,7 +102,7 @@ class TrainingRecipe(BaseModel):
         return TrainingRecipe.model_validate(others | budget)
 
     def resolved(self, starts_as_klt: bool) -> "TrainingRecipe":
-        """The recipe with the step size of fully connected layers that suits the start, unless it says one itself."""
+        """The recipe with the ``fc_rate_ratio`` that suits the start, unless it says one itself."""
         if self.fc_rate_ratio is not None:
             return self
         return self.model_copy(update={"fc_rate_ratio": _KLT_FC_RATE_RATIO if starts_as_klt else 1.0})

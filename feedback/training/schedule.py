@@ -1,4 +1,4 @@
-"""The step size over a training budget: linear warm-up, cosine decay, restarts where training is stuck."""
+"""The learning rate over a training budget: linear warm-up, cosine decay, restarts where training is stuck."""
 
 import math
 
@@ -14,7 +14,7 @@ def learning_rate(recipe: TrainingRecipe, spent: float, origin: float = 0.0, end
               r = r_1 + (r_0 - r_1) \tfrac{1}{2} \bigl( 1 + \cos \pi \tfrac{p - w}{1 - w} \bigr).
 
     Args:
-        recipe: step sizes :math:`r_0`, :math:`r_1` and warm-up.
+        recipe: learning rates :math:`r_0`, :math:`r_1` and warm-up.
         spent: share of the whole budget, 0 to 1.
         origin: share at which the schedule began.
         end: share at which it ends, above ``origin``.

@@ -22,7 +22,7 @@ class Progress:
         spent: share of the budget, 0 to 1.
         train_loss: mean loss since the validation before.
         validation_nmse_db: NMSE on the validation channels, dB.
-        learning_rate: step size of the last step.
+        learning_rate: learning rate of the last step.
         seconds: wall time so far.
     """
 

@@ -115,7 +115,7 @@ class Chain:
         outcome = LinkOutcome(
             transform=self.transform,
             csi_true=csi_true,
-            csi_reconstructed=None,
+            csi_rebuilt=None,
             response_report=reports[0],
             response_use=self.report_times.use(response),
             response_estimated=estimated,
@@ -241,7 +241,7 @@ class Chain:
         )
 
     def _evaluate(self, outcome: LinkOutcome, label: str) -> Measurements:
-        rebuilt = outcome.csi_reconstructed is not None
+        rebuilt = outcome.csi_rebuilt is not None
         measurements: Measurements = {}
         for name, metric in self.metrics.items():
             if metric.needs_reconstruction == rebuilt and name != SAMPLES_LEFT_OUT:

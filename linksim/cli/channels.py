@@ -25,11 +25,11 @@ def compare(
 ) -> None:
     """Compares the statistics of two sets of channels, and says how far apart they are as distributions."""
     from linksim.datasets.comparison import compare as compare_channels
-    from linksim.datasets.input import open_channel, tell_apart
+    from linksim.datasets.input import open_channel, with_distinct_labels
     from linksim.report.figures.channel_comparison import draw_comparison
     from linksim.report.tables.channel_comparison import show, write_csv
 
-    first, second = tell_apart(open_channel(a, split, seed=seed), open_channel(b, split, seed=seed))
+    first, second = with_distinct_labels(open_channel(a, split, seed=seed), open_channel(b, split, seed=seed))
     comparison = compare_channels(first, second, samples, 1 if seed is None else seed)
     console = Console()
     show(comparison, console)

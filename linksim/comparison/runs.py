@@ -23,11 +23,11 @@ from linksim.statistics.measurements import NO_COMPRESSOR
 from linksim.storage.sample_values import SampleValues
 
 # Keys of a point's scenario that make the channels and their use.
-_WORLD = ("channel", "snr_db", "feedback.delay_s")
+_CHANNEL_KEYS = ("channel", "snr_db", "feedback.delay_s")
 # Keys that say nothing of how reports are made.
-_UNTOLD = ("name", "description", "device", "zoo", "sweeps", "monte_carlo.batch_size", "metrics")
+_NOT_COMPARED = ("name", "description", "device", "zoo", "sweeps", "monte_carlo.batch_size", "metrics")
 # Differences of scenarios that a note names one by one.
-_MAX_TOLD = 6
+_MAX_LISTED = 6
 # Between channels computed on different devices; two independent channels agree by chance once in 1/this samples.
 _SAME_CHANNEL = 1e-3
 
@@ -132,7 +132,7 @@ def _run_rows(
         notes.append(f"{run.label}: {len(shared)} points in common of {len(run.points)} and {len(first.points)}")
     for name in shared:
         point, other = run.points[name], first.points[name]
-        _require_same_world(run, point, first, other)
+        _require_same_channel(run, point, first, other)
         samples, references = run.samples(point), first.samples(other)
         if point.scenario.seed == other.scenario.seed:
             samples, references = _in_both(samples, references)
@@ -188,10 +188,10 @@ def _method(
     return unpaired_difference, None
 
 
-def _require_same_world(run: RunSamples, point: Point, first: RunSamples, other: Point) -> None:
+def _require_same_channel(run: RunSamples, point: Point, first: RunSamples, other: Point) -> None:
     mine, theirs = _flat(point), _flat(other)
     for key in {**theirs, **mine}:
-        if key.startswith(_WORLD) and mine.get(key) != theirs.get(key):
+        if key.startswith(_CHANNEL_KEYS) and mine.get(key) != theirs.get(key):
             raise InputError(
                 f"{run.folder}: {key}: got {mine.get(key)!r}, expected {theirs.get(key)!r} as in {first.folder}: "
                 "the runs do not share their channels"
@@ -201,15 +201,15 @@ def _require_same_world(run: RunSamples, point: Point, first: RunSamples, other:
 def _differences(first: RunSamples, run: RunSamples) -> Iterator[str]:
     """What sets the runs apart, as one line."""
     documents = [_flat_document(each.scenario.model_dump(mode="json")) for each in (run, first)]
-    keys = [key for key in {**documents[1], **documents[0]} if not key.startswith((*_UNTOLD, *_WORLD))]
+    keys = [key for key in {**documents[1], **documents[0]} if not key.startswith((*_NOT_COMPARED, *_CHANNEL_KEYS))]
     told = [
         f"{key} {documents[0].get(key)} ({documents[1].get(key)})"
         for key in keys
         if documents[0].get(key) != documents[1].get(key)
     ]
     if told:
-        more = f" and {len(told) - _MAX_TOLD} more" if len(told) > _MAX_TOLD else ""
-        yield f"{run.label} differs from {first.label} in {'; '.join(told[:_MAX_TOLD])}{more}"
+        more = f" and {len(told) - _MAX_LISTED} more" if len(told) > _MAX_LISTED else ""
+        yield f"{run.label} differs from {first.label} in {'; '.join(told[:_MAX_LISTED])}{more}"
 
 
 def _flat(point: Point) -> dict[str, Any]:

@@ -125,7 +125,7 @@ def open_channel(
     return ChannelInput(path.stem, parameters, source, split, n_delay, step_s, n_recorded)
 
 
-def tell_apart(a: ChannelInput, b: ChannelInput) -> tuple[ChannelInput, ChannelInput]:
+def with_distinct_labels(a: ChannelInput, b: ChannelInput) -> tuple[ChannelInput, ChannelInput]:
     """The same two under different labels."""
     if a.label != b.label:
         return a, b

@@ -26,8 +26,8 @@ RATIOS = (4, 8, 16, 32, 64)
 # "eta smaller than 1/8 is not recommended" (ACRNet, section V-E).
 ADVISED_RATIO = 8
 MOST_VALUE_BITS = 8
-FEWEST_GOOD_VALUE_BITS = 2
-MOST_EXPANSION = 100
+MIN_GOOD_VALUE_BITS = 2
+MAX_EXPANSION = 100
 MOST_ITERATIONS = 1000
 
 Section = Mapping[str, str | int]
@@ -116,7 +116,7 @@ def deploy_acrnet(limits: Resources, shape: tuple[int, int], ratio: float | None
         def fits(expansion: int) -> bool:
             return not _cost({**layers, "expansion": expansion}, point, shape).beyond(limits)
 
-        expansion = _largest(fits, MOST_EXPANSION)
+        expansion = _largest(fits, MAX_EXPANSION)
         return {**layers, "expansion": expansion} if expansion else None
 
     layers: tuple[Section, ...] = (
@@ -184,7 +184,7 @@ def _operating_points(limits: Resources, shape: tuple[int, int], ratio: float | 
     if not points:
         fewest = min(lengths.values())
         raise InputError(f"--bits: got {limits.bits}, expected at least {fewest}, one for each of {fewest} values")
-    return sorted(points, key=lambda point: (point.value_bits or 0) < FEWEST_GOOD_VALUE_BITS)
+    return sorted(points, key=lambda point: (point.value_bits or 0) < MIN_GOOD_VALUE_BITS)
 
 
 @cache

@@ -123,19 +123,19 @@ def dask_executor(address: str, device: torch.device, notify: Callable[[str], No
     _silence_library()
     _require_scheduler(address)
     with one_thread(), Client(address, timeout=_CONNECT_S, set_as_default=False) as client:
-        _introduce(client, address, resources, notify)
+        _announce(client, address, resources, notify)
         yield DaskExecutor(client, resources)
 
 
 def _require_scheduler(address: str) -> None:
     """Refuses an address where no scheduler answers, which a client would only tell in several lines."""
 
-    async def knock() -> None:
+    async def try_connection() -> None:
         communication = await connect(address, timeout=_CONNECT_S)
         await communication.close()
 
     try:
-        asyncio.run(knock())
+        asyncio.run(try_connection())
     except (OSError, ValueError, TimeoutError):
         raise InputError(
             f"--scheduler: got {address!r}, where no scheduler answers, expected the address that `dask scheduler` "
@@ -143,7 +143,7 @@ def _require_scheduler(address: str) -> None:
         ) from None
 
 
-def _introduce(client: Client, address: str, resources: dict[str, int], notify: Callable[[str], None]) -> None:
+def _announce(client: Client, address: str, resources: dict[str, int], notify: Callable[[str], None]) -> None:
     information = client.scheduler_info(n_workers=-1)
     workers = information["workers"].values()
     able = [worker for worker in workers if all(worker["resources"].get(name, 0) for name in resources)]

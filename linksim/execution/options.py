@@ -72,7 +72,7 @@ class ExecutionOptions:
             with local_executor(self.workers or default_workers(device)) as executor:
                 yield executor
         else:
-            # Half a second that only clusters need.
+            # Importing Dask takes half a second, which only clusters need.
             from linksim.execution.dask_executor import dask_executor
 
             with dask_executor(self.scheduler, device, notify) as executor:

@@ -10,7 +10,7 @@ import torch
 
 
 def start_worker() -> None:
-    """Readies a worker process: one thread, no Ctrl-C of its own, and no life after its parent's death."""
+    """Prepares a worker process: one thread; it ignores SIGINT and exits when its parent dies."""
     torch.set_num_threads(1)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = multiprocessing.parent_process()

@@ -30,7 +30,7 @@ class LinkOutcome:
         transform: angular-delay transform that the report was made with.
         csi_true: truncated angular-delay matrix of the true channel when the report was made,
             ``[batch, Na, n_ports]``, complex.
-        csi_reconstructed: what the BS rebuilt of the newest report, ``[batch, Na, n_ports]``, complex; ``None`` for
+        csi_rebuilt: what the BS rebuilt of the newest report, ``[batch, Na, n_ports]``, complex; ``None`` for
             metrics that no compressor influences.
         response_report: true channel when the report was made, ``[batch, Nc, n_ports]``, complex.
         response_use: true channel when the precoder is used, ``[batch, Nc, n_ports]``, complex.
@@ -51,7 +51,7 @@ class LinkOutcome:
 
     transform: AngularDelayTransform
     csi_true: Tensor
-    csi_reconstructed: Tensor | None
+    csi_rebuilt: Tensor | None
     response_report: Tensor
     response_use: Tensor
     response_estimated: Tensor
@@ -69,7 +69,7 @@ class LinkOutcome:
 
     def with_report(
         self,
-        csi_reconstructed: Tensor,
+        csi_rebuilt: Tensor,
         *,
         bits: int | Tensor | None,
         overhead: float,
@@ -81,7 +81,7 @@ class LinkOutcome:
         _ = self.csi_use, self.energy_use
         other = replace(
             self,
-            csi_reconstructed=csi_reconstructed,
+            csi_rebuilt=csi_rebuilt,
             csi_predicted=csi_predicted,
             bits=bits,
             overhead=overhead,
@@ -107,7 +107,7 @@ class LinkOutcome:
             bits=self.bits[kept] if isinstance(self.bits, Tensor) else self.bits,
             delivery=self.delivery.only(kept),
             left_out=tuple(kept.logical_not().nonzero()[:, 0].tolist()),
-            csi_reconstructed=of(self.csi_reconstructed),
+            csi_rebuilt=of(self.csi_rebuilt),
             csi_predicted=of(self.csi_predicted),
             hf_all=of(self.hf_all),
         )
@@ -120,14 +120,14 @@ class LinkOutcome:
 
     @property
     def rebuilt(self) -> Tensor:
-        """``csi_reconstructed``, for metrics that need one.
+        """``csi_rebuilt``, for metrics that need one.
 
         Raises:
             ValueError: if there is none.
         """
-        if self.csi_reconstructed is None:
-            raise ValueError("csi_reconstructed: got None, expected the matrix that the BS rebuilt")
-        return self.csi_reconstructed
+        if self.csi_rebuilt is None:
+            raise ValueError("csi_rebuilt: got None, expected the matrix that the BS rebuilt")
+        return self.csi_rebuilt
 
     @property
     def predicted(self) -> Tensor:

@@ -22,7 +22,7 @@ from linksim.scenario.sweep import Point
 # How long a network was trained is told as the channels that it saw.
 _BUDGETS = ("epochs", "samples", "minutes")
 # Parts of a recipe that change how often is looked at the network, not how it is trained.
-_UNTOLD = {*_BUDGETS, "validations"}
+_NOT_LISTED = {*_BUDGETS, "validations"}
 
 
 @dataclass(frozen=True)
@@ -154,7 +154,7 @@ def _differences(spec: SchemeSpec, info: CheckpointInfo) -> Iterator[str]:
 
 
 def _recipe_differences(used: TrainingRecipe, wanted: TrainingRecipe) -> Iterator[str]:
-    for key in TrainingRecipe.model_fields.keys() - _UNTOLD:
+    for key in TrainingRecipe.model_fields.keys() - _NOT_LISTED:
         found, asked = getattr(used, key), getattr(wanted, key)
         if found != asked:
             yield f"{key} {_text(found)}, the scenario asks for {_text(asked)}"

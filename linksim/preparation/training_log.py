@@ -35,7 +35,7 @@ class TrainingLog:
         self._writer: SummaryWriter | None = None
 
     def start(self, validation_nmse_db: float) -> None:
-        """Adds the validation before the first step, which has no loss and no step size."""
+        """Adds the validation before the first step, which has no loss and no learning rate."""
         self.rows = [Progress(0, 0.0, 0.0, math.nan, validation_nmse_db, math.nan, 0.0)]
         self._write()
 

@@ -11,7 +11,7 @@ from linksim.report.figures.sweep import NMSE_PAIR
 from linksim.report.tables.formats import suffix, table_text
 from linksim.report.tables.sweep import sweep_tables
 from linksim.report.view.figure_options import FigureOptions
-from linksim.report.view.metric_texts import metric_text
+from linksim.report.view.metric_format import metric_text
 from linksim.report.view.run_view import RunView, view_run
 from linksim.report.view.style import paper_style
 

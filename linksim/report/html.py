@@ -17,7 +17,7 @@ from linksim.report.tables.sampling import read_sampling
 from linksim.report.tables.sweep import SweepTable, sweep_tables
 from linksim.report.view.figure_options import FigureOptions
 from linksim.report.view.run_view import RunView, view_run
-from linksim.report.view.words import quantity, scenario_in_words
+from linksim.report.view.scenario_summary import quantity, scenario_summary
 
 REPORT_NAME = "report.html"
 # Place of the learning curves on the page.
@@ -126,7 +126,7 @@ def _content(run: RunView, drawings: list[Drawing], costs: tuple[list[str], list
         "description": str(run.scenario.get("description") or manifest.get("description") or ""),
         "finished": str(manifest.get("finished") or ""),
         "warnings": [str(line) for line in manifest.get("warnings") or ()],
-        "words": scenario_in_words(run.scenario),
+        "words": scenario_summary(run.scenario),
         "overview": figures(OVERVIEW),
         "training": figures(_TRAINING),
         "example": figures(EXAMPLE),

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from linksim.report.figures.curves import legend_handle
-from linksim.report.view.looks import looks
+from linksim.report.view.curve_style import curve_styles
 from linksim.report.view.style import COLUMN_IN, DOUBLE_COLUMN_IN, paper_style, plain_text, save
 from linksim.terminal import Console
 
@@ -78,26 +78,26 @@ def draw_reproduction(table: pd.DataFrame, stem: Path) -> list[Path]:
     if both.empty:
         return []
     scenarios = list(both["scenario"].drop_duplicates())
-    network_looks = looks(list(both["method"].drop_duplicates()))
+    network_styles = curve_styles(list(both["method"].drop_duplicates()))
     with paper_style():
         width = COLUMN_IN if len(scenarios) == 1 else DOUBLE_COLUMN_IN
-        rows = -(-len(network_looks) // _LEGEND_COLUMNS)
+        rows = -(-len(network_styles) // _LEGEND_COLUMNS)
         figure = Figure(figsize=(width, _HEIGHT_IN + rows * _LEGEND_ROW_IN), layout="constrained")
         for axes, scenario in zip(figure.subplots(1, len(scenarios), squeeze=False).flat, scenarios, strict=True):
             part = both[both["scenario"] == scenario]
             ends = [min(part["published"].min(), part["ours"].min()), max(part["published"].max(), part["ours"].max())]
             axes.plot(ends, ends, color="0.5", linewidth=0.7, zorder=1)
-            for label, look in network_looks.items():
+            for label, style in network_styles.items():
                 mine = part[part["method"] == label]
                 bars = np.nan_to_num(np.stack([mine["ours"] - mine["ci_low"], mine["ci_high"] - mine["ours"]]))
-                axes.errorbar(mine["published"], mine["ours"], yerr=bars, **{**look.line_options(), "linestyle": ""})
+                axes.errorbar(mine["published"], mine["ours"], yerr=bars, **{**style.line_options(), "linestyle": ""})
             axes.set_xlabel("Published NMSE [dB]")
             axes.set_ylabel("NMSE here [dB]")
             axes.set_title(plain_text(str(scenario)))
-        handles = [legend_handle(look) for look in network_looks.values()]
+        handles = [legend_handle(style) for style in network_styles.values()]
         for handle in handles:
             handle.set_linestyle("")
-        names = [plain_text(name) for name in network_looks]
+        names = [plain_text(name) for name in network_styles]
         figure.legend(handles, names, loc="outside upper center", ncols=_LEGEND_COLUMNS)
         return save(figure, stem)
 

@@ -58,7 +58,7 @@ class FeedbackSection(Section):
 
     @model_validator(mode="after")
     def _enough_reports(self) -> Self:
-        name, least = self.predictor.name, self.predictor.least_reports
+        name, least = self.predictor.name, self.predictor.min_reports
         if self.report_period_s == 0 and max(least, self.n_reports or 1) > 1:
             wanted = f"n_reports {self.n_reports}" if least == 1 else f"predictor {name!r}, which needs {least} reports"
             raise ValueError(f"got {wanted} with report_period_s 0, expected the time from report to report in s")

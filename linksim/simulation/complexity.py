@@ -17,7 +17,16 @@ from linksim.scenario.sweep import points_of
 from linksim.storage.csv_text import csv_text
 from linksim.storage.run_folder import write_whole
 
-COLUMNS = ("compressor", "cr", "ue_macs", "ue_multiplications", "bs_macs", "ue_params", "params", "ue_bytes")
+COLUMNS = (
+    "compressor",
+    "compression_ratio",
+    "ue_macs",
+    "ue_multiplications",
+    "bs_macs",
+    "ue_parameters",
+    "parameters",
+    "ue_bytes",
+)
 RATIOS = (4, 8, 16, 32, 64)
 SHAPE = (32, 32)
 

@@ -35,7 +35,7 @@ def measure_shard(
 ) -> tuple[Measurements, StageTimes]:
     """Runs the chain on test channels ``start`` to ``stop - 1`` of a point, and keeps what it measured.
 
-    Whoever repeats a shard because its result got lost on the way finds it kept.
+    A shard that was measured before is loaded, so repeating one whose result got lost costs nothing.
 
     All arithmetic is done in blocks of ``BLOCK_SIZE``, because the last digit of a product depends on the number of
     rows that are multiplied at once.

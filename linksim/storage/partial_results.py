@@ -35,7 +35,7 @@ class PointContent:
     Attributes:
         scenario: the scenario at the point.
         fitted: hash over its fitted compressors, quantisers and denoisers.
-        device: kind of device that computes, whose last digits are its own.
+        device: device type; results differ in the last digits between types.
     """
 
     scenario: Scenario

@@ -39,7 +39,7 @@ class AdaptationSection(Section):
         return samples
 
 
-class GeneralizationStudy(Section):
+class GeneralisationStudy(Section):
     """Every compressor, trained on every source, tested on every source."""
 
     study: Literal["generalization"]
@@ -86,7 +86,7 @@ class GeneralizationStudy(Section):
         return tuple(label for label in self.train_on if label != MIXED)
 
 
-def load_study(path: Path, overrides: Sequence[str] = ()) -> GeneralizationStudy:
+def load_study(path: Path, overrides: Sequence[str] = ()) -> GeneralisationStudy:
     """Reads a study file.
 
     Args:
@@ -97,7 +97,7 @@ def load_study(path: Path, overrides: Sequence[str] = ()) -> GeneralizationStudy
         InputError: one line with file, key, found and expected.
     """
     document = read_overridden(path, overrides)
-    return validated(GeneralizationStudy, document, lambda line: f"{path}: {line}")
+    return validated(GeneralisationStudy, document, lambda line: f"{path}: {line}")
 
 
 def _check_labels(key: str, labels: Sequence[str], known: Sequence[str] | None) -> None:

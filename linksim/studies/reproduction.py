@@ -29,7 +29,7 @@ FOLDER = shipped_scenarios() / "reproduce"
 _WORD_BYTES = 4
 # Codeword values that are not quantised, in the papers' words.
 _FLOAT_BITS = "32"
-_LEAST_FOR_RANKS = 3
+_MIN_FOR_RANKS = 3
 
 # What makes two figures the same: method, compression ratio, scenario, bits or feedback SNR.
 Key = tuple[str, float, str, str]
@@ -150,7 +150,7 @@ def rank_correlations(table: pd.DataFrame) -> pd.DataFrame:
     both = table[table["published"].notna() & table["ours"].notna() & (table["relation"] == "=")]
     for (scenario, cr, condition), group in both.groupby(["scenario", "cr", "condition"], sort=False):
         # Ranks of equal values only have no correlation.
-        if len(group) >= _LEAST_FOR_RANKS and min(group["published"].nunique(), group["ours"].nunique()) > 1:
+        if len(group) >= _MIN_FOR_RANKS and min(group["published"].nunique(), group["ours"].nunique()) > 1:
             spearman = float(stats.spearmanr(group["published"], group["ours"]).statistic)
             kendall = float(stats.kendalltau(group["published"], group["ours"]).statistic)
             place = {"scenario": scenario, "cr": cr, "condition": condition, "n": len(group)}

@@ -5,13 +5,13 @@ from pathlib import Path
 
 from linksim.execution.console import RunConsole
 from linksim.execution.options import ExecutionOptions
-from linksim.report.figures.generalization import draw_study
-from linksim.report.tables.generalization import study_tables
+from linksim.report.figures.generalisation import draw_study
+from linksim.report.tables.generalisation import study_tables
 from linksim.simulation.engine import RunOptions, run
 from linksim.storage.csv_text import csv_text
 from linksim.storage.run_folder import write_whole
-from linksim.studies.generalization import gather, runs_of
-from linksim.studies.model import GeneralizationStudy
+from linksim.studies.generalisation import gather, runs_of
+from linksim.studies.model import GeneralisationStudy
 from linksim.studies.smoke import small_run, small_study
 
 
@@ -29,7 +29,7 @@ class StudyReport:
 
 
 def run_study(
-    study: GeneralizationStudy,
+    study: GeneralisationStudy,
     file: Path,
     out: Path,
     execution: ExecutionOptions,

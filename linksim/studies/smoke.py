@@ -4,15 +4,15 @@ from typing import Any
 
 from feedback.plugin_file import has_training_run
 from linksim.scenario.smoke import smoke
-from linksim.studies.generalization import StudyRun
-from linksim.studies.model import MIXED, GeneralizationStudy
+from linksim.studies.generalisation import StudyRun
+from linksim.studies.model import MIXED, GeneralisationStudy
 
 _SOURCES = 2
 _NETWORKS = 1
 _ADAPTATION_SAMPLES = 50
 
 
-def small_study(study: GeneralizationStudy) -> GeneralizationStudy:
+def small_study(study: GeneralisationStudy) -> GeneralisationStudy:
     """A study of the same path with two sources, those of the adaptation if there is one."""
     adaptation = study.adaptation
     ends = [] if adaptation is None else [adaptation.from_source, adaptation.to]

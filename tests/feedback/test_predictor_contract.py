@@ -41,8 +41,8 @@ def reports_of(predictor: Predictor) -> int:
 
 
 def test_shapes_and_dtypes(predictor: Predictor) -> None:
-    assert 1 <= predictor.parameters.least_reports <= reports_of(predictor)
-    for n_reports in (predictor.parameters.least_reports, reports_of(predictor), 20):
+    assert 1 <= predictor.parameters.min_reports <= reports_of(predictor)
+    for n_reports in (predictor.parameters.min_reports, reports_of(predictor), 20):
         predicted = predictor.predict(history(moving(n_reports)))
         assert predicted.shape == (BATCH, ROWS, COLUMNS)
         assert predicted.dtype == torch.complex64

@@ -12,7 +12,7 @@ import yaml
 from channels.channel_batch import Snapshots
 from channels.transforms.angular_delay import AngularDelayTransform
 from linksim.datasets.comparison import compare
-from linksim.datasets.input import open_channel, tell_apart
+from linksim.datasets.input import open_channel, with_distinct_labels
 from linksim.datasets.sample import energy_kept, read_matrices, read_tracks
 from linksim.report.tables.channel_comparison import write_csv
 
@@ -59,7 +59,7 @@ def test_compare_two_generators(command: Command, section: Callable[..., Path], 
 
 def test_compare_a_set_with_itself(section: Callable[..., Path], tmp_path: Path) -> None:
     file = section("indoor", COST)
-    comparison = compare(*tell_apart(open_channel(file, "test"), open_channel(file, "test")), 10, seed=1)
+    comparison = compare(*with_distinct_labels(open_channel(file, "test"), open_channel(file, "test")), 10, seed=1)
     write_csv(comparison, tmp_path / "comparison.csv")
     rows = rows_of(tmp_path / "comparison.csv")
     assert {row["set_b"] for row in rows} == {"indoor (B)"}

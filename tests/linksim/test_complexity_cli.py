@@ -13,7 +13,16 @@ from linksim.scenario.file import load_scenario
 
 Command = Callable[..., tuple[int, str, str]]
 
-COLUMNS = ["compressor", "cr", "ue_macs", "ue_multiplications", "bs_macs", "ue_params", "params", "ue_bytes"]
+COLUMNS = [
+    "compressor",
+    "compression_ratio",
+    "ue_macs",
+    "ue_multiplications",
+    "bs_macs",
+    "ue_parameters",
+    "parameters",
+    "ue_bytes",
+]
 
 
 def test_csv_of_the_registry(command: Command) -> None:
@@ -23,12 +32,12 @@ def test_csv_of_the_registry(command: Command) -> None:
     table = pd.read_csv(io.StringIO(out))
     assert list(table.columns) == COLUMNS
     assert set(table["compressor"]) == set(map(str, COMPRESSORS.keys()))
-    assert not table.duplicated(["compressor", "cr"]).any()
+    assert not table.duplicated(["compressor", "compression_ratio"]).any()
     assert (table.dtypes.iloc[1:] == "int64").all()
-    ratios = table.groupby("compressor")["cr"].agg(list)
+    ratios = table.groupby("compressor")["compression_ratio"].agg(list)
     assert ratios.pop("cllwcsinet") == [4, 8, 16]
     assert all(found == [4, 8, 16, 32, 64] for found in ratios)
-    row = table[(table["compressor"] == "bcsinet-b3") & (table["cr"] == 4)].iloc[0]
+    row = table[(table["compressor"] == "bcsinet-b3") & (table["compression_ratio"] == 4)].iloc[0]
     # Stored: 2^20 bits, a scale, 512 biases, and 80 numbers of two convolutions with batch norm.
     assert list(row[1:]) == [4, 1_122_304, 73_728, 5_951_488, 1_049_168, 2_104_740, 2**17 + 4 * (1 + 512 + 80)]
 
@@ -45,7 +54,7 @@ def test_table_of_a_scenario(
     code, out, err = command("complexity", scenario_file(tiny), "--csv")
     assert (code, err) == (0, "")
     table = pd.read_csv(io.StringIO(out))
-    assert sorted(zip(table["compressor"], table["cr"], strict=True)) == [
+    assert sorted(zip(table["compressor"], table["compression_ratio"], strict=True)) == [
         ("big", 4),
         ("big", 16),
         ("klt", 4),

@@ -36,7 +36,7 @@ def _outcome(precoder: str = "mrt", *, moving: bool = True) -> LinkOutcome:
     return LinkOutcome(
         transform=TRANSFORM,
         csi_true=csi,
-        csi_reconstructed=0.8 * csi + 0.3 * _random(BATCH, NA, NT, seed=1),
+        csi_rebuilt=0.8 * csi + 0.3 * _random(BATCH, NA, NT, seed=1),
         response_report=report,
         response_use=report + 0.2 * _random(BATCH, N, NT, seed=2) if moving else report,
         response_estimated=report + 0.1 * _random(BATCH, N, NT, seed=3),
@@ -86,12 +86,12 @@ def _sgcs(true: np.ndarray, rebuilt: np.ndarray, n_subbands: int) -> np.ndarray:
 
 def _definitions(outcome: LinkOutcome) -> dict[str, float]:
     """Every metric straight from its definition, in float64."""
-    assert outcome.csi_reconstructed is not None
+    assert outcome.csi_rebuilt is not None
     true, rebuilt, report, use, estimated = (
         tensor.numpy().astype(complex)
         for tensor in (
             outcome.csi_true,
-            outcome.csi_reconstructed,
+            outcome.csi_rebuilt,
             outcome.response_report,
             outcome.response_use,
             outcome.response_estimated,
@@ -183,12 +183,12 @@ def test_metrics_are_told_apart_by_label_and_stem() -> None:
 
 
 def test_metrics_of_the_channel_need_no_report() -> None:
-    outcome = replace(_outcome(), csi_reconstructed=None)
+    outcome = replace(_outcome(), csi_rebuilt=None)
     for name in METRICS:
         if METRICS.get_class(name).needs_reconstruction:
             continue
         assert math.isfinite(_value(name, outcome))
-    with pytest.raises(ValueError, match="csi_reconstructed: got None"):
+    with pytest.raises(ValueError, match="csi_rebuilt: got None"):
         _value("nmse_db", outcome)
 
 
@@ -199,7 +199,7 @@ def test_with_report_equals_a_fresh_outcome() -> None:
         if not METRICS.get_class(name).on_request:
             _value(name, outcome)
     other = outcome.with_report(rebuilt, bits=3, overhead=0.5, delivery=outcome.delivery)
-    fresh = replace(outcome, csi_reconstructed=rebuilt, bits=3, overhead=0.5)
+    fresh = replace(outcome, csi_rebuilt=rebuilt, bits=3, overhead=0.5)
     for name in METRICS:
         if name != "rho_hf_all":
             assert _estimate(name, other) == _estimate(name, fresh)
@@ -228,7 +228,7 @@ def test_a_perfect_report_of_a_short_channel() -> None:
     """A channel inside the kept delays, reported without error, loses nothing."""
     csi = _random(BATCH, NA, NT, seed=5)
     response = TRANSFORM.inverse(csi)
-    outcome = replace(_outcome(), csi_true=csi, csi_reconstructed=csi, response_report=response, response_use=response)
+    outcome = replace(_outcome(), csi_true=csi, csi_rebuilt=csi, response_report=response, response_use=response)
     assert _value("nmse_db", outcome) == -math.inf
     # What is left is rounding: the documented floor.
     assert _value("nmse_e2e_db", outcome) < -60
@@ -251,7 +251,7 @@ def test_closed_forms_of_a_scaled_noisy_report(scale: float, noise: float) -> No
     outcome = replace(
         _outcome(),
         csi_true=csi,
-        csi_reconstructed=scale * csi + disturbance,
+        csi_rebuilt=scale * csi + disturbance,
         response_report=response,
         response_use=response,
     )
@@ -269,9 +269,7 @@ def test_squared_cosine_of_jointly_gaussian_vectors(correlation: float) -> None:
     csi = _random(batch, NA, NT, seed=6)
     rebuilt = correlation * csi + math.sqrt(1 - correlation**2) * _random(batch, NA, NT, seed=7)
     response = TRANSFORM.inverse(csi)
-    outcome = replace(
-        _outcome(), csi_true=csi, csi_reconstructed=rebuilt, response_report=response, response_use=response
-    )
+    outcome = replace(_outcome(), csi_true=csi, csi_rebuilt=rebuilt, response_report=response, response_use=response)
     squared = correlation**2
     expected = 1 / NT + (NT - 1) / (NT + 1) * squared * scipy.special.hyp2f1(1, 1, NT + 2, squared)
     estimate = _estimate("rho_squared", outcome)
@@ -288,7 +286,7 @@ def test_random_report_has_the_cosine_of_chance() -> None:
     outcome = replace(
         _outcome(),
         csi_true=TRANSFORM.truncate(response),
-        csi_reconstructed=_random(batch, NA, NT, seed=9),
+        csi_rebuilt=_random(batch, NA, NT, seed=9),
         response_report=response,
         response_use=response,
     )
@@ -306,7 +304,7 @@ def test_one_path_has_full_array_gain() -> None:
     csi = torch.zeros(1, NA, NT, dtype=torch.complex64)
     csi[0, 2, 3] = math.sqrt(N * NT)
     response = TRANSFORM.inverse(csi)
-    outcome = replace(_outcome(), csi_true=csi, csi_reconstructed=csi, response_report=response, response_use=response)
+    outcome = replace(_outcome(), csi_true=csi, csi_rebuilt=csi, response_report=response, response_use=response)
     assert _value("rate_bps_hz", outcome) == pytest.approx(math.log2(1 + SNR * NT), rel=1e-6)
 
 
@@ -348,7 +346,7 @@ def test_batchmean_groups_by_sample_index() -> None:
     for first in range(0, batch, 130):
         part = slice(first, first + 130)
         metric.update(
-            accumulator, replace(_outcome(), csi_true=csi[part], csi_reconstructed=rebuilt[part], first_index=first)
+            accumulator, replace(_outcome(), csi_true=csi[part], csi_rebuilt=rebuilt[part], first_index=first)
         )
     estimate = accumulator.estimate()
     assert estimate is not None
@@ -359,10 +357,10 @@ def test_batchmean_groups_by_sample_index() -> None:
 def test_legacy_rho() -> None:
     """Against the loop of the definition: 257 points, 125 bins, per bin over the angles."""
     outcome = replace(_outcome(), hf_all=_random(BATCH, 125, NT, seed=12))
-    assert outcome.csi_reconstructed is not None
+    assert outcome.csi_rebuilt is not None
     assert outcome.hf_all is not None
     cosines = []
-    for rebuilt, reference in zip(outcome.csi_reconstructed.numpy(), outcome.hf_all.numpy(), strict=True):
+    for rebuilt, reference in zip(outcome.csi_rebuilt.numpy(), outcome.hf_all.numpy(), strict=True):
         bins = np.exp(-2j * np.pi * np.outer(np.arange(125), np.arange(NA)) / 257) @ rebuilt
         cosines += [
             abs(np.vdot(one, other)) / (np.linalg.norm(one) * np.linalg.norm(other))
@@ -385,7 +383,7 @@ def test_two_ue_antennas() -> None:
     outcome = LinkOutcome(
         transform=transform,
         csi_true=transform.truncate(report),
-        csi_reconstructed=transform.truncate(known),
+        csi_rebuilt=transform.truncate(known),
         response_report=report,
         response_use=report,
         response_estimated=report,

@@ -10,7 +10,7 @@ import pytest
 
 from linksim.errors import InputError
 from linksim.report.view.axes import sweep_axes
-from linksim.report.view.words import scenario_in_words
+from linksim.report.view.scenario_summary import scenario_summary
 from linksim.scenario.paired_axes import axis_steps
 from linksim.storage.results_table import read_results
 
@@ -45,7 +45,7 @@ def test_keys_that_go_together_are_one_axis(
         ["feedback.quantiser.bits"],
         ["feedback.quantiser.name"],
     )
-    words = dict(scenario_in_words(tiny))["Sweep same_bits"]
+    words = dict(scenario_summary(tiny))["Sweep same_bits"]
     assert words.startswith("compression ratio 4, 8, 16 and bits per value 2, 4, 8; ")
 
 

@@ -18,8 +18,8 @@ from linksim.report import write_report
 from linksim.report.figures.complexity import COSTS, draw_costs
 from linksim.report.figures.distribution import draw_distributions
 from linksim.report.tables.costs import read_costs
+from linksim.report.view.curve_style import PALETTES
 from linksim.report.view.figure_options import FigureOptions
-from linksim.report.view.looks import PALETTES
 from linksim.report.view.run_view import view_run
 from linksim.report.view.style import paper_style
 from linksim.scenario.chosen_point import check_chosen, chosen_point
@@ -81,7 +81,7 @@ def test_distributions_are_those_of_the_kept_samples(finished):
     assert made is not None
     layout, metrics = made
     assert metrics == ["nmse_db", "nmse_e2e_db", "rho", "sgcs", "rate_bps_hz"]
-    colour = run.looks["klt"].colour
+    colour = run.styles["klt"].colour
     for axes, metric in zip(layout.figure.axes, metrics, strict=False):
         (line,) = (line for line in axes.get_lines() if line.get_color() == colour and len(line.get_xdata()) > 1)
         values = samples.columns["klt", metric][0]
@@ -102,7 +102,7 @@ def test_costs_stand_where_the_table_says(finished):
     klt_rows = run.results[(run.results["compressor"] == "klt") & (run.results["snr_db"] == 0)]
     values = klt_rows.set_index("metric")["value"]
     for axes, column in zip(layout.figure.axes, COSTS, strict=False):
-        (line,) = (line for line in axes.get_lines() if line.get_marker() == run.looks["klt"].marker)
+        (line,) = (line for line in axes.get_lines() if line.get_marker() == run.styles["klt"].marker)
         assert line.get_xdata() == pytest.approx([klt[column]])
         assert line.get_ydata() == pytest.approx([values["nmse_db"]])
 
@@ -148,7 +148,7 @@ def test_plot_takes_options_and_refuses_wrong_ones_in_one_line(finished, command
 def test_options_change_what_they_name(finished):
     options = FigureOptions(palette="grey", order=("klt",), without=("identity",))
     run = view_run(finished, options=options)
-    assert list(run.looks) == ["klt", "topk"]
-    assert run.looks["klt"].colour in PALETTES["grey"]
-    assert run.looks["klt"].marker == view_run(finished).looks["klt"].marker
+    assert list(run.styles) == ["klt", "topk"]
+    assert run.styles["klt"].colour in PALETTES["grey"]
+    assert run.styles["klt"].marker == view_run(finished).styles["klt"].marker
     assert isinstance(run.results, pd.DataFrame)

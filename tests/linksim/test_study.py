@@ -14,7 +14,7 @@ import yaml
 from linksim.preparation.fitting import scheme_specs
 from linksim.preparation.prepare import is_trained, weights_file
 from linksim.scenario.file import load_scenario
-from linksim.studies.generalization import runs_of
+from linksim.studies.generalisation import runs_of
 from linksim.studies.model import load_study
 
 Command = Callable[..., tuple[int, str, str]]

@@ -63,7 +63,7 @@ def test_sgcs_is_of_the_subband_and_not_of_its_subcarriers() -> None:
         outcome.response_report.shape, dtype=torch.complex64, generator=torch.Generator().manual_seed(4)
     )
     flat = outcome.response_report[:, :1].expand_as(noise)
-    noisy = replace(outcome, response_report=flat + noise, csi_reconstructed=outcome.transform.truncate(flat.clone()))
+    noisy = replace(outcome, response_report=flat + noise, csi_rebuilt=outcome.transform.truncate(flat.clone()))
     rebuilt = noisy.response_reconstructed[:, :, None].numpy()
     for n_subbands in (None, 1, 13, 52):
         found = _value("sgcs", replace(noisy, n_subbands=n_subbands))

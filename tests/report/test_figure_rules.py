@@ -10,7 +10,7 @@ from linksim.report.view.best import best_labels
 from linksim.report.view.figure_options import FigureOptions, parse_limits, parse_palette, parse_size, parse_values
 from linksim.report.view.independence import depends_on, flat_labels
 from linksim.report.view.limits import mark_outside, robust_limits
-from linksim.report.view.metric_texts import metric_text
+from linksim.report.view.metric_format import metric_text
 from linksim.report.view.ticks import log_ticks, set_log_ticks
 
 NMSE, RATE = metric_text("nmse_db"), metric_text("rate_bps_hz")

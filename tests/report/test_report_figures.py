@@ -12,8 +12,8 @@ from linksim.report.figures.bits import draw_bits
 from linksim.report.figures.curves import XPositions, draw_curves
 from linksim.report.figures.sweep import draw_metrics
 from linksim.report.view.axes import Axis
-from linksim.report.view.looks import looks
-from linksim.report.view.metric_texts import metric_text
+from linksim.report.view.curve_style import curve_styles
+from linksim.report.view.metric_format import metric_text
 from linksim.report.view.run_view import view_run
 from linksim.report.view.style import paper_style
 
@@ -93,7 +93,7 @@ def test_error_rates_are_drawn_on_a_logarithmic_scale_without_zeros():
     rows = rows.assign(compressor="klt", metric="report_error_rate")
     axis = Axis("x", "SNR", "dB")
     drawn, lossless = draw_curves(
-        axes, rows, metric_text("report_error_rate"), looks(["klt"]), XPositions(axis, [0.0, 1.0, 2.0])
+        axes, rows, metric_text("report_error_rate"), curve_styles(["klt"]), XPositions(axis, [0.0, 1.0, 2.0])
     )
     assert (drawn, lossless) == (["klt"], [])
     assert axes.get_yscale() == "log"
@@ -111,11 +111,11 @@ def test_names_from_outside_stay_inside_the_folder_and_are_no_mathematics(tmp_pa
 
 def test_a_compressor_looks_the_same_whatever_else_is_in_the_sweep():
     labels = [f"c{i}" for i in range(8)]
-    table = looks(labels)
-    assert len({(look.colour, look.marker) for look in table.values()}) == len(labels)
+    table = curve_styles(labels)
+    assert len({(style.colour, style.marker) for style in table.values()}) == len(labels)
     # Black-and-white print has markers and line styles only.
-    assert len({(look.marker, str(look.line)) for look in table.values()}) == len(labels)
-    without = looks(["identity", *labels])
+    assert len({(style.marker, str(style.line)) for style in table.values()}) == len(labels)
+    without = curve_styles(["identity", *labels])
     assert {label: without[label] for label in labels} == table
 
 
@@ -140,8 +140,8 @@ def test_predictors_are_curves_and_compressors_panels(tmp_path):
         assert sorted(rows["value"]) == pytest.approx(sorted(expected))
         # The bound of all compressors, once for each speed.
         assert (panel.rows["metric"] == "rate_perfect_bps_hz").sum() == 4
-    looks = [run.looks[name] for name in sweep.compressors]
-    assert len({look.colour for look in looks}) == 3
+    styles = [run.styles[name] for name in sweep.compressors]
+    assert len({style.colour for style in styles}) == 3
 
 
 def sweeps_as_lists(sweeps):
@@ -175,9 +175,9 @@ def test_bits_have_a_panel_for_each_name_and_a_line_of_the_best(tmp_path):
     assert layout is not None
     panels = [axes for axes in layout.figure.axes if axes.get_title()]
     assert [axes.get_title() for axes in panels] == ["(a) Quantiser uniform", "(b) Quantiser Lloyd-Max"]
-    look = run.looks["csinet"]
+    style = run.styles["csinet"]
     for axes in panels:
-        lines = [line for line in axes.get_lines() if line.get_marker() == look.marker]
+        lines = [line for line in axes.get_lines() if line.get_marker() == style.marker]
         faint, best = (next(line for line in lines if (line.get_alpha() or 1) == alpha) for alpha in (0.35, 1))
         # csinet's 2048 bits x 4 / ratio, twice of it at 4 bits a value.
         assert faint.get_xdata().tolist() == [1024, 2048]

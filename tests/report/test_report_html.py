@@ -7,7 +7,7 @@ from made_up_run import write_run
 
 from linksim.errors import InputError
 from linksim.report import write_report
-from linksim.report.view.words import quantity, scenario_in_words
+from linksim.report.view.scenario_summary import quantity, scenario_summary
 
 # Few figures each, as drawing takes most of the time.
 CURVES = {"snr": {"snr_db": (0.0, 10.0)}}
@@ -111,7 +111,7 @@ def test_units_come_from_the_keys(key, value, words):
 
 def test_the_scenario_in_words_names_every_step():
     words = dict(
-        scenario_in_words(
+        scenario_summary(
             {
                 "channel": {"source": "cdl", "model": "C", "carrier_hz": 28e9},
                 "compressors": [{"name": "csinet", "label": "CsiNet"}, {"name": "topk", "label": None}],

@@ -9,7 +9,7 @@ from linksim.errors import InputError
 from linksim.report import draw_figures, write_report
 from linksim.report.tables.learning import learnt_from_line
 from linksim.report.view.axes import sweep_axes
-from linksim.report.view.metric_texts import metric_text
+from linksim.report.view.metric_format import metric_text
 from linksim.storage.results_table import read_manifest, read_results, read_scenario
 
 SMALL = {"snr": {"snr_db": (0.0, 10.0)}}

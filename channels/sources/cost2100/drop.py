@@ -20,7 +20,7 @@ from channels.sources.cost2100.streams import BlockStreams
 from channels.sources.cost2100.visibility import draw_regions, visible_clusters
 
 # Free-space gain has no bound; nobody stands nearer to the antenna than this.
-_LEAST_DISTANCE_M = 1e-3
+_MIN_DISTANCE_M = 1e-3
 
 
 def draw_rays(
@@ -46,7 +46,7 @@ def draw_rays(
     """
     start = draw_positions(placement, streams.n_links, streams.generator("users"))
     ms = tracks(start, speed_m_s, snapshots, streams.generator("headings"))
-    distance = torch.linalg.vector_norm(ms, dim=-1).clamp(min=_LEAST_DISTANCE_M)
+    distance = torch.linalg.vector_norm(ms, dim=-1).clamp(min=_MIN_DISTANCE_M)
 
     local = [
         local_rays(draw_local_cluster(environment, streams, owner), owner, ms, carrier_hz)

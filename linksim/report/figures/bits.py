@@ -10,9 +10,9 @@ from pandas.api.types import is_numeric_dtype
 from linksim.report.figures.curves import drawable, interval_bars, legend_handle
 from linksim.report.figures.layouts import Layout, columns_of, label_outer, new_blocks, with_legend
 from linksim.report.view.axes import all_axes, sweep_panels
+from linksim.report.view.curve_style import CurveStyle
 from linksim.report.view.limits import WORST_ERROR_DB
-from linksim.report.view.looks import Look
-from linksim.report.view.metric_texts import MetricText, metric_text
+from linksim.report.view.metric_format import MetricText, metric_text
 from linksim.report.view.run_view import RunView, Sweep
 from linksim.report.view.ticks import set_log_ticks
 
@@ -42,8 +42,8 @@ def draw_bits(run: RunView, sweep: Sweep, metrics: Sequence[str]) -> Layout | No
         layout.notes.append(f"All pairs of {spent}; faint: those that others of as few bits beat.")
     for metric, block in zip(metrics, blocks, strict=True):
         for axes, part in zip(block, parts, strict=True):
-            drawn = draw_against_bits(axes, part.rows, metric_text(metric), run.looks_of(sweep), several)
-            layout.entries |= {label: legend_handle(run.looks[label]) for label in drawn}
+            drawn = draw_against_bits(axes, part.rows, metric_text(metric), run.styles_of(sweep), several)
+            layout.entries |= {label: legend_handle(run.styles[label]) for label in drawn}
     if not layout.entries:
         return None
     panels = [axes for block in blocks for axes in block]
@@ -58,7 +58,7 @@ def draw_bits(run: RunView, sweep: Sweep, metrics: Sequence[str]) -> Layout | No
 
 
 def draw_against_bits(
-    axes: Axes, rows: pd.DataFrame, metric: MetricText, looks: Mapping[str, Look], several: bool = False
+    axes: Axes, rows: pd.DataFrame, metric: MetricText, styles: Mapping[str, CurveStyle], several: bool = False
 ) -> list[str]:
     """Draws an error over the bits per report; returns the compressors drawn (analogue reports have no bits).
 
@@ -66,23 +66,23 @@ def draw_against_bits(
         axes: where to.
         rows: results.
         metric: which metric; low is good.
-        looks: look of each compressor.
+        styles: style of each compressor.
         several: whether bits may be spent in several ways; the line then joins the reports that no other of as few
             bits beats, and the others are faint.
     """
     drawn = []
     points = [axis.column for axis in all_axes(rows)]
-    for i, (compressor, look) in enumerate(looks.items()):
+    for i, (compressor, style) in enumerate(styles.items()):
         part = rows[rows["compressor"] == compressor]
         bits = part.loc[part["metric"] == "bits", [*points, "value"]].rename(columns={"value": "bits"})
         shown = drawable(part[part["metric"] == metric.name], metric).merge(bits, on=points)
         shown = shown.sort_values(["bits", "value"])
         shown = shown[shown["bits"] > 0]
         if not shown.empty:
-            options = {**look.line_options(), "elinewidth": 0.8, "zorder": 2.5 + 0.01 * i}
+            options = {**style.line_options(), "elinewidth": 0.8, "zorder": 2.5 + 0.01 * i}
             if several:
                 beaten = shown["value"] > shown["value"].cummin()
-                faint = {**look.line_options(), "linestyle": "", "alpha": 0.35, "zorder": 2.3}
+                faint = {**style.line_options(), "linestyle": "", "alpha": 0.35, "zorder": 2.3}
                 axes.plot(shown.loc[beaten, "bits"], shown.loc[beaten, "value"], **faint)
                 shown = shown[~beaten]
             axes.errorbar(shown["bits"], shown["value"], yerr=interval_bars(shown), **options)

@@ -10,11 +10,11 @@ from matplotlib.figure import Figure
 from linksim.datasets.view import ChannelView, PathView, TimeView
 from linksim.report.figures.layouts import panel_letter
 from linksim.report.figures.matrix_image import COLOUR_MAP, DELAY_LABEL, FLOOR_DB, angle_label, decibels, draw_matrix
-from linksim.report.view.looks import look_at
+from linksim.report.view.curve_style import curve_style_at
 from linksim.report.view.style import DOUBLE_COLUMN_IN, paper_style, plain_text, save
 
 _ROW_HEIGHT_IN = 2.5
-_LEAST_POWER = 1e-12
+_MIN_POWER = 1e-12
 
 
 def draw_channel(view: ChannelView, stem: Path) -> list[Path]:
@@ -99,7 +99,7 @@ def _draw_fading(axes: Axes, time: TimeView) -> None:
         (time.entry_power, time.mean_power), ("port 0, carrier", "mean of all"), _colours(), ("-", (0, (5, 1.5))),
         strict=True,
     ):  # fmt: skip
-        level = 10 * np.log10(np.maximum(power.cpu().numpy() / (mean or 1.0), _LEAST_POWER))
+        level = 10 * np.log10(np.maximum(power.cpu().numpy() / (mean or 1.0), _MIN_POWER))
         axes.plot(times_ms, level, color=colour, linestyle=line, label=name)
     axes.set(xlabel="Time [ms]", ylabel="Power, to the mean [dB]", xlim=(0, times_ms[-1]))
     # Room for the legend above the curves.
@@ -114,4 +114,4 @@ def _draw_correlation(axes: Axes, time: TimeView) -> None:
 
 
 def _colours() -> list[str]:
-    return [look_at(place).colour for place in range(2)]
+    return [curve_style_at(place).colour for place in range(2)]

@@ -13,7 +13,7 @@ from torch import Tensor
 from channels.statistics.sliced_wasserstein import phase_free
 from linksim.datasets.comparison import SPARSITY_PERCENT, Comparison, SampleStatistics, Track
 from linksim.report.figures.matrix_image import DELAY_LABEL, angle_label, decibels, draw_matrix
-from linksim.report.view.looks import Look, look_at
+from linksim.report.view.curve_style import CurveStyle, curve_style_at
 from linksim.report.view.style import DOUBLE_COLUMN_IN, paper_style, plain_text, save
 from linksim.statistics.accumulator import interval
 from linksim.statistics.skewed_interval import Spread
@@ -22,7 +22,7 @@ _PANEL_HEIGHT_IN = 2.1
 _N_PICTURES = 4
 # As many fit beside a picture.
 _LABEL_CHARACTERS = 24
-_LEAST_SHARE = 1e-6
+_MIN_SHARE = 1e-6
 
 
 def draw_comparison(comparison: Comparison, folder: Path) -> list[Path]:
@@ -50,9 +50,9 @@ def draw_comparison(comparison: Comparison, folder: Path) -> list[Path]:
 
 def _draw_spreads(sets: list[SampleStatistics]) -> Figure:
     figure, (delay, angle) = _panels(sets, 2)
-    for part, look in _with_looks(sets):
-        _draw_distribution(delay, part.delay_spread_s.cpu().numpy() * 1e9, look)
-        _draw_distribution(angle, part.angular_spread_rad.rad2deg().cpu().numpy(), look)
+    for part, style in _with_styles(sets):
+        _draw_distribution(delay, part.delay_spread_s.cpu().numpy() * 1e9, style)
+        _draw_distribution(angle, part.angular_spread_rad.rad2deg().cpu().numpy(), style)
     delay.set(xlabel="RMS delay spread [ns]", ylabel="Share of samples", xlim=(0, None), ylim=(0, 1))
     angle.set(xlabel="Angular spread, electrical [deg]", ylabel="Share of samples", xlim=(0, None), ylim=(0, 1))
     return figure
@@ -60,12 +60,12 @@ def _draw_spreads(sets: list[SampleStatistics]) -> Figure:
 
 def _draw_profiles(sets: list[SampleStatistics]) -> Figure:
     figure, (delay, angle) = _panels(sets, 2)
-    for part, look in _with_looks(sets):
+    for part, style in _with_styles(sets):
         row_ns = 1e9 / part.channels.source.grid.bandwidth_hz
         rows = np.arange(part.delay_profile.shape[1]) * row_ns
-        _draw_mean(delay, rows, part.delay_profile, look, decibel=True)
+        _draw_mean(delay, rows, part.delay_profile, style, decibel=True)
         bins = np.arange(float(part.angle_profile.shape[1]))
-        _draw_mean(angle, bins, part.angle_profile, look, decibel=True)
+        _draw_mean(angle, bins, part.angle_profile, style, decibel=True)
     delay.set(xlabel="Delay [ns]", ylabel="Share of energy per row [dB]", xlim=(0, None))
     label = angle_label(max((part.channels.source.array for part in sets), key=lambda array: array.n_ports))
     angle.set(xlabel=label, ylabel="Share of energy per bin [dB]", xlim=(0, None))
@@ -74,9 +74,9 @@ def _draw_profiles(sets: list[SampleStatistics]) -> Figure:
 
 def _draw_sparsity(sets: list[SampleStatistics]) -> Figure:
     figure, (curve, image) = _panels(sets, 2)
-    for part, look in _with_looks(sets):
-        _draw_mean(curve, np.asarray(SPARSITY_PERCENT), part.sparsity, look)
-        _draw_distribution(image, part.image_energy.cpu().numpy(), look)
+    for part, style in _with_styles(sets):
+        _draw_mean(curve, np.asarray(SPARSITY_PERCENT), part.sparsity, style)
+        _draw_distribution(image, part.image_energy.cpu().numpy(), style)
     curve.set(xlabel="Largest entries [% of the matrix]", ylabel="Share of energy", xlim=(0, None), ylim=(None, 1))
     image.set(xlabel="Energy of the image scaled to [0, 1]", ylabel="Share of samples", xlim=(0, None), ylim=(0, 1))
     return figure
@@ -84,12 +84,12 @@ def _draw_sparsity(sets: list[SampleStatistics]) -> Figure:
 
 def _draw_temporal(sets: list[SampleStatistics]) -> Figure:
     figure, (correlation, hold) = _panels(sets, 2)
-    for part, look in _with_looks(sets):
+    for part, style in _with_styles(sets):
         assert part.track is not None
         track: Track = part.track
         lags_ms = track.lags_s.cpu().numpy() * 1e3
-        _draw_mean(correlation, lags_ms, track.correlation, look)
-        _draw_mean(hold, lags_ms[1:], track.hold[:, 1:], look, decibel=True)
+        _draw_mean(correlation, lags_ms, track.correlation, style)
+        _draw_mean(hold, lags_ms[1:], track.hold[:, 1:], style, decibel=True)
     correlation.set(xlabel="Lag [ms]", ylabel=r"Correlation $|\rho|$", xlim=(0, None), ylim=(0, 1))
     hold.set(xlabel="Lag [ms]", ylabel="NMSE of holding [dB]", xlim=(0, None))
     return figure
@@ -128,32 +128,34 @@ def _panels(sets: list[SampleStatistics], count: int) -> tuple[Figure, list[Axes
     panels = list(figure.subplots(1, count, squeeze=False).flat)
     for i, axes in enumerate(panels):
         axes.set_title(f"({chr(ord('a') + i)})", loc="left")
-    handles = [panels[0].plot([], [], **_line(look))[0] for _, look in _with_looks(sets)]
+    handles = [panels[0].plot([], [], **_line(style))[0] for _, style in _with_styles(sets)]
     names = [plain_text(part.channels.label) for part in sets]
     figure.legend(handles, names, loc="outside upper center", ncols=2)
     return figure, panels
 
 
-def _with_looks(sets: list[SampleStatistics]) -> list[tuple[SampleStatistics, Look]]:
-    return [(part, look_at(place)) for place, part in enumerate(sets)]
+def _with_styles(sets: list[SampleStatistics]) -> list[tuple[SampleStatistics, CurveStyle]]:
+    return [(part, curve_style_at(place)) for place, part in enumerate(sets)]
 
 
-def _line(look: Look) -> dict[str, object]:
-    return {"color": look.colour, "linestyle": look.line, "linewidth": look.width}
+def _line(style: CurveStyle) -> dict[str, object]:
+    return {"color": style.colour, "linestyle": style.line, "linewidth": style.width}
 
 
-def _draw_distribution(axes: Axes, values: NDArray[np.floating], look: Look) -> None:
+def _draw_distribution(axes: Axes, values: NDArray[np.floating], style: CurveStyle) -> None:
     values = np.sort(values)
     shares = np.arange(1, len(values) + 1) / len(values)
-    axes.step(np.append(values[:1], values), np.append(0, shares), where="post", **_line(look))  # type: ignore[arg-type]
+    axes.step(np.append(values[:1], values), np.append(0, shares), where="post", **_line(style))  # type: ignore[arg-type]
 
 
-def _draw_mean(axes: Axes, x: NDArray[np.floating], values: Tensor, look: Look, *, decibel: bool = False) -> None:
+def _draw_mean(
+    axes: Axes, x: NDArray[np.floating], values: Tensor, style: CurveStyle, *, decibel: bool = False
+) -> None:
     """Mean over the samples and the band of its 95 % interval."""
     table = values.cpu().numpy()
     mean = table.mean(axis=0)
     if decibel:
-        mean = np.maximum(mean, _LEAST_SHARE)
+        mean = np.maximum(mean, _MIN_SHARE)
     # The same intervals as in the table.
     found = [interval(float(m), Spread.of(column), decibel=decibel) for m, column in zip(mean, table.T, strict=True)]
     mean = np.array([each.value for each in found])
@@ -161,5 +163,5 @@ def _draw_mean(axes: Axes, x: NDArray[np.floating], values: Tensor, look: Look, 
         np.array([each.value if end is None else end for each, end in zip(found, ends, strict=True)])
         for ends in ([each.low for each in found], [each.high for each in found])
     )
-    axes.plot(x, mean, **_line(look))  # type: ignore[arg-type]
-    axes.fill_between(x, low, high, color=look.colour, alpha=0.2, linewidth=0)
+    axes.plot(x, mean, **_line(style))  # type: ignore[arg-type]
+    axes.fill_between(x, low, high, color=style.colour, alpha=0.2, linewidth=0)

@@ -10,8 +10,8 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 from linksim.report.figures.curves import drawable, interval_bars, legend_handle
 from linksim.report.figures.layouts import Layout, columns_of, label_outer, new_blocks, with_legend
 from linksim.report.figures.sweep import NMSE_PAIR
-from linksim.report.view.looks import Look
-from linksim.report.view.metric_texts import metric_text
+from linksim.report.view.curve_style import CurveStyle
+from linksim.report.view.metric_format import metric_text
 from linksim.report.view.run_view import RunView
 from linksim.report.view.ticks import log_ticks, number_text
 
@@ -38,7 +38,7 @@ def draw_costs(run: RunView, costs: pd.DataFrame, rows: pd.DataFrame) -> tuple[L
         The figure and its metrics, ``None`` if fewer than two compressors have costs and an error.
     """
     columns = [column for column in COSTS if column in costs.columns and (costs[column] > 0).any()]
-    labels = [label for label in run.looks if label in costs.index and label not in run.uncompressed]
+    labels = [label for label in run.styles if label in costs.index and label not in run.uncompressed]
     metrics = [metric for metric in NMSE_PAIR if _points(rows, labels, metric)]
     if not columns or not metrics or len(_points(rows, labels, metrics[0])) < 2:
         return None
@@ -46,9 +46,9 @@ def draw_costs(run: RunView, costs: pd.DataFrame, rows: pd.DataFrame) -> tuple[L
     layout, blocks = new_blocks(titles, shares, run.options, share_x=False)
     for metric, block in zip(metrics, blocks, strict=True):
         for axes, column in zip(block, columns, strict=True):
-            drawn = _draw_panel(axes, _points(rows, labels, metric), costs[column], run.looks)
+            drawn = _draw_panel(axes, _points(rows, labels, metric), costs[column], run.styles)
             axes.set(xlabel=COSTS[column], ylabel=metric_text(metric).label)
-            layout.entries |= {label: _marker(run.looks[label]) for label in drawn}
+            layout.entries |= {label: _marker(run.styles[label]) for label in drawn}
         label_outer(block, columns_of(block), below=True)
     given = next((run.options.limits[metric] for metric in metrics if metric in run.options.limits), None)
     if given is not None:
@@ -63,7 +63,7 @@ def _points(rows: pd.DataFrame, labels: Sequence[str], metric: str) -> dict[str,
 
 
 def _draw_panel(
-    axes: Axes, points: Mapping[str, pd.DataFrame], costs: pd.Series, looks: Mapping[str, Look]
+    axes: Axes, points: Mapping[str, pd.DataFrame], costs: pd.Series, styles: Mapping[str, CurveStyle]
 ) -> list[str]:
     positive = costs[costs > 0]
     low, high = float(positive.min()), float(positive.max())
@@ -71,7 +71,7 @@ def _draw_panel(
     zero = low * _ZERO_PLACE
     for label, part in points.items():
         cost = float(costs[label])
-        options = {**looks[label].line_options(), "linestyle": ""}
+        options = {**styles[label].line_options(), "linestyle": ""}
         axes.errorbar([cost if cost > 0 else zero], part["value"], yerr=interval_bars(part), elinewidth=0.8, **options)
     axes.set_xscale("log")
     axes.set_xlim(zero / _ROOM if free else low / _ROOM, high * _ROOM)
@@ -82,7 +82,7 @@ def _draw_panel(
     return list(points)
 
 
-def _marker(look: Look) -> Line2D:
-    handle = legend_handle(look)
+def _marker(style: CurveStyle) -> Line2D:
+    handle = legend_handle(style)
     handle.set_linestyle("")
     return handle

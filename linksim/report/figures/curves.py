@@ -10,8 +10,8 @@ from matplotlib.ticker import MaxNLocator, NullFormatter, NullLocator
 from matplotlib.transforms import Bbox, TransformedBbox
 
 from linksim.report.view.axes import Axis, axis_values
-from linksim.report.view.looks import Look
-from linksim.report.view.metric_texts import LOSSLESS_DB, MetricText, metric_text
+from linksim.report.view.curve_style import CurveStyle
+from linksim.report.view.metric_format import LOSSLESS_DB, MetricText, metric_text
 from linksim.report.view.style import plain_text
 from linksim.storage.results_table import NO_COMPRESSOR
 
@@ -67,7 +67,7 @@ def draw_curves(
     axes: Axes,
     rows: pd.DataFrame,
     metric: MetricText,
-    looks: Mapping[str, Look],
+    styles: Mapping[str, CurveStyle],
     positions: XPositions,
     flat: Collection[str] = (),
 ) -> tuple[list[str], list[str]]:
@@ -77,7 +77,7 @@ def draw_curves(
         axes: where to.
         rows: results that share all axes but the horizontal one.
         metric: which metric.
-        looks: look of each compressor; this is also the order of drawing.
+        styles: style of each compressor; this is also the order of drawing.
         positions: places on the horizontal axis.
         flat: compressors that do not depend on the horizontal axis: one marker on the right edge.
 
@@ -85,14 +85,14 @@ def draw_curves(
         Compressors drawn, and those of which nothing is because their error is nothing but rounding.
     """
     drawn, lossless = [], []
-    for i, (compressor, look) in enumerate(looks.items()):
+    for i, (compressor, style) in enumerate(styles.items()):
         part = rows[(rows["compressor"] == compressor) & (rows["metric"] == metric.name)]
         shown = drawable(part, metric)
         if not shown.empty:
             if compressor in flat:
-                _draw_on_edge(axes, shown.iloc[:1], look)
+                _draw_on_edge(axes, shown.iloc[:1], style)
             else:
-                _draw_line(axes, shown, look, positions, order=2.5 + 0.01 * i)
+                _draw_line(axes, shown, style, positions, order=2.5 + 0.01 * i)
             drawn.append(compressor)
         elif not part.empty and not metric.logarithmic:
             lossless.append(compressor)
@@ -106,19 +106,19 @@ def draw_curves(
     return drawn, lossless
 
 
-def draw_reference(axes: Axes, rows: pd.DataFrame, metric: str, look: Look, positions: XPositions) -> bool:
+def draw_reference(axes: Axes, rows: pd.DataFrame, metric: str, style: CurveStyle, positions: XPositions) -> bool:
     """Draws a metric that no compressor influences, such as a bound, without bars; ``False`` if there is none."""
     shown = drawable(rows[(rows["compressor"] == NO_COMPRESSOR) & (rows["metric"] == metric)], metric_text(metric))
     if not shown.empty:
         places = positions.of(shown)
         by_place = np.argsort(places, kind="stable")
-        axes.plot(places[by_place], shown["value"].to_numpy()[by_place], zorder=2.2, **look.line_options())
+        axes.plot(places[by_place], shown["value"].to_numpy()[by_place], zorder=2.2, **style.line_options())
     return not shown.empty
 
 
-def legend_handle(look: Look) -> Line2D:
-    """What stands for a look in a legend."""
-    return Line2D([], [], **look.line_options())
+def legend_handle(style: CurveStyle) -> Line2D:
+    """What stands for a style in a legend."""
+    return Line2D([], [], **style.line_options())
 
 
 def used_positions(rows: pd.DataFrame, axis: Axis) -> XPositions:
@@ -126,7 +126,7 @@ def used_positions(rows: pd.DataFrame, axis: Axis) -> XPositions:
     return XPositions(axis, axis_values(rows, axis))
 
 
-def _draw_line(axes: Axes, rows: pd.DataFrame, look: Look, positions: XPositions, order: float) -> None:
+def _draw_line(axes: Axes, rows: pd.DataFrame, style: CurveStyle, positions: XPositions, order: float) -> None:
     places = positions.of(rows)
     by_place = np.argsort(places, kind="stable")
     rows = rows.iloc[by_place]
@@ -136,13 +136,13 @@ def _draw_line(axes: Axes, rows: pd.DataFrame, look: Look, positions: XPositions
         yerr=interval_bars(rows),
         elinewidth=0.8,
         zorder=order,
-        **look.line_options(),
+        **style.line_options(),
     )
 
 
-def _draw_on_edge(axes: Axes, row: pd.DataFrame, look: Look) -> None:
+def _draw_on_edge(axes: Axes, row: pd.DataFrame, style: CurveStyle) -> None:
     """One value with its interval on the right edge of a panel, which belongs to no place on the axis."""
-    options = {**look.line_options(), "linestyle": "", "elinewidth": 0.8, "zorder": 4}
+    options = {**style.line_options(), "linestyle": "", "elinewidth": 0.8, "zorder": 4}
     place = axes.get_yaxis_transform()
     line, caps, bars = axes.errorbar([1.0], row["value"], yerr=interval_bars(row), transform=place, **options)
     # Half of a marker lies beside the panel; above and below it, there is nothing to be seen.

@@ -11,8 +11,8 @@ from linksim.report.figures.curves import draw_curves, drawable, legend_handle, 
 from linksim.report.figures.levels import draw_level_lines
 from linksim.report.figures.of_a_run import file_stem, stems
 from linksim.report.tables.difference import label_with_run, labelled, reference_name
-from linksim.report.view.looks import Look, look_at, looks
-from linksim.report.view.metric_texts import metric_text
+from linksim.report.view.curve_style import CurveStyle, curve_style_at, curve_styles
+from linksim.report.view.metric_format import metric_text
 from linksim.report.view.names import compressor_titles
 from linksim.report.view.run_view import Sweep, view_sweeps
 from linksim.report.view.style import COLUMN_IN, DOUBLE_COLUMN_IN, paper_style, plain_text, save
@@ -54,29 +54,29 @@ def draw_differences(
 
 def _curves(
     comparison: RunComparison, names: Mapping[str, str], titles: Mapping[str, str]
-) -> dict[str, tuple[str, Look]]:
-    """Title and look by label; compressors of several runs differ in their lines by run."""
-    base = looks(list(names), names)
+) -> dict[str, tuple[str, CurveStyle]]:
+    """Title and style by label; compressors of several runs differ in their lines by run."""
+    base = curve_styles(list(names), names)
     rows = comparison.rows
     runs = list(rows["run"].drop_duplicates())
     if len(runs) == 1:
-        return {label: (titles[label], look) for label, look in base.items()}
+        return {label: (titles[label], style) for label, style in base.items()}
     pairs = rows[["compressor", "run"]].drop_duplicates()
     curves = {}
     for label, compressor, run in zip(
         label_with_run(pairs["compressor"], pairs["run"]), pairs["compressor"], pairs["run"], strict=True
     ):
         if compressor in base:
-            line = look_at(runs.index(run)).line
+            line = curve_style_at(runs.index(run)).line
             curves[label] = (f"{titles[compressor]} ({run})", replace(base[compressor], line=line))
     return curves
 
 
-def _figure(sweep: Sweep, metric: str, reference: str, curves: Mapping[str, tuple[str, Look]]) -> Figure:
+def _figure(sweep: Sweep, metric: str, reference: str, curves: Mapping[str, tuple[str, CurveStyle]]) -> Figure:
     name, _, unit = metric_text(metric).label.partition(" [")
     label = f"{name} less that of {plain_text(reference)}" + (f" [{unit}" if unit else "")
     text = replace(metric_text(metric), label=label, logarithmic=False)
-    shown = {key: look for key, (_, look) in curves.items() if key in sweep.compressors}
+    shown = {key: style for key, (_, style) in curves.items() if key in sweep.compressors}
     titles = {key: title for key, (title, _) in curves.items()}
     if sweep.axes.x is None:
         figure = Figure(figsize=(COLUMN_IN, 0.6 + _LEVEL_HEIGHT_IN * len(shown)), layout="constrained")
@@ -102,6 +102,6 @@ def _figure(sweep: Sweep, metric: str, reference: str, curves: Mapping[str, tupl
             axes.set_title(plain_text(panel.title))
     for axes in grid[count:]:
         axes.set_axis_off()
-    handles = [legend_handle(look) for look in shown.values()]
+    handles = [legend_handle(style) for style in shown.values()]
     figure.legend(handles, [plain_text(titles[key]) for key in shown], loc="outside upper center", ncols=columns)
     return figure

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from linksim.report.figures.curves import TICK_STEPS, legend_handle
 from linksim.report.figures.layouts import PANEL_HEIGHT_IN, Layout, new_layout, panel_letter, with_legend
+from linksim.report.view.curve_style import PERFECT, CurveStyle
 from linksim.report.view.limits import apply_limits, mark_outside, robust_limits
-from linksim.report.view.looks import PERFECT, Look
-from linksim.report.view.metric_texts import LOSSLESS_DB, MetricText, metric_text
+from linksim.report.view.metric_format import LOSSLESS_DB, MetricText, metric_text
 from linksim.report.view.run_view import RunView
 from linksim.report.view.style import COLUMN_IN, DOUBLE_COLUMN_IN, plain_text
 from linksim.storage.results_table import NO_COMPRESSOR
@@ -58,7 +58,7 @@ def draw_distributions(run: RunView, samples: SampleValues) -> tuple[Layout, lis
 def _values(run: RunView, samples: SampleValues, metric: MetricText) -> dict[str, NDArray[np.float64]]:
     """Values of each compressor in ascending order, errors in dB."""
     found = {}
-    for label in run.looks:
+    for label in run.styles:
         column = samples.columns.get((label, metric.name))
         if column is not None and len(column) == 1:
             values = column[0]
@@ -75,8 +75,8 @@ def _draw_panel(
     shown = {label: values for label, values in curves.items() if not metric.is_error_db or values[-1] > LOSSLESS_DB}
     layout.lossless += [label for label in curves if label not in shown and label not in layout.lossless]
     for label, values in shown.items():
-        _step(axes, values, run.looks[label])
-        layout.entries[label] = legend_handle(run.looks[label])
+        _step(axes, values, run.styles[label])
+        layout.entries[label] = legend_handle(run.styles[label])
     axes.set(xlabel=metric.label, ylim=(0, 1.0))
     axes.xaxis.set_major_locator(MaxNLocator(5, steps=TICK_STEPS))
     if metric.name in run.options.limits:
@@ -91,7 +91,7 @@ def _draw_panel(
     if limits is not None:
         low, high = apply_limits(axes, limits, [], vertical=False)
         marks = {
-            plain_text(run.title(label)): (pair, run.looks[label].colour)
+            plain_text(run.title(label)): (pair, run.styles[label].colour)
             for label, pair in ends.items()
             if max(pair) < low or min(pair) > high
         }
@@ -99,10 +99,10 @@ def _draw_panel(
         layout.outside += [name for name in marked if name not in layout.outside]
 
 
-def _step(axes: Axes, values: NDArray[np.float64], look: Look) -> None:
+def _step(axes: Axes, values: NDArray[np.float64], style: CurveStyle) -> None:
     shares = np.arange(1, len(values) + 1) / len(values)
     every = max(1, len(values) // _MARKERS)
     axes.plot(
         np.append(values[:1], values), np.append(0.0, shares), drawstyle="steps-post", markevery=(every // 2, every),
-        **look.line_options(),
+        **style.line_options(),
     )  # fmt: skip

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 
 from linksim.report.figures.layouts import panel_letter
 from linksim.report.figures.matrix_image import DELAY_LABEL, FLOOR_DB, draw_matrix
-from linksim.report.view.metric_texts import metric_text
+from linksim.report.view.metric_format import metric_text
 from linksim.report.view.run_view import RunView
 from linksim.report.view.style import DOUBLE_COLUMN_IN, plain_text
 from linksim.simulation.example_matrices import ExampleMatrices
@@ -17,7 +17,7 @@ _COLUMNS = 4
 
 def draw_example(run: RunView, example: ExampleMatrices) -> Figure:
     """Moduli in dB, all to the largest of the true matrix, with the error of this channel."""
-    shown = [label for label in run.looks if label in example.rebuilt]
+    shown = [label for label in run.styles if label in example.rebuilt]
     rows = -(-(1 + len(shown)) // (run.options.columns or _COLUMNS))
     # As full as rows can be.
     columns = run.options.columns or -(-(1 + len(shown)) // rows)

@@ -113,7 +113,7 @@ def columns_of(panels: Sequence[Axes]) -> int:
 
 def with_legend(layout: Layout, run: RunView) -> Layout:
     """Adds the legend above the panels, and takes the user's size."""
-    in_order = [*run.looks, *layout.references]
+    in_order = [*run.styles, *layout.references]
     names = sorted(layout.entries, key=in_order.index)
     width, height = layout.figure.get_size_inches()
     if names:

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from linksim.preparation.training_log import LOG_FILE
 from linksim.report.figures.curves import legend_handle
 from linksim.report.figures.layouts import LEGEND_ROW_IN, PANEL_HEIGHT_IN, panel_letter
-from linksim.report.view.looks import DEFAULT_PALETTE, looks
+from linksim.report.view.curve_style import DEFAULT_PALETTE, curve_styles
 from linksim.report.view.names import compressor_titles
 from linksim.report.view.style import COLUMN_IN, DOUBLE_COLUMN_IN, paper_style, plain_text, save
 
@@ -40,7 +40,7 @@ def write_learning_curves(
     curves = [(*_name_and_ratio(stem), log) for stem, log in logs.items()]
     ratios = sorted({ratio for _, ratio, _ in curves})
     names = sorted({name for name, _, _ in curves})
-    styles, titles = looks(names, palette=palette), compressor_titles({name: name for name in names})
+    styles, titles = curve_styles(names, palette=palette), compressor_titles({name: name for name in names})
     n_columns = min(_COLUMNS, len(ratios))
     n_rows = math.ceil(len(ratios) / n_columns)
     legend_rows = math.ceil(len(names) / _LEGEND_COLUMNS[n_columns])

@@ -8,9 +8,9 @@ from matplotlib.ticker import MaxNLocator
 
 from linksim.report.figures.curves import TICK_STEPS, drawable, interval_bars
 from linksim.report.figures.layouts import Layout, new_layout, panel_letter
+from linksim.report.view.curve_style import CurveStyle
 from linksim.report.view.limits import apply_limits, robust_limits
-from linksim.report.view.looks import Look
-from linksim.report.view.metric_texts import MetricText, metric_text
+from linksim.report.view.metric_format import MetricText, metric_text
 from linksim.report.view.run_view import RunView, Sweep
 from linksim.report.view.style import DOUBLE_COLUMN_IN, plain_text
 
@@ -20,17 +20,17 @@ _AROUND_IN = 0.6
 
 def draw_levels(run: RunView, sweep: Sweep, metrics: Sequence[str]) -> Layout:
     """The metrics of a sweep that has a single point."""
-    looks = run.looks_of(sweep)
-    width, height = run.options.size_in or (DOUBLE_COLUMN_IN, _AROUND_IN + _LINE_IN * len(looks))
+    styles = run.styles_of(sweep)
+    width, height = run.options.size_in or (DOUBLE_COLUMN_IN, _AROUND_IN + _LINE_IN * len(styles))
     layout = new_layout(width, height)
     panels = layout.figure.subplots(1, len(metrics), sharey=True, squeeze=False).flat
     for i, (axes, name) in enumerate(zip(panels, metrics, strict=True)):
         metric = metric_text(name)
         rows = sweep.rows[sweep.rows["metric"] == name]
-        parts = {label: drawable(rows[rows["compressor"] == label], metric) for label in looks}
+        parts = {label: drawable(rows[rows["compressor"] == label], metric) for label in styles}
         there = {str(label) for label in rows["compressor"]}
         layout.lossless += [label for label, part in parts.items() if part.empty and label in there]
-        draw_level_lines(axes, parts, metric, looks, {label: run.title(label) for label in looks})
+        draw_level_lines(axes, parts, metric, styles, {label: run.title(label) for label in styles})
         if metric.name in run.options.limits:
             axes.set_xlim(*run.options.limits[metric.name])
         else:
@@ -45,13 +45,13 @@ def draw_level_lines(
     axes: Axes,
     parts: dict[str, pd.DataFrame],
     metric: MetricText,
-    looks: dict[str, Look],
+    styles: dict[str, CurveStyle],
     titles: dict[str, str],
 ) -> None:
     """One line for each label, the metric on the horizontal axis."""
     for i, (label, part) in enumerate(parts.items()):
         if not part.empty:
-            axes.errorbar(part["value"], [i] * len(part), xerr=interval_bars(part), **looks[label].line_options())
+            axes.errorbar(part["value"], [i] * len(part), xerr=interval_bars(part), **styles[label].line_options())
     axes.set_yticks(range(len(parts)), [plain_text(titles.get(label, label)) for label in parts])
     axes.set_ylim(len(parts) - 0.5, -0.5)
     axes.set_xlabel(metric.label)
@@ -72,7 +72,7 @@ def _limit(axes: Axes, parts: dict[str, pd.DataFrame], metric: MetricText, run: 
     for i, (label, part) in enumerate(parts.items()):
         for value in part["value"]:
             if not low <= value <= high:
-                left, colour = value < low, run.looks[label].colour
+                left, colour = value < low, run.styles[label].colour
                 axes.plot([low if left else high], [i], "<" if left else ">", color=colour, markersize=4, clip_on=False)
                 axes.annotate(
                     metric.text(float(value)), (low if left else high, i), xytext=(5 if left else -5, 0),

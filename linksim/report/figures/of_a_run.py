@@ -18,7 +18,7 @@ from linksim.report.figures.levels import draw_levels
 from linksim.report.figures.sweep import NMSE_PAIR, draw_metrics
 from linksim.report.tables.costs import read_costs
 from linksim.report.view.figure_options import FigureOptions
-from linksim.report.view.metric_texts import metric_text
+from linksim.report.view.metric_format import metric_text
 from linksim.report.view.run_view import RunView, Sweep, view_run
 from linksim.report.view.style import COLUMN_IN, paper_style, save
 from linksim.scenario.chosen_point import check_chosen, chosen_point
@@ -110,7 +110,7 @@ def figure_layouts(run: RunView) -> Iterator[Plan]:
         layout = draw_metrics(run, overview, metrics)
         yield Plan("overview", OVERVIEW, caption(run, overview, metrics, layout), layout.figure)
     example = read_example(run.folder)
-    if example is not None and not run.options.metrics and set(example.rebuilt) & set(run.looks):
+    if example is not None and not run.options.metrics and set(example.rebuilt) & set(run.styles):
         yield Plan("example", EXAMPLE, example_caption(run, example), draw_example(run, example))
     distributed: set[str] = set()
     check_chosen(run.samples.points, run.options.at)

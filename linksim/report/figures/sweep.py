@@ -9,17 +9,17 @@ from matplotlib.axes import Axes
 
 from linksim.report.figures.curves import draw_curves, draw_reference, drawable, legend_handle, used_positions
 from linksim.report.figures.layouts import Layout, columns_of, label_outer, new_blocks, with_legend
+from linksim.report.view.curve_style import ESTIMATION, PERFECT, TRUNCATION, CurveStyle
 from linksim.report.view.independence import flat_labels
 from linksim.report.view.limits import apply_limits, mark_outside, robust_limits
-from linksim.report.view.looks import ESTIMATION, PERFECT, TRUNCATION, Look
-from linksim.report.view.metric_texts import MetricText, metric_text
+from linksim.report.view.metric_format import MetricText, metric_text
 from linksim.report.view.run_view import RunView, Sweep
 from linksim.report.view.style import plain_text
 from linksim.report.view.ticks import set_log_ticks
 from linksim.storage.results_table import NO_COMPRESSOR
 
-# Curves that no compressor influences, by the metric that they accompany: metric, legend, look.
-_REFERENCES: Mapping[str, tuple[tuple[str, str, Look], ...]] = {
+# Curves that no compressor influences, by the metric that they accompany: metric, legend, style.
+_REFERENCES: Mapping[str, tuple[tuple[str, str, CurveStyle], ...]] = {
     "rate_bps_hz": (("rate_perfect_bps_hz", "perfect CSI", PERFECT),),
     "nmse_e2e_db": (
         ("estimation_nmse_db", "estimation only", ESTIMATION),
@@ -83,14 +83,14 @@ def _draw_panel(layout: Layout, axes: Axes, run: RunView, sweep: Sweep, metric: 
     assert x is not None
     positions = used_positions(sweep.rows, x)
     flat = flat_labels(sweep.rows, x.column, sweep.others(x.column), metric)
-    drawn, lossless = draw_curves(axes, rows, metric, run.looks_of(sweep), positions, flat)
-    layout.entries |= {label: legend_handle(run.looks[label]) for label in drawn}
+    drawn, lossless = draw_curves(axes, rows, metric, run.styles_of(sweep), positions, flat)
+    layout.entries |= {label: legend_handle(run.styles[label]) for label in drawn}
     _note(layout.lossless, lossless)
     _note(layout.flat, [label for label in flat if label in drawn])
-    for reference, name, look in _REFERENCES.get(metric.name, ()):
-        if draw_reference(axes, rows, reference, look, positions):
+    for reference, name, style in _REFERENCES.get(metric.name, ()):
+        if draw_reference(axes, rows, reference, style, positions):
             _note(layout.references, [name])
-            layout.entries[name] = legend_handle(look)
+            layout.entries[name] = legend_handle(style)
 
 
 def _limit(layout: Layout, run: RunView, sweep: Sweep, panels: list[_Panel]) -> None:
@@ -127,18 +127,18 @@ class _Curve:
 def _curves(run: RunView, sweep: Sweep, panel: _Panel) -> dict[str, _Curve]:
     """By title."""
     found = {}
-    for label, look in run.looks_of(sweep).items():
+    for label, style in run.styles_of(sweep).items():
         rows = panel.rows[(panel.rows["compressor"] == label) & (panel.rows["metric"] == panel.metric.name)]
-        found[run.title(label)] = _curve(drawable(rows, panel.metric), look, label in run.uncompressed)
-    for name, title, look in _REFERENCES.get(panel.metric.name, ()):
+        found[run.title(label)] = _curve(drawable(rows, panel.metric), style, label in run.uncompressed)
+    for name, title, style in _REFERENCES.get(panel.metric.name, ()):
         rows = panel.rows[(panel.rows["compressor"] == NO_COMPRESSOR) & (panel.rows["metric"] == name)]
-        found[title] = _curve(drawable(rows, metric_text(name)), look, True)
+        found[title] = _curve(drawable(rows, metric_text(name)), style, True)
     return {title: curve for title, curve in found.items() if curve.values}
 
 
-def _curve(rows: pd.DataFrame, look: Look, reference: bool) -> _Curve:
+def _curve(rows: pd.DataFrame, style: CurveStyle, reference: bool) -> _Curve:
     ends = rows[["ci_low", "ci_high"]].to_numpy(float).ravel()
-    return _Curve([*rows["value"]], [*ends[np.isfinite(ends)]], look.colour, reference)
+    return _Curve([*rows["value"]], [*ends[np.isfinite(ends)]], style.colour, reference)
 
 
 def _joined(panels: list[dict[str, _Curve]], reference: bool) -> dict[str, list[float]]:

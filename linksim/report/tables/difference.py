@@ -9,7 +9,7 @@ from linksim.comparison.runs import RunComparison
 from linksim.files import write_whole
 from linksim.report.tables.sweep import Block, Cell, Row, SweepTable
 from linksim.report.view.axes import axis_values
-from linksim.report.view.metric_texts import MetricText, metric_text
+from linksim.report.view.metric_format import MetricText, metric_text
 from linksim.report.view.run_view import Sweep, view_sweeps
 from linksim.scenario.axis import AXIS_COLUMNS
 from linksim.storage.csv_text import csv_text

@@ -8,7 +8,7 @@ from rich import box
 from rich.table import Table
 
 from linksim.errors import InputError
-from linksim.report.view.words import quantity
+from linksim.report.view.scenario_summary import quantity
 from linksim.scenario.axis import AXIS_COLUMNS
 from linksim.storage.csv_text import read_csv
 

@@ -10,7 +10,7 @@ from linksim.metrics.channel_quality import SAMPLES_LEFT_OUT
 from linksim.report.view.axes import Panel, axis_values
 from linksim.report.view.best import best_labels
 from linksim.report.view.independence import flat_labels
-from linksim.report.view.metric_texts import MetricText, metric_text
+from linksim.report.view.metric_format import MetricText, metric_text
 from linksim.report.view.run_view import RunView, Sweep
 from linksim.storage.results_table import NO_COMPRESSOR
 
@@ -144,7 +144,7 @@ def _table(run: RunView, sweep: Sweep, panel: Panel, metrics: Sequence[str], per
 
 def _block(run: RunView, sweep: Sweep, panel: Panel, parts: list[_Column], name: str) -> Block:
     metric = metric_text(name)
-    labels = list(run.looks_of(sweep))
+    labels = list(run.styles_of(sweep))
     found = {label: [part.get((label, name)) for part in parts] for label in [*labels, NO_COMPRESSOR]}
     found = {label: results for label, results in found.items() if any(result is not None for result in results)}
     elsewhere = _of_one_ratio(sweep, panel, metric)

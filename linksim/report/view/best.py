@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 
 import pandas as pd
 
-from linksim.report.view.metric_texts import MetricText
+from linksim.report.view.metric_format import MetricText
 
 # Interval of the difference of two rows of results, paired by sample; ``None`` where there are no samples to pair.
 Difference = Callable[[pd.Series, pd.Series], tuple[float, float] | None]

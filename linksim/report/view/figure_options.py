@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from linksim.errors import InputError
-from linksim.report.view.looks import DEFAULT_PALETTE, PALETTES
+from linksim.report.view.curve_style import DEFAULT_PALETTE, PALETTES
 
 MAX_SIZE_IN = 40.0
 MAX_COLUMNS = 12

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from linksim.report.view.metric_texts import MetricText
+from linksim.report.view.metric_format import MetricText
 from linksim.storage.results_table import NO_COMPRESSOR
 
 # Rounding of a value that is written with nine digits.

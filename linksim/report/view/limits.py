@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
-from linksim.report.view.metric_texts import MetricText
+from linksim.report.view.metric_format import MetricText
 
 Limits = tuple[float, float]
 
@@ -15,8 +15,8 @@ Limits = tuple[float, float]
 # better than others belongs in the picture; one that makes five sixths of it empty does not.
 _STRETCH = 6.0
 # What the others must span at least, in dB, and relative to the largest value of other quantities.
-_LEAST_SPAN_DB = 3.0
-_LEAST_SPAN = 0.05
+_MIN_SPAN_DB = 3.0
+_MIN_SPAN = 0.05
 # No report at all has an error of 0 dB; what is far above says no more.
 WORST_ERROR_DB = 10.0
 # How far beyond the rivals an axis reaches for the sake of references, relative to their span.
@@ -62,7 +62,7 @@ def robust_limits(
 
 
 def _least_span(metric: MetricText, parts: Sequence[NDArray[np.float64]]) -> float:
-    return _LEAST_SPAN_DB if metric.is_error_db else _LEAST_SPAN * float(np.abs(np.concatenate(parts)).max())
+    return _MIN_SPAN_DB if metric.is_error_db else _MIN_SPAN * float(np.abs(np.concatenate(parts)).max())
 
 
 def apply_limits(axes: Axes, limits: Limits, outside: Iterable[float], *, vertical: bool = True) -> Limits:

@@ -1,4 +1,4 @@
-"""A run as the report sees it: results by sweep, compressors in the order of the scenario, their looks and titles."""
+"""A run as the report sees it: results by sweep, compressors in the order of the scenario, their styles and titles."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -9,10 +9,10 @@ from typing import Any
 import pandas as pd
 
 from linksim.report.view.axes import Axis, Panel, SweepAxes, sweep_axes, sweep_panels
+from linksim.report.view.curve_style import UNCOMPRESSED, CurveStyle, curve_styles
 from linksim.report.view.figure_options import FigureOptions
 from linksim.report.view.independence import depends_on
-from linksim.report.view.looks import UNCOMPRESSED, Look, looks
-from linksim.report.view.metric_texts import metric_text
+from linksim.report.view.metric_format import metric_text
 from linksim.report.view.names import compressor_labels, compressor_titles
 from linksim.report.view.pairing import KeptSamples
 from linksim.storage.results_table import NO_COMPRESSOR, read_manifest, read_results, read_scenario
@@ -86,7 +86,7 @@ class RunView:
         manifest: the manifest, empty if there is none.
         results: the whole results table.
         sweeps: its sweeps in the order of the results.
-        looks: look of each compressor, in the order of the run, and of what else is a curve.
+        styles: style of each compressor, in the order of the run, and of what else is a curve.
         titles: what each of these is called.
         uncompressed: labels of compressors that report the channel as it is: references rather than competitors.
         options: what the user set.
@@ -97,7 +97,7 @@ class RunView:
     manifest: dict[str, Any]
     results: pd.DataFrame
     sweeps: list[Sweep]
-    looks: dict[str, Look]
+    styles: dict[str, CurveStyle]
     titles: Mapping[str, str]
     uncompressed: frozenset[str]
     options: FigureOptions
@@ -116,9 +116,9 @@ class RunView:
         """What a label is called."""
         return self.titles.get(label, label)
 
-    def looks_of(self, sweep: Sweep) -> dict[str, Look]:
+    def styles_of(self, sweep: Sweep) -> dict[str, CurveStyle]:
         """Looks of the curves of a sweep, in the order in which they are drawn."""
-        return {label: look for label, look in self.looks.items() if label in sweep.compressors}
+        return {label: style for label, style in self.styles.items() if label in sweep.compressors}
 
 
 def view_run(run_folder: Path, across: str | None = None, options: FigureOptions | None = None) -> RunView:
@@ -141,20 +141,20 @@ def view_run(run_folder: Path, across: str | None = None, options: FigureOptions
     names |= {label: label for label in found if label not in names}
     titles = compressor_titles(names)
     sweeps = view_sweeps(results, across, titles)
-    # Of all that the scenario names, so that no look depends on what is shown or finished.
-    all_looks = looks(list(names), names, options.palette)
+    # Of all that the scenario names, so that no style depends on what is shown or finished.
+    all_styles = curve_styles(list(names), names, options.palette)
     for sweep in sweeps:
-        curves = [label for label in sweep.compressors if label not in all_looks]
-        all_looks |= looks(curves, palette=options.palette)
+        curves = [label for label in sweep.compressors if label not in all_styles]
+        all_styles |= curve_styles(curves, palette=options.palette)
         titles |= {label: _curve_title(sweep, label) for label in curves}
-    options.check_labels([label for label in all_looks if label in found or label not in names])
+    options.check_labels([label for label in all_styles if label in found or label not in names])
     options.check_metrics(list(results["metric"].drop_duplicates()))
     if options.rows_chosen:
         sweeps = [shown for sweep in sweeps if (shown := _shown(sweep, options)) is not None]
-    run_looks = {label: all_looks[label] for label in options.ordered(list(all_looks))}
+    run_styles = {label: all_styles[label] for label in options.ordered(list(all_styles))}
     uncompressed = frozenset(label for label, name in names.items() if name == UNCOMPRESSED)
     manifest = read_manifest(run_folder)
-    return RunView(run_folder, scenario, manifest, results, sweeps, run_looks, titles, uncompressed, options)
+    return RunView(run_folder, scenario, manifest, results, sweeps, run_styles, titles, uncompressed, options)
 
 
 def view_sweeps(

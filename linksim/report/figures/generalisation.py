@@ -17,8 +17,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from linksim.report.figures.matrix_image import COLOUR_MAP
-from linksim.report.view.looks import look_at, looks
-from linksim.report.view.metric_texts import metric_text
+from linksim.report.view.curve_style import curve_style_at, curve_styles
+from linksim.report.view.metric_format import metric_text
 from linksim.report.view.names import compressor_title
 from linksim.report.view.style import COLUMN_IN, DOUBLE_COLUMN_IN, paper_style, plain_text, save
 
@@ -35,7 +35,7 @@ def draw_study(table: pd.DataFrame, folder: Path, vector: bool = True) -> list[P
     """Draws every figure of a study's table, PNG and PDF.
 
     Args:
-        table: as ``linksim.generalization.gather`` gives it.
+        table: as ``linksim.studies.generalisation.gather`` gives it.
         folder: where to.
         vector: whether to write PDF beside PNG.
 
@@ -125,7 +125,7 @@ def _adaptation(table: pd.DataFrame) -> Figure:
     n_lines = math.ceil(len(networks) / n_columns)
     figure = Figure(figsize=(DOUBLE_COLUMN_IN, 1.9 * n_lines + 0.6), layout="constrained")
     places = figure.subplots(n_lines, n_columns, squeeze=False, sharey=True, sharex=True)
-    styles = {part: look_at(place) for place, part in enumerate(parts)}
+    styles = {part: curve_style_at(place) for place, part in enumerate(parts)}
     for axes, name in zip(places.flat, networks, strict=False):
         start = matrix[(matrix.compressor == name) & (matrix.trained_on == trained_on)]
         for part in parts:
@@ -135,7 +135,7 @@ def _adaptation(table: pd.DataFrame) -> Figure:
             learns = "the decoder learns" if part == "decoder" else "both sides learn"
             axes.errorbar(places_x, rows.value, yerr=errors, label=learns, **styles[part].line_options())
         for label, line, row in _references(matrix, name, tested_on):
-            colour = looks(["klt"])["klt"].colour if label.startswith("KLT") else "0.35"
+            colour = curve_styles(["klt"])["klt"].colour if label.startswith("KLT") else "0.35"
             axes.axhline(row.value, color=colour, linestyle=line, linewidth=0.9, label=label)
         axes.set_title(plain_text(compressor_title(name)))
         axes.set_xticks(range(len(samples)), [f"{count}" for count in samples])

@@ -21,7 +21,7 @@ _NAMES = {"snr_db": "SNR", "feedback_snr_db": "feedback SNR", "n_delay": "delay 
 _LIST_LENGTH = 9
 
 
-def scenario_in_words(scenario: dict[str, Any]) -> list[tuple[str, str]]:
+def scenario_summary(scenario: dict[str, Any]) -> list[tuple[str, str]]:
     """Pairs of a topic and what the scenario says about it; topics that it does not mention are left out."""
     feedback = _mapping(scenario, "feedback")
     monte_carlo, training = _mapping(scenario, "monte_carlo"), _mapping(scenario, "training")

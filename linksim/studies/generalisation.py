@@ -20,7 +20,7 @@ from linksim.scenario.sources import source_of
 from linksim.scenario.sweep import points_of
 from linksim.storage.results_table import read_results
 from linksim.storage.run_folder import RunFolder
-from linksim.studies.model import MIXED, GeneralizationStudy
+from linksim.studies.model import MIXED, GeneralisationStudy
 
 # Trained on nothing: a compressor that learns nothing.
 NOTHING = "none"
@@ -67,7 +67,7 @@ class StudyRun:
     cells: dict[str, Cell]
 
 
-def runs_of(study: GeneralizationStudy, file: Path) -> list[StudyRun]:
+def runs_of(study: GeneralisationStudy, file: Path) -> list[StudyRun]:
     """One scenario for each normalisation and tested source, and one for the adapted networks.
 
     All have the study's name, so that they share what was fitted and the channels that they are tested on.
@@ -82,7 +82,7 @@ def runs_of(study: GeneralizationStudy, file: Path) -> list[StudyRun]:
 class _Plan:
     """The scenarios of a study."""
 
-    def __init__(self, study: GeneralizationStudy, file: Path) -> None:
+    def __init__(self, study: GeneralisationStudy, file: Path) -> None:
         self.study, self.file = study, file
         self.channels: dict[str, dict[str, Any]] = {
             label: {"source": parameters.source, **_given(parameters)} for label, parameters in study.sources.items()
@@ -117,8 +117,8 @@ class _Plan:
                     cell = Cell(compressor, trained_on, tested_on, case, normalisation)
                     yield cell, section | {"trained_on": self.trained[trained_on]}
             else:
-                # Without a quantiser to fit, what learns nothing is linear in the scale, whosever it is; a file to be
-                # tested on may have no training channels to take one from.
+                # Without a quantiser to fit, a compressor that learns nothing is linear in the scale, so any does; a
+                # file to be tested on may have no training channels to take one from.
                 scale_of = {"trained_on": self.trained[self.study.train_on[0]]} if normalisation == "dataset" else {}
                 yield Cell(compressor, NOTHING, tested_on, "none", normalisation), section | scale_of
 

@@ -14,7 +14,7 @@ def study_tables(table: pd.DataFrame, metric: str) -> str:
     """Train x test matrices, means over the training cases, and adaptation, as Markdown.
 
     Args:
-        table: as ``linksim.generalization.gather`` gives it.
+        table: as ``linksim.studies.generalisation.gather`` gives it.
         metric: which.
     """
     rows = table[table.metric == metric]

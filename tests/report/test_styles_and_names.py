@@ -1,11 +1,11 @@
-"""Every compressor has one look and one name, whatever figure it is in."""
+"""Every compressor has one style and one name, whatever figure it is in."""
 
 import itertools
 
 import numpy as np
 import pytest
 
-from linksim.report.view.looks import PALETTES, look_at, looks
+from linksim.report.view.curve_style import PALETTES, curve_style_at, curve_styles
 from linksim.report.view.names import compressor_titles
 from linksim.scenario.plugin_kinds import COMPRESSOR, KINDS, value_title
 
@@ -42,22 +42,22 @@ ORDERS = [["topk", "klt", "csinet"], ["csinet", "klt"], ["identity", "klt", "crn
 
 @pytest.mark.parametrize("labels", ORDERS)
 def test_a_well_known_scheme_looks_the_same_in_every_run(labels):
-    alone = {label: looks([label])[label] for label in labels}
-    assert looks(labels) == alone
+    alone = {label: curve_styles([label])[label] for label in labels}
+    assert curve_styles(labels) == alone
 
 
 def test_what_a_label_stands_for_decides_and_its_own_name_comes_first():
-    found = looks(["small", "csinet"], {"small": "csinet", "csinet": "csinet"})
-    assert found["csinet"] == looks(["csinet"])["csinet"]
+    found = curve_styles(["small", "csinet"], {"small": "csinet", "csinet": "csinet"})
+    assert found["csinet"] == curve_styles(["csinet"])["csinet"]
     assert found["small"].colour != found["csinet"].colour
 
 
 def test_looks_are_told_apart_in_grey_and_colours_while_there_are_any():
     names = [name for name in COMPRESSOR.names if name != "identity"]
-    found = looks([*names, *(f"own {i}" for i in range(55 - len(names)))])
-    assert len({(look.marker, str(look.line)) for look in found.values()}) == 55
-    first = looks([*(f"own {i}" for i in range(8))])
-    assert len({look.colour for look in first.values()}) == 8
+    found = curve_styles([*names, *(f"own {i}" for i in range(55 - len(names)))])
+    assert len({(style.marker, str(style.line)) for style in found.values()}) == 55
+    first = curve_styles([*(f"own {i}" for i in range(8))])
+    assert len({style.colour for style in first.values()}) == 8
 
 
 # Machado, Oliveira and Fernandes, IEEE TVCG 15(6), 2009: linear RGB as the colour-blind see it.
@@ -83,7 +83,10 @@ def test_colours_are_told_apart_by_the_colour_blind(vision, palette):
 
 def test_a_place_has_one_look_in_every_palette_but_for_its_colour():
     for palette in PALETTES:
-        assert (look_at(9, palette).marker, look_at(9, palette).line) == (look_at(9).marker, look_at(9).line)
+        assert (curve_style_at(9, palette).marker, curve_style_at(9, palette).line) == (
+            curve_style_at(9).marker,
+            curve_style_at(9).line,
+        )
 
 
 def _linear(colour: str) -> np.ndarray:

@@ -1,6 +1,6 @@
 """Which colour, marker and line a compressor has: the same in every figure of every command.
 
-A look is a place in one table. Well-known schemes have a place of their own, so that they look the same in all runs;
+A style is a place in one table. Well-known schemes have a place of their own, so that they look the same in all runs;
 others get one that their name prefers, in the order of the scenario, so that they look the same in all figures of a
 run. Places differ in marker and line as well as in colour: curves stay apart in grey print and for colour-blind eyes.
 """
@@ -43,7 +43,7 @@ UNCOMPRESSED = "identity"
 
 
 @dataclass(frozen=True)
-class Look:
+class CurveStyle:
     """Colour, marker and line style of one curve."""
 
     colour: str
@@ -63,22 +63,22 @@ class Look:
 
 
 # Curves that no compressor influences.
-PERFECT = Look("black", "", "-", 0.9)
-TRUNCATION = Look("0.35", "", (0, (3, 1.5)), 0.9)
-ESTIMATION = Look("0.35", "", (0, (1, 1.2)), 1.1)
-_UNCOMPRESSED_LOOK = Look("black", "x", (0, (5, 1.5)), 0.9)
+PERFECT = CurveStyle("black", "", "-", 0.9)
+TRUNCATION = CurveStyle("0.35", "", (0, (3, 1.5)), 0.9)
+ESTIMATION = CurveStyle("0.35", "", (0, (1, 1.2)), 1.1)
+_UNCOMPRESSED_STYLE = CurveStyle("black", "x", (0, (5, 1.5)), 0.9)
 
 
-def look_at(place: int, palette: str = DEFAULT_PALETTE) -> Look:
-    """The look at a place of the table; 55 places differ in marker and line, neighbours in colour as well."""
+def curve_style_at(place: int, palette: str = DEFAULT_PALETTE) -> CurveStyle:
+    """The style at a place of the table; 55 places differ in marker and line, neighbours in colour as well."""
     colours = PALETTES[palette]
-    return Look(colours[place % _N_COLOURS], _MARKERS[place % len(_MARKERS)], _LINES[place % len(_LINES)])
+    return CurveStyle(colours[place % _N_COLOURS], _MARKERS[place % len(_MARKERS)], _LINES[place % len(_LINES)])
 
 
-def looks(
+def curve_styles(
     labels: Sequence[str], names: Mapping[str, str] | None = None, palette: str = DEFAULT_PALETTE
-) -> dict[str, Look]:
-    """A look for each label.
+) -> dict[str, CurveStyle]:
+    """A style for each label.
 
     Args:
         labels: all curves of a run, in the order of the scenario; a figure that shows some of them passes all.
@@ -97,8 +97,8 @@ def looks(
     for label in compressed:
         if label not in places:
             places[label] = _free_place(zlib.crc32(label.encode(errors="replace")), set(places.values()))
-    table = {label: look_at(place, palette) for label, place in places.items()}
-    return {label: table.get(label, _UNCOMPRESSED_LOOK) for label in labels}
+    table = {label: curve_style_at(place, palette) for label, place in places.items()}
+    return {label: table.get(label, _UNCOMPRESSED_STYLE) for label in labels}
 
 
 def _family(name: str) -> str:
