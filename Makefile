@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: run test lint validate bench clean
+.PHONY: run test lint style types contracts validate bench clean
 
 run: $(READY)
 	$(BIN)/python -m linksim run scenarios/uma_28ghz.yaml
@@ -12,10 +12,18 @@ run: $(READY)
 test: lint
 	$(BIN)/python -m pytest -q -n 2 --dist worksteal
 
+# Types and import contracts side by side, one core each.
 lint: $(READY)
+	$(MAKE) --no-print-directory -j 2 --output-sync style types contracts
+
+style: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check --quiet .
+
+types: $(READY)
 	$(BIN)/mypy
+
+contracts: $(READY)
 	$(BIN)/lint-imports --no-cache
 
 validate: $(READY)
