@@ -1,0 +1,159 @@
+"""Enhanced Type II at the UE: from eigenvectors to the integers of a report. The standard leaves this to the UE."""
+
+import math
+
+import torch
+from torch import Tensor
+
+from feedback.codebooks.beam_selection import beam_matrix, project, rounded_order, select_beams
+from feedback.codebooks.enhanced_type2 import (
+    N_PHASES,
+    EnhancedType2Plan,
+    EnhancedType2Report,
+    coefficients,
+    differential_amplitudes,
+    reference_amplitudes,
+    units_of,
+)
+
+
+def select(plan: EnhancedType2Plan, target: Tensor, refinements: int = 3) -> EnhancedType2Report:
+    """The report of unit eigenvectors.
+
+    Beams by captured power; phases of the units aligned on the strongest beam; the strongest tap shifted to 0; the
+    strongest coefficients quantised. Each refinement aligns the units with what the report so far rebuilds, which has
+    the phases that the sparse delay domain favours, and selects again.
+
+    Args:
+        plan: sizes of the report.
+        target: ``[batch, units, P, rank]``, complex128; phases do not matter.
+        refinements: how often units are aligned anew.
+    """
+    rotation, beams = select_beams(target, plan.layout, plan.n_beams)
+    on_beams = project(target, beam_matrix(plan.layout, rotation, beams)).permute(0, 3, 1, 2)
+    strongest_row = on_beams.abs().square().sum(2).argmax(-1)
+    guide = on_beams.gather(3, strongest_row[:, :, None, None].expand(-1, -1, plan.n_units, 1))
+    aligned = on_beams * _unit(guide).conj()
+    report, shift = _quantise(plan, rotation, beams, aligned)
+    best, captured = report, _captured(plan, report, on_beams)
+    for _ in range(refinements):
+        rebuilt = units_of(report.taps, coefficients(report), plan.n_units).permute(0, 3, 1, 2)
+        turned = rebuilt * _phase_ramp(shift, plan.n_units)
+        inner = (turned.conj() * on_beams).sum(-1, keepdim=True)
+        report, shift = _quantise(plan, rotation, beams, on_beams * _unit(inner).conj())
+        now = _captured(plan, report, on_beams)
+        better = now > captured
+        best, captured = _where(better, report, best), torch.where(better, now, captured)
+    return best
+
+
+def _quantise(
+    plan: EnhancedType2Plan, rotation: Tensor, beams: Tensor, aligned: Tensor
+) -> tuple[EnhancedType2Report, Tensor]:
+    """The report of coefficients ``[batch, rank, units, C]``, and the tap of the strongest before its shift."""
+    n_units, width = aligned.shape[2:]
+    delays = torch.fft.fft(aligned, dim=2) / n_units
+    # By tap and then coefficient; equal amplitudes keep that order.
+    strongest = rounded_order(delays.abs().flatten(2))[..., 0]
+    shift = strongest // width
+    index = (torch.arange(n_units, device=aligned.device) + shift[..., None]) % n_units
+    delays = delays.gather(2, index[..., None].expand_as(delays))
+    i_star = strongest % width
+    taps, window = _select_taps(plan, delays.abs().square().sum(-1))
+    kept = delays.gather(2, taps[..., None].expand(-1, -1, -1, width))
+    scale = delays[:, :, 0].gather(2, i_star[..., None])[..., None]
+    kept = kept / torch.where(scale == 0, 1, scale)
+    present = _largest(plan, kept.abs(), i_star)
+    half = width // 2
+    second = torch.arange(width, device=aligned.device) >= half
+    holds = second == (i_star[..., None] >= half)
+    amplitude = kept.abs() * present
+    weaker = (amplitude * ~holds[:, :, None, :]).flatten(2).amax(-1)
+    p1 = reference_amplitudes().to(aligned.device)
+    # The reserved value 0 is never sent.
+    reference = (weaker[..., None] - p1[1:]).abs().argmin(-1) + 1
+    relative = amplitude / torch.where(holds, 1.0, p1[reference][..., None])[:, :, None, :]
+    p2 = differential_amplitudes().to(aligned.device)
+    k2 = (relative.clamp(max=1)[..., None] - p2).abs().argmin(-1)
+    is_strongest = torch.zeros_like(present)
+    is_strongest[:, :, 0] = torch.arange(width, device=aligned.device) == i_star[..., None]
+    present = (present & (relative >= p2[0] / 2)) | is_strongest
+    phase = torch.round(kept.angle() * N_PHASES / (2 * math.pi)).to(torch.int64) % N_PHASES
+    k2 = torch.where(is_strongest, 7, torch.where(present, k2, 0))
+    phase = torch.where(present & ~is_strongest, phase, 0)
+    return EnhancedType2Report(rotation, beams, taps, window, i_star, reference, present, k2, phase), shift
+
+
+def _select_taps(plan: EnhancedType2Plan, energy: Tensor) -> tuple[Tensor, Tensor]:
+    """Taps ``[batch, rank, M]`` of the largest energies ``[batch, rank, units]``, tap 0 among them, and M_initial."""
+    batch, rank, n_units = energy.shape
+    m = plan.n_taps
+    zero = torch.zeros(batch, rank, 1, dtype=torch.int64, device=energy.device)
+    window = torch.zeros(batch, dtype=torch.int64, device=energy.device)
+    if m == 1:
+        return zero, window
+    if not plan.windowed:
+        others = rounded_order(energy[..., 1:])[..., : m - 1] + 1
+        return torch.cat([zero, others.sort(-1).values], dim=-1), window
+    starts = torch.arange(0, -2 * m, -1, device=energy.device)
+    members = (starts[:, None] + torch.arange(2 * m, device=energy.device)) % n_units
+    inside = torch.zeros(2 * m, n_units, dtype=torch.bool, device=energy.device)
+    inside.scatter_(1, members, True)
+    inside[:, 0] = False
+    masked = torch.where(inside, torch.round(energy, decimals=9)[:, :, None, :], -1.0)
+    best = masked.topk(m - 1, dim=-1).values.sum((-1, 1))
+    choice = (best == best.amax(-1, keepdim=True)).to(torch.uint8).argmax(-1)
+    window = starts[choice]
+    allowed = inside[choice][:, None, :].expand(-1, rank, -1)
+    others = torch.argsort(
+        torch.where(allowed, torch.round(energy, decimals=9), -1.0), dim=-1, descending=True, stable=True
+    )[..., : m - 1]
+    return torch.cat([zero, others.sort(-1).values], dim=-1), window
+
+
+def _largest(plan: EnhancedType2Plan, amplitude: Tensor, i_star: Tensor) -> Tensor:
+    """Which of ``[batch, rank, M, C]`` are reported: the K0 largest of a layer, 2 K0 of all, the strongest always."""
+    batch, rank, m, width = amplitude.shape
+    flat = amplitude.flatten(2).scatter(2, i_star[..., None], math.inf)
+    place = _place(flat)
+    chosen = place < plan.most_per_layer
+    if rank > 2:
+        # Strongest coefficients are infinite, so they come first.
+        all_layers = torch.where(chosen, flat, -1.0).transpose(1, 2).flatten(1)
+        within = (_place(all_layers) < 2 * plan.most_per_layer).view(batch, m * width, rank).transpose(1, 2)
+        chosen = chosen & within
+    return chosen.view(batch, rank, m, width)
+
+
+def _place(amplitude: Tensor) -> Tensor:
+    """Place of each value by falling size along the last axis, from 0."""
+    order = rounded_order(amplitude)
+    return order.argsort(-1)
+
+
+def _captured(plan: EnhancedType2Plan, report: EnhancedType2Report, on_beams: Tensor) -> Tensor:
+    """Squared cosine of the report with its target, mean over units and layers, ``[batch]``."""
+    rebuilt = units_of(report.taps, coefficients(report), plan.n_units).permute(0, 3, 1, 2)
+    inner = (rebuilt.conj() * on_beams).sum(-1).abs().square()
+    norm = rebuilt.abs().square().sum(-1)
+    return torch.where(norm > 0, inner / norm.clamp(min=torch.finfo(torch.float64).tiny), 0).mean((1, 2))
+
+
+def _phase_ramp(shift: Tensor, n_units: int) -> Tensor:
+    """What a shift of the taps by ``[batch, rank]`` does to each unit, ``[batch, rank, units, 1]``."""
+    turns = torch.arange(n_units, device=shift.device) * shift[..., None] % n_units
+    angle = 2 * math.pi * turns.to(torch.float64) / n_units
+    return torch.polar(torch.ones_like(angle), angle)[..., None]
+
+
+def _unit(values: Tensor) -> Tensor:
+    """Values of modulus 1; 1 for zero."""
+    modulus = values.abs()
+    return torch.where(modulus == 0, 1, values / torch.where(modulus == 0, 1, modulus))
+
+
+def _where(choose: Tensor, one: EnhancedType2Report, other: EnhancedType2Report) -> EnhancedType2Report:
+    def pick(a: Tensor, b: Tensor) -> Tensor:
+        return torch.where(choose.view(-1, *[1] * (a.dim() - 1)), a, b)
+
+    return EnhancedType2Report(*(pick(a, b) for a, b in zip(vars(one).values(), vars(other).values(), strict=True)))
