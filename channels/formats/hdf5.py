@@ -91,6 +91,18 @@ def positive_attribute(dataset: h5py.Dataset, name: str, path: Path) -> float:
     return float(number.item())
 
 
+def positive_integer_attribute(dataset: h5py.Dataset, name: str, path: Path) -> int:
+    """A positive whole number among the attributes of the dataset's file, of any numeric type.
+
+    Raises:
+        ChannelInputError: if it is missing or no positive whole number.
+    """
+    number = positive_attribute(dataset, name, path)
+    if not number.is_integer():
+        raise ChannelInputError(f"{path}: attribute {name}: got {number!r}, expected a whole number")
+    return int(number)
+
+
 def one_line(value: object) -> str:
     """Text of a value or an error, short, on one line, and without what a terminal would obey."""
     text = re.sub(r"\s+", " ", str(value))[:120]

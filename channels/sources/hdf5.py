@@ -12,7 +12,7 @@ from channels.bounds import MOST_SUBCARRIERS
 from channels.channel_batch import ArrayShape, ChannelBatch, OfdmGrid, Snapshots
 from channels.errors import ChannelInputError
 from channels.formats.axis_order import ORDER_DESCRIPTION, AxisOrder, decided_order
-from channels.formats.hdf5 import one_line, open_dataset, positive_attribute
+from channels.formats.hdf5 import one_line, open_dataset, positive_attribute, positive_integer_attribute
 from channels.formats.hdf5_array import Hdf5Array
 from channels.recording import RecordingParameters, recorded_times, split_range
 from channels.source import SOURCES, Source, Split
@@ -51,7 +51,7 @@ class Hdf5Source(Source):
         self.device = device
         path = parameters.file
         with open_dataset(path, "X") as dataset:
-            n_subcarriers, n_tx = (round(positive_attribute(dataset, name, path)) for name in ("Nc", "Nt"))
+            n_subcarriers, n_tx = (positive_integer_attribute(dataset, name, path) for name in ("Nc", "Nt"))
             self._array, self._is_reversed = self._opened(n_tx)
             self._shape = self._array.shape[::-1] if self._is_reversed else self._array.shape
             self.grid = OfdmGrid(

@@ -107,6 +107,14 @@ def test_wrong_attributes_are_refused(tmp_path, name, value):
     refused(f"attribute {name}.*expected a positive number", file)
 
 
+@pytest.mark.parametrize("name", ["Nc", "Nt"])
+def test_counts_are_whole_numbers(tmp_path, name):
+    values = matrices(3, 8, 4)
+    source(write(tmp_path / "x.h5", values, **{name: float(ATTRIBUTES[name])}))
+    file = write(tmp_path / "y.h5", values, **{name: ATTRIBUTES[name] + 0.4})
+    refused(f"attribute {name}: got {ATTRIBUTES[name]}.4, expected a whole number", file)
+
+
 @pytest.mark.parametrize(
     ("values", "match"),
     [
