@@ -132,7 +132,7 @@ def validate(scenario: ScenarioFile, overrides: Overrides = None) -> None:
         check_points(points)
     except InputError as error:
         for line in error.lines[:_MAX_PROBLEMS]:
-            _complain(line)
+            _complain(line if line.startswith((str(scenario), "--set", "/")) else f"{scenario}: {line}")
         if len(error.lines) > _MAX_PROBLEMS:
             _complain(f"and {len(error.lines) - _MAX_PROBLEMS} more problems")
         raise typer.Exit(2) from None

@@ -48,11 +48,11 @@ def unknown_key(key: str, section: Sequence[str], model: type[BaseModel], root: 
     if meant:
         return f"unknown key, did you mean {' or '.join(map(repr, meant))}?"
     close = closest(key, known)
-    if close:
-        return f"unknown key, did you mean {close!r}?"
+    # A word that is a key elsewhere may be spelt right and stand in the wrong section.
     elsewhere = [place for place in _places(root).get(key, ()) if place.split(".")[:-1] != list(section)]
-    if elsewhere:
-        return f"unknown key here, did you mean {' or '.join(map(repr, elsewhere[:3]))}?"
+    likely = [*([close] if close else []), *elsewhere[:3]]
+    if likely:
+        return f"unknown key{' here' if elsewhere else ''}, did you mean {' or '.join(map(repr, likely))}?"
     shown = known[:_SHOWN] if known else ["none"]
     return f"unknown key, expected one of {', '.join(shown)}"
 
@@ -62,6 +62,13 @@ def closest(word: str, known: Sequence[str]) -> str | None:
     by_lower = {name.lower(): name for name in known}
     found = difflib.get_close_matches(word[:100].lower(), list(by_lower), n=1, cutoff=0.7)
     return by_lower[found[0]] if found else None
+
+
+def unknown_name(name: object, known: Sequence[str]) -> str:
+    """What to say of a name that is none of some names."""
+    close = closest(str(name), known)
+    meant = f"did you mean {close!r}? " if close else ""
+    return f"got {str(name)[:60]!r}, {meant}expected one of {', '.join(known)}"
 
 
 @cache

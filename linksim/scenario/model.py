@@ -6,6 +6,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from linksim.metrics import METRICS
 from linksim.scenario.feedback_section import FeedbackSection
+from linksim.scenario.key_suggestion import unknown_name
 from linksim.scenario.monte_carlo_section import MonteCarloSection
 from linksim.scenario.plugin_sections import (
     ChannelSection,
@@ -127,9 +128,7 @@ class Scenario(Section):
     def _consistent(self) -> Self:
         unknown = [name for name in self.metrics if name not in METRICS]
         if unknown:
-            raise ValueError(
-                f"metrics: got {unknown[0]!r}, expected one of {', '.join(sorted(map(str, METRICS.keys())))}"
-            )
+            raise ValueError(f"metrics: {unknown_name(unknown[0], sorted(map(str, METRICS.keys())))}")
         stop = self.monte_carlo.stop
         if stop is not None and stop.metric not in self.metrics:
             raise ValueError(

@@ -214,6 +214,18 @@ def test_no_more_delay_rows_than_a_file_has(
     assert_one_line(command("run", scenario_file(tiny), "--out", tmp_path / "out"), "transform.n_delay", "32", "16")
 
 
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("sweeps", {"s": {"snr_db": [1, 1]}}), ("sweeps", {"s": {"snr_dB": [1]}}), ("sgcs", {"n_subbands": 2000})],
+)
+def test_validate_names_the_file_of_what_it_finds_in_the_points(
+    tiny: dict[str, Any], scenario_file: ScenarioFile, command: Command, key: str, value: Any
+) -> None:
+    tiny[key] = value
+    file = scenario_file(tiny)
+    assert_one_line(command("validate", file), f"linksim: {file}: {key}")
+
+
 def test_misspelt_key_comes_before_what_it_leaves_missing(
     tiny: dict[str, Any], scenario_file: ScenarioFile, command: Command
 ) -> None:

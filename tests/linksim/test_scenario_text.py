@@ -135,6 +135,9 @@ def test_misspelt_names_of_every_kind(kind: PluginKind) -> None:
         ("compressors.0.name=csinett", ["did you mean 'csinet'?"]),
         ("channel.n_tx=64", ["channel.n_tx: unknown key", "did you mean 'n_columns'?"]),
         ("n_delay=16", ["n_delay: unknown key", "'transform.n_delay'"]),
+        ("predictor.name=ar", ["predictor: unknown key here", "'feedback.predictor'"]),
+        ("training.epochs=3", ["training.epochs: unknown key here", "'training.budget.epochs'"]),
+        ("metrics=[nmse_dB]", ["metrics: got 'nmse_dB', did you mean 'nmse_db'? expected one of bits,"]),
         ("bits=4", ["bits: unknown key", "'feedback.quantiser.bits'"]),
         ("snr_db=[0, 10]", ["snr_db: got [0, 10], expected a number", "`sweeps: {NAME: {snr_db: [0, 10]}}`"]),
         ("feedback.quantiser=[a, b]", ["feedback.quantiser: got ['a', 'b']", "sweeps: {NAME: {feedback.quantiser:"]),
@@ -157,6 +160,12 @@ def test_hints(override: str, parts: list[str], tmp_path: Path) -> None:
         assert part in message
     for jargon in ("dictionary", "object to extract", "instance", "union", "pydantic", "Input should"):
         assert jargon not in message
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if "." in kind.section], ids=lambda kind: kind.section)
+def test_sections_in_the_wrong_place(kind: PluginKind) -> None:
+    section = kind.section.rpartition(".")[2]
+    assert repr(kind.section) in _lines(copy.deepcopy(BASE) | {section: {}})[0]
 
 
 def test_all_problems_at_once() -> None:
