@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from linksim.errors import InputError
+from linksim.metrics import METRICS
 from linksim.report.export import export_figures, write_tables
+from linksim.report.tables.sweep import with_companions
 from linksim.report.view.latex_text import latex
 from tests.report.made_up_run import SWEEPS, write_run
 
@@ -52,6 +54,13 @@ def test_latex_has_booktabs_and_full_rows(tmp_path: Path) -> None:
     # -9.5 at the first value of the axis, half interval 0.25; the best compressor that is no reference.
     assert r"CsiNet & \textbf{$-$9.50} $\pm$ 0.25 &" in text
     assert "E[" in text
+
+
+def test_errors_stand_beside_what_they_leave_out() -> None:
+    companions = ["nmse_e2e_db", "undetected_error_rate"]
+    assert with_companions(["rho", "nmse_db"]) == ["rho", "nmse_db", *companions]
+    assert with_companions(["nmse_db", *companions]) == ["nmse_db", *companions]
+    assert set(companions) <= set(METRICS.keys())
 
 
 def test_axis_goes_across(tmp_path: Path) -> None:

@@ -90,17 +90,19 @@ class SweepTable:
 
 
 # What a metric leaves out of the picture, by the metric: shown beside it.
-_COMPANIONS = {"nmse_db": "nmse_e2e_db"}
+_COMPANIONS = {"nmse_db": ("nmse_e2e_db", "undetected_error_rate")}
 
 _PERCENTILE_TITLES = {"p5": "5th percentile", "p50": "median", "p95": "95th percentile"}
 
 
 def with_companions(metrics: Sequence[str]) -> list[str]:
-    """Metrics, each followed by the one that it is not shown without: truncated errors by end-to-end ones."""
+    """Metrics, each followed by those that it is not shown without.
+
+    Those of truncated errors are end-to-end errors and, over links that know them, undetected errors of reports.
+    """
     found = []
     for metric in metrics:
-        companion = _COMPANIONS.get(metric)
-        found += [metric] if companion is None or companion in metrics else [metric, companion]
+        found += [metric, *(other for other in _COMPANIONS.get(metric, ()) if other not in metrics)]
     return found
 
 
