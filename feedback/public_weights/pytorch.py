@@ -187,8 +187,10 @@ def _state_dict(path: Path, max_bytes: int) -> dict[str, Tensor]:
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except (OSError, RuntimeError, pickle.UnpicklingError, EOFError, ValueError, KeyError, TypeError) as error:
+        # PyTorch's words are advice on how to run what the file holds.
+        reason = _reason(error) if isinstance(error, OSError) else "damaged, or it holds more than tensors"
         raise FeedbackInputError(
-            f"{path}: {_reason(error)}, expected a checkpoint of tensors only, as torch.save writes a state dict"
+            f"{path}: {reason}, expected a checkpoint of tensors only, as torch.save writes a state dict"
         ) from None
     inner = content.get("state_dict", content) if isinstance(content, dict) else content
     if not isinstance(inner, dict) or not all(isinstance(part, Tensor) for part in inner.values()):

@@ -162,7 +162,7 @@ def test_files_that_are_no_such_checkpoint(tmp_path: Path) -> None:
         (other_ratio, r"encoder\.fc\.weight: got shape \[64, 2048\], expected \[32, 2048\]"),
         (good.tensors | {"encoder_fc.bias": torch.full((LENGTH,), torch.nan)}, "got NaN or infinity"),
         ([1, 2], "got no state dict"),
-        ({"state_dict": Evil()}, "expected a checkpoint of tensors only"),
+        ({"state_dict": Evil()}, "holds more than tensors, expected a checkpoint of tensors only"),
         (nn.Linear(2, 2), "expected a checkpoint of tensors only"),
         ({"big": torch.zeros(10_000_000)}, "bytes, expected at most"),
     ):
@@ -171,9 +171,10 @@ def test_files_that_are_no_such_checkpoint(tmp_path: Path) -> None:
             network("crnet", path).take_weights_of_others()
         assert str(path) in str(caught.value)
         assert "\n" not in str(caught.value)
+        assert "weights_only" not in str(caught.value)
     assert not (tmp_path / "ran").exists()
     path.write_bytes(b"no checkpoint")
-    with pytest.raises(FeedbackInputError, match="expected a checkpoint of tensors only"):
+    with pytest.raises(FeedbackInputError, match="damaged, or it holds more than tensors, expected"):
         network("crnet", path).take_weights_of_others()
     with pytest.raises(FeedbackInputError, match="No such file"):
         network("crnet", tmp_path / "none.pth").take_weights_of_others()
