@@ -49,7 +49,9 @@ def unknown_key(key: str, section: Sequence[str], model: type[BaseModel], root: 
         return f"unknown key, did you mean {' or '.join(map(repr, meant))}?"
     close = closest(key, known)
     # A word that is a key elsewhere may be spelt right and stand in the wrong section.
-    elsewhere = [place for place in _places(root).get(key, ()) if place.split(".")[:-1] != list(section)]
+    # An entry of a list, as in ``compressors.0``, stands in the section of its list.
+    here = [part for part in section if not part.isdigit()]
+    elsewhere = [place for place in _places(root).get(key, ()) if place.split(".")[:-1] != here]
     likely = [*([close] if close else []), *elsewhere[:3]]
     if likely:
         return f"unknown key{' here' if elsewhere else ''}, did you mean {' or '.join(map(repr, likely))}?"

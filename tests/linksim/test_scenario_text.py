@@ -136,6 +136,10 @@ def test_misspelt_names_of_every_kind(kind: PluginKind) -> None:
         ("channel.n_tx=64", ["channel.n_tx: unknown key", "did you mean 'n_columns'?"]),
         ("n_delay=16", ["n_delay: unknown key", "'transform.n_delay'"]),
         ("predictor.name=ar", ["predictor: unknown key here", "'feedback.predictor'"]),
+        (
+            "compressors.0.checkpoint=x.pth",
+            ["compressors.0.checkpoint: unknown key, expected one of compression_ratio,"],
+        ),
         ("training.epochs=3", ["training.epochs: unknown key here", "'training.budget.epochs'"]),
         ("metrics=[nmse_dB]", ["metrics: got 'nmse_dB', did you mean 'nmse_db'? expected one of bits,"]),
         ("bits=4", ["bits: unknown key", "'feedback.quantiser.bits'"]),
