@@ -4,9 +4,14 @@ from pathlib import Path
 
 import pytest
 import torch
+from hypothesis import settings
 
 # One thread per test process: the suite runs one process a core.
 torch.set_num_threads(1)
+
+# No test measures time.
+settings.register_profile("linksim", deadline=None)
+settings.load_profile("linksim")
 
 
 @pytest.fixture(scope="session")

@@ -119,7 +119,8 @@ def test_registry_stays_what_ships(file: Path) -> None:
             "ShallowNet in .* has no complexity, decode, encode, expected these methods",
         ),
         (
-            "from feedback.fc_network import FullyConnectedNetwork\nclass ShallowNet(FullyConnectedNetwork):\n"
+            "from feedback.networks.fully_connected import FullyConnectedNetwork\n"
+            "class ShallowNet(FullyConnectedNetwork):\n"
             "    Parameters = 3\n    build_features = build_refinement = None",
             "got 3 as Parameters of ShallowNet in .*, expected a subclass of .*CompressorParameters .*, or none",
         ),

@@ -38,7 +38,7 @@ finally:
 }
 _FRAME = """
 import ctypes, multiprocessing, time
-from linksim import interruption
+from linksim.execution import interruption
 interruption.GRACE_S = interruption._WAY_OUT_S = 0.2
 if __name__ == "__main__":
     interruption.watch_interrupts()
