@@ -119,7 +119,8 @@ def _reach(quantile: float, *spreads: Spread) -> float:
     parts = [_with_one_beyond(spread) for spread in spreads]
     shift = sum(part[0] for part in parts)
     variance = sum(part[1] for part in parts)
-    if variance == 0:
+    # At the end of float64's range a variance of 0 may be rounded to the number below.
+    if variance <= 0:
         return shift
     cubed = variance**1.5
     # Of any values it lies within about 1; only numbers at the end of float64's range can leave that.
@@ -131,7 +132,7 @@ def _with_one_beyond(spread: Spread) -> tuple[float, float, float]:
     """Shift, variance and third cumulant of the mean with one more value beyond the highest."""
     n = spread.n
     total = n * spread.variance
-    if total == 0:
+    if total <= 0:
         return 0.0, 0.0, 0.0
     weight = min(spread.highest**2 / total, 1.0)
     beyond = _BEYOND_FARTHEST * spread.highest

@@ -299,3 +299,9 @@ def test_coverage_in_decibels_and_of_a_ratio() -> None:
 
     assert abs(_coverage(decibel, 1000) - 0.95) < 4 * 0.007 + 0.01
     assert abs(_coverage(ratio, 1000) - 0.95) < 4 * 0.007 + 0.01
+
+
+def test_equal_values_at_the_end_of_the_range_have_an_interval_of_no_width() -> None:
+    estimate = _fill_mean([1.3260486936347754e-153] * 2, 0).estimate()
+    assert estimate is not None
+    assert estimate.low == estimate.value == estimate.high

@@ -89,7 +89,7 @@ def test_validate_shows_every_problem(tiny: dict[str, Any], command: Command, tm
     assert err.endswith("linksim: and 20 more problems\n")
     file.write_text(yaml.safe_dump(tiny | {"sweeps": {"a": {"snr_db": ["x", 1]}, "b": {"seed": [-1]}}}))
     code, _, err = command("validate", file)
-    assert [line.split(": ")[1] for line in err.splitlines()] == ["sweeps.a", "sweeps.b"]
+    assert [line.split(": ")[2] for line in err.splitlines()] == ["sweeps.a", "sweeps.b"]
 
 
 def test_quiet_training_is_quiet(

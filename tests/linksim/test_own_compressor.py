@@ -82,7 +82,7 @@ def test_from_training_to_results(
 def test_complexity(own: dict[str, Any], scenario_file: ScenarioFile, command: Command) -> None:
     code, out, err = command("complexity", scenario_file(own), "--csv")
     assert (code, err) == (0, "")
-    table = pd.read_csv(io.StringIO(out)).set_index(["compressor", "cr"])
+    table = pd.read_csv(io.StringIO(out)).set_index(["compressor", "compression_ratio"])
     # 2 x 8 x 8 values to 32: FC; FC and 3x3 convolutions of 2 to w, w to w and w to 2 channels at 64 places.
     assert table.loc[("ShallowNet", 4), "ue_macs"] == 128 * 32
     assert table.loc[("ShallowNet", 4), "bs_macs"] == 128 * 32 + 64 * 9 * (2 * 2 * 8 + 8 * 8)
