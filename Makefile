@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: run test lint style types contracts validate bench clean
+.PHONY: run test lint style types contracts validate docs bench clean
 
 run: $(READY)
 	$(BIN)/python -m linksim run scenarios/uma_28ghz.yaml
@@ -28,6 +28,11 @@ contracts: $(READY)
 
 validate: $(READY)
 	$(BIN)/python -m pytest -q -m validate
+
+# The documentation, into build/docs, without a connection; a warning is an error.
+docs: $(READY)
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@echo "documentation: build/docs/index.html"
 
 bench: $(READY)
 	$(BIN)/python -m benchmarks

@@ -82,8 +82,8 @@ class Scenario(Section):
     """A whole run."""
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", description="names the folder of the results")
-    description: str = ""
-    seed: int = Field(default=1, ge=0, lt=2**63)
+    description: str = Field(default="", description="what the run is for; stands in the report")
+    seed: int = Field(default=1, ge=0, lt=2**63, description="what everything random in the run follows from")
     device: Literal["auto", "cpu", "cuda"] = Field(default="auto", description="auto: a GPU when there is one")
     channel: ChannelSection
     snr_db: float = Field(default=10.0, ge=-100, le=200, description="downlink SNR per antenna, also the pilots' [dB]")
@@ -94,7 +94,7 @@ class Scenario(Section):
     compressors: tuple[CompressorSection, ...] = Field(min_length=1)
     feedback: FeedbackSection = Field(default={}, validate_default=True)
     precoder: PrecoderSection = Field(default={"name": "mrt"}, validate_default=True)
-    metrics: tuple[str, ...] = Field(default=DEFAULT_METRICS, min_length=1)
+    metrics: tuple[str, ...] = Field(default=DEFAULT_METRICS, min_length=1, description="figures of merit, by name")
     sgcs: SgcsSection = SgcsSection()
     samples_without_energy: Literal["leave_out", "refuse"] = Field(
         default="leave_out", description="all-zero channels, such as blocked users: left out and counted, or an error"

@@ -21,7 +21,7 @@ class UciParameters(LinkParameters):
     name: Literal["uci"] = "uci"
     snr_db: float = Field(ge=-100, le=200, description="uplink SNR per resource element, Es/N0 at mean gain 1, dB")
     code_rate: float = Field(default=0.5, ge=0.08, le=0.9, description="report and CRC bits over coded bits")
-    modulation: Modulation = "qpsk"
+    modulation: Modulation = Field(default="qpsk", description="of the coded bits")
     fading: Literal["none", "rayleigh"] = Field(
         default="none", description="rayleigh: one complex Gaussian gain for each report, which the BS knows"
     )

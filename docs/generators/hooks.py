@@ -1,0 +1,28 @@
+"""What happens at a build: generated pages are added, formulas rendered."""
+
+import sys
+from pathlib import Path
+
+from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.structure.files import File, Files
+from mkdocs.structure.pages import Page
+
+# A hook is loaded as a file, so the repository has to be found for the modules beside it.
+sys.path.insert(0, str(Path(__file__).parents[2]))
+
+from docs.generators import commands, mathematics, notebook_pages, scenario_keys
+
+
+def on_files(files: Files, config: MkDocsConfig) -> Files:
+    """Adds the pages that are made from the code, and a page for each notebook."""
+    made = scenario_keys.pages() | commands.pages()
+    for notebook in sorted(Path(config.docs_dir).glob("notebooks/*.ipynb")):
+        made[f"notebooks/{notebook.stem}.md"] = notebook_pages.page(notebook)
+    for path, text in made.items():
+        files.append(File.generated(config, path, content=mathematics.markdown_of(text)))
+    return files
+
+
+def on_page_content(html: str, page: Page, config: MkDocsConfig, files: Files) -> str:
+    """Renders formulas."""
+    return mathematics.with_mathml(html)
