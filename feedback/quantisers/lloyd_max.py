@@ -17,6 +17,10 @@ _MAX_ITERATIONS = 2000
 # Largest move of a level at which iterations end, in standard deviations.
 _TOLERANCE = 1e-6
 _QUANTILE_BINS = 4096
+# Every so-many-th training codeword is held out to choose an element's levels by.
+_HELD_OUT = 4
+# Training values whose levels are sought at once, so few that they stay in the cache.
+_BLOCK = 2**17
 
 
 class LloydMaxParameters(QuantiserParameters):
@@ -28,59 +32,49 @@ class LloydMaxParameters(QuantiserParameters):
 
 @QUANTISERS.register("lloyd_max")
 class LloydMax(Quantiser):
-    r"""One codebook of ``2^B`` levels for all elements, each brought to mean 0 and variance 1 before.
+    r"""``2^B`` levels for each element of the codeword.
 
-    .. math:: l_i = \arg\min_k |(v_i - m_i) / s_i - c_k|, \qquad \hat v_i = m_i + s_i c_{l_i}
+    .. math:: l_i = \arg\min_k |v_i - c_{i,k}|, \qquad \hat v_i = c_{i, l_i}
 
-    with the mean ``m_i`` and standard deviation ``s_i`` of element ``i`` over the training codewords. The levels
-    ``c_k`` meet the conditions of Max (1960) and Lloyd (1982) on them: each is the mean of the values nearest to it.
-    One codebook for all, because a few thousand codewords are enough for its outer levels, and not for those of one
-    element.
+    The levels meet the conditions of Max (1960, DOI 10.1109/TIT.1960.1057548) and Lloyd (1982, DOI
+    10.1109/TIT.1982.1056489) on the training values of element ``i``: each is the mean of the values nearest to it.
+    A few thousand codewords may be too few for the outer levels: where those held out, a quarter, prefer them, an
+    element gets the levels of all elements together, each brought to mean 0 and variance 1 before.
     """
 
     titles = ("Lloyd-Max",)
+    results_version = 2
     Parameters = LloydMaxParameters
     parameters: LloydMaxParameters
 
     def __init__(self, parameters: LloydMaxParameters) -> None:
         super().__init__(parameters)
-        self._state: dict[str, Tensor] = {}
+        self._levels: Tensor | None = None
 
     def fit(self, values: Tensor) -> None:
-        """Takes mean and deviation of every element, and the levels of all of them together.
+        """Learns the levels of every element.
 
         Raises:
             FeedbackInputError: if there are no codewords, or one is not finite.
         """
         check_training("quantiser lloyd_max", values)
-        values = values.to(torch.float64)
-        mean, deviation = values.mean(dim=0), values.std(dim=0, correction=0)
-        # Elements that never varied say nothing about the levels.
-        varied = deviation > 1e-6 * values.abs().amax(dim=0)
-        deviation = torch.where(varied, deviation, 0.0)
-        standardised = ((values - mean) / deviation)[:, varied]
-        levels = lloyd_levels(standardised.flatten(), 2**self.parameters.bits)
-        state = {"levels": levels, "mean": mean, "deviation": deviation}
-        self._state = {name: tensor.to(torch.float32) for name, tensor in state.items()}
+        self._levels = element_levels(values.to(torch.float64), 2**self.parameters.bits).to(torch.float32)
 
     def state(self) -> dict[str, Tensor]:
-        """``levels``, rising, ``[2^B]``; ``mean`` and ``deviation`` of every element, ``[length]``; float32."""
-        if not self._state:
+        """``levels`` of every element, rising, ``[length, 2^B]``, float32."""
+        if self._levels is None:
             raise FeedbackInputError(
                 "quantiser lloyd_max: got no levels, expected fit() on training codewords before use"
             )
-        return dict(self._state)
+        return {"levels": self._levels}
 
     def load_state(self, state: dict[str, Tensor]) -> None:
-        """Takes over the levels and scales of ``state``, whose length is the codeword's."""
-        length = state_length(state, "mean")
-        expected = {"levels": torch.empty(2**self.parameters.bits)}
-        checked = checked_state(state, expected | {name: torch.empty(length) for name in ("mean", "deviation")})
-        if (checked["levels"].diff() < 0).any() or (checked["deviation"] < 0).any():
-            raise FeedbackInputError(
-                "quantiser lloyd_max: got falling levels or a negative deviation, expected rising levels, 0 or more"
-            )
-        self._state = checked
+        """Takes over the levels of ``state``, one row for each value of the codeword."""
+        expected = {"levels": torch.empty(state_length(state, "levels"), 2**self.parameters.bits)}
+        levels = checked_state(state, expected)["levels"]
+        if (levels.diff() < 0).any():
+            raise FeedbackInputError("quantiser lloyd_max: got falling levels, expected rising ones")
+        self._levels = levels
 
     def quantise(self, codeword: Codeword) -> Codeword:
         """Numbers ``0 .. 2^B - 1`` of the nearest levels as float32, ``value_bits = M B``.
@@ -88,65 +82,106 @@ class LloydMax(Quantiser):
         Raises:
             FeedbackInputError: if a value is not finite, or the codeword has another length than in training.
         """
-        levels, mean, deviation = self._tables(codeword)
-        standardised = (codeword.values - mean) / torch.where(deviation > 0, deviation, 1.0)
-        nearest = torch.searchsorted(_midpoints(levels), standardised.contiguous()).to(torch.float32)
+        levels = self._table(codeword)
+        nearest = torch.searchsorted(_midpoints(levels), codeword.values.T.contiguous()).T.to(torch.float32)
         bits = self.parameters.bits
         return replace(codeword, values=nearest, value_bits=nearest.shape[1] * bits, level_bits=bits)
 
     def dequantise(self, received: Codeword) -> Codeword:
-        """The received levels, scaled back."""
-        levels, mean, deviation = self._tables(received)
-        return replace(received, values=mean + deviation * levels[received.values.to(torch.int64)])
+        """The received levels."""
+        levels = self._table(received)
+        return replace(received, values=levels.gather(1, received.values.T.to(torch.int64)).T.contiguous())
 
-    def _tables(self, codeword: Codeword) -> tuple[Tensor, Tensor, Tensor]:
-        state = self.state()
-        check_values("quantiser lloyd_max", codeword, len(state["mean"]))
-        levels, mean, deviation = (state[name].to(codeword.values.device) for name in ("levels", "mean", "deviation"))
-        return levels, mean, deviation
+    def _table(self, codeword: Codeword) -> Tensor:
+        levels = self.state()["levels"]
+        check_values("quantiser lloyd_max", codeword, len(levels))
+        return levels.to(codeword.values.device)
 
 
-def lloyd_levels(values: Tensor, n_levels: int) -> Tensor:
-    """Levels of least mean-square error on an empirical distribution, by Lloyd's iteration.
+def element_levels(values: Tensor, n_levels: int) -> Tensor:
+    """Levels of each element: its own, or those of all standardised elements where held-out codewords prefer them.
 
     Args:
-        values: ``[n]``, float64.
+        values: training codewords ``[n, length]``, float64.
         n_levels: how many levels.
 
     Returns:
-        Rising levels ``[n_levels]``, float64; all 0 where there are no values.
+        Rising levels ``[length, n_levels]``, float64; all the mean where an element never varied.
     """
-    if len(values) == 0:
-        return values.new_zeros(n_levels)
+    mean, deviation = values.mean(dim=0), values.std(dim=0, correction=0)
+    # Elements that never varied say nothing about the levels.
+    varied = deviation > 1e-6 * values.abs().amax(dim=0)
+    standardised = ((values - mean) / deviation).T[varied].contiguous()
+    held_out = torch.arange(len(values), device=values.device) % _HELD_OUT == _HELD_OUT - 1
+    chosen = lloyd_levels(standardised.flatten(), n_levels).expand(len(standardised), -1)
+    if held_out.any():
+        known, test = standardised[:, ~held_out].contiguous(), standardised[:, held_out].contiguous()
+        common = lloyd_levels(known.flatten(), n_levels).repeat(len(known), 1)
+        own_wins = _distortion(test, lloyd_levels(known, n_levels)) < _distortion(test, common)
+        chosen = torch.where(own_wins[:, None], lloyd_levels(standardised, n_levels), chosen)
+    levels = mean[:, None].repeat(1, n_levels)
+    levels[varied] += deviation[varied, None] * chosen
+    return levels
+
+
+def lloyd_levels(values: Tensor, n_levels: int) -> Tensor:
+    """Levels of least mean-square error on empirical distributions, by Lloyd's iteration.
+
+    Args:
+        values: ``[..., n]``, float64, one distribution in each row.
+        n_levels: how many levels.
+
+    Returns:
+        Rising levels ``[..., n_levels]``, float64; all 0 where there are no values.
+    """
+    if values.numel() == 0:
+        return values.new_zeros(*values.shape[:-1], n_levels)
+    rows = values.reshape(-1, values.shape[-1]).contiguous().split(max(_BLOCK // values.shape[-1], 1))
+    return torch.cat([_levels_of_rows(block, n_levels) for block in rows]).view(*values.shape[:-1], n_levels)
+
+
+def _levels_of_rows(values: Tensor, n_levels: int) -> Tensor:
     ordered = values.sort().values
-    sums = torch.cat([ordered.new_zeros(1), ordered.cumsum(0)])
+    sums = torch.nn.functional.pad(ordered.cumsum(-1), (1, 0))
     levels = _high_resolution_levels(ordered, n_levels)
+    moving = torch.ones_like(levels[:, :1], dtype=torch.bool)
     for _ in range(_MAX_ITERATIONS):
         inner = torch.searchsorted(ordered, _midpoints(levels), right=True)
-        edges = torch.cat([inner.new_zeros(1), inner, inner.new_full((1,), len(ordered))])
+        edges = torch.nn.functional.pad(torch.nn.functional.pad(inner, (1, 0)), (0, 1), value=ordered.shape[-1])
         counts = edges.diff()
         # A level that is nearest to no value stays where it is.
-        means = torch.where(counts > 0, sums[edges].diff() / counts, levels).sort().values
-        moved = float((means - levels).abs().max())
-        levels = means
-        if moved < _TOLERANCE:
+        means = torch.where(counts > 0, sums.gather(-1, edges).diff() / counts, levels).sort().values
+        # A row that came to rest does not go on for the others' sake: its levels are the same in any company.
+        moved = (means - levels).abs().amax(-1, keepdim=True)
+        levels = torch.where(moving, means, levels)
+        moving = moving & (moved >= _TOLERANCE)
+        if not moving.any():
             break
     return levels
 
 
 def _high_resolution_levels(ordered: Tensor, n_levels: int) -> Tensor:
     """Levels with density proportional to the cube root of the values' (Panter and Dite, 1951), to start from."""
-    n_bins = min(_QUANTILE_BINS, max(len(ordered) - 1, 1))
-    ranks = torch.linspace(0, len(ordered) - 1, n_bins + 1, dtype=torch.float64, device=ordered.device)
-    edges = ordered[ranks.round().to(torch.int64)]
+    n = ordered.shape[-1]
+    n_bins = min(_QUANTILE_BINS, max(n - 1, 1))
+    ranks = torch.linspace(0, n - 1, n_bins + 1, dtype=torch.float64, device=ordered.device)
+    edges = ordered[:, ranks.round().to(torch.int64)]
     # Bins of equal count have a density of 1 / width, so the cube root's integral over a bin is width^(2/3).
     shares = edges.diff().pow(2 / 3)
-    cumulative = torch.cat([shares.new_zeros(1), shares.cumsum(0)])
-    wanted = (torch.arange(n_levels, dtype=torch.float64, device=ordered.device) + 0.5) / n_levels * cumulative[-1]
+    cumulative = torch.nn.functional.pad(shares.cumsum(-1), (1, 0))
+    middles = (torch.arange(n_levels, dtype=torch.float64, device=ordered.device) + 0.5) / n_levels
+    wanted = middles * cumulative[:, -1:]
     bins = (torch.searchsorted(cumulative, wanted) - 1).clamp(min=0)
-    within = (wanted - cumulative[bins]) / torch.where(shares[bins] > 0, shares[bins], 1.0)
-    return edges[bins] + within * edges.diff()[bins]
+    share = shares.gather(-1, bins)
+    within = (wanted - cumulative.gather(-1, bins)) / torch.where(share > 0, share, 1.0)
+    return edges.gather(-1, bins) + within * edges.diff().gather(-1, bins)
+
+
+def _distortion(values: Tensor, levels: Tensor) -> Tensor:
+    """Mean squared error of each row of ``[rows, n]`` at its levels ``[rows, n_levels]``."""
+    nearest = torch.searchsorted(_midpoints(levels), values)
+    return (values - levels.gather(-1, nearest)).square().mean(-1)
 
 
 def _midpoints(levels: Tensor) -> Tensor:
-    return (levels[1:] + levels[:-1]) / 2
+    return (levels[..., 1:] + levels[..., :-1]) / 2
