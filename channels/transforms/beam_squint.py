@@ -16,15 +16,17 @@ from channels.channel_batch import ArrayShape, OfdmGrid
 _ERROR = 1e-7
 
 
-def aperture_turns(array: ArrayShape, spacing: float, ue_spacing: float = 0.5) -> float:
+def aperture_turns(array: ArrayShape, spacing: tuple[float, float], ue_spacing: float = 0.5) -> float:
     """Greatest phase between two elements of both arrays together, in turns at the carrier.
 
     Args:
         array: the arrays.
-        spacing: of BS elements, wavelengths.
+        spacing: of BS elements in a row and in a column, wavelengths.
         ue_spacing: of UE antennas, wavelengths.
     """
-    return spacing * math.hypot(array.n_rows - 1, array.n_columns - 1) + ue_spacing * (array.n_rx - 1)
+    along_row, along_column = spacing
+    sides = along_row * (array.n_columns - 1), along_column * (array.n_rows - 1)
+    return math.hypot(*sides) + ue_spacing * (array.n_rx - 1)
 
 
 def node_frequencies(grid: OfdmGrid, turns: float) -> Tensor:

@@ -58,6 +58,7 @@ MOVES: Mapping[str, Key] = {
     "channel": _POINT | _LEARNT | Key.CHANNELS,
     # Nothing learns from a moving channel.
     "channel.speed_m_s": _POINT | Key.CHANNELS,
+    "channel.indoor_speed_m_s": _POINT | Key.CHANNELS,
     "snr_db": _POINT,
     "estimation": _POINT,
     "transform": _POINT,
@@ -203,7 +204,8 @@ def _compressor(entry: CompressorParameters, ratio: float) -> dict[str, Any]:
 def _channel_at_rest(scenario: Scenario) -> dict[str, Any]:
     channel = scenario.channel.model_dump(mode="json", exclude_defaults=True)
     channel["source"] = scenario.channel.source
-    channel.pop("speed_m_s", None)
+    for motion in ("speed_m_s", "indoor_speed_m_s"):
+        channel.pop(motion, None)
     found: dict[str, Any] = with_contents(channel, "channel")
     return found
 

@@ -113,7 +113,7 @@ def test_truncated_cache_and_normalisation_see_the_same_channel(parameters, one_
 
 def test_interpolation_over_the_band_is_exact_to_single_precision():
     grid, array = OfdmGrid(64, 2e9, 28e9), ArrayShape(1, 8, 16, 2)
-    turns = aperture_turns(array, 0.5)
+    turns = aperture_turns(array, (0.5, 0.5))
     nodes = node_frequencies(grid, turns)
     phase = 2 * math.pi * turns / grid.carrier_hz
     expected = torch.exp(1j * phase * grid.frequencies_hz())

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from channels.channel_batch import ArrayShape, Snapshots
 from channels.source import BLOCK_SIZE
+from channels.sources.sionna.models import SionnaModel
 from channels.sources.sionna.parameters import SionnaParameters
 from channels.sources.sionna.source import SionnaSource
 from channels.statistics.spreads import rms_spread
@@ -271,6 +272,12 @@ def test_both_editions_run(edition):
         ({"distance_m": (200, 100)}, "distance_m: got"),
         ({"azimuth_deg": (60, -60)}, "azimuth_deg: got"),
         ({"indoor_share": 1.5}, "indoor_share"),
+        ({"indoor_floors": (8, 4)}, "indoor_floors: got"),
+        ({"model": "CDL-A", "indoor_floors": (4, 8)}, "indoor_floors: model CDL-A has no geometry"),
+        ({"sub_array_zenith_deg": 102}, "sub_array_zenith_deg: got ports of one element"),
+        ({"n_rows": 32, "sub_array_rows": 4}, "sub_array_rows: got 4 with 32"),
+        ({"n_rx": 3, "rx_polarization": "dual"}, "rx_polarization: got 'dual' with n_rx 3"),
+        ({"element_spacing": (0.5, 0)}, "element_spacing"),
         ({"speed": 3}, "speed"),
     ],
 )
@@ -304,3 +311,62 @@ def test_spatial_consistency_makes_neighbours_alike() -> None:
     # variance is left of the large scale, and about as much is ray noise; between far UEs all of it is.
     assert consistent_near < 0.4 * consistent_far
     assert independent_near > 0.5 * independent_far
+
+
+def test_a_sub_array_is_its_elements_steered_to_one_zenith_angle():
+    panel = {"polarization": "dual", "n_columns": 2, "element_spacing": (0.5, 0.8), "normalise": False}
+    elements = source(n_rows=6, **panel).read_paths("test", 0, 5, Snapshots()).coefficients
+    ports = source(n_rows=2, sub_array_rows=3, sub_array_zenith_deg=102, **panel)
+    found = ports.read_paths("test", 0, 5, Snapshots()).coefficients
+    assert ports.array.n_tx == 8
+    # A wave to zenith angle 102 degrees is ahead by 0.8 cos(102 degrees) wavelengths less on each element below.
+    weights = torch.exp(2j * math.pi * 0.8 * math.cos(math.radians(102)) * torch.arange(3)) / math.sqrt(3)
+    by_element = elements.reshape(5, 1, 2, 2, 3, 2, -1)
+    expected = (by_element * weights[:, None, None]).sum(4).reshape(found.shape)
+    # Sums of three float32 numbers whose phases Sionna takes of arguments up to 1e4.
+    assert torch.allclose(found, expected, atol=1e-5)
+
+
+def test_a_sub_array_has_its_gain_where_it_is_steered_to():
+    def power(zenith_deg: float) -> float:
+        keys = {"model": "UMa", "los": "los", "normalise": False, "bs_height_m": 25, "distance_m": (100, 100)}
+        drops = source(n_columns=1, sub_array_rows=8, sub_array_zenith_deg=zenith_deg, **keys)
+        return float(drops.read_paths("test", 0, 50, Snapshots()).coefficients.abs().square().sum())
+
+    # The UE is 23.5 m below at 100 m: zenith angle 103 degrees.
+    assert power(103) > 2 * power(90)
+    assert power(103) > 2 * power(77)
+
+
+def test_element_spacing_in_a_row_and_in_a_column():
+    parameters = SionnaParameters(n_rows=3, n_columns=2, element_spacing=(0.5, 0.8), carrier_hz=2e9)
+    positions = SionnaModel(parameters, CPU).bs_array.ant_pos
+    wavelength_m = 299792458 / 2e9
+    # Counted column by column, downwards, in the plane of y and z.
+    assert float(positions[0, 2] - positions[1, 2]) == pytest.approx(0.8 * wavelength_m, rel=1e-5)
+    assert abs(float(positions[3, 1] - positions[0, 1])) == pytest.approx(0.5 * wavelength_m, rel=1e-5)
+    assert parameters.aperture == pytest.approx(1.6)
+
+
+def test_a_ue_with_pairs_of_crossed_antennas():
+    paths = source(n_rx=4, rx_polarization="dual", n_columns=2).read_paths("test", 0, 50, Snapshots())
+    gains = paths.coefficients.reshape(50, 4, 2, -1)
+    vertical, horizontal = gains[:, :2], gains[:, 2:]
+    # Cross-polarised power is below that of the same polarisation (TR 38.901, Table 7.5-6: 7 dB on average).
+    assert 0 < float(horizontal.abs().square().sum()) < 0.5 * float(vertical.abs().square().sum())
+
+
+def test_indoor_ues_are_on_floors_and_walk():
+    channels = source(indoor_share=0.8, indoor_floors=(4, 8), speed_m_s=8.3, indoor_speed_m_s=0.83)
+    blocks = [channels.drops("test", number) for number in range(20)]
+    indoor, height_m = (torch.cat([getattr(b, name) for b in blocks]) for name in ("indoor", "height_m"))
+    speed_m_s = torch.cat([b.velocity_m_s.norm(dim=1) for b in blocks])
+    assert torch.allclose(speed_m_s, torch.where(indoor, 0.83, 8.3))
+    assert (height_m[~indoor] == 1.5).all()
+    floors = ((height_m[indoor] - 1.5) / 3).round()
+    assert torch.equal(height_m[indoor], 1.5 + 3 * floors)
+    # Mean of (n - 1) over n of 1 to N, N of 4 to 8: 2.5. Standard deviation of 800 draws' mean is below 0.07.
+    assert float(floors.mean()) == pytest.approx(2.5, abs=0.3)
+    assert float(floors.max()) == 7
+    plain = source(indoor_share=0.8, speed_m_s=8.3).drops("test", 0)
+    assert torch.equal(plain.distance_m, blocks[0].distance_m)

@@ -165,7 +165,7 @@ class Cost2100Source(Source):
         .. math:: H_{k,m} = \sum_p a_p \, e^{-j 2 \pi f_k \tau_p} \, e^{-j \pi m (1 + f_k / f_c) \cos \phi_p}
         """
         ports = torch.arange(self.array.n_tx, dtype=torch.float64, device=self.device)
-        nodes = node_frequencies(self.grid, aperture_turns(self.array, 0.5))
+        nodes = node_frequencies(self.grid, aperture_turns(self.array, (0.5, 0.5)))
         weights = interpolation_weights(self.grid, len(nodes)).to(self.device)
         scales = 1 + nodes.to(self.device) / self.grid.carrier_hz
         for link, out in zip(range(wanted.start, wanted.stop), response, strict=True):

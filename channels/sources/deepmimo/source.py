@@ -131,7 +131,7 @@ class DeepMimoSource(PathSource):
 
         band = None
         if self.parameters.beam_squint:
-            turns = aperture_turns(self.array, self.parameters.element_spacing)
+            turns = aperture_turns(self.array, (self.parameters.element_spacing,) * 2)
             nodes = node_frequencies(self.grid, turns).tolist()
             band = torch.stack([coefficients(frequency_hz) for frequency_hz in nodes], dim=2)
         return Paths(

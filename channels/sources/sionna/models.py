@@ -33,16 +33,18 @@ class UserDrops:
         azimuth_rad: azimuth off the BS's broadside, ``[block]``, float32, radians.
         velocity_m_s: velocity, ``[block, 3]``, float32, m/s.
         indoor: whether the UE is in a building, ``[block]``, bool.
+        height_m: height of the UE, ``[block]``, float32, m.
     """
 
     distance_m: Tensor
     azimuth_rad: Tensor
     velocity_m_s: Tensor
     indoor: Tensor
+    height_m: Tensor
 
 
 class SionnaModel:
-    """A TR 38.901 model of Sionna between one BS panel and a row of vertical omnidirectional UE antennas.
+    """A TR 38.901 model of Sionna between one BS panel and a row of omnidirectional UE antennas.
 
     Args:
         parameters: the model and its settings.
@@ -51,29 +53,30 @@ class SionnaModel:
 
     Attributes:
         bs_array: Sionna's panel.
-        port_order: the panel's element at each port, ``[n_tx]``, int64.
+        port_order: the panel's element, or sub-array, at each port, ``[n_tx]``, int64.
     """
 
     def __init__(self, parameters: SionnaParameters, device: torch.device, spacing_scale: float = 1.0) -> None:
         self.parameters = parameters
         self.device = device
-        dual = parameters.polarization == "dual"
+        dual, ue_dual = parameters.polarization == "dual", parameters.rx_polarization == "dual"
+        along_row, along_column = parameters.spacing
         self.bs_array = PanelArray(
-            num_rows_per_panel=parameters.n_rows,
+            num_rows_per_panel=parameters.element_rows,
             num_cols_per_panel=parameters.n_columns,
             polarization=parameters.polarization,
             polarization_type="cross" if dual else "V",
             antenna_pattern=parameters.antenna_pattern,
             carrier_frequency=parameters.carrier_hz,
-            element_vertical_spacing=parameters.element_spacing * spacing_scale,
-            element_horizontal_spacing=parameters.element_spacing * spacing_scale,
+            element_vertical_spacing=along_column * spacing_scale,
+            element_horizontal_spacing=along_row * spacing_scale,
             device=str(device),
         )
         self.ue_array = PanelArray(
             num_rows_per_panel=1,
-            num_cols_per_panel=parameters.n_rx,
-            polarization="single",
-            polarization_type="V",
+            num_cols_per_panel=parameters.n_rx // 2 if ue_dual else parameters.n_rx,
+            polarization=parameters.rx_polarization,
+            polarization_type="VH" if ue_dual else "V",
             antenna_pattern="omni",
             carrier_frequency=parameters.carrier_hz,
             element_horizontal_spacing=0.5 * spacing_scale,
@@ -81,7 +84,7 @@ class SionnaModel:
         )
         # Sionna numbers the elements of a panel column by column, ArrayShape row by row.
         # The ports of a TDL profile have no place in a panel and are in that order already.
-        self.port_order = torch.arange(self.bs_array.num_ant, device=device)
+        self.port_order = torch.arange(self.bs_array.num_ant // parameters.sub_array_rows, device=device)
         if not parameters.is_tdl:
             self.port_order = (
                 self.port_order.reshape(-1, parameters.n_columns, parameters.n_rows).transpose(1, 2).flatten()
@@ -101,8 +104,9 @@ class SionnaModel:
             Paths as the model gives them, ports in the order of ``ArrayShape``, ``gain_db`` 0.
         """
         coefficients, delays = self.impulse_response(drops, snapshots, seed)
+        coefficients = self._ports(coefficients[:, 0, :, 0])
         # [block, n_rx, n_tx, n_paths, n_snapshots], then snapshots first and UE antennas before transmit ports.
-        coefficients = coefficients[:, 0, :, 0][:, :, self.port_order].permute(0, 4, 1, 2, 3).flatten(2, 3)
+        coefficients = coefficients[:, :, self.port_order].permute(0, 4, 1, 2, 3).flatten(2, 3)
         gain_db = torch.zeros(coefficients.shape[0], dtype=torch.float32, device=self.device)
         return Paths(coefficients.to(torch.complex64).contiguous(), delays[:, 0, 0], gain_db)
 
@@ -121,6 +125,20 @@ class SionnaModel:
             if self.parameters.spatial_consistency:
                 coefficients, delays = coefficients.transpose(0, 1), delays.transpose(0, 1)
             return coefficients, delays
+
+    def _ports(self, coefficients: Tensor) -> Tensor:
+        r"""Elements ``[block, n_rx, n_elements, ...]`` joined to ports, those of a column that follow each other.
+
+        Element :math:`m` of :math:`M`, counted downwards, weighs
+        :math:`e^{j 2 \pi m d \cos \theta} / \sqrt{M}`, at every frequency: a field to zenith :math:`\theta` adds up.
+        """
+        size = self.parameters.sub_array_rows
+        if size == 1:
+            return coefficients
+        turns = self.parameters.spacing[1] * math.cos(math.radians(self.parameters.sub_array_zenith_deg))
+        phase = 2 * math.pi * turns * torch.arange(size, dtype=torch.float64, device=self.device)
+        weights = torch.polar(torch.full_like(phase, size**-0.5), phase).to(coefficients.dtype)
+        return torch.einsum("brpm...,m->brp...", coefficients.unflatten(2, (-1, size)), weights)
 
     def _sampling_rate_hz(self, snapshots: Snapshots) -> float | Tensor:
         """What Sionna divides the numbers of the snapshots by to get their times: a rate of each where they differ."""
@@ -161,13 +179,13 @@ class SionnaModel:
         ue = zeros.clone()
         ue[:, 0, 0] = drops.distance_m * torch.cos(drops.azimuth_rad)
         ue[:, 0, 1] = drops.distance_m * torch.sin(drops.azimuth_rad)
-        ue[:, 0, 2] = parameters.ue_height_m
+        ue[:, 0, 2] = drops.height_m
         bs = zeros.clone()
         bs[:, 0, 2] = parameters.height_m
         tilt = zeros.clone()
         tilt[:, 0, 1] = math.radians(parameters.downtilt_deg)
         velocity = drops.velocity_m_s.unsqueeze(1)
-        indoor = torch.ones_like(drops.indoor[:, None]) if parameters.all_indoor else drops.indoor[:, None]
+        indoor = drops.indoor[:, None]
         orientation = zeros
         if parameters.spatial_consistency:
             # One topology of many UEs instead of many topologies of one UE.

@@ -1,6 +1,6 @@
 """Parameters of the 3GPP TR 38.901 source, and what each model uses when they are left out."""
 
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -21,9 +21,13 @@ _GEOMETRY = {
 }
 _NOT_IN_CDL = frozenset(
     {"bs_height_m", "ue_height_m", "distance_m", "los", "indoor_share", "o2i_model", "office", "downtilt_deg"}
-    | {"spatial_consistency"}
+    | {"spatial_consistency", "indoor_floors", "indoor_speed_m_s"}
 )
-_NOT_IN_TDL = _NOT_IN_CDL | {"azimuth_deg", "element_spacing", "antenna_pattern", "beam_squint"}
+_NOT_IN_TDL = _NOT_IN_CDL | {
+    "azimuth_deg", "element_spacing", "antenna_pattern", "beam_squint", "sub_array_rows", "sub_array_zenith_deg",
+    "rx_polarization",
+}  # fmt: skip
+_Wavelengths = Annotated[float, Field(gt=0, le=10)]
 _TDL_NLOS = ("TDL-A", "TDL-B", "TDL-C")
 
 
@@ -43,19 +47,35 @@ class SionnaParameters(SourceParameters):
     carrier_hz: float = Field(default=28e9, ge=0.5e9, le=100e9, description="carrier frequency, Hz")
     bandwidth_hz: float = Field(default=20e6, gt=0, le=2e9, description="bandwidth, Hz")
     n_subcarriers: int = Field(default=1024, ge=2, le=65536, description="subcarriers in the band")
-    n_rows: int = Field(default=1, ge=1, le=64, description="rows of the BS panel")
+    n_rows: int = Field(default=1, ge=1, le=64, description="rows of ports of the BS panel")
     n_columns: int = Field(default=32, ge=1, le=256, description="columns of the BS panel")
+    sub_array_rows: int = Field(
+        default=1, ge=1, le=64, description="elements of a column, one above the other, that make one port"
+    )
+    sub_array_zenith_deg: float = Field(
+        default=90.0, ge=0, le=180, description="zenith angle that the elements of a port are steered to, degrees"
+    )
     n_rx: int = Field(default=1, ge=1, le=16, description="antennas of the UE, in a row half a wavelength apart")
+    rx_polarization: Literal["single", "dual"] = Field(
+        default="single", description="UE antennas: vertical ones, or pairs of a vertical and a horizontal one"
+    )
     polarization: Literal["single", "dual"] = Field(
         default="single", description="BS elements: one vertical, or a pair at +-45 degrees"
     )
-    element_spacing: float = Field(default=0.5, gt=0, le=10, description="spacing of BS elements, wavelengths")
+    element_spacing: _Wavelengths | tuple[_Wavelengths, _Wavelengths] = Field(
+        default=0.5, description="spacing of BS elements, wavelengths; or that in a row and that in a column"
+    )
     antenna_pattern: Literal["omni", "38.901"] = Field(default="omni", description="pattern of a BS element")
     downtilt_deg: float = Field(default=0.0, ge=-90, le=90, description="mechanical downtilt of the BS panel, degrees")
     bs_height_m: float | None = Field(
         default=None, gt=0, le=150, description="height of the BS, m; by default the model's"
     )
     ue_height_m: float = Field(default=1.5, ge=0.5, le=25, description="height of the UE, m")
+    indoor_floors: tuple[int, int] | None = Field(
+        default=None,
+        description="floors of the lowest and the highest building; an indoor UE is on any floor of its own, 3 m each "
+        "(TR 38.901, Table 7.2-1: 4 to 8); by default all UEs are at ue_height_m",
+    )
     distance_m: tuple[float, float] | None = Field(
         default=None, description="horizontal distance of the UE, least and greatest, m; by default the model's"
     )
@@ -76,6 +96,9 @@ class SionnaParameters(SourceParameters):
     )
     speed_m_s: float = Field(
         default=0.0, ge=0, le=150, description="speed of the UE, m/s, in a random horizontal direction"
+    )
+    indoor_speed_m_s: float | None = Field(
+        default=None, ge=0, le=150, description="speed of indoor UEs, m/s; by default that of all"
     )
     delay_spread_s: float = Field(default=100e-9, gt=0, le=1e-4, description="CDL, TDL: RMS delay spread, s")
     port_correlation: float = Field(
@@ -111,6 +134,25 @@ class SionnaParameters(SourceParameters):
     def all_indoor(self) -> bool:
         """Whether the model knows indoor UEs only."""
         return self.model.startswith(("InH", "InF"))
+
+    @property
+    def spacing(self) -> tuple[float, float]:
+        """Spacing of BS elements in a row and in a column, wavelengths."""
+        both = self.element_spacing
+        return both if isinstance(both, tuple) else (both, both)
+
+    @property
+    def element_rows(self) -> int:
+        """Rows of elements of the BS panel."""
+        return self.n_rows * self.sub_array_rows
+
+    @property
+    def aperture(self) -> float:
+        """Greatest side of the BS panel, wavelengths; 0 where the model has no panel."""
+        if self.is_tdl:
+            return 0.0
+        along_row, along_column = self.spacing
+        return max(along_row * (self.n_columns - 1), along_column * (self.element_rows - 1))
 
     @property
     def height_m(self) -> float:
@@ -152,8 +194,22 @@ class SionnaParameters(SourceParameters):
             raise ValueError("los: got 'nlos', expected 'los' or 'mixed': InF-HH always has line of sight")
         if self.model != "InH" and "office" in changed:
             raise ValueError(f"office: got model {self.model}, expected the key with InH only")
+        self._check_antennas()
         if self.distance_m is not None and not 0 < self.distance_m[0] <= self.distance_m[1] <= 1e5:
             raise ValueError(f"distance_m: got {list(self.distance_m)}, expected 0 < least <= greatest <= 1e5")
         if self.azimuth_deg is not None and not -180 <= self.azimuth_deg[0] <= self.azimuth_deg[1] <= 180:
             raise ValueError(f"azimuth_deg: got {list(self.azimuth_deg)}, expected -180 <= least <= greatest <= 180")
         return self
+
+    def _check_antennas(self) -> None:
+        if self.element_rows > 64:
+            raise ValueError(
+                f"sub_array_rows: got {self.sub_array_rows} with {self.n_rows} rows of ports, expected at most 64 rows "
+                "of elements"
+            )
+        if self.sub_array_zenith_deg != 90 and self.sub_array_rows == 1:
+            raise ValueError("sub_array_zenith_deg: got ports of one element, expected sub_array_rows of at least 2")
+        if self.rx_polarization == "dual" and self.n_rx % 2:
+            raise ValueError(f"rx_polarization: got 'dual' with n_rx {self.n_rx}, expected an even n_rx")
+        if self.indoor_floors is not None and not 1 <= self.indoor_floors[0] <= self.indoor_floors[1] <= 100:
+            raise ValueError(f"indoor_floors: got {list(self.indoor_floors)}, expected 1 <= least <= greatest <= 100")

@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import torch
+from torch import Tensor
 
 from channels.channel_batch import ArrayShape, OfdmGrid, Paths, Snapshots
 from channels.path_blocks import read_in_blocks
@@ -17,6 +18,9 @@ from channels.transforms.path_alignment import align_to_first_path
 
 if TYPE_CHECKING:
     from channels.sources.sionna.models import SionnaModel, UserDrops
+
+# TR 38.901, Table 7.2-1: height 3 (n - 1) + 1.5 on floor n.
+_FLOOR_M = 3.0
 
 
 @SOURCES.register("sionna")
@@ -75,21 +79,40 @@ class SionnaSource(PathSource):
         place, angle, heading, building = torch.rand(4, BLOCK_SIZE, generator=generator, dtype=torch.float64)
         near, far = (0.0, 0.0) if self.parameters.is_profile else self.parameters.distance_range_m
         left, right = self.parameters.azimuth_range_deg
-        velocity = torch.stack((torch.cos(2 * math.pi * heading), torch.sin(2 * math.pi * heading), 0 * heading), -1)
+        direction = torch.stack((torch.cos(2 * math.pi * heading), torch.sin(2 * math.pi * heading), 0 * heading), -1)
+        indoor = building < self.parameters.indoor_share
+        if self.parameters.all_indoor:
+            indoor = torch.ones_like(indoor)
+        speed_m_s = torch.full_like(place, self.parameters.speed_m_s)
+        if self.parameters.indoor_speed_m_s is not None:
+            speed_m_s[indoor] = self.parameters.indoor_speed_m_s
         return UserDrops(
             distance_m=(near**2 + place * (far**2 - near**2)).sqrt().to(self.device, torch.float32),
             azimuth_rad=torch.deg2rad(left + angle * (right - left)).to(self.device, torch.float32),
-            velocity_m_s=(self.parameters.speed_m_s * velocity).to(self.device, torch.float32),
-            indoor=(building < self.parameters.indoor_share).to(self.device),
+            velocity_m_s=(speed_m_s[:, None] * direction).to(self.device, torch.float32),
+            indoor=indoor.to(self.device),
+            height_m=self._heights_m(indoor, generator).to(self.device, torch.float32),
         )
+
+    def _heights_m(self, indoor: Tensor, generator: torch.Generator) -> Tensor:
+        """Heights of the UEs, m, ``[block]``, float64: those indoors on any floor of their building."""
+        height_m = torch.full(indoor.shape, self.parameters.ue_height_m, dtype=torch.float64)
+        if self.parameters.indoor_floors is None:
+            return height_m
+        least, most = self.parameters.indoor_floors
+        size, place = torch.rand(2, len(indoor), generator=generator, dtype=torch.float64)
+        n_floors = least + (size * (most - least + 1)).floor()
+        floor = (place * n_floors).floor()
+        return torch.where(indoor, height_m + _FLOOR_M * floor, height_m)
 
     def _node_models(self) -> "list[SionnaModel]":
         """Models with the arrays as they are at the frequencies between which gains are interpolated."""
         if self._models_at_nodes is None:
             from channels.sources.sionna.models import SionnaModel
 
+            elements = replace(self.array, n_rows=self.parameters.element_rows)
             # Sionna's phase reference is the centre of the panel.
-            turns = aperture_turns(self.array, self.parameters.element_spacing) / 2
+            turns = aperture_turns(elements, self.parameters.spacing) / 2
             scales = (1 + node_frequencies(self.grid, turns) / self.grid.carrier_hz).tolist()
             self._models_at_nodes = [SionnaModel(self.parameters, self.device, scale) for scale in scales]
         return self._models_at_nodes

@@ -28,9 +28,7 @@ _DELAY_SPREADS_NS = (10.0, 1000.0)
 
 def tr38901_warnings(parameters: "SionnaParameters") -> list[str]:
     """Lines for all parameters that the report does not state the model for."""
-    sides = max(parameters.n_rows, parameters.n_columns) - 1
-    aperture = 0.0 if parameters.is_tdl else parameters.element_spacing * sides
-    lines = wide_band(parameters.bandwidth_hz, parameters.carrier_hz, aperture, parameters.beam_squint)
+    lines = wide_band(parameters.bandwidth_hz, parameters.carrier_hz, parameters.aperture, parameters.beam_squint)
     lines += outside("speed_m_s", parameters.speed_m_s, 0, round(_MOST_SPEED_M_S, 1), "m/s", "TR 38.901, 7.1,")
     if parameters.is_profile:
         spread_ns = parameters.delay_spread_s * 1e9
