@@ -71,11 +71,16 @@ def plugin_page(kind: PluginKind) -> str:
     for plugin in classes:
         names = _names(kind, plugin)
         lines += [f"## {', '.join(f'`{name}`' for name in names)}", "", _text(plugin), ""]
+        if "\n\n" in (more := _text(plugin.Parameters)):
+            lines += [more, ""]
         for place, model in _sections("", plugin.Parameters):
             heading = [f"Section `{place}`: {_summary(model)}", ""] if place else []
             left_out = {kind.discriminator, *(() if place else _shared(kind))}
             keys = [key for key in keys_of(model, "") if key.name not in left_out]
-            lines += [*heading, *_table(keys), ""] if keys else ["No keys of its own.", ""]
+            if keys:
+                lines += [*heading, *_table(keys), ""]
+            elif not place:
+                lines += ["No keys of its own.", ""]
     if shared := _shared(kind):
         own = [key for key in keys_of(classes[0].Parameters, "") if key.name in shared]
         lines += [f"## Keys of all {kind.title}", "", *_table(own), ""]
