@@ -17,10 +17,11 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from linksim.errors import InputError
 from linksim.scenario.file import apply_override, read_document, set_key, validate_scenario
+from linksim.scenario.messages import named_problems
 from linksim.scenario.model import Scenario
 from linksim.scenario.paths import resolve_paths
 from linksim.scenario.sweep import Point, points_of
-from linksim.shipped_files import shipped_scenarios
+from linksim.shipped_files import scenario_path
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,8 +32,6 @@ if TYPE_CHECKING:
 # A scenario file, the name of a scenario that ships, a document, or a scenario.
 ScenarioLike: TypeAlias = Scenario | Mapping[str, Any] | str | Path
 Overrides: TypeAlias = Mapping[str, Any]
-
-_SUFFIX = ".yaml"
 
 
 @dataclass(frozen=True)
@@ -137,38 +136,18 @@ def load_scenario(scenario: ScenarioLike, overrides: Overrides | None = None) ->
     if isinstance(scenario, Scenario):
         if not overrides:
             return scenario
-        document, origin = scenario.model_dump(mode="json"), f"scenario {scenario.name}"
+        document = scenario.model_dump(mode="json")
     elif isinstance(scenario, Mapping):
-        document, origin = copy.deepcopy(dict(scenario)), "scenario"
+        document = copy.deepcopy(dict(scenario))
     else:
         file = scenario_path(scenario)
-        document, origin = read_document(file), str(file)
+        document = read_document(file)
         resolve_paths(document, file.parent)
     for key, value in (overrides or {}).items():
         set_key(document, key, copy.deepcopy(value))
     document = _plain(document)
     resolve_paths(document, Path.cwd())
-    return validate_scenario(document, origin)
-
-
-def scenario_path(scenario: str | Path) -> Path:
-    """The file of a scenario, or of one that ships under that name.
-
-    >>> scenario_path("reproduce/acrnet-table1").name
-    'acrnet-table1.yaml'
-
-    Raises:
-        InputError: if there is neither.
-    """
-    path = Path(scenario)
-    if path.exists() or path.suffix == _SUFFIX:
-        return path
-    folder = shipped_scenarios()
-    shipped = folder / f"{scenario}{_SUFFIX}"
-    if not shipped.is_file() or not shipped.resolve().is_relative_to(folder):
-        names = ", ".join(sorted(file.stem for file in folder.glob(f"*{_SUFFIX}")))
-        raise InputError(f"{scenario}: no such file, expected a scenario in YAML, or one that ships: {names}")
-    return shipped
+    return validate_scenario(document, _origin(scenario))
 
 
 def points(scenario: ScenarioLike, overrides: Overrides | None = None) -> list[Point]:
@@ -180,7 +159,8 @@ def points(scenario: ScenarioLike, overrides: Overrides | None = None) -> list[P
     Raises:
         InputError: if the scenario or a swept value is wrong.
     """
-    return points_of(load_scenario(scenario, overrides))
+    with named_problems(_origin(scenario)):
+        return points_of(load_scenario(scenario, overrides))
 
 
 def run(
@@ -218,7 +198,8 @@ def run(
     resolved = load_scenario(scenario, overrides)
     execution = ExecutionOptions(workers=_checked_workers(workers), quiet=quiet)
     options = RunOptions(train=train, command="linksim.run", execution=execution)
-    return Result(run_scenario(resolved, Path(out), options, execution.console()).path)
+    with named_problems(_origin(scenario)):
+        return Result(run_scenario(resolved, Path(out), options, execution.console()).path)
 
 
 def open_run(folder: str | Path) -> Result:
@@ -309,8 +290,17 @@ def train(
         apply_override(document, budget_override(budget))
         resolved = validate_scenario(document, f"scenario {resolved.name}")
     console = RunConsole(quiet=quiet)
-    train_scenario(resolved, Path(out), console, "linksim.train", again=again, workers=_checked_workers(workers))
+    n_workers = _checked_workers(workers)
+    with named_problems(_origin(scenario)):
+        train_scenario(resolved, Path(out), console, "linksim.train", again=again, workers=n_workers)
     return [Weights(file, read_info(file)) for file in needed_weights(points_of(resolved))]
+
+
+def _origin(scenario: ScenarioLike) -> str:
+    """What a scenario is called in messages."""
+    if isinstance(scenario, Scenario):
+        return f"scenario {scenario.name}"
+    return "scenario" if isinstance(scenario, Mapping) else str(scenario_path(scenario))
 
 
 def _checked_workers(workers: int | None) -> int | None:

@@ -1,13 +1,54 @@
-"""Where what ships beside the packages lies, wherever a command runs."""
+"""Where scenarios and trained weights that ship lie, wherever a command runs; a scenario by its name.
+
+In a checkout they lie beside the packages, in ``scenarios/`` and ``zoo/``; an installation has them in
+``linksim/shipped/`` (``setup.py``).
+"""
 
 from pathlib import Path
+
+from linksim.errors import InputError
+
+SUFFIX = ".yaml"
+_PACKAGE = Path(__file__).resolve().parent
+
+
+def is_checkout() -> bool:
+    """Whether these packages lie in a checkout, not in an installation."""
+    return not (_PACKAGE / "shipped").is_dir()
 
 
 def shipped_zoo() -> Path:
     """The folder of weights that ship."""
-    return Path(__file__).resolve().parents[1] / "zoo"
+    return _shipped("zoo")
 
 
 def shipped_scenarios() -> Path:
     """The folder of scenarios that ship."""
-    return Path(__file__).resolve().parents[1] / "scenarios"
+    return _shipped("scenarios")
+
+
+def scenario_path(scenario: str | Path) -> Path:
+    """A file as it is named, or the one that ships under that name.
+
+    A name without ``.yaml`` is that of a scenario or study that ships, unless a file has just this name.
+
+    >>> scenario_path("reproduce/acrnet-table1").name
+    'acrnet-table1.yaml'
+
+    Raises:
+        InputError: if there is neither.
+    """
+    path = Path(scenario)
+    # A folder that happens to have the name of a scenario hides none.
+    if path.suffix == SUFFIX or (path.exists() and not path.is_dir()):
+        return path
+    folder = shipped_scenarios()
+    shipped = folder / f"{scenario}{SUFFIX}"
+    if not shipped.is_file() or not shipped.resolve().is_relative_to(folder):
+        names = ", ".join(sorted(file.stem for file in folder.glob(f"*{SUFFIX}")))
+        raise InputError(f"{scenario}: no such file, expected a scenario in YAML, or one that ships: {names}")
+    return shipped
+
+
+def _shipped(name: str) -> Path:
+    return (_PACKAGE.parent if is_checkout() else _PACKAGE / "shipped") / name

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from feedback.extras import require_extra
 from feedback.training.recipe import Precision, TrainingRecipe
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 def one_device(device: torch.device, precision: Precision) -> "Fabric":
     """This process and one device, whatever batch system it runs under."""
+    require_extra("train", "training")
     from lightning_fabric import Fabric
     from lightning_fabric.plugins.environments import LightningEnvironment
 
@@ -34,6 +36,7 @@ def several_devices(accelerator: str, devices: int, recipe: TrainingRecipe) -> "
 
     The batch size stays the recipe's. Batch norm sees each process's share alone, so the digits depend on ``devices``.
     """
+    require_extra("train", "training")
     from lightning_fabric import Fabric
 
     return Fabric(accelerator=accelerator, devices=devices, strategy="ddp_spawn", precision=recipe.precision)

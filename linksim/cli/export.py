@@ -1,18 +1,16 @@
 """``linksim export``: the UE encoder of a trained network as ONNX files."""
 
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from linksim.cli.options import Overrides, ScenarioFile
 from linksim.terminal import Console
-
-_PACKAGES = ("onnx", "onnxscript", "onnxruntime")
 
 
 def export(
-    scenario: Annotated[Path, typer.Argument(metavar="SCENARIO", help="scenario file (YAML)")],
+    scenario: ScenarioFile,
     compressor: Annotated[
         str | None, typer.Option(metavar="LABEL", help="which network; may be left out if the scenario has one only")
     ] = None,
@@ -25,18 +23,14 @@ def export(
         ),
     ] = None,
     out: Annotated[Path, typer.Option(help="folder, or one file that ends in .onnx")] = Path("results/export"),
-    overrides: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="override path.to.key; files count from here"),
-    ] = None,
+    overrides: Overrides = None,
 ) -> None:
     """Writes the UE encoder of a trained network as ONNX, checked against PyTorch on the scenario's test channels."""
-    from linksim.errors import InputError
+    from feedback.extras import require_extra
     from linksim.scenario.file import load_scenario
+    from linksim.scenario.messages import named_problems
 
-    missing = [package for package in _PACKAGES if find_spec(package) is None]
-    if missing:
-        raise InputError(f"export: package {missing[0]} is not installed, expected it: pip install 'linksim[export]'")
+    require_extra("export", "export")
     from linksim.deployment.export import export as export_encoders
     from linksim.report.tables.exported_encoders import show
 
@@ -45,5 +39,6 @@ def export(
     def notify(line: str) -> None:
         progress.print(line, style="dim", soft_wrap=True, highlight=False)
 
-    figures = export_encoders(load_scenario(scenario, overrides or ()), compressor, formats or (), out, notify)
+    with named_problems(str(scenario)):
+        figures = export_encoders(load_scenario(scenario, overrides or ()), compressor, formats or (), out, notify)
     show(figures, Console())

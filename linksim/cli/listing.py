@@ -7,17 +7,20 @@ from rich.table import Table
 from linksim.errors import InputError
 from linksim.scenario.file import read_document
 from linksim.scenario.plugin_kinds import KINDS
+from linksim.shipped_files import SUFFIX, shipped_scenarios
 from linksim.terminal import Console
 
 
-def print_listing(console: Console, scenarios: Path) -> None:
-    """Prints every plug-in, and the scenarios of a folder."""
+def print_listing(console: Console) -> None:
+    """Prints every plug-in, and the scenarios that ship."""
     for kind in KINDS:
         classes = {name: kind.registry.get_class(name) for name in kind.names}
         lines = {name: (plugin.__doc__ or "").strip().splitlines()[0] for name, plugin in classes.items()}
         _print(console, kind.title, lines)
-    files = {file.relative_to(scenarios).as_posix(): _summary(file) for file in scenarios.rglob("*.yaml")}
-    _print(console, f"scenarios in {scenarios}/", files)
+    folder = shipped_scenarios()
+    files = sorted(folder.rglob(f"*{SUFFIX}"))
+    names = {file.relative_to(folder).with_suffix("").as_posix(): _summary(file) for file in files}
+    _print(console, f"scenarios by name, in {folder}/", names)
 
 
 def _print(console: Console, title: str, lines: dict[str, str]) -> None:

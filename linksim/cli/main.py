@@ -17,7 +17,8 @@ from linksim.cli.deploy import deploy
 from linksim.cli.export import export
 from linksim.cli.export_tables import export_tables
 from linksim.cli.figures import plot
-from linksim.cli.options import ExecutorName, LogFile, Quiet, Scheduler, Workers
+from linksim.cli.init import init
+from linksim.cli.options import Device, ExecutorName, LogFile, Overrides, Quiet, ScenarioFile, Scheduler, Workers
 from linksim.cli.reproduce import reproduce
 from linksim.cli.study import study
 from linksim.cli.zoo import zoo_app
@@ -40,12 +41,6 @@ app = typer.Typer(
 # Problems of a scenario that `validate` shows.
 _MAX_PROBLEMS = 20
 
-ScenarioFile = Annotated[Path, typer.Argument(metavar="SCENARIO", help="scenario file (YAML)")]
-Overrides = Annotated[
-    list[str] | None,
-    typer.Option("--set", metavar="KEY=VALUE", help="override path.to.key; files count from here"),
-]
-Device = Annotated[str | None, typer.Option(help="auto, cpu or cuda; overrides the scenario's")]
 RunFolderArgument = Annotated[
     Path, typer.Argument(metavar="RUN", help="run folder, or a scenario's folder of results (its newest run)")
 ]
@@ -72,13 +67,14 @@ def run(
     from linksim.api import Result
     from linksim.report.tables.terminal import show as show_table
     from linksim.report.view.figure_options import FigureOptions
+    from linksim.scenario.messages import named_problems
     from linksim.scenario.smoke import smoke as smoke_version
     from linksim.simulation.engine import RunOptions
     from linksim.simulation.engine import run as run_scenario
 
     execution = ExecutionOptions(workers, executor, scheduler, quiet, log)
     console = execution.console()
-    with console.logged_errors():
+    with console.logged_errors(), named_problems(str(scenario)):
         resolved = _load(scenario, overrides, device)
         if smoke:
             resolved = smoke_version(resolved, zoo=str(out / f"{resolved.name}.smoke" / "zoo"))
@@ -107,14 +103,16 @@ def train(
     """Trains the networks that a scenario needs into its zoo; the same command continues what was stopped."""
     from linksim.preparation.networks import train_scenario
     from linksim.report.figures.learning_curves import write_learning_curves
+    from linksim.scenario.messages import named_problems
     from linksim.scenario.smoke import smoke as smoke_version
     from linksim.scenario.training_budget import budget_override
 
     console = _progress_console()
-    resolved = _load(scenario, [*(overrides or ()), *([budget_override(budget)] if budget else ())], device)
-    if smoke:
-        resolved = smoke_version(resolved, zoo=str(out / f"{resolved.name}.smoke" / "zoo"))
-    logs = train_scenario(resolved, out, console, _command(), again=again, workers=workers, devices=devices)
+    with named_problems(str(scenario)):
+        resolved = _load(scenario, [*(overrides or ()), *([budget_override(budget)] if budget else ())], device)
+        if smoke:
+            resolved = smoke_version(resolved, zoo=str(out / f"{resolved.name}.smoke" / "zoo"))
+        logs = train_scenario(resolved, out, console, _command(), again=again, workers=workers, devices=devices)
     if figures := write_learning_curves(out / "training" / resolved.name, logs, vector=not smoke):
         console.print(f"learning curves: {figures[0]}", soft_wrap=True, highlight=False)
 
@@ -123,16 +121,18 @@ def train(
 def validate(scenario: ScenarioFile, overrides: Overrides = None) -> None:
     """Checks a scenario without running it."""
     from linksim.preparation.dimension_check import check_points
+    from linksim.scenario.messages import named_problems
     from linksim.scenario.sweep import points_of
     from linksim.simulation.warnings import validity_warnings
 
     try:
-        resolved = _load(scenario, overrides, None)
-        points = points_of(resolved)
-        check_points(points)
+        with named_problems(str(scenario)):
+            resolved = _load(scenario, overrides, None)
+            points = points_of(resolved)
+            check_points(points)
     except InputError as error:
         for line in error.lines[:_MAX_PROBLEMS]:
-            _complain(line if line.startswith((str(scenario), "--set", "/")) else f"{scenario}: {line}")
+            _complain(line)
         if len(error.lines) > _MAX_PROBLEMS:
             _complain(f"and {len(error.lines) - _MAX_PROBLEMS} more problems")
         raise typer.Exit(2) from None
@@ -154,7 +154,7 @@ def list_plugins() -> None:
     """Lists every registered source, estimator, compressor, quantiser, link, precoder, metric, and the scenarios."""
     from linksim.cli.listing import print_listing
 
-    print_listing(Console(), Path("scenarios"))
+    print_listing(Console())
 
 
 @app.command()
@@ -172,6 +172,7 @@ def show(
     show_table(find_run(run), Console(), metric, percentiles=percentiles)
 
 
+app.command()(init)
 app.command("show-channel")(show_channel)
 app.command()(plot)
 app.command()(complexity)

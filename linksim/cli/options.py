@@ -1,10 +1,29 @@
-"""Options of every command that runs tasks: where they run, and where progress goes. They change no result."""
+"""Options and arguments that several commands share: scenario, overrides, where tasks run, where progress goes."""
 
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
+
+def _shipped_by_name(file: Path | None) -> Path | None:
+    from linksim.shipped_files import scenario_path
+
+    return None if file is None else scenario_path(file)
+
+
+def file_argument(metavar: str, what: str) -> object:
+    """An argument that is a YAML file, or the name of one that ships."""
+    help_text = f"{what} (YAML), or the name of one that ships (`linksim list`)"
+    return typer.Argument(metavar=metavar, help=help_text, callback=_shipped_by_name)
+
+
+ScenarioFile = Annotated[Path, file_argument("SCENARIO", "scenario file")]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="override path.to.key; files count from here"),
+]
+Device = Annotated[str | None, typer.Option(help="auto, cpu or cuda; overrides the scenario's")]
 Workers = Annotated[int | None, typer.Option(min=1, help="worker processes; by default one a core")]
 ExecutorName = Annotated[
     Literal["local", "dask"], typer.Option("--executor", help="processes on this machine, or a Dask cluster")

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from linksim.cli.options import Device, Overrides, Workers
 from linksim.terminal import Console
 
 
@@ -16,13 +17,10 @@ def reproduce(
     budget: Annotated[
         str, typer.Option(metavar="BUDGET", help="for each network to train: 20000samples seen, 5min, 3epochs")
     ] = "20000samples",
-    overrides: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="override path.to.key; files count from here"),
-    ] = None,
+    overrides: Overrides = None,
     out: Annotated[Path, typer.Option(help="folder of all results")] = Path("results"),
-    device: Annotated[str | None, typer.Option(help="auto, cpu or cuda; overrides the scenario's")] = None,
-    workers: Annotated[int | None, typer.Option(min=1, help="worker processes; by default one a core")] = None,
+    device: Device = None,
+    workers: Workers = None,
     complexity: Annotated[
         bool, typer.Option("--complexity", help="complexity only: nothing is trained or run")
     ] = False,

@@ -7,13 +7,13 @@ from typing import Annotated
 
 import typer
 
-from linksim.cli.options import ExecutorName, LogFile, Quiet, Scheduler, Workers
+from linksim.cli.options import ExecutorName, LogFile, Quiet, Scheduler, Workers, file_argument
 from linksim.execution.options import ExecutionOptions
 from linksim.terminal import Console
 
 
 def study(
-    file: Annotated[Path, typer.Argument(metavar="STUDY", help="study file (YAML)")],
+    file: Annotated[Path, file_argument("STUDY", "study file")],
     overrides: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="override base.path.to.key, or a key of the study; often"),

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from linksim.shipped_files import shipped_zoo
 from linksim.terminal import say
 
 if TYPE_CHECKING:
@@ -17,14 +16,15 @@ if TYPE_CHECKING:
 
 zoo_app = typer.Typer(help="Trained weights: what there is, whether it is sound, how good it is.")
 
-Folder = Annotated[Path, typer.Option("--zoo", metavar="DIR", help="folder of trained weights")]
+Folder = Annotated[
+    Path | None,
+    typer.Option("--zoo", metavar="DIR", help="folder of trained weights; by default LINKSIM_ZOO and those that ship"),
+]
 Csv = Annotated[bool, typer.Option("--csv", help="comma-separated values instead of a table")]
-
-_ZOO = shipped_zoo()
 
 
 @zoo_app.command("list")
-def list_weights(folder: Folder = _ZOO, csv: Csv = False) -> None:
+def list_weights(folder: Folder = None, csv: Csv = False) -> None:
     """Lists the weights of a zoo: network, ratio, channels, training, NMSE on validation channels, hash.
 
     The NMSE is through what codewords went through in training, before it and of the best step; where both are equal,
@@ -38,7 +38,7 @@ def list_weights(folder: Folder = _ZOO, csv: Csv = False) -> None:
     from linksim.terminal import Console
     from linksim.zoo.entries import read_zoo, zoo_table
 
-    found = zoo_table(read_zoo(folder))
+    found = zoo_table(read_zoo(*_folders(folder)))
     if csv:
         say(csv_text(found, None), end="")
         return
@@ -67,20 +67,21 @@ def list_weights(folder: Folder = _ZOO, csv: Csv = False) -> None:
 
 @zoo_app.command()
 def verify(
-    folder: Folder = _ZOO,
+    folder: Folder = None,
     max_mb: Annotated[float, typer.Option(min=0, help="what all files may take together")] = 60.0,
 ) -> None:
     """Checks hashes, names and sizes of a zoo, and that all weights load; exit code 2 if something is wrong."""
     from linksim.zoo.entries import problems, zoo_files
 
-    found = list(problems(folder, round(max_mb * 1e6)))
+    folders = _folders(folder)
+    found = [problem for checked in folders for problem in problems(checked, round(max_mb * 1e6))]
     for problem in found:
         say(f"linksim: {' '.join(problem.split())}", file=sys.stderr)
     if found:
         raise typer.Exit(2)
-    files = zoo_files(folder)
-    size = sum(file.stat().st_size for file in folder.iterdir() if file.is_file())
-    say(f"{folder}: valid, {len(files)} networks, {size / 1e6:.1f} MB")
+    for checked in folders:
+        size = sum(file.stat().st_size for file in checked.iterdir() if file.is_file())
+        say(f"{checked}: valid, {len(zoo_files(checked))} networks, {size / 1e6:.1f} MB")
 
 
 @zoo_app.command("eval")
@@ -96,7 +97,7 @@ def evaluate(
         int | None, typer.Option(min=0, max=2**63 - 1, help="seed of the channels; by default that of the training")
     ] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="worker processes; by default one a core")] = None,
-    folder: Folder = _ZOO,
+    folder: Folder = None,
     csv: Csv = False,
 ) -> None:
     """Evaluates stored weights on test channels of the channel that they were trained for.
@@ -114,7 +115,7 @@ def evaluate(
     from linksim.zoo.entries import find_entries
     from linksim.zoo.evaluation import evaluate as evaluate_entries
 
-    entries = find_entries(folder, name)
+    entries = find_entries(_folders(folder), name)
     progress = Console(stderr=True)
     with local_executor(workers or default_workers(torch.device("cpu"))) as executor:
 
@@ -126,6 +127,13 @@ def evaluate(
         say(csv_text(pd.DataFrame(map(_record, found)), "%.6g"), end="")
     else:
         Console().print(_table(found))
+
+
+def _folders(named: Path | None) -> list[Path]:
+    """The folder that was named, or those where weights are looked for; the user's own may not be there yet."""
+    from linksim.zoo_folders import default_zoos
+
+    return [folder for folder in default_zoos() if folder.is_dir()] if named is None else [named]
 
 
 def _record(evaluation: "Evaluation") -> dict[str, object]:

@@ -18,6 +18,7 @@ from linksim.scenario.file import apply_override, load_scenario, read_document
 from linksim.scenario.paths import resolve_paths
 from linksim.scenario.plugin_kinds import SOURCE
 from linksim.scenario.sources import open_source, split_hint
+from linksim.shipped_files import scenario_path
 
 SPEED_OF_LIGHT_M_S = 299792458.0
 DEFAULT_ROWS = 32
@@ -94,6 +95,8 @@ def open_channel(
         ChannelInputError: if the file is damaged.
     """
     n_delay: int | None = None
+    if not path.suffix:
+        path = scenario_path(path)
     if path.suffix in (".yaml", ".yml"):
         document = read_document(path)
         if "channel" in document:

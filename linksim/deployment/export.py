@@ -24,6 +24,7 @@ from linksim.preparation.dimension_check import check_points
 from linksim.preparation.fitting import SchemeSpec, load_schemes, scheme_specs
 from linksim.preparation.prepare import Notify, Preparation, weights_file
 from linksim.scenario.model import Scenario
+from linksim.scenario.paths import zoo_folders
 from linksim.scenario.plugin_sections import compressor_label
 from linksim.scenario.sources import device_of, source_of, split_hint
 from linksim.scenario.sweep import points_of
@@ -64,9 +65,10 @@ def export(
     chosen = checked_formats(formats, network.encoder)
     targets, table_file = _targets(spec, chosen, out)
     if not weights_file(spec).exists():
+        places = " or ".join(map(str, zoo_folders(scenario)))
         raise InputError(
             f"compressors: no trained weights for {spec.label} at CR {spec.parameters.compression_ratio:g} in "
-            f"{weights_file(spec).parent}, expected them there: train with `linksim train SCENARIO`"
+            f"{places}, expected them there: train with `linksim train SCENARIO`"
         )
     with TemporaryDirectory() as scratch, local_executor(1) as executor:
         folder = RunFolder(Path(scratch), scenario)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from feedback.extras import require_extra
 from linksim.errors import InputError
 from linksim.execution.console import RunConsole
 
@@ -72,6 +73,7 @@ class ExecutionOptions:
             with local_executor(self.workers or default_workers(device)) as executor:
                 yield executor
         else:
+            require_extra("cluster", "--executor dask")
             # Importing Dask takes half a second, which only clusters need.
             from linksim.execution.dask_executor import dask_executor
 

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from feedback.checkpoint import CheckpointInfo, read_info, save_checkpoint
+from feedback.extras import require_extra
 from feedback.neural import NeuralCompressor
 from feedback.number_text import number_text
 from feedback.training.devices import several_devices
@@ -45,6 +46,7 @@ from linksim.preparation.weights_origin import outdated, teacher_record
 from linksim.preparation.zoo_room import keep_somewhere, require_room
 from linksim.scenario.identity import training_set_key, with_contents
 from linksim.scenario.model import Scenario
+from linksim.scenario.paths import zoo_folders
 from linksim.scenario.sources import device_of, source_of
 from linksim.scenario.sweep import Point, points_of
 from linksim.scenario.true_channels import truncated_channels
@@ -142,6 +144,10 @@ def train_missing(
             line = f"{_name(spec)}: kept, trained with seed {info.seed}, {info.samples_seen} channels seen, in {file}; "
             line += f"the scenario's seed is {spec.scenario.seed}, and weights of one seed serve all"
             console.print(line, soft_wrap=True, highlight=False)
+    if wanted:
+        require_extra("train", "training")
+    # Not where weights were found: those that ship in an installation stay as they are.
+    wanted = [(zoo_folders(spec.scenario)[0] / file.name, spec) for file, spec in wanted]
     require_room({file: _stored_bytes(spec) for file, spec in wanted})
     for _, spec in wanted:
         # A wrong teacher is told before channels are made for its student.

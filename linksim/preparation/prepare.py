@@ -37,11 +37,12 @@ from linksim.preparation.fitting import (
 from linksim.preparation.kept_axes import KeptAxes
 from linksim.scenario.identity import channel_fit_key
 from linksim.scenario.model import Scenario
-from linksim.scenario.paths import zoo_folder
+from linksim.scenario.paths import zoo_folders
 from linksim.scenario.sources import source_of, split_hint
 from linksim.scenario.sweep import Point
 from linksim.scenario.true_channels import truncated_channels
 from linksim.storage.run_folder import RunFolder
+from linksim.zoo_folders import find_weights
 
 # Training channels per task.
 _TASK_SIZE = 250
@@ -113,9 +114,10 @@ class Preparation:
         missing = [spec for spec in specs if is_trained(spec) and not weights_file(spec).exists()]
         if missing:
             names = ", ".join(f"{spec.label} at CR {spec.parameters.compression_ratio:g}" for spec in missing)
+            places = " or ".join(map(str, zoo_folders(missing[0].scenario)))
             raise InputError(
-                f"compressors: no trained weights for {names} in {zoo_folder(missing[0].scenario)}, expected them "
-                "there: train with `linksim train SCENARIO`, or add --train"
+                f"compressors: no trained weights for {names} in {places}, expected them there: train with "
+                "`linksim train SCENARIO`, or add --train"
             )
 
     def _fit(self, spec: SchemeSpec, checkpoint: str) -> None:
@@ -240,5 +242,5 @@ def adaptation_of(spec: SchemeSpec) -> Adaptation:
 
 def weights_file(spec: SchemeSpec) -> Path:
     """Where the zoo keeps a compressor's weights."""
-    compressor = spec.build().compressor
-    return checkpoint_path(zoo_folder(spec.scenario), compressor, spec.trained_for)
+    folders = zoo_folders(spec.scenario)
+    return find_weights(folders, checkpoint_path(folders[0], spec.build().compressor, spec.trained_for).name)

@@ -8,7 +8,7 @@ from typing import Any, get_args
 
 from pydantic import BaseModel
 
-from linksim.scenario.plugin_kinds import KINDS
+from linksim.scenario.plugin_kinds import KINDS, PluginKind
 
 # Words of the field, and the keys that say it here; only those that the section has are suggested.
 _OTHER_WORDS: Mapping[str, Sequence[str]] = {
@@ -71,6 +71,22 @@ def unknown_name(name: object, known: Sequence[str]) -> str:
     close = closest(str(name), known)
     meant = f"did you mean {close!r}? " if close else ""
     return f"got {str(name)[:60]!r}, {meant}expected one of {', '.join(known)}"
+
+
+def missing_name(kind: PluginKind | None, section: Any) -> str:
+    """What to say of a plug-in's section without a name: which plug-ins its other keys fit, or which key fits none."""
+    if kind is None or not isinstance(section, Mapping):
+        return "missing, expected the name of a plug-in (`linksim list` shows them)"
+    models = {name: kind.parameters(name) for name in kind.names}
+    keys = {name: {field.alias or key for key, field in model.model_fields.items()} for name, model in models.items()}
+    known = sorted(set().union(*keys.values()))
+    foreign = [str(key) for key in section if str(key) not in known]
+    if foreign:
+        close = closest(foreign[0], known)
+        meant = f", did you mean {close!r}?" if close else ""
+        return f"missing, expected one of {', '.join(keys)}; {foreign[0]!r} is a key of none of them{meant}"
+    fitting = [name for name, its_keys in keys.items() if its_keys.issuperset(map(str, section))]
+    return f"missing, expected one of {', '.join(fitting or keys)}"
 
 
 @cache

@@ -1,6 +1,7 @@
 """What pydantic says of a scenario in one line a problem: key, found, expected."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +11,8 @@ from pydantic.fields import FieldInfo
 
 from feedback.errors import FeedbackInputError
 from feedback.plugin_file import PluginParameters, load_plugin, split_plugin
-from linksim.scenario.key_suggestion import closest, section_model, unknown_key
+from linksim.errors import InputError
+from linksim.scenario.key_suggestion import closest, missing_name, section_model, unknown_key
 from linksim.scenario.model import Scenario
 from linksim.scenario.plugin_kinds import COMPRESSOR, kind_of_section
 from linksim.scenario.plugin_sections import PLUGIN, REGISTERED
@@ -78,6 +80,25 @@ def problems(error: ValidationError, document: Any, root: type[BaseModel] = Scen
     return list(lines.values())
 
 
+@contextmanager
+def named_problems(origin: str) -> Iterator[None]:
+    """Says of problems that lie in a scenario's keys which scenario that is, as its reader does.
+
+    Points, dimensions and files are looked at when the file has been read long since.
+
+    Args:
+        origin: name of the file.
+    """
+    try:
+        yield
+    except InputError as error:
+        keyed = [line.partition(":")[0].partition(".")[0] in Scenario.model_fields for line in error.lines]
+        if not any(keyed):
+            raise
+        lines = [f"{origin}: {line}" if its_key else line for line, its_key in zip(error.lines, keyed, strict=True)]
+        raise InputError.of(lines) from None
+
+
 def _follows(detail: Any, place: Place, lines: Mapping[tuple[str, ...], str]) -> bool:
     """Whether a problem follows from a known one: what a misspelt key leaves missing, a list short of a wrong entry."""
     if detail["type"] == "missing":
@@ -105,7 +126,7 @@ def _found_and_expected(detail: Any, place: Place, root: type[BaseModel]) -> str
     if kind == "value_error":
         return str(message.removeprefix("Value error, "))
     if kind == "union_tag_not_found":
-        return "missing, expected the name of a plug-in (`linksim list` shows them)"
+        return missing_name(kind_of_section(place.path[:-1]), detail["input"])
     if kind == "union_tag_invalid":
         return _named(detail["ctx"]["tag"], detail["ctx"]["expected_tags"])
     if kind == "literal_error" and isinstance(detail["input"], str):

@@ -102,7 +102,9 @@ class Scenario(Section):
     monte_carlo: MonteCarloSection = MonteCarloSection()
     training: TrainingSection = TrainingSection()
     zoo: str | None = Field(
-        default=None, min_length=1, description="folder of trained weights; by default the one that ships"
+        default=None,
+        min_length=1,
+        description="folder of trained weights; by default LINKSIM_ZOO and the one that ships",
     )
     sweeps: dict[str, dict[str, Annotated[tuple[SweptEntry, ...], Field(min_length=1)]]] = Field(
         default={},

@@ -17,7 +17,7 @@ from feedback.errors import FeedbackInputError
 from feedback.plugin_file import load_plugin, split_plugin
 from linksim.scenario.model import Scenario
 from linksim.scenario.plugin_kinds import COMPRESSOR, KINDS, SOURCE
-from linksim.shipped_files import shipped_zoo
+from linksim.zoo_folders import default_zoos
 
 _NAMED = tuple(kind for kind in KINDS if kind.section and kind is not SOURCE)
 # Keys whose values are channel sections, lists of them, or mappings to them.
@@ -39,9 +39,13 @@ class NameChange:
     located: Callable[[str], str]
 
 
-def zoo_folder(scenario: Scenario) -> Path:
-    """Where a scenario's trained weights are kept."""
-    return shipped_zoo() if scenario.zoo is None else Path(scenario.zoo)
+def zoo_folders(scenario: Scenario) -> tuple[Path, ...]:
+    """Where a scenario's trained weights are looked for, in this order; new ones go to the first.
+
+    Raises:
+        InputError: if the scenario names none, and ``LINKSIM_ZOO`` cannot be used.
+    """
+    return default_zoos() if scenario.zoo is None else (Path(scenario.zoo),)
 
 
 def resolve_paths(document: dict[str, Any], folder: Path) -> None:

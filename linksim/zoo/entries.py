@@ -130,29 +130,33 @@ def zoo_files(folder: Path) -> list[Path]:
     return sorted(folder.glob(f"*{TENSORS}"))
 
 
-def read_zoo(folder: Path) -> list[ZooEntry]:
-    """Every entry of a zoo, by network and compression ratio.
+def read_zoo(*folders: Path) -> list[ZooEntry]:
+    """Every entry of a zoo, by network and compression ratio; of a name that several folders have, the first one's.
 
     Raises:
         InputError: if there is no such folder.
         FeedbackInputError: if a document is missing or damaged.
     """
-    entries = [ZooEntry(file, read_info(file)) for file in zoo_files(folder)]
+    files: dict[str, Path] = {}
+    for folder in folders:
+        files = {file.name: file for file in zoo_files(folder)} | files
+    entries = [ZooEntry(file, read_info(file)) for file in files.values()]
     return sorted(entries, key=lambda entry: (str(entry.info.training.get("scenario")), entry.network, entry.ratio))
 
 
-def find_entries(folder: Path, name: str | None) -> list[ZooEntry]:
+def find_entries(folders: Sequence[Path], name: str | None) -> list[ZooEntry]:
     """Entries whose network is of that name, or whose file's name starts with it; all if there is none.
 
     Raises:
         InputError: if there is no such entry.
         FeedbackInputError: if a document is missing or damaged.
     """
-    entries = read_zoo(folder)
+    entries = read_zoo(*folders)
     found = [entry for entry in entries if name is None or entry.network == name or entry.name.startswith(name)]
     if not found:
         there = ", ".join(sorted({entry.network for entry in entries})) or "nothing"
-        raise InputError(f"{folder}: got {name or 'no weights'}, expected a network or file there: it holds {there}")
+        places = " and ".join(map(str, folders))
+        raise InputError(f"{places}: got {name or 'no weights'}, expected a network or file there: it holds {there}")
     return found
 
 

@@ -19,6 +19,7 @@ ROOT = Path(__file__).resolve().parents[2]
 SCENARIOS = sorted(
     file for file in (ROOT / "scenarios").rglob("*.yaml") if file.parent.name not in ("reproduce", "studies")
 )
+STARTER = ROOT / "linksim/scenario/starter.yaml"
 # One of each kind of source, and a network of a file of its own. All the others are run by `make validate`.
 _RUN_BY_TESTS = ("scenarios/uma_28ghz", "scenarios/cost2100_indoor", "plugins/own_network")
 
@@ -29,7 +30,7 @@ def _marked(scenario: Path) -> Any:
     return pytest.param(scenario, marks=marks, id=f"{scenario.parent.name}-{scenario.stem}")
 
 
-@pytest.mark.parametrize("scenario", map(_marked, SCENARIOS))
+@pytest.mark.parametrize("scenario", [_marked(file) for file in (*SCENARIOS, STARTER)])
 def test_every_scenario_runs_small(
     scenario: Path, command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -51,26 +52,29 @@ def test_every_scenario_runs_small(
     assert (run.parent / "report.html").exists()
 
 
-def test_list_names_everything(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(ROOT)
+def test_list_names_everything_wherever_it_runs(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
     code, out, _ = command("list")
     assert code == 0
     for kind in KINDS:
         assert kind.title in out
         assert all(name in out for name in kind.names)
-    assert "uma_28ghz.yaml" in out
+    names = {file.relative_to(ROOT / "scenarios").with_suffix("").as_posix() for file in SCENARIOS}
+    assert names <= {line.split()[0] for line in out.splitlines() if line.strip()}
 
 
 def test_list_tells_scenarios_of_the_same_file_name_apart(
     command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for folder in ("a", "b/c"):
-        (tmp_path / "scenarios" / folder).mkdir(parents=True)
-        (tmp_path / "scenarios" / folder / "same.yaml").write_text(f"description: of {folder}")
-    monkeypatch.chdir(tmp_path)
+        (tmp_path / folder).mkdir(parents=True)
+        (tmp_path / folder / "same.yaml").write_text(f"description: of {folder}")
+    monkeypatch.setattr("linksim.cli.listing.shipped_scenarios", lambda: tmp_path)
     _, out, _ = command("list")
-    lines = [line.split() for line in out.splitlines() if "same.yaml" in line]
-    assert lines == [["a/same.yaml", "of", "a"], ["b/c/same.yaml", "of", "b/c"]]
+    lines = [line.split() for line in out.splitlines() if "/same" in line]
+    assert lines == [["a/same", "of", "a"], ["b/c/same", "of", "b/c"]]
 
 
 def test_validate_shows_every_problem(tiny: dict[str, Any], command: Command, tmp_path: Path) -> None:
