@@ -10,30 +10,40 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from feedback.compressor import COMPRESSORS, Compressor
+    from feedback.codec import Codec
+    from feedback.compressor import COMPRESSORS, Compressor, ReportCompressor
     from feedback.csi_report.codeword import Codeword
     from feedback.errors import FeedbackInputError
     from feedback.neural import NeuralCompressor, NeuralParameters
+    from feedback.observation import CsiDimensions, Observation
     from feedback.training_set import TrainingSet
 
 __all__ = [
     "COMPRESSORS",
+    "Codec",
     "Codeword",
     "Compressor",
+    "CsiDimensions",
     "FeedbackInputError",
     "NeuralCompressor",
     "NeuralParameters",
+    "Observation",
+    "ReportCompressor",
     "TrainingSet",
     "make_compressor",
 ]
 
 _MODULES = {
     "COMPRESSORS": "feedback.compressor",
+    "Codec": "feedback.codec",
     "Codeword": "feedback.csi_report.codeword",
     "Compressor": "feedback.compressor",
+    "CsiDimensions": "feedback.observation",
     "FeedbackInputError": "feedback.errors",
     "NeuralCompressor": "feedback.neural",
     "NeuralParameters": "feedback.neural",
+    "Observation": "feedback.observation",
+    "ReportCompressor": "feedback.compressor",
     "TrainingSet": "feedback.training_set",
 }
 

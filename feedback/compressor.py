@@ -1,21 +1,28 @@
 """The contract of every compressor, and their registry."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self, TypeAlias
 
 import torch
 from class_registry import ClassRegistry
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from torch import Tensor
 
-from feedback.csi_report.codeword import Codeword
+from feedback.csi_report.codeword import Codeword, Signal
+from feedback.csi_report.reconstruction import Reconstructed, Reconstruction
 from feedback.errors import FeedbackInputError
+from feedback.observation import CsiDimensions, CsiForm
 from feedback.training_set import TrainingSet
 
 COMPRESSORS: ClassRegistry["Compressor"] = ClassRegistry(unique=True)
 
 _DERIVED = -1
+
+# What one side remembers of the reports before, by name, ``[batch, ...]`` each; empty before the first report.
+Memory: TypeAlias = Mapping[str, Tensor]
+NO_MEMORY: Memory = {}
 
 
 class CompressorParameters(BaseModel):
@@ -52,6 +59,20 @@ class CompressorParameters(BaseModel):
         return None
 
 
+class FixedCostParameters(CompressorParameters):
+    """Parameters of compressors whose reports take what their own keys say, whatever the compression ratio."""
+
+    @model_validator(mode="after")
+    def _no_ratio(self) -> Self:
+        for key in ("compression_ratio", "only_ratios"):
+            if getattr(self, key) is not None:
+                raise ValueError(
+                    f"{key}: got {getattr(self, key)}, expected none for {self.name}, which takes the bits that its "
+                    "other keys say"
+                )
+        return self
+
+
 @dataclass(frozen=True)
 class Complexity:
     """Cost of one report, UE and BS apart. One multiply-add of real numbers counts 1; norms and activations 0.
@@ -85,14 +106,17 @@ class Complexity:
 
 
 class Compressor(ABC):
-    """Maps the truncated angular-delay matrix to a codeword at the UE, and back at the BS.
+    """Maps what the UE knows of its channel to a codeword, and back at the BS.
 
     ``encode`` and ``decode`` share trained weights and configuration, nothing else: the BS sees only the received
-    codeword. Rows of a batch never influence each other.
+    codeword. Rows of a batch never influence each other. A compressor says on its class what it takes, sends and gives;
+    by default it takes the normalised angular-delay matrix, sends real values, and gives a matrix back. One that makes
+    bits of its own, or remembers earlier reports, is a ``ReportCompressor``.
 
     Args:
         parameters: the compressor's section of a scenario, ``compression_ratio`` filled in.
-        shape: ``(Na, Nt)``, delay rows and transmit ports of the angular-delay matrix.
+        shape: ``(Na, n_ports)``, delay rows and ports of the angular-delay matrix; for compressors that take another
+            form, or give a precoder, the ``CsiDimensions``.
 
     Attributes:
         titles: names in figures and reports, one for each name in the registry; by default that itself.
@@ -101,7 +125,19 @@ class Compressor(ABC):
             nothing is learnt or ``fit`` takes seconds.
         code: name and hash of the file that a user's own class comes from, empty for those that ship; weights belong
             to the very code that learnt them.
-        length: codeword length ``M``, real values per report.
+        takes: the form of the channel that ``encode`` gets: ``truncated``, ``[batch, Na, n_ports]``; ``estimate``,
+            ``[batch, n_rx, n_subcarriers, n_tx]``; ``eigenvectors``, ``[batch, n_layers, n_subbands, n_tx]``.
+        n_layers: layers of the eigenvectors that it takes, or of the precoder that it gives.
+        own_scale: whether it takes the channel as it is: nothing is taken off by the normalisation, and no scale is
+            sent beside its codeword. Eigenvectors have no scale in any case, and a precoder needs none.
+        sends: ``analogue`` values, which a quantiser and a denoiser follow; or bits of its own, for which there is
+            neither: ``levels`` of a fixed number of bits, or a ``bitstream`` of a length of its own for each report.
+        reserves_bits: whether its bitstreams say in ``max_bits`` how many bits to reserve for each.
+        gives: what the BS gets back: a ``channel``, ``[batch, Na, n_ports]``, or a ``precoder``, ``[batch, n_layers,
+            n_subbands, n_tx]``.
+        has_ratio: whether the compression ratio says how long its codeword is.
+        told_of_losses: whether the UE is told which of its reports did not arrive, before it makes the next.
+        length: codeword length ``M``, real values per report, or bits where it makes a fixed number of its own.
         results_version: raised when the same input gets other digits.
     """
 
@@ -110,11 +146,30 @@ class Compressor(ABC):
     Parameters: ClassVar[type[CompressorParameters]] = CompressorParameters
     trained: ClassVar[bool] = False
     code: ClassVar[str] = ""
+    takes: ClassVar[CsiForm] = "truncated"
+    own_scale: ClassVar[bool] = False
+    sends: ClassVar[Signal] = "analogue"
+    reserves_bits: ClassVar[bool] = False
+    gives: ClassVar[Reconstructed] = "channel"
+    has_ratio: ClassVar[bool] = True
+    n_layers: int = 1
+    told_of_losses: bool = False
     length: int
 
-    def __init__(self, parameters: Any, shape: tuple[int, int]) -> None:
+    def __init__(self, parameters: Any, shape: Any) -> None:
         self.parameters = parameters
-        self.shape = shape
+        self.shape: tuple[int, int] = shape.matrix if isinstance(shape, CsiDimensions) else shape
+
+    @classmethod
+    def build(cls, parameters: Any, dimensions: CsiDimensions) -> Self:
+        """The compressor of some parameters, nothing learnt."""
+        plain = cls.takes == "truncated" and cls.gives == "channel"
+        return cls(parameters, dimensions.matrix if plain else dimensions)
+
+    @classmethod
+    def sends_scale(cls) -> bool:
+        """Whether the scale that the normalisation takes off stands beside its codeword."""
+        return cls.gives == "channel" and cls.takes != "eigenvectors" and not cls.own_scale
 
     @abstractmethod
     def encode(self, csi: Tensor) -> Codeword:
@@ -127,6 +182,29 @@ class Compressor(ABC):
     @abstractmethod
     def complexity(self) -> Complexity:
         """Cost of one report."""
+
+    def report(self, csi: Tensor, memory: Memory, lost: Tensor | None = None) -> tuple[Codeword, Memory]:
+        """At the UE: the next report, and what the UE remembers of it; nothing by default.
+
+        Args:
+            csi: the channel in the form that it takes.
+            memory: what the UE remembers of the reports before.
+            lost: which of the reports just before did not arrive, ``[batch]``, bool; ``None`` at the first one, and
+                where the UE is not told.
+        """
+        return self.encode(csi), NO_MEMORY
+
+    def rebuild(self, received: Codeword, memory: Memory) -> tuple[Reconstruction, Memory]:
+        """At the BS: what the next report stands for, and what the BS remembers of it; nothing by default.
+
+        Args:
+            received: codewords as they arrived; ``erased`` says which did not.
+            memory: what the BS remembers of the reports before.
+        """
+        csi = self.decode(received)
+        if self.gives == "precoder":
+            return Reconstruction(precoder=csi, erased=received.erased), NO_MEMORY
+        return Reconstruction(channel=csi, erased=received.erased), NO_MEMORY
 
     def fit(self, training: TrainingSet, generator: torch.Generator) -> None:  # noqa: B027 - most learn nothing
         """Learns from training channels; nothing to do by default."""
@@ -147,6 +225,30 @@ class Compressor(ABC):
     def to(self, device: torch.device) -> "Compressor":
         """Moves what was learnt to a device."""
         return self
+
+
+class ReportCompressor(Compressor):
+    """A compressor that makes bits of its own, or whose reports build on those before.
+
+    Both methods are pure functions of their arguments, so that the digits are the same for any batch. What arrives may
+    be wrong in any bit: ``rebuild`` marks a report whose bits mean nothing as erased, and never fails.
+    """
+
+    @abstractmethod
+    def report(self, csi: Tensor, memory: Memory, lost: Tensor | None = None) -> tuple[Codeword, Memory]:
+        """At the UE: the next report, and what the UE remembers of it."""
+
+    @abstractmethod
+    def rebuild(self, received: Codeword, memory: Memory) -> tuple[Reconstruction, Memory]:
+        """At the BS: what the next report stands for, which are lost, and what the BS remembers of it."""
+
+    def encode(self, csi: Tensor) -> Codeword:
+        """The first report of each UE."""
+        return self.report(csi, NO_MEMORY)[0]
+
+    def decode(self, received: Codeword) -> Tensor:
+        """What the first report of each UE stands for."""
+        return self.rebuild(received, NO_MEMORY)[0].csi
 
 
 def codeword_length(shape: tuple[int, int], compression_ratio: float | None) -> int:

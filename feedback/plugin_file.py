@@ -16,6 +16,7 @@ from torch import nn
 
 from feedback.compressor import COMPRESSORS, Compressor, CompressorParameters
 from feedback.errors import FeedbackInputError
+from feedback.observation import CsiDimensions
 from feedback.plugin_content import plugin_digest
 from feedback.user_error import one_line, user_line
 
@@ -86,21 +87,22 @@ def weights_of_others(parameters: CompressorParameters) -> str | None:
     return (parameters.own() if isinstance(parameters, PluginParameters) else parameters).weights_of_others
 
 
-def build_compressor(parameters: CompressorParameters, shape: tuple[int, int]) -> Compressor:
+def build_compressor(parameters: CompressorParameters, dimensions: CsiDimensions | tuple[int, int]) -> Compressor:
     """The compressor of a section.
 
     Args:
         parameters: the section, ``compression_ratio`` filled in.
-        shape: ``(Na, Nt)``.
+        dimensions: sizes of the channel; ``(Na, Nt)`` for those of ``CsiDimensions.of``.
 
     Raises:
         FeedbackInputError: if the parameters give no codeword, or a plug-in's file has changed.
     """
+    dimensions = CsiDimensions.of(dimensions)
     if not isinstance(parameters, PluginParameters):
-        return compressor_class(parameters)(parameters, shape)
+        return compressor_class(parameters).build(parameters, dimensions)
     own, plugin = parameters.own(), parameters.load()
     try:
-        return plugin(own, shape)
+        return plugin.build(own, dimensions)
     except FeedbackInputError:
         raise
     except Exception as error:
@@ -108,7 +110,7 @@ def build_compressor(parameters: CompressorParameters, shape: tuple[int, int]) -
         place = user_line(error, file.parent) or str(file)
         raise FeedbackInputError(
             f"plugin: {place}: got {one_line(error)}, expected {parameters.name} to be built for matrices of "
-            f"{shape[0]} x {shape[1]}"
+            f"{dimensions.matrix[0]} x {dimensions.matrix[1]}"
         ) from error
 
 

@@ -27,11 +27,13 @@ class Quantiser(ABC):
 
     Attributes:
         sends: what the link gets to carry.
+        detects_errors: whether the BS finds by the bits that a report is none.
         titles: names in figures and reports, one for each name in the registry; by default that itself.
         results_version: raised when the same input gets other digits.
     """
 
     sends: ClassVar[Signal] = "levels"
+    detects_errors: ClassVar[bool] = False
     titles: ClassVar[tuple[str, ...]] = ()
     Parameters: ClassVar[type[QuantiserParameters]]
     results_version: ClassVar[int] = 1

@@ -113,7 +113,7 @@ class MrtSubband(Precoder):
     def weights(self, response: Tensor) -> Tensor:
         """The subband's vector on each of its subcarriers."""
         bands = subbands(response.shape[-3], self.parameters.n_subbands, "precoder.n_subbands")
-        vectors = _unit_vectors(subband_eigenvectors(response, bands)[:, :, 0])
+        vectors = unit_vectors(subband_eigenvectors(response, bands)[:, :, 0])
         widths = torch.tensor([band.stop - band.start for band in bands], device=response.device)
         return vectors.repeat_interleave(widths, dim=1)
 
@@ -125,11 +125,11 @@ def right_singular_vector(response: Tensor) -> Tensor:
         ``[..., n_tx]``, complex; the first unit vector where ``H`` is zero.
     """
     if response.shape[-2] == 1:
-        return _unit_vectors(response[..., 0, :]).conj_physical()
-    return _unit_vectors(eigenvectors(response.flatten(0, -3))[:, 0]).unflatten(0, response.shape[:-2])
+        return unit_vectors(response[..., 0, :]).conj_physical()
+    return unit_vectors(eigenvectors(response.flatten(0, -3))[:, 0]).unflatten(0, response.shape[:-2])
 
 
-def _unit_vectors(vectors: Tensor) -> Tensor:
+def unit_vectors(vectors: Tensor) -> Tensor:
     """Vectors along the last axis scaled to unit norm, zero vectors replaced by the first unit vector."""
     components = torch.view_as_real(vectors.resolve_conj())
     norm = torch.linalg.vector_norm(components.flatten(-2), dim=-1)

@@ -24,10 +24,13 @@ class Codeword:
         value_bits: bits that the values cost per report once they are quantised, or ``[batch]``, int64, where each
             report has its own; ``None`` while they are analogue.
         level_bits: bits of each value on the link where all are level numbers ``0 .. 2^level_bits - 1`` in natural
-            binary; ``None`` for analogue values, and for bitstreams of variable length.
+            binary, 1 for plain bits; ``None`` for analogue values, and for bitstreams of variable length, whose values
+            are bits, zeros behind each report's end.
         erased: which reports the link failed to deliver, ``[batch]``, bool; the BS knows that, and nothing else of
             them. ``None`` where all arrived.
         side_formats: how each side information is written in bits, for links that carry nothing else.
+        max_bits: bits to reserve for the values of each report of a bitstream, which both sides know; ``None`` where
+            nothing bounds them.
     """
 
     values: Tensor
@@ -37,6 +40,7 @@ class Codeword:
     level_bits: int | None = None
     erased: Tensor | None = None
     side_formats: Mapping[str, SideFormat] = field(default_factory=dict)
+    max_bits: int | None = None
 
     @property
     def bits(self) -> int | Tensor | None:

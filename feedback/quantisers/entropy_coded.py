@@ -39,6 +39,7 @@ class EntropyCoded(Quantiser):
     """
 
     sends: ClassVar[Signal] = "bitstream"
+    detects_errors: ClassVar[bool] = True
     titles = ("entropy-coded",)
     Parameters = EntropyCodedParameters
     parameters: EntropyCodedParameters

@@ -3,8 +3,8 @@
 source -> estimate -> transform -> encode -> quantise -> link -> denoise -> decode -> predict -> precode -> metrics
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -14,18 +14,15 @@ from channels.estimator import ESTIMATORS, NormalDraw
 from channels.estimators.symbol_timing import advance, symbol_start, uniform_offset
 from channels.source import Source
 from channels.transforms.angular_delay import AngularDelayTransform
-from feedback.compressor import Compressor
-from feedback.csi_report.codeword import Codeword
-from feedback.csi_report.normalisation import Normalisation
-from feedback.csi_report.scale import ScaleQuantiser
-from feedback.denoiser import Denoiser
+from feedback.codec import Codec
 from feedback.link import LINKS
+from feedback.observation import Observation
 from feedback.predictor import PREDICTORS, ReportHistory
-from feedback.quantiser import Quantiser
 from linksim.chain.downlink_overhead import downlink_overhead
-from linksim.chain.mean_channel import MeanChannel
+from linksim.chain.mean_channel import MeanChannel, needs_mean_channel
 from linksim.chain.random_streams import normal_draw
 from linksim.chain.report_times import ReportTimes
+from linksim.chain.reporting import ReportSequence
 from linksim.chain.samples_without_energy import has_energy, require_energy
 from linksim.chain.stage_times import StageTimes
 from linksim.errors import InputError
@@ -33,29 +30,12 @@ from linksim.metrics import METRICS
 from linksim.metrics.channel_quality import SAMPLES_LEFT_OUT
 from linksim.metrics.delivered import delivery
 from linksim.metrics.outcome import LinkOutcome
-from linksim.precoding import PRECODERS
+from linksim.precoding import PRECODERS, unit_vectors
 from linksim.scenario.model import Scenario
 from linksim.statistics.measurements import NO_COMPRESSOR, Measurements
 from linksim.storage.sample_values import SampleRecorder
-
-
-@dataclass(frozen=True)
-class ReportScheme:
-    """One way to report: a fitted compressor with its normalisation, quantiser and denoiser of its codewords.
-
-    Attributes:
-        compressor: encoder and decoder.
-        normalisation: scales what the encoder gets.
-        quantiser: of codeword values.
-        denoiser: of received codewords.
-        scale: quantiser of the normalisation's scale; ``None`` where the BS knows the scale, and until it is fitted.
-    """
-
-    compressor: Compressor
-    normalisation: Normalisation
-    quantiser: Quantiser
-    denoiser: Denoiser
-    scale: ScaleQuantiser | None = None
+from linksim.subband_eigenvectors import subband_eigenvectors
+from linksim.subbands import subbands
 
 
 class Chain:
@@ -64,7 +44,7 @@ class Chain:
     Args:
         scenario: the point's resolved scenario.
         source: where the channels come from; here it only tells their dimensions.
-        schemes: fitted compressors, normalisations, quantisers and denoisers by label.
+        codecs: fitted, by label.
         device: where to compute.
         fallback: the BS's channel in place of erased reports; only links that lose none do without.
 
@@ -77,12 +57,12 @@ class Chain:
         self,
         scenario: Scenario,
         source: Source,
-        schemes: Mapping[str, ReportScheme],
+        codecs: Mapping[str, Codec],
         device: torch.device,
         fallback: MeanChannel | None = None,
     ) -> None:
         self.scenario = scenario
-        self.schemes = schemes
+        self.codecs = codecs
         self.device = device
         self.fallback = fallback
         self.times = StageTimes()
@@ -93,9 +73,9 @@ class Chain:
         self.report_times = ReportTimes.of(scenario.feedback)
         self.predictor = PREDICTORS.get_class(scenario.feedback.predictor.name)(scenario.feedback.predictor)
         self.precoder = PRECODERS.get_class(scenario.precoder.name)(scenario.precoder)
-        unscaled = [label for label, scheme in schemes.items() if scheme.scale is None]
-        if scenario.transform.normalisation == "per_sample" and unscaled:
-            raise ValueError(f"schemes: {unscaled[0]} has no quantiser of its scale, expected one")
+        unscaled = [label for label, codec in codecs.items() if codec.needs_scale and codec.scale is None]
+        if unscaled:
+            raise ValueError(f"codecs: {unscaled[0]} has no quantiser of its scale, expected one")
         self.metrics = {name: METRICS.get_class(name)() for name in measured_metrics(scenario)}
         self.overhead = downlink_overhead(scenario, self.estimator, source.grid)
         pilot_snr_db = scenario.estimation.snr_db
@@ -107,11 +87,20 @@ class Chain:
         Raises:
             InputError: if a stage makes NaN or infinity.
         """
-        count = len(batch.response)
         with self.times.stage("estimation and transform"):
-            response, estimated, csi_estimated = self._observe(batch.response, start)
+            response, oldest, delay_s = self._timed(batch.response, start)
             reports = self.report_times.reports(response)
             csi_true = self.transform.truncate(reports[0])
+        kept = has_energy(reports[0]) & has_energy(csi_true) & has_energy(self.report_times.use(response))
+        require_energy(kept, self.scenario, "test", start)
+        sequences = {label: ReportSequence(codec, self.link) for label, codec in self.codecs.items()}
+        # Towards the newest, so that no more than one estimate of the whole band is held.
+        for age, estimated in self._estimates(reports, oldest, delay_s, start):
+            with self.times.stage("estimation and transform"):
+                observation = self._observation(estimated)
+            for sequence in sequences.values() if kept.any() else ():
+                with self.times.stage("feedback"):
+                    sequence.report(observation, self._draw("feedback noise", start, len(response), age))
         outcome = LinkOutcome(
             transform=self.transform,
             csi_true=csi_true,
@@ -126,50 +115,20 @@ class Chain:
             first_index=start,
             n_subbands=self.scenario.sgcs.n_subbands,
         )
-        kept = has_energy(outcome.response_report) & has_energy(csi_true) & has_energy(outcome.response_use)
-        require_energy(kept, self.scenario, "test", start)
-        complete = bool(kept.all())
-        outcome = outcome if complete else outcome.only(kept)
+        outcome = outcome if kept.all() else outcome.only(kept)
         self.samples.mark(outcome.response_report, tuple(start + place for place in outcome.left_out))
         if not kept.any():
             return self._left_out(outcome)
         with self.times.stage("metrics"):
             results = self._evaluate(outcome, NO_COMPRESSOR)
-        for label, scheme in self.schemes.items():
-            rebuilt, erased = [], []
-            # The oldest report first, so that what is left of the loop is the newest.
-            for age in reversed(range(len(reports))):
-                with self.times.stage("feedback"):
-                    sent = self._report(scheme, csi_estimated[age])
-                    received = self.link.transmit(sent, self._draw("feedback noise", start, count, age))
-                    csi, lost = self._rebuild(scheme, received)
-                    rebuilt.append(csi)
-                    erased.append(lost)
-            with self.times.stage("prediction"):
-                history = self._history(rebuilt, erased)
-                predicted = self.predictor.predict(history)
-            if not all(torch.view_as_real(csi).isfinite().all() for csi in (history.csi, predicted)):
-                raise InputError(f"compressors: {label} rebuilt NaN or infinity, expected finite channels")
-            overhead = scheme.compressor.length / (2 * csi_true[0].numel())
-            fate = replace(
-                delivery(self.link, sent, received, lost),
-                scale_saturated=self._saturated(scheme, csi_estimated[0]),
-            )
-            bits, rebuilt_csi = sent.bits, history.last_good
-            if not complete:
-                fate, bits = fate.only(kept), bits[kept] if isinstance(bits, Tensor) else bits
-                held = predicted is rebuilt_csi
-                rebuilt_csi = rebuilt_csi[kept]
-                predicted = rebuilt_csi if held else predicted[kept]
-            seen = outcome.with_report(
-                rebuilt_csi, bits=bits, overhead=overhead, delivery=fate, csi_predicted=predicted
-            )
+        for label, sequence in sequences.items():
+            seen = self._outcome_of(label, sequence, outcome, kept)
             with self.times.stage("metrics"):
                 results |= self._evaluate(seen, label)
         return results | self._left_out(outcome)
 
-    def _observe(self, response: Tensor, start: int) -> tuple[Tensor, Tensor, list[Tensor]]:
-        """At the UE: channels on the delay axis that its timing sets, the newest estimate, and all truncated ones.
+    def _timed(self, response: Tensor, start: int) -> tuple[Tensor, Tensor, Tensor | None]:
+        """At the UE: channels on the delay axis that its timing sets, the oldest estimate, and the delay taken off.
 
         Timing by the pilots begins somewhere within a sampling interval, is found from the oldest report, and held.
         """
@@ -179,59 +138,69 @@ class Chain:
             response = advance(response, uniform_offset(draw((1,))[:, 0], grid), grid)
         reports = self.report_times.reports(response)
         oldest = self._estimate(reports[-1], start, len(reports) - 1)
-        delay_s: Tensor | None = None
-        if by_pilots:
-            noise_variance = self.estimator.pilot_error_variance(self.pilot_snr)
-            delay_s = symbol_start(oldest, noise_variance, self.estimator.pilot_spacing, grid, self.transform.n_delay)
-            response, oldest = advance(response, delay_s, grid), advance(oldest, delay_s, grid)
-        estimated, csi = oldest, [self.transform.truncate(oldest)]
-        # Towards the newest, so that no more than one estimate of the whole band is held.
+        if not by_pilots:
+            return response, oldest, None
+        noise_variance = self.estimator.pilot_error_variance(self.pilot_snr)
+        delay_s = symbol_start(oldest, noise_variance, self.estimator.pilot_spacing, grid, self.transform.n_delay)
+        return advance(response, delay_s, grid), advance(oldest, delay_s, grid), delay_s
+
+    def _estimates(
+        self, reports: list[Tensor], oldest: Tensor, delay_s: Tensor | None, start: int
+    ) -> Iterator[tuple[int, Tensor]]:
+        """The UE's estimates for its reports, the oldest first, each with its age in reports before the newest."""
+        yield len(reports) - 1, oldest
         for age in reversed(range(len(reports) - 1)):
-            estimated = self._estimate(reports[age], start, age)
-            estimated = estimated if delay_s is None else advance(estimated, delay_s, grid)
-            csi.insert(0, self.transform.truncate(estimated))
-        return response, estimated, csi
+            with self.times.stage("estimation and transform"):
+                estimated = self._estimate(reports[age], start, age)
+                estimated = estimated if delay_s is None else advance(estimated, delay_s, self.transform.grid)
+            yield age, estimated
 
     def _estimate(self, response: Tensor, start: int, age: int) -> Tensor:
         """At the UE: the channel as its pilots show it."""
         return self.estimator.estimate(response, self.pilot_snr, self._draw("pilot noise", start, len(response), age))
 
-    def _report(self, scheme: ReportScheme, csi: Tensor) -> Codeword:
-        """At the UE: what is handed to the feedback link."""
-        scale = scheme.normalisation.scale(csi)
-        codeword = scheme.quantiser.quantise(scheme.compressor.encode(scheme.normalisation.apply(csi, scale)))
-        if scheme.scale is None:
-            return codeword
-        form = {} if scheme.scale.format is None else {"scale": scheme.scale.format}
-        return replace(
-            codeword,
-            side={**codeword.side, "scale": scheme.scale.encode(scale)},
-            side_bits=codeword.side_bits + scheme.scale.bits,
-            side_formats={**codeword.side_formats, **form},
+    def _observation(self, estimated: Tensor) -> Observation:
+        """At the UE: an estimate in the forms that compressors take."""
+        matrices = self._matrices(estimated)
+        return Observation(
+            truncated=self.transform.truncate(estimated),
+            estimate=lambda: matrices.transpose(1, 2),
+            eigenvectors=lambda n_layers: subband_eigenvectors(matrices, self._bands, n_layers).transpose(1, 2),
         )
 
-    def _saturated(self, scheme: ReportScheme, csi: Tensor) -> Tensor | None:
-        """Which reports have a scale outside the range that can be sent; ``None`` where there is no range."""
-        return None if scheme.scale is None else scheme.scale.outside(scheme.normalisation.scale(csi))
+    def _outcome_of(self, label: str, sequence: ReportSequence, outcome: LinkOutcome, kept: Tensor) -> LinkOutcome:
+        """What the metrics see of one compressor's newest report."""
+        compressor, sent = sequence.codec.compressor, sequence.sent
+        overhead = compressor.length / (2 * outcome.csi_true[0].numel()) if compressor.sends == "analogue" else None
+        fate = delivery(self.link, sent, sequence.received, sequence.lost[-1] if sequence.may_be_lost else None)
+        fate = replace(fate, scale_saturated=sequence.saturated)
+        bits = sent.bits
+        if not kept.all():
+            fate, bits = fate.only(kept), bits[kept] if isinstance(bits, Tensor) else bits
+        if compressor.gives == "precoder":
+            precoder = sequence.last_precoder(self._fallback_precoder(sequence.rebuilt[-1].shape[1]))
+            self._require_finite(label, precoder)
+            precoder = precoder if kept.all() else precoder[kept]
+            return outcome.with_report(None, bits=bits, overhead=overhead, delivery=fate, precoder_reported=precoder)
+        with self.times.stage("prediction"):
+            history = self._history(sequence)
+            predicted = self.predictor.predict(history)
+        self._require_finite(label, history.csi, predicted)
+        rebuilt = history.last_good
+        if not kept.all():
+            held = predicted is rebuilt
+            rebuilt = rebuilt[kept]
+            predicted = rebuilt if held else predicted[kept]
+        return outcome.with_report(rebuilt, bits=bits, overhead=overhead, delivery=fate, csi_predicted=predicted)
 
-    def _rebuild(self, scheme: ReportScheme, received: Codeword) -> tuple[Tensor, Tensor]:
-        """At the BS: the angular-delay matrix from what the link delivered, and which of them are lost.
+    def _require_finite(self, label: str, *rebuilt: Tensor) -> None:
+        if not all(torch.view_as_real(csi).isfinite().all() for csi in rebuilt):
+            raise InputError(f"compressors: {label} rebuilt NaN or infinity, expected finite channels")
 
-        The quantiser, too, finds reports that cannot be right.
-        """
-        denoised = scheme.denoiser.denoise(received, self.link.noise_to_signal)
-        dequantised = scheme.quantiser.dequantise(denoised)
-        decoded = scheme.compressor.decode(dequantised)
-        if scheme.scale is None:
-            scale = scheme.normalisation.scale(decoded)
-        else:
-            scale = scheme.scale.decode(received.side["scale"])
-        return scheme.normalisation.undo(decoded, scale), _erased(dequantised)
-
-    def _history(self, rebuilt: list[Tensor], erased: list[Tensor]) -> ReportHistory:
+    def _history(self, sequence: ReportSequence) -> ReportHistory:
         """At the BS: what it remembers, without anything of reports that were lost."""
-        lost = torch.stack(erased, dim=1)
-        csi = torch.stack(rebuilt, dim=1)
+        lost = torch.stack(sequence.lost, dim=1)
+        csi = torch.stack(sequence.rebuilt, dim=1)
         return ReportHistory(
             csi=csi.masked_fill(lost[:, :, None, None], 0) if lost.any() else csi,
             erased=lost,
@@ -240,11 +209,28 @@ class Chain:
             delay_s=self.report_times.delay_s,
         )
 
+    def _fallback_precoder(self, n_layers: int) -> Tensor:
+        """At the BS: the precoder of the mean channel, ``[n_layers, n_subbands, n_tx]``."""
+        if self.fallback is None:
+            n_tx = self.transform.array.n_tx
+            return torch.eye(n_layers, n_tx, dtype=torch.complex64, device=self.device)[:, None]
+        mean = self._matrices(self.transform.inverse(self.fallback.mean[None].to(self.device)))
+        return unit_vectors(subband_eigenvectors(mean, self._bands, n_layers)[0]).transpose(0, 1)
+
+    @property
+    def _bands(self) -> list[slice]:
+        return subbands(self.transform.grid.n_subcarriers, self.scenario.sgcs.n_subbands, "sgcs.n_subbands")
+
+    def _matrices(self, response: Tensor) -> Tensor:
+        """Responses ``[batch, Nc, n_ports]`` as one matrix a subcarrier, ``[batch, Nc, n_rx, n_tx]``."""
+        return response.unflatten(-1, (self.transform.array.n_rx, self.transform.array.n_tx))
+
     def _evaluate(self, outcome: LinkOutcome, label: str) -> Measurements:
-        rebuilt = outcome.csi_rebuilt is not None
+        reported, no_channel = label != NO_COMPRESSOR, outcome.csi_rebuilt is None
         measurements: Measurements = {}
         for name, metric in self.metrics.items():
-            if metric.needs_reconstruction == rebuilt and name != SAMPLES_LEFT_OUT:
+            undefined = metric.needs_channel and no_channel
+            if metric.needs_reconstruction == reported and not undefined and name != SAMPLES_LEFT_OUT:
                 accumulator = metric.accumulator()
                 self.samples.add(label, name, metric.update(accumulator, outcome))
                 measurements[label, name] = accumulator
@@ -272,13 +258,6 @@ def measured_metrics(scenario: Scenario) -> tuple[str, ...]:
     without their share. Saturated scales are counted for a warning.
     """
     added = ["scale_saturation_rate"]
-    if LINKS.get_class(scenario.feedback.link.name).loses_reports:
+    if needs_mean_channel(scenario):
         added += ["report_error_rate", "undetected_error_rate"]
     return (*scenario.metrics, *(name for name in added if name not in scenario.metrics))
-
-
-def _erased(received: Codeword) -> Tensor:
-    """Which reports were lost, ``[batch]``, bool."""
-    if received.erased is not None:
-        return received.erased
-    return torch.zeros(len(received.values), dtype=torch.bool, device=received.values.device)

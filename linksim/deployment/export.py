@@ -67,8 +67,8 @@ def export(
     if not weights_file(spec).exists():
         places = " or ".join(map(str, zoo_folders(scenario)))
         raise InputError(
-            f"compressors: no trained weights for {spec.label} at CR {spec.parameters.compression_ratio:g} in "
-            f"{places}, expected them there: train with `linksim train SCENARIO`"
+            f"compressors: no trained weights for {spec.title} in {places}, expected them there: train with "
+            "`linksim train SCENARIO`"
         )
     with TemporaryDirectory() as scratch, local_executor(1) as executor:
         folder = RunFolder(Path(scratch), scenario)

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from channels.source import BLOCK_SIZE
+from feedback.codec import Codec
 from feedback.compressor import Complexity, Compressor
 from feedback.csi_report.codeword import Codeword
 from feedback.encoder_export.formats import ExportFormat
@@ -17,7 +18,7 @@ from feedback.encoder_export.onnx_encoder import OnnxEncoder
 from feedback.encoder_export.size import encoder_size
 from feedback.layers.images import to_unit_interval
 from feedback.neural import NeuralCompressor
-from linksim.chain.chain import Chain, ReportScheme
+from linksim.chain.chain import Chain
 from linksim.chain.report_times import ReportTimes
 from linksim.errors import InputError
 from linksim.preparation.fitting import load_fallback
@@ -101,7 +102,7 @@ class ExportedCompressor(Compressor):
 
 def measure(
     scenario: Scenario,
-    scheme: ReportScheme,
+    scheme: Codec,
     fitted: Path,
     files: Mapping[ExportFormat, Path],
     image: Tensor,
@@ -162,7 +163,7 @@ def measure(
 
 
 def errors_in_chain(
-    scenario: Scenario, scheme: ReportScheme, fitted: Path, compressors: Mapping[str, Compressor]
+    scenario: Scenario, scheme: Codec, fitted: Path, compressors: Mapping[str, Compressor]
 ) -> dict[str, Estimate]:
     """NMSE of each compressor in the place of a scheme's own, on the test channels of a point."""
     source, device = source_of(scenario), device_of(scenario)

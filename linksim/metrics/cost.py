@@ -65,9 +65,9 @@ class Overhead(MeanMetric):
     domain = "feedback link"
     aggregation = "mean over samples"
 
-    def per_sample(self, outcome: LinkOutcome) -> Tensor:
-        """Overhead of each report."""
-        return _constant(outcome, outcome.overhead)
+    def per_sample(self, outcome: LinkOutcome) -> Tensor | None:
+        """Overhead of each report; ``None`` for reports that are bits from the start."""
+        return None if outcome.overhead is None else _constant(outcome, outcome.overhead)
 
 
 def _bits(outcome: LinkOutcome) -> Tensor | None:

@@ -41,17 +41,18 @@ class Delivery:
 PLAIN = Delivery()
 
 
-def delivery(link: FeedbackLink, sent: Codeword, received: Codeword, lost: Tensor) -> Delivery:
+def delivery(link: FeedbackLink, sent: Codeword, received: Codeword, lost: Tensor | None) -> Delivery:
     """Compares what was sent with what arrived.
 
     Args:
         link: what carried it.
         sent: reports as the UE handed them over.
         received: reports as the link delivered them.
-        lost: which of them the BS takes for lost once it has looked into them, ``[batch]``, bool.
+        lost: which of them the BS takes for lost once it has looked into them, ``[batch]``, bool; ``None`` where none
+            can be.
     """
     resource_elements = link.resource_elements(sent)
-    if received.erased is None:
+    if lost is None:
         return Delivery(resource_elements=resource_elements)
     # Of a bitstream, only zeros lie behind the shorter width, unless the report is erased.
     width = min(sent.values.shape[1], received.values.shape[1])

@@ -24,6 +24,7 @@ class Metric(ABC, Generic[AccumulatorType]):
         domain: where the compared quantities live.
         aggregation: how samples become one figure.
         needs_reconstruction: whether it depends on what the BS rebuilt, and so on the compressor.
+        needs_channel: whether that has to be a channel: it is not defined for a compressor that reports a precoder.
         on_request: whether it is left out unless a scenario asks for it.
         label: name in figures and tables, without the unit.
         stem: start of the names of its figures' files.
@@ -47,6 +48,7 @@ class Metric(ABC, Generic[AccumulatorType]):
     domain: ClassVar[str]
     aggregation: ClassVar[str]
     needs_reconstruction: ClassVar[bool] = True
+    needs_channel: ClassVar[bool] = False
     on_request: ClassVar[bool] = False
     results_version: ClassVar[int] = 1
     without_report: ClassVar[float | None] = None

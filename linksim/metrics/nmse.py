@@ -30,6 +30,7 @@ class NmseDb(MeanMetric):
         "10 log10 E[‖Hₐ \N{MINUS SIGN} Ĥₐ‖² / ‖Hₐ‖²]. Mean over the samples first, decibel last."
     )
     better = "low"
+    needs_channel = True
     digits = 2
     unit = "dB"
     domain = "angular-delay, truncated"
@@ -53,6 +54,7 @@ class NmseRatioDb(RatioMetric):
     stem = "nmse_ratio"
     meaning = "Ratio of expectations in the angular-delay domain, 10 log10 (E‖Hₐ \N{MINUS SIGN} Ĥₐ‖² / E‖Hₐ‖²)."
     better = "low"
+    needs_channel = True
     digits = 2
     unit = "dB"
     domain = "angular-delay, truncated"
@@ -76,6 +78,7 @@ class NmseDbBatchMean(Metric[GroupedDecibelAccumulator]):
         "samples are batched."
     )
     better = "low"
+    needs_channel = True
     digits = 2
     unit = "dB"
     domain = "angular-delay, truncated"
@@ -109,6 +112,7 @@ class NmseEndToEndDb(MeanMetric):
         "truncation, feedback and ageing together. Mean over the samples first, decibel last."
     )
     better = "low"
+    needs_channel = True
     digits = 2
     unit = "dB"
     domain = "spatial-frequency, time of use"

@@ -31,14 +31,14 @@ class LinkOutcome:
         csi_true: truncated angular-delay matrix of the true channel when the report was made,
             ``[batch, Na, n_ports]``, complex.
         csi_rebuilt: what the BS rebuilt of the newest report, ``[batch, Na, n_ports]``, complex; ``None`` for
-            metrics that no compressor influences.
+            metrics that no compressor influences, and where a precoder is reported.
         response_report: true channel when the report was made, ``[batch, Nc, n_ports]``, complex.
         response_use: true channel when the precoder is used, ``[batch, Nc, n_ports]``, complex.
         response_estimated: the UE's estimate of ``response_report``, ``[batch, Nc, n_ports]``, complex.
         precoder: precoder of the BS.
         snr: downlink SNR per antenna at unit channel power, linear.
         bits: bits per report, one number or ``[batch]``, ``None`` for an analogue report.
-        overhead: codeword length over the real entries of the truncated matrix.
+        overhead: codeword length over the real entries of the truncated matrix; ``None`` for reports that are bits.
         delivery: what became of the reports on the feedback link.
         data_share: share of the downlink's resource elements that pilots leave for data.
         hf_all: public ``HF_all`` reference, ``[batch, 125, Nt]``, complex, where the data set has one.
@@ -46,6 +46,8 @@ class LinkOutcome:
         left_out: places of samples that were left out of the batch, ascending; empty where none was.
         csi_predicted: what the BS takes for the channel when the precoder is used, ``[batch, Na, n_ports]``, complex;
             ``None`` for the rebuilt report itself.
+        precoder_reported: precoder of the newest report, ``[batch, n_layers, n_subbands, n_tx]``, complex, of unit
+            norm; the BS uses it as it is. ``None`` where the report is a channel.
         n_subbands: subbands of the SGCS, ``None`` for 13, or as many as there are subcarriers if these are fewer.
     """
 
@@ -58,31 +60,34 @@ class LinkOutcome:
     precoder: Precoder
     snr: float
     bits: int | Tensor | None = None
-    overhead: float = 0.0
+    overhead: float | None = 0.0
     delivery: Delivery = PLAIN
     data_share: float = 1.0
     hf_all: Tensor | None = None
     first_index: int = 0
     left_out: tuple[int, ...] = ()
     csi_predicted: Tensor | None = None
+    precoder_reported: Tensor | None = None
     n_subbands: int | None = None
 
     def with_report(
         self,
-        csi_rebuilt: Tensor,
+        csi_rebuilt: Tensor | None,
         *,
         bits: int | Tensor | None,
-        overhead: float,
+        overhead: float | None,
         delivery: Delivery = PLAIN,
         csi_predicted: Tensor | None = None,
+        precoder_reported: Tensor | None = None,
     ) -> Self:
         """The same channels with another compressor's report; what was computed of the channels is kept."""
         # Computed here at the latest, as every report's end-to-end error needs them.
-        _ = self.csi_use, self.energy_use
+        _ = self.csi_use, self.energy_use, self._layers_true
         other = replace(
             self,
             csi_rebuilt=csi_rebuilt,
             csi_predicted=csi_predicted,
+            precoder_reported=precoder_reported,
             bits=bits,
             overhead=overhead,
             delivery=delivery,
@@ -109,6 +114,7 @@ class LinkOutcome:
             left_out=tuple(kept.logical_not().nonzero()[:, 0].tolist()),
             csi_rebuilt=of(self.csi_rebuilt),
             csi_predicted=of(self.csi_predicted),
+            precoder_reported=of(self.precoder_reported),
             hf_all=of(self.hf_all),
         )
 
@@ -234,25 +240,32 @@ class LinkOutcome:
         norms = self.norm_reconstructed * self.norm_report
         return torch.where(norms == 0, 0.0, self.inner_report.abs() / norms).clamp(max=1)
 
-    @cached_property
-    def directions_report(self) -> Tensor:
-        """Dominant eigenvector of the true channel's covariance in each subband, ``[batch, n_subbands, n_tx]``."""
-        return self._directions(self.response_report)
+    def directions_report(self, layer: int = 1) -> Tensor:
+        """Eigenvector of the true channel's covariance in each subband, ``[batch, n_subbands, n_tx]``.
 
-    @cached_property
-    def directions_reconstructed(self) -> Tensor:
-        """Dominant eigenvector of the rebuilt channel's covariance in each subband, ``[batch, n_subbands, n_tx]``."""
-        return self._directions(self.response_reconstructed)
+        Args:
+            layer: 1 for the dominant one, and so on.
+        """
+        return self._eigenvectors(self._layers_true, self.response_report, layer)
+
+    def directions_reconstructed(self, layer: int = 1) -> Tensor | None:
+        """The same of the rebuilt channel, or the reported precoder; ``None`` if that has fewer layers."""
+        if self.precoder_reported is None:
+            return self._eigenvectors(self._layers_rebuilt, self.response_reconstructed, layer)
+        return self.precoder_reported[:, layer - 1] if layer <= self.precoder_reported.shape[1] else None
 
     @cached_property
     def weights(self) -> Tensor:
-        """Precoder weights from what the BS holds, ``[batch, Nc, n_tx]``."""
-        return self.precoder.weights(self.matrices(self.response_predicted))
+        """Precoder weights of the first layer from what the BS holds, ``[batch, Nc, n_tx]``."""
+        if self.precoder_reported is None:
+            return self.precoder.weights(self.matrices(self.response_predicted))
+        widths = torch.tensor([band.stop - band.start for band in self._bands], device=self.precoder_reported.device)
+        return self.precoder_reported[:, 0].repeat_interleave(widths, dim=1)
 
     @cached_property
     def gain(self) -> Tensor:
         r"""Channel gain :math:`\lVert H_n w_n \rVert^2` of the BS's precoder when it is used, ``[batch, Nc]``."""
-        if not self._by_inner_product:
+        if not self._by_inner_product or self.precoder_reported is not None:
             return self._gain_of(self.weights)
         norm = self.norm_predicted
         # The weights of a zero channel are the first unit vector.
@@ -276,9 +289,23 @@ class LinkOutcome:
     def _by_inner_product(self) -> bool:
         return self.precoder.matched and self.n_rx == 1
 
-    def _directions(self, response: Tensor) -> Tensor:
-        bands = subbands(response.shape[-2], self.n_subbands, "sgcs.n_subbands")
-        return subband_eigenvectors(self.matrices(response), bands)[:, :, 0]
+    @cached_property
+    def _layers_true(self) -> dict[int, Tensor]:
+        # Eigenvectors by the number of layers that were asked for; those of all reports of the same channels are one.
+        return {}
+
+    @cached_property
+    def _layers_rebuilt(self) -> dict[int, Tensor]:
+        return {}
+
+    @property
+    def _bands(self) -> list[slice]:
+        return subbands(self.response_report.shape[-2], self.n_subbands, "sgcs.n_subbands")
+
+    def _eigenvectors(self, known: dict[int, Tensor], response: Tensor, layer: int) -> Tensor:
+        if layer not in known:
+            known[layer] = subband_eigenvectors(self.matrices(response), self._bands, layer)[:, :, layer - 1]
+        return known[layer]
 
     def _gain_of(self, weights: Tensor) -> Tensor:
         received = inner(weights.conj()[..., None, :], self.matrices(self.response_use))
@@ -299,5 +326,5 @@ _CHANNEL_ONLY = (
     "csi_use",
     "gain_perfect",
     "rate_perfect",
-    "directions_report",
+    "_layers_true",
 )

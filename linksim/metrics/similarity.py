@@ -1,5 +1,7 @@
 """Cosine similarities between true and rebuilt channel vectors: what a precoder needs, up to a phase."""
 
+from typing import ClassVar
+
 import torch
 from torch import Tensor
 
@@ -17,6 +19,7 @@ class Rho(MeanMetric):
     """
 
     name = "rho"
+    needs_channel = True
     label = "Cosine similarity \N{GREEK SMALL LETTER RHO}"
     stem = "rho"
     meaning = (
@@ -42,6 +45,7 @@ class RhoSquared(MeanMetric):
     """
 
     name = "rho_squared"
+    needs_channel = True
     label = "Squared cosine similarity \N{GREEK SMALL LETTER RHO}\N{SUPERSCRIPT TWO}"
     stem = "rho_squared"
     meaning = (
@@ -66,9 +70,14 @@ class Sgcs(MeanMetric):
     .. math:: \frac{1}{T} \sum_t |\hat v_t^H v_t|^2
 
     with :math:`v_t` the dominant eigenvector of the true channel's covariance in subband ``t``, the mean of
-    :math:`H_n^H H_n` over the subband's subcarriers, and :math:`\hat v_t` that of the rebuilt channel. A subband of
-    which nothing is reported counts 0.
+    :math:`H_n^H H_n` over the subband's subcarriers, and :math:`\hat v_t` that of the rebuilt channel, or the reported
+    precoder. A subband of which nothing is reported counts 0.
+
+    Attributes:
+        layer: which eigenvector, 1 for the dominant one.
     """
+
+    layer: ClassVar[int] = 1
 
     name = "sgcs"
     label = "SGCS"
@@ -84,10 +93,35 @@ class Sgcs(MeanMetric):
     aggregation = "mean over subbands, then over samples"
     without_report = 0.0
 
-    def per_sample(self, outcome: LinkOutcome) -> Tensor:
-        """Mean over the subbands."""
-        cosine = inner(outcome.directions_reconstructed, outcome.directions_report).abs().clamp(max=1)
+    def per_sample(self, outcome: LinkOutcome) -> Tensor | None:
+        """Mean over the subbands; ``None`` where the report has fewer layers."""
+        reported = outcome.directions_reconstructed(self.layer)
+        if reported is None:
+            return None
+        cosine = inner(reported, outcome.directions_report(self.layer)).abs().clamp(max=1)
         return cosine.double().square().mean(-1)
+
+
+def _of_layer(number: int) -> type[Sgcs]:
+    """The SGCS of another layer, registered."""
+    name = f"sgcs_layer{number}"
+    ordinal = {2: "second", 3: "third", 4: "fourth"}[number]
+    facts = {
+        "name": name,
+        "label": f"SGCS, layer {number}",
+        "stem": name,
+        "meaning": Sgcs.meaning.replace("the dominant eigenvectors", f"the {ordinal} eigenvectors"),
+        "layer": number,
+        "on_request": True,
+        "__doc__": f"SGCS of layer {number}: of the {ordinal} eigenvector of each subband.",
+        "__module__": __name__,
+    }
+    layer: type[Sgcs] = type(f"SgcsLayer{number}", (Sgcs,), facts)
+    METRICS.register(name)(layer)
+    return layer
+
+
+SGCS_LAYERS = {number: _of_layer(number) for number in range(2, 5)}
 
 
 @METRICS.register("rho_hf_all")
@@ -99,6 +133,7 @@ class RhoHfAll(MeanMetric):
     """
 
     name = "rho_hf_all"
+    needs_channel = True
     label = "Cosine similarity \N{GREEK SMALL LETTER RHO}, HF_all"
     stem = "rho_hf_all"
     meaning = (

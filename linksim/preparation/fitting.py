@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from feedback.codec import Codec
 from feedback.compressor import Compressor, CompressorParameters
 from feedback.csi_report.normalisation import Normalisation
 from feedback.csi_report.scale import ScaleQuantiser, learnt_range, needs_range
@@ -26,7 +27,6 @@ from feedback.plugin_file import (
 )
 from feedback.quantiser import QUANTISERS, Quantiser
 from feedback.training_set import TrainingSet
-from linksim.chain.chain import ReportScheme
 from linksim.chain.mean_channel import MeanChannel, fit_mean_channel, mean_channel, needs_mean_channel
 from linksim.chain.random_streams import stream_seed
 from linksim.errors import InputError
@@ -34,7 +34,7 @@ from linksim.files import KeptTensors, kept_tensors, needed_tensors, save_tensor
 from linksim.scenario.identity import channel_fit_key, fit_key, taking_part, weights_document
 from linksim.scenario.model import Scenario
 from linksim.scenario.plugin_sections import compressor_label
-from linksim.scenario.sources import matrix_shape
+from linksim.scenario.sources import csi_dimensions
 from linksim.scenario.training_channel import training_scenario
 
 # Training codewords that quantisers and denoisers are fitted on.
@@ -67,15 +67,35 @@ class SchemeSpec:
         """What it is trained for, and adapted to. Keys trained weights."""
         return weights_document(self.scenario, self.adapted_to)
 
-    def build(self) -> ReportScheme:
-        """The unfitted scheme."""
+    def build(self) -> Codec:
+        """The unfitted codec."""
         quantiser, denoiser = self.scenario.feedback.quantiser, self.scenario.feedback.denoiser
-        return ReportScheme(
-            build_compressor(self.parameters, matrix_shape(self.scenario)),
+        if self.makes_bits:
+            quantiser = QUANTISERS.get_class("none").Parameters(name="none")
+            denoiser = DENOISERS.get_class("none").Parameters(name="none")
+        return Codec(
+            build_compressor(self.parameters, csi_dimensions(self.scenario)),
             Normalisation(self.scenario.transform.normalisation),
             QUANTISERS.get_class(quantiser.name)(quantiser),
             DENOISERS.get_class(denoiser.name)(denoiser),
         )
+
+    @property
+    def makes_bits(self) -> bool:
+        """Whether the compressor makes bits of its own, so that there is neither quantiser nor denoiser."""
+        return compressor_class(self.parameters).sends != "analogue"
+
+    @property
+    def sends_scale(self) -> bool:
+        """Whether its reports hold the scale that ``per_sample`` takes off."""
+        scaled = self.scenario.transform.normalisation == "per_sample"
+        return scaled and compressor_class(self.parameters).sends_scale()
+
+    @property
+    def title(self) -> str:
+        """Label, and compression ratio where it has one."""
+        ratio = self.parameters.compression_ratio
+        return self.label if ratio is None else f"{self.label} at CR {ratio:g}"
 
     @property
     def learns(self) -> bool:
@@ -90,6 +110,8 @@ class SchemeSpec:
     @property
     def learns_codewords(self) -> bool:
         """Whether the quantiser or the denoiser learns from codewords."""
+        if self.makes_bits:
+            return False
         feedback = self.scenario.feedback
         quantiser_learns = QUANTISERS.get_class(feedback.quantiser.name).fit is not Quantiser.fit
         return quantiser_learns or DENOISERS.get_class(feedback.denoiser.name).fit is not Denoiser.fit
@@ -129,7 +151,7 @@ def fit_generator(scenario: Scenario, key: str) -> torch.Generator:
     return torch.Generator().manual_seed(stream_seed(scenario.seed, f"fit {key}", 0))
 
 
-def fit_to_codewords(scheme: ReportScheme, training: TrainingSet, generator: torch.Generator) -> None:
+def fit_to_codewords(scheme: Codec, training: TrainingSet, generator: torch.Generator) -> None:
     """Fits a scheme's quantiser and denoiser to the codewords of training channels.
 
     A denoiser may change the compressor's weights, which then belong to this scheme alone.
@@ -141,7 +163,7 @@ def fit_to_codewords(scheme: ReportScheme, training: TrainingSet, generator: tor
     scheme.denoiser.fit_jointly(scheme.compressor, training, generator)
 
 
-def save_scheme(scheme: ReportScheme, spec: SchemeSpec, folder: Path, checkpoint: str) -> None:
+def save_scheme(scheme: Codec, spec: SchemeSpec, folder: Path, checkpoint: str) -> None:
     """Keeps a fitted scheme for the workers, and the hash of the checkpoint that it is from, if it is from one."""
     tensors = {f"compressor/{name}": tensor for name, tensor in scheme.compressor.state().items()}
     tensors |= {f"quantiser/{name}": tensor for name, tensor in scheme.quantiser.state().items()}
@@ -157,13 +179,13 @@ def kept_scheme(spec: SchemeSpec, folder: Path) -> KeptTensors | None:
     return kept_tensors(_scheme_file(spec, folder))
 
 
-def load_scheme(spec: SchemeSpec, folder: Path, device: torch.device) -> ReportScheme:
+def load_scheme(spec: SchemeSpec, folder: Path, device: torch.device) -> Codec:
     """A fitted scheme from its files.
 
     Raises:
         InputError: if one is missing or damaged.
     """
-    scale = load_scale_quantiser(spec.scenario, folder)
+    scale = load_scale_quantiser(spec.scenario, folder) if spec.sends_scale else None
     scheme = replace(spec.build(), normalisation=load_normalisation(spec.scenario, folder), scale=scale)
     if spec.learns:
         tensors = needed_tensors(_scheme_file(spec, folder))
@@ -178,7 +200,7 @@ def _scheme_file(spec: SchemeSpec, folder: Path) -> Path:
     return folder / f"{spec.key}.safetensors"
 
 
-def load_schemes(scenario: Scenario, folder: Path, device: torch.device) -> dict[str, ReportScheme]:
+def load_schemes(scenario: Scenario, folder: Path, device: torch.device) -> dict[str, Codec]:
     """All fitted schemes of a point by label."""
     return {spec.label: load_scheme(spec, folder, device) for spec in scheme_specs(scenario)}
 

@@ -333,4 +333,4 @@ def _log_name(spec: SchemeSpec, file: Path) -> str:
 
 
 def _name(spec: SchemeSpec) -> str:
-    return f"{spec.label} at CR {spec.parameters.compression_ratio:g}"
+    return spec.title

@@ -93,7 +93,7 @@ class Preparation:
                 with one_thread():
                     self._fit(spec, checkpoint)
         for point in points:
-            for spec in scheme_specs(point.scenario):
+            for spec in filter(lambda spec: spec.sends_scale, scheme_specs(point.scenario)):
                 fit_scale_range(spec.scenario, self.folder.fitted, partial(self._range_csi, spec.scenario))
         self._sets.clear()
         self._channels.clear()
@@ -113,7 +113,7 @@ class Preparation:
     def _require_weights(self, specs: Sequence[SchemeSpec]) -> None:
         missing = [spec for spec in specs if is_trained(spec) and not weights_file(spec).exists()]
         if missing:
-            names = ", ".join(f"{spec.label} at CR {spec.parameters.compression_ratio:g}" for spec in missing)
+            names = ", ".join(spec.title for spec in missing)
             places = " or ".join(map(str, zoo_folders(missing[0].scenario)))
             raise InputError(
                 f"compressors: no trained weights for {names} in {places}, expected them there: train with "
@@ -129,14 +129,13 @@ class Preparation:
             scheme.compressor.take_weights_of_others()
         else:
             training = self.training_set(spec.scenario)
-            self.notify(f"fitting {spec.label} at CR {spec.parameters.compression_ratio:g}")
+            self.notify(f"fitting {spec.title}")
             scheme.compressor.fit(training, fit_generator(spec.scenario, spec.key))
         if spec.learns_codewords:
             training = (self.joint_training_set if spec.learns_jointly else self.training_set)(spec.scenario)
             if spec.learns_jointly:
                 denoiser = spec.scenario.feedback.denoiser.name
-                ratio = spec.parameters.compression_ratio
-                self.notify(f"fitting {denoiser} with {spec.label} at CR {ratio:g}")
+                self.notify(f"fitting {denoiser} with {spec.title}")
             fit_to_codewords(scheme, training, fit_generator(spec.scenario, f"denoiser {spec.key}"))
         save_scheme(scheme, spec, self.folder.fitted, checkpoint)
 

@@ -4,18 +4,9 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
-from feedback.csi_report.codeword import Signal
-from feedback.denoiser import DENOISERS
 from feedback.link import LINKS
-from feedback.quantiser import QUANTISERS
 from linksim.scenario.plugin_sections import DenoiserSection, LinkSection, PredictorSection, QuantiserSection
 from linksim.scenario.section import Section
-
-_SIGNALS: dict[Signal, str] = {
-    "analogue": "real values",
-    "levels": "level numbers",
-    "bitstream": "bitstreams of variable length",
-}
 
 # Reports seen over a link that loses some: that all are lost is as rare as the fourth power of the loss rate.
 _REMEMBERED = 4
@@ -36,25 +27,6 @@ class FeedbackSection(Section):
         le=100,
         description="reports that the BS has seen; by default what the predictor needs; fixes the start of a recording",
     )
-
-    @model_validator(mode="after")
-    def _compatible(self) -> Self:
-        quantiser = self.quantiser.name
-        sends = QUANTISERS.get_class(quantiser).sends
-        takers = {
-            "link": (self.link.name, LINKS.get_class(self.link.name).carries),
-            "denoiser": (self.denoiser.name, DENOISERS.get_class(self.denoiser.name).accepts),
-        }
-        for key, (name, takes) in takers.items():
-            if sends not in takes:
-                raise ValueError(
-                    f"got {key} {name!r} with quantiser {quantiser!r}, which sends {_SIGNALS[sends]}, expected "
-                    f"{' or '.join(sorted(_SIGNALS[signal] for signal in takes))}"
-                )
-        lack = self.link.misfit(sends)
-        if lack is not None:
-            raise ValueError(f"link {self.link.name!r}: got {lack}")
-        return self
 
     @model_validator(mode="after")
     def _enough_reports(self) -> Self:

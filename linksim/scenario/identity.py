@@ -13,7 +13,7 @@ from typing import Any
 from feedback.compressor import CompressorParameters
 from feedback.file_digest import content_of
 from feedback.plugin_content import plugin_digest
-from feedback.plugin_file import split_plugin
+from feedback.plugin_file import compressor_class, split_plugin
 from linksim.content_hash import content_hash
 from linksim.scenario.model import Scenario
 from linksim.scenario.paths import NameChange, map_paths
@@ -176,9 +176,12 @@ def channels_key(scenario: Scenario, device: str) -> str:
     return content_hash([document, device, source_versions(scenario.channel)])
 
 
-def taking_part(scenario: Scenario) -> list[tuple[CompressorParameters, float]]:
-    """The compressors of a point and their compression ratios."""
-    with_ratio = ((entry, entry.compression_ratio or scenario.compression_ratio) for entry in scenario.compressors)
+def taking_part(scenario: Scenario) -> list[tuple[CompressorParameters, float | None]]:
+    """The compressors of a point and their compression ratios, ``None`` for those that have none."""
+    with_ratio = (
+        (entry, (entry.compression_ratio or scenario.compression_ratio) if compressor_class(entry).has_ratio else None)
+        for entry in scenario.compressors
+    )
     return [(entry, ratio) for entry, ratio in with_ratio if entry.only_ratios is None or ratio in entry.only_ratios]
 
 
@@ -196,7 +199,7 @@ def _plugin_content(plugin: str) -> str:
     return f"{class_name} sha256 {plugin_digest(file)}"
 
 
-def _compressor(entry: CompressorParameters, ratio: float) -> dict[str, Any]:
+def _compressor(entry: CompressorParameters, ratio: float | None) -> dict[str, Any]:
     """A compressor's section as far as it is about results."""
     return entry.model_dump(mode="json", exclude={"label", "only_ratios"}) | {"compression_ratio": ratio}
 

@@ -16,6 +16,7 @@ from linksim.scenario.plugin_sections import (
     compressor_label,
 )
 from linksim.scenario.section import Section
+from linksim.scenario.signals import check_signals, check_stop
 from linksim.scenario.swept_value import SweptEntry
 from linksim.scenario.training_section import TrainingSection, is_trained_section
 from linksim.subbands import DEFAULT_SUBBANDS
@@ -137,6 +138,9 @@ class Scenario(Section):
                 f"monte_carlo.stop.metric: got {stop.metric!r}, expected one of the scenario's metrics: "
                 f"{', '.join(self.metrics)}"
             )
+        if stop is not None:
+            check_stop(stop.metric, self.compressors)
+        check_signals(self.feedback, self.compressors)
         labels = [compressor_label(compressor) for compressor in self.compressors]
         repeated = [label for label in labels if labels.count(label) > 1]
         if repeated:

@@ -49,6 +49,7 @@ class _Watch(Metric[MeanAccumulator]):
 
     name = "watch"
     unit = "1"
+    needs_channel = True
 
     def __init__(self) -> None:
         self.seen: list[LinkOutcome] = []
@@ -75,6 +76,10 @@ def write_example(
     if file.exists() and _document(file).get("of") == kept_of:
         return
     chain, read = open_point(content.scenario, SharedFolders(folder.points, folder.fitted, folder.channels))
+    channels = [label for label, codec in chain.codecs.items() if codec.compressor.gives == "channel"]
+    labels = channels[:_MAX_COMPRESSORS]
+    if not labels:
+        return
     watch = _Watch()
     chain.metrics = {watch.name: watch}
     # The block that was measured, as that may be kept.
@@ -85,7 +90,6 @@ def write_example(
             chain.measure(replace(batch, response=batch.response[number : number + 1], hf_all=None), number)
     if not watch.seen:
         return
-    labels = list(chain.schemes)[:_MAX_COMPRESSORS]
     tensors = {str(i): _complex64(outcome.rebuilt[0]) for i, outcome in enumerate(watch.seen[: len(labels)])}
     document = {"of": kept_of, "sweep": point.sweep, "axes": dict(point.axes), "labels": labels}
     temporary = file.with_name(f".{file.name}")

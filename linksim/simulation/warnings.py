@@ -17,6 +17,7 @@ from linksim.execution.console import RunConsole
 from linksim.execution.executor import Executor
 from linksim.preparation.fitting import scheme_specs
 from linksim.scenario.model import Scenario
+from linksim.scenario.signals import stop_warning, unused_sections
 from linksim.scenario.sources import source_of
 from linksim.scenario.sweep import Point
 
@@ -55,6 +56,10 @@ def validity_warnings(scenarios: Iterable[Scenario]) -> list[str]:
             if spec.scenario.channel != scenario.channel:
                 place = f"compressors: {spec.label}: trained_on"
                 lines |= dict.fromkeys(f"{place}: {line}" for line in source_of(spec.scenario).validity_warnings())
+        lines |= dict.fromkeys(unused_sections(scenario.feedback, scenario.compressors))
+        stop = scenario.monte_carlo.stop
+        if stop is not None and (line := stop_warning(stop.metric, scenario.compressors)):
+            lines[line] = None
         if "rate_net_bps_hz" in scenario.metrics:
             lines |= dict.fromkeys(overhead_of(scenario).warnings())
         lines |= dict.fromkeys(_of_sections(scenario, ""))

@@ -52,11 +52,6 @@ BAD_VALUES = [
     ("feedback.link", {"name": "bsc", "flip_rate": 0.01}, ["bsc", "'none'", "real values", "expected level numbers"]),
     (
         "feedback",
-        {"link": {"name": "bsc", "flip_rate": 0.01}, "quantiser": {"name": "entropy_coded", "cells": 16}},
-        ["bsc", "entropy_coded", "variable length"],
-    ),
-    (
-        "feedback",
         {"denoiser": {"name": "wiener"}, "quantiser": {"name": "uniform", "bits": 4}},
         ["wiener", "uniform", "expected real values"],
     ),

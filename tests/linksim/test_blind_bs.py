@@ -56,6 +56,7 @@ class Spy:
     """Stands in for a metric and keeps what the BS rebuilt."""
 
     needs_reconstruction = True
+    needs_channel = True
 
     def __init__(self) -> None:
         self.rebuilt = torch.empty(0)

@@ -18,11 +18,13 @@ from linksim.metrics.delivered import Delivery
 from linksim.metrics.outcome import LinkOutcome
 from linksim.precoding import PRECODERS
 from linksim.statistics.accumulator import Estimate
+from linksim.subband_eigenvectors import subband_eigenvectors
 from linksim.subbands import subbands
 
 N, NT, NA, BATCH = 52, 8, 6, 7
 TRANSFORM = AngularDelayTransform(OfdmGrid(N, 20e6, 28e9), ArrayShape(1, 1, NT), NA)
 SNR = 10.0
+LAYERS = [f"sgcs_layer{number}" for number in (2, 3, 4)]
 
 
 def _random(*shape: int, seed: int) -> torch.Tensor:
@@ -72,12 +74,12 @@ def _db(value: float) -> float:
     return 10 * math.log10(value)
 
 
-def _sgcs(true: np.ndarray, rebuilt: np.ndarray, n_subbands: int) -> np.ndarray:
+def _sgcs(true: np.ndarray, rebuilt: np.ndarray, n_subbands: int, layer: int = 1) -> np.ndarray:
     """SGCS of each sample by eigendecompositions, for channels ``[batch, n, n_rx, n_tx]``, ``[batch]``."""
     cosines = []
     for band in subbands(true.shape[1], n_subbands):
         pair = [
-            np.linalg.eigh(np.einsum("bnrt,bnru->btu", h[:, band].conj(), h[:, band]))[1][..., -1]
+            np.linalg.eigh(np.einsum("bnrt,bnru->btu", h[:, band].conj(), h[:, band]))[1][..., -layer]
             for h in (true.astype(complex), rebuilt.astype(complex))
         ]
         cosines.append(np.abs(np.einsum("bt,bt->b", pair[0].conj(), pair[1])) ** 2)
@@ -140,13 +142,38 @@ def _definitions(outcome: LinkOutcome) -> dict[str, float]:
     }
 
 
-@pytest.mark.parametrize("name", sorted(set(METRICS.keys()) - {"rho_hf_all"}))
+@pytest.mark.parametrize("name", sorted(set(METRICS.keys()) - {"rho_hf_all", *LAYERS}))
 @pytest.mark.parametrize("precoder", sorted(PRECODERS.keys()))
 @pytest.mark.parametrize("moving", [True, False])
 def test_definition(name: str, precoder: str, moving: bool) -> None:
     outcome = _outcome(precoder, moving=moving)
     # float32 sums of a few hundred terms against float64; 1e-5 in a ratio is 5e-5 dB.
     assert _value(name, outcome) == pytest.approx(_definitions(outcome)[name], rel=1e-5, abs=5e-5)
+
+
+@pytest.mark.parametrize("number", [2, 3, 4])
+def test_sgcs_of_every_layer(number: int) -> None:
+    # Subbands wide enough for four eigenvectors of one UE antenna's rows.
+    outcome = replace(_outcome(), n_subbands=2)
+    true, rebuilt = (outcome.matrices(h).numpy() for h in (outcome.response_report, outcome.response_reconstructed))
+    # Eigenvalues that lie a tenth apart turn by ten times the rounding of float32 products, about 1e-6.
+    assert _value(f"sgcs_layer{number}", outcome) == pytest.approx(_sgcs(true, rebuilt, 2, number).mean(), rel=1e-3)
+
+
+def test_a_reported_precoder_is_used_as_it_is() -> None:
+    outcome = _outcome()
+    channels = outcome.matrices(outcome.response_report)
+    bands = subbands(channels.shape[1])
+    precoder = subband_eigenvectors(channels, bands, 2).transpose(1, 2)
+    seen = outcome.with_report(None, bits=7, overhead=None, precoder_reported=precoder)
+    assert _value("sgcs", seen) == pytest.approx(1, abs=1e-5)
+    weights = torch.cat([precoder[:, 0, [t]].expand(-1, b.stop - b.start, -1) for t, b in enumerate(bands)], dim=1)
+    gain = (outcome.matrices(outcome.response_use)[:, :, 0] * weights).sum(-1).abs().square()
+    assert _value("rate_bps_hz", seen) == pytest.approx(float(torch.log2(1 + SNR * gain).mean()), rel=1e-5)
+    # Neither a third layer nor an overhead in real numbers.
+    for name in ("sgcs_layer3", "overhead"):
+        accumulator = METRICS.get_class(name)().accumulator()
+        assert METRICS.get_class(name)().update(accumulator, seen) == ()
 
 
 def test_some_of_the_samples() -> None:

@@ -36,7 +36,8 @@ class ReportLayout:
 
         Args:
             codeword: reports with their formats; only its shapes and widths are looked at.
-            payload_bits: bits reserved for a report, ``None`` for as many as level numbers need.
+            payload_bits: bits reserved for a report, ``None`` for as many as level numbers need, or as bitstreams have
+                at most.
 
         Raises:
             FeedbackInputError: if values are analogue, side information has no format or another length than its
@@ -56,6 +57,8 @@ class ReportLayout:
                 f"link uci: got {codeword.side_bits} bits of side information, expected the {side_bits} of its formats"
             )
         if codeword.level_bits is None:
+            if payload_bits is None and codeword.max_bits is not None:
+                payload_bits = side_bits + codeword.max_bits
             if payload_bits is None or payload_bits <= side_bits:
                 raise FeedbackInputError(
                     f"link uci: got payload_bits {payload_bits} for bitstreams of variable length with {side_bits} "

@@ -26,12 +26,12 @@ class UciParameters(LinkParameters):
         default="none", description="rayleigh: one complex Gaussian gain for each report, which the BS knows"
     )
     payload_bits: int | None = Field(
-        default=None, ge=1, le=100_000, description="bits reserved for a report; by default as many as it has"
+        default=None, ge=1, le=100_000, description="bits reserved for a report; by default as many as it has at most"
     )
 
-    def misfit(self, sends: Signal) -> str | None:
-        """Bitstreams need ``payload_bits``."""
-        if sends == "bitstream" and self.payload_bits is None:
+    def misfit(self, sends: Signal, reserves_bits: bool = False) -> str | None:
+        """Bitstreams of no known bound need ``payload_bits``."""
+        if sends == "bitstream" and self.payload_bits is None and not reserves_bits:
             return "no payload_bits with bitstreams of variable length, expected the bits reserved for every report"
         return None
 
@@ -48,12 +48,13 @@ class Uci(FeedbackLink):
     LDPC code by 20 iterations of belief propagation, each after a quicker try of the same.
 
     A report whose CRC fails, or whose bits are no report, is ``erased``. A wrong report that passes its CRC is handed
-    over, wrong as it is. A bitstream of variable length lies in ``payload_bits``, with zeros behind its end; the UE
-    drops one that is longer, and the BS misses it.
+    over, wrong as it is. A bitstream of variable length lies in ``payload_bits``, or in as many bits as it has at
+    most, with zeros behind its end; the UE drops one that is longer, and the BS misses it.
     """
 
     carries: ClassVar[frozenset[Signal]] = frozenset({"levels", "bitstream"})
     loses_reports: ClassVar[bool] = True
+    garbles_bits: ClassVar[bool] = True
     titles = ("UCI",)
     Parameters = UciParameters
     parameters: UciParameters

@@ -1,0 +1,84 @@
+"""Reports of a batch of UEs, the oldest first: what either side sends and remembers."""
+
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from feedback.codec import Codec, ReceivedReport
+from feedback.compressor import Memory
+from feedback.csi_report.codeword import Codeword
+from feedback.csi_report.reconstruction import Reconstruction
+from feedback.link import FeedbackLink, NormalDraw
+from feedback.observation import Observation
+
+
+@dataclass
+class ReportSequence:
+    """The reports of one codec over one link.
+
+    Attributes:
+        codec: UE and BS.
+        link: what lies between.
+        rebuilt: channels or precoders of the reports, as the BS gets them, the oldest first.
+        lost: which of them it takes for lost, ``[batch]`` each, bool.
+    """
+
+    codec: Codec
+    link: FeedbackLink
+    rebuilt: list[Tensor] = field(default_factory=list)
+    lost: list[Tensor] = field(default_factory=list)
+    _ue_memory: Memory = field(default_factory=dict)
+    _bs_memory: Memory = field(default_factory=dict)
+    _newest: tuple[Codeword, Codeword] | None = None
+    _saturated: Tensor | None = None
+
+    def report(self, observation: Observation, draw: NormalDraw) -> None:
+        """The next report: from the UE's channel estimate to what the BS makes of it."""
+        told = self.lost[-1] if self.lost and self.codec.compressor.told_of_losses else None
+        sent, self._ue_memory = self.codec.ue.report(observation, self._ue_memory, told)
+        received = self.link.transmit(sent, draw)
+        arrived = ReceivedReport(received, self.link.noise_to_signal)
+        rebuilt, self._bs_memory = self.codec.bs.rebuild(arrived, self._bs_memory)
+        self._newest, self._saturated = (sent, received), self.codec.ue.saturated(observation)
+        self.rebuilt.append(rebuilt.csi)
+        self.lost.append(_lost(rebuilt, len(sent.values)))
+
+    @property
+    def sent(self) -> Codeword:
+        """The newest report as the UE handed it over."""
+        assert self._newest is not None
+        return self._newest[0]
+
+    @property
+    def received(self) -> Codeword:
+        """The newest report as the link delivered it."""
+        assert self._newest is not None
+        return self._newest[1]
+
+    @property
+    def saturated(self) -> Tensor | None:
+        """Which of the newest have a scale that cannot be sent, ``[batch]``, bool; ``None`` where there is no range."""
+        return self._saturated
+
+    @property
+    def may_be_lost(self) -> bool:
+        """Whether the BS may miss reports."""
+        return self.received.erased is not None or self.link.may_lose(self.codec.detects_errors)
+
+    def last_precoder(self, fallback: Tensor) -> Tensor:
+        """The newest precoder that arrived, ``[batch, n_layers, n_subbands, n_tx]``.
+
+        Args:
+            fallback: that of a UE of which the BS knows nothing, ``[n_layers, n_subbands, n_tx]``.
+        """
+        held = fallback.expand_as(self.rebuilt[-1])
+        for precoder, lost in zip(self.rebuilt, self.lost, strict=True):
+            held = torch.where(lost[:, None, None, None], held, precoder)
+        return held
+
+
+def _lost(rebuilt: Reconstruction, count: int) -> Tensor:
+    if rebuilt.erased is not None:
+        return rebuilt.erased
+    return torch.zeros(count, dtype=torch.bool, device=rebuilt.csi.device)
