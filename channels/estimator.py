@@ -27,7 +27,7 @@ class EstimatorParameters(BaseModel):
     )
     timing: Literal["perfect", "pilots"] = Field(
         default="perfect",
-        description="where the delay axis begins: where the source has it, or at the first path that the pilots show",
+        description="where the delay axis begins: where the source has it, or at the first path that pilots show",
     )
 
 

@@ -3,7 +3,8 @@
 source -> estimate -> transform -> encode -> quantise -> link -> denoise -> decode -> predict -> precode -> metrics
 """
 
-from collections.abc import Iterator, Mapping
+import math
+from collections.abc import Mapping
 from dataclasses import replace
 
 import torch
@@ -11,7 +12,7 @@ from torch import Tensor
 
 from channels.channel_batch import ChannelBatch
 from channels.estimator import ESTIMATORS, NormalDraw
-from channels.estimators.symbol_timing import advance, symbol_start, uniform_offset
+from channels.estimators.symbol_timing import advance, tracked_start, uniform_offset
 from channels.source import Source
 from channels.transforms.angular_delay import AngularDelayTransform
 from feedback.codec import Codec
@@ -88,15 +89,16 @@ class Chain:
             InputError: if a stage makes NaN or infinity.
         """
         with self.times.stage("estimation and transform"):
-            response, oldest, delay_s = self._timed(batch.response, start)
+            response = self._timed(batch.response, start)
             reports = self.report_times.reports(response)
             csi_true = self.transform.truncate(reports[0])
         kept = has_energy(reports[0]) & has_energy(csi_true) & has_energy(self.report_times.use(response))
         require_energy(kept, self.scenario, "test", start)
         sequences = {label: ReportSequence(codec, self.link) for label, codec in self.codecs.items()}
         # Towards the newest, so that no more than one estimate of the whole band is held.
-        for age, estimated in self._estimates(reports, oldest, delay_s, start):
+        for age in reversed(range(len(reports))):
             with self.times.stage("estimation and transform"):
+                estimated = self._estimate(reports[age], start, age)
                 observation = self._observation(estimated)
             for sequence in sequences.values() if kept.any() else ():
                 with self.times.stage("feedback"):
@@ -127,33 +129,19 @@ class Chain:
                 results |= self._evaluate(seen, label)
         return results | self._left_out(outcome)
 
-    def _timed(self, response: Tensor, start: int) -> tuple[Tensor, Tensor, Tensor | None]:
-        """At the UE: channels on the delay axis that its timing sets, the oldest estimate, and the delay taken off.
+    def _timed(self, response: Tensor, start: int) -> Tensor:
+        """At the UE: channels on the delay axis that its timing sets.
 
-        Timing by the pilots begins somewhere within a sampling interval, is found from the oldest report, and held.
+        Timing by pilots begins somewhere within a sampling interval, is found at the oldest report, and held.
         """
-        grid, by_pilots = self.transform.grid, self.scenario.estimation.timing == "pilots"
-        if by_pilots:
-            draw = self._draw("clock offset", start, len(response), 0)
-            response = advance(response, uniform_offset(draw((1,))[:, 0], grid), grid)
-        reports = self.report_times.reports(response)
-        oldest = self._estimate(reports[-1], start, len(reports) - 1)
-        if not by_pilots:
-            return response, oldest, None
-        noise_variance = self.estimator.pilot_error_variance(self.pilot_snr)
-        delay_s = symbol_start(oldest, noise_variance, self.estimator.pilot_spacing, grid, self.transform.n_delay)
-        return advance(response, delay_s, grid), advance(oldest, delay_s, grid), delay_s
-
-    def _estimates(
-        self, reports: list[Tensor], oldest: Tensor, delay_s: Tensor | None, start: int
-    ) -> Iterator[tuple[int, Tensor]]:
-        """The UE's estimates for its reports, the oldest first, each with its age in reports before the newest."""
-        yield len(reports) - 1, oldest
-        for age in reversed(range(len(reports) - 1)):
-            with self.times.stage("estimation and transform"):
-                estimated = self._estimate(reports[age], start, age)
-                estimated = estimated if delay_s is None else advance(estimated, delay_s, self.transform.grid)
-            yield age, estimated
+        if self.scenario.estimation.timing == "perfect":
+            return response
+        grid = self.transform.grid
+        offset, noise = (self._draw(purpose, start, len(response), 0) for purpose in ("clock offset", "tracking noise"))
+        response = advance(response, uniform_offset(offset((1,))[:, 0], grid), grid)
+        oldest = self.report_times.reports(response)[-1]
+        snr = self.pilot_snr if self.estimator.n_pilot_elements else math.inf
+        return advance(response, tracked_start(oldest, snr, noise, grid, self.transform.n_delay), grid)
 
     def _estimate(self, response: Tensor, start: int, age: int) -> Tensor:
         """At the UE: the channel as its pilots show it."""

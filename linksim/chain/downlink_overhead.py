@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from channels.channel_batch import OfdmGrid
 from channels.estimator import ESTIMATORS, Estimator
+from channels.estimators.symbol_timing import TRACKING_SPACING, TRACKING_SYMBOLS
 from linksim.scenario.model import Scenario
 from linksim.scenario.sources import source_of
 
@@ -12,6 +13,8 @@ from linksim.scenario.sources import source_of
 _SYMBOLS_PER_MS_AND_15_KHZ = 14
 # Period of full CSI feedback in 3GPP's evaluations (TR 36.897, Table A.1-1; TR 38.802, Table A.2.1-1).
 DEFAULT_CSI_RS_PERIOD_S = 5e-3
+# A usual period of a CSI-RS for tracking, of the 10, 20, 40 and 80 ms of TS 38.214, 5.1.6.1.1.
+_TRACKING_PERIOD_S = 20e-3
 # One symbol in 14 for a DM-RS of type 1 with both of its CDM groups free of data (TS 38.211, 7.4.1.1.2; TS 38.214,
 # 5.1.6.2): 6 resource elements of pilots and 6 empty ones in the 168 of a resource block and slot.
 DMRS_SHARE = 1 / 14
@@ -22,7 +25,7 @@ class DownlinkOverhead:
     """Shares of the downlink's resource elements.
 
     Attributes:
-        csi_rs: pilots that the channel is estimated from.
+        csi_rs: pilots that the channel is estimated from, and those for tracking.
         dmrs: pilots to demodulate the data with.
     """
 
@@ -50,7 +53,7 @@ def downlink_overhead(scenario: Scenario, estimator: Estimator, grid: OfdmGrid) 
     .. math:: \eta_\mathrm{CSI-RS} = \frac{E}{N_c \, 14 \, T \Delta f / 15}
 
     with the resource elements :math:`E` of the pilots of one estimate, the period :math:`T` and the subcarrier spacing
-    :math:`\Delta f` in kHz and ms.
+    :math:`\Delta f` in kHz and ms. Where pilots set the UE's timing, those for tracking come on top, every 20 ms.
 
     Args:
         scenario: with its ``overhead``, and the period of its reports.
@@ -59,8 +62,10 @@ def downlink_overhead(scenario: Scenario, estimator: Estimator, grid: OfdmGrid) 
     """
     section = scenario.overhead
     period_s = section.csi_rs_period_s or scenario.feedback.report_period_s or DEFAULT_CSI_RS_PERIOD_S
-    symbols = _SYMBOLS_PER_MS_AND_15_KHZ * period_s * grid.spacing_hz / 15
-    pilots = estimator.n_pilot_elements / (grid.n_subcarriers * symbols)
+    symbols_per_s = _SYMBOLS_PER_MS_AND_15_KHZ * grid.spacing_hz / 15
+    pilots = estimator.n_pilot_elements / (grid.n_subcarriers * symbols_per_s * period_s)
+    if scenario.estimation.timing == "pilots" and estimator.n_pilot_elements:
+        pilots += TRACKING_SYMBOLS / TRACKING_SPACING / (symbols_per_s * _TRACKING_PERIOD_S)
     return DownlinkOverhead(
         pilots if section.csi_rs == "auto" else section.csi_rs, DMRS_SHARE if section.dmrs == "auto" else section.dmrs
     )

@@ -60,7 +60,8 @@ class OverheadSection(Section):
     """What pilots take of the downlink, as shares of its resource elements."""
 
     csi_rs: ShareOrAuto = Field(
-        default="auto", description="CSI-RS; auto: the pilots of the estimation, once in a period"
+        default="auto",
+        description="CSI-RS; auto: the pilots of the estimation once in a period, and those for tracking",
     )
     dmrs: ShareOrAuto = Field(default="auto", description="DM-RS; auto: one symbol in 14, as with type 1 and one layer")
     csi_rs_period_s: float | None = Field(

@@ -16,7 +16,7 @@ from linksim.scenario.model import Scenario
 from linksim.scenario.plugin_kinds import METRIC, SOURCE
 
 # Transform, normalisation, side information, report times, delivery: all that ``linksim.chain.chain`` does by itself.
-CHAIN = 2
+CHAIN = 3
 
 # The registry of each kind of plug-in, by its name among stages.
 KINDS: dict[str, ClassRegistry[Any]] = {

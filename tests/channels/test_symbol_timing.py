@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from channels.channel_batch import ArrayShape, OfdmGrid
-from channels.estimators.symbol_timing import advance, symbol_start, uniform_offset
+from channels.estimators.symbol_timing import advance, symbol_start, tracked_start, uniform_offset
 from channels.transforms.angular_delay import AngularDelayTransform
 
 GRID = OfdmGrid(256, 20e6, 28e9)
@@ -83,3 +83,45 @@ def test_a_path_far_before_the_others_does_not_push_them_out() -> None:
     channel = response([5, 35, 40], [-6, 0, -3])
     assert float(symbol_start(channel, 1e-3, 1, GRID, 20)) == pytest.approx(34 * TAP_S, abs=0.05 * TAP_S)
     assert float(symbol_start(channel, 1e-3, 1, GRID, 60)) == pytest.approx(4 * TAP_S, abs=0.05 * TAP_S)
+
+
+# Delays in taps and powers in dB of a link of 38.901 UMa at 28 GHz whose paths cover five times a cyclic prefix.
+LONG_LINK = [
+    (0.0, -9.2), (52.14, -1.1), (52.18, -1.4), (52.22, -3.2), (72.4, -5.7), (81.94, 0.0), (82.58, -5.7), (92.45, -6.8),
+    (97.5, -4.8), (102.77, -9.1), (102.81, -3.4), (102.86, -10.8), (131.16, -8.0), (144.42, -5.7), (178.73, -9.9),
+    (179.3, -3.6), (198.41, -5.3), (215.9, -5.0), (261.47, -4.6), (262.46, -13.7), (349.31, -9.6),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("snr_db", [0, 5, 10, 20, 30, math.inf])
+@pytest.mark.parametrize("seed", range(4))
+def test_a_link_of_many_late_paths_keeps_the_rows_of_most_energy(snr_db, seed):
+    """From taps 51 to 83 come 3.5 of 6.9, after the first path 0.1: a comb of 12 folds tap 82 to tap -3."""
+    grid = OfdmGrid(1024, 20e6, 28e9)
+    delays, gains_db = (torch.tensor(column, dtype=torch.float64) for column in zip(*LONG_LINK, strict=True))
+    generator = torch.Generator().manual_seed(seed)
+    turns = torch.outer(grid.frequencies_hz(), delays / grid.bandwidth_hz)
+    waves = torch.polar(10 ** (gains_db / 20).expand_as(turns), -2 * math.pi * turns)
+    fading = torch.randn(len(delays), 32, dtype=torch.complex128, generator=generator)
+    channel = (waves @ fading).to(torch.complex64)[None] / (10 ** (gains_db / 10)).sum().sqrt()
+
+    def draw(shape):
+        return torch.randn(1, *shape, generator=generator)
+
+    found = float(tracked_start(channel, 10 ** (snr_db / 10), draw, grid, 32)) * grid.bandwidth_hz
+    # The peak of three paths near tap 52.2, a tap less; half a tap for fading and noise.
+    assert found == pytest.approx(51.2, abs=0.5)
+
+
+@pytest.mark.parametrize("delay", [-120.0, -3.5, 0.25, 84.0, 120.0])
+@pytest.mark.parametrize("n_subcarriers", [1024, 624])
+def test_tracking_tells_delays_apart_that_a_comb_of_12_folds(delay, n_subcarriers):
+    """Unambiguous over a quarter of a symbol: 256 or 156 taps, half of them early."""
+    grid = OfdmGrid(n_subcarriers, 20e6, 28e9)
+    turns = grid.frequencies_hz() * delay / grid.bandwidth_hz
+    channel = torch.polar(torch.ones_like(turns), -2 * math.pi * turns)[None, :, None].to(torch.complex64)
+    found = float(tracked_start(channel, math.inf, lambda shape: torch.zeros(1, *shape), grid, 32)) * grid.bandwidth_hz
+    period = n_subcarriers / 4
+    expected = (delay + period / 2) % period - period / 2 - 1
+    # As for one path above.
+    assert found == pytest.approx(expected, abs=0.02)

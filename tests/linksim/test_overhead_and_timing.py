@@ -46,7 +46,10 @@ def figures(given: Scenario, count: int = 50) -> dict[str, float]:
         # 32 of 140 symbols.
         ({"name": "ls"}, 32 / 140),
         ({"name": "ls", "n_pilots": 64}, 64 / 140),
+        # For tracking 12 elements in the 168 of a block and slot, every fortieth slot.
+        ({"name": "ls_comb", "spacing": 12, "timing": "pilots"}, 32 / 168 / 10 + 12 / 168 / 40),
         ({"name": "perfect"}, 0.0),
+        ({"name": "perfect", "timing": "pilots"}, 0.0),
     ],
 )
 def test_csi_rs_of_5_ms_at_30_khz(estimation, expected):
