@@ -10,7 +10,7 @@ SHIPPED = {"scenarios": ["**/*.yaml", "plugins/*.py"], "zoo": ["*.json", "*.safe
 
 packages = find_packages(include=["channels*", "feedback*", "linksim*"])
 shipped = {f"linksim.shipped.{folder}": folder for folder in SHIPPED}
-data = {"": ["py.typed", "*.yaml", "environments/*.yaml", "*.html.j2", "*.csv", "*.c"]}
+data = {"": ["py.typed", "*.yaml", "environments/*.yaml", "*.html.j2", "*.csv", "*.c", "*.h", "data/*.safetensors", "data/*.json"]}
 data |= {package: SHIPPED[folder] for package, folder in shipped.items()}
 
 setup(packages=[*packages, *shipped], package_dir=shipped, package_data=data)

@@ -20,7 +20,8 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from feedback.cpu_kernels.build import KernelsUnavailableError, Norm, Shape, address, kernels
+from feedback.c_library import LibraryUnavailableError
+from feedback.cpu_kernels.build import Norm, Shape, address, kernels
 from feedback.layers.basic import ConvBn
 
 _ACTIVATIONS = (nn.Identity, nn.LeakyReLU, nn.PReLU)
@@ -52,7 +53,7 @@ def accelerated(*networks: nn.Module) -> Iterator[str | None]:
     try:
         if forwards:
             kernels()
-    except KernelsUnavailableError as error:
+    except LibraryUnavailableError as error:
         warnings.warn(f"networks run on PyTorch's convolutions, which are slower here: {error}", stacklevel=3)
         yield str(error)
         return

@@ -12,6 +12,7 @@ from linksim.cli.channels import compare, show_channel
 from linksim.cli.check_plugin import check_plugin
 from linksim.cli.compare import compare_runs
 from linksim.cli.complexity import complexity
+from linksim.cli.context_tables import context_tables
 from linksim.cli.dataset import dataset_app
 from linksim.cli.deploy import deploy
 from linksim.cli.export import export
@@ -184,6 +185,7 @@ app.command("compare")(compare_runs)
 app.command()(export_tables)
 app.command()(reproduce)
 app.command()(study)
+app.command("context-tables")(context_tables)
 app.add_typer(dataset_app, name="dataset")
 dataset_app.command()(compare)
 

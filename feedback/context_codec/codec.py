@@ -1,0 +1,249 @@
+"""Complex matrices as bitstreams of a context model, and back.
+
+The UE scales a matrix by a scale that it reports, rotates its angle axis, and codes the levels of a uniform quantiser;
+the BS needs the same tables and nothing else.
+"""
+
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from feedback.context_codec import kernel, rotation, side_information
+from feedback.context_codec.kernel import LevelShape
+from feedback.context_codec.side_information import STEP_BITS, ScaleGrid
+from feedback.context_codec.tables import ContextTables, shipped_tables
+from feedback.errors import FeedbackInputError
+
+# A bit is worth 0.11 squared steps of error: the slope of the rate-distortion curve where levels are few.
+RATE_WEIGHT = 451
+_MOST_VALUE = 8000 * 256
+_MAX_ENTRIES = 2**20
+_MAX_PAYLOAD = 2**20
+MIN_STEP, MAX_STEP = 1e-3, 1e3
+# Reports that are coded at once, so that memory stays bounded.
+_BLOCK = 128
+
+
+@dataclass(frozen=True)
+class ContextCodec:
+    """Reports of matrices ``[n, *shape]``, complex, as bits.
+
+    Exactly one of ``step`` and ``payload_bits`` is given. With ``step`` every report has the quality of that step,
+    and a length of its own; no report begins with another, so they may follow each other without their lengths. With
+    ``payload_bits`` every report has exactly so many bits: each chooses the finest step that fits, tells it, and fills
+    up with zeros.
+
+    Attributes:
+        shape: delays, layers, tilts and columns of a matrix.
+        step: quantiser step relative to the scale, that is to the root mean square of the entries.
+        payload_bits: bits of every report.
+        scale: scales that can be told.
+        tables: of the context model.
+
+    Raises:
+        FeedbackInputError: if a key is missing, or a value is out of its range.
+
+    Example:
+        >>> codec = ContextCodec(LevelShape(8, 1, 1, 4), step=0.5)
+        >>> bits, lengths = codec.encode(np.ones((2, 8, 1, 1, 4), np.complex64))
+        >>> matrices, erased = codec.decode(bits, lengths)
+        >>> matrices.shape, bool(erased.any())
+        ((2, 8, 1, 1, 4), False)
+    """
+
+    shape: LevelShape
+    step: float | None = None
+    payload_bits: int | None = None
+    scale: ScaleGrid = field(default_factory=ScaleGrid)
+    tables: ContextTables = field(default_factory=shipped_tables)
+
+    def __post_init__(self) -> None:
+        if min(self.shape) < 1 or self.shape.entries > _MAX_ENTRIES:
+            raise FeedbackInputError(
+                f"context codec: got a matrix of {tuple(self.shape)}, expected 1 to {_MAX_ENTRIES} entries"
+            )
+        if (self.step is None) == (self.payload_bits is None):
+            raise FeedbackInputError("context codec: got both or none of step and payload_bits, expected one")
+        if self.step is not None and not MIN_STEP <= self.step <= MAX_STEP:
+            raise FeedbackInputError(f"step: got {self.step:g}, expected {MIN_STEP:g} to {MAX_STEP:g}")
+        if self.payload_bits is not None:
+            fewest = self._fewest_bits()
+            if not fewest <= self.payload_bits <= _MAX_PAYLOAD:
+                raise FeedbackInputError(
+                    f"payload_bits: got {self.payload_bits}, expected {fewest} to {_MAX_PAYLOAD}: a report of nothing "
+                    f"but zeros takes {fewest}"
+                )
+
+    @property
+    def side_bits(self) -> int:
+        """Bits ahead of the levels: scale, rotation, and step where each report has its own."""
+        own_step = STEP_BITS if self.payload_bits is not None else 0
+        return self.scale.bits + rotation.rotation_bits(self.shape.columns) + own_step
+
+    def encode(self, matrices: NDArray[np.complexfloating]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+        """At the UE: matrices ``[n, *shape]`` to bits.
+
+        Returns:
+            Bits 0 and 1, ``[n, longest]``, zeros behind the end of each report, and their lengths, ``[n]``.
+
+        Raises:
+            FeedbackInputError: if the shape differs, or an entry is NaN or infinite.
+        """
+        if matrices.shape[1:] != tuple(self.shape):
+            raise FeedbackInputError(
+                f"context codec: got matrices of {list(matrices.shape[1:])}, expected {list(self.shape)}"
+            )
+        # What is finer than complex64 is dropped first, so that matrices of either precision have the same report.
+        with np.errstate(over="ignore"):
+            exact = matrices.astype(np.complex64).astype(np.complex128)
+        if not np.isfinite(exact).all():
+            raise FeedbackInputError("context codec: got NaN or infinity among the entries, expected finite ones")
+        parts = [self._encode(exact[start : start + _BLOCK]) for start in range(0, len(exact), _BLOCK)]
+        lengths = np.concatenate([part[1] for part in parts]) if parts else np.zeros(0, np.int64)
+        bits = np.zeros((len(exact), int(lengths.max(initial=0))), np.uint8)
+        for start, (part, _) in zip(range(0, len(exact), _BLOCK), parts, strict=True):
+            bits[start : start + len(part), : part.shape[1]] = part
+        return bits, lengths
+
+    def decode(
+        self, bits: NDArray[np.uint8], lengths: NDArray[np.int64]
+    ) -> tuple[NDArray[np.complex64], NDArray[np.bool_]]:
+        """At the BS: bits to matrices.
+
+        Args:
+            bits: ``[n, width]``, 0 and 1.
+            lengths: bits that arrived of each report, ``[n]``, at most ``width``; zeros may follow a report.
+
+        Returns:
+            Matrices ``[n, *shape]``, zeros where erased; and which are erased, ``[n]``: those whose bits are no
+            report. Other bits than were sent may be a report too, and then give another matrix.
+
+        Raises:
+            FeedbackInputError: if there is something else than bits, or a length beyond the width.
+        """
+        if bits.ndim != 2 or (bits > 1).any() or lengths.shape != bits.shape[:1]:
+            raise FeedbackInputError("context codec: got something else than rows of bits, expected 0 and 1 alone")
+        if (lengths < 0).any() or (lengths > bits.shape[1]).any():
+            raise FeedbackInputError(f"context codec: got lengths beyond the {bits.shape[1]} bits there are")
+        matrices = np.zeros((len(bits), *self.shape), np.complex64)
+        erased = np.ones(len(bits), np.bool_)
+        for start in range(0, len(bits), _BLOCK):
+            rows = slice(start, start + _BLOCK)
+            matrices[rows], erased[rows] = self._decode(bits[rows], lengths[rows])
+        return matrices, erased
+
+    def amplitude(self, matrices: NDArray[np.complexfloating]) -> NDArray[np.float64]:
+        """Root mean square of the entries of each matrix ``[n, *shape]``, ``[n]``: what the scale tells."""
+        return _amplitude(matrices.astype(np.complex128))
+
+    def _encode(self, matrices: NDArray[np.complex128]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+        scale_numbers = self.scale.numbers(_amplitude(matrices))
+        matrices = matrices / self.scale.scales(scale_numbers)[:, None, None, None, None]
+        report = _Report(self.tables, self.shape, rotation.all_rotations(matrices))
+        n = len(matrices)
+        if self.step is not None:
+            number = np.full(n, side_information.step_number(self.step), np.int32)
+            turned, stream, lengths = report.coded(np.full(n, self.step), number, RATE_WEIGHT)
+            step_bits = np.zeros((n, 0), np.uint8)
+        else:
+            assert self.payload_bits is not None
+            room = self.payload_bits - self.side_bits
+            step_numbers, turned, stream, lengths = report.fitted(room)
+            step_bits = side_information.to_bits(step_numbers, STEP_BITS)
+            stream = np.pad(stream, ((0, 0), (0, room - stream.shape[1])))
+            lengths = np.full(n, room, np.int64)
+        turned_bits = side_information.to_bits(turned, rotation.rotation_bits(self.shape.columns))
+        side = [side_information.to_bits(scale_numbers, self.scale.bits), turned_bits, step_bits]
+        return np.concatenate([*side, stream], axis=1), lengths + self.side_bits
+
+    def _decode(
+        self, bits: NDArray[np.uint8], lengths: NDArray[np.int64]
+    ) -> tuple[NDArray[np.complex64], NDArray[np.bool_]]:
+        n, ahead = len(bits), self.side_bits
+        if bits.shape[1] < ahead:
+            bits = np.pad(bits, ((0, 0), (0, ahead - bits.shape[1])))
+        ends = np.cumsum([self.scale.bits, rotation.rotation_bits(self.shape.columns)])
+        scale_bits, turned_bits, step_bits, stream = np.split(bits, [*ends, ahead], axis=1)
+        if self.step is not None:
+            step, number = np.full(n, self.step), np.full(n, side_information.step_number(self.step), np.int32)
+        else:
+            numbers = side_information.from_bits(step_bits)
+            step, number = side_information.steps(numbers), side_information.context_steps(numbers)
+        arrived = np.maximum(lengths - ahead, 0)
+        values, used = kernel.decode_values(self.tables, self.shape, stream, arrived, number)
+        place = np.arange(stream.shape[1])
+        filled = (stream != 0) & (place >= used[:, None]) & (place < arrived[:, None])
+        erased = (used < 0) | (used > arrived) | (lengths < (self.payload_bits or ahead)) | filled.any(axis=1)
+        entries = values.astype(np.float64).view(np.complex128)[..., 0] * (step / 256)[:, None]
+        matrices = rotation.rotate(entries.reshape(n, *self.shape), side_information.from_bits(turned_bits), back=True)
+        matrices *= self.scale.scales(side_information.from_bits(scale_bits))[:, None, None, None, None]
+        matrices[erased] = 0
+        return matrices.astype(np.complex64), erased
+
+    def _fewest_bits(self) -> int:
+        """Bits of a report of nothing but zeros at the coarsest step."""
+        zeros = np.zeros((1, self.shape.entries, 2), np.int32)
+        coarsest = side_information.context_steps(np.array([2**STEP_BITS - 1]))
+        _, lengths = kernel.encode_values(self.tables, self.shape, zeros, coarsest, RATE_WEIGHT)
+        return self.side_bits + int(lengths[0])
+
+
+@dataclass(frozen=True)
+class _Report:
+    """Matrices on their way to bits, every rotation of them at hand: ``[n, rotations, *shape]``."""
+
+    tables: ContextTables
+    shape: LevelShape
+    rotated: NDArray[np.complex128]
+
+    def coded(
+        self, step: NDArray[np.float64], step_number: NDArray[np.int32], rate_weight: int
+    ) -> tuple[NDArray[np.int64], NDArray[np.uint8], NDArray[np.int64]]:
+        """Rotations, bits and lengths at the given steps ``[n]``."""
+        turned = rotation.best_rotation(self._power, step)
+        entries = self.rotated[np.arange(len(step)), turned].reshape(len(step), -1) * (256 / step)[:, None]
+        parts = np.stack([entries.real, entries.imag], axis=-1)
+        values = np.clip(np.rint(parts), -_MOST_VALUE, _MOST_VALUE).astype(np.int32)
+        return turned, *kernel.encode_values(self.tables, self.shape, values, step_number, rate_weight)
+
+    def fitted(self, room: int) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.uint8], NDArray[np.int64]]:
+        """Step numbers, rotations, bits and lengths of the finest steps whose bits fit into ``room``.
+
+        Bits hardly ever grow with the step, so a bisection finds it; what is taken did fit. Where even the coarsest
+        does not, all levels are zero.
+        """
+        n = len(self.rotated)
+        # `coarse` fits, or is past the end; `fine` does not, or is before the beginning.
+        fine, coarse = np.full(n, -1), np.full(n, 2**STEP_BITS)
+        turned, kept, lengths = np.zeros(n, np.int64), np.zeros((n, room), np.uint8), np.zeros(n, np.int64)
+        for _ in range(STEP_BITS + 1):
+            middle = np.clip((fine + coarse) // 2, 0, 2**STEP_BITS - 1)
+            at = side_information.steps(middle), side_information.context_steps(middle)
+            found, stream, needed = self.coded(*at, RATE_WEIGHT)
+            taken = (needed <= room) & (middle < coarse)
+            coarse = np.where(taken, middle, coarse)
+            fine = np.where(needed > room, middle, fine)
+            turned[taken], lengths[taken], kept[taken] = found[taken], needed[taken], 0
+            width = min(room, stream.shape[1])
+            kept[taken, :width] = stream[taken, :width]
+        if (over := coarse == 2**STEP_BITS).any():
+            coarse[over] -= 1
+            nothing = np.zeros((int(over.sum()), self.shape.entries, 2), np.int32)
+            at_coarsest = side_information.context_steps(coarse[over])
+            stream, needed = kernel.encode_values(self.tables, self.shape, nothing, at_coarsest, RATE_WEIGHT)
+            kept[over], lengths[over] = 0, needed
+            kept[over, : stream.shape[1]] = stream
+        return coarse, turned, kept, lengths
+
+    @cached_property
+    def _power(self) -> NDArray[np.float64]:
+        flat = self.rotated.reshape(*self.rotated.shape[:2], -1)
+        return np.square(flat.real) + np.square(flat.imag)
+
+
+def _amplitude(matrices: NDArray[np.complex128]) -> NDArray[np.float64]:
+    flat = matrices.reshape(len(matrices), -1)
+    amplitude: NDArray[np.float64] = np.sqrt((np.square(flat.real) + np.square(flat.imag)).mean(axis=1))
+    return amplitude

@@ -1,0 +1,172 @@
+/* What is known around an entry, and the probabilities that follow from it. Integers throughout. The sizes in capitals
+   come from sizes.py as compiler flags. */
+
+#include <stdint.h>
+#include <stdlib.h>
+
+struct tables {
+    int32_t hidden_units;
+    const int16_t *hidden;            /* hidden_units x (INPUTS + 2): the last two are for row and step; 1/64 */
+    const int16_t *hidden_bias;       /* hidden_units, 1/64 of sixteenths */
+    const int16_t *output;            /* 2 x hidden_units, 1/64 */
+    const int16_t *output_bias;       /* 2, 1/1024 */
+    const int16_t *predictor;         /* NEIGHBOURS, 1/64 */
+    const int16_t *size_bounds;       /* PREDICTED - 1, of the predicted level, 1/64 */
+    const uint8_t *zero;              /* PRIMARY x SECONDARY x PREDICTED x SEEN: probability number that a part is 0 */
+    const uint8_t *agrees;            /* PRIMARY x PREDICTED x 2: that its sign is the predicted one */
+    const uint8_t *larger;            /* PRIMARY x SECONDARY x 2 x PREDICTED / 2 x SIZES: that its size is larger */
+    const int16_t *centroid;          /* (CENTROIDS + 1) x 2 x PREDICTED x PRIMARY x SEEN, 1/256 step */
+    const uint16_t *probability;      /* 256: of probability numbers, 1/65536 */
+    const uint16_t *price;            /* 2 x 256: bits of decisions 0 and 1, 1/256 bit */
+    const uint8_t *logarithm;         /* LOGARITHMS: 16 log2(1 + v) */
+};
+
+struct shape {
+    int32_t rows, layers, tilts, columns;
+};
+
+/* What has been coded of a matrix: row after row, in each layer after layer, tilt after tilt, column after column. */
+struct plane {
+    struct shape shape;
+    int groups;         /* layers x tilts */
+    int16_t *levels;    /* [2 + rows][groups][columns][2]: two rows of zeros lie ahead */
+    int16_t *activity;  /* [2 + rows][groups][columns] */
+    int32_t *memory;    /* [groups][columns]: mean activity of the rows above, sixteenths */
+    int32_t *row_total; /* [groups]: of the row above */
+};
+
+struct place {
+    int row, layer, tilt, group, column;
+    int before; /* activity in this row and group up to here */
+};
+
+struct context {
+    int primary, secondary;
+    int size[2];     /* of the predicted real and imaginary part, 0 .. PREDICTED - 1 */
+    int negative[2]; /* their signs */
+};
+
+static int least(int a, int b) { return a < b ? a : b; }
+static int clamp(int v, int most) { return v < 0 ? 0 : least(v, most); }
+
+/* Columns are angles, which wrap round. */
+static int wrapped(int column, int columns) {
+    return column < 0 ? column + columns : column >= columns ? column - columns : column;
+}
+
+static size_t cell(const struct plane *p, int row, int group, int column) {
+    return ((size_t)(row + 2) * p->groups + group) * p->shape.columns + column;
+}
+
+static int active(const struct plane *p, int row, int group, int column) {
+    return p->activity[cell(p, row, group, column)];
+}
+
+static int both_sides(const struct plane *p, int row, int group, int left, int right) {
+    return active(p, row, group, left) + active(p, row, group, right);
+}
+
+static int logarithm(const struct tables *t, int v) { return t->logarithm[least(v, LOGARITHMS - 1)]; }
+
+static void inputs_of(const struct plane *p, const struct tables *t, const struct place *at, int32_t *inputs) {
+    int n = p->shape.columns, row = at->row, g = at->group, column = at->column;
+    int left = wrapped(column - 1, n), right = wrapped(column + 1, n);
+    int far_left = wrapped(left - 1, n), far_right = wrapped(right + 1, n);
+    const int32_t *memory = p->memory + (size_t)g * n;
+    int other = g - p->shape.tilts; /* the same beam of the layer before */
+    int values[INPUTS] = {
+        column >= 1 ? active(p, row, g, column - 1) : 0,
+        column >= 2 ? active(p, row, g, column - 2) : 0,
+        column >= 3 ? active(p, row, g, column - 3) : 0,
+        active(p, row - 1, g, column),
+        both_sides(p, row - 1, g, left, right),
+        both_sides(p, row - 1, g, far_left, far_right),
+        active(p, row - 2, g, column),
+        both_sides(p, row - 2, g, left, right),
+        memory[column],
+        (memory[left] + memory[right]) / 2,
+        at->before,
+        p->row_total[g],
+        at->layer ? active(p, row, other, column) : 0,
+        at->layer ? both_sides(p, row, other, left, right) : 0,
+        at->tilt ? active(p, row, g - 1, column) : 0,
+        at->tilt ? both_sides(p, row, g - 1, left, right) : 0,
+    };
+    for (int i = 0; i < INPUTS; i++) inputs[i] = logarithm(t, values[i]);
+}
+
+/* Both parts of a level as a weighted sum of its neighbours', 1/64. */
+static void predict(const struct plane *p, const struct tables *t, const struct place *at, int32_t *predicted) {
+    int n = p->shape.columns, row = at->row, g = at->group, column = at->column;
+    const int16_t *w = t->predictor;
+    predicted[0] = predicted[1] = 0;
+#define ADD(weight, r, group, c) \
+    for (int part = 0; part < 2; part++) predicted[part] += (weight) * p->levels[2 * cell(p, r, group, c) + part]
+    if (column >= 1) ADD(w[0], row, g, column - 1);
+    if (column >= 2) ADD(w[1], row, g, column - 2);
+    if (column >= 3) ADD(w[2], row, g, column - 3);
+    ADD(w[3], row - 1, g, column);
+    ADD(w[4], row - 2, g, column);
+    ADD(w[5], row - 1, g, wrapped(column - 1, n));
+    ADD(w[6], row - 1, g, wrapped(column + 1, n));
+    if (at->tilt) ADD(w[7], row, g - 1, column);
+#undef ADD
+}
+
+/* What the first layer of the network gets from row and step, the same for all entries of a row. */
+static void row_bias(const struct tables *t, int row, int step_number, int32_t *bias) {
+    for (int j = 0; j < t->hidden_units; j++) {
+        const int16_t *w = t->hidden + j * (INPUTS + 2);
+        bias[j] = t->hidden_bias[j] + w[INPUTS] * logarithm(t, row) + w[INPUTS + 1] * step_number;
+    }
+}
+
+static struct context context_of(const struct tables *t, const int32_t *inputs, const int32_t *bias, const int32_t *predicted) {
+    int32_t hidden[MAX_HIDDEN], numbers[2];
+    for (int j = 0; j < t->hidden_units; j++) {
+        int32_t sum = bias[j];
+        for (int i = 0; i < INPUTS; i++) sum += t->hidden[j * (INPUTS + 2) + i] * inputs[i];
+        hidden[j] = clamp(sum >> 6, MOST_HIDDEN);
+    }
+    for (int k = 0; k < 2; k++) {
+        int32_t sum = t->output_bias[k];
+        for (int j = 0; j < t->hidden_units; j++) sum += t->output[k * t->hidden_units + j] * hidden[j];
+        numbers[k] = sum >> 10;
+    }
+    struct context c = {clamp(numbers[0], PRIMARY - 1), clamp(numbers[1], SECONDARY - 1), {0, 0}, {0, 0}};
+    for (int part = 0; part < 2; part++) {
+        int32_t size = abs(predicted[part]);
+        while (c.size[part] < PREDICTED - 1 && size >= t->size_bounds[c.size[part]]) c.size[part]++;
+        c.negative[part] = predicted[part] < 0;
+    }
+    return c;
+}
+
+/* What is known of the real part when the imaginary one is coded: 0 none, as it is the real part that is coded;
+   1 zero; 2 and 3 its sign is the predicted one or not; 4 and 5 the same, and its size is above 1. */
+static int seen_of(const struct context *c, int real) {
+    if (real == 0) return 1;
+    return 2 + ((real < 0) != c->negative[0]) + 2 * (abs(real) > 1);
+}
+
+static uint8_t zero_number(const struct tables *t, const struct context *c, int part, int seen) {
+    return t->zero[((c->primary * SECONDARY + c->secondary) * PREDICTED + c->size[part]) * SEEN + seen];
+}
+
+static uint8_t agrees_number(const struct tables *t, const struct context *c, int part) {
+    return t->agrees[(c->primary * PREDICTED + c->size[part]) * 2 + part];
+}
+
+static const uint8_t *larger_numbers(const struct tables *t, const struct context *c, int part, int agrees) {
+    int about = c->size[part] / 2;
+    return t->larger + (((c->primary * SECONDARY + c->secondary) * 2 + agrees) * (PREDICTED / 2) + about) * SIZES;
+}
+
+/* Where the values of a level lie on average, 1/256 step: its middle, moved along its sign (of a zero, along the
+   predicted one). */
+static int32_t rebuilt(const struct tables *t, const struct context *c, int part, int seen, int level) {
+    int size = least(abs(level), CENTROIDS), negative = level ? level < 0 : c->negative[part];
+    int agrees = level && negative == c->negative[part];
+    int place = (((size * 2 + agrees) * PREDICTED + c->size[part]) * PRIMARY + c->primary) * SEEN + seen;
+    return 256 * level + (negative ? -t->centroid[place] : t->centroid[place]);
+}

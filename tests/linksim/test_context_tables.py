@@ -1,0 +1,69 @@
+"""``linksim context-tables``: tables of the context codec from the sources of a document."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from channels.channel_batch import ArrayShape
+from feedback.context_codec.tables import read_tables
+from linksim.errors import InputError
+from linksim.preparation.context_tables import ContextTables, train_context_tables
+from linksim.scenario.document import validated
+from linksim.scenario.file import read_overridden
+
+SHIPPED = Path(__file__).parents[2] / "scenarios" / "studies" / "context_tables.yaml"
+TINY = """
+name: tiny
+samples: 3
+n_delay: 4
+network_steps: 3
+sources:
+  indoor: {source: cost2100, environment: indoor}
+"""
+
+
+def test_tables_say_what_they_are_from(tmp_path: Path) -> None:
+    (tmp_path / "tiny.yaml").write_text(TINY)
+    out = tmp_path / "tables.safetensors"
+    lines: list[str] = []
+    train_context_tables(tmp_path / "tiny.yaml", ["seed=5"], out, "linksim context-tables tiny.yaml", lines.append)
+    document = json.loads(out.with_suffix(".json").read_text("utf-8"))
+    assert document["sha256"] == read_tables(out).digest
+    assert document["seed"] == 5
+    assert document["command"] == "linksim context-tables tiny.yaml"
+    assert document["sources"]["indoor"]["environment"] == "indoor"
+    assert lines[0] == "making 3 channels of indoor"
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (["samples=0"], r"tiny\.yaml: samples: got 0, expected"),
+        (["sources.indoor.source=nowhere"], r"sources\.indoor.*'nowhere'"),
+        (["hidden_units=99"], r"hidden_units: got 99"),
+        (["nonsense=1"], "nonsense: unknown key"),
+    ],
+)
+def test_documents_are_checked(overrides: list[str], message: str, tmp_path: Path) -> None:
+    (tmp_path / "tiny.yaml").write_text(TINY)
+    with pytest.raises(InputError, match=message):
+        train_context_tables(tmp_path / "tiny.yaml", overrides, tmp_path / "a.safetensors", "", print)
+
+
+def test_only_safetensors_are_written(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"--out: got a\.npz, expected"):
+        train_context_tables(tmp_path / "tiny.yaml", [], tmp_path / "a.npz", "", print)
+
+
+def test_the_shipped_document_is_one() -> None:
+    """Its sources have one antenna array each, all of 16 or 32 ports; two are dual polarised."""
+    wanted = validated(ContextTables, read_overridden(SHIPPED, ()), str)
+    assert len(wanted.sources) == 10
+    arrays = [
+        ArrayShape(1 + (section.polarization == "dual"), section.n_rows, section.n_columns, section.n_rx)
+        for section in wanted.sources.values()
+        if section.source == "sionna"
+    ]
+    assert [array.n_ports for array in arrays] == [32, 32, 32, 32, 16, 32, 32, 32]
+    assert sum(array.n_polarizations == 2 for array in arrays) == 2
