@@ -10,7 +10,18 @@ SHIPPED = {"scenarios": ["**/*.yaml", "plugins/*.py"], "zoo": ["*.json", "*.safe
 
 packages = find_packages(include=["channels*", "feedback*", "linksim*"])
 shipped = {f"linksim.shipped.{folder}": folder for folder in SHIPPED}
-data = {"": ["py.typed", "*.yaml", "environments/*.yaml", "*.html.j2", "*.csv", "*.c", "*.h", "data/*.safetensors", "data/*.json"]}
+files = [
+    "py.typed",
+    "*.yaml",
+    "environments/*.yaml",
+    "*.html.j2",
+    "*.csv",
+    "*.c",
+    "*.h",
+    "data/*.safetensors",
+    "data/*.json",
+]
+data = {"": files}
 data |= {package: SHIPPED[folder] for package, folder in shipped.items()}
 
 setup(packages=[*packages, *shipped], package_dir=shipped, package_data=data)
