@@ -8,14 +8,14 @@ from latex2mathml.converter import convert
 
 _INLINE = re.compile(r":math:`([^`]+)`")
 # A directive with its formula on the same line, or on the more indented lines below.
-_BLOCK = re.compile(r"^( *)\.\. math:: *(.*(?:\n(?:\1 +\S.*|\s*))*)", re.MULTILINE)
+_BLOCK = re.compile(r"^( *)\.\. math:: *(.*(?:\n(?:\1 +\S.*| *(?=\n)))*)", re.MULTILINE)
 _ROLE = re.compile(r":(?:class|func|meth|mod|attr|ref):`~?([^`]+)`")
 _RENDERED = re.compile(r'<(span|div) class="arithmatex">\\([(\[])(.*?)\\[)\]]</\1>', re.DOTALL)
 
 
 def markdown_of(docstring: str) -> str:
     """A docstring with its formulas as ``\\(TeX\\)`` and ``\\[TeX\\]``."""
-    text = _BLOCK.sub(lambda found: f"{found[1]}\\[{' '.join(found[2].split())}\\]\n", docstring)
+    text = _BLOCK.sub(lambda found: f"\n{found[1]}\\[{' '.join(found[2].split())}\\]\n\n", docstring)
     text = _INLINE.sub(r"\\(\1\\)", text)
     return _ROLE.sub(r"`\1`", text)
 
