@@ -123,8 +123,8 @@ def checkpoint_key(compressor: Compressor, training: Mapping[str, Any]) -> str:
 
 def checkpoint_path(folder: Path, compressor: Compressor, training: Mapping[str, Any]) -> Path:
     """Where a compressor's tensors lie: ``folder/NAME-crRATIO-KEY.safetensors``, the document beside it ``.json``."""
-    ratio = number_text(compressor.parameters.compression_ratio)
-    return folder / f"{compressor.parameters.name}-cr{ratio}-{checkpoint_key(compressor, training)}.safetensors"
+    ratio = number_text(compressor.settings.compression_ratio)
+    return folder / f"{compressor.settings.name}-cr{ratio}-{checkpoint_key(compressor, training)}.safetensors"
 
 
 def save_checkpoint(
@@ -264,7 +264,7 @@ def read_info(path: Path) -> CheckpointInfo:
 
 
 def _parameters(compressor: Compressor) -> dict[str, Any]:
-    parameters = compressor.parameters
+    parameters = compressor.settings
     given = parameters.model_dump(mode="json", exclude_defaults=True, exclude=set(parameters.run_time))
     for name, field in type(parameters).model_fields.items():
         common = _common_default(type(parameters), name)

@@ -1,6 +1,6 @@
 """The contract of every compressor, and their registry."""
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self, TypeAlias
@@ -13,6 +13,7 @@ from torch import Tensor
 from feedback.csi_report.codeword import Codeword, Signal
 from feedback.csi_report.reconstruction import Reconstructed, Reconstruction
 from feedback.errors import FeedbackInputError
+from feedback.learner import Learner
 from feedback.observation import CsiDimensions, CsiForm
 from feedback.training_set import TrainingSet
 
@@ -105,8 +106,8 @@ class Complexity:
         return self.ue_parameters + self.bs_parameters
 
 
-class Compressor(ABC):
-    """Maps what the UE knows of its channel to a codeword, and back at the BS.
+class Compressor(Learner):
+    """Maps what the UE knows of its channel to a codeword, and back at the BS; a PyTorch module.
 
     ``encode`` and ``decode`` share trained weights and configuration, nothing else: the BS sees only the received
     codeword. Rows of a batch never influence each other. A compressor says on its class what it takes, sends and gives;
@@ -137,6 +138,7 @@ class Compressor(ABC):
             n_subbands, n_tx]``.
         has_ratio: whether the compression ratio says how long its codeword is.
         told_of_losses: whether the UE is told which of its reports did not arrive, before it makes the next.
+        settings: ``parameters``, under another name, as ``parameters()`` is PyTorch's.
         length: codeword length ``M``, real values per report, or bits where it makes a fixed number of its own.
         results_version: raised when the same input gets other digits.
     """
@@ -157,7 +159,7 @@ class Compressor(ABC):
     length: int
 
     def __init__(self, parameters: Any, shape: Any) -> None:
-        self.parameters = parameters
+        super().__init__(parameters)
         self.shape: tuple[int, int] = shape.matrix if isinstance(shape, CsiDimensions) else shape
 
     @classmethod
@@ -206,25 +208,8 @@ class Compressor(ABC):
             return Reconstruction(precoder=csi, erased=received.erased), NO_MEMORY
         return Reconstruction(channel=csi, erased=received.erased), NO_MEMORY
 
-    def fit(self, training: TrainingSet, generator: torch.Generator) -> None:  # noqa: B027 - most learn nothing
+    def fit(self, training: TrainingSet, generator: torch.Generator) -> None:
         """Learns from training channels; nothing to do by default."""
-
-    def state(self) -> dict[str, Tensor]:
-        """Everything that was learnt, by name, for a checkpoint."""
-        return {}
-
-    def load_state(self, state: dict[str, Tensor]) -> None:
-        """Takes over what ``state`` gave.
-
-        Raises:
-            FeedbackInputError: if names or shapes differ from this compressor's.
-        """
-        if state:
-            raise FeedbackInputError(f"checkpoint holds {sorted(state)}, expected no tensors")
-
-    def to(self, device: torch.device) -> "Compressor":
-        """Moves what was learnt to a device."""
-        return self
 
 
 class ReportCompressor(Compressor):

@@ -1,7 +1,7 @@
 """The contract of every denoiser of received codewords, and their registry."""
 
-from abc import ABC, abstractmethod
-from typing import Any, ClassVar, get_args
+from abc import abstractmethod
+from typing import ClassVar, get_args
 
 from class_registry import ClassRegistry
 from pydantic import BaseModel, ConfigDict
@@ -9,7 +9,7 @@ from torch import Generator, Tensor
 
 from feedback.compressor import Compressor
 from feedback.csi_report.codeword import Codeword, Signal
-from feedback.errors import FeedbackInputError
+from feedback.learner import Learner
 from feedback.training_set import TrainingSet
 
 DENOISERS: ClassRegistry["Denoiser"] = ClassRegistry(unique=True)
@@ -23,8 +23,11 @@ class DenoiserParameters(BaseModel):
     name: str
 
 
-class Denoiser(ABC):
+class Denoiser(Learner):
     """Estimates the codeword that was sent from the one that was received, at the BS, before it is dequantised.
+
+    Args:
+        settings: the denoiser's section of a scenario.
 
     Attributes:
         accepts: what a quantiser may have sent.
@@ -37,32 +40,19 @@ class Denoiser(ABC):
     Parameters: ClassVar[type[DenoiserParameters]]
     results_version: ClassVar[int] = 1
 
-    def __init__(self, parameters: Any) -> None:
-        self.parameters = parameters
+    @property
+    def stage(self) -> str:
+        """What it is called in messages."""
+        return f"denoiser {self.settings.name}"
 
-    def fit(self, values: Tensor) -> None:  # noqa: B027 - some learn nothing
+    def fit(self, values: Tensor) -> None:
         """Learns from training codewords ``[n, length]``, float32, as they are sent; nothing to do by default."""
 
-    def fit_jointly(  # noqa: B027 - most leave the compressor alone
-        self, compressor: Compressor, training: TrainingSet, generator: Generator
-    ) -> None:
+    def fit_jointly(self, compressor: Compressor, training: TrainingSet, generator: Generator) -> None:
         """Learns on, after ``fit``, together with a fitted compressor, whose weights may change.
 
         They are then weights for this denoiser, and kept with it and nowhere else; nothing to do by default.
         """
-
-    def state(self) -> dict[str, Tensor]:
-        """Everything that was learnt, by name."""
-        return {}
-
-    def load_state(self, state: dict[str, Tensor]) -> None:
-        """Takes over what ``state`` gave.
-
-        Raises:
-            FeedbackInputError: if it holds something else.
-        """
-        if state:
-            raise FeedbackInputError(f"denoiser state holds {sorted(state)}, expected no tensors")
 
     @abstractmethod
     def denoise(self, received: Codeword, noise_to_signal: float) -> Codeword:

@@ -15,7 +15,6 @@ from feedback.csi_report.codeword import Codeword
 from feedback.errors import FeedbackInputError
 from feedback.layers.basic import initialise
 from feedback.layers.images import from_unit_interval, to_unit_interval
-from feedback.state import checked_state
 from feedback.training.adaptation import Adaptation
 from feedback.training.distillation import Distillation
 from feedback.training.disturbance import Disturbance
@@ -60,18 +59,24 @@ class NeuralCompressor(Compressor):
     """
 
     Parameters: ClassVar[type[NeuralParameters]] = NeuralParameters
-    parameters: NeuralParameters
+    settings: NeuralParameters
     trained = True
     paper_recipe: ClassVar[TrainingRecipe] = TrainingRecipe()
+    encoder: nn.Module
+    decoder: nn.Module
 
     def __init__(self, parameters: NeuralParameters, shape: tuple[int, int]) -> None:
         super().__init__(parameters, shape)
         self.length = codeword_length(shape, parameters.compression_ratio)
+        # Named first, so that a layer which a network also keeps under a name of its own is theirs.
+        self.register_module("encoder", None)
+        self.register_module("decoder", None)
         # Layers draw weights as they are made, from the global generator, whose state must stay as it is.
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
-            self.encoder = self.build_encoder().eval()
-            self.decoder = self.build_decoder().eval()
+            self.encoder = self.build_encoder()
+            self.decoder = self.build_decoder()
+        self.eval()
         self.initialise(torch.Generator().manual_seed(0))
 
     @abstractmethod
@@ -101,7 +106,7 @@ class NeuralCompressor(Compressor):
         """Sets the weights that training starts from: drawn ones, unless a network has a better start."""
         self.initialise(generator)
 
-    def train(
+    def train_networks(
         self,
         training: TrainingSet,
         recipe: TrainingRecipe,
@@ -117,9 +122,9 @@ class NeuralCompressor(Compressor):
         if options.start is None:
             self.prepare(training, generator)
         else:
-            self.load_state(dict(options.start))
+            self.load_state(options.start)
         if options.disturbance is None:
-            options = replace(options, disturbance=self.parameters.disturbance)
+            options = replace(options, disturbance=self.settings.disturbance)
         with accelerated(self.encoder, self.decoder), memory_kept():
             resolved = recipe.resolved(self.starts_as_klt or options.start is not None)
             return train(self.encoder, self.decoder, training, resolved, generator, options)
@@ -129,12 +134,12 @@ class NeuralCompressor(Compressor):
 
         Weights that were trained elsewhere are taken as they are.
         """
-        if self.parameters.weights_of_others is not None:
+        if self.settings.weights_of_others is not None:
             self.take_weights_of_others()
-        elif self.parameters.untrained:
+        elif self.settings.untrained:
             self.prepare(training, generator)
         else:
-            self.train(training, self.parameters.recipe or self.default_recipe, generator)
+            self.train_networks(training, self.settings.recipe or self.default_recipe, generator)
 
     def take_weights_of_others(self) -> None:
         """Takes over the weights of a file that the parameters name.
@@ -142,7 +147,7 @@ class NeuralCompressor(Compressor):
         Raises:
             FeedbackInputError: if it cannot be read or is of another network; one line says which.
         """
-        raise FeedbackInputError(f"{self.parameters.name}: got a file of weights, expected none: none are known for it")
+        raise FeedbackInputError(f"{self.settings.name}: got a file of weights, expected none: none are known for it")
 
     @torch.no_grad()
     def encode(self, csi: Tensor) -> Codeword:
@@ -172,30 +177,3 @@ class NeuralCompressor(Compressor):
             ue_multiplications=count_multiplications(self.encoder, image),
             ue_bytes=count_stored_bytes(self.encoder),
         )
-
-    def state(self) -> dict[str, Tensor]:
-        """Weights and running statistics, ``encoder.*`` and ``decoder.*``, float32."""
-        return {name: tensor.detach() for name, tensor in self._tensors().items()}
-
-    def load_state(self, state: dict[str, Tensor]) -> None:
-        """Takes over the weights and running statistics of ``state``."""
-        tensors = self._tensors()
-        checked = checked_state(state, tensors)
-        with torch.no_grad():
-            for name, tensor in tensors.items():
-                tensor.copy_(checked[name])
-
-    def to(self, device: torch.device) -> "NeuralCompressor":
-        """Moves both networks to a device."""
-        self.encoder.to(device)
-        self.decoder.to(device)
-        return self
-
-    def _tensors(self) -> dict[str, Tensor]:
-        # Batch norm's step counters are integers that inference does not use.
-        return {
-            f"{side}.{name}": tensor
-            for side, network in (("encoder", self.encoder), ("decoder", self.decoder))
-            for name, tensor in network.state_dict().items()
-            if tensor.dtype.is_floating_point
-        }

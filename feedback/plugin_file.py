@@ -18,6 +18,7 @@ from feedback.compressor import COMPRESSORS, Compressor, CompressorParameters
 from feedback.errors import FeedbackInputError
 from feedback.observation import CsiDimensions
 from feedback.plugin_content import plugin_digest
+from feedback.plugin_parameters import adapt
 from feedback.user_error import one_line, user_line
 
 _FORM = "expected FILE.py:CLASS"
@@ -158,6 +159,7 @@ def load_plugin(file: Path, class_name: str, sha256: str | None = None) -> type[
             f"plugin: got {found.Parameters!r} as Parameters of {class_name} in {file}, expected a subclass of "
             "feedback.compressor.CompressorParameters (of networks: feedback.neural.NeuralParameters), or none"
         )
+    adapt(found, file)
     found.code = f"{class_name} {digest}"
     return found
 

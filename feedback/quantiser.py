@@ -1,7 +1,7 @@
 """The contract of every codeword quantiser, and their registry."""
 
-from abc import ABC, abstractmethod
-from typing import Any, ClassVar
+from abc import abstractmethod
+from typing import ClassVar
 
 import torch
 from class_registry import ClassRegistry
@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict
 from torch import Tensor
 
 from feedback.csi_report.codeword import Codeword, Signal
-from feedback.errors import FeedbackInputError
+from feedback.learner import Learner
 
 QUANTISERS: ClassRegistry["Quantiser"] = ClassRegistry(unique=True)
 
@@ -22,8 +22,11 @@ class QuantiserParameters(BaseModel):
     name: str
 
 
-class Quantiser(ABC):
-    """Turns codeword values into levels at the UE, and levels into values at the BS.
+class Quantiser(Learner):
+    """Turns codeword values into levels at the UE, and levels into values at the BS; a PyTorch module.
+
+    Args:
+        settings: the quantiser's section of a scenario.
 
     Attributes:
         sends: what the link gets to carry.
@@ -38,24 +41,13 @@ class Quantiser(ABC):
     Parameters: ClassVar[type[QuantiserParameters]]
     results_version: ClassVar[int] = 1
 
-    def __init__(self, parameters: Any) -> None:
-        self.parameters = parameters
+    @property
+    def stage(self) -> str:
+        """What it is called in messages."""
+        return f"quantiser {self.settings.name}"
 
-    def fit(self, values: Tensor) -> None:  # noqa: B027 - some learn nothing
+    def fit(self, values: Tensor) -> None:
         """Learns from training codewords ``[n, length]``, float32; nothing to do by default."""
-
-    def state(self) -> dict[str, Tensor]:
-        """Everything that was learnt, by name."""
-        return {}
-
-    def load_state(self, state: dict[str, Tensor]) -> None:
-        """Takes over what ``state`` gave.
-
-        Raises:
-            FeedbackInputError: if it holds something else.
-        """
-        if state:
-            raise FeedbackInputError(f"quantiser state holds {sorted(state)}, expected no tensors")
 
     @abstractmethod
     def quantise(self, codeword: Codeword) -> Codeword:

@@ -86,27 +86,27 @@ class AcrNet(FullyConnectedNetwork):
 
     titles = ("ACRNet", "ACRNet-1x", "ACRNet-10x", "ACRNet-20x")
     Parameters: ClassVar[type[_AcrNetFcOptions]] = AcrNetParameters
-    parameters: _AcrNetFcOptions
+    settings: _AcrNetFcOptions
     paper_recipe = ACRNET
 
     @property
     def starts_as_klt(self) -> bool:
         """Where the layers allow it, unless ``init`` says otherwise."""
-        return self.parameters.init != "xavier" and self.parameters.allows_klt
+        return self.settings.init != "xavier" and self.settings.allows_klt
 
     def build_features(self) -> nn.Module:
         """conv 5x5, two residual blocks."""
-        return acrnet_features(self.parameters.activation)
+        return acrnet_features(self.settings.activation)
 
     def take_weights_of_others(self) -> None:
         """Those of the repository of ACRNet."""
-        assert isinstance(self.parameters, AcrNetParameters)
-        assert self.parameters.checkpoint is not None
-        self.load_state(read_public_checkpoint(self.parameters.checkpoint, acrnet_layers(), self.state()))
+        assert isinstance(self.settings, AcrNetParameters)
+        assert self.settings.checkpoint is not None
+        self.load_state(read_public_checkpoint(self.settings.checkpoint, acrnet_layers(), self.state()))
 
     def build_refinement(self) -> nn.Module:
         """conv 5x5, expanded residual blocks, sigmoid."""
-        options = self.parameters
+        options = self.settings
         return acrnet_refinement(options.activation, options.decoder_expansion, options.k)
 
 
@@ -131,7 +131,7 @@ class BacrNet(AcrNet):
 
     titles = ("BACRNet", "BACRNet-1x", "BACRNet-10x", "BACRNet-20x")
     Parameters = BacrNetParameters
-    parameters: BacrNetParameters
+    settings: BacrNetParameters
 
     @property
     def binary_encoder(self) -> bool:
@@ -141,7 +141,7 @@ class BacrNet(AcrNet):
     @property
     def binary_decoder(self) -> bool:
         """As ``decoder_fc`` says."""
-        return self.parameters.decoder_fc == "binary"
+        return self.settings.decoder_fc == "binary"
 
 
 class ClAcrNetParameters(_AcrNetFcOptions):
@@ -156,14 +156,14 @@ class ClAcrNet(ConvolutionalLatentNetwork):
 
     titles = ("CL-ACRNet",)
     Parameters = ClAcrNetParameters
-    parameters: ClAcrNetParameters
+    settings: ClAcrNetParameters
     paper_recipe = ACRNET
 
     def build_features(self) -> nn.Module:
         """conv 5x5, two residual blocks."""
-        return acrnet_features(self.parameters.activation)
+        return acrnet_features(self.settings.activation)
 
     def build_refinement(self) -> nn.Module:
         """conv 5x5, expanded residual blocks, sigmoid."""
-        options = self.parameters
+        options = self.settings
         return acrnet_refinement(options.activation, options.decoder_expansion, options.k)

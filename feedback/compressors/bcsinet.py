@@ -43,7 +43,7 @@ class BcsiNet(FullyConnectedNetwork):
 
     titles = ("BCsiNet-A2", "BCsiNet-A3", "BCsiNet-B2", "BCsiNet-B3", "BCsiNet-C2", "BCsiNet-C3")
     Parameters = BcsiNetParameters
-    parameters: BcsiNetParameters
+    settings: BcsiNetParameters
     paper_recipe = BCSINET
 
     @property
@@ -53,13 +53,13 @@ class BcsiNet(FullyConnectedNetwork):
 
     def take_weights_of_others(self) -> None:
         """Those of the repository of BCsiNet; weights that are binary there are so here."""
-        assert self.parameters.checkpoint is not None
-        layers = bcsinet_layers(self.parameters.name[-2], int(self.parameters.name[-1]))
-        self.load_state(read_public_checkpoint(self.parameters.checkpoint, layers, self.state()))
+        assert self.settings.checkpoint is not None
+        layers = bcsinet_layers(self.settings.name[-2], int(self.settings.name[-1]))
+        self.load_state(read_public_checkpoint(self.settings.checkpoint, layers, self.state()))
 
     def build_features(self) -> nn.Module:
         """Head A: conv 3x3. Head B: twice that. Head C: that, and a residual block."""
-        head = self.parameters.name[-2]
+        head = self.settings.name[-2]
         first = ConvBn(2, 2, 3, leaky_relu())
         if head == "a":
             return nn.Sequential(first)
@@ -67,5 +67,5 @@ class BcsiNet(FullyConnectedNetwork):
 
     def build_refinement(self) -> nn.Module:
         """RefineNets, conv 3x3 2->2 with batch norm, sigmoid."""
-        blocks = [RefineNet() for _ in range(int(self.parameters.name[-1]))]
+        blocks = [RefineNet() for _ in range(int(self.settings.name[-1]))]
         return nn.Sequential(*blocks, ConvBn(2, 2, 3), nn.Sigmoid())

@@ -23,7 +23,7 @@ class ClCsiNet(ConvolutionalLatentNetwork):
 
     titles = ("CL-CsiNet",)
     Parameters = ClCsiNetParameters
-    parameters: ClCsiNetParameters
+    settings: ClCsiNetParameters
     paper_recipe = CSINET
 
     def build_features(self) -> nn.Module:

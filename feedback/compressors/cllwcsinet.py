@@ -165,7 +165,7 @@ class CllwCsiNet(LinearStartNetwork):
 
     titles = ("CLLWCsiNet",)
     Parameters = CllwCsiNetParameters
-    parameters: CllwCsiNetParameters
+    settings: CllwCsiNetParameters
     paper_recipe = CLLWCSINET
     encoder: ConvolutionalEncoder
     decoder: ConvolutionalDecoder
@@ -223,7 +223,7 @@ class CllwCsiNet(LinearStartNetwork):
         return latent_maps(self.shape, self._ratio())
 
     def _ratio(self) -> int:
-        ratio = self.parameters.compression_ratio
+        ratio = self.settings.compression_ratio
         if ratio not in _NARROWING or self.shape[0] % 4:
             raise FeedbackInputError(
                 f"cllwcsinet: got compression_ratio {ratio:g} and {self.shape[0]} delay rows, "

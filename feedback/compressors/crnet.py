@@ -97,18 +97,18 @@ class CrNet(FullyConnectedNetwork):
 
     titles = ("CRNet", "BCRNet")
     Parameters = CrNetParameters
-    parameters: CrNetParameters
+    settings: CrNetParameters
     paper_recipe = CRNET
 
     @property
     def binary_encoder(self) -> bool:
         """Only in ``bcrnet``."""
-        return self.parameters.name == "bcrnet"
+        return self.settings.name == "bcrnet"
 
     def take_weights_of_others(self) -> None:
         """Those of the repository of CRNet."""
-        assert self.parameters.checkpoint is not None
-        self.load_state(read_public_checkpoint(self.parameters.checkpoint, crnet_layers(), self.state()))
+        assert self.settings.checkpoint is not None
+        self.load_state(read_public_checkpoint(self.settings.checkpoint, crnet_layers(), self.state()))
 
     def build_features(self) -> nn.Module:
         """Two resolutions, merged."""
@@ -131,7 +131,7 @@ class ClCrNet(ConvolutionalLatentNetwork):
 
     titles = ("CL-CRNet",)
     Parameters = ClCrNetParameters
-    parameters: ClCrNetParameters
+    settings: ClCrNetParameters
     paper_recipe = CRNET
 
     def build_features(self) -> nn.Module:

@@ -40,22 +40,22 @@ class CsiNet(FullyConnectedNetwork):
 
     titles = ("CsiNet",)
     Parameters = CsiNetParameters
-    parameters: CsiNetParameters
+    settings: CsiNetParameters
     paper_recipe = CSINET
 
     def build_features(self) -> nn.Module:
         """conv 3x3 2->2, batch norm, leaky ReLU."""
-        if self.parameters.keras is not None:
+        if self.settings.keras is not None:
             return keras_features(self.shape[0])
         return ConvBn(2, 2, 3, leaky_relu())
 
     def take_weights_of_others(self) -> None:
         """The public Keras weights."""
-        assert self.parameters.keras is not None
-        self.load_state(read_keras_state(self.parameters.keras, self.shape, self.state()))
+        assert self.settings.keras is not None
+        self.load_state(read_keras_state(self.settings.keras, self.shape, self.state()))
 
     def build_refinement(self) -> nn.Module:
         """Two RefineNets, conv 3x3 2->2, sigmoid."""
-        if self.parameters.keras is not None:
+        if self.settings.keras is not None:
             return keras_refinement(self.shape[0])
         return nn.Sequential(RefineNet(), RefineNet(), nn.Conv2d(2, 2, 3, padding="same"), nn.Sigmoid())

@@ -26,7 +26,7 @@ class CsiNetPlus(FullyConnectedNetwork):
 
     titles = ("CsiNet+",)
     Parameters = CsiNetPlusParameters
-    parameters: CsiNetPlusParameters
+    settings: CsiNetPlusParameters
     paper_recipe = CSINET
 
     def build_features(self) -> nn.Module:

@@ -61,7 +61,7 @@ class Deq(FullyConnectedNetwork):
 
     titles = ("DEQ",)
     Parameters = DeqParameters
-    parameters: DeqParameters
+    settings: DeqParameters
     paper_recipe = DEQ
 
     def __init__(self, parameters: DeqParameters, shape: tuple[int, int]) -> None:
@@ -94,22 +94,22 @@ class Deq(FullyConnectedNetwork):
     @property
     def starts_as_klt(self) -> bool:
         """As ``init`` says."""
-        return self.parameters.init == "klt"
+        return self.settings.init == "klt"
 
     def build_features(self) -> nn.Module:
         """conv 5x5 2->2, batch norm, PReLU; equilibrium block."""
-        return nn.Sequential(ConvBn(2, 2, 5, prelu(2)), UeEquilibrium(self.parameters.ue_iterations))
+        return nn.Sequential(ConvBn(2, 2, 5, prelu(2)), UeEquilibrium(self.settings.ue_iterations))
 
     def build_refinement(self) -> nn.Module:
         """Equilibrium block, sigmoid."""
-        return nn.Sequential(BsEquilibrium(self.parameters.bs_iterations), nn.Sigmoid())
+        return nn.Sequential(BsEquilibrium(self.settings.bs_iterations), nn.Sigmoid())
 
     def initialise(self, generator: torch.Generator) -> None:
         """Draws Kaiming-uniform weights."""
         initialise(self.encoder, generator, kaiming_uniform)
         initialise(self.decoder, generator, kaiming_uniform)
 
-    def train(
+    def train_networks(
         self,
         training: TrainingSet,
         recipe: TrainingRecipe,
@@ -120,7 +120,7 @@ class Deq(FullyConnectedNetwork):
         used = self.ue_iterations, self.bs_iterations
         self.ue_iterations, self.bs_iterations = UE_TRAINING_ITERATIONS, BS_TRAINING_ITERATIONS
         try:
-            return super().train(training, recipe, generator, options)
+            return super().train_networks(training, recipe, generator, options)
         finally:
             self.ue_iterations, self.bs_iterations = used
 

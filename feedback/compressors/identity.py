@@ -21,7 +21,7 @@ class Identity(Compressor):
 
     titles = ("uncompressed",)
     Parameters = IdentityParameters
-    parameters: IdentityParameters
+    settings: IdentityParameters
 
     def __init__(self, parameters: IdentityParameters, shape: tuple[int, int]) -> None:
         super().__init__(parameters, shape)

@@ -14,9 +14,7 @@ from feedback.compressor import (
     complex_codeword_length,
 )
 from feedback.csi_report.codeword import Codeword
-from feedback.errors import FeedbackInputError
 from feedback.principal_axes import separable_products
-from feedback.state import checked_state
 from feedback.training_set import TrainingSet
 
 
@@ -47,37 +45,38 @@ class Klt(Compressor):
     titles = ("KLT",)
     results_version = 2
     Parameters = KltParameters
-    parameters: KltParameters
+    settings: KltParameters
+    # Real and imaginary parts, as kept files have no complex numbers.
+    axes: Tensor
 
     def __init__(self, parameters: KltParameters, shape: tuple[int, int]) -> None:
         super().__init__(parameters, shape)
         self.length = complex_codeword_length(shape, parameters.compression_ratio)
-        self._axes: Tensor | None = None
+        self.declare(axes=(shape[0] * shape[1], self.length // 2, 2))
 
     @property
-    def axes(self) -> Tensor:
-        """Leading eigenvectors as columns, ``[Na Nt, M / 2]``, complex64."""
-        if self._axes is None:
-            raise FeedbackInputError("klt: got no principal axes, expected fit() or load_state() before its use")
-        return self._axes
+    def vectors(self) -> Tensor:
+        """The principal axes: leading eigenvectors as columns, ``[Na Nt, M / 2]``, complex64."""
+        return torch.view_as_complex(self.axes)
 
     def fit(self, training: TrainingSet, generator: torch.Generator) -> None:
         """Takes the principal axes of the training channels; draws nothing."""
         count = self.length // 2
-        if self.parameters.separable:
-            self._axes = separable_products(training.train, count)
+        if self.settings.separable:
+            vectors = separable_products(training.train, count)
         else:
-            self._axes = training.principal_axes(count)[1].contiguous()
+            vectors = training.principal_axes(count)[1].contiguous()
+        self.axes = torch.view_as_real(vectors)
 
     def encode(self, csi: Tensor) -> Codeword:
         """Coefficients on the principal axes: real parts, then imaginary parts."""
-        coefficients = csi.flatten(1) @ self.axes.conj()
+        coefficients = csi.flatten(1) @ self.vectors.conj()
         return Codeword(torch.cat([coefficients.real, coefficients.imag], dim=1))
 
     def decode(self, received: Codeword) -> Tensor:
         """The sum of the axes, weighted by the received coefficients."""
         real, imaginary = received.values.chunk(2, dim=1)
-        return (torch.complex(real, imaginary) @ self.axes.T).unflatten(1, self.shape)
+        return (torch.complex(real, imaginary) @ self.vectors.T).unflatten(1, self.shape)
 
     def complexity(self) -> Complexity:
         """One complex product ``[M / 2, Na Nt]`` on each side: 4 real multiply-adds and 2 real numbers an entry."""
@@ -85,17 +84,3 @@ class Klt(Compressor):
         return Complexity(
             ue_macs=4 * entries, bs_macs=4 * entries, ue_parameters=2 * entries, bs_parameters=2 * entries
         )
-
-    def state(self) -> dict[str, Tensor]:
-        """``axes`` as real and imaginary parts, ``[Na Nt, M / 2, 2]``, float32."""
-        return {"axes": torch.view_as_real(self.axes)}
-
-    def load_state(self, state: dict[str, Tensor]) -> None:
-        """Takes over the axes of ``state``."""
-        expected = {"axes": torch.empty(self.shape[0] * self.shape[1], self.length // 2, 2)}
-        self._axes = torch.view_as_complex(checked_state(state, expected)["axes"].contiguous())
-
-    def to(self, device: torch.device) -> "Klt":
-        """Moves the axes to a device."""
-        self._axes = None if self._axes is None else self._axes.to(device)
-        return self

@@ -33,7 +33,7 @@ class TopK(Compressor):
 
     titles = ("top-k",)
     Parameters = TopKParameters
-    parameters: TopKParameters
+    settings: TopKParameters
 
     def __init__(self, parameters: TopKParameters, shape: tuple[int, int]) -> None:
         super().__init__(parameters, shape)

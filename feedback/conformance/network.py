@@ -85,10 +85,18 @@ def check_inference_changes_no_weight(candidate: Candidate) -> None:
         demand(torch.equal(before[name], tensor), f"{name}: got another value after inference, expected the same")
 
 
+def check_evaluation_mode(candidate: Candidate) -> None:
+    """A network is in evaluation mode when it is built, and again when it has been trained or loaded."""
+    for when, network in (("built", candidate.build()), ("trained", candidate.fitted), ("loaded", candidate.twin())):
+        training = [name or "the network itself" for name, module in network.named_modules() if module.training]
+        demand(not training, f"{', '.join(training[:3])}: got training mode once {when}, expected evaluation mode")
+
+
 NETWORK_CHECKS: tuple[Check, ...] = (
     check_construction_draws_nothing,
     check_encoder_and_decoder_share_nothing,
     check_gradients,
     check_complexity_agrees_with_the_networks,
     check_inference_changes_no_weight,
+    check_evaluation_mode,
 )

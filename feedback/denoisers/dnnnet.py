@@ -2,6 +2,7 @@
 
 import copy
 import math
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, ClassVar, Literal, Self
 
@@ -16,7 +17,7 @@ from feedback.denoiser import DENOISERS, Denoiser, DenoiserParameters
 from feedback.denoisers.noise_extraction import NoiseExtraction
 from feedback.errors import FeedbackInputError
 from feedback.neural import NeuralCompressor
-from feedback.state import checked_state, state_length
+from feedback.state import state_length
 from feedback.training.disturbance import Disturbance, drawn_snr_db, with_noise
 from feedback.training.loop import train
 from feedback.training.options import TrainingOptions
@@ -72,11 +73,9 @@ class DnnNet(Denoiser):
     accepts: ClassVar[frozenset[Signal]] = frozenset({"analogue"})
     titles = ("DNNNet",)
     Parameters = DnnNetParameters
-    parameters: DnnNetParameters
-
-    def __init__(self, parameters: DnnNetParameters) -> None:
-        super().__init__(parameters)
-        self._network: NoiseExtraction | None = None
+    settings: DnnNetParameters
+    inner = "network"
+    network: NoiseExtraction
 
     def fit(self, values: Tensor) -> None:
         """Stage 1; draws from a stream of its own. Codewords without power, which get no noise, say nothing.
@@ -92,9 +91,9 @@ class DnnNet(Denoiser):
         generator = torch.Generator().manual_seed(_SEED)
         network = self._build(values.shape[1])
         network.start(values.cpu(), generator)
-        self._network = network.to(values.device)
+        self.network = network.to(values.device)
         with torch.enable_grad():
-            _pretrain(self._network, values, self.parameters, generator)
+            _pretrain(self.network, values, self.settings, generator)
 
     def fit_jointly(self, compressor: Compressor, training: TrainingSet, generator: torch.Generator) -> None:
         """Stage 2; the best weights on the validation channels are kept, those of stage 1 among them.
@@ -102,23 +101,17 @@ class DnnNet(Denoiser):
         Raises:
             FeedbackInputError: if the training set is unusable, or the loss becomes NaN or infinite.
         """
-        recipe = self.parameters.joint
+        recipe = self.settings.joint
         if recipe is None or not isinstance(compressor, NeuralCompressor):
             return
-        decoder = _DenoisingDecoder(self._fitted(), compressor.decoder)
-        options = TrainingOptions(disturbance=_KnownNoise(snr_db=self.parameters.snr_db))
+        decoder = _DenoisingDecoder(self.network, compressor.decoder)
+        options = TrainingOptions(disturbance=_KnownNoise(snr_db=self.settings.snr_db))
         with torch.enable_grad():
             train(compressor.encoder, decoder, training, recipe, generator, options)
 
-    def state(self) -> dict[str, Tensor]:
-        """Weights and moments, float32, by their names in ``NoiseExtraction``."""
-        return {name: tensor.detach() for name, tensor in self._fitted().state_dict().items()}
-
-    def load_state(self, state: dict[str, Tensor]) -> None:
-        """Takes over the weights of ``state``, whose length is the codeword's."""
-        network = self._build(state_length(state, "mean"))
-        network.load_state_dict(checked_state(state, network.state_dict()))
-        self._network = network
+    def build_inner(self, state: Mapping[str, Tensor]) -> NoiseExtraction:
+        """A network for codewords of the state's length."""
+        return self._build(state_length(state, "mean"))
 
     @torch.no_grad()
     def denoise(self, received: Codeword, noise_to_signal: float) -> Codeword:
@@ -128,7 +121,7 @@ class DnnNet(Denoiser):
             FeedbackInputError: if the values are level numbers or bits, not finite, or of another number than in
                 training.
         """
-        network = self._fitted()
+        network = self.network
         if received.value_bits is not None:
             raise FeedbackInputError("denoiser dnnnet: got quantised values, expected analogue ones (quantiser none)")
         check_values("denoiser dnnnet", received, len(network.mean))
@@ -136,16 +129,11 @@ class DnnNet(Denoiser):
             return received
         values = received.values
         level = values.new_full((len(values), 1), noise_to_signal)
-        return replace(received, values=network.to(values.device)(values, level))
-
-    def _fitted(self) -> NoiseExtraction:
-        if self._network is None:
-            raise FeedbackInputError("denoiser dnnnet: got no weights, expected fit() on training codewords before use")
-        return self._network
+        return replace(received, values=network(values, level))
 
     def _build(self, length: int) -> NoiseExtraction:
-        parameters = self.parameters
-        return NoiseExtraction(length, parameters.hidden_layers, parameters.width, parameters.snr_db)
+        settings = self.settings
+        return NoiseExtraction(length, settings.hidden_layers, settings.width, settings.snr_db)
 
 
 class _DenoisingDecoder(nn.Module):

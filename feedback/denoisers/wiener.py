@@ -1,6 +1,7 @@
 """Wiener filtering of analogue codewords: the affine estimate of least mean relative error."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import ClassVar, Literal
 
@@ -13,7 +14,6 @@ from feedback.csi_report.checks import check_training, check_values
 from feedback.csi_report.codeword import Codeword, Signal
 from feedback.denoiser import DENOISERS, Denoiser, DenoiserParameters
 from feedback.errors import FeedbackInputError
-from feedback.state import checked_state, state_length
 from feedback.training.disturbance import with_noise
 from feedback.training_set import TrainingSet
 
@@ -55,14 +55,17 @@ class Wiener(Denoiser):
     accepts: ClassVar[frozenset[Signal]] = frozenset({"analogue"})
     titles = ("Wiener",)
     Parameters = WienerParameters
-    parameters: WienerParameters
+    settings: WienerParameters
+    mean: Tensor
+    covariance: Tensor
+    shares: Tensor
 
     def __init__(self, parameters: WienerParameters) -> None:
         super().__init__(parameters)
-        self._mean: Tensor | None = None
-        self._covariance: Tensor | None = None
-        self._shares = torch.ones(len(_SNRS_DB))
-        self._filters: dict[float, Tensor] = {}
+        self.declare(mean=("length",), covariance=("length", "length"))
+        self.register_buffer("shares", torch.ones(len(_SNRS_DB)))
+        # The gain of the last noise level, with the covariance that it is of.
+        self._kept: tuple[Tensor, float, Tensor] | None = None
 
     def fit(self, values: Tensor) -> None:
         """Takes the weighted mean and covariance; codewords without power, which get no noise, say nothing.
@@ -77,40 +80,29 @@ class Wiener(Denoiser):
         if len(values) == 0:
             raise FeedbackInputError("denoiser wiener: got training codewords that are all zero, expected power")
         mean = (values / power).sum(dim=0) / (1 / power).sum()
-        self._mean = mean.to(torch.float32)
-        self._covariance = shrunk_covariance((values - mean) / power.sqrt()).to(torch.float32)
-        self._filters.clear()
+        self.mean = mean.to(torch.float32)
+        self.covariance = shrunk_covariance((values - mean) / power.sqrt()).to(torch.float32)
 
     @torch.no_grad()
     def fit_jointly(self, compressor: Compressor, training: TrainingSet, generator: torch.Generator) -> None:
         """Takes the share of the correction at each of some SNRs; the compressor stays as it is."""
         csi = training.train[:_SHARE_CHANNELS]
         sent = compressor.encode(csi)
-        self._shares = torch.ones(len(_SNRS_DB))
-        for number, snr_db in enumerate(_SNRS_DB):
+        shares = []
+        for snr_db in _SNRS_DB:
             noisy = with_noise(sent.values, torch.full((len(csi), 1), snr_db), generator)
             filtered = self._filtered(noisy, 10 ** (-snr_db / 10))
             errors = [
                 _nmse(csi, compressor.decode(replace(sent, values=noisy + share * (filtered - noisy))))
                 for share in _SHARES
             ]
-            self._shares[number] = _SHARES[errors.index(min(errors))]
+            shares.append(_SHARES[errors.index(min(errors))])
+        self.shares = torch.tensor(shares, device=self.shares.device)
 
-    def state(self) -> dict[str, Tensor]:
-        """``mean``, ``[length]``, ``covariance``, ``[length, length]``, and ``shares`` by SNR, ``[n]``; float32."""
-        if self._mean is None or self._covariance is None:
-            raise FeedbackInputError("denoiser wiener: got no moments, expected fit() on training codewords before use")
-        return {"mean": self._mean, "covariance": self._covariance, "shares": self._shares}
-
-    def load_state(self, state: dict[str, Tensor]) -> None:
-        """Takes over the moments of ``state``, whose length is the codeword's."""
-        length = state_length(state, "mean")
-        expected = {"mean": torch.empty(length), "covariance": torch.empty(length, length), "shares": self._shares}
-        checked = checked_state(state, expected)
-        if (checked["shares"] < 0).any() or (checked["shares"] > 1).any():
+    def check_learnt(self, state: Mapping[str, Tensor]) -> None:
+        """Shares are from 0 to 1."""
+        if (state["shares"] < 0).any() or (state["shares"] > 1).any():
             raise FeedbackInputError("denoiser wiener: got a share outside 0 to 1, expected shares of its correction")
-        self._mean, self._covariance, self._shares = checked["mean"], checked["covariance"], checked["shares"]
-        self._filters.clear()
 
     def denoise(self, received: Codeword, noise_to_signal: float) -> Codeword:
         """The filtered codeword; the received one where there is no noise.
@@ -119,10 +111,9 @@ class Wiener(Denoiser):
             FeedbackInputError: if the values are level numbers or bits, not finite, or of another number than in
                 training.
         """
-        length = len(self.state()["mean"])
         if received.value_bits is not None:
             raise FeedbackInputError("denoiser wiener: got quantised values, expected analogue ones (quantiser none)")
-        check_values("denoiser wiener", received, length)
+        check_values(self.stage, received, len(self.mean))
         if noise_to_signal == 0:
             return received
         share = self._share(noise_to_signal)
@@ -131,19 +122,20 @@ class Wiener(Denoiser):
 
     def _share(self, noise_to_signal: float) -> float:
         """Share of the correction, between those of the SNRs that were looked at."""
-        return float(np.interp(-10 * math.log10(noise_to_signal), _SNRS_DB, self._shares.cpu().numpy()))
+        return float(np.interp(-10 * math.log10(noise_to_signal), _SNRS_DB, self.shares.cpu().numpy()))
 
     def _filtered(self, received: Tensor, noise_to_signal: float) -> Tensor:
-        mean, gain = self.state()["mean"].to(received.device), self._gain(noise_to_signal).to(received.device)
-        return mean + (received - mean) @ gain
+        return self.mean + (received - self.mean) @ self._gain(noise_to_signal)
 
     def _gain(self, noise_to_signal: float) -> Tensor:
         """``C (C + I / SNR)^-1``, symmetric, ``[length, length]``, float32; computed once per noise level."""
-        if noise_to_signal not in self._filters:
-            covariance = self.state()["covariance"].to(torch.float64)
-            noise = noise_to_signal * torch.eye(len(covariance), dtype=torch.float64, device=covariance.device)
-            self._filters[noise_to_signal] = torch.linalg.solve(covariance + noise, covariance).to(torch.float32)
-        return self._filters[noise_to_signal]
+        covariance = self.covariance
+        if self._kept is None or self._kept[0] is not covariance or self._kept[1] != noise_to_signal:
+            exact = covariance.to(torch.float64)
+            noise = noise_to_signal * torch.eye(len(exact), dtype=torch.float64, device=exact.device)
+            gain = torch.linalg.solve(exact + noise, exact).to(torch.float32)
+            self._kept = covariance, noise_to_signal, gain
+        return self._kept[2]
 
 
 def _nmse(csi: Tensor, rebuilt: Tensor) -> float:

@@ -31,13 +31,13 @@ class ConvolutionalLatentNetwork(LinearStartNetwork):
 
     def build_encoder(self) -> nn.Module:
         """Features, then conv 1x7 ``2 Na`` -> ``m`` with bias."""
-        n_maps = latent_maps(self.shape, self.parameters.compression_ratio)
+        n_maps = latent_maps(self.shape, self.settings.compression_ratio)
         narrow = nn.Conv2d(2 * self.shape[0], n_maps, KERNEL, padding="same")
         return ConvolutionalEncoder(self.build_features(), narrow)
 
     def build_decoder(self) -> nn.Module:
         """conv 1x7 ``m`` -> ``2 Na`` with batch norm, then refinement."""
-        n_maps = latent_maps(self.shape, self.parameters.compression_ratio)
+        n_maps = latent_maps(self.shape, self.settings.compression_ratio)
         return ConvolutionalDecoder(
             ConvBn(n_maps, 2 * self.shape[0], KERNEL), self.build_refinement(), n_angles=self.shape[1]
         )

@@ -63,8 +63,8 @@ class FullyConnectedNetwork(LinearStartNetwork):
 
     @property
     def _transposed(self) -> bool:
-        return getattr(self.parameters, "checkpoint", None) is not None
+        return getattr(self.settings, "checkpoint", None) is not None
 
     def start_as_klt(self, training: TrainingSet) -> None:
         """Makes it the KLT of the training channels."""
-        start_as_klt(self.encoder, self.decoder, training, self.parameters.disturbance)
+        start_as_klt(self.encoder, self.decoder, training, self.settings.disturbance)

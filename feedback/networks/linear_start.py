@@ -35,7 +35,7 @@ class LinearStartNetwork(NeuralCompressor):
     @property
     def starts_as_klt(self) -> bool:
         """Whether training starts from the KLT: where the layers allow it, unless ``init`` says otherwise."""
-        wanted = getattr(self.parameters, "init", None)
+        wanted = getattr(self.settings, "init", None)
         return wanted == "klt" or (wanted is None and self.start_problem is None)
 
     @property

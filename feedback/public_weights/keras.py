@@ -50,7 +50,7 @@ class KerasCsiNet(FullyConnectedNetwork):
     """CsiNet as published: batch norm by delay row, biases everywhere. Not in the registry: its weights are a file."""
 
     Parameters = KerasCsiNetParameters
-    parameters: KerasCsiNetParameters
+    settings: KerasCsiNetParameters
 
     def build_features(self) -> nn.Module:
         """conv 3x3 2->2, batch norm, leaky ReLU."""

@@ -1,5 +1,6 @@
 """Uniform quantisation followed by entropy coding: every report is a bitstream of its own length."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import ClassVar, Literal
 
@@ -13,7 +14,6 @@ from feedback.csi_report.codeword import Codeword, Signal
 from feedback.errors import FeedbackInputError
 from feedback.quantiser import QUANTISERS, Quantiser, QuantiserParameters
 from feedback.quantisers.range_coding import range_decode, range_encode
-from feedback.state import checked_state
 
 
 class EntropyCodedParameters(QuantiserParameters):
@@ -42,11 +42,14 @@ class EntropyCoded(Quantiser):
     detects_errors: ClassVar[bool] = True
     titles = ("entropy-coded",)
     Parameters = EntropyCodedParameters
-    parameters: EntropyCodedParameters
+    settings: EntropyCodedParameters
+    mean: Tensor
+    step: Tensor
+    priors: Tensor
 
     def __init__(self, parameters: EntropyCodedParameters) -> None:
         super().__init__(parameters)
-        self._state: dict[str, Tensor] = {}
+        self.declare(mean=("length",), step=(), priors=("length", "levels"))
 
     def fit(self, values: Tensor) -> None:
         """Takes the mean of every element, the common cell width, and the distribution of every element's levels.
@@ -56,34 +59,22 @@ class EntropyCoded(Quantiser):
         """
         check_training("quantiser entropy_coded", values)
         mean = values.mean(dim=0, dtype=torch.float64).to(torch.float32)
-        step = (values.amax(dim=0) - values.amin(dim=0)).amax() / self.parameters.cells
+        step = (values.amax(dim=0) - values.amin(dim=0)).amax() / self.settings.cells
         levels = _levels(values, mean, step)
         reach = max(int(levels.abs().max()), 1)
         n_elements, n_levels = len(mean), 2 * reach + 1
         bins = torch.arange(n_elements, device=values.device) * n_levels + (levels + reach).to(torch.int64)
         counts = bins.flatten().bincount(minlength=n_elements * n_levels).view(n_elements, n_levels)
         priors = (counts + 1 / n_levels) / (len(values) + 1)
-        self._state = {"mean": mean, "step": step, "priors": priors.to(torch.float32)}
+        self.mean, self.step, self.priors = mean, step, priors.to(torch.float32)
 
-    def state(self) -> dict[str, Tensor]:
-        """``mean``, ``[length]``; ``step``, a scalar; ``priors``, ``[length, n_levels]``, level 0 amid; float32."""
-        if not self._state:
-            raise FeedbackInputError(
-                "quantiser entropy_coded: got no priors, expected fit() on training codewords before use"
-            )
-        return dict(self._state)
-
-    def load_state(self, state: dict[str, Tensor]) -> None:
-        """Takes over cells and priors of ``state``, whose length is the codeword's."""
-        length, n_levels = state["priors"].shape if "priors" in state and state["priors"].dim() == 2 else (1, 3)
-        expected = {"mean": torch.empty(length), "step": torch.empty(()), "priors": torch.empty(length, n_levels)}
-        checked = checked_state(state, expected)
-        if n_levels % 2 == 0 or (checked["priors"] <= 0).any() or checked["step"] < 0:
+    def check_learnt(self, state: Mapping[str, Tensor]) -> None:
+        """There is a level amid, every level can occur, and cells are not of negative width."""
+        if state["priors"].shape[1] % 2 == 0 or (state["priors"] <= 0).any() or state["step"] < 0:
             raise FeedbackInputError(
                 "quantiser entropy_coded: got an even number of levels, a probability of 0 or a negative cell width, "
                 "expected an odd number, probabilities above 0, and a width of 0 or more"
             )
-        self._state = checked
 
     def quantise(self, codeword: Codeword) -> Codeword:
         """Bits 0 and 1 as float32, ``[batch, longest]``, zeros behind the ``value_bits`` of each report.
@@ -91,11 +82,10 @@ class EntropyCoded(Quantiser):
         Raises:
             FeedbackInputError: if a value is not finite, or the codeword has another length than in training.
         """
-        state = {name: tensor.to(codeword.values.device) for name, tensor in self.state().items()}
-        check_values("quantiser entropy_coded", codeword, len(state["mean"]))
+        check_values(self.stage, codeword, len(self.mean))
         priors = self._priors()
         reach = priors.shape[1] // 2
-        levels = _levels(codeword.values, state["mean"], state["step"]).clamp(-reach, reach) + reach
+        levels = _levels(codeword.values, self.mean, self.step).clamp(-reach, reach) + reach
         streams = [range_encode(symbols, priors) for symbols in levels.cpu().numpy().astype(np.int32)]
         lengths = [len(stream) for stream in streams]
         bits = np.zeros((len(streams), max(lengths, default=0)), np.float32)
@@ -117,7 +107,6 @@ class EntropyCoded(Quantiser):
         """
         if not isinstance(received.value_bits, Tensor):
             raise FeedbackInputError("quantiser entropy_coded: got no lengths of bitstreams, expected one per report")
-        state = {name: tensor.to(received.values.device) for name, tensor in self.state().items()}
         priors = self._priors()
         bits = received.values.cpu().numpy().astype(np.uint8)
         lengths = received.value_bits.tolist()
@@ -137,12 +126,12 @@ class EntropyCoded(Quantiser):
                 lost[row] = True
                 continue
             levels[row] = symbols - reach
-        offsets = torch.from_numpy(levels.astype(np.float32)).to(received.values.device) * state["step"]
+        offsets = torch.from_numpy(levels.astype(np.float32)).to(received.values.device) * self.step
         erased = None if erased is None else torch.from_numpy(lost).to(erased.device)
-        return replace(received, values=state["mean"] + offsets, erased=erased)
+        return replace(received, values=self.mean + offsets, erased=erased)
 
     def _priors(self) -> np.ndarray:
-        return self.state()["priors"].cpu().numpy()
+        return self.priors.cpu().numpy()
 
 
 def _is_padded(bits: np.ndarray, stream: np.ndarray) -> bool:

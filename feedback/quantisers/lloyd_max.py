@@ -1,5 +1,6 @@
 """Lloyd-Max quantisation: the scalar levels of least mean-square error on training codewords."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Literal
 
@@ -11,7 +12,6 @@ from feedback.csi_report.checks import check_training, check_values
 from feedback.csi_report.codeword import Codeword
 from feedback.errors import FeedbackInputError
 from feedback.quantiser import QUANTISERS, Quantiser, QuantiserParameters
-from feedback.state import checked_state, state_length
 
 _MAX_ITERATIONS = 2000
 # Largest move of a level at which iterations end, in standard deviations.
@@ -45,11 +45,12 @@ class LloydMax(Quantiser):
     titles = ("Lloyd-Max",)
     results_version = 2
     Parameters = LloydMaxParameters
-    parameters: LloydMaxParameters
+    settings: LloydMaxParameters
+    levels: Tensor
 
     def __init__(self, parameters: LloydMaxParameters) -> None:
         super().__init__(parameters)
-        self._levels: Tensor | None = None
+        self.declare(levels=("length", 2**parameters.bits))
 
     def fit(self, values: Tensor) -> None:
         """Learns the levels of every element.
@@ -58,23 +59,12 @@ class LloydMax(Quantiser):
             FeedbackInputError: if there are no codewords, or one is not finite.
         """
         check_training("quantiser lloyd_max", values)
-        self._levels = element_levels(values.to(torch.float64), 2**self.parameters.bits).to(torch.float32)
+        self.levels = element_levels(values.to(torch.float64), 2**self.settings.bits).to(torch.float32)
 
-    def state(self) -> dict[str, Tensor]:
-        """``levels`` of every element, rising, ``[length, 2^B]``, float32."""
-        if self._levels is None:
-            raise FeedbackInputError(
-                "quantiser lloyd_max: got no levels, expected fit() on training codewords before use"
-            )
-        return {"levels": self._levels}
-
-    def load_state(self, state: dict[str, Tensor]) -> None:
-        """Takes over the levels of ``state``, one row for each value of the codeword."""
-        expected = {"levels": torch.empty(state_length(state, "levels"), 2**self.parameters.bits)}
-        levels = checked_state(state, expected)["levels"]
-        if (levels.diff() < 0).any():
+    def check_learnt(self, state: Mapping[str, Tensor]) -> None:
+        """Levels rise."""
+        if (state["levels"].diff() < 0).any():
             raise FeedbackInputError("quantiser lloyd_max: got falling levels, expected rising ones")
-        self._levels = levels
 
     def quantise(self, codeword: Codeword) -> Codeword:
         """Numbers ``0 .. 2^B - 1`` of the nearest levels as float32, ``value_bits = M B``.
@@ -84,7 +74,7 @@ class LloydMax(Quantiser):
         """
         levels = self._table(codeword)
         nearest = torch.searchsorted(_midpoints(levels), codeword.values.T.contiguous()).T.to(torch.float32)
-        bits = self.parameters.bits
+        bits = self.settings.bits
         return replace(codeword, values=nearest, value_bits=nearest.shape[1] * bits, level_bits=bits)
 
     def dequantise(self, received: Codeword) -> Codeword:
@@ -93,9 +83,8 @@ class LloydMax(Quantiser):
         return replace(received, values=levels.gather(1, received.values.T.to(torch.int64)).T.contiguous())
 
     def _table(self, codeword: Codeword) -> Tensor:
-        levels = self.state()["levels"]
-        check_values("quantiser lloyd_max", codeword, len(levels))
-        return levels.to(codeword.values.device)
+        check_values(self.stage, codeword, len(self.levels))
+        return self.levels
 
 
 def element_levels(values: Tensor, n_levels: int) -> Tensor:

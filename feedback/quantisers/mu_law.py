@@ -1,6 +1,7 @@
 """Quantisation of mu-law companded codeword values, as in CsiNet+."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Literal
 
@@ -12,7 +13,6 @@ from feedback.csi_report.checks import check_training, check_values
 from feedback.csi_report.codeword import Codeword
 from feedback.errors import FeedbackInputError
 from feedback.quantiser import QUANTISERS, Quantiser, QuantiserParameters
-from feedback.state import checked_state, state_length
 
 
 class MuLawParameters(QuantiserParameters):
@@ -38,12 +38,13 @@ class MuLaw(Quantiser):
 
     titles = ("\N{GREEK SMALL LETTER MU}-law",)
     Parameters = MuLawParameters
-    parameters: MuLawParameters
+    settings: MuLawParameters
+    mean: Tensor
+    reach: Tensor
 
     def __init__(self, parameters: MuLawParameters) -> None:
         super().__init__(parameters)
-        self._mean: Tensor | None = None
-        self._reach: Tensor | None = None
+        self.declare(mean=("length",), reach=("length",))
 
     def fit(self, values: Tensor) -> None:
         """Takes the mean and the largest deviation of every codeword element.
@@ -52,22 +53,13 @@ class MuLaw(Quantiser):
             FeedbackInputError: if there are no codewords, or one is not finite.
         """
         check_training("quantiser mu_law", values)
-        self._mean = values.mean(dim=0, dtype=torch.float64).to(torch.float32)
-        self._reach = (values - self._mean).abs().amax(dim=0)
+        self.mean = values.mean(dim=0, dtype=torch.float64).to(torch.float32)
+        self.reach = (values - self.mean).abs().amax(dim=0)
 
-    def state(self) -> dict[str, Tensor]:
-        """``mean`` and ``reach`` of every element, ``[length]`` each, float32."""
-        if self._mean is None or self._reach is None:
-            raise FeedbackInputError("quantiser mu_law: got no range, expected fit() on training codewords before use")
-        return {"mean": self._mean, "reach": self._reach}
-
-    def load_state(self, state: dict[str, Tensor]) -> None:
-        """Takes over the ranges of ``state``, whose length is the codeword's."""
-        length = state_length(state, "mean")
-        checked = checked_state(state, {"mean": torch.empty(length), "reach": torch.empty(length)})
-        if (checked["reach"] < 0).any():
+    def check_learnt(self, state: Mapping[str, Tensor]) -> None:
+        """Ranges are not negative."""
+        if (state["reach"] < 0).any():
             raise FeedbackInputError("quantiser mu_law: got a negative range, expected 0 or more")
-        self._mean, self._reach = checked["mean"], checked["reach"]
 
     def quantise(self, codeword: Codeword) -> Codeword:
         """Level numbers ``0 .. 2^B - 1`` as float32, ``value_bits = M B``.
@@ -76,7 +68,7 @@ class MuLaw(Quantiser):
             FeedbackInputError: if a value is not finite, or the codeword has another length than in training.
         """
         mean, reach = self._range(codeword)
-        mu, bits = self.parameters.mu, self.parameters.bits
+        mu, bits = self.settings.mu, self.settings.bits
         # An element that never varied has no range: any level stands for its one value.
         x = ((codeword.values - mean) / torch.where(reach > 0, reach, 1.0)).clamp(-1, 1)
         companded = x.sign() * (mu * x.abs()).log1p() / math.log1p(mu)
@@ -86,12 +78,11 @@ class MuLaw(Quantiser):
     def dequantise(self, received: Codeword) -> Codeword:
         """Expanded centres of the received cells."""
         mean, reach = self._range(received)
-        mu = self.parameters.mu
-        companded = (received.values + 0.5) * 2.0 ** (1 - self.parameters.bits) - 1
+        mu = self.settings.mu
+        companded = (received.values + 0.5) * 2.0 ** (1 - self.settings.bits) - 1
         x = companded.sign() * (companded.abs() * math.log1p(mu)).expm1() / mu
         return replace(received, values=mean + reach * x)
 
     def _range(self, codeword: Codeword) -> tuple[Tensor, Tensor]:
-        mean, reach = self.state().values()
-        check_values("quantiser mu_law", codeword, len(mean))
-        return mean.to(codeword.values.device), reach.to(codeword.values.device)
+        check_values(self.stage, codeword, len(self.mean))
+        return self.mean, self.reach

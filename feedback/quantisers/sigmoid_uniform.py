@@ -28,7 +28,7 @@ class SigmoidUniform(Quantiser):
 
     titles = ("sigmoid-uniform",)
     Parameters = SigmoidUniformParameters
-    parameters: SigmoidUniformParameters
+    settings: SigmoidUniformParameters
 
     def quantise(self, codeword: Codeword) -> Codeword:
         """Level numbers ``0 .. 2^B - 1`` as float32, ``value_bits = M B``.
@@ -37,11 +37,11 @@ class SigmoidUniform(Quantiser):
             FeedbackInputError: if a value is not finite.
         """
         check_values("quantiser sigmoid_uniform", codeword)
-        bits = self.parameters.bits
+        bits = self.settings.bits
         # The sigmoid of a large value rounds to 1, which lies in no cell.
         levels = (codeword.values.sigmoid() * 2**bits).floor().clamp(max=2**bits - 1)
         return replace(codeword, values=levels, value_bits=levels.shape[1] * bits, level_bits=bits)
 
     def dequantise(self, received: Codeword) -> Codeword:
         """The logit of the received cells' centres."""
-        return replace(received, values=((received.values + 0.5) * 2.0**-self.parameters.bits).logit())
+        return replace(received, values=((received.values + 0.5) * 2.0**-self.settings.bits).logit())

@@ -1,5 +1,6 @@
 """Uniform scalar quantisation of codeword values."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Literal
 
@@ -11,7 +12,6 @@ from feedback.csi_report.checks import check_training, check_values
 from feedback.csi_report.codeword import Codeword
 from feedback.errors import FeedbackInputError
 from feedback.quantiser import QUANTISERS, Quantiser, QuantiserParameters
-from feedback.state import checked_state, state_length
 
 
 class UniformParameters(QuantiserParameters):
@@ -33,12 +33,13 @@ class Uniform(Quantiser):
 
     titles = ("uniform",)
     Parameters = UniformParameters
-    parameters: UniformParameters
+    settings: UniformParameters
+    low: Tensor
+    step: Tensor
 
     def __init__(self, parameters: UniformParameters) -> None:
         super().__init__(parameters)
-        self._low: Tensor | None = None
-        self._step: Tensor | None = None
+        self.declare(low=("length",), step=("length",))
 
     def fit(self, values: Tensor) -> None:
         """Takes the range of every codeword element.
@@ -47,22 +48,13 @@ class Uniform(Quantiser):
             FeedbackInputError: if there are no codewords, or one is not finite.
         """
         check_training("quantiser uniform", values)
-        self._low = values.amin(dim=0)
-        self._step = (values.amax(dim=0) - self._low) * 2.0**-self.parameters.bits
+        self.low = values.amin(dim=0)
+        self.step = (values.amax(dim=0) - self.low) * 2.0**-self.settings.bits
 
-    def state(self) -> dict[str, Tensor]:
-        """``low`` and ``step`` of every element, ``[length]`` each, float32."""
-        if self._low is None or self._step is None:
-            raise FeedbackInputError("quantiser uniform: got no range, expected fit() on training codewords before use")
-        return {"low": self._low, "step": self._step}
-
-    def load_state(self, state: dict[str, Tensor]) -> None:
-        """Takes over the ranges of ``state``, whose length is the codeword's."""
-        length = state_length(state, "low")
-        checked = checked_state(state, {"low": torch.empty(length), "step": torch.empty(length)})
-        if (checked["step"] < 0).any():
+    def check_learnt(self, state: Mapping[str, Tensor]) -> None:
+        """Cells are not of negative width."""
+        if (state["step"] < 0).any():
             raise FeedbackInputError("quantiser uniform: got a negative cell width, expected 0 or more")
-        self._low, self._step = checked["low"], checked["step"]
 
     def quantise(self, codeword: Codeword) -> Codeword:
         """Level numbers ``0 .. 2^B - 1`` as float32, ``value_bits = M B``.
@@ -73,7 +65,7 @@ class Uniform(Quantiser):
         low, step = self._range(codeword)
         # An element that never varied has cells of no width: any level stands for its one value.
         cells = (codeword.values - low) / torch.where(step > 0, step, 1.0)
-        bits = self.parameters.bits
+        bits = self.settings.bits
         levels = cells.floor().clamp(0, 2**bits - 1)
         return replace(codeword, values=levels, value_bits=levels.shape[1] * bits, level_bits=bits)
 
@@ -83,6 +75,5 @@ class Uniform(Quantiser):
         return replace(received, values=low + (received.values + 0.5) * step)
 
     def _range(self, codeword: Codeword) -> tuple[Tensor, Tensor]:
-        low, step = self.state().values()
-        check_values("quantiser uniform", codeword, len(low))
-        return low.to(codeword.values.device), step.to(codeword.values.device)
+        check_values(self.stage, codeword, len(self.low))
+        return self.low, self.step

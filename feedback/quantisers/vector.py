@@ -12,7 +12,6 @@ from feedback.csi_report.codeword import Codeword
 from feedback.errors import FeedbackInputError
 from feedback.quantiser import QUANTISERS, Quantiser, QuantiserParameters
 from feedback.quantisers.code_vectors import codebooks
-from feedback.state import checked_state, state_length
 
 
 class VectorParameters(QuantiserParameters):
@@ -39,11 +38,12 @@ class Vector(Quantiser):
     titles = ("vector",)
     results_version = 2
     Parameters = VectorParameters
-    parameters: VectorParameters
+    settings: VectorParameters
+    codebooks: Tensor
 
     def __init__(self, parameters: VectorParameters) -> None:
         super().__init__(parameters)
-        self._codebooks: Tensor | None = None
+        self.declare(codebooks=("pieces", 2**parameters.bits, parameters.dimension))
 
     def fit(self, values: Tensor) -> None:
         """Learns the codebook of every piece; draws its first code vectors from a stream of its own.
@@ -54,7 +54,7 @@ class Vector(Quantiser):
             FeedbackInputError: if there are no codewords, one is not finite, or pieces do not fill the codeword.
         """
         check_training("quantiser vector", values)
-        bits, dimension = self.parameters.bits, self.parameters.dimension
+        bits, dimension = self.settings.bits, self.settings.dimension
         if values.shape[1] % dimension:
             raise FeedbackInputError(
                 f"quantiser vector: got dimension {dimension}, expected a divisor of the codeword's "
@@ -62,21 +62,7 @@ class Vector(Quantiser):
             )
         pieces = values.detach().cpu().to(torch.float64).unflatten(1, (-1, dimension))
         books = codebooks(pieces, bits)
-        self._codebooks = torch.stack([torch.from_numpy(book) for book in books]).to(values.device, torch.float32)
-
-    def state(self) -> dict[str, Tensor]:
-        """``codebooks``, ``[length / d, 2^B, d]``, float32."""
-        if self._codebooks is None:
-            raise FeedbackInputError(
-                "quantiser vector: got no codebooks, expected fit() on training codewords before use"
-            )
-        return {"codebooks": self._codebooks}
-
-    def load_state(self, state: dict[str, Tensor]) -> None:
-        """Takes over the codebooks of ``state``, one for each piece of the codeword."""
-        n_pieces = state_length(state, "codebooks")
-        expected = {"codebooks": torch.empty(n_pieces, 2**self.parameters.bits, self.parameters.dimension)}
-        self._codebooks = checked_state(state, expected)["codebooks"]
+        self.codebooks = torch.stack([torch.from_numpy(book) for book in books]).to(values.device, torch.float32)
 
     def quantise(self, codeword: Codeword) -> Codeword:
         """Indices ``0 .. 2^B - 1`` of the nearest code vectors as float32, ``[batch, length / d]``.
@@ -84,18 +70,18 @@ class Vector(Quantiser):
         Raises:
             FeedbackInputError: if a value is not finite, or the codeword has another length than in training.
         """
-        codebooks = self.state()["codebooks"].to(codeword.values.device)
-        check_values("quantiser vector", codeword, len(codebooks) * self.parameters.dimension)
+        codebooks = self.codebooks
+        check_values(self.stage, codeword, len(codebooks) * self.settings.dimension)
         pieces = codeword.values.unflatten(1, (len(codebooks), -1)).transpose(0, 1)
         # Not by way of a matrix product, whose rounding depends on the batch.
         distance = torch.cdist(pieces, codebooks, compute_mode="donot_use_mm_for_euclid_dist")
         indices = distance.argmin(dim=-1).T.to(torch.float32)
-        bits = self.parameters.bits
+        bits = self.settings.bits
         return replace(codeword, values=indices, value_bits=indices.shape[1] * bits, level_bits=bits)
 
     def dequantise(self, received: Codeword) -> Codeword:
         """The received code vectors, one after the other."""
-        codebooks = self.state()["codebooks"].to(received.values.device)
-        check_values("quantiser vector", received, len(codebooks))
+        codebooks = self.codebooks
+        check_values(self.stage, received, len(codebooks))
         pieces = torch.arange(len(codebooks), device=codebooks.device)
         return replace(received, values=codebooks[pieces, received.values.to(torch.int64)].flatten(1))

@@ -76,7 +76,7 @@ class ExportedCompressor(Compressor):
     """
 
     def __init__(self, network: NeuralCompressor, encoder: OnnxEncoder) -> None:
-        super().__init__(network.parameters, network.shape)
+        super().__init__(network.settings, network.shape)
         self.length = network.length
         self.network = network
         self.encoder = encoder

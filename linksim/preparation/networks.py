@@ -198,7 +198,7 @@ def recipe_of(spec: SchemeSpec) -> TrainingRecipe:
     compressor = spec.build().compressor
     assert isinstance(compressor, NeuralCompressor)
     training = spec.scenario.training
-    recipe = compressor.parameters.recipe or training.recipe or compressor.default_recipe
+    recipe = compressor.settings.recipe or training.recipe or compressor.default_recipe
     recipe = recipe.resolved(compressor.starts_as_klt)
     if spec.adapted_to is not None:
         return adaptation_of(spec).recipe(recipe)
@@ -255,7 +255,7 @@ def _train(fabric: "Fabric | None", task: TrainingTask) -> None:
             tell(f"{_name(spec)}: start, {nmse_db:.2f} dB")
 
         options = TrainingOptions(on_start=on_start, on_progress=on_progress, state_file=state_file, fabric=fabric)
-        distillation, teacher = compressor.parameters.distillation, teacher_of(spec)
+        distillation, teacher = compressor.settings.distillation, teacher_of(spec)
         if spec.adapted_to is not None:
             start = load_unadapted(spec).state()
             options = replace(options, start=start, stages=adaptation_of(spec).stages)
@@ -263,7 +263,7 @@ def _train(fabric: "Fabric | None", task: TrainingTask) -> None:
             trained = load_teacher(spec, teacher).to(device)
             loss = DistillationLoss(distillation, trained.encoder, trained.decoder)
             options = replace(options, loss=loss, stages=distillation.stages)
-        outcome = compressor.train(training, recipe, fit_generator(scenario, "network"), options)
+        outcome = compressor.train_networks(training, recipe, fit_generator(scenario, "network"), options)
     if fabric is None or fabric.is_global_zero:
         record = training_record(spec, task.command)
         distinct = max(len(train), outcome.samples_seen) if fresh else len(train)

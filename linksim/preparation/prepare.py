@@ -235,8 +235,8 @@ def adaptation_of(spec: SchemeSpec) -> Adaptation:
     """How a network is adapted, one whose spec says that it is."""
     network = spec.build().compressor
     assert isinstance(network, NeuralCompressor)
-    assert network.parameters.adaptation is not None
-    return network.parameters.adaptation
+    assert network.settings.adaptation is not None
+    return network.settings.adaptation
 
 
 def weights_file(spec: SchemeSpec) -> Path:

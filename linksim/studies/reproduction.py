@@ -232,7 +232,7 @@ def _bs_words(compressor: Compressor) -> float:
 
 def _network(compressor: Compressor) -> NeuralCompressor:
     if not isinstance(compressor, NeuralCompressor):
-        raise FeedbackInputError(f"{compressor.parameters.name}: got no network, expected one with published figures")
+        raise FeedbackInputError(f"{compressor.settings.name}: got no network, expected one with published figures")
     return compressor
 
 

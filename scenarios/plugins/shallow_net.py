@@ -21,7 +21,7 @@ class ShallowNet(FullyConnectedNetwork):
     """Fully connected at the UE; fully connected and one residual block at the BS."""
 
     Parameters = ShallowNetParameters
-    parameters: ShallowNetParameters
+    settings: ShallowNetParameters
 
     def build_features(self) -> nn.Module:
         """Nothing before the FC layer at the UE."""
@@ -29,7 +29,7 @@ class ShallowNet(FullyConnectedNetwork):
 
     def build_refinement(self) -> nn.Module:
         """Images ``[batch, 2, Na, Nt]`` to images, after the FC layer at the BS."""
-        return Refinement(self.parameters.width)
+        return Refinement(self.settings.width)
 
 
 class Refinement(ResidualBlock):

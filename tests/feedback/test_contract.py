@@ -1,7 +1,7 @@
 """The contract's checks find what they are for: each fault below is found by the check that is named."""
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
@@ -87,7 +87,7 @@ class ForgetsAState(Klt):
 
 
 class TakesAnything(Small):
-    def load_state(self, state: dict[str, Tensor]) -> None:
+    def load_state(self, state: Mapping[str, Tensor]) -> None:
         known = {name: tensor for name, tensor in state.items() if name in self.state()}
         if known and all(tensor.shape == self.state()[name].shape for name, tensor in known.items()):
             super().load_state(self.state() | known)
@@ -162,6 +162,14 @@ class LearnsInUse(Small):
         return codeword
 
 
+class TrainsOn(Small):
+    """Leaves training mode on, which batch norm and dropout would show."""
+
+    def fit(self, training: TrainingSet, generator: torch.Generator) -> None:
+        super().fit(training, generator)
+        self.encoder.train()
+
+
 def batch_mean(network: Any, csi: Tensor, codeword: Codeword) -> Codeword:
     return Codeword(codeword.values - codeword.values.mean(0))
 
@@ -207,6 +215,7 @@ FAULTS: list[tuple[type[Compressor], str, str]] = [
     (Idle, "check_gradients", "encoder.spare.weight"),
     (CountsWrong, "check_complexity_agrees_with_the_networks", "10 parameters at the UE"),
     (LearnsInUse, "check_inference_changes_no_weight", "encoder.1.bias"),
+    (TrainsOn, "check_evaluation_mode", "encoder, encoder.0, encoder.1: got training mode once trained"),
 ]
 
 
@@ -216,7 +225,7 @@ def candidate(compressor: type[Compressor]) -> Candidate:
 
 def test_a_sound_network_passes() -> None:
     sound = candidate(Small)
-    assert [problem for _, problem in failures(sound, checks_of(sound))] == [None] * 17
+    assert [problem for _, problem in failures(sound, checks_of(sound))] == [None] * 18
 
 
 @pytest.mark.parametrize(("faulty", "check", "message"), FAULTS, ids=lambda value: getattr(value, "__name__", value))

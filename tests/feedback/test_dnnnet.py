@@ -103,7 +103,7 @@ def test_fit_is_repeatable_and_leaves_the_global_generator_alone() -> None:
 
 
 def test_refuses_what_says_nothing() -> None:
-    with pytest.raises(FeedbackInputError, match="denoiser dnnnet: got no weights, expected fit"):
+    with pytest.raises(FeedbackInputError, match="denoiser dnnnet: got no network, expected fit"):
         dnnnet().denoise(Codeword(torch.zeros(1, LENGTH)), 0.1)
     for values in (torch.zeros(0, LENGTH), torch.full((4, LENGTH), math.nan), torch.zeros(4, LENGTH)):
         with pytest.raises(FeedbackInputError, match=r"denoiser dnnnet: got .*, expected"):
@@ -129,7 +129,7 @@ def nmse(compressor: NeuralCompressor, denoiser: Denoiser, csi: Tensor, snr_db: 
 def test_joint_training_improves_the_whole_chain() -> None:
     training = TrainingSet(channels(400, (16, 16), seed=1), channels(100, (16, 16), seed=2))
     compressor = network()
-    compressor.train(training, TrainingRecipe(epochs=3, batch_size=50), seeded())
+    compressor.train_networks(training, TrainingRecipe(epochs=3, batch_size=50), seeded())
     clean = {name: tensor.clone() for name, tensor in compressor.state().items()}
     joint = TrainingRecipe(epochs=10, batch_size=50, learning_rate=2e-3, fc_rate_ratio=0.5)
     denoiser = dnnnet(epochs=5, snr_db=[-5, 10], joint=joint)

@@ -159,7 +159,7 @@ def test_training_does_not_depend_on_the_iterations_set() -> None:
     states = []
     for network in (deq(), deq(ue_iterations=2, bs_iterations=1)):
         used = (network.ue_iterations, network.bs_iterations)
-        network.train(training, TrainingRecipe(epochs=1, batch_size=20), torch.Generator().manual_seed(1))
+        network.train_networks(training, TrainingRecipe(epochs=1, batch_size=20), torch.Generator().manual_seed(1))
         assert (network.ue_iterations, network.bs_iterations) == used
         states.append(network.state())
     assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])

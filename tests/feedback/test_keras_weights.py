@@ -139,7 +139,7 @@ def test_a_scenario_names_the_file(reference_data: Path, tmp_path: Path) -> None
     csi = published_channels(reference_data, "indoor")[:5]
     loaded = load_keras_csinet(file)
     assert torch.equal(named.decode(named.encode(csi)), loaded.decode(loaded.encode(csi)))
-    assert not named.parameters.needs_training
+    assert not named.settings.needs_training
     other = CsiNet(CsiNet.Parameters(compression_ratio=16, keras=file), (32, 32))
     with pytest.raises(FeedbackInputError, match="got weights of 32 codeword values, expected 128"):
         other.take_weights_of_others()

@@ -100,7 +100,7 @@ def test_no_other_linear_encoder_beats_klt(seed: int, spread: float) -> None:
 
 
 def test_klt_is_refused_before_it_is_fitted() -> None:
-    with pytest.raises(FeedbackInputError, match="klt: got no principal axes, expected"):
+    with pytest.raises(FeedbackInputError, match="klt: got no axes, expected"):
         make("klt").encode(correlated_channels(1, seed=0))
 
 
@@ -194,7 +194,9 @@ def test_separable_axes_are_exact_where_the_channel_is_and_no_better_elsewhere()
         for separable in (False, True):
             klt = Klt(KltParameters(compression_ratio=4.0, separable=separable), SHAPE)
             klt.fit(training, torch.Generator())
-            torch.testing.assert_close(klt.axes.mH @ klt.axes, torch.eye(16, dtype=torch.complex64), rtol=0, atol=1e-5)
+            torch.testing.assert_close(
+                klt.vectors.mH @ klt.vectors, torch.eye(16, dtype=torch.complex64), rtol=0, atol=1e-5
+            )
             errors.append(float((squared_error(klt, csi) / csi.abs().double().square().sum((1, 2))).mean()))
         assert errors[0] <= errors[1] * (1 + 1e-6)
         if close:

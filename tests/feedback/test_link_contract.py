@@ -231,7 +231,7 @@ def test_wiener_error_is_its_closed_form(snr_db: float) -> None:
 
 
 def test_wiener_refuses_what_says_nothing() -> None:
-    with pytest.raises(FeedbackInputError, match="denoiser wiener: got no moments"):
+    with pytest.raises(FeedbackInputError, match="denoiser wiener: got no mean"):
         build_denoiser("wiener").denoise(Codeword(torch.zeros(1, 8)), 0.1)
     for values in (torch.zeros(0, 8), torch.full((4, 8), math.nan), torch.zeros(4, 8)):
         with pytest.raises(FeedbackInputError, match=r"denoiser wiener: got .*, expected"):

@@ -39,8 +39,8 @@ def test_section_holds_what_the_class_says(file: Path) -> None:
     assert made.model_extra is not None
     assert (made.model_extra["width"], made.model_extra["recipe"], made.label) == (3, None, "mine")
     network = build_compressor(made, (8, 8))
-    assert network.parameters.width == 3
-    assert (network.parameters.name, network.length) == ("shallow_net", 32)
+    assert network.settings.width == 3
+    assert (network.settings.name, network.length) == ("shallow_net", 32)
     assert compressor_class(made).__doc__ == load_plugin(EXAMPLE, "ShallowNet").__doc__
     # A section says all that another process needs to build the same; worker processes get it pickled.
     assert PluginParameters.model_validate(made.model_dump(mode="json")) == made
@@ -228,7 +228,7 @@ def test_parameters_are_optional(file: Path) -> None:
     made = section(file)
     network = build_compressor(made, (8, 8))
     check_plugin_shapes(network, made.plugin)
-    assert (network.parameters.name, network.length) == ("ShallowNet", 32)
+    assert (network.settings.name, network.length) == ("ShallowNet", 32)
     with pytest.raises(ValidationError, match="width"):
         section(file, width=3)
     assert isinstance(network, NeuralCompressor)

@@ -142,7 +142,7 @@ def test_same_output_as_an_independent_implementation(
     real, imaginary = (expected.mT * 2 - 1).unbind(1)
     assert torch.allclose(rebuilt.real, real, atol=2e-5)
     assert torch.allclose(rebuilt.imag, imaginary, atol=2e-5)
-    assert not made.parameters.needs_training
+    assert not made.settings.needs_training
 
 
 def test_files_that_are_no_such_checkpoint(tmp_path: Path) -> None:

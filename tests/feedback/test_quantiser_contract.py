@@ -113,7 +113,7 @@ def test_no_report_at_all(quantiser: Quantiser) -> None:
 
 
 def test_what_was_learnt_survives_save_and_load(quantiser: Quantiser) -> None:
-    other = build(quantiser.parameters.name)
+    other = build(quantiser.settings.name)
     other.load_state({name: tensor.clone() for name, tensor in quantiser.state().items()})
     values = codewords(9, seed=1)
     sent = quantiser.quantise(Codeword(values))
@@ -123,7 +123,7 @@ def test_what_was_learnt_survives_save_and_load(quantiser: Quantiser) -> None:
 
 
 def test_fit_is_repeatable(quantiser: Quantiser) -> None:
-    again = build(quantiser.parameters.name)
+    again = build(quantiser.settings.name)
     again.fit(codewords(600))
     for name, tensor in quantiser.state().items():
         assert torch.equal(tensor, again.state()[name])
@@ -207,7 +207,7 @@ def test_huge_values_stay_finite_and_constant_elements_stay(quantiser: Quantiser
     values[:, -1] = 0.7
     rebuilt = through(quantiser, values)
     assert rebuilt.isfinite().all()
-    if quantiser.parameters.name in LEARNING:
+    if quantiser.settings.name in LEARNING:
         # Float32 rounding of a mean: 2^-24 of 0.7.
         torch.testing.assert_close(rebuilt[:, -1], torch.full((3,), 0.7), rtol=1e-6, atol=0)
 

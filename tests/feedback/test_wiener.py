@@ -57,7 +57,7 @@ def test_never_loses_where_a_network_was_trained_through_noise() -> None:
     compressor = compressor_class(compressor_class.Parameters.model_validate(document), (16, 16))
     assert isinstance(compressor, NeuralCompressor)
     training = TrainingSet(channels(600, (16, 16)), channels(50, (16, 16), seed=1))
-    compressor.train(training, TrainingRecipe(epochs=8, batch_size=50), seeded(2))
+    compressor.train_networks(training, TrainingRecipe(epochs=8, batch_size=50), seeded(2))
     full, fitted = wiener(), wiener()
     for denoiser in (full, fitted):
         denoiser.fit(compressor.encode(training.train).values)

@@ -66,7 +66,7 @@ def flipped(bits: Tensor, seed: int) -> Tensor:
 
 def largest_value(quantiser: Quantiser, values: Tensor) -> Tensor:
     """What no dequantised value of any element may exceed in modulus, ``[length]``."""
-    if quantiser.parameters.name == "sigmoid_uniform":
+    if quantiser.settings.name == "sigmoid_uniform":
         # Learns nothing; the last cell of 16 is at logit(31 / 32).
         return torch.full((values.shape[1],), 31.0).log()
     # Levels lie within the range of some element around each one's mean, half a cell of 20 or 16 beyond at most.

@@ -200,7 +200,7 @@ def test_eval_compares_figures_taken_through_the_same(zoo: Path, command: Comman
     entry = next(entry for entry in read_zoo(zoo) if entry.network == "csinet")
     compressor = entry.load()
     noisy = type(compressor)(
-        compressor.parameters.model_copy(update={"disturbance": Disturbance(snr_db=(0, 0))}), entry.info.shape
+        compressor.settings.model_copy(update={"disturbance": Disturbance(snr_db=(0, 0))}), entry.info.shape
     )
     noisy.load_state(compressor.state())
     outcome = TrainingOutcome(start_nmse_db=-1.0, validation_nmse_db=-2.0, best_epoch=1, samples_seen=150)
