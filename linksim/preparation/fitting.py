@@ -192,7 +192,8 @@ def load_scheme(spec: SchemeSpec, folder: Path, device: torch.device) -> Codec:
         scheme.compressor.load_state(_below("compressor/", tensors))
         scheme.quantiser.load_state(_below("quantiser/", tensors))
         scheme.denoiser.load_state(_below("denoiser/", tensors))
-    scheme.compressor.to(device)
+    for part in (scheme.compressor, scheme.quantiser, scheme.denoiser):
+        part.to(device)
     return scheme
 
 

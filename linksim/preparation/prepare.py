@@ -122,6 +122,7 @@ class Preparation:
 
     def _fit(self, spec: SchemeSpec, checkpoint: str) -> None:
         scheme = spec.build()
+        scheme.compressor.to(self.device)
         if is_trained(spec):
             load_checkpoint(weights_file(spec), scheme.compressor)
         elif weights_of_others(spec.parameters) is not None:
