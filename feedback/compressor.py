@@ -139,6 +139,7 @@ class Compressor(Learner):
         has_ratio: whether the compression ratio says how long its codeword is.
         told_of_losses: whether the UE is told which of its reports did not arrive, before it makes the next.
         settings: ``parameters``, under another name, as ``parameters()`` is PyTorch's.
+        dimensions: sizes of the channel.
         length: codeword length ``M``, real values per report, or bits where it makes a fixed number of its own.
         results_version: raised when the same input gets other digits.
     """
@@ -160,7 +161,8 @@ class Compressor(Learner):
 
     def __init__(self, parameters: Any, shape: Any) -> None:
         super().__init__(parameters)
-        self.shape: tuple[int, int] = shape.matrix if isinstance(shape, CsiDimensions) else shape
+        self.dimensions = CsiDimensions.of(shape)
+        self.shape: tuple[int, int] = self.dimensions.matrix
 
     @classmethod
     def build(cls, parameters: Any, dimensions: CsiDimensions) -> Self:

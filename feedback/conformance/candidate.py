@@ -7,8 +7,10 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
+from feedback.codebooks.targets import covariances, eigenvectors
 from feedback.compressor import Compressor, CompressorParameters
 from feedback.csi_report.codeword import Codeword
+from feedback.observation import CsiDimensions
 from feedback.training_set import TrainingSet
 
 Shape = tuple[int, int]
@@ -39,13 +41,13 @@ class Candidate:
 
     def build(self, shape: Shape | None = None, compression_ratio: float | None = None) -> Compressor:
         """A new compressor that has learnt nothing."""
-        ratio = self.compression_ratio if compression_ratio is None else compression_ratio
-        return self.compressor(self.parameters(ratio), shape or self.shape)
+        ratio = (compression_ratio or self.compression_ratio) if self.compressor.has_ratio else None
+        return self.compressor.build(self.parameters(ratio), dimensions(shape or self.shape))
 
     def fit(self, shape: Shape | None = None) -> Compressor:
         """A new compressor that has learnt from a few channels."""
         made = self.build(shape)
-        training = TrainingSet(channels(60, made.shape), channels(10, made.shape, seed=1))
+        training = TrainingSet(csi_for(made, 60), csi_for(made, 10, seed=1))
         made.fit(training, torch.Generator().manual_seed(2))
         return made
 
@@ -62,8 +64,8 @@ class Candidate:
 
     @cached_property
     def csi(self) -> Tensor:
-        """Test channels ``[7, Na, Nt]``."""
-        return channels(7, self.shape, seed=3)
+        """Test channels ``[7, ...]`` in the form that the compressor takes."""
+        return csi_for(self.fitted, 7, seed=3)
 
 
 def channels(n: int, shape: Shape, seed: int = 0) -> Tensor:
@@ -74,6 +76,48 @@ def channels(n: int, shape: Shape, seed: int = 0) -> Tensor:
     return csi / csi.abs().amax(dim=(1, 2), keepdim=True)
 
 
+def dimensions(shape: Shape) -> CsiDimensions:
+    """A channel of such matrices: two polarisations of two rows where the ports allow it, four subbands."""
+    n_delay, n_tx = shape
+    crossed = n_tx % 4 == 0
+    # Half as many delays as subcarriers.
+    bands = tuple((start * n_delay // 2, (start + 1) * n_delay // 2) for start in range(4))
+    return CsiDimensions(n_delay, n_tx, n_polarizations=2 if crossed else 1, n_rows=2 if crossed else 1, bands=bands)
+
+
+def csi_for(compressor: Compressor, n: int, seed: int = 0) -> Tensor:
+    """Channels ``[n, ...]`` in the form that a compressor takes, complex64."""
+    known, csi = compressor.dimensions, channels(n, compressor.shape, seed)
+    if compressor.takes == "truncated":
+        return csi
+    n_subcarriers = known.n_subcarriers
+    ports = torch.fft.ifft(csi, dim=2, norm="ortho")
+    response = torch.fft.fft(ports, n=n_subcarriers, dim=1, norm="ortho").unflatten(2, (known.n_rx, known.n_tx))
+    if compressor.takes == "estimate":
+        return response.transpose(1, 2).contiguous()
+    vectors, _ = eigenvectors(covariances(response, known.slices), compressor.n_layers)
+    return vectors.permute(0, 3, 1, 2).to(torch.complex64)
+
+
 def delivered(sent: Codeword) -> Codeword:
     """What a perfect link makes of a codeword: its content, and no object of the UE."""
-    return Codeword(sent.values.clone(), {name: side.clone() for name, side in sent.side.items()}, sent.side_bits)
+    bits = sent.value_bits
+    return Codeword(
+        sent.values.clone(),
+        {name: side.clone() for name, side in sent.side.items()},
+        sent.side_bits,
+        bits.clone() if isinstance(bits, Tensor) else bits,
+        sent.level_bits,
+    )
+
+
+def rows_of(sent: Codeword, rows: slice) -> Codeword:
+    """Some of the reports of a batch."""
+    bits = sent.value_bits
+    return Codeword(
+        sent.values[rows],
+        {name: side[rows] for name, side in sent.side.items()},
+        sent.side_bits,
+        bits[rows] if isinstance(bits, Tensor) else bits,
+        sent.level_bits,
+    )

@@ -9,8 +9,10 @@ import torch
 from torch import Tensor
 
 from feedback.compressor import Compressor
-from feedback.conformance.candidate import channels, delivered
+from feedback.conformance.candidate import csi_for, delivered
+from feedback.conformance.reports import given_shape
 from feedback.csi_report.codeword import Codeword
+from feedback.csi_report.reconstruction import Reconstructed
 from feedback.errors import FeedbackInputError
 from feedback.layers.images import to_unit_interval
 from feedback.neural import NeuralCompressor
@@ -22,6 +24,10 @@ _FITTED = 64
 _SHOWN = 2
 # Matrices of more entries are not fitted to here: an eigendecomposition of theirs takes seconds.
 _MOST_ENTRIES = 1024
+_GIVEN: dict[Reconstructed, str] = {
+    "channel": "matrices [batch, Na, n_ports]",
+    "precoder": "precoders [batch, n_layers, n_subbands, n_tx]",
+}
 
 
 def check_plugin_shapes(compressor: Compressor, plugin: str) -> None:
@@ -35,22 +41,26 @@ def check_plugin_shapes(compressor: Compressor, plugin: str) -> None:
         FeedbackInputError: if a step fails, or gives something else than the contract says; the line names the user's
             file and line, what came, and what was expected.
     """
-    csi = channels(_SHOWN, compressor.shape)
+    csi = csi_for(compressor, _SHOWN)
     fits = type(compressor).fit is not Compressor.fit and not isinstance(compressor, NeuralCompressor)
     if fits and compressor.shape[0] * compressor.shape[1] > _MOST_ENTRIES:
         return
     if fits:
-        training = TrainingSet(channels(_FITTED, compressor.shape), channels(_SHOWN, compressor.shape, seed=1))
+        training = TrainingSet(csi_for(compressor, _FITTED), csi_for(compressor, _SHOWN, seed=1))
         _step(compressor, plugin, "fit", lambda: compressor.fit(training, torch.Generator().manual_seed(0)))
     if isinstance(compressor, NeuralCompressor) and type(compressor).encode is NeuralCompressor.encode:
         _check_networks(compressor, plugin, to_unit_interval(csi))
     codeword = _step(compressor, plugin, "encode", lambda: compressor.encode(csi))
     if not isinstance(codeword, Codeword):
         raise _wrong(compressor, plugin, "encode", f"got {type(codeword).__name__}, expected a Codeword")
-    wanted = [_SHOWN, compressor.length]
-    _compare(compressor, plugin, "encode", codeword.values, wanted, torch.float32, "codewords [batch, length]")
+    if compressor.sends == "bitstream":
+        wanted, what = [_SHOWN, *codeword.values.shape[1:2]], "bits [batch, longest]"
+    else:
+        wanted, what = [_SHOWN, compressor.length], "codewords [batch, length]"
+    _compare(compressor, plugin, "encode", codeword.values, wanted, torch.float32, what)
     rebuilt = _step(compressor, plugin, "decode", lambda: compressor.decode(delivered(codeword)))
-    _compare(compressor, plugin, "decode", rebuilt, list(csi.shape), torch.complex64, "matrices [batch, Na, n_ports]")
+    wanted, what = [_SHOWN, *given_shape(compressor)], _GIVEN[compressor.gives]
+    _compare(compressor, plugin, "decode", rebuilt, wanted, torch.complex64, what)
 
 
 @torch.no_grad()

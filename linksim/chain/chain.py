@@ -31,6 +31,7 @@ from linksim.metrics import METRICS
 from linksim.metrics.channel_quality import SAMPLES_LEFT_OUT
 from linksim.metrics.delivered import delivery
 from linksim.metrics.outcome import LinkOutcome
+from linksim.metrics.similarity import SGCS_LAYERS, Sgcs
 from linksim.precoding import PRECODERS, unit_vectors
 from linksim.scenario.model import Scenario
 from linksim.statistics.measurements import NO_COMPRESSOR, Measurements
@@ -77,7 +78,9 @@ class Chain:
         unscaled = [label for label, codec in codecs.items() if codec.needs_scale and codec.scale is None]
         if unscaled:
             raise ValueError(f"codecs: {unscaled[0]} has no quantiser of its scale, expected one")
-        self.metrics = {name: METRICS.get_class(name)() for name in measured_metrics(scenario)}
+        layers = [codec.compressor.n_layers for codec in codecs.values() if codec.compressor.gives == "precoder"]
+        names = measured_metrics(scenario, max(layers, default=1))
+        self.metrics = {name: METRICS.get_class(name)() for name in names}
         self.overhead = downlink_overhead(scenario, self.estimator, source.grid)
         pilot_snr_db = scenario.estimation.snr_db
         self.pilot_snr = 10 ** ((scenario.snr_db if pilot_snr_db is None else pilot_snr_db) / 10)
@@ -239,13 +242,19 @@ class Chain:
         return normal_draw(self.scenario.seed, stream, start, start + count, self.device)
 
 
-def measured_metrics(scenario: Scenario) -> tuple[str, ...]:
+def measured_metrics(scenario: Scenario, n_layers: int) -> tuple[str, ...]:
     """A scenario's metrics, and those that no reader may do without: what is lost, and what the BS takes for right.
 
     One wrong report that passes for right may weigh more in ``nmse_db`` than all others, so that figure does not stand
-    without their share. Saturated scales are counted for a warning.
+    without their share. Saturated scales are counted for a warning, and the SGCS is that of every reported layer.
+
+    Args:
+        scenario: the point's.
+        n_layers: layers of the largest precoder that is reported.
     """
     added = ["scale_saturation_rate"]
+    if Sgcs.name in scenario.metrics:
+        added += [metric.name for layer, metric in SGCS_LAYERS.items() if layer <= n_layers]
     if needs_mean_channel(scenario):
         added += ["report_error_rate", "undetected_error_rate"]
     return (*scenario.metrics, *(name for name in added if name not in scenario.metrics))
