@@ -89,6 +89,20 @@ class Source(ABC):
         lines: list[str] = self.parameters.validity_warnings()
         return lines
 
+    def check_samples(self) -> None:
+        """Reads all that a file holds once, in bounded memory; nothing to do where channels are made.
+
+        Raises:
+            ChannelInputError: if a sample is damaged, or holds NaN.
+        """
+        for split in get_args(Split):
+            count = self.n_samples(split) or 0
+            for start in range(0, count, BLOCK_SIZE):
+                self._check_stored(split, start, min(start + BLOCK_SIZE, count))
+
+    def _check_stored(self, split: Split, start: int, stop: int) -> None:  # noqa: B027 - some store nothing
+        """Reads samples ``start`` to ``stop - 1`` of a split as they are stored, without making channels of them."""
+
     def late_energy(self, split: Split) -> LateEnergy | None:
         """Energy beyond symbol and cyclic prefix in the first samples of a split, ``None`` where it is not known."""
         return None

@@ -104,8 +104,12 @@ def positive_integer_attribute(dataset: h5py.Dataset, name: str, path: Path) -> 
 
 
 def one_line(value: object) -> str:
-    """Text of a value or an error, short, on one line, and without what a terminal would obey."""
-    text = re.sub(r"\s+", " ", str(value))[:120]
+    """Text of a value or an error, short, on one line, and without what a terminal would obey.
+
+    Of Python's own objects (``<ast.BinOp object at 0x7f22>``), which say nothing to a reader, the kind is left.
+    """
+    text = re.sub(r"<(?:[\w.]+\.)?(\w+) object at 0x[0-9a-fA-F]+>", r"\1", str(value))
+    text = re.sub(r"\s+", " ", text)[:120]
     return "".join(character if character.isprintable() else "?" for character in text)
 
 

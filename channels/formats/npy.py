@@ -119,9 +119,13 @@ def _read_header(stream: IO[bytes], what: str) -> NpyHeader:
         version = np.lib.format.read_magic(stream)
         shape, is_fortran, dtype = readers[version](stream)
         is_shape = all(isinstance(size, int) and not isinstance(size, bool) and size >= 0 for size in shape)
-    # The header is a Python literal: NumPy lets through whatever the tokenizer, the parser and the types raise.
+    # The header is a Python literal: NumPy lets through whatever the tokenizer, the parser and the types raise, which
+    # says more of Python than of the file.
     except Exception as error:
-        raise ChannelInputError(f"{what}: cannot be read as a NumPy array, damaged ({one_line(error)})") from error
+        raise ChannelInputError(
+            f"{what}: cannot be read as a NumPy array: got a damaged header, expected one of version 1 or 2 with "
+            "descr, fortran_order and shape"
+        ) from error
     if not is_shape or len(shape) > 32:
         raise ChannelInputError(f"{what}: got the shape {one_line(shape)}, expected sizes")
     if kind_of(dtype) == "other":

@@ -104,6 +104,11 @@ class DatasetSource(Source):
             return None
         return torch.from_numpy(self._dataset.read("hf_all", start, stop)).to(self.device)
 
+    def _check_stored(self, split: Split, start: int, stop: int) -> None:
+        self._dataset.read(split, start, stop)
+        if split == "test" and self.manifest.hf_all:
+            self._dataset.read("hf_all", start, stop)
+
     def _matrices(self, split: Split, start: int, stop: int) -> Tensor:
         csi = torch.from_numpy(self._dataset.read(split, start, stop)).to(self.device)
         if not self.parameters.normalise:

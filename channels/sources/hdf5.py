@@ -100,6 +100,10 @@ class Hdf5Source(Source):
         csi = torch.from_numpy(np.array(values, order="C")).to(self.device)
         return ChannelBatch(self._transform.inverse(self._scaled(csi) if self.parameters.normalise else csi))
 
+    def _check_stored(self, split: Split, start: int, stop: int) -> None:
+        first = self._range(split).start
+        self._array.read(first + start, first + stop)
+
     def _opened(self, n_tx: int) -> tuple[Hdf5Array, bool]:
         """The matrices, and whether their axes are reversed in the file."""
         path = self.parameters.file

@@ -98,6 +98,11 @@ class MatSource(Source):
             hf_all = torch.from_numpy(np.ascontiguousarray(reference)).to(self.device)
         return ChannelBatch(self._transform.inverse(csi).unsqueeze(1), hf_all)
 
+    def _check_stored(self, split: Split, start: int, stop: int) -> None:
+        self._csi(split, start, stop)
+        if split == "test" and self.parameters.hf_all_file is not None:
+            self._hf_all(self.parameters.hf_all_file).rows(start, stop)
+
     def _csi(self, split: Split, start: int, stop: int) -> np.ndarray:
         images = self._images(split)
         values = images.rows(start, stop)

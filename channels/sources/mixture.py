@@ -77,6 +77,11 @@ class MixtureSource(Source):
         """Those of the parts."""
         return [f"parts: {part.parameters.source}: {line}" for part in self.parts for line in part.validity_warnings()]
 
+    def check_samples(self) -> None:
+        """Reads all that the parts' files hold once."""
+        for part in self.parts:
+            part.check_samples()
+
     def late_energy(self, split: Split) -> LateEnergy | None:
         """That of the parts together."""
         found = [part.late_energy(split) for part in self.parts]

@@ -127,6 +127,10 @@ class ResponseSource(Source):
         response = torch.from_numpy(np.array(values, order="C")).to(self.device)
         return ChannelBatch(self._scaled(response) if self.parameters.normalise else response)
 
+    def _check_stored(self, split: Split, start: int, stop: int) -> None:
+        first = self._range(split).start
+        self._numbers.read(first + start, first + stop)
+
     def _in_order(self, values: NDArray[Any]) -> NDArray[Any]:
         """``[sample, time, subcarrier, port]`` of the axes of the file."""
         axes = list(self.parameters.axes)

@@ -1,7 +1,7 @@
 """Samples without energy, such as blocked users of a ray tracer: errors relative to nothing are no numbers.
 
 One rule for all stages, the scenario's ``samples_without_energy``: they are left out, counted and told of once, or they
-are refused by file and index.
+are refused by file and index; and where none is left, there is no result.
 """
 
 import torch
@@ -44,9 +44,26 @@ def channels_with_energy(csi: Tensor, scenario: Scenario, split: str) -> Tensor:
     """
     kept = has_energy(csi)
     require_energy(kept, scenario, split, 0)
-    if not kept.any():
-        raise InputError(f"{_origin(scenario, split)}: got {len(csi)} {split} channels without energy, expected some")
+    require_some(int(kept.sum()), len(kept), scenario, split)
     return csi if kept.all() else csi[kept]
+
+
+def require_some(kept: int, of: int, scenario: Scenario, split: str) -> None:
+    """Refuses a split of which nothing is left.
+
+    Args:
+        kept: samples with energy.
+        of: samples looked at.
+        scenario: the scenario.
+        split: split that they are of.
+
+    Raises:
+        InputError: if there were samples, and none has energy.
+    """
+    if of and not kept:
+        raise InputError(
+            f"{_origin(scenario, split)}: got {of} {split} channels, all without energy, expected some with energy"
+        )
 
 
 def left_out_warning(left_out: int, of: int, split: str) -> str:

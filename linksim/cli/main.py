@@ -121,7 +121,7 @@ def train(
 @app.command()
 def validate(scenario: ScenarioFile, overrides: Overrides = None) -> None:
     """Checks a scenario without running it."""
-    from linksim.preparation.dimension_check import check_points
+    from linksim.preparation.dimension_check import check_channels, check_points
     from linksim.scenario.messages import named_problems
     from linksim.scenario.sweep import points_of
     from linksim.simulation.warnings import validity_warnings
@@ -131,6 +131,7 @@ def validate(scenario: ScenarioFile, overrides: Overrides = None) -> None:
             resolved = _load(scenario, overrides, None)
             points = points_of(resolved)
             check_points(points)
+            check_channels(points)
     except InputError as error:
         for line in error.lines[:_MAX_PROBLEMS]:
             _complain(line)

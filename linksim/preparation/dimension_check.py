@@ -74,6 +74,16 @@ def check_points(points: Sequence[Point], *, to_be_tested: bool = True) -> None:
             )
 
 
+def check_channels(points: Sequence[Point]) -> None:
+    """Reads every file of channels once, so that NaN and damage show wherever they are.
+
+    Raises:
+        ChannelInputError: for the first such sample.
+    """
+    for source in {id(source): source for source in (source_of(point.scenario) for point in points)}.values():
+        source.check_samples()
+
+
 def _check_figures(scenario: Scenario, n_subcarriers: int) -> None:
     """What only the last stages ask of the band, which come after training."""
     PRECODERS.get_class(scenario.precoder.name)(scenario.precoder).check(n_subcarriers)

@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from linksim.chain.samples_without_energy import left_out_warning
+from linksim.chain.samples_without_energy import left_out_warning, require_some
 from linksim.chain.stage_times import StageTimes
 from linksim.execution.console import RunConsole
 from linksim.execution.executor import Executor
@@ -47,7 +47,8 @@ def measure_points(
         What a reader of the results should know, a line each.
 
     Raises:
-        InputError: if partial results of another scenario are in the way, or a stage makes NaN.
+        InputError: if partial results of another scenario are in the way, a stage makes NaN, or no test channel of a
+            point has energy.
     """
     results = PartialResults(folder.points)
     jobs = {point.key: PointJob(point, contents[point.key], results) for point in points}
@@ -85,6 +86,8 @@ def measure_points(
                 written = time.monotonic()
             progress.shard_finished(job)
     write_tables()
+    for job in jobs.values():
+        require_some(job.taken - _left_out(job), job.taken, job.point.scenario, "test")
     at_maximum = [job for job in jobs.values() if job.at_maximum]
     if at_maximum:
         console.print(f"{len(at_maximum)} of {len(jobs)} points ended at the maximum of samples, interval still wider")
@@ -115,10 +118,14 @@ def _gather(job: PointJob, results: PartialResults, folder: RunFolder) -> Percen
     return percentiles_of(read_samples(file), job.measurements) if file.exists() else {}
 
 
+def _left_out(job: PointJob) -> int:
+    counted = job.measurements.get((NO_COMPRESSOR, SAMPLES_LEFT_OUT))
+    return 0 if counted is None else counted.n
+
+
 def _left_out_warnings(jobs: Sequence[PointJob]) -> list[str]:
     """A line on the point that leaves out most test channels; none where none does."""
-    key = (NO_COMPRESSOR, SAMPLES_LEFT_OUT)
-    left_out = {job.taken: job.measurements[key].n for job in jobs if key in job.measurements}
+    left_out = {job.taken: _left_out(job) for job in jobs}
     most = max(left_out, key=lambda taken: left_out[taken] / taken, default=0)
     return [left_out_warning(left_out[most], most, "test")] if most and left_out[most] else []
 

@@ -257,6 +257,19 @@ def test_truncated_files_are_refused(tmp_path, suffix, share):
     refused("params.json: cannot be read as JSON", folder)
 
 
+def test_a_path_of_no_power_is_no_path(tmp_path):
+    """A ray tracer may write minus infinity dBW, with anything beside it, where the package writes NaN."""
+    rays = made_up_rays()
+    missing = np.isnan(rays["power"])
+    silent = {key: np.where(missing, np.float32(7), values) for key, values in rays.items()}
+    silent["power"] = np.where(missing, -np.float32(np.inf), rays["power"])
+    expected, found = (
+        in_file_order(source(write(tmp_path / name, values))) for name, values in (("nan", rays), ("silent", silent))
+    )
+    assert np.isfinite(found).all()
+    np.testing.assert_array_equal(found, expected)
+
+
 def test_motion_is_refused(tmp_path):
     with pytest.raises(ChannelInputError, match="got 2 snapshots, expected 1: the users do not move"):
         source(write(tmp_path / "scenario")).read("test", 0, 1, Snapshots(2, 1e-3))

@@ -104,6 +104,24 @@ def test_they_are_refused_by_file_and_index(
     assert "Traceback" not in err
 
 
+def test_a_test_set_without_any_energy_is_no_result(
+    blocked: dict[str, Any],
+    command: Callable[..., tuple[int, str, str]],
+    scenario_file: Callable[[dict[str, Any]], Path],
+    tmp_path: Path,
+) -> None:
+    images = np.full((60, 2 * 4 * 16), 0.5)
+    savemat(blocked["channel"]["test_file"], {"HT": images})
+    blocked |= {"compressors": [{"name": "identity"}], "sweeps": {"snr": {"snr_db": [0, 10]}}}
+    for _ in range(2):  # measured, and kept
+        code, _, err = command("run", scenario_file(blocked), "--out", tmp_path / "out", "--workers", "1")
+        assert code == 2
+        assert (
+            f"channel.test_file: {tmp_path}/test.mat: got 60 test channels, all without energy, expected some"
+            in " ".join(err.split()).replace("/ ", "/")
+        )
+
+
 def test_runs_that_left_out_different_samples_are_paired_by_index(
     blocked: dict[str, Any], run_folder: Run, command: Callable[..., tuple[int, str, str]]
 ) -> None:

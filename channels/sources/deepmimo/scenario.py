@@ -56,7 +56,8 @@ class DeepMimoScenario:
     Attributes:
         carrier_hz: carrier frequency, Hz.
         paths: quantities by name, ``[n_users, n_paths]``, float64, of the users that have a path: ``power`` in dBW,
-            ``phase`` and angles in degrees (``el`` from the zenith), ``delay`` in seconds; NaN for a missing path.
+            ``phase`` and angles in degrees (``el`` from the zenith), ``delay`` in seconds; NaN for a missing path,
+            which one of no power (minus infinity in dBW) is as well.
 
     Raises:
         ChannelInputError: if the folder is missing, damaged, or has another layout.
@@ -125,6 +126,7 @@ def _read_matrix(folder: Path, key: str, name: str) -> NDArray[np.float64]:
 
 def _active(paths: dict[str, NDArray[np.float64]], folder: Path, name: str) -> dict[str, NDArray[np.float64]]:
     shape = paths["power"].shape
+    paths = paths | {"power": np.where(np.isneginf(paths["power"]), np.nan, paths["power"])}
     there = ~np.isnan(paths["power"])
     for key, values in paths.items():
         where = f"{folder / key}_{name}"

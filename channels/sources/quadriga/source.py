@@ -114,6 +114,10 @@ class QuadrigaSource(Source):
         found = [self._late_energy(self._file.link(index)) for index in indices]
         return mean_late_energy([energy for energy in found if energy is not None])
 
+    def _check_stored(self, split: Split, start: int, stop: int) -> None:
+        for index in self._range(split)[start:stop]:
+            self._file.link(index)
+
     def _late_energy(self, link: QuadrigaLink) -> LateEnergy | None:
         gains, delays = self._ports(link, [0])
         if self.parameters.delay_alignment == "first_path":
