@@ -12,6 +12,8 @@ _MOST_SQUARINGS = 24
 # is left of the others to below 1e-8.
 _NEARLY_ONE = 0.98
 _MORE_PRODUCTS = 4
+# What deflation leaves of a matrix is rounding below this share of its energy, in squares of the number type's step.
+_ROUNDING_STEPS = 1000
 
 
 def subband_eigenvectors(response: Tensor, bands: Sequence[slice], n_layers: int = 1) -> Tensor:
@@ -45,18 +47,25 @@ def subband_eigenvectors(response: Tensor, bands: Sequence[slice], n_layers: int
 def eigenvectors(rows: Tensor, n_layers: int = 1) -> Tensor:
     """Eigenvectors of ``A^H A``, the largest eigenvalue's first, ``[batch, n_layers, n]``, for ``A`` ``[batch, m, n]``.
 
-    Each is deflated before the next is looked for. No matrix's result depends on another's.
+    Each is deflated before the next is looked for; beyond the rank of ``A`` they are zero. No matrix's result depends
+    on another's.
     """
     found: list[Tensor] = []
+    least = _energies(rows) * (_ROUNDING_STEPS * torch.finfo(rows.dtype).eps ** 2)
     for layer in range(n_layers):
         if layer:
             rows = rows - (rows @ found[-1][..., None]) @ found[-1][..., None, :].conj()
+            rows = torch.where((_energies(rows) > least)[:, None, None], rows, 0)
         if rows.shape[-2] < rows.shape[-1]:
             left = _dominant_vector(rows @ rows.mH)
             found.append(_normalised((rows.mH @ left[..., None])[..., 0]))
         else:
             found.append(_dominant_vector(rows.mH @ rows))
     return torch.stack(found, dim=-2)
+
+
+def _energies(matrices: Tensor) -> Tensor:
+    return torch.view_as_real(matrices).square().flatten(1).sum(1)
 
 
 def _dominant_vector(hermitian: Tensor) -> Tensor:

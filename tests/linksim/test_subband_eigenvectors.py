@@ -56,6 +56,17 @@ def test_equal_eigenvalues_zeros_and_companions() -> None:
         torch.testing.assert_close(eigenvectors(rows[number : number + 1], 2)[0], together[number], rtol=0, atol=1e-6)
 
 
+@pytest.mark.parametrize(("m", "n"), [(2, 4), (6, 4)])
+@pytest.mark.parametrize("scale", [1e-12, 1.0, 1e12])
+def test_vectors_beyond_the_rank_are_zero(m: int, n: int, scale: float) -> None:
+    """What deflation leaves is rounding, whatever the power of the channel: no direction, and no NaN."""
+    generator = torch.Generator().manual_seed(m)
+    left, right = (torch.randn(50, *shape, dtype=torch.complex64, generator=generator) for shape in ((m, 2), (2, n)))
+    found = eigenvectors(scale * left @ right, 4)
+    torch.testing.assert_close(found[:, :2].norm(dim=-1), torch.ones(50, 2))
+    assert not found[:, 2:].any()
+
+
 def test_sgcs_is_of_the_subband_and_not_of_its_subcarriers() -> None:
     """What differs from subcarrier to subcarrier drops out of a covariance: SGCS is far above the squared cosine."""
     outcome = _outcome()
