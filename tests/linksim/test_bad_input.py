@@ -10,6 +10,7 @@ import pytest
 import scipy.io
 
 from linksim.scenario.file import set_key
+from tests.channels.made_up_links import WRITERS, made_up_links
 from tests.linksim import stage_digits
 
 Command = Callable[..., tuple[int, str, str]]
@@ -196,6 +197,19 @@ def test_truncated_hdf5(tiny: dict[str, Any], scenario_file: ScenarioFile, comma
     file.write_bytes(file.read_bytes()[:5000])
     tiny |= {"channel": {"source": "hdf5", "file": str(file)}, "transform": {"n_delay": 32}, "sweeps": {}}
     assert_one_line(command("run", scenario_file(tiny), "--out", tmp_path / "out"), "channels.h5")
+
+
+def test_validate_reads_every_sample(
+    tiny: dict[str, Any], scenario_file: ScenarioFile, command: Command, tmp_path: Path
+) -> None:
+    links = made_up_links(n_links=9)
+    links[7]["coeff"][0, 0, 0, -1] = float("nan")
+    WRITERS["hdf5_write"](tmp_path / "links.h5", links)
+    channel = {"source": "quadriga", "file": str(tmp_path / "links.h5"), "n_subcarriers": 64}
+    path = scenario_file({**tiny, "channel": channel, "sweeps": {}, "monte_carlo": {"samples": 2}})
+    code, _, err = command("validate", path)
+    assert code == 2
+    assert "links.h5: link 8: coeff: got NaN or infinity, expected finite numbers" in " ".join(err.split())
 
 
 def test_no_more_delay_rows_than_a_file_has(
