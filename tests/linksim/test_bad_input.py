@@ -205,7 +205,7 @@ def test_validate_reads_every_sample(
     links = made_up_links(n_links=9)
     links[7]["coeff"][0, 0, 0, -1] = float("nan")
     WRITERS["hdf5_write"](tmp_path / "links.h5", links)
-    channel = {"source": "quadriga", "file": str(tmp_path / "links.h5"), "n_subcarriers": 64}
+    channel = {"source": "quadriga", "file": str(tmp_path / "links.h5"), "n_subcarriers": 64, "train_fraction": 0.5}
     path = scenario_file({**tiny, "channel": channel, "sweeps": {}, "monte_carlo": {"samples": 2}})
     code, _, err = command("validate", path)
     assert code == 2
