@@ -35,10 +35,14 @@ class CompressorParameters(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
-    run_time: ClassVar[frozenset[str]] = frozenset({"label", "only_ratios", "trained_on"})
+    run_time: ClassVar[frozenset[str]] = frozenset({"label", "curve", "only_ratios", "trained_on"})
 
     name: str
     label: str | None = Field(default=None, description="name in tables and figures; by default the compressor's own")
+    curve: str | None = Field(
+        default=None,
+        description="compressors of the same curve are operating points of one system: joined in figures over the bits",
+    )
     compression_ratio: float | None = Field(
         default=None, ge=0.01, le=1e6, description="2 Na Nt / codeword length; by default the scenario's"
     )

@@ -13,13 +13,16 @@ from linksim.report.figures.of_a_run import COSTS, EXAMPLE, FIGURES_FOLDER, OVER
 from linksim.report.tables.costs import cost_rows, read_costs
 from linksim.report.tables.learning import HEADS as LEARNING_HEADS
 from linksim.report.tables.learning import learning_rows
+from linksim.report.tables.rate_distortion import distance_heads, distance_rows, distance_table, distances
 from linksim.report.tables.sampling import read_sampling
 from linksim.report.tables.sweep import SweepTable, sweep_tables
 from linksim.report.view.figure_options import FigureOptions
 from linksim.report.view.run_view import RunView, view_run
 from linksim.report.view.scenario_summary import quantity, scenario_summary
+from linksim.storage.csv_text import csv_text
 
 REPORT_NAME = "report.html"
+DISTANCES_NAME = "equal_bits.csv"
 # Place of the learning curves on the page.
 _TRAINING = "training"
 
@@ -80,6 +83,9 @@ def write_report(run_folder: Path, options: FigureOptions | None = None) -> Path
     page = _template().render(_content(run, [*draw(run), *_training(run)], costs))
     path = run_folder / REPORT_NAME
     write_whole(path, page)
+    table = distance_table(run)
+    if not table.empty:
+        write_whole(run_folder / DISTANCES_NAME, csv_text(table))
     return path
 
 
@@ -128,6 +134,7 @@ def _content(run: RunView, drawings: list[Drawing], costs: tuple[list[str], list
         "warnings": [str(line) for line in manifest.get("warnings") or ()],
         "words": scenario_summary(run.scenario),
         "overview": figures(OVERVIEW),
+        "distances": [(distance_heads(found), distance_rows(found)) for found in distances(run)],
         "training": figures(_TRAINING),
         "example": figures(EXAMPLE),
         "cost_figures": figures(COSTS),

@@ -68,6 +68,7 @@ MOVES: Mapping[str, Key] = {
     "compression_ratio": _POINT | Key.FIT | Key.WEIGHTS,
     "compressors": _POINT | Key.FIT | Key.WEIGHTS,
     "compressors.label": Key.NONE,
+    "compressors.curve": Key.NONE,
     # Says which compressors a point has.
     "compressors.only_ratios": Key.RUN,
     # A channel section, which moves what is learnt from it.
@@ -86,6 +87,10 @@ MOVES: Mapping[str, Key] = {
     "training.samples": _POINT | Key.FIT | Key.TRAINING_SET | Key.CHANNEL_FIT,
     "sweeps": Key.RUN,
 }
+
+
+# Keys of a compressor that say how it is shown.
+_SHOWN = ("label", "curve")
 
 
 def run_key(scenario: Scenario) -> str:
@@ -135,7 +140,7 @@ def fit_key(scenario: Scenario, parameters: CompressorParameters, adapted_to: Sc
         parameters: the compressor's section, compression ratio filled in.
         adapted_to: the point itself where a trained network is adapted to its channel.
     """
-    section = parameters.model_dump(mode="json", exclude={"label", "only_ratios", "trained_on"})
+    section = parameters.model_dump(mode="json", exclude={*_SHOWN, "only_ratios", "trained_on"})
     document = _selected(scenario.model_dump(mode="json"), Key.FIT) | {"compression_ratio": None}
     document |= {"compressors": [section], "learns": weights_document(scenario, adapted_to)}
     return content_hash([with_contents(document), fit_versions(scenario, parameters)])
@@ -201,7 +206,7 @@ def _plugin_content(plugin: str) -> str:
 
 def _compressor(entry: CompressorParameters, ratio: float | None) -> dict[str, Any]:
     """A compressor's section as far as it is about results."""
-    return entry.model_dump(mode="json", exclude={"label", "only_ratios"}) | {"compression_ratio": ratio}
+    return entry.model_dump(mode="json", exclude={*_SHOWN, "only_ratios"}) | {"compression_ratio": ratio}
 
 
 def _channel_at_rest(scenario: Scenario) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from linksim.report.figures.distribution import draw_distributions
 from linksim.report.figures.example import draw_example
 from linksim.report.figures.layouts import Layout
 from linksim.report.figures.levels import draw_levels
+from linksim.report.figures.rate_distortion import draw_rate_distortion, has_curves
 from linksim.report.figures.sweep import NMSE_PAIR, draw_metrics
 from linksim.report.tables.costs import read_costs
 from linksim.report.view.figure_options import FigureOptions
@@ -115,6 +116,11 @@ def figure_layouts(run: RunView) -> Iterator[Plan]:
     distributed: set[str] = set()
     check_chosen(run.samples.points, run.options.at)
     for sweep, stem in zip(run.sweeps, sweep_stems(run), strict=True):
+        joined = draw_rate_distortion(run, sweep) if has_curves(run, sweep) else None
+        if joined is not None:
+            layout, metrics = joined
+            yield Plan(f"{stem}_equal_bits", OVERVIEW, caption(run, sweep, metrics, layout), layout.figure)
+            continue
         for name, metrics, layout in _layouts(run, sweep):
             text = caption(run, sweep, metrics, layout)
             yield Plan(f"{stem}_{name}", f"{SWEEP}{sweep.name}", text, layout.figure)

@@ -1,0 +1,101 @@
+"""How much each curve of quality against bits gains on the first: Bjøntegaard deltas."""
+
+import math
+from dataclasses import dataclass
+
+import pandas as pd
+
+from linksim.comparison.bjontegaard import Bjontegaard, compare
+from linksim.report.figures.rate_distortion import METRICS, curves_styles, has_curves, points_of
+from linksim.report.view.metric_format import MetricText, metric_text
+from linksim.report.view.run_view import RunView, Sweep
+
+
+@dataclass(frozen=True)
+class Distances:
+    """Distances of all curves of a sweep from one of them, for one metric.
+
+    Attributes:
+        sweep: the sweep.
+        metric: the metric.
+        reference: the curve that the others are compared with.
+        by_curve: the distance of each other curve.
+    """
+
+    sweep: str
+    metric: MetricText
+    reference: str
+    by_curve: dict[str, Bjontegaard]
+
+
+def distances(run: RunView) -> list[Distances]:
+    """Distances in each sweep whose compressors are joined to curves, for each metric with two or more of them.
+
+    The reference is the first curve of the scenario that has the metric.
+    """
+    return [
+        found
+        for sweep in run.sweeps
+        if has_curves(run, sweep)
+        for metric in run.options.metrics or METRICS
+        if (found := _distances(run, sweep, metric)) is not None
+    ]
+
+
+def _distances(run: RunView, sweep: Sweep, metric: str) -> Distances | None:
+    points, text = points_of(run, sweep, metric), metric_text(metric)
+    curves = [curve for curve in curves_styles(run) if (points["curve"] == curve).any()]
+    if text.better is None or len(curves) < 2:
+        return None
+    sign = -1.0 if text.better == "low" else 1.0
+    parts = {curve: points[points["curve"] == curve] for curve in curves}
+    pairs = {curve: (part["bits"].to_numpy(float), sign * part["value"].to_numpy(float)) for curve, part in parts.items()}
+    reference = curves[0]
+    return Distances(
+        sweep.name, text, reference, {curve: compare(*pairs[curve], *pairs[reference]) for curve in curves[1:]}
+    )
+
+
+def distance_rows(found: Distances) -> list[list[str]]:
+    """Rows of text: curve, bits at equal quality, quality at equal bits, and the bits that this is a mean over."""
+    return [[curve, *_texts(found.metric, distance)] for curve, distance in found.by_curve.items()]
+
+
+def distance_heads(found: Distances) -> list[str]:
+    """Heads of the rows."""
+    unit = found.metric.label.partition(" [")[2].rstrip("]")
+    return [
+        f"{found.metric.label.partition(' [')[0]}, against {found.reference}",
+        "Bits at equal quality",
+        f"Better at equal bits{f' [{unit}]' if unit else ''}",
+        "Bits compared",
+    ]
+
+
+def distance_table(run: RunView) -> pd.DataFrame:
+    """All distances as numbers: columns ``sweep``, ``metric``, ``curve``, ``reference``, ``bits_ratio``, ``gain``,
+    ``bits_from`` and ``bits_to``; empty where two curves have nothing in common.
+    """
+    rows = [
+        {
+            "sweep": found.sweep,
+            "metric": found.metric.name,
+            "curve": curve,
+            "reference": found.reference,
+            "bits_ratio": distance.bits_ratio,
+            "gain": distance.gain,
+            "bits_from": distance.bits[0] if distance.bits else math.nan,
+            "bits_to": distance.bits[1] if distance.bits else math.nan,
+        }
+        for found in distances(run)
+        for curve, distance in found.by_curve.items()
+    ]
+    return pd.DataFrame(rows)
+
+
+def _texts(text: MetricText, distance: Bjontegaard) -> list[str]:
+    """Three cells; an empty one where the curves have no quality, or no number of bits, in common."""
+    saved = "" if distance.bits_ratio is None else f"{100 * (distance.bits_ratio - 1):+.0f} %"
+    gain = "" if distance.gain is None else f"{distance.gain:+.{max(text.digits or 0, 2)}f}"
+    span = "" if distance.bits is None else f"{distance.bits[0]:.0f} to {distance.bits[1]:.0f}"
+    return [cell.replace("-", "\N{MINUS SIGN}") for cell in (saved, gain, span)]
