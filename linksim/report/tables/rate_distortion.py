@@ -49,7 +49,9 @@ def _distances(run: RunView, sweep: Sweep, metric: str) -> Distances | None:
         return None
     sign = -1.0 if text.better == "low" else 1.0
     parts = {curve: points[points["curve"] == curve] for curve in curves}
-    pairs = {curve: (part["bits"].to_numpy(float), sign * part["value"].to_numpy(float)) for curve, part in parts.items()}
+    pairs = {
+        curve: (part["bits"].to_numpy(float), sign * part["value"].to_numpy(float)) for curve, part in parts.items()
+    }
     reference = curves[0]
     return Distances(
         sweep.name, text, reference, {curve: compare(*pairs[curve], *pairs[reference]) for curve in curves[1:]}

@@ -1,0 +1,88 @@
+"""Operating points that a scenario joins to curves: figure, distances, page."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from made_up_run import AXES, write_run
+
+from linksim.report.figures.of_a_run import figure_layouts
+from linksim.report.figures.rate_distortion import has_curves
+from linksim.report.html import write_report
+from linksim.report.tables.rate_distortion import distance_table
+from linksim.report.view.run_view import view_run
+from linksim.report.view.style import paper_style
+
+# Label: curve, bits, NMSE in dB (none for a precoder), SGCS.
+POINTS = {
+    "pc1": ("Enhanced Type II", 64.0, None, 0.7),
+    "pc4": ("Enhanced Type II", 256.0, None, 0.8),
+    "pc9": ("Enhanced Type II", 300.0, None, 0.75),
+    "context 32": ("Context codec", 32.0, -4.0, 0.7),
+    "context 128": ("Context codec", 128.0, -8.0, 0.8),
+    "klt": (None, 128.0, -6.0, 0.7),
+}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    compressors = [
+        {"name": "etype2" if label[0] == "p" else label.split()[0], "label": label}
+        | ({"curve": curve} if curve else {})
+        for label, (curve, *_) in POINTS.items()
+    ]
+    run = write_run(tmp_path / "run", {"one_point": {}}, {"name": "made_up", "compressors": compressors})
+    rows = []
+    for label, (_, *values) in POINTS.items():
+        for metric, value in zip(("bits", "nmse_db", "sgcs"), values, strict=True):
+            if value is not None:
+                half = 0.0 if metric == "bits" else 0.01
+                ends = {"ci_low": value - half, "ci_high": value + half}
+                names = {"sweep": "base", "compressor": label, "metric": metric, "value": value, "n": 100, "unit": ""}
+                rows.append(AXES | names | ends)
+    pd.DataFrame(rows).to_csv(run / "results.csv", index=False)
+    return run
+
+
+def test_the_figure_joins_the_points_of_a_curve(folder):
+    run = view_run(folder)
+    assert has_curves(run, run.sweeps[0])
+    with paper_style():
+        (plan,) = (plan for plan in figure_layouts(run) if plan.name.endswith("equal_bits"))
+    nmse, sgcs = plan.figure.axes
+    curves = [line for line in sgcs.get_lines() if line.get_linestyle() != "None"]
+    lines = {tuple(line.get_xdata()): tuple(line.get_ydata()) for line in curves}
+    assert lines[64, 256] == (0.7, 0.8)
+    assert lines[32, 128] == (0.7, 0.8)
+    # What 256 bits do better is faint, and belongs to no line.
+    assert [line.get_xdata()[0] for line in sgcs.get_lines() if line.get_alpha() == 0.35] == [300]
+    assert all(64 not in line.get_xdata() for line in nmse.get_lines())
+    assert "NMSE is not defined for what reports a precoder: Enhanced Type II." in plan.caption
+
+
+def test_distances_are_those_from_the_first_curve(folder):
+    table = distance_table(view_run(folder)).set_index(["metric", "curve"])
+    sgcs = table.loc[("sgcs", "Context codec")]
+    assert sgcs["reference"] == "Enhanced Type II"
+    assert sgcs["bits_ratio"] == pytest.approx(0.5)
+    # Half of the bits is one octave, on curves of 0.05 an octave.
+    assert sgcs["gain"] == pytest.approx(0.05)
+    assert (sgcs["bits_from"], sgcs["bits_to"]) == pytest.approx((64, 128))
+    # One point makes no curve, and what has no NMSE is no reference for it.
+    assert table.loc[("nmse_db", "klt"), "reference"] == "Context codec"
+    assert pd.isna(table.loc[("nmse_db", "klt"), "gain"])
+
+
+def test_page_and_table_have_the_distances(folder):
+    page = write_report(folder).read_text(encoding="utf-8")
+    assert "SGCS, against Enhanced Type II" in page
+    assert "\N{MINUS SIGN}50 %" in page
+    assert pd.read_csv(folder / "equal_bits.csv")["bits_ratio"].dropna().tolist() == pytest.approx([0.5])
+
+
+def test_runs_without_curves_are_as_before(tmp_path):
+    run = view_run(write_run(tmp_path / "plain", {"one_point": {}}))
+    assert not has_curves(run, run.sweeps[0])
+    assert distance_table(run).empty
+    write_report(run.folder)
+    assert not (run.folder / "equal_bits.csv").exists()
