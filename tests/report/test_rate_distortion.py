@@ -7,9 +7,9 @@ import pytest
 from made_up_run import AXES, write_run
 
 from linksim.report.figures.of_a_run import figure_layouts
-from linksim.report.figures.rate_distortion import has_curves
 from linksim.report.html import write_report
 from linksim.report.tables.rate_distortion import distance_table
+from linksim.report.view.rate_distortion import has_curves
 from linksim.report.view.run_view import view_run
 from linksim.report.view.style import paper_style
 

@@ -7,12 +7,12 @@ import pandas as pd
 from matplotlib.axes import Axes
 from pandas.api.types import is_numeric_dtype
 
-from linksim.report.figures.curves import drawable, interval_bars, legend_handle
+from linksim.report.figures.curves import interval_bars, legend_handle
 from linksim.report.figures.layouts import Layout, columns_of, label_outer, new_blocks, with_legend
 from linksim.report.view.axes import all_axes, sweep_panels
 from linksim.report.view.curve_style import CurveStyle
 from linksim.report.view.limits import WORST_ERROR_DB
-from linksim.report.view.metric_format import MetricText, metric_text
+from linksim.report.view.metric_format import MetricText, drawable, metric_text
 from linksim.report.view.run_view import RunView, Sweep
 from linksim.report.view.ticks import set_log_ticks
 

@@ -7,11 +7,11 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-from linksim.report.figures.curves import drawable, interval_bars, legend_handle
+from linksim.report.figures.curves import interval_bars, legend_handle
 from linksim.report.figures.layouts import Layout, columns_of, label_outer, new_blocks, with_legend
 from linksim.report.figures.sweep import NMSE_PAIR
 from linksim.report.view.curve_style import CurveStyle
-from linksim.report.view.metric_format import metric_text
+from linksim.report.view.metric_format import drawable, metric_text
 from linksim.report.view.run_view import RunView
 from linksim.report.view.ticks import log_ticks, number_text
 

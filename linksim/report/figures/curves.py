@@ -11,7 +11,7 @@ from matplotlib.transforms import Bbox, TransformedBbox
 
 from linksim.report.view.axes import Axis, axis_values
 from linksim.report.view.curve_style import CurveStyle
-from linksim.report.view.metric_format import LOSSLESS_DB, MetricText, metric_text
+from linksim.report.view.metric_format import MetricText, drawable, metric_text
 from linksim.report.view.style import plain_text
 from linksim.storage.results_table import NO_COMPRESSOR
 
@@ -150,14 +150,6 @@ def _draw_on_edge(axes: Axes, row: pd.DataFrame, style: CurveStyle) -> None:
     for artist in (line, *caps, *bars):
         artist.set_clip_path(None)
         artist.set_clip_box(beside)
-
-
-def drawable(rows: pd.DataFrame, metric: MetricText) -> pd.DataFrame:
-    """Rows that have a place on a metric's axis: finite, no rounding error alone, no zero on a logarithmic one."""
-    shown = rows[np.isfinite(rows["value"])]
-    if metric.is_error_db:
-        shown = shown[shown["value"] > LOSSLESS_DB]
-    return shown[shown["value"] > 0] if metric.logarithmic else shown
 
 
 def interval_bars(rows: pd.DataFrame) -> np.ndarray:

@@ -6,11 +6,11 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from linksim.report.figures.curves import TICK_STEPS, drawable, interval_bars
+from linksim.report.figures.curves import TICK_STEPS, interval_bars
 from linksim.report.figures.layouts import Layout, new_layout, panel_letter
 from linksim.report.view.curve_style import CurveStyle
 from linksim.report.view.limits import apply_limits, robust_limits
-from linksim.report.view.metric_format import MetricText, metric_text
+from linksim.report.view.metric_format import MetricText, drawable, metric_text
 from linksim.report.view.run_view import RunView, Sweep
 from linksim.report.view.style import DOUBLE_COLUMN_IN, plain_text
 

@@ -15,11 +15,12 @@ from linksim.report.figures.distribution import draw_distributions
 from linksim.report.figures.example import draw_example
 from linksim.report.figures.layouts import Layout
 from linksim.report.figures.levels import draw_levels
-from linksim.report.figures.rate_distortion import draw_rate_distortion, has_curves
+from linksim.report.figures.rate_distortion import draw_rate_distortion
 from linksim.report.figures.sweep import NMSE_PAIR, draw_metrics
 from linksim.report.tables.costs import read_costs
 from linksim.report.view.figure_options import FigureOptions
 from linksim.report.view.metric_format import metric_text
+from linksim.report.view.rate_distortion import has_curves
 from linksim.report.view.run_view import RunView, Sweep, view_run
 from linksim.report.view.style import COLUMN_IN, paper_style, save
 from linksim.scenario.chosen_point import check_chosen, chosen_point

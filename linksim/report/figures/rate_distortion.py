@@ -7,28 +7,14 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from linksim.comparison.bjontegaard import efficient
-from linksim.comparison.operating_points import curve_names, operating_points, spends_bits
-from linksim.report.figures.curves import drawable, interval_bars, legend_handle
+from linksim.report.figures.curves import interval_bars, legend_handle
 from linksim.report.figures.layouts import Layout, new_blocks, with_legend
-from linksim.report.view.curve_style import CurveStyle, curve_styles
+from linksim.report.view.curve_style import CurveStyle
 from linksim.report.view.limits import WORST_ERROR_DB
 from linksim.report.view.metric_format import MetricText, metric_text
+from linksim.report.view.rate_distortion import METRICS, curves_styles, points_of
 from linksim.report.view.run_view import RunView, Sweep
 from linksim.report.view.ticks import set_log_ticks
-
-METRICS = ("nmse_db", "sgcs", "rate_bps_hz")
-
-
-def has_curves(run: RunView, sweep: Sweep) -> bool:
-    """Whether compressors of a sweep are joined to curves, and nothing but the bits of a report varies."""
-    joined = any(curve != label for label, curve in curve_names(run.scenario).items() if label in sweep.compressors)
-    return joined and all(spends_bits(axis.column) for axis in sweep.varying)
-
-
-def points_of(run: RunView, sweep: Sweep, metric: str) -> pd.DataFrame:
-    """The operating points of a sweep that can be shown."""
-    text, axes = metric_text(metric), [axis.column for axis in sweep.varying]
-    return drawable(operating_points(sweep.rows, axes, curve_names(run.scenario), metric), text)
 
 
 def draw_rate_distortion(run: RunView, sweep: Sweep) -> tuple[Layout, list[str]] | None:
@@ -66,17 +52,6 @@ def draw_rate_distortion(run: RunView, sweep: Sweep) -> tuple[Layout, list[str]]
     # In the legend, but neither references nor without markers.
     made.references.clear()
     return made, list(tables)
-
-
-def curves_styles(run: RunView) -> dict[str, CurveStyle]:
-    """Looks of the curves, in the order of the scenario."""
-    names = curve_names(run.scenario)
-    schemes: dict[str, str] = {}
-    for section in run.scenario.get("compressors") or []:
-        label = str(section.get("label") or section.get("name") or section.get("plugin") or "")
-        if label in run.styles:
-            schemes.setdefault(names[label], str(section.get("name") or ""))
-    return curve_styles(list(schemes), schemes, run.options.palette)
 
 
 def _draw_panel(axes: Axes, points: pd.DataFrame, text: MetricText, styles: Mapping[str, CurveStyle]) -> bool:

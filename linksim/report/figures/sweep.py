@@ -7,12 +7,12 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from linksim.report.figures.curves import draw_curves, draw_reference, drawable, legend_handle, used_positions
+from linksim.report.figures.curves import draw_curves, draw_reference, legend_handle, used_positions
 from linksim.report.figures.layouts import Layout, columns_of, label_outer, new_blocks, with_legend
 from linksim.report.view.curve_style import ESTIMATION, PERFECT, TRUNCATION, CurveStyle
 from linksim.report.view.independence import flat_labels
 from linksim.report.view.limits import apply_limits, mark_outside, robust_limits
-from linksim.report.view.metric_format import MetricText, metric_text
+from linksim.report.view.metric_format import MetricText, drawable, metric_text
 from linksim.report.view.run_view import RunView, Sweep
 from linksim.report.view.style import plain_text
 from linksim.report.view.ticks import set_log_ticks

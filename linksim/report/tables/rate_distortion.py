@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import pandas as pd
 
 from linksim.comparison.bjontegaard import Bjontegaard, compare
-from linksim.report.figures.rate_distortion import METRICS, curves_styles, has_curves, points_of
 from linksim.report.view.metric_format import MetricText, metric_text
+from linksim.report.view.rate_distortion import METRICS, curves_styles, has_curves, points_of
 from linksim.report.view.run_view import RunView, Sweep
 
 

@@ -2,9 +2,12 @@
 
 from dataclasses import dataclass
 from math import isinf
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from linksim.metrics import METRICS
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 # A relative error below this is rounding of float32 (1e-7, -140 dB), not a property of a compressor.
 LOSSLESS_DB = -90.0
@@ -58,3 +61,11 @@ def metric_text(name: str) -> MetricText:
     metric = METRICS.get_class(name)
     label = metric.label if metric.unit == "1" else f"{metric.label} [{metric.unit}]"
     return MetricText(name, metric.stem, label, metric.meaning, metric.better, metric.digits, metric.logarithmic)
+
+
+def drawable(rows: "pd.DataFrame", metric: MetricText) -> "pd.DataFrame":
+    """Rows that have a place on a metric's axis: finite, no rounding error alone, no zero on a logarithmic one."""
+    shown = rows[rows["value"].abs().lt(float("inf"))]
+    if metric.is_error_db:
+        shown = shown[shown["value"] > LOSSLESS_DB]
+    return shown[shown["value"] > 0] if metric.logarithmic else shown
