@@ -65,7 +65,7 @@ class Candidate:
     @cached_property
     def csi(self) -> Tensor:
         """Test channels ``[7, ...]`` in the form that the compressor takes."""
-        return csi_for(self.fitted, 7, seed=3)
+        return csi_for(self.build(), 7, seed=3)
 
 
 def channels(n: int, shape: Shape, seed: int = 0) -> Tensor:
