@@ -11,9 +11,11 @@ def page(notebook: Path) -> str:
         notebook: the ``.ipynb`` file.
     """
     cells = json.loads(notebook.read_text("utf-8"))["cells"]
-    text = "\n\n".join(_cell(cell["cell_type"], "".join(cell["source"])) for cell in cells)
-    return f"{text}\n\n[Open as a notebook]({notebook.name})\n"
+    title, *text = [_cell(cell["cell_type"], "".join(cell["source"])) for cell in cells]
+    opening = f"*This page is a notebook, which `make validate` runs: [{notebook.name}]({notebook.name}).*"
+    return "\n\n".join([title, opening, *text]) + "\n"
 
 
 def _cell(kind: str, source: str) -> str:
-    return source if kind == "markdown" else f"```python\n{source}\n```"
+    # Notebooks link each other as files, pages as pages.
+    return source.replace(".ipynb)", ".md)") if kind == "markdown" else f"```python\n{source}\n```"

@@ -14,6 +14,7 @@ from tests.folder_listing import ROOT
 DOCS = ROOT / "docs"
 PAGES = sorted(file for file in DOCS.rglob("*.md"))
 # Pages whose every block is run from top to bottom.
+NOTEBOOKS = sorted((DOCS / "notebooks").glob("*.ipynb"))
 WALKED = [DOCS / "get-started.md", *sorted((DOCS / "how-to").glob("*.md"))]
 
 _FENCE = re.compile(r"^```(?P<head>[^\n`]*)\n(?P<body>.*?)^```$", re.DOTALL | re.MULTILINE)
