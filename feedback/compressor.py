@@ -31,11 +31,13 @@ class CompressorParameters(BaseModel):
 
     Attributes:
         run_time: names of parameters that say how trained weights are used; weights do not depend on them.
+        example: keys of a section that shows a compressor which has no defaults for all of them.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     run_time: ClassVar[frozenset[str]] = frozenset({"label", "curve", "only_ratios", "trained_on"})
+    example: ClassVar[dict[str, object]] = {}
 
     name: str
     label: str | None = Field(default=None, description="name in tables and figures; by default the compressor's own")

@@ -2,6 +2,7 @@
 
 import torch
 
+from feedback.compressor import Compressor
 from feedback.conformance.candidate import Candidate, channels
 from feedback.conformance.compressor import CHECKS, Check, demand
 from feedback.neural import NeuralCompressor
@@ -11,7 +12,7 @@ from feedback.training.recipe import TrainingRecipe
 QUICK = TrainingRecipe(epochs=1, batch_size=30)
 
 
-def candidate_of(compressor: type, given: dict[str, object]) -> Candidate:
+def candidate_of(compressor: type[Compressor], given: dict[str, object]) -> Candidate:
     """A candidate of a class; networks learn for one epoch.
 
     Args:
@@ -19,7 +20,7 @@ def candidate_of(compressor: type, given: dict[str, object]) -> Candidate:
         given: parameters other than the compression ratio.
     """
     quick = {"recipe": QUICK.model_dump()} if issubclass(compressor, NeuralCompressor) else {}
-    return Candidate(compressor, given, quick=quick)
+    return Candidate(compressor, {**compressor.Parameters.example, **given}, quick=quick)
 
 
 def checks_of(candidate: Candidate) -> tuple[Check, ...]:

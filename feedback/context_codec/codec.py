@@ -18,9 +18,11 @@ from feedback.errors import FeedbackInputError
 
 # A bit is worth 0.11 squared steps of error: the slope of the rate-distortion curve where levels are few.
 RATE_WEIGHT = 451
+# Worth of a bit for reports that have to become shorter; 0: all levels become zero.
+_LARGER_WEIGHTS = (*(RATE_WEIGHT * 4**k for k in range(1, 11)), 0)
 _MOST_VALUE = 8000 * 256
 _MAX_ENTRIES = 2**20
-_MAX_PAYLOAD = 2**20
+MAX_BITS = 2**20
 MIN_STEP, MAX_STEP = 1e-3, 1e3
 # Reports that are coded at once, so that memory stays bounded.
 _BLOCK = 128
@@ -39,6 +41,7 @@ class ContextCodec:
         shape: delays, layers, tilts and columns of a matrix.
         step: quantiser step relative to the scale, that is to the root mean square of the entries.
         payload_bits: bits of every report.
+        max_bits: bits that no report of a step may exceed; one that would has levels dropped until it fits.
         scale: scales that can be told.
         tables: of the context model.
 
@@ -56,6 +59,7 @@ class ContextCodec:
     shape: LevelShape
     step: float | None = None
     payload_bits: int | None = None
+    max_bits: int | None = None
     scale: ScaleGrid = field(default_factory=ScaleGrid)
     tables: ContextTables = field(default_factory=shipped_tables)
 
@@ -68,12 +72,11 @@ class ContextCodec:
             raise FeedbackInputError("context codec: got both or none of step and payload_bits, expected one")
         if self.step is not None and not MIN_STEP <= self.step <= MAX_STEP:
             raise FeedbackInputError(f"step: got {self.step:g}, expected {MIN_STEP:g} to {MAX_STEP:g}")
-        if self.payload_bits is not None:
-            fewest = self._fewest_bits()
-            if not fewest <= self.payload_bits <= _MAX_PAYLOAD:
+        for key in ("payload_bits", "max_bits"):
+            bits = getattr(self, key)
+            if bits is not None and not (fewest := self._fewest_bits()) <= bits <= MAX_BITS:
                 raise FeedbackInputError(
-                    f"payload_bits: got {self.payload_bits}, expected {fewest} to {_MAX_PAYLOAD}: a report of nothing "
-                    f"but zeros takes {fewest}"
+                    f"{key}: got {bits}, expected {fewest} to {MAX_BITS}: a report of nothing but zeros takes {fewest}"
                 )
 
     @property
@@ -145,7 +148,8 @@ class ContextCodec:
         n = len(matrices)
         if self.step is not None:
             number = np.full(n, side_information.step_number(self.step), np.int32)
-            turned, stream, lengths = report.coded(np.full(n, self.step), number, RATE_WEIGHT)
+            most = None if self.max_bits is None else self.max_bits - self.side_bits
+            turned, stream, lengths = report.coded(np.full(n, self.step), number, most)
             step_bits = np.zeros((n, 0), np.uint8)
         else:
             assert self.payload_bits is not None
@@ -183,10 +187,12 @@ class ContextCodec:
         return matrices.astype(np.complex64), erased
 
     def _fewest_bits(self) -> int:
-        """Bits of a report of nothing but zeros at the coarsest step."""
+        """Bits of a report of nothing but zeros, at the coarsest step where a report chooses it."""
         zeros = np.zeros((1, self.shape.entries, 2), np.int32)
-        coarsest = side_information.context_steps(np.array([2**STEP_BITS - 1]))
-        _, lengths = kernel.encode_values(self.tables, self.shape, zeros, coarsest, RATE_WEIGHT)
+        number = side_information.context_steps(np.array([2**STEP_BITS - 1]))
+        if self.step is not None:
+            number = np.full(1, side_information.step_number(self.step), np.int32)
+        _, lengths = kernel.encode_values(self.tables, self.shape, zeros, number, RATE_WEIGHT)
         return self.side_bits + int(lengths[0])
 
 
@@ -199,20 +205,29 @@ class _Report:
     rotated: NDArray[np.complex128]
 
     def coded(
-        self, step: NDArray[np.float64], step_number: NDArray[np.int32], rate_weight: int
+        self, step: NDArray[np.float64], step_number: NDArray[np.int32], most: int | None = None
     ) -> tuple[NDArray[np.int64], NDArray[np.uint8], NDArray[np.int64]]:
-        """Rotations, bits and lengths at the given steps ``[n]``."""
+        """Rotations, bits and lengths at the given steps ``[n]``; none longer than ``most``."""
         turned = rotation.best_rotation(self._power, step)
         entries = self.rotated[np.arange(len(step)), turned].reshape(len(step), -1) * (256 / step)[:, None]
         parts = np.stack([entries.real, entries.imag], axis=-1)
         values = np.clip(np.rint(parts), -_MOST_VALUE, _MOST_VALUE).astype(np.int32)
-        return turned, *kernel.encode_values(self.tables, self.shape, values, step_number, rate_weight)
+        bits, lengths = kernel.encode_values(self.tables, self.shape, values, step_number, RATE_WEIGHT)
+        for rate_weight in _LARGER_WEIGHTS:
+            if most is None or not (long := lengths > most).any():
+                break
+            # In the end all levels are zero.
+            fewer = values[long] if rate_weight else 0 * values[long]
+            shorter, needed = kernel.encode_values(self.tables, self.shape, fewer, step_number[long], rate_weight)
+            lengths[long], bits[long] = needed, 0
+            bits[long, : shorter.shape[1]] = shorter[:, : bits.shape[1]]
+        return turned, bits[:, : int(lengths.max(initial=0))], lengths
 
     def fitted(self, room: int) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.uint8], NDArray[np.int64]]:
         """Step numbers, rotations, bits and lengths of the finest steps whose bits fit into ``room``.
 
         Bits hardly ever grow with the step, so a bisection finds it; what is taken did fit. Where even the coarsest
-        does not, all levels are zero.
+        does not, levels are dropped.
         """
         n = len(self.rotated)
         # `coarse` fits, or is past the end; `fine` does not, or is before the beginning.
@@ -221,7 +236,7 @@ class _Report:
         for _ in range(STEP_BITS + 1):
             middle = np.clip((fine + coarse) // 2, 0, 2**STEP_BITS - 1)
             at = side_information.steps(middle), side_information.context_steps(middle)
-            found, stream, needed = self.coded(*at, RATE_WEIGHT)
+            found, stream, needed = self.coded(*at)
             taken = (needed <= room) & (middle < coarse)
             coarse = np.where(taken, middle, coarse)
             fine = np.where(needed > room, middle, fine)
@@ -230,11 +245,10 @@ class _Report:
             kept[taken, :width] = stream[taken, :width]
         if (over := coarse == 2**STEP_BITS).any():
             coarse[over] -= 1
-            nothing = np.zeros((int(over.sum()), self.shape.entries, 2), np.int32)
-            at_coarsest = side_information.context_steps(coarse[over])
-            stream, needed = kernel.encode_values(self.tables, self.shape, nothing, at_coarsest, RATE_WEIGHT)
-            kept[over], lengths[over] = 0, needed
-            kept[over, : stream.shape[1]] = stream
+            at = side_information.steps(coarse), side_information.context_steps(coarse)
+            found, stream, needed = self.coded(*at, room)
+            turned[over], lengths[over], kept[over] = found[over], needed[over], 0
+            kept[over, : stream.shape[1]] = stream[over]
         return coarse, turned, kept, lengths
 
     @cached_property

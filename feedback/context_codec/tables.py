@@ -91,6 +91,11 @@ class ContextTables:
         """Stored bytes at the UE: all but what only the BS has."""
         return sum(getattr(self, field.name).nbytes for field in fields(self) if field.name not in _BS_ONLY)
 
+    @property
+    def ue_numbers(self) -> int:
+        """Stored numbers at the UE."""
+        return sum(getattr(self, field.name).size for field in fields(self) if field.name not in _BS_ONLY)
+
     def macs_per_entry(self, with_layers: bool = False, with_tilts: bool = False) -> int:
         """Integer multiply-adds an entry: network and prediction; inputs that an array does not have are left out."""
         missing = 2 * (not with_layers) + 2 * (not with_tilts)

@@ -15,7 +15,7 @@ from torch import Tensor
 from channels.source import Split
 from feedback.checkpoint import checkpoint_path, load_checkpoint, read_info
 from feedback.neural import NeuralCompressor
-from feedback.plugin_file import has_training_run, weights_of_others
+from feedback.plugin_file import compressor_class, has_training_run, weights_of_others
 from feedback.training.adaptation import Adaptation
 from feedback.training_set import TrainingSet
 from linksim.chain.samples_without_energy import channels_with_energy, left_out_warning
@@ -129,7 +129,7 @@ class Preparation:
             assert isinstance(scheme.compressor, NeuralCompressor)
             scheme.compressor.take_weights_of_others()
         else:
-            training = self.training_set(spec.scenario)
+            training = self._set_for(spec)
             self.notify(f"fitting {spec.title}")
             scheme.compressor.fit(training, fit_generator(spec.scenario, spec.key))
         if spec.learns_codewords:
@@ -151,6 +151,14 @@ class Preparation:
             train = self._normalised(self._quick_csi(scenario), scenario)
             self._sets[key] = TrainingSet(train, train[:0], axes=KeptAxes(self.folder.fitted, self.notify))
         return self._sets[key]
+
+    def _set_for(self, spec: SchemeSpec) -> TrainingSet:
+        """The channels for quick fits as the compressor gets them: with their scale, where it reports that itself."""
+        training = self.training_set(spec.scenario)
+        if not compressor_class(spec.parameters).own_scale:
+            return training
+        train = self._quick_csi(spec.scenario).to(self.device)
+        return TrainingSet(train, train[:0])
 
     def joint_training_set(self, scenario: Scenario) -> TrainingSet:
         """The channels for quick fits, and validation channels to select on; made once."""

@@ -48,35 +48,36 @@ def scenario_costs(scenario: Scenario) -> pd.DataFrame:
         for spec in scheme_specs(point.scenario)
     }
     rows = [
-        _row(spec.label, float(spec.parameters.compression_ratio or 0), spec.build().compressor.complexity())
+        _row(spec.label, spec.parameters.compression_ratio, spec.build().compressor.complexity())
         for spec in wanted.values()
     ]
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
 def registry_costs() -> pd.DataFrame:
-    """Costs of every compressor with its default parameters at the ratios it knows of 4 to 64, Na = Nt = 32."""
+    """Costs of every compressor by default, Na = Nt = 32, at the ratios of 4 to 64 that it knows, if it has any."""
     return pd.DataFrame(list(_registry_rows()), columns=list(COLUMNS))
 
 
 def cost_text(costs: pd.DataFrame) -> str:
     """Costs as a table of text, thousands set apart."""
     grouped = {column: lambda count: f"{count:,}".replace(",", " ") for column in COLUMNS[2:]}
-    return costs.to_string(index=False, formatters=grouped)
+    return costs.fillna({"compression_ratio": "-"}).to_string(index=False, formatters=grouped)
 
 
 def _registry_rows() -> Iterator[tuple[object, ...]]:
     for name in sorted(map(str, COMPRESSORS.keys())):
         model = COMPRESSORS.get_class(name).Parameters
-        for ratio in RATIOS:
+        ratios = RATIOS if COMPRESSORS.get_class(name).has_ratio else (None,)
+        for ratio in ratios:
             try:
-                parameters = model.model_validate({"name": name, "compression_ratio": ratio})
+                parameters = model.model_validate({"name": name, "compression_ratio": ratio, **model.example})
                 cost = build_compressor(parameters, SHAPE).complexity()
             except FeedbackInputError:
                 continue
             yield _row(name, ratio, cost)
 
 
-def _row(name: str, ratio: float, cost: Complexity) -> tuple[object, ...]:
+def _row(name: str, ratio: float | None, cost: Complexity) -> tuple[object, ...]:
     counts = (cost.ue_macs, cost.ue_multiplications, cost.bs_macs, cost.ue_parameters, cost.parameters, cost.ue_bytes)
-    return (name, number_text(ratio), *counts)
+    return (name, None if ratio is None else number_text(ratio), *counts)

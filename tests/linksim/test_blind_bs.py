@@ -73,7 +73,7 @@ def scenario_of(compressor: str, quantiser: dict[str, Any], normalisation: str) 
         "name": "blind",
         "channel": {"source": "sionna", "model": "UMa", "n_subcarriers": 64, "n_columns": 8},
         "transform": {"n_delay": 8, "normalisation": normalisation, "scale_bits": 8},
-        "compressors": [{"name": compressor}],
+        "compressors": [{**COMPRESSORS.get_class(compressor).Parameters.example, "name": compressor}],
         "feedback": {"quantiser": quantiser},
     }
     return validate_scenario(document, "here")

@@ -1,0 +1,219 @@
+"""The context codec as a compressor: angular-delay matrices as bitstreams of an integer context model."""
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, ClassVar, Literal, Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from pydantic import Field, model_validator
+from torch import Tensor
+
+from feedback.compressor import (
+    COMPRESSORS,
+    NO_MEMORY,
+    Complexity,
+    FixedCostParameters,
+    Memory,
+    ReportCompressor,
+)
+from feedback.context_codec.codec import MAX_BITS, MAX_STEP, MIN_STEP, ContextCodec
+from feedback.context_codec.kernel import LevelShape
+from feedback.context_codec.operations import operations
+from feedback.context_codec.rate_control import step_for_bits
+from feedback.context_codec.side_information import ScaleGrid
+from feedback.context_codec.tables import read_tables, shipped_tables
+from feedback.csi_report.codeword import Codeword, Signal
+from feedback.csi_report.reconstruction import Reconstruction
+from feedback.csi_report.scale import learnt_range
+from feedback.errors import FeedbackInputError
+from feedback.observation import CsiDimensions
+from feedback.training_set import TrainingSet
+
+_MODES = ("step", "target_bits", "payload_bits")
+# Channels that the step of `target_bits` and the reserved bits are found from.
+_STEP_CHANNELS = 2000
+# Bits to reserve, over those of the longest report among them.
+_RESERVE = 1.25
+
+
+class ContextParameters(FixedCostParameters):
+    """Parameters of ``context``."""
+
+    example: ClassVar[dict[str, object]] = {"step": 0.5}
+
+    name: Literal["context"] = "context"
+    step: float | None = Field(
+        default=None, ge=MIN_STEP, le=MAX_STEP, description="quantiser step over the root mean square of the entries"
+    )
+    target_bits: float | None = Field(
+        default=None, gt=0, le=1e6, description="mean bits of a report; the step is found from training channels"
+    )
+    payload_bits: int | None = Field(
+        default=None, ge=1, le=MAX_BITS, description="bits of every report, each with the finest step that fits"
+    )
+    scale_bits: int = Field(default=6, ge=1, le=16, description="bits of the scale, within the range of training")
+    max_bits: int | None = Field(
+        default=None,
+        ge=1,
+        le=MAX_BITS,
+        description="bits to reserve where lengths vary; by default 1.25 times the longest of training",
+    )
+    tables: Path | None = Field(
+        default=None, description="tables of `linksim context-tables` (safetensors); by default those that ship"
+    )
+
+    @model_validator(mode="after")
+    def _one_mode(self) -> Self:
+        given = [key for key in _MODES if getattr(self, key) is not None]
+        if len(given) != 1:
+            found = " and ".join(given) or "none"
+            raise ValueError(f"{given[-1] if given else 'step'}: got {found}, expected one of {', '.join(_MODES)}")
+        if self.payload_bits is not None and self.max_bits is not None:
+            raise ValueError("max_bits: got it with payload_bits, which is what to reserve; expected one of them")
+        return self
+
+
+@COMPRESSORS.register("context")
+class Context(ReportCompressor):
+    r"""Quantises the angular-delay matrix itself, and codes it under a model of what lies around each entry.
+
+    A report holds the scale of the matrix, one of 8 rotations of its angle axis, where it has its own the step, and the
+    levels of a uniform quantiser in an arithmetic code. The probability of a level comes from integers alone: a small
+    network of the activities of entries already sent, and a prediction from their levels. Levels are chosen by rate and
+    distortion,
+
+    .. math:: \min_q \; (x / \Delta - q)^2 + \lambda \, b(q), \qquad \lambda = 0.11
+
+    with :math:`b(q)` the bits that ``q`` costs where it stands. The BS puts each level at the mean that such levels had
+    in training. Tables ship with the package; nothing but the range of the scale, and the step of ``target_bits``, is
+    learnt from a scenario's channels. Every array will do: polarisations and UE antennas are layers, vertical beams
+    tilts, horizontal ones columns.
+    """
+
+    titles = ("context codec",)
+    Parameters = ContextParameters
+    settings: ContextParameters
+    scale_grid: Tensor
+    step: Tensor
+    max_bits: Tensor
+    own_scale: ClassVar[bool] = True
+    sends: ClassVar[Signal] = "bitstream"
+    reserves_bits: ClassVar[bool] = True
+    has_ratio: ClassVar[bool] = False
+
+    def __init__(self, parameters: ContextParameters, shape: CsiDimensions | tuple[int, int]) -> None:
+        super().__init__(parameters, shape)
+        known = CsiDimensions.of(shape)
+        self.length = parameters.payload_bits or 0
+        self.level_shape = LevelShape(known.n_delay, known.n_rx * known.n_polarizations, known.n_rows, known.n_columns)
+        self.tables = shipped_tables() if parameters.tables is None else read_tables(parameters.tables)
+        self.declare(scale_grid=(2,))
+        if parameters.payload_bits is None:
+            self.declare(step=(), max_bits=())
+        else:
+            self._codec_of(ScaleGrid(parameters.scale_bits))
+
+    @classmethod
+    def build(cls, parameters: Any, dimensions: CsiDimensions) -> Self:
+        """The compressor of an array's layers, tilts and columns."""
+        return cls(parameters, dimensions)
+
+    def fit(self, training: TrainingSet, generator: torch.Generator) -> None:
+        """Takes the range of the scale, and where lengths vary the step and the bits to reserve; draws nothing.
+
+        Step and bits come from validation channels, where there are some.
+        """
+        csi = training.train if len(training.validation) == 0 else training.validation
+        low, high = learnt_range(_amplitude(training.train))
+        self.scale_grid = torch.tensor([low, (high - low) / 2**self.settings.scale_bits], dtype=torch.float32)
+        if self.settings.payload_bits is not None:
+            return
+        some, step = self._axes_of(csi[:_STEP_CHANNELS]), self.settings.step or 1.0
+        if self.settings.target_bits is not None:
+            step = step_for_bits(self._codec_of(self._scale, step), some, self.settings.target_bits)
+        longest = float(self._codec_of(self._scale, step).encode(some)[1].max(initial=0))
+        reserved = self.settings.max_bits or math.ceil(_RESERVE * longest)
+        self.step, self.max_bits = torch.tensor(step), torch.tensor(float(reserved))
+
+    def check_learnt(self, state: Mapping[str, Tensor]) -> None:
+        """Cells of the scale are of positive width, step and reserved bits are what a report may have."""
+        if state["scale_grid"][1] <= 0:
+            raise FeedbackInputError("context: got cells of the scale of no width, expected a positive one")
+        if self.settings.payload_bits is None and not (
+            MIN_STEP <= state["step"] <= MAX_STEP and 1 <= state["max_bits"] <= MAX_BITS
+        ):
+            step, reserved = float(state["step"]), float(state["max_bits"])
+            raise FeedbackInputError(
+                f"context: got step {step:g} and {reserved:g} bits to reserve, "
+                f"expected {MIN_STEP:g} to {MAX_STEP:g}, and 1 to {MAX_BITS}"
+            )
+
+    def report(self, csi: Tensor, memory: Memory, lost: Tensor | None = None) -> tuple[Codeword, Memory]:
+        """Bits 0 and 1 as float32, ``[batch, longest]``, zeros behind the ``value_bits`` of each report.
+
+        Raises:
+            FeedbackInputError: if an entry is NaN or infinite.
+        """
+        bits, lengths = self._codec.encode(self._axes_of(csi))
+        codeword = Codeword(
+            torch.from_numpy(bits).to(csi.device, torch.float32),
+            value_bits=torch.from_numpy(lengths).to(csi.device),
+            max_bits=self.settings.payload_bits or int(self.max_bits),
+        )
+        return codeword, NO_MEMORY
+
+    def rebuild(self, received: Codeword, memory: Memory) -> tuple[Reconstruction, Memory]:
+        """The matrices; lost are those of erased reports, and of bits that are no report."""
+        values = received.values
+        n, width = values.shape
+        bits = values.detach().cpu().numpy() > 0.5
+        lengths = np.full(n, width) if received.value_bits is None else _whole(received.value_bits, n)
+        matrices, erased = self._codec.decode(bits.astype(np.uint8), np.clip(lengths, 0, width))
+        if received.erased is not None:
+            erased |= received.erased.cpu().numpy()
+        channel = torch.from_numpy(matrices.reshape(n, *self.shape)).to(values.device)
+        return Reconstruction(channel=channel, erased=torch.from_numpy(erased).to(values.device)), NO_MEMORY
+
+    def complexity(self) -> Complexity:
+        """Integer multiply-adds of the context model, real ones of the rotations, and the tables' bytes."""
+        cost = operations(self.level_shape, self.tables, self.settings.payload_bits is not None)
+        return Complexity(
+            ue_macs=cost.ue,
+            bs_macs=cost.bs,
+            ue_parameters=self.tables.ue_numbers,
+            bs_parameters=self.tables.ue_numbers + self.tables.centroid.size,
+            ue_bytes=self.tables.ue_bytes,
+        )
+
+    @property
+    def _codec(self) -> ContextCodec:
+        if self.settings.payload_bits is not None:
+            return self._codec_of(self._scale)
+        return self._codec_of(self._scale, float(self.step), int(self.max_bits))
+
+    @property
+    def _scale(self) -> ScaleGrid:
+        low_db, cell_db = self.scale_grid.tolist()
+        return ScaleGrid(self.settings.scale_bits, low_db, cell_db)
+
+    def _codec_of(self, scale: ScaleGrid, step: float | None = None, max_bits: int | None = None) -> ContextCodec:
+        return ContextCodec(self.level_shape, step, self.settings.payload_bits, max_bits, scale, self.tables)
+
+    def _axes_of(self, csi: Tensor) -> NDArray[np.complex64]:
+        axes: NDArray[np.complex64] = csi.detach().cpu().numpy().reshape(len(csi), *self.level_shape)
+        return axes
+
+
+def _amplitude(csi: Tensor) -> Tensor:
+    """Root mean square of the entries of each matrix, by parts, because the squares of all would double the memory."""
+    return torch.cat([part.abs().square().mean(dim=(1, 2)).sqrt() for part in csi.split(1000)])
+
+
+def _whole(value_bits: int | Tensor, n: int) -> NDArray[np.int64]:
+    if isinstance(value_bits, int):
+        return np.full(n, value_bits)
+    lengths: NDArray[np.int64] = value_bits.cpu().numpy().astype(np.int64)
+    return lengths
