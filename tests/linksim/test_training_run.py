@@ -127,8 +127,8 @@ def test_killed_training_goes_on_at_the_same_digits(small: dict[str, Any], tmp_p
         (folder / "scenario.yaml").write_text(yaml.safe_dump(small))
         # The state is kept after every validation instead of every 20 s.
         program = (
-            "import feedback.training, sys; feedback.training._STATE_INTERVAL_S = 0.0;"
-            "from linksim.cli import main; sys.argv[0] = 'linksim'; main()"
+            "import feedback.training.loop as loop, sys; loop._STATE_INTERVAL_S = 0.0;"
+            "from linksim.__main__ import main; sys.argv[0] = 'linksim'; main()"
         )
         arguments = ["train", str(folder / "scenario.yaml"), "--out", str(folder), "--workers", "1"]
         start = [sys.executable, "-c", program, *arguments]
