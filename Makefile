@@ -31,7 +31,7 @@ validate: $(READY)
 
 # The documentation, into build/docs, without a connection; a warning is an error.
 docs: $(READY)
-	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 	@echo "documentation: build/docs/index.html"
 
 bench: $(READY)

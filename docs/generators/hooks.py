@@ -10,7 +10,7 @@ from mkdocs.structure.pages import Page
 # A hook is loaded as a file, so the repository has to be found for the modules beside it.
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from docs.generators import api_pages, chain_picture, commands, mathematics, notebook_pages, scenario_keys
+from docs.generators import api_pages, chain_picture, commands, docstrings, notebook_pages, scenario_keys
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
@@ -19,7 +19,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     for notebook in sorted(Path(config.docs_dir).glob("notebooks/*.ipynb")):
         made[f"notebooks/{notebook.stem}.md"] = notebook_pages.page(notebook)
     for path, text in made.items():
-        files.append(File.generated(config, path, content=mathematics.markdown_of(text)))
+        files.append(File.generated(config, path, content=docstrings.markdown_of(text)))
     return files
 
 
@@ -30,4 +30,4 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
 
 def on_page_content(html: str, page: Page, config: MkDocsConfig, files: Files) -> str:
     """Renders formulas."""
-    return mathematics.with_mathml(html)
+    return docstrings.with_mathml(html)

@@ -82,7 +82,10 @@ class AcrNetParameters(_AcrNetFcOptions, PublicWeightsParameters):
 @COMPRESSORS.register("acrnet-10x")
 @COMPRESSORS.register("acrnet-20x")
 class AcrNet(FullyConnectedNetwork):
-    """Residual 1x9 and 9x1 convolutions and FC at the UE; FC and aggregated blocks of 8k channels at the BS."""
+    """Residual 1x9 and 9x1 convolutions and FC at the UE; FC and aggregated blocks of 8k channels at the BS.
+
+    Source: Z. Lu, X. Zhang, H. He, J. Wang, J. Song, 2022, arXiv:2105.00354.
+    """
 
     titles = ("ACRNet", "ACRNet-1x", "ACRNet-10x", "ACRNet-20x")
     Parameters: ClassVar[type[_AcrNetFcOptions]] = AcrNetParameters

@@ -39,7 +39,10 @@ class BcsiNetParameters(PublicWeightsParameters):
 @COMPRESSORS.register("bcsinet-c2")
 @COMPRESSORS.register("bcsinet-c3")
 class BcsiNet(FullyConnectedNetwork):
-    """Convolutional head a, b or c and binary FC at the UE; FC, 2 or 3 RefineNets, convolution, sigmoid at the BS."""
+    """Convolutional head a, b or c and binary FC at the UE; FC, 2 or 3 RefineNets, convolution, sigmoid at the BS.
+
+    Source: Z. Lu, J. Wang, J. Song, 2021, arXiv:2011.02692.
+    """
 
     titles = ("BCsiNet-A2", "BCsiNet-A3", "BCsiNet-B2", "BCsiNet-B3", "BCsiNet-C2", "BCsiNet-C3")
     Parameters = BcsiNetParameters

@@ -161,7 +161,11 @@ class CllwCsiNetParameters(LinearStartParameters):
 
 @COMPRESSORS.register("cllwcsinet")
 class CllwCsiNet(LinearStartNetwork):
-    """Three resolutions and 1x7 convolutions at the UE; a denoising pair of paths and two RefineNets at the BS."""
+    """Three resolutions and 1x7 convolutions at the UE; a denoising pair of paths and two RefineNets at the BS.
+
+    Source: F. Ansari, M. Mohassel Feghhi, Robust and Efficient CSI Compression Using CLLWCsiNet in Noisy MIMO
+    Environments.
+    """
 
     titles = ("CLLWCsiNet",)
     Parameters = CllwCsiNetParameters

@@ -93,7 +93,10 @@ class CrNetParameters(PublicWeightsParameters):
 @COMPRESSORS.register("crnet")
 @COMPRESSORS.register("bcrnet")
 class CrNet(FullyConnectedNetwork):
-    """Multi-resolution features and FC at the UE, FC and two CRBlocks at the BS; ``bcrnet``: binary FC at the UE."""
+    """Multi-resolution features and FC at the UE, FC and two CRBlocks at the BS; ``bcrnet``: binary FC at the UE.
+
+    Source: Z. Lu, J. Wang, J. Song, 2020, arXiv:1910.14322.
+    """
 
     titles = ("CRNet", "BCRNet")
     Parameters = CrNetParameters

@@ -36,7 +36,10 @@ class CsiNetParameters(NeuralParameters):
 
 @COMPRESSORS.register("csinet")
 class CsiNet(FullyConnectedNetwork):
-    """Convolution and FC at the UE; FC, two RefineNets, convolution and sigmoid at the BS."""
+    """Convolution and FC at the UE; FC, two RefineNets, convolution and sigmoid at the BS.
+
+    Source: C.-K. Wen, W.-T. Shih, S. Jin, 2018, arXiv:1712.08919.
+    """
 
     titles = ("CsiNet",)
     Parameters = CsiNetParameters

@@ -22,7 +22,10 @@ class CsiNetPlusParameters(LinearStartParameters):
 
 @COMPRESSORS.register("csinet+")
 class CsiNetPlus(FullyConnectedNetwork):
-    """Two 7x7 convolutions and FC at the UE; FC, 7x7 convolution, five RefineNets of 7x7, 5x5, 3x3 at the BS."""
+    """Two 7x7 convolutions and FC at the UE; FC, 7x7 convolution, five RefineNets of 7x7, 5x5, 3x3 at the BS.
+
+    Source: J. Guo, C.-K. Wen, S. Jin, G. Y. Li, 2020, arXiv:1906.06007.
+    """
 
     titles = ("CsiNet+",)
     Parameters = CsiNetPlusParameters

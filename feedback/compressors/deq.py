@@ -57,7 +57,10 @@ class DeqParameters(NeuralParameters):
 
 @COMPRESSORS.register("deq")
 class Deq(FullyConnectedNetwork):
-    """Convolution, equilibrium block and FC at the UE; FC, equilibrium block and sigmoid at the BS."""
+    """Convolution, equilibrium block and FC at the UE; FC, equilibrium block and sigmoid at the BS.
+
+    Source: Y. Ma, W. Yu, X. Yu, J. Zhang, S. Song, K. B. Letaief, 2023, arXiv:2211.15079.
+    """
 
     titles = ("DEQ",)
     Parameters = DeqParameters

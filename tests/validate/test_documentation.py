@@ -1,5 +1,6 @@
 """The documentation as a reader follows it: every file written, every block and command of a page run in order."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -31,3 +32,19 @@ def test_page_as_it_stands(page: Path, tmp_path: Path) -> None:
                 run(["-m", "linksim", *words], tmp_path)
             elif command.startswith("python "):
                 run(command.split()[1:], tmp_path)
+
+
+@pytest.mark.validate
+def test_the_site_builds_without_warnings_and_refers_to_no_script_of_elsewhere(tmp_path: Path) -> None:
+    run(
+        ["-m", "mkdocs", "build", "--strict", "--site-dir", str(tmp_path), "--config-file", str(ROOT / "mkdocs.yml")],
+        ROOT,
+    )
+    pages = list(tmp_path.rglob("*.html"))
+    assert len(pages) > 30
+    for page in pages:
+        outside = re.findall(r'<(?:script|img|iframe)[^>]*src="(https?:[^"]*)"', page.read_text("utf-8"))
+        sheets = re.findall(
+            r'<link[^>]*rel="(?:stylesheet|preconnect|icon)"[^>]*href="(https?:[^"]*)"', page.read_text("utf-8")
+        )
+        assert not outside + sheets, page.name

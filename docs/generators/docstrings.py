@@ -1,4 +1,4 @@
-"""Formulas without scripts: reStructuredText's in docstrings become TeX in Markdown, TeX becomes MathML."""
+"""Docstrings as Markdown: formulas without scripts (TeX becomes MathML), papers as links, sessions as code."""
 
 import html
 import re
@@ -9,14 +9,22 @@ from latex2mathml.converter import convert
 _INLINE = re.compile(r":math:`([^`]+)`")
 # A directive with its formula on the same line, or on the more indented lines below.
 _BLOCK = re.compile(r"^( *)\.\. math:: *(.*(?:\n(?:\1 +\S.*| *(?=\n)))*)", re.MULTILINE)
+# Lines that begin with a prompt, and what they print, up to an empty line.
+_SESSION = re.compile(r"^( *)>>> .*(?:\n\1\S.*)*", re.MULTILINE)
 _ROLE = re.compile(r":(?:class|func|meth|mod|attr|ref):`~?([^`]+)`")
+# Identifiers of papers, where they are no link yet.
+_ARXIV = re.compile(r"(?<![\[/\w])arXiv:(\d{4}\.\d{4,5})")
+_DOI = re.compile(r"(?<![\[/\w])(?:doi:|DOI )(10\.\d+/[^\s,;)\]]*[\w])")
 _RENDERED = re.compile(r'<(span|div) class="arithmatex">\\([(\[])(.*?)\\[)\]]</\1>', re.DOTALL)
 
 
 def markdown_of(docstring: str) -> str:
-    """A docstring with its formulas as ``\\(TeX\\)`` and ``\\[TeX\\]``."""
-    text = _BLOCK.sub(lambda found: f"\n{found[1]}\\[{' '.join(found[2].split())}\\]\n\n", docstring)
+    """A docstring with its formulas as ``\\(TeX\\)`` and ``\\[TeX\\]``, its papers as links, its sessions as code."""
+    text = _SESSION.sub(lambda found: f"{found[1]}```pycon\n{found[0]}\n{found[1]}```", docstring)
+    text = _BLOCK.sub(lambda found: f"\n{found[1]}\\[{' '.join(found[2].split())}\\]\n\n", text)
     text = _INLINE.sub(r"\\(\1\\)", text)
+    text = _ARXIV.sub(r"[arXiv:\1](https://arxiv.org/abs/\1)", text)
+    text = _DOI.sub(r"[doi:\1](https://doi.org/\1)", text)
     return _ROLE.sub(r"`\1`", text)
 
 

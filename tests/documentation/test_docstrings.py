@@ -1,6 +1,6 @@
-"""Formulas of docstrings become MathML: no script, nothing fetched."""
+"""Docstrings become Markdown; formulas become MathML: no script, nothing fetched."""
 
-from docs.generators.mathematics import markdown_of, with_mathml
+from docs.generators.docstrings import markdown_of, with_mathml
 
 
 def test_formulas_of_docstrings() -> None:
@@ -10,6 +10,19 @@ def test_formulas_of_docstrings() -> None:
     assert r"One \(x^2\) here." in written
     assert "\n\n    \\[a = b\\]\n\n    After." in written.replace("\n\n\n", "\n\n")
     assert "    \\[c = d\\]\n\n    End." in written.replace("\n\n\n", "\n\n")
+
+
+def test_sessions_are_code() -> None:
+    text = "Does it.\n\n    >>> f([{'a': 1}])\n    [{'a': 1}]\n\n    Args:"
+    assert markdown_of(text) == "Does it.\n\n    ```pycon\n    >>> f([{'a': 1}])\n    [{'a': 1}]\n    ```\n\n    Args:"
+
+
+def test_papers_are_links() -> None:
+    text = "Source: A. Author, 2018, arXiv:1712.08919. Max (1960, DOI 10.1109/TIT.1960.1057548)."
+    written = markdown_of(text)
+    assert "[arXiv:1712.08919](https://arxiv.org/abs/1712.08919)." in written
+    assert "[doi:10.1109/TIT.1960.1057548](https://doi.org/10.1109/TIT.1960.1057548))" in written
+    assert markdown_of(written) == written
 
 
 def test_roles_are_plain_code() -> None:
