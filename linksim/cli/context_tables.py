@@ -16,6 +16,9 @@ def context_tables(
     overrides: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="override path.to.key; may be given often")
     ] = None,
+    without: Annotated[
+        list[str] | None, typer.Option(metavar="LABEL", help="source to leave out; may be given often")
+    ] = None,
 ) -> None:
     """Trains the tables of the context codec on a mixture of channels, on one thread; the same seed gives the same."""
     from linksim.execution.executor import one_thread
@@ -23,4 +26,4 @@ def context_tables(
 
     command = shlex.join(["linksim", *sys.argv[1:]])
     with one_thread():
-        train_context_tables(file, overrides or [], out, command, Console(stderr=True).print)
+        train_context_tables(file, overrides or [], out, command, Console(stderr=True).print, without or [])

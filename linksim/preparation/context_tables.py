@@ -32,7 +32,12 @@ class ContextTables(Section):
 
 
 def train_context_tables(
-    file: Path, overrides: Sequence[str], out: Path, command: str, tell: Callable[[str], None]
+    file: Path,
+    overrides: Sequence[str],
+    out: Path,
+    command: str,
+    tell: Callable[[str], None],
+    without: Sequence[str] = (),
 ) -> None:
     """Trains tables and writes them, a document beside them that says from what.
 
@@ -42,6 +47,7 @@ def train_context_tables(
         out: safetensors file to write.
         command: how it was started, for the document.
         tell: called with one progress line.
+        without: labels of sources that are left out, to see how tables do on channels that they never saw.
 
     Raises:
         InputError: one line with file, key, found and expected.
@@ -49,8 +55,11 @@ def train_context_tables(
     if out.suffix != ".safetensors":
         raise InputError(f"--out: got {out.name}, expected a name that ends in .safetensors")
     wanted = validated(ContextTables, read_overridden(file, overrides), lambda line: f"{file}: {line}")
+    if unknown := [label for label in without if label not in wanted.sources]:
+        raise InputError(f"--without: got {unknown[0]!r}, expected one of {', '.join(wanted.sources)}")
+    kept = {label: section for label, section in wanted.sources.items() if label not in without}
     channels = {}
-    for label, section in wanted.sources.items():
+    for label, section in kept.items():
         tell(f"making {wanted.samples} channels of {label}")
         source = open_source(section, wanted.seed, torch.device("cpu"))
         available = source.n_samples("train")
@@ -67,7 +76,7 @@ def train_context_tables(
         network_steps=wanted.network_steps,
         tell=tell,
     )
-    sources = {label: section.model_dump(mode="json") for label, section in wanted.sources.items()}
+    sources = {label: section.model_dump(mode="json") for label, section in kept.items()}
     save_tables(out, tables, {"command": command, **wanted.model_dump(mode="json"), "sources": sources})
 
 

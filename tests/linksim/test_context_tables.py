@@ -51,6 +51,15 @@ def test_documents_are_checked(overrides: list[str], message: str, tmp_path: Pat
         train_context_tables(tmp_path / "tiny.yaml", overrides, tmp_path / "a.safetensors", "", print)
 
 
+def test_a_source_is_left_out(tmp_path: Path) -> None:
+    (tmp_path / "tiny.yaml").write_text(TINY + "  outdoor: {source: cost2100, environment: outdoor}\n")
+    out = tmp_path / "tables.safetensors"
+    train_context_tables(tmp_path / "tiny.yaml", [], out, "", lambda line: None, ["outdoor"])
+    assert list(json.loads(out.with_suffix(".json").read_text("utf-8"))["sources"]) == ["indoor"]
+    with pytest.raises(InputError, match="--without: got 'garden', expected one of indoor, outdoor"):
+        train_context_tables(tmp_path / "tiny.yaml", [], out, "", print, ["garden"])
+
+
 def test_only_safetensors_are_written(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"--out: got a\.npz, expected"):
         train_context_tables(tmp_path / "tiny.yaml", [], tmp_path / "a.npz", "", print)
