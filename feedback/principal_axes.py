@@ -2,6 +2,7 @@
 
 import psutil
 import torch
+from threadpoolctl import threadpool_limits
 from torch import Tensor
 
 from feedback.errors import FeedbackInputError
@@ -155,7 +156,9 @@ def _eigenpairs(matrix: Tensor, count: int) -> tuple[Tensor, Tensor]:
     wanted = [size - count, size - 1]
     from scipy.linalg import eigh
 
-    found = eigh(matrix.to(torch.complex128).numpy(), subset_by_index=wanted, overwrite_a=True, check_finite=False)
+    # Last digits may depend on the threads, and SciPy has a BLAS of its own, which PyTorch's setting does not reach.
+    with threadpool_limits(1, user_api="blas"):
+        found = eigh(matrix.to(torch.complex128).numpy(), subset_by_index=wanted, overwrite_a=True, check_finite=False)
     rising, columns = (torch.from_numpy(part) for part in found)
     return rising.flip(0).double(), columns.flip(1)
 

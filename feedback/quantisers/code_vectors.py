@@ -3,6 +3,7 @@
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 from torch import Tensor
 
 from feedback.quantisers.lloyd_max import lloyd_levels
@@ -30,6 +31,12 @@ def codebooks(pieces: Tensor, bits: int) -> list[Vectors]:
     Returns:
         Books ``[2^B, d]``.
     """
+    # Last digits of NumPy's products may depend on the threads.
+    with threadpool_limits(1, user_api="blas"):
+        return _codebooks(pieces, bits)
+
+
+def _codebooks(pieces: Tensor, bits: int) -> list[Vectors]:
     held_out = torch.arange(len(pieces)) % _HELD_OUT == _HELD_OUT - 1
     products = product_books(pieces, bits)
     if not held_out.any():

@@ -16,6 +16,7 @@ import torch
 from distributed import Client, Future, KilledWorker, as_completed
 from distributed.client import FutureCancelledError
 from distributed.comm import CommClosedError, connect
+from threadpoolctl import threadpool_limits
 
 from linksim.content_hash import content_hash
 from linksim.errors import InputError
@@ -97,6 +98,7 @@ def run_task(function: Callable[..., Any], task: tuple[Any, ...], directory: str
     """
     with _one_task:
         torch.set_num_threads(1)
+        threadpool_limits(1, user_api="blas")
         try:
             os.chdir(directory)
         except OSError:

@@ -15,6 +15,7 @@ from queue import SimpleQueue
 from typing import Any, Protocol
 
 import torch
+from threadpoolctl import threadpool_limits
 
 from linksim.errors import InputError
 from linksim.execution.interruption import hold_interrupts
@@ -157,11 +158,12 @@ def local_executor(workers: int) -> Iterator[Executor]:
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """One thread for PyTorch in this process, whose last digits would depend on their number."""
+    """One thread for PyTorch and NumPy in this process, whose last digits would depend on their number."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        yield
+        with threadpool_limits(1, user_api="blas"):
+            yield
     finally:
         torch.set_num_threads(threads)
 

@@ -7,11 +7,13 @@ import threading
 import time
 
 import torch
+from threadpoolctl import threadpool_limits
 
 
 def start_worker() -> None:
     """Prepares a worker process: one thread; it ignores SIGINT and exits when its parent dies."""
     torch.set_num_threads(1)
+    threadpool_limits(1, user_api="blas")
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = multiprocessing.parent_process()
     # Not `os.getppid`: the parent may have died while this process was starting.

@@ -2,11 +2,14 @@
 
 import math
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
+import scipy.linalg
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from threadpoolctl import threadpool_info, threadpool_limits
 from torch import Tensor
 
 import feedback.compressors  # noqa: F401 - registers the compressors
@@ -163,6 +166,25 @@ def test_economical_axes_capture_what_all_eigenvectors_do(n: int, count: int, mo
         assert captured(csi, axes) - 3e-4 * (1 - best) - 1e-5 <= float(values.sum()) <= captured(csi, axes) + 1e-5
         assert torch.equal(principal_axes(csi, count)[1], axes)
     assert float(exact.sum()) == pytest.approx(1, abs=1e-9)
+
+
+def test_axes_have_the_same_digits_whatever_the_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    """SciPy's BLAS has threads of its own: LAPACK's partial solution runs on one of them."""
+    monkeypatch.setattr("feedback.principal_axes._MAX_FULL", 64)
+    seen: list[set[int]] = []
+    solve = scipy.linalg.eigh
+
+    def counted(*args: Any, **keys: Any) -> Any:
+        seen.append({pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"})
+        return solve(*args, **keys)
+
+    monkeypatch.setattr("scipy.linalg.eigh", counted)
+    csi, found = clustered(500, 16, 20), []
+    for threads in (1, 2):
+        with threadpool_limits(threads, user_api="blas"):
+            found.append(principal_axes(csi, 100))
+    assert seen == [{1}, {1}]
+    assert all(torch.equal(one, other) for one, other in zip(*found, strict=True))
 
 
 def test_samples_weigh_alike_and_empty_ones_nothing() -> None:

@@ -9,8 +9,10 @@ from typing import Any
 
 import dying_tasks
 import pytest
+import torch
 from dask_cluster import Cluster, cluster
 from distributed import Client
+from threadpoolctl import threadpool_info
 
 from linksim.errors import InputError
 from linksim.execution.executor import local_executor
@@ -98,6 +100,15 @@ def test_dask_gives_the_same_table_though_a_worker_is_killed(
     assert len(err.strip().splitlines()) == 1
     assert f"lost the connection to {two_workers.address}" in err
     assert 20 <= shards() < 7 * 9
+
+
+def test_work_in_this_process_takes_one_thread() -> None:
+    """PyTorch's, and those of NumPy's and SciPy's BLAS."""
+    before = [torch.get_num_threads(), *(pool["num_threads"] for pool in threadpool_info())]
+    with local_executor(1):
+        assert torch.get_num_threads() == 1
+        assert {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"} == {1}
+    assert [torch.get_num_threads(), *(pool["num_threads"] for pool in threadpool_info())] == before
 
 
 def test_tasks_of_a_dead_process_run_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
