@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError,
 from safetensors.torch import load, save
 from torch import Tensor
 
-from feedback.compressor import Compressor
+from feedback.compressor import Compressor, CompressorIdentity
 from feedback.errors import FeedbackInputError
 from feedback.file_digest import content_of
 from feedback.files import write_whole
@@ -109,11 +109,11 @@ class CheckpointInfo(BaseModel):
         return ", ".join(filter(None, (noise, f"{bits} bits" if bits else "")))
 
 
-def checkpoint_key(compressor: Compressor, training: Mapping[str, Any]) -> str:
+def checkpoint_key(compressor: Compressor | CompressorIdentity, training: Mapping[str, Any]) -> str:
     """Short content hash of a compressor's parameters (defaults and run-time ones left out), shape, and training.
 
     Args:
-        compressor: what is trained.
+        compressor: what is trained; its identity is enough.
         training: what it is trained for, as JSON-ready values.
     """
     content = [_parameters(compressor), list(compressor.shape), dict(training)]
@@ -121,9 +121,9 @@ def checkpoint_key(compressor: Compressor, training: Mapping[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
-def checkpoint_path(folder: Path, compressor: Compressor, training: Mapping[str, Any]) -> Path:
+def checkpoint_path(folder: Path, compressor: Compressor | CompressorIdentity, training: Mapping[str, Any]) -> Path:
     """Where a compressor's tensors lie: ``folder/NAME-crRATIO-KEY.safetensors``, the document beside it ``.json``."""
-    ratio = number_text(compressor.settings.compression_ratio)
+    ratio = number_text(compressor.settings.compression_ratio or 0)
     return folder / f"{compressor.settings.name}-cr{ratio}-{checkpoint_key(compressor, training)}.safetensors"
 
 
@@ -263,7 +263,7 @@ def read_info(path: Path) -> CheckpointInfo:
         raise FeedbackInputError(f"{document}: {place}: {reason}, expected a checkpoint's document") from error
 
 
-def _parameters(compressor: Compressor) -> dict[str, Any]:
+def _parameters(compressor: Compressor | CompressorIdentity) -> dict[str, Any]:
     parameters = compressor.settings
     given = parameters.model_dump(mode="json", exclude_defaults=True, exclude=set(parameters.run_time))
     for name, field in type(parameters).model_fields.items():

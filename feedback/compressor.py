@@ -244,6 +244,21 @@ class ReportCompressor(Compressor):
         return self.rebuild(received, NO_MEMORY)[0].csi
 
 
+@dataclass(frozen=True)
+class CompressorIdentity:
+    """What tells a compressor from others that learn otherwise; a built ``Compressor`` says the same of itself.
+
+    Attributes:
+        settings: parameters of its class, compression ratio filled in.
+        shape: ``(Na, n_ports)``.
+        code: name and hash of the file of a user's own class, empty for those that ship.
+    """
+
+    settings: CompressorParameters
+    shape: tuple[int, int]
+    code: str = ""
+
+
 def codeword_length(shape: tuple[int, int], compression_ratio: float | None) -> int:
     r"""Codeword length :math:`M = 2 N_a N_t / \mathrm{CR}`.
 

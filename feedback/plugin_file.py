@@ -14,7 +14,7 @@ from typing import Any
 from pydantic import ConfigDict, Field, model_validator
 from torch import nn
 
-from feedback.compressor import COMPRESSORS, Compressor, CompressorParameters
+from feedback.compressor import COMPRESSORS, Compressor, CompressorIdentity, CompressorParameters
 from feedback.errors import FeedbackInputError
 from feedback.observation import CsiDimensions
 from feedback.plugin_content import plugin_digest
@@ -77,15 +77,29 @@ def compressor_class(parameters: CompressorParameters) -> type[Compressor]:
     return registered
 
 
+def own_parameters(parameters: CompressorParameters) -> CompressorParameters:
+    """What the class of a section is built with."""
+    return parameters.own() if isinstance(parameters, PluginParameters) else parameters
+
+
+def identity_of(parameters: CompressorParameters, shape: tuple[int, int]) -> CompressorIdentity:
+    """What a section's compressor is, without building it.
+
+    Args:
+        parameters: the section, ``compression_ratio`` filled in.
+        shape: ``(Na, n_ports)``.
+    """
+    return CompressorIdentity(own_parameters(parameters), shape, compressor_class(parameters).code)
+
+
 def has_training_run(parameters: CompressorParameters) -> bool:
     """Whether the weights of a section's compressor come from a training run that is kept."""
-    own = parameters.own() if isinstance(parameters, PluginParameters) else parameters
-    return compressor_class(parameters).trained and own.needs_training
+    return compressor_class(parameters).trained and own_parameters(parameters).needs_training
 
 
 def weights_of_others(parameters: CompressorParameters) -> str | None:
     """File of the weights of a section's compressor that were trained elsewhere; ``None`` if there is none."""
-    return (parameters.own() if isinstance(parameters, PluginParameters) else parameters).weights_of_others
+    return own_parameters(parameters).weights_of_others
 
 
 def build_compressor(parameters: CompressorParameters, dimensions: CsiDimensions | tuple[int, int]) -> Compressor:

@@ -119,8 +119,17 @@ def needed_tensors(file: Path) -> dict[str, Tensor]:
     Raises:
         InputError: if they are missing or damaged.
     """
+    return needed_file(file).tensors
+
+
+def needed_file(file: Path) -> KeptTensors:
+    """What an earlier stage has kept.
+
+    Raises:
+        InputError: if it is missing or damaged.
+    """
     try:
-        return load_tensors(file).tensors
+        return load_tensors(file)
     except (FileNotFoundError, DamagedFileError) as error:
         reason = "no such file" if isinstance(error, FileNotFoundError) else f"damaged ({error})"
         raise InputError(f"{file}: {reason}, expected what was fitted; the same command makes it again") from None

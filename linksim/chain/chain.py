@@ -67,8 +67,7 @@ class Chain:
         self.codecs = codecs
         self.device = device
         self.fallback = fallback
-        self.times = StageTimes()
-        self.samples = SampleRecorder()
+        self.begin()
         self.transform = AngularDelayTransform(source.grid, source.array, scenario.transform.n_delay)
         self.estimator = ESTIMATORS.get_class(scenario.estimation.name)(scenario.estimation, source.grid, source.array)
         self.link = LINKS.get_class(scenario.feedback.link.name)(scenario.feedback.link)
@@ -84,6 +83,11 @@ class Chain:
         self.overhead = downlink_overhead(scenario, self.estimator, source.grid)
         pilot_snr_db = scenario.estimation.snr_db
         self.pilot_snr = 10 ** ((scenario.snr_db if pilot_snr_db is None else pilot_snr_db) / 10)
+
+    def begin(self) -> None:
+        """Begins anew with ``times`` and ``samples``; nothing else is kept from one batch to the next."""
+        self.times = StageTimes()
+        self.samples = SampleRecorder()
 
     def measure(self, batch: ChannelBatch, start: int) -> Measurements:
         """Runs the chain on test channels ``start`` and following.

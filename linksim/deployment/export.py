@@ -21,8 +21,9 @@ from linksim.deployment.measurement import METRIC, EncoderFigures, measure
 from linksim.errors import InputError
 from linksim.execution.executor import local_executor
 from linksim.preparation.dimension_check import check_points
-from linksim.preparation.fitting import SchemeSpec, load_schemes, scheme_specs
+from linksim.preparation.fitting import SchemeSpec, scheme_specs
 from linksim.preparation.prepare import Notify, Preparation, weights_file
+from linksim.preparation.prepared_point import load_schemes
 from linksim.scenario.model import Scenario
 from linksim.scenario.paths import zoo_folders
 from linksim.scenario.plugin_sections import compressor_label

@@ -21,6 +21,7 @@ from threadpoolctl import threadpool_limits
 from linksim.content_hash import content_hash
 from linksim.errors import InputError
 from linksim.execution.executor import Executor, one_thread
+from linksim.execution.worker_process import run_in_worker
 
 _CONNECT_S = 10
 
@@ -105,7 +106,7 @@ def run_task(function: Callable[..., Any], task: tuple[Any, ...], directory: str
             raise InputError(
                 f"--executor dask: no folder {directory} on {socket.gethostname()}, expected one that all see"
             ) from None
-        return function(*task)
+        return run_in_worker(function, task)
 
 
 @contextmanager

@@ -19,7 +19,8 @@ from threadpoolctl import threadpool_limits
 
 from linksim.errors import InputError
 from linksim.execution.interruption import hold_interrupts
-from linksim.execution.worker_process import start_worker
+from linksim.execution.worker_context import WorkerContext, run_in
+from linksim.execution.worker_process import run_in_worker, start_worker
 
 # Deaths of workers, with nothing finished in between, after which a task is taken to be what kills them.
 _MAX_DEATHS = 3
@@ -44,11 +45,14 @@ class Executor(Protocol):
 class InProcess:
     """One task after the other, in this process."""
 
+    def __init__(self) -> None:
+        self._context = WorkerContext()
+
     def run(self, function: Callable[..., Any], tasks: Sequence[tuple[Any, ...]]) -> Iterator[tuple[int, Any]]:
         """As ``Executor.run``."""
         number = 0
         while number < len(tasks):
-            yield number, function(*tasks[number])
+            yield number, run_in(self._context, function, tasks[number])
             number += 1
 
 
@@ -76,10 +80,10 @@ class Processes:
             # Submitting may start processes.
             with hold_interrupts():
                 try:
-                    future = self._pool.submit(function, *tasks[number])
+                    future = self._pool.submit(run_in_worker, function, tasks[number])
                 except BrokenProcessPool:
                     self._restart()
-                    future = self._pool.submit(function, *tasks[number])
+                    future = self._pool.submit(run_in_worker, function, tasks[number])
             running[future] = (number, self._pool)
             future.add_done_callback(finished.put)
 

@@ -1,13 +1,20 @@
-"""The start of a worker process."""
+"""The start of a worker process, and its tasks."""
 
 import multiprocessing
 import os
 import signal
 import threading
 import time
+from collections.abc import Callable
+from typing import Any
 
 import torch
 from threadpoolctl import threadpool_limits
+
+from linksim.execution.worker_context import WorkerContext, run_in
+
+# Of this process, from its start to its end.
+_context = WorkerContext()
 
 
 def start_worker() -> None:
@@ -19,6 +26,11 @@ def start_worker() -> None:
     # Not `os.getppid`: the parent may have died while this process was starting.
     if parent is not None and parent.pid is not None:
         threading.Thread(target=_exit_with_parent, args=(parent.pid,), daemon=True).start()
+
+
+def run_in_worker(function: Callable[..., Any], task: tuple[Any, ...]) -> Any:
+    """Runs a task with the context of this worker process."""
+    return run_in(_context, function, task)
 
 
 def _exit_with_parent(parent: int) -> None:

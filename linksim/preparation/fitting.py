@@ -4,7 +4,7 @@ What is fitted depends on training channels, and never on a test channel, an SNR
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -13,21 +13,23 @@ import torch
 from torch import Tensor
 
 from feedback.codec import Codec
-from feedback.compressor import Compressor, CompressorParameters
+from feedback.compressor import Compressor, CompressorIdentity, CompressorParameters
 from feedback.csi_report.normalisation import Normalisation
-from feedback.csi_report.scale import ScaleQuantiser, learnt_range, needs_range
-from feedback.denoiser import DENOISERS, Denoiser
+from feedback.csi_report.scale import ScaleQuantiser, ScaleRange, learnt_range, needs_range
+from feedback.denoiser import DENOISERS, Denoiser, DenoiserParameters
 from feedback.link import LINKS
+from feedback.observation import CsiDimensions
 from feedback.plugin_file import (
-    PluginParameters,
     build_compressor,
     compressor_class,
     has_training_run,
+    identity_of,
+    own_parameters,
     weights_of_others,
 )
-from feedback.quantiser import QUANTISERS, Quantiser
+from feedback.quantiser import QUANTISERS, Quantiser, QuantiserParameters
 from feedback.training_set import TrainingSet
-from linksim.chain.mean_channel import MeanChannel, fit_mean_channel, mean_channel, needs_mean_channel
+from linksim.chain.mean_channel import fit_mean_channel, needs_mean_channel
 from linksim.chain.random_streams import stream_seed
 from linksim.errors import InputError
 from linksim.files import KeptTensors, kept_tensors, needed_tensors, save_tensors
@@ -63,22 +65,31 @@ class SchemeSpec:
         return fit_key(self.scenario, self.parameters, self.adapted_to)
 
     @property
+    def identity(self) -> CompressorIdentity:
+        """What the compressor is, without building it."""
+        return identity_of(self.parameters, csi_dimensions(self.scenario).matrix)
+
+    @property
     def trained_for(self) -> dict[str, Any]:
         """What it is trained for, and adapted to. Keys trained weights."""
         return weights_document(self.scenario, self.adapted_to)
 
     def build(self) -> Codec:
         """The unfitted codec."""
-        quantiser, denoiser = self.scenario.feedback.quantiser, self.scenario.feedback.denoiser
-        if self.makes_bits:
-            quantiser = QUANTISERS.get_class("none").Parameters(name="none")
-            denoiser = DENOISERS.get_class("none").Parameters(name="none")
-        return Codec(
-            build_compressor(self.parameters, csi_dimensions(self.scenario)),
-            Normalisation(self.scenario.transform.normalisation),
-            QUANTISERS.get_class(quantiser.name)(quantiser),
-            DENOISERS.get_class(denoiser.name)(denoiser),
-        )
+        normalisation = Normalisation(self.scenario.transform.normalisation)
+        return build_codec(self.parameters, csi_dimensions(self.scenario), self.quantiser, self.denoiser, normalisation)
+
+    @property
+    def quantiser(self) -> QuantiserParameters:
+        """Section of the quantiser; one that does nothing for a compressor that makes bits of its own."""
+        none: QuantiserParameters = QUANTISERS.get_class("none").Parameters(name="none")
+        return none if self.makes_bits else self.scenario.feedback.quantiser
+
+    @property
+    def denoiser(self) -> DenoiserParameters:
+        """Section of the denoiser; likewise."""
+        none: DenoiserParameters = DENOISERS.get_class("none").Parameters(name="none")
+        return none if self.makes_bits else self.scenario.feedback.denoiser
 
     @property
     def makes_bits(self) -> bool:
@@ -123,6 +134,24 @@ class SchemeSpec:
         return has_training_run(self.parameters) and denoiser_class.fit_jointly is not Denoiser.fit_jointly
 
 
+def build_codec(
+    parameters: CompressorParameters,
+    dimensions: CsiDimensions,
+    quantiser: QuantiserParameters,
+    denoiser: DenoiserParameters,
+    normalisation: Normalisation,
+    scale: ScaleQuantiser | None = None,
+) -> Codec:
+    """A codec that has learnt nothing."""
+    return Codec(
+        build_compressor(parameters, dimensions),
+        normalisation,
+        QUANTISERS.get_class(quantiser.name)(quantiser),
+        DENOISERS.get_class(denoiser.name)(denoiser),
+        scale,
+    )
+
+
 def scheme_specs(scenario: Scenario) -> Iterator[SchemeSpec]:
     """What one point needs fitted.
 
@@ -132,7 +161,7 @@ def scheme_specs(scenario: Scenario) -> Iterator[SchemeSpec]:
     """
     for entry, ratio in taking_part(scenario):
         update = {"compression_ratio": ratio, "label": None, "only_ratios": None, "trained_on": None}
-        adaptation = getattr(entry.own() if isinstance(entry, PluginParameters) else entry, "adaptation", None)
+        adaptation = getattr(own_parameters(entry), "adaptation", None)
         if adaptation is not None and entry.trained_on is None:
             raise InputError(
                 f"compressors: {compressor_label(entry)}: adaptation: got no `trained_on` beside it, expected the "
@@ -168,7 +197,7 @@ def save_scheme(scheme: Codec, spec: SchemeSpec, folder: Path, checkpoint: str) 
     tensors = {f"compressor/{name}": tensor for name, tensor in scheme.compressor.state().items()}
     tensors |= {f"quantiser/{name}": tensor for name, tensor in scheme.quantiser.state().items()}
     tensors |= {f"denoiser/{name}": tensor for name, tensor in scheme.denoiser.state().items()}
-    save_tensors(_scheme_file(spec, folder), tensors, {"checkpoint": checkpoint})
+    save_tensors(scheme_file(spec, folder), tensors, {"checkpoint": checkpoint})
 
 
 def kept_scheme(spec: SchemeSpec, folder: Path) -> KeptTensors | None:
@@ -176,34 +205,17 @@ def kept_scheme(spec: SchemeSpec, folder: Path) -> KeptTensors | None:
 
     A damaged one is set aside.
     """
-    return kept_tensors(_scheme_file(spec, folder))
+    return kept_tensors(scheme_file(spec, folder))
 
 
-def load_scheme(spec: SchemeSpec, folder: Path, device: torch.device) -> Codec:
-    """A fitted scheme from its files.
-
-    Raises:
-        InputError: if one is missing or damaged.
-    """
-    scale = load_scale_quantiser(spec.scenario, folder) if spec.sends_scale else None
-    scheme = replace(spec.build(), normalisation=load_normalisation(spec.scenario, folder), scale=scale)
-    if spec.learns:
-        tensors = needed_tensors(_scheme_file(spec, folder))
-        scheme.compressor.load_state(_below("compressor/", tensors))
-        scheme.quantiser.load_state(_below("quantiser/", tensors))
-        scheme.denoiser.load_state(_below("denoiser/", tensors))
-    for part in (scheme.compressor, scheme.quantiser, scheme.denoiser):
-        part.to(device)
-    return scheme
-
-
-def _scheme_file(spec: SchemeSpec, folder: Path) -> Path:
+def scheme_file(spec: SchemeSpec, folder: Path) -> Path:
+    """Where a fitted scheme is kept."""
     return folder / f"{spec.key}.safetensors"
 
 
-def load_schemes(scenario: Scenario, folder: Path, device: torch.device) -> dict[str, Codec]:
-    """All fitted schemes of a point by label."""
-    return {spec.label: load_scheme(spec, folder, device) for spec in scheme_specs(scenario)}
+def mean_channel_file(scenario: Scenario, folder: Path) -> Path:
+    """Where the mean channel is kept."""
+    return _channel_file("mean-channel", scenario, folder)
 
 
 def _channel_file(kind: str, scenario: Scenario, folder: Path) -> Path:
@@ -212,7 +224,7 @@ def _channel_file(kind: str, scenario: Scenario, folder: Path) -> Path:
 
 def fit_fallback(scenario: Scenario, folder: Path, training_csi: Callable[[], Tensor]) -> None:
     """Fits and keeps, once, the mean channel that the BS of a point falls back to, if its link loses reports."""
-    file = _channel_file("mean-channel", scenario, folder)
+    file = mean_channel_file(scenario, folder)
     if needs_mean_channel(scenario) and kept_tensors(file) is None:
         save_tensors(file, fit_mean_channel(training_csi))
 
@@ -250,22 +262,10 @@ def fit_scale_range(scenario: Scenario, folder: Path, training_csi: Callable[[],
         save_tensors(file, {"range_db": torch.tensor(range_db, dtype=torch.float64)})
 
 
-def load_scale_quantiser(scenario: Scenario, folder: Path) -> ScaleQuantiser | None:
-    """The quantiser of the scale of schemes that learn from a scenario's channel, ``None`` where none is sent."""
-    if scenario.transform.normalisation != "per_sample":
-        return None
+def scale_of(scenario: Scenario, folder: Path) -> tuple[int, ScaleRange | None]:
+    """Bits and range of the scale in reports of schemes that learn from a scenario's channel."""
+    bits = scenario.transform.scale_bits
     if not needs_scale_range(scenario):
-        return ScaleQuantiser(scenario.transform.scale_bits)
+        return bits, None
     low, high = needed_tensors(_channel_file("scale-range", scenario, folder))["range_db"].tolist()
-    return ScaleQuantiser(scenario.transform.scale_bits, (low, high))
-
-
-def load_fallback(scenario: Scenario, folder: Path) -> MeanChannel | None:
-    """The BS's channel in place of lost reports, ``None`` where the link loses none."""
-    if not needs_mean_channel(scenario):
-        return None
-    return mean_channel(needed_tensors(_channel_file("mean-channel", scenario, folder)))
-
-
-def _below(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
+    return bits, (low, high)

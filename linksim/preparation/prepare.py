@@ -14,12 +14,11 @@ from torch import Tensor
 
 from channels.source import Split
 from feedback.checkpoint import checkpoint_path, load_checkpoint, read_info
-from feedback.neural import NeuralCompressor
-from feedback.plugin_file import compressor_class, has_training_run, weights_of_others
+from feedback.neural import NeuralCompressor, NeuralParameters
+from feedback.plugin_file import compressor_class, has_training_run, own_parameters, weights_of_others
 from feedback.training.adaptation import Adaptation
 from feedback.training_set import TrainingSet
 from linksim.chain.samples_without_energy import channels_with_energy, left_out_warning
-from linksim.content_hash import content_hash
 from linksim.errors import InputError
 from linksim.execution.executor import Executor, one_thread
 from linksim.preparation.fitting import (
@@ -35,6 +34,7 @@ from linksim.preparation.fitting import (
     scheme_specs,
 )
 from linksim.preparation.kept_axes import KeptAxes
+from linksim.preparation.prepared_point import FittedFile, PreparedPoint, fitted_file, prepared_point, prepared_scheme
 from linksim.scenario.identity import channel_fit_key
 from linksim.scenario.model import Scenario
 from linksim.scenario.paths import zoo_folders
@@ -72,7 +72,7 @@ class Preparation:
     warnings: list[str] = field(default_factory=list)
     _sets: dict[str, TrainingSet] = field(default_factory=dict)
     _channels: dict[str, Tensor] = field(default_factory=dict)
-    _digests: dict[str, str] = field(default_factory=dict)
+    _fitted: dict[str, FittedFile | None] = field(default_factory=dict)
 
     def prepare(self, points: Sequence[Point]) -> None:
         """Fits every scheme of the points that is not fitted yet.
@@ -98,17 +98,18 @@ class Preparation:
         self._sets.clear()
         self._channels.clear()
 
-    def fingerprint(self, point: Point) -> str:
-        """Hash over the fitted tensors of a point: results made with others are not its results."""
-        return content_hash([self._digest(spec) for spec in scheme_specs(point.scenario) if spec.learns])
+    def prepared(self, point: Point) -> PreparedPoint:
+        """A point whose schemes are fitted, as workers get it.
 
-    def _digest(self, spec: SchemeSpec) -> str:
-        if spec.key not in self._digests:
-            kept = kept_scheme(spec, self.folder.fitted)
-            if kept is None:
-                raise InputError(f"{self.folder.fitted}: nothing fitted for {spec.label}; run it again")
-            self._digests[spec.key] = kept.sha256
-        return self._digests[spec.key]
+        Raises:
+            InputError: if something is not fitted.
+        """
+        specs = list(scheme_specs(point.scenario))
+        for spec in specs:
+            if spec.key not in self._fitted:
+                self._fitted[spec.key] = fitted_file(spec, self.folder.fitted)
+        schemes = [prepared_scheme(spec, self.folder.fitted, self._fitted[spec.key]) for spec in specs]
+        return prepared_point(point.scenario, schemes, self.folder, self.device)
 
     def _require_weights(self, specs: Sequence[SchemeSpec]) -> None:
         missing = [spec for spec in specs if is_trained(spec) and not weights_file(spec).exists()]
@@ -242,13 +243,13 @@ def is_trained(spec: SchemeSpec) -> bool:
 
 def adaptation_of(spec: SchemeSpec) -> Adaptation:
     """How a network is adapted, one whose spec says that it is."""
-    network = spec.build().compressor
-    assert isinstance(network, NeuralCompressor)
-    assert network.settings.adaptation is not None
-    return network.settings.adaptation
+    parameters = own_parameters(spec.parameters)
+    assert isinstance(parameters, NeuralParameters)
+    assert parameters.adaptation is not None
+    return parameters.adaptation
 
 
 def weights_file(spec: SchemeSpec) -> Path:
     """Where the zoo keeps a compressor's weights."""
     folders = zoo_folders(spec.scenario)
-    return find_weights(folders, checkpoint_path(folders[0], spec.build().compressor, spec.trained_for).name)
+    return find_weights(folders, checkpoint_path(folders[0], spec.identity, spec.trained_for).name)

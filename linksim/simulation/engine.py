@@ -20,7 +20,7 @@ from linksim.simulation.example_matrices import write_example
 from linksim.simulation.manifest import manifest_of
 from linksim.simulation.measuring import measure_points
 from linksim.simulation.warnings import RunWarnings, late_energy_warnings, validity_warnings
-from linksim.storage.partial_results import PartialResults, PointContent
+from linksim.storage.partial_results import PartialResults
 from linksim.storage.run_folder import RunFolder
 
 
@@ -76,15 +76,13 @@ def run(scenario: Scenario, out: Path, options: RunOptions, console: RunConsole)
         records = learning_records(points)
         warnings.add(line.removeprefix("WARNING: ") for line in warnings_of(records))
         folder.learnt_from = learnt_from(points)
-        contents = {
-            point.key: PointContent(point.scenario, preparation.fingerprint(point), device.type) for point in points
-        }
+        prepared = {point.key: preparation.prepared(point) for point in points}
         if options.adopt is not None:
-            count = PartialResults(folder.points).adopt(options.adopt, list(contents.values()))
+            count = PartialResults(folder.points).adopt(options.adopt, [one.content for one in prepared.values()])
             notify(f"{count} partial results taken over from {options.adopt}")
-        warnings.add(measure_points(points, contents, folder, executor, times, console))
+        warnings.add(measure_points(points, prepared, folder, executor, times, console))
         warnings.add(late_energy_warnings(points, executor))
-        write_example(scenario, points, contents, folder)
+        write_example(scenario, points, prepared, folder, executor)
     write_complexity(scenario, folder.path)
     times.seconds["whole run"] = time.perf_counter() - clock
     folder.write_manifest(manifest_of(scenario, started, times, options.command, device, records, warnings.lines))

@@ -13,14 +13,16 @@ from torch import Tensor
 
 from channels.source import BLOCK_SIZE
 from linksim.errors import InputError
+from linksim.execution.executor import Executor
+from linksim.execution.worker_context import WorkerContext, takes_context
 from linksim.metrics.metric import Metric
 from linksim.metrics.outcome import LinkOutcome
+from linksim.preparation.prepared_point import PreparedPoint
 from linksim.scenario.chosen_point import chosen_point
 from linksim.scenario.model import Scenario
 from linksim.scenario.sweep import Point
-from linksim.simulation.worker import SharedFolders, open_point
+from linksim.simulation.worker import open_point
 from linksim.statistics.accumulators import MeanAccumulator
-from linksim.storage.partial_results import PointContent
 from linksim.storage.run_folder import RunFolder
 
 EXAMPLE_FILE = "example.safetensors"
@@ -65,36 +67,53 @@ class _Watch(Metric[MeanAccumulator]):
 
 
 def write_example(
-    scenario: Scenario, points: Sequence[Point], contents: Mapping[str, PointContent], folder: RunFolder
+    scenario: Scenario,
+    points: Sequence[Point],
+    prepared: Mapping[str, PreparedPoint],
+    folder: RunFolder,
+    executor: Executor,
 ) -> None:
     """Reports the first channel with energy at the point that stands for the first sweep; what is kept stays."""
     first = [point for point in points if point.sweep == points[0].sweep]
     point = chosen_point(first, scenario.model_dump(mode="json"), {})
     assert point is not None
-    content, file = contents[point.key], folder.path / EXAMPLE_FILE
-    kept_of = f"{point.key}-{content.fitted}"
+    chosen, file = prepared[point.key], folder.path / EXAMPLE_FILE
+    kept_of = f"{point.key}-{chosen.content.fitted}"
     if file.exists() and _document(file).get("of") == kept_of:
         return
-    chain, read = open_point(content.scenario, SharedFolders(folder.points, folder.fitted, folder.channels))
+    ((_, matrices),) = executor.run(example_of, [(chosen,)])
+    if matrices is None:
+        return
+    true, rebuilt = matrices
+    tensors = {str(number): matrix for number, matrix in enumerate(rebuilt.values())}
+    document = {"of": kept_of, "sweep": point.sweep, "axes": dict(point.axes), "labels": list(rebuilt)}
+    temporary = file.with_name(f".{file.name}")
+    save_file({"true": true, **tensors}, temporary, {"example": json.dumps(document)})
+    temporary.replace(file)
+
+
+@takes_context
+def example_of(
+    context: WorkerContext, point: PreparedPoint
+) -> tuple[NDArray[np.float32], dict[str, NDArray[np.float32]]] | None:
+    """The first test channel with energy, and what the BS rebuilds of it by label; ``None`` where there is neither."""
+    chain, read = open_point(context, point)
     channels = [label for label, codec in chain.codecs.items() if codec.compressor.gives == "channel"]
     labels = channels[:_MAX_COMPRESSORS]
     if not labels:
-        return
+        return None
     watch = _Watch()
     chain.metrics = {watch.name: watch}
     # The block that was measured, as that may be kept.
-    batch = read(0, min(BLOCK_SIZE, content.scenario.monte_carlo.samples))
+    batch = read(0, min(BLOCK_SIZE, point.scenario.monte_carlo.samples))
     for number in range(len(batch.response)):
         # A channel without energy is left out, and tells nothing.
         if not watch.seen:
             chain.measure(replace(batch, response=batch.response[number : number + 1], hf_all=None), number)
     if not watch.seen:
-        return
-    tensors = {str(i): _complex64(outcome.rebuilt[0]) for i, outcome in enumerate(watch.seen[: len(labels)])}
-    document = {"of": kept_of, "sweep": point.sweep, "axes": dict(point.axes), "labels": labels}
-    temporary = file.with_name(f".{file.name}")
-    save_file({"true": _complex64(watch.seen[0].csi_true[0]), **tensors}, temporary, {"example": json.dumps(document)})
-    temporary.replace(file)
+        return None
+    rebuilt = {label: _complex64(outcome.rebuilt[0]) for label, outcome in zip(labels, watch.seen, strict=False)}
+    return _complex64(watch.seen[0].csi_true[0]), rebuilt
 
 
 def read_example(run: Path) -> ExampleMatrices | None:

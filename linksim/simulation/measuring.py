@@ -9,13 +9,14 @@ from linksim.chain.stage_times import StageTimes
 from linksim.execution.console import RunConsole
 from linksim.execution.executor import Executor
 from linksim.metrics.channel_quality import SAMPLES_LEFT_OUT
+from linksim.preparation.prepared_point import PreparedPoint
 from linksim.scenario.model import Scenario
 from linksim.scenario.sweep import Point
 from linksim.simulation.point_job import PointJob
 from linksim.simulation.progress import PointProgress
-from linksim.simulation.worker import SharedFolders, measure_shard
+from linksim.simulation.worker import measure_shard
 from linksim.statistics.measurements import NO_COMPRESSOR
-from linksim.storage.partial_results import PartialResults, PointContent, Range
+from linksim.storage.partial_results import PartialResults, Range
 from linksim.storage.percentiles import Percentiles, percentiles_of
 from linksim.storage.run_folder import RunFolder
 from linksim.storage.sample_values import gather_shards, read_samples, samples_file
@@ -27,7 +28,7 @@ _TABLE_INTERVAL_S = 5.0
 
 def measure_points(
     points: Sequence[Point],
-    contents: Mapping[str, PointContent],
+    prepared: Mapping[str, PreparedPoint],
     folder: RunFolder,
     executor: Executor,
     times: StageTimes,
@@ -37,7 +38,7 @@ def measure_points(
 
     Args:
         points: the run's points; those of the same key are measured once.
-        contents: by the key of a point, what its results depend on.
+        prepared: by the key of a point, all that workers need.
         folder: the run's folder.
         executor: where shards are measured.
         times: gets the wall time by stage, over all workers.
@@ -51,15 +52,14 @@ def measure_points(
             point has energy.
     """
     results = PartialResults(folder.points)
-    jobs = {point.key: PointJob(point, contents[point.key], results) for point in points}
-    folders = SharedFolders(folder.points, folder.fitted, folder.channels)
+    jobs = {point.key: PointJob(point, prepared[point.key].content, results) for point in points}
     percentiles: dict[str, Percentiles] = {}
     tasks: list[tuple[Any, ...]] = []
     owners: list[tuple[PointJob, Range]] = []
 
     def queue_shards(job: PointJob) -> None:
         for shard in job.advance():
-            tasks.append((job.content, folders, *shard))
+            tasks.append((prepared[job.point.key], *shard))
             owners.append((job, shard))
 
     def write_tables() -> None:

@@ -1,37 +1,31 @@
 """What runs in a worker process: shards of a point, and training channels.
 
-A task is a pure function of what it is sent, so that it may run in any process, and again after one died.
+A task is a pure function of what it is sent, so that it may run in any process, and again after one died. What it
+builds for that, it leaves for the next task that is sent the same.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
+from functools import partial
 
 from channels.channel_batch import ChannelBatch
 from channels.source import BLOCK_SIZE
 from linksim.chain.chain import Chain
 from linksim.chain.report_times import ReportTimes
 from linksim.chain.stage_times import StageTimes
-from linksim.preparation.fitting import load_fallback, load_schemes
-from linksim.scenario.identity import channels_key
-from linksim.scenario.model import Scenario
+from linksim.execution.worker_context import WorkerContext, takes_context
+from linksim.preparation.prepared_point import PreparedPoint, load_fallback
 from linksim.scenario.sources import device_of, source_of
 from linksim.statistics.measurements import Measurements, merge
 from linksim.storage.channel_cache import ChannelCache
-from linksim.storage.partial_results import PartialResults, PointContent
+from linksim.storage.partial_results import PartialResults
+
+# A point's chain, and what reads its test channels from one to before another.
+OpenPoint = tuple[Chain, Callable[[int, int], ChannelBatch]]
 
 
-@dataclass(frozen=True)
-class SharedFolders:
-    """Folders that all workers see, as ``RunFolder`` has them."""
-
-    points: Path
-    fitted: Path
-    channels: Path
-
-
+@takes_context
 def measure_shard(
-    content: PointContent, folders: SharedFolders, start: int, stop: int
+    context: WorkerContext, point: PreparedPoint, start: int, stop: int
 ) -> tuple[Measurements, StageTimes]:
     """Runs the chain on test channels ``start`` to ``stop - 1`` of a point, and keeps what it measured.
 
@@ -40,12 +34,14 @@ def measure_shard(
     All arithmetic is done in blocks of ``BLOCK_SIZE``, because the last digit of a product depends on the number of
     rows that are multiplied at once.
     """
-    results = PartialResults(folders.points)
+    content, results = point.content, PartialResults(point.results)
     kept = results.load(content, start, stop)
     if kept is not None:
         return kept, StageTimes()
     content.require_unchanged()
-    chain, read = open_point(content.scenario, folders)
+    n_bytes = sum(scheme.n_bytes for scheme in point.schemes)
+    chain, read = context.kept(f"point {point.fingerprint}", partial(open_point, context, point), n_bytes)
+    chain.begin()
     measurements: Measurements = {}
     times = chain.times
     for first in range(start, stop, BLOCK_SIZE):
@@ -58,11 +54,16 @@ def measure_shard(
     return measurements, times
 
 
-def open_point(scenario: Scenario, folders: SharedFolders) -> tuple[Chain, Callable[[int, int], ChannelBatch]]:
-    """The chain of a point, and what reads its test channels from one to before another."""
+def open_point(context: WorkerContext, point: PreparedPoint) -> OpenPoint:
+    """A point that can be measured. Codecs serve all points that have them fitted alike."""
+    scenario = point.scenario
     device, source = device_of(scenario), source_of(scenario)
-    cache = ChannelCache(source, folders.channels / channels_key(scenario, device.type))
-    schemes = load_schemes(scenario, folders.fitted, device)
-    chain = Chain(scenario, source, schemes, device, load_fallback(scenario, folders.fitted))
-    snapshots = ReportTimes.of(scenario.feedback).snapshots
+    codecs = {
+        scheme.label: context.kept(
+            f"codec {scheme.fingerprint} on {device}", partial(scheme.load, device), scheme.n_bytes
+        )
+        for scheme in point.schemes
+    }
+    chain = Chain(scenario, source, codecs, device, load_fallback(point.fallback))
+    cache, snapshots = ChannelCache(source, point.channels), ReportTimes.of(scenario.feedback).snapshots
     return chain, lambda start, stop: cache.read("test", start, stop, snapshots)

@@ -6,9 +6,8 @@ scenario, another seed or new weights make other names, and what is kept is what
 
 import copy
 import socket
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -36,26 +35,24 @@ class PointContent:
         scenario: the scenario at the point.
         fitted: hash over its fitted compressors, quantisers and denoisers.
         device: device type; results differ in the last digits between types.
+        document: all of it as a mapping that ``json`` can write.
+        key: its content hash.
+        keys_of_labels: what each compressor is kept under: labels are names that may change.
     """
 
     scenario: Scenario
     fitted: str
     device: str
+    document: Mapping[str, Any] = field(init=False, repr=False, compare=False)
+    key: str = field(init=False, repr=False, compare=False)
+    keys_of_labels: Mapping[str, str] = field(init=False, repr=False, compare=False)
 
-    @cached_property
-    def document(self) -> dict[str, Any]:
-        """As a mapping that ``json`` can write."""
-        return result_document(self.scenario, self.fitted, self.device)
-
-    @cached_property
-    def key(self) -> str:
-        """Content hash."""
-        return content_hash(self.document)
-
-    @cached_property
-    def keys_of_labels(self) -> dict[str, str]:
-        """What each compressor is kept under: labels are names that may change."""
-        return {NO_COMPRESSOR: NO_COMPRESSOR, **compressor_keys(self.scenario)}
+    def __post_init__(self) -> None:
+        document = result_document(self.scenario, self.fitted, self.device)
+        object.__setattr__(self, "document", document)
+        object.__setattr__(self, "key", content_hash(document))
+        keys = {NO_COMPRESSOR: NO_COMPRESSOR, **compressor_keys(self.scenario)}
+        object.__setattr__(self, "keys_of_labels", keys)
 
     @property
     def labels_of_keys(self) -> dict[str, list[str]]:
