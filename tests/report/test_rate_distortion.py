@@ -4,12 +4,13 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+import yaml
 from made_up_run import AXES, write_run
 
 from linksim.report.figures.of_a_run import figure_layouts
 from linksim.report.html import write_report
 from linksim.report.tables.rate_distortion import distance_table
-from linksim.report.view.rate_distortion import has_curves
+from linksim.report.view.rate_distortion import parts_with_curves
 from linksim.report.view.run_view import view_run
 from linksim.report.view.style import paper_style
 
@@ -46,7 +47,7 @@ def folder(tmp_path: Path) -> Path:
 
 def test_the_figure_joins_the_points_of_a_curve(folder):
     run = view_run(folder)
-    assert has_curves(run, run.sweeps[0])
+    assert len(parts_with_curves(run, run.sweeps[0])) == 1
     with paper_style():
         (plan,) = (plan for plan in figure_layouts(run) if plan.name.endswith("equal_bits"))
     nmse, sgcs = plan.figure.axes
@@ -82,7 +83,23 @@ def test_page_and_table_have_the_distances(folder):
 
 def test_runs_without_curves_are_as_before(tmp_path):
     run = view_run(write_run(tmp_path / "plain", {"one_point": {}}))
-    assert not has_curves(run, run.sweeps[0])
+    assert not parts_with_curves(run, run.sweeps[0])
     assert distance_table(run).empty
     write_report(run.folder)
     assert not (run.folder / "equal_bits.csv").exists()
+
+
+def test_what_has_a_name_gets_panels_of_its_own_and_a_number_none(folder):
+    table = pd.read_csv(folder / "results.csv")
+    file = folder / "scenario.yaml"
+    swept = {"sweeps": {"base": {"estimation.name": ["ls", "perfect"]}}}
+    file.write_text(yaml.safe_dump(yaml.safe_load(file.read_text()) | swept), encoding="utf-8")
+    named = [table.assign(**{"estimation.name": name}) for name in ("ls", "perfect")]
+    pd.concat(named).to_csv(folder / "results.csv", index=False)
+    run = view_run(folder)
+    with paper_style():
+        (plan,) = (plan for plan in figure_layouts(run) if plan.name.endswith("equal_bits"))
+    assert len(plan.figure.axes) == 4
+    assert list(distance_table(run)["part"].unique()) == [part.title for part in parts_with_curves(run, run.sweeps[0])]
+    pd.concat([table, table.assign(snr_db=20.0)]).to_csv(folder / "results.csv", index=False)
+    assert not parts_with_curves(view_run(folder), view_run(folder).sweeps[0])

@@ -111,9 +111,15 @@ def columns_of(panels: Sequence[Axes]) -> int:
     return 1 if place is None else int(place.get_gridspec().ncols)
 
 
-def with_legend(layout: Layout, run: RunView) -> Layout:
-    """Adds the legend above the panels, and takes the user's size."""
-    in_order = [*run.styles, *layout.references]
+def with_legend(layout: Layout, run: RunView, order: Sequence[str] | None = None) -> Layout:
+    """Adds the legend above the panels, and takes the user's size.
+
+    Args:
+        layout: the figure.
+        run: the run.
+        order: names in the order of the legend; by default the compressors of the run, then the references.
+    """
+    in_order = [*run.styles, *layout.references] if order is None else list(order)
     names = sorted(layout.entries, key=in_order.index)
     width, height = layout.figure.get_size_inches()
     if names:

@@ -20,7 +20,6 @@ from linksim.report.figures.sweep import NMSE_PAIR, draw_metrics
 from linksim.report.tables.costs import read_costs
 from linksim.report.view.figure_options import FigureOptions
 from linksim.report.view.metric_format import metric_text
-from linksim.report.view.rate_distortion import has_curves
 from linksim.report.view.run_view import RunView, Sweep, view_run
 from linksim.report.view.style import COLUMN_IN, paper_style, save
 from linksim.scenario.chosen_point import check_chosen, chosen_point
@@ -117,7 +116,7 @@ def figure_layouts(run: RunView) -> Iterator[Plan]:
     distributed: set[str] = set()
     check_chosen(run.samples.points, run.options.at)
     for sweep, stem in zip(run.sweeps, sweep_stems(run), strict=True):
-        joined = draw_rate_distortion(run, sweep) if has_curves(run, sweep) else None
+        joined = draw_rate_distortion(run, sweep)
         if joined is not None:
             layout, metrics = joined
             yield Plan(f"{stem}_equal_bits", OVERVIEW, caption(run, sweep, metrics, layout), layout.figure)

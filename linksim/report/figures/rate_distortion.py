@@ -1,6 +1,6 @@
 """Quality against the bits of a report, the operating points of each system joined to one curve."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -12,46 +12,53 @@ from linksim.report.figures.layouts import Layout, new_blocks, with_legend
 from linksim.report.view.curve_style import CurveStyle
 from linksim.report.view.limits import WORST_ERROR_DB
 from linksim.report.view.metric_format import MetricText, metric_text
-from linksim.report.view.rate_distortion import METRICS, curves_styles, points_of
+from linksim.report.view.rate_distortion import METRICS, curves_styles, parts_with_curves, points_of
 from linksim.report.view.run_view import RunView, Sweep
 from linksim.report.view.ticks import set_log_ticks
 
 
 def draw_rate_distortion(run: RunView, sweep: Sweep) -> tuple[Layout, list[str]] | None:
-    """A panel for each metric; ``None`` where no report has a bit count.
+    """A panel for each metric, and a row of them for each part; ``None`` where no curve is to be drawn.
 
     Args:
         run: the run.
-        sweep: a sweep of which ``has_curves`` holds.
+        sweep: one of its sweeps.
     """
-    tables = {name: points_of(run, sweep, name) for name in run.options.metrics or METRICS}
-    tables = {name: points for name, points in tables.items() if not points.empty}
-    if not tables:
+    parts = parts_with_curves(run, sweep)
+    wanted = run.options.metrics or METRICS
+    tables = [{name: points_of(run, sweep, part, name) for name in wanted} for part in parts]
+    metrics = [name for name in wanted if any(not points[name].empty for points in tables)]
+    if not metrics:
         return None
     styles = curves_styles(run)
-    layout, (block,) = new_blocks([[""] * len(tables)], [list(tables)], run.options)
+    layout, blocks = new_blocks([[part.title] * len(metrics) for part in parts], [metrics] * len(parts), run.options)
     faint = False
-    for axes, (name, points) in zip(block, tables.items(), strict=True):
-        text = metric_text(name)
-        faint |= _draw_panel(axes, points, text, styles)
-        drawn = [curve for curve in styles if (points["curve"] == curve).any()]
-        layout.entries |= {curve: legend_handle(styles[curve]) for curve in drawn}
-        layout.references += [curve for curve in drawn if curve not in [*run.styles, *layout.references]]
-        if name in run.options.limits:
-            axes.set_ylim(*run.options.limits[name])
-        elif text.is_error_db and axes.get_ylim()[1] > WORST_ERROR_DB:
-            axes.set_ylim(top=WORST_ERROR_DB)
-            layout.notes.append(f"Errors above {WORST_ERROR_DB:g} dB lie outside.")
-    set_log_ticks(block[0].xaxis, 2)
+    for block, points in zip(blocks, tables, strict=True):
+        for axes, name in zip(block, metrics, strict=True):
+            faint |= _draw_panel(axes, points[name], metric_text(name), styles)
+    drawn = [
+        curve
+        for curve in styles
+        if any((points[name]["curve"] == curve).any() for points in tables for name in metrics)
+    ]
+    layout.entries |= {curve: legend_handle(styles[curve]) for curve in drawn}
+    for axes, name in zip(blocks[0], metrics, strict=True):
+        _limit(layout, run, axes, name)
+    set_log_ticks(blocks[0][0].xaxis, 2)
     if faint:
         layout.notes.append("Faint: points that others of the same curve and as few bits beat.")
-    missing = _without(tables, "nmse_db", styles)
+    missing = _without(tables, "nmse_db", styles) if "nmse_db" in metrics else []
     if missing:
         layout.notes.append(f"NMSE is not defined for what reports a precoder: {', '.join(missing)}.")
-    made = with_legend(layout, run)
-    # In the legend, but neither references nor without markers.
-    made.references.clear()
-    return made, list(tables)
+    return with_legend(layout, run, drawn), metrics
+
+
+def _limit(layout: Layout, run: RunView, axes: Axes, metric: str) -> None:
+    if metric in run.options.limits:
+        axes.set_ylim(*run.options.limits[metric])
+    elif metric_text(metric).is_error_db and axes.get_ylim()[1] > WORST_ERROR_DB:
+        axes.set_ylim(top=WORST_ERROR_DB)
+        layout.notes.append(f"Errors above {WORST_ERROR_DB:g} dB lie outside.")
 
 
 def _draw_panel(axes: Axes, points: pd.DataFrame, text: MetricText, styles: Mapping[str, CurveStyle]) -> bool:
@@ -75,9 +82,8 @@ def _draw_panel(axes: Axes, points: pd.DataFrame, text: MetricText, styles: Mapp
     return some_beaten
 
 
-def _without(tables: Mapping[str, pd.DataFrame], metric: str, styles: Mapping[str, CurveStyle]) -> list[str]:
-    """Curves that a metric's panel lacks and another has."""
-    if metric not in tables:
-        return []
-    others = {curve for name, points in tables.items() if name != metric for curve in points["curve"]}
-    return [curve for curve in styles if curve in others and not (tables[metric]["curve"] == curve).any()]
+def _without(tables: Sequence[Mapping[str, pd.DataFrame]], metric: str, styles: Mapping[str, CurveStyle]) -> list[str]:
+    """Curves that a metric's panels lack and others have."""
+    having = {curve for points in tables for curve in points[metric]["curve"]}
+    others = {curve for points in tables for table in points.values() for curve in table["curve"]}
+    return [curve for curve in styles if curve in others - having]

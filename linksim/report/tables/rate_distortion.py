@@ -6,8 +6,9 @@ from dataclasses import dataclass
 import pandas as pd
 
 from linksim.comparison.bjontegaard import Bjontegaard, compare
+from linksim.report.view.axes import Panel
 from linksim.report.view.metric_format import MetricText, metric_text
-from linksim.report.view.rate_distortion import METRICS, curves_styles, has_curves, points_of
+from linksim.report.view.rate_distortion import METRICS, curves_styles, parts_with_curves, points_of
 from linksim.report.view.run_view import RunView, Sweep
 
 
@@ -17,12 +18,14 @@ class Distances:
 
     Attributes:
         sweep: the sweep.
+        part: which part of it, in words; empty where it has one.
         metric: the metric.
         reference: the curve that the others are compared with.
         by_curve: the distance of each other curve.
     """
 
     sweep: str
+    part: str
     metric: MetricText
     reference: str
     by_curve: dict[str, Bjontegaard]
@@ -36,25 +39,30 @@ def distances(run: RunView) -> list[Distances]:
     return [
         found
         for sweep in run.sweeps
-        if has_curves(run, sweep)
+        for part in parts_with_curves(run, sweep)
         for metric in run.options.metrics or METRICS
-        if (found := _distances(run, sweep, metric)) is not None
+        if (found := _distances(run, sweep, part, metric)) is not None
     ]
 
 
-def _distances(run: RunView, sweep: Sweep, metric: str) -> Distances | None:
-    points, text = points_of(run, sweep, metric), metric_text(metric)
+def _distances(run: RunView, sweep: Sweep, part: Panel, metric: str) -> Distances | None:
+    points, text = points_of(run, sweep, part, metric), metric_text(metric)
     curves = [curve for curve in curves_styles(run) if (points["curve"] == curve).any()]
     if text.better is None or len(curves) < 2:
         return None
     sign = -1.0 if text.better == "low" else 1.0
-    parts = {curve: points[points["curve"] == curve] for curve in curves}
     pairs = {
-        curve: (part["bits"].to_numpy(float), sign * part["value"].to_numpy(float)) for curve, part in parts.items()
+        curve: (own["bits"].to_numpy(float), sign * own["value"].to_numpy(float))
+        for curve in curves
+        for own in [points[points["curve"] == curve]]
     }
     reference = curves[0]
     return Distances(
-        sweep.name, text, reference, {curve: compare(*pairs[curve], *pairs[reference]) for curve in curves[1:]}
+        sweep.name,
+        part.title,
+        text,
+        reference,
+        {curve: compare(*pairs[curve], *pairs[reference]) for curve in curves[1:]},
     )
 
 
@@ -67,7 +75,7 @@ def distance_heads(found: Distances) -> list[str]:
     """Heads of the rows."""
     unit = found.metric.label.partition(" [")[2].rstrip("]")
     return [
-        f"{found.metric.label.partition(' [')[0]}, against {found.reference}",
+        f"{found.metric.label.partition(' [')[0]}, against {found.reference}{f' ({found.part})' if found.part else ''}",
         "Bits at equal quality",
         f"Better at equal bits{f' [{unit}]' if unit else ''}",
         "Bits compared",
@@ -75,12 +83,15 @@ def distance_heads(found: Distances) -> list[str]:
 
 
 def distance_table(run: RunView) -> pd.DataFrame:
-    """All distances as numbers: columns ``sweep``, ``metric``, ``curve``, ``reference``, ``bits_ratio``, ``gain``,
-    ``bits_from`` and ``bits_to``; empty where two curves have nothing in common.
+    """All distances as numbers: a row for each sweep, part, metric and curve; empty where curves have nothing in common.
+
+    Columns: ``sweep``, ``part``, ``metric``, ``curve``, ``reference``, ``bits_ratio``, ``gain``, ``bits_from``,
+    ``bits_to``.
     """
     rows = [
         {
             "sweep": found.sweep,
+            "part": found.part,
             "metric": found.metric.name,
             "curve": curve,
             "reference": found.reference,

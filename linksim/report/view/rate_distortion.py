@@ -1,8 +1,10 @@
 """Operating points of a run that its scenario joins to curves: which there are, and what the curves look like."""
 
 import pandas as pd
+from pandas.api.types import is_numeric_dtype
 
 from linksim.comparison.operating_points import curve_names, operating_points, spends_bits
+from linksim.report.view.axes import Panel, SweepAxes, sweep_panels
 from linksim.report.view.curve_style import CurveStyle, curve_styles
 from linksim.report.view.metric_format import drawable, metric_text
 from linksim.report.view.run_view import RunView, Sweep
@@ -10,16 +12,26 @@ from linksim.report.view.run_view import RunView, Sweep
 METRICS = ("nmse_db", "sgcs", "rate_bps_hz")
 
 
-def has_curves(run: RunView, sweep: Sweep) -> bool:
-    """Whether compressors of a sweep are joined to curves, and nothing but the bits of a report varies."""
+_MOST_PARTS = 6
+
+
+def parts_with_curves(run: RunView, sweep: Sweep) -> list[Panel]:
+    """What of a sweep is shown over the bits: one part, or one for each value of what has a name, such as a channel.
+
+    Empty where no compressors are joined to curves, and where numbers other than those of the bits vary.
+    """
     joined = any(curve != label for label, curve in curve_names(run.scenario).items() if label in sweep.compressors)
-    return joined and all(spends_bits(axis.column) for axis in sweep.varying)
+    named = tuple(axis for axis in sweep.varying if not spends_bits(axis.column))
+    if not joined or any(is_numeric_dtype(sweep.rows[axis.column]) for axis in named):
+        return []
+    parts = sweep_panels(sweep.rows, SweepAxes(None, named))
+    return parts if len(parts) <= _MOST_PARTS else []
 
 
-def points_of(run: RunView, sweep: Sweep, metric: str) -> pd.DataFrame:
-    """The operating points of a sweep that can be shown."""
+def points_of(run: RunView, sweep: Sweep, part: Panel, metric: str) -> pd.DataFrame:
+    """The operating points of a part of a sweep that can be shown."""
     text, axes = metric_text(metric), [axis.column for axis in sweep.varying]
-    return drawable(operating_points(sweep.rows, axes, curve_names(run.scenario), metric), text)
+    return drawable(operating_points(part.rows, axes, curve_names(run.scenario), metric), text)
 
 
 def curves_styles(run: RunView) -> dict[str, CurveStyle]:
