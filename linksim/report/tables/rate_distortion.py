@@ -83,7 +83,7 @@ def distance_heads(found: Distances) -> list[str]:
 
 
 def distance_table(run: RunView) -> pd.DataFrame:
-    """All distances as numbers: a row for each sweep, part, metric and curve; empty where curves have nothing in common.
+    """All distances as numbers, a row for each sweep, part, metric and curve; empty where curves have none in common.
 
     Columns: ``sweep``, ``part``, ``metric``, ``curve``, ``reference``, ``bits_ratio``, ``gain``, ``bits_from``,
     ``bits_to``.
