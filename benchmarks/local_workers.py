@@ -11,7 +11,6 @@ from tempfile import TemporaryDirectory
 
 from rich.console import Console
 
-from linksim.execution.console import RunConsole
 from linksim.execution.options import ExecutionOptions
 from linksim.scenario.model import Scenario
 from linksim.simulation.engine import RunOptions, run
@@ -36,7 +35,7 @@ def main() -> None:
         with TemporaryDirectory() as out:
             options = RunOptions(execution=ExecutionOptions(workers=workers))
             started = time.perf_counter()
-            folder = run(scenario, Path(out), options, RunConsole(quiet=True))
+            folder = run(scenario, Path(out), options)
             seconds[workers] = time.perf_counter() - started
             tables[workers] = (folder.path / "results.csv").read_bytes()
     load = os.getloadavg()[0]

@@ -6,6 +6,7 @@
 torch.Size([10, 32, 32])
 """
 
+import logging
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -83,6 +84,10 @@ def _refusal(name: str, problem: Any, known: str) -> str:
         return f"{where}: {message.removeprefix('Value error, ')}"
     found = "nothing" if problem["type"] == "missing" else f"{problem['input']!r}"[:60]
     return f"{where}: got {found}, expected {message.removeprefix('Input should be ')}"
+
+
+# A library shows nothing by itself: what is logged goes where the program that uses it says.
+logging.getLogger(__name__).addHandler(logging.NullHandler())
 
 
 def __getattr__(name: str) -> Any:

@@ -5,6 +5,7 @@
 20.0
 """
 
+import logging
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +31,9 @@ _MODULES = dict.fromkeys(__all__, "linksim.api") | {
     "InputError": "linksim.errors",
     "Scenario": "linksim.scenario.model",
 }
+
+# A library shows nothing by itself: what is logged goes where the program that uses it says.
+logging.getLogger(__name__).addHandler(logging.NullHandler())
 
 
 def __getattr__(name: str) -> Any:

@@ -10,12 +10,14 @@ message of one line: where, found, expected.
 
 import copy
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from linksim.errors import InputError
+from linksim.logs import shown_logs
 from linksim.scenario.file import apply_override, read_document, set_key, validate_scenario
 from linksim.scenario.messages import named_problems
 from linksim.scenario.model import Scenario
@@ -184,7 +186,8 @@ def run(
         workers: processes that work; by default one a core. Above 1, a script has to start its run below
             ``if __name__ == "__main__":``, as the processes import it; a notebook need not.
         out: folder of all results.
-        quiet: whether to print no progress. Warnings are in the result's ``manifest`` too.
+        quiet: whether to print no progress; it is logged to ``linksim`` (``logging``) in any case. Warnings are in the
+            result's ``manifest`` too.
 
     Raises:
         InputError: if scenario or options cannot be used, or weights are missing.
@@ -196,10 +199,10 @@ def run(
     from linksim.simulation.engine import run as run_scenario
 
     resolved = load_scenario(scenario, overrides)
-    execution = ExecutionOptions(workers=_checked_workers(workers), quiet=quiet)
+    execution = ExecutionOptions(workers=_checked_workers(workers))
     options = RunOptions(train=train, command="linksim.run", execution=execution)
-    with named_problems(_origin(scenario)):
-        return Result(run_scenario(resolved, Path(out), options, execution.console()).path)
+    with named_problems(_origin(scenario)), _progress(quiet):
+        return Result(run_scenario(resolved, Path(out), options).path)
 
 
 def open_run(folder: str | Path) -> Result:
@@ -271,7 +274,7 @@ def train(
         again: whether to train also what the zoo has.
         workers: as for ``run``.
         out: folder of all results; logs go to ``training/`` below it.
-        quiet: whether to print no progress.
+        quiet: whether to print no progress; it is logged to ``linksim`` in any case.
 
     Returns:
         The weights of all networks of the scenario, also of those that were there.
@@ -280,7 +283,6 @@ def train(
         InputError: if scenario or options cannot be used.
     """
     from feedback.checkpoint import read_info
-    from linksim.execution.console import RunConsole
     from linksim.preparation.networks import needed_weights, train_scenario
     from linksim.scenario.training_budget import budget_override
 
@@ -289,11 +291,14 @@ def train(
         document = resolved.model_dump(mode="json")
         apply_override(document, budget_override(budget))
         resolved = validate_scenario(document, f"scenario {resolved.name}")
-    console = RunConsole(quiet=quiet)
     n_workers = _checked_workers(workers)
-    with named_problems(_origin(scenario)):
-        train_scenario(resolved, Path(out), console, "linksim.train", again=again, workers=n_workers)
+    with named_problems(_origin(scenario)), _progress(quiet):
+        train_scenario(resolved, Path(out), "linksim.train", again=again, workers=n_workers)
     return [Weights(file, read_info(file)) for file in needed_weights(points_of(resolved))]
+
+
+def _progress(quiet: bool) -> AbstractContextManager[None]:
+    return nullcontext() if quiet else shown_logs()
 
 
 def _origin(scenario: ScenarioLike) -> str:

@@ -7,9 +7,9 @@ JSON. It is kept in the file itself, so that both appear in one step.
 import errno
 import hashlib
 import json
+import logging
 import os
 import re
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +23,8 @@ from torch import Tensor
 from channels import files as channel_files
 from channels.files import whole_file
 from linksim.errors import InputError
-from linksim.terminal import say
+
+_LOGGER = logging.getLogger(__name__)
 
 _CHECKSUM = "sha256"
 _OS_ERROR = re.compile(r"os error (\d+)")
@@ -178,8 +179,8 @@ def set_aside(file: Path, reason: object) -> None:
     except FileNotFoundError:
         # Another process was faster.
         return
-    line = f"linksim: {file}: damaged ({reason}), set aside as {aside.name}; what it held is made again"
-    say(" ".join(line.split()), file=sys.stderr)
+    line = f"{file}: damaged ({reason}), set aside as {aside.name}; what it held is made again"
+    _LOGGER.warning(" ".join(line.split()))
 
 
 def _checksum(tensors: Mapping[str, Tensor], texts: Mapping[str, str]) -> str:

@@ -4,7 +4,7 @@ Both do the same integer arithmetic and make the same bits.
 """
 
 import ctypes
-import warnings
+import logging
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, NamedTuple
@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 from feedback.c_library import LibraryUnavailableError, load_library
 from feedback.context_codec import reference_kernel, sizes
 from feedback.context_codec.tables import ContextTables
+
+_LOGGER = logging.getLogger(__name__)
 
 _FLAGS = ("-O3", "-march=native", "-std=c11", *sizes.FLAGS)
 _HEADERS = ("arithmetic_coder.h", "context_model.h")
@@ -163,7 +165,7 @@ def compiled() -> ctypes.CDLL | None:
     try:
         return load_library("feedback.context_codec", "report_kernel.c", _FLAGS, _HEADERS)
     except LibraryUnavailableError as error:
-        warnings.warn(f"the context codec runs in Python, which takes 100 times as long: {error}", stacklevel=3)
+        _LOGGER.warning("the context codec runs in Python, which takes 100 times as long: %s", error)
         return None
 
 

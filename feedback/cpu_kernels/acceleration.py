@@ -10,9 +10,10 @@ the number of threads.
 """
 
 import ctypes
-import warnings
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from types import MethodType
 from typing import Any
 
@@ -23,6 +24,8 @@ from torch.autograd.function import once_differentiable
 from feedback.c_library import LibraryUnavailableError
 from feedback.cpu_kernels.build import Norm, Shape, address, kernels
 from feedback.layers.basic import ConvBn
+
+_LOGGER = logging.getLogger(__name__)
 
 _ACTIVATIONS = (nn.Identity, nn.LeakyReLU, nn.PReLU)
 
@@ -54,7 +57,7 @@ def accelerated(*networks: nn.Module) -> Iterator[str | None]:
         if forwards:
             kernels()
     except LibraryUnavailableError as error:
-        warnings.warn(f"networks run on PyTorch's convolutions, which are slower here: {error}", stacklevel=3)
+        _tell_once(str(error))
         yield str(error)
         return
     # Bound methods, so that a copy of a network made within the context runs on its own weights.
@@ -65,6 +68,11 @@ def accelerated(*networks: nn.Module) -> Iterator[str | None]:
     finally:
         for layer, _ in forwards:
             layer.__dict__.pop("forward", None)
+
+
+@cache
+def _tell_once(reason: str) -> None:
+    _LOGGER.warning("networks run on PyTorch's convolutions, which are slower here: %s", reason)
 
 
 @contextmanager

@@ -57,8 +57,7 @@ def build(
         hf_all=source == "cost2100" if hf_all is None else hf_all,
         device=device_named(device),
     )
-    progress = Console(stderr=True) if sys.stderr.isatty() else Console()
-    manifest = build_dataset(request, out, workers=workers, batch_size=batch_size, force=force, console=progress)
+    manifest = build_dataset(request, out, workers=workers, batch_size=batch_size, force=force)
     say(f"{out}: {samples} samples, content hash {manifest.content_hash}")
 
 

@@ -34,11 +34,6 @@ def export(
     from linksim.deployment.export import export as export_encoders
     from linksim.report.tables.exported_encoders import show
 
-    progress = Console(stderr=True)
-
-    def notify(line: str) -> None:
-        progress.print(line, style="dim", soft_wrap=True, highlight=False)
-
     with named_problems(str(scenario)):
-        figures = export_encoders(load_scenario(scenario, overrides or ()), compressor, formats or (), out, notify)
+        figures = export_encoders(load_scenario(scenario, overrides or ()), compressor, formats or (), out)
     show(figures, Console())

@@ -1,7 +1,7 @@
 """Command line: ``linksim run`` and its kin; other commands lie in files of their own."""
 
 import json
-import shlex
+import logging
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
@@ -10,6 +10,7 @@ import typer
 
 from linksim.cli.channels import compare, show_channel
 from linksim.cli.check_plugin import check_plugin
+from linksim.cli.command import add_shared_options, command_line
 from linksim.cli.compare import compare_runs
 from linksim.cli.complexity import complexity
 from linksim.cli.context_tables import context_tables
@@ -19,7 +20,7 @@ from linksim.cli.export import export
 from linksim.cli.export_tables import export_tables
 from linksim.cli.figures import plot
 from linksim.cli.init import init
-from linksim.cli.options import Device, ExecutorName, LogFile, Overrides, Quiet, ScenarioFile, Scheduler, Workers
+from linksim.cli.options import Device, ExecutorName, Overrides, ScenarioFile, Scheduler, Workers
 from linksim.cli.reproduce import reproduce
 from linksim.cli.study import study
 from linksim.cli.zoo import zoo_app
@@ -30,6 +31,8 @@ from linksim.terminal import Console, prepare_streams, say
 
 if TYPE_CHECKING:
     from linksim.scenario.model import Scenario
+
+_LOGGER = logging.getLogger(__name__)
 
 app = typer.Typer(
     name="linksim",
@@ -59,8 +62,6 @@ def run(
     adopt: Annotated[
         Path | None, typer.Option(metavar="FOLDER", help="take over partial results, a results/<name> of elsewhere")
     ] = None,
-    quiet: Quiet = False,
-    log: LogFile = None,
     train: Annotated[bool, typer.Option("--train", help="train networks whose weights are missing")] = False,
     smoke: Annotated[bool, typer.Option("--smoke", help="a tiny run of the same path, in seconds")] = False,
 ) -> None:
@@ -73,18 +74,15 @@ def run(
     from linksim.simulation.engine import RunOptions
     from linksim.simulation.engine import run as run_scenario
 
-    execution = ExecutionOptions(workers, executor, scheduler, quiet, log)
-    console = execution.console()
-    with console.logged_errors(), named_problems(str(scenario)):
+    execution = ExecutionOptions(workers, executor, scheduler)
+    with named_problems(str(scenario)):
         resolved = _load(scenario, overrides, device)
         if smoke:
             resolved = smoke_version(resolved, zoo=str(out / f"{resolved.name}.smoke" / "zoo"))
-        folder = run_scenario(resolved, out, RunOptions(train or smoke, _command(), adopt, execution), console)
+        folder = run_scenario(resolved, out, RunOptions(train or smoke, command_line(), adopt, execution))
         report = Result(folder.path).report(FigureOptions(vector=not smoke))
-        output = Console(quiet=quiet)
-        show_table(folder.path, output)
-        output.print(f"report: {report}", soft_wrap=True, highlight=False)
-        console.write_log(f"finished: {report}")
+    show_table(folder.path, Console())
+    say(f"report: {report}")
 
 
 @app.command()
@@ -108,14 +106,13 @@ def train(
     from linksim.scenario.smoke import smoke as smoke_version
     from linksim.scenario.training_budget import budget_override
 
-    console = _progress_console()
     with named_problems(str(scenario)):
         resolved = _load(scenario, [*(overrides or ()), *([budget_override(budget)] if budget else ())], device)
         if smoke:
             resolved = smoke_version(resolved, zoo=str(out / f"{resolved.name}.smoke" / "zoo"))
-        logs = train_scenario(resolved, out, console, _command(), again=again, workers=workers, devices=devices)
+        logs = train_scenario(resolved, out, command_line(), again=again, workers=workers, devices=devices)
     if figures := write_learning_curves(out / "training" / resolved.name, logs, vector=not smoke):
-        console.print(f"learning curves: {figures[0]}", soft_wrap=True, highlight=False)
+        say(f"learning curves: {figures[0]}")
 
 
 @app.command()
@@ -139,7 +136,7 @@ def validate(scenario: ScenarioFile, overrides: Overrides = None) -> None:
             _complain(f"and {len(error.lines) - _MAX_PROBLEMS} more problems")
         raise typer.Exit(2) from None
     for line in validity_warnings(point.scenario for point in points):
-        _complain(f"warning: {line}")
+        _LOGGER.warning(line)
     say(f"{scenario}: valid, {len(points)} points")
 
 
@@ -189,17 +186,7 @@ app.command()(study)
 app.command("context-tables")(context_tables)
 app.add_typer(dataset_app, name="dataset")
 dataset_app.command()(compare)
-
-
-def _command() -> str:
-    command = shlex.join(["python", "-m", "linksim", *sys.argv[1:]])
-    # Names of files need not be text.
-    return command.encode("utf-8", "backslashreplace").decode()
-
-
-def _progress_console() -> Console:
-    """Progress goes to a terminal's standard error; in a batch job it belongs to the output, not to the errors."""
-    return Console(stderr=True) if sys.stderr.isatty() else Console()
+add_shared_options(app)
 
 
 def _load(path: Path, overrides: list[str] | None, device: str | None) -> "Scenario":

@@ -1,4 +1,4 @@
-"""Options and arguments that several commands share: scenario, overrides, where tasks run, where progress goes."""
+"""Options and arguments that several commands share: scenario, overrides, where tasks run."""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -31,5 +31,3 @@ ExecutorName = Annotated[
 Scheduler = Annotated[
     str | None, typer.Option(metavar="ADDRESS", help="Dask scheduler, such as tcp://host:8786; for --executor dask")
 ]
-Quiet = Annotated[bool, typer.Option("--quiet", help="print nothing but errors")]
-LogFile = Annotated[Path | None, typer.Option("--log", metavar="FILE", help="append progress to a file, with times")]

@@ -1,15 +1,17 @@
 """``linksim reproduce``: a table of a paper, ours beside published."""
 
-import shlex
-import sys
+import logging
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from linksim.cli.command import command_line
 from linksim.cli.options import Device, Overrides, Workers
 from linksim.terminal import Console
+
+_LOGGER = logging.getLogger(__name__)
 
 
 def reproduce(
@@ -32,7 +34,6 @@ def reproduce(
 
     Networks that the zoo holds are not trained again.
     """
-    from linksim.execution.console import RunConsole
     from linksim.execution.options import ExecutionOptions
     from linksim.files import write_whole
     from linksim.report import reproduction as report
@@ -57,16 +58,14 @@ def reproduce(
         if costs.empty:
             console.print(f"{table}: no complexity is published", highlight=False)
         return
-    command = shlex.join(["python", "-m", "linksim", *sys.argv[1:]])
-    progress = RunConsole()
     if smoke:
         zoo = str(out / f"{table}.smoke" / "zoo")
         reproduction = replace(reproduction, scenario=smoke_version(reproduction.scenario, zoo))
     missing = missing_networks(reproduction.scenario)
     if missing:
-        progress.print(f"{len(missing)} networks to train, {budget} each", style="dim", highlight=False)
-    options = RunOptions(train=True, command=command, execution=ExecutionOptions(workers=workers))
-    folder = run(reproduction.scenario, out, options, progress).path
+        _LOGGER.info("%d networks to train, %s each", len(missing), budget)
+    options = RunOptions(train=True, command=command_line(), execution=ExecutionOptions(workers=workers))
+    folder = run(reproduction.scenario, out, options).path
     figures = performance(reproduction, folder)
     ranks = rank_correlations(figures)
     remarks = _remarks(reproduction.scenario.description, reproduction.unavailable, budget, smoke)

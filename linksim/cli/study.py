@@ -1,15 +1,14 @@
 """``linksim study``."""
 
-import shlex
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from linksim.cli.options import ExecutorName, LogFile, Quiet, Scheduler, Workers, file_argument
+from linksim.cli.command import command_line
+from linksim.cli.options import ExecutorName, Scheduler, Workers, file_argument
 from linksim.execution.options import ExecutionOptions
-from linksim.terminal import Console
+from linksim.terminal import say
 
 
 def study(
@@ -22,8 +21,6 @@ def study(
     workers: Workers = None,
     executor: ExecutorName = "local",
     scheduler: Scheduler = None,
-    quiet: Quiet = False,
-    log: LogFile = None,
     train: Annotated[bool, typer.Option("--train", help="train networks whose weights are missing")] = False,
     budget: Annotated[
         str | None, typer.Option(help="of every network's training: 50epochs, 100000samples or 5min")
@@ -35,14 +32,10 @@ def study(
     from linksim.studies.model import load_study
     from linksim.studies.run import run_study
 
-    execution = ExecutionOptions(workers, executor, scheduler, quiet, log)
-    console = execution.console()
-    with console.logged_errors():
-        settings = [*(overrides or ()), *([f"base.{budget_override(budget)}"] if budget else ())]
-        command = shlex.join(["python", "-m", "linksim", *sys.argv[1:]])
-        report = run_study(load_study(file, settings), file, out, execution, console, command, train=train, small=smoke)
-        output = Console(quiet=quiet)
-        output.print(report.tables, markup=False, highlight=False, soft_wrap=True)
-        for path in report.files:
-            output.print(path, soft_wrap=True, highlight=False)
-        console.write_log(f"finished: {report.files[0]}")
+    execution = ExecutionOptions(workers, executor, scheduler)
+    settings = [*(overrides or ()), *([f"base.{budget_override(budget)}"] if budget else ())]
+    study_model = load_study(file, settings)
+    report = run_study(study_model, file, out, execution, command_line(), train=train, small=smoke)
+    say(report.tables)
+    for path in report.files:
+        say(str(path))

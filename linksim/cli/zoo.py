@@ -59,8 +59,7 @@ def list_weights(folder: Folder = None, csv: Csv = False) -> None:
     console = Console(width=None if sys.stdout.isatty() else 150)
     console.print(table)
     if unimproved := ", ".join(found["name"][~found["improved"].astype(bool)]):
-        line = f"WARNING: training did not improve on the start of {unimproved}"
-        console.print(line, soft_wrap=True, highlight=False, markup=False)
+        say(f"WARNING: training did not improve on the start of {unimproved}")
     for command in found["command"].unique():
         console.print(f"trained with: {command}", soft_wrap=True, highlight=False, markup=False)
 
@@ -116,13 +115,8 @@ def evaluate(
     from linksim.zoo.evaluation import evaluate as evaluate_entries
 
     entries = find_entries(_folders(folder), name)
-    progress = Console(stderr=True)
     with local_executor(workers or default_workers(torch.device("cpu"))) as executor:
-
-        def notify(line: str) -> None:
-            progress.print(line, style="dim", highlight=False)
-
-        found = list(evaluate_entries(entries, samples, training_samples, executor, notify, seed))
+        found = list(evaluate_entries(entries, samples, training_samples, executor, seed))
     if csv:
         say(csv_text(pd.DataFrame(map(_record, found)), "%.6g"), end="")
     else:

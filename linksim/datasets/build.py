@@ -1,5 +1,6 @@
 """Builds a data set: shards in worker processes, then one file."""
 
+import logging
 import math
 import shlex
 import shutil
@@ -19,8 +20,10 @@ from channels.errors import ChannelInputError
 from channels.source import BLOCK_SIZE, SourceParameters, Split
 from linksim.errors import InputError
 from linksim.execution.executor import default_workers, local_executor
+from linksim.logs import live_console
 from linksim.scenario.sources import open_source
-from linksim.terminal import Console
+
+_LOGGER = logging.getLogger(__name__)
 
 _PACKAGES = ("linksim", "torch", "sionna-no-rt", "numpy", "h5py")
 
@@ -96,9 +99,7 @@ class BuildRequest:
         return shlex.join([*words, "--hf-all" if self.hf_all else "--no-hf-all"])
 
 
-def build(
-    request: BuildRequest, output: Path, *, workers: int | None, batch_size: int, force: bool, console: Console
-) -> DatasetManifest:
+def build(request: BuildRequest, output: Path, *, workers: int | None, batch_size: int, force: bool) -> DatasetManifest:
     """Builds a data set, or the rest of it, or finds that it is there already.
 
     Args:
@@ -107,7 +108,6 @@ def build(
         workers: worker processes; ``None`` takes one a core, or one for a GPU.
         batch_size: samples per task, rounded up to whole blocks; changes no digit.
         force: build anew whatever there is.
-        console: told how far it is.
 
     Raises:
         InputError: if the output is another data set, or a worker died.
@@ -118,7 +118,7 @@ def build(
     plan = request.plan()
     if output.exists() and not force:
         manifest = _existing(output, plan)
-        console.print(f"{output}: already complete", soft_wrap=True, highlight=False)
+        _LOGGER.info("%s: already complete", output)
         discard(staging_path(output))
         return manifest
     staging = StagingFolder(output, plan)
@@ -128,8 +128,8 @@ def build(
         pending = [shard for shard in shards if shard.file_name not in finished]
         _require_space(plan, pending, staging.path, output)
         if len(pending) < len(shards):
-            console.print(f"{len(shards) - len(pending)} of {len(shards)} shards were finished before", highlight=False)
-        for shard, sha256 in _make(request, pending, staging.path, workers, console):
+            _LOGGER.info("%d of %d shards were finished before", len(shards) - len(pending), len(shards))
+        for shard, sha256 in _make(request, pending, staging.path, workers):
             staging.record(shard, sha256)
             finished[shard.file_name] = sha256
         return staging.assemble(shards, finished)
@@ -159,14 +159,15 @@ def make_shard(
 
 
 def _make(
-    request: BuildRequest, pending: Sequence[Shard], folder: Path, workers: int | None, console: Console
+    request: BuildRequest, pending: Sequence[Shard], folder: Path, workers: int | None
 ) -> Iterator[tuple[Shard, str]]:
     common = (request.parameters, request.seed, request.device, request.n_delay, folder)
     columns = (TextColumn("samples"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
     total = sum(shard.stop - shard.start for shard in pending)
     count = workers or min(default_workers(request.device), math.ceil(total / _SAMPLES_WORTH_A_WORKER) or 1)
+    console = live_console()
     with (
-        Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as progress,
+        Progress(*columns, console=console, disable=console is None, transient=True) as progress,
         local_executor(count) as executor,
     ):
         bar = progress.add_task("samples", total=total)

@@ -1,5 +1,6 @@
 """Writes the UE encoder of a trained network in several formats, once each has shown what it does in the chain."""
 
+import logging
 import re
 from collections.abc import Sequence
 from dataclasses import asdict, replace
@@ -22,7 +23,7 @@ from linksim.errors import InputError
 from linksim.execution.executor import local_executor
 from linksim.preparation.dimension_check import check_points
 from linksim.preparation.fitting import SchemeSpec, scheme_specs
-from linksim.preparation.prepare import Notify, Preparation, weights_file
+from linksim.preparation.prepare import Preparation, weights_file
 from linksim.preparation.prepared_point import load_schemes
 from linksim.scenario.model import Scenario
 from linksim.scenario.paths import zoo_folders
@@ -33,14 +34,14 @@ from linksim.scenario.true_channels import truncated_channels
 from linksim.storage.csv_text import csv_text
 from linksim.storage.run_folder import RunFolder, write_whole
 
+_LOGGER = logging.getLogger(__name__)
+
 SUFFIX = ".onnx"
 
 _CALIBRATION_CHANNELS = 200
 
 
-def export(
-    scenario: Scenario, label: str | None, formats: Sequence[str], out: Path, notify: Notify
-) -> list[EncoderFigures]:
+def export(scenario: Scenario, label: str | None, formats: Sequence[str], out: Path) -> list[EncoderFigures]:
     """Writes a network's encoder in some formats, and a CSV of what they cost and lose beside them.
 
     Args:
@@ -48,7 +49,6 @@ def export(
         label: the network's label in the scenario; ``None`` where it has one network only.
         formats: empty for all that the network can have.
         out: a folder, or the one file to write, which ends in ``.onnx``.
-        notify: told, in a line each, what takes time.
 
     Returns:
         The rows of the CSV: one an encoder, that of PyTorch first.
@@ -73,17 +73,18 @@ def export(
         )
     with TemporaryDirectory() as scratch, local_executor(1) as executor:
         folder = RunFolder(Path(scratch), scenario)
-        Preparation(folder, executor, notify, device_of(scenario)).prepare(points)
+        Preparation(folder, executor, device_of(scenario)).prepare(points)
         scheme = load_schemes(scenario, folder.fitted, device_of(scenario))[spec.label]
         assert isinstance(scheme.compressor, NeuralCompressor)
         csi, normalisation = _calibration_csi(spec.scenario), scheme.normalisation
         images = to_unit_interval(normalisation.apply(csi, normalisation.scale(csi)))
-        notify(f"exporting {spec.label}: {', '.join(chosen)}")
+        _LOGGER.info("exporting %s: %s", spec.label, ", ".join(chosen))
         files = {format_: Path(scratch) / f"{format_}{SUFFIX}" for format_ in chosen}
         models = export_encoder(scheme.compressor.encoder, scheme.compressor.shape, chosen, images)
         for format_, model in models.items():
             files[format_].write_bytes(model.SerializeToString())
-        notify(f"measuring {len(chosen) + 1} encoders on {scenario.monte_carlo.samples} test channels")
+        samples = scenario.monte_carlo.samples
+        _LOGGER.info("measuring %d encoders on %d test channels", len(chosen) + 1, samples)
         figures = measure(scenario, scheme, folder.fitted, files, images[:1])
         for format_, file in files.items():
             targets[format_].parent.mkdir(parents=True, exist_ok=True)

@@ -21,7 +21,11 @@ from threadpoolctl import threadpool_limits
 from linksim.content_hash import content_hash
 from linksim.errors import InputError
 from linksim.execution.executor import Executor, one_thread
+from linksim.execution.worker_logs import current_level
 from linksim.execution.worker_process import run_in_worker
+from linksim.logs import LOGGERS
+
+_LOGGER = logging.getLogger(__name__)
 
 _CONNECT_S = 10
 
@@ -70,7 +74,7 @@ class DaskExecutor:
     def _submit(self, function: Callable[..., Any], task: tuple[Any, ...]) -> Future:
         key = f"{function.__name__}-{content_hash(task)}"
         return self._client.submit(
-            run_task, function, task, self._directory, key=key, resources=self._resources, pure=False
+            run_task, function, task, self._directory, current_level(), key=key, resources=self._resources, pure=False
         )
 
     @contextmanager
@@ -91,7 +95,7 @@ class DaskExecutor:
             raise InputError(f"--scheduler: lost the connection to {address}; {kept}") from None
 
 
-def run_task(function: Callable[..., Any], task: tuple[Any, ...], directory: str) -> Any:
+def run_task(function: Callable[..., Any], task: tuple[Any, ...], directory: str, level: int) -> Any:
     """Runs a task in a worker: alone in its process, on one thread, with relative names meaning what they meant.
 
     Raises:
@@ -100,6 +104,8 @@ def run_task(function: Callable[..., Any], task: tuple[Any, ...], directory: str
     with _one_task:
         torch.set_num_threads(1)
         threadpool_limits(1, user_api="blas")
+        for name in LOGGERS:
+            logging.getLogger(name).setLevel(level)
         try:
             os.chdir(directory)
         except OSError:
@@ -110,14 +116,13 @@ def run_task(function: Callable[..., Any], task: tuple[Any, ...], directory: str
 
 
 @contextmanager
-def dask_executor(address: str, device: torch.device, notify: Callable[[str], None]) -> Iterator[Executor]:
+def dask_executor(address: str, device: torch.device) -> Iterator[Executor]:
     """Executor on the workers of the scheduler at an address.
 
     Args:
         address: as ``dask scheduler`` prints it, ``tcp://host:8786``.
         device: what tasks compute on. On a GPU each takes one of the resource ``GPU``, of which a worker has 1
             (``dask worker --resources GPU=1``), so that a GPU has one task at a time.
-        notify: told, in a line each, of the workers and the dashboard.
 
     Raises:
         InputError: if there is no scheduler.
@@ -126,7 +131,9 @@ def dask_executor(address: str, device: torch.device, notify: Callable[[str], No
     _silence_library()
     _require_scheduler(address)
     with one_thread(), Client(address, timeout=_CONNECT_S, set_as_default=False) as client:
-        _announce(client, address, resources, notify)
+        for name in LOGGERS:
+            client.forward_logging(name)
+        _announce(client, address, resources)
         yield DaskExecutor(client, resources)
 
 
@@ -146,16 +153,16 @@ def _require_scheduler(address: str) -> None:
         ) from None
 
 
-def _announce(client: Client, address: str, resources: dict[str, int], notify: Callable[[str], None]) -> None:
+def _announce(client: Client, address: str, resources: dict[str, int]) -> None:
     information = client.scheduler_info(n_workers=-1)
     workers = information["workers"].values()
     able = [worker for worker in workers if all(worker["resources"].get(name, 0) for name in resources)]
     port = information["services"].get("dashboard")
     dashboard = f", dashboard {client.dashboard_link}" if port else ""
-    notify(f"Dask scheduler {address}: {len(able)} workers{dashboard}")
+    _LOGGER.info("Dask scheduler %s: %d workers%s", address, len(able), dashboard)
     if not able:
         wanted = " with --resources GPU=1" if resources else ""
-        notify(f"waiting for a worker: dask worker {address} --nthreads 1{wanted}")
+        _LOGGER.info("waiting for a worker: dask worker %s --nthreads 1%s", address, wanted)
 
 
 def _silence_library() -> None:

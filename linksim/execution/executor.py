@@ -20,6 +20,7 @@ from threadpoolctl import threadpool_limits
 from linksim.errors import InputError
 from linksim.execution.interruption import hold_interrupts
 from linksim.execution.worker_context import WorkerContext, run_in
+from linksim.execution.worker_logs import WorkerLogs
 from linksim.execution.worker_process import run_in_worker, start_worker
 
 # Deaths of workers, with nothing finished in between, after which a task is taken to be what kills them.
@@ -119,15 +120,19 @@ class Processes:
     def close(self) -> None:
         """Ends the processes when they have finished what they are at."""
         self._pool.shutdown(wait=True, cancel_futures=True)
+        self._logs.close()
 
     def _restart(self) -> None:
         self._pool.shutdown(wait=False, cancel_futures=True)
+        self._logs.abandon()
         self._pool = self._new_pool()
 
     def _new_pool(self) -> ProcessPoolExecutor:
         # Spawned, not forked: a fork of a process that has used PyTorch's threads can hang.
         context = multiprocessing.get_context("spawn")
-        return ProcessPoolExecutor(self._workers, mp_context=context, initializer=start_worker)
+        self._logs = WorkerLogs(context)
+        arguments = (self._logs.sender,)
+        return ProcessPoolExecutor(self._workers, mp_context=context, initializer=start_worker, initargs=arguments)
 
 
 def _unguarded_script() -> str | None:

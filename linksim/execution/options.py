@@ -1,14 +1,12 @@
-"""Where tasks run, and where progress goes; changes no result."""
+"""Where tasks run; changes no result."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from feedback.extras import require_extra
 from linksim.errors import InputError
-from linksim.execution.console import RunConsole
 
 if TYPE_CHECKING:
     import torch
@@ -18,14 +16,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ExecutionOptions:
-    """Where tasks run and where progress goes.
+    """Where tasks run.
 
     Attributes:
         workers: worker processes on this machine; ``None`` takes one a core, or one for a GPU.
         executor: ``local`` for those, ``dask`` for the workers of a Dask scheduler.
         scheduler: the address of that scheduler.
-        quiet: print nothing but errors.
-        log: file that progress is appended to.
 
     Raises:
         InputError: if the options contradict each other.
@@ -34,8 +30,6 @@ class ExecutionOptions:
     workers: int | None = None
     executor: Literal["local", "dask"] = "local"
     scheduler: str | None = None
-    quiet: bool = False
-    log: Path | None = None
 
     def __post_init__(self) -> None:
         if self.executor == "dask" and self.scheduler is None:
@@ -47,21 +41,12 @@ class ExecutionOptions:
                 f"--workers: got {self.workers} with --executor dask, expected none: the scheduler's workers are used"
             )
 
-    def console(self) -> RunConsole:
-        """Where progress goes.
-
-        Raises:
-            InputError: if the log file cannot be written.
-        """
-        return RunConsole(quiet=self.quiet, log=self.log)
-
     @contextmanager
-    def open_executor(self, device: "torch.device", notify: Callable[[str], None]) -> "Iterator[Executor]":
+    def open_executor(self, device: "torch.device") -> "Iterator[Executor]":
         """The executor.
 
         Args:
             device: what tasks compute on.
-            notify: told, in a line each, of a cluster.
 
         Raises:
             InputError: if no scheduler answers.
@@ -77,5 +62,5 @@ class ExecutionOptions:
             # Importing Dask takes half a second, which only clusters need.
             from linksim.execution.dask_executor import dask_executor
 
-            with dask_executor(self.scheduler, device, notify) as executor:
+            with dask_executor(self.scheduler, device) as executor:
                 yield executor

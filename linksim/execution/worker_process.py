@@ -12,13 +12,19 @@ import torch
 from threadpoolctl import threadpool_limits
 
 from linksim.execution.worker_context import WorkerContext, run_in
+from linksim.execution.worker_logs import LogSender
 
 # Of this process, from its start to its end.
 _context = WorkerContext()
 
 
-def start_worker() -> None:
-    """Prepares a worker process: one thread; it ignores SIGINT and exits when its parent dies."""
+def start_worker(logs: LogSender) -> None:
+    """Prepares a worker process: one thread; it ignores SIGINT and exits when its parent dies.
+
+    Args:
+        logs: where its log lines go.
+    """
+    logs.install()
     torch.set_num_threads(1)
     threadpool_limits(1, user_api="blas")
     signal.signal(signal.SIGINT, signal.SIG_IGN)

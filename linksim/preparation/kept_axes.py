@@ -1,7 +1,7 @@
 """Principal axes of training channels, kept on disk: the KLT and all networks that start from it share them."""
 
 import hashlib
-from collections.abc import Callable
+import logging
 from pathlib import Path
 
 import torch
@@ -9,6 +9,8 @@ from torch import Tensor
 
 from feedback.training_set import PrincipalAxes
 from linksim.files import kept_tensors, save_tensors
+
+_LOGGER = logging.getLogger(__name__)
 
 # Raised when the same channels get other axes.
 _VERSION = 1
@@ -21,13 +23,11 @@ class KeptAxes(PrincipalAxes):
 
     Args:
         folder: an existing folder.
-        notify: told in a line what takes time.
     """
 
-    def __init__(self, folder: Path, notify: Callable[[str], None]) -> None:
+    def __init__(self, folder: Path) -> None:
         super().__init__()
         self._folder = folder
-        self._notify = notify
 
     def find(self, csi: Tensor, count: int) -> tuple[Tensor, Tensor]:
         """Axes of the very same channels, kept under a hash of these."""
@@ -39,7 +39,8 @@ class KeptAxes(PrincipalAxes):
         if kept is None:
             dimensions = csi[0].numel()
             if dimensions >= _MIN_TOLD:
-                self._notify(f"finding {count} principal axes of {dimensions} dimensions from {len(csi)} channels")
+                line = "finding %d principal axes of %d dimensions from %d channels"
+                _LOGGER.info(line, count, dimensions, len(csi))
             values, vectors = super().find(csi, count)
             save_tensors(file, {"values": values, "vectors": torch.view_as_real(vectors)})
             return values, vectors

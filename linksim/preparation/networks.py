@@ -4,8 +4,9 @@ A network is trained on one thread, so that its digits do not depend on how many
 its log and, until it is finished, its state in a folder of its own: the same command continues what was killed.
 """
 
+import logging
+import multiprocessing
 import re
-import sys
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -29,6 +30,7 @@ from feedback.training.state import Progress
 from feedback.training_set import ChannelStream, TrainingSet
 from linksim.errors import InputError
 from linksim.execution.executor import InProcess, default_workers, local_executor
+from linksim.execution.worker_logs import LogSender, WorkerLogs
 from linksim.files import kept_tensors, needed_tensors, save_tensors
 from linksim.preparation.adaptation import adaptation_record, load_unadapted, unadapted
 from linksim.preparation.dimension_check import check_points
@@ -51,10 +53,11 @@ from linksim.scenario.sources import device_of, source_of
 from linksim.scenario.sweep import Point, points_of
 from linksim.scenario.true_channels import truncated_channels
 from linksim.storage.run_folder import RunFolder
-from linksim.terminal import Console, say
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
+
+_LOGGER = logging.getLogger(__name__)
 
 _STATE_FILE = "state.pt"
 # Validation channels that other figures of a network are taken of.
@@ -75,7 +78,6 @@ class TrainingTask:
         log: folder of its log and state.
         command: what the user typed, for the weights' document.
         devices: processes with one device each.
-        quiet: whether to say nothing of its progress.
     """
 
     spec: SchemeSpec
@@ -85,13 +87,11 @@ class TrainingTask:
     log: Path
     command: str
     devices: int = 1
-    quiet: bool = False
 
 
 def train_scenario(
     scenario: Scenario,
     out: Path,
-    console: Console,
     command: str,
     *,
     again: bool = False,
@@ -106,10 +106,10 @@ def train_scenario(
     device = device_of(scenario)
     logs = out / "training" / scenario.name
     with TemporaryDirectory() as scratch, local_executor(workers or default_workers(device)) as executor:
-        preparation = Preparation(RunFolder(Path(scratch), scenario), executor, console.print, device)
+        preparation = Preparation(RunFolder(Path(scratch), scenario), executor, device)
         points = points_of(scenario)
         check_points(points, to_be_tested=False)
-        train_missing(points, preparation, console, command, logs, again=again, devices=devices)
+        train_missing(points, preparation, command, logs, again=again, devices=devices)
     return [logs / _log_name(spec, file) for file, spec in needed_weights(points).items()]
 
 
@@ -123,7 +123,6 @@ def needed_weights(points: Sequence[Point]) -> dict[Path, SchemeSpec]:
 def train_missing(
     points: Sequence[Point],
     preparation: Preparation,
-    console: Console,
     command: str,
     logs: Path,
     *,
@@ -132,18 +131,18 @@ def train_missing(
 ) -> None:
     """Trains the networks of some points whose weights are not in the zoo; the command goes into their documents."""
     specs = needed_weights(points)
-    wanted = [(file, spec) for file, spec in specs.items() if again or not _holds(file, spec, console)]
+    wanted = [(file, spec) for file, spec in specs.items() if again or not _holds(file, spec)]
     if len(wanted) < len(specs):
         kept = f"{len(specs) - len(wanted)} of {len(specs)} networks are in the zoo"
         left = "whatever their seed, budget and recipe were; `linksim train --again` trains them anew"
-        console.print(f"{kept}, {left}", soft_wrap=True, highlight=False)
+        _LOGGER.info("%s, %s", kept, left)
     chosen = [file for file, _ in wanted]
     for file, spec in specs.items():
         info = None if file in chosen else read_info(file)
         if info is not None and info.seed != spec.scenario.seed:
             line = f"{_name(spec)}: kept, trained with seed {info.seed}, {info.samples_seen} channels seen, in {file}; "
             line += f"the scenario's seed is {spec.scenario.seed}, and weights of one seed serve all"
-            console.print(line, soft_wrap=True, highlight=False)
+            _LOGGER.info(line)
     if wanted:
         require_extra("train", "training")
     # Not where weights were found: those that ship in an installation stay as they are.
@@ -158,27 +157,27 @@ def train_missing(
         training_file = _training_file(spec, preparation)
         fitted = preparation.folder.fitted
         log = logs / _log_name(spec, file)
-        tasks.append(TrainingTask(spec, file, training_file, fitted, log, command, devices, console.quiet))
+        tasks.append(TrainingTask(spec, file, training_file, fitted, log, command, devices))
     executor = preparation.executor if devices == 1 else InProcess()
     for part in ([task for task in tasks if _turn(task.spec) == turn] for turn in range(_TURNS)):
         for number, info in executor.run(train_network, [(task,) for task in part]):
             task = part[number]
             others = "".join(f", {name} {value:.2g}" for name, value in info.diagnostics.items())
             line = f"{_name(task.spec)}: {info.validation_nmse_db:.2f} dB on validation{others}, kept in {task.file}"
-            console.print(line, soft_wrap=True, highlight=False)
+            _LOGGER.info(line)
             if not info.improved:
-                console.print(f"WARNING: {_name(task.spec)}: {UNIMPROVED}", soft_wrap=True, highlight=False)
+                _LOGGER.warning("%s: %s", _name(task.spec), UNIMPROVED)
     for training_file in {task.training_file for task in tasks}:
         training_file.unlink()
 
 
-def _holds(file: Path, spec: SchemeSpec, console: Console) -> bool:
+def _holds(file: Path, spec: SchemeSpec) -> bool:
     """Whether the zoo has a network's weights, from the teacher or start that it has."""
     if not file.exists():
         return False
     reason = outdated(spec, read_info(file))
     if reason is not None:
-        console.print(f"{_name(spec)}: {reason}; it is trained anew", soft_wrap=True, highlight=False)
+        _LOGGER.info("%s: %s; it is trained anew", _name(spec), reason)
     return reason is None
 
 
@@ -189,7 +188,13 @@ def train_network(task: TrainingTask) -> CheckpointInfo:
     else:
         scenario = task.spec.scenario
         fabric = several_devices(device_of(scenario).type, task.devices, recipe_of(task.spec))
-        fabric.launch(partial(_train, task=task))
+        logs = WorkerLogs(multiprocessing.get_context("spawn"))
+        try:
+            fabric.launch(partial(_train, task=task, logs=logs.sender))
+        except BaseException:
+            logs.abandon()
+            raise
+        logs.close()
     return read_info(task.file)
 
 
@@ -223,7 +228,9 @@ def training_record(spec: SchemeSpec, command: str) -> dict[str, object]:
     return record | (teacher_record(spec) if spec.adapted_to is None else adaptation_record(spec, spec.adapted_to))
 
 
-def _train(fabric: "Fabric | None", task: TrainingTask) -> None:
+def _train(fabric: "Fabric | None", task: TrainingTask, logs: LogSender | None = None) -> None:
+    if logs is not None:
+        logs.install()
     scenario, spec = task.spec.scenario, task.spec
     device = device_of(scenario) if fabric is None else fabric.device
     compressor = spec.build().compressor
@@ -233,26 +240,22 @@ def _train(fabric: "Fabric | None", task: TrainingTask) -> None:
     train, validation = (torch.view_as_complex(parts[split].to(device)) for split in ("train", "validation"))
     fresh = scenario.training.fresh and spec.adapted_to is None
     stream = fresh_channels(scenario, task.fitted, device) if fresh else None
-    axes = KeptAxes(task.fitted, partial(print, file=sys.stderr, flush=True))
+    axes = KeptAxes(task.fitted)
     training = TrainingSet(train, validation, stream, axes)
     recipe = recipe_of(spec)
     state_file = task.log / _STATE_FILE
     with closing(TrainingLog(task.log, resumed=state_file.exists())) as log:
-
-        def tell(line: str) -> None:
-            if not task.quiet:
-                say(line, file=sys.stderr)
 
         def on_progress(progress: Progress) -> None:
             log.add(progress)
             left_min = progress.seconds * (1 / progress.spent - 1) / 60 if progress.spent else 0.0
             line = f"{_name(spec)}: {progress.spent:.0%}, {progress.samples} channels, "
             line += f"{progress.validation_nmse_db:.2f} dB, {left_min:.1f} min left"
-            tell(line)
+            _LOGGER.info(line)
 
         def on_start(nmse_db: float) -> None:
             log.start(nmse_db)
-            tell(f"{_name(spec)}: start, {nmse_db:.2f} dB")
+            _LOGGER.info("%s: start, %.2f dB", _name(spec), nmse_db)
 
         options = TrainingOptions(on_start=on_start, on_progress=on_progress, state_file=state_file, fabric=fabric)
         distillation, teacher = compressor.settings.distillation, teacher_of(spec)

@@ -4,7 +4,8 @@ Quick fits (KLT, quantisers, denoisers) are made for the run; trained networks c
 it.
 """
 
-from collections.abc import Callable, Sequence
+import logging
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -49,7 +50,7 @@ _TASK_SIZE = 250
 # Training channels that the range of the scale is learnt from.
 _RANGE_SAMPLES = 1000
 
-Notify = Callable[[str], None]
+_LOGGER = logging.getLogger(__name__)
 
 
 @dataclass
@@ -59,7 +60,6 @@ class Preparation:
     Args:
         folder: the run's folder.
         executor: where training channels are generated.
-        notify: told, in a line each, what takes time.
 
     Attributes:
         warnings: what a reader of the results should know of the channels, a line each.
@@ -67,7 +67,6 @@ class Preparation:
 
     folder: RunFolder
     executor: Executor
-    notify: Notify
     device: torch.device
     warnings: list[str] = field(default_factory=list)
     _sets: dict[str, TrainingSet] = field(default_factory=dict)
@@ -131,13 +130,13 @@ class Preparation:
             scheme.compressor.take_weights_of_others()
         else:
             training = self._set_for(spec)
-            self.notify(f"fitting {spec.title}")
+            _LOGGER.info("fitting %s", spec.title)
             scheme.compressor.fit(training, fit_generator(spec.scenario, spec.key))
         if spec.learns_codewords:
             training = (self.joint_training_set if spec.learns_jointly else self.training_set)(spec.scenario)
             if spec.learns_jointly:
                 denoiser = spec.scenario.feedback.denoiser.name
-                self.notify(f"fitting {denoiser} with {spec.title}")
+                _LOGGER.info("fitting %s with %s", denoiser, spec.title)
             fit_to_codewords(scheme, training, fit_generator(spec.scenario, f"denoiser {spec.key}"))
         save_scheme(scheme, spec, self.folder.fitted, checkpoint)
 
@@ -150,7 +149,7 @@ class Preparation:
         key = channel_fit_key(scenario)
         if key not in self._sets:
             train = self._normalised(self._quick_csi(scenario), scenario)
-            self._sets[key] = TrainingSet(train, train[:0], axes=KeptAxes(self.folder.fitted, self.notify))
+            self._sets[key] = TrainingSet(train, train[:0], axes=KeptAxes(self.folder.fitted))
         return self._sets[key]
 
     def _set_for(self, spec: SchemeSpec) -> TrainingSet:
@@ -191,7 +190,7 @@ class Preparation:
         return TrainingSet(
             self._normalised(train, spec.scenario),
             self._normalised(validation, spec.scenario),
-            axes=KeptAxes(self.folder.fitted, self.notify),
+            axes=KeptAxes(self.folder.fitted),
         )
 
     def _normalised(self, csi: Tensor, scenario: Scenario) -> Tensor:
@@ -226,7 +225,7 @@ class Preparation:
             where = split_hint(scenario.channel, split)
             raise InputError(f"channel: got no {split} channels, expected some: a compressor has to learn{where}")
         count = wanted if available is None else min(wanted, available)
-        self.notify(f"making {count} {split} channels")
+        _LOGGER.info("making %d %s channels", count, split)
         tasks = [(scenario, split, a, min(a + _TASK_SIZE, count)) for a in range(0, count, _TASK_SIZE)]
         parts = dict(self.executor.run(truncated_channels, tasks))
         csi = torch.cat([torch.from_numpy(parts[number]) for number in range(len(tasks))])

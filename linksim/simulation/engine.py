@@ -1,12 +1,12 @@
 """Runs a scenario: prepares, measures every point, leaves tables and a manifest."""
 
+import logging
 import time
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from linksim.chain.stage_times import StageTimes
-from linksim.execution.console import RunConsole
 from linksim.execution.options import ExecutionOptions
 from linksim.preparation.dimension_check import check_points
 from linksim.preparation.learning_record import learning_records, learnt_from, warnings_of
@@ -22,6 +22,8 @@ from linksim.simulation.measuring import measure_points
 from linksim.simulation.warnings import RunWarnings, late_energy_warnings, validity_warnings
 from linksim.storage.partial_results import PartialResults
 from linksim.storage.run_folder import RunFolder
+
+_LOGGER = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,7 @@ class RunOptions:
     execution: ExecutionOptions = field(default_factory=ExecutionOptions)
 
 
-def run(scenario: Scenario, out: Path, options: RunOptions, console: RunConsole) -> RunFolder:
+def run(scenario: Scenario, out: Path, options: RunOptions) -> RunFolder:
     """Runs a scenario, or the rest of it if some of it was run before.
 
     Returns:
@@ -59,18 +61,15 @@ def run(scenario: Scenario, out: Path, options: RunOptions, console: RunConsole)
     ]
     check_points(points)
     folder = RunFolder(out, scenario)
-    warnings = RunWarnings(console)
+    warnings = RunWarnings()
     warnings.add(validity_warnings(point.scenario for point in points))
     times = StageTimes()
 
-    def notify(line: str) -> None:
-        console.print(line, style="dim", highlight=False, soft_wrap=True)
-
-    with options.execution.open_executor(device, notify) as executor:
-        preparation = Preparation(folder, executor, notify, device)
+    with options.execution.open_executor(device) as executor:
+        preparation = Preparation(folder, executor, device)
         with times.stage("training and fitting"):
             if options.train:
-                train_missing(points, preparation, console, options.command, folder.path / "training")
+                train_missing(points, preparation, options.command, folder.path / "training")
             preparation.prepare(points)
         warnings.add(preparation.warnings)
         records = learning_records(points)
@@ -79,8 +78,8 @@ def run(scenario: Scenario, out: Path, options: RunOptions, console: RunConsole)
         prepared = {point.key: preparation.prepared(point) for point in points}
         if options.adopt is not None:
             count = PartialResults(folder.points).adopt(options.adopt, [one.content for one in prepared.values()])
-            notify(f"{count} partial results taken over from {options.adopt}")
-        warnings.add(measure_points(points, prepared, folder, executor, times, console))
+            _LOGGER.info("%d partial results taken over from %s", count, options.adopt)
+        warnings.add(measure_points(points, prepared, folder, executor, times))
         warnings.add(late_energy_warnings(points, executor))
         write_example(scenario, points, prepared, folder, executor)
     write_complexity(scenario, folder.path)

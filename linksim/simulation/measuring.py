@@ -1,12 +1,12 @@
 """Measures the points of a run: shards go to the executor, each is on disk as soon as it is measured."""
 
+import logging
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from linksim.chain.samples_without_energy import left_out_warning, require_some
 from linksim.chain.stage_times import StageTimes
-from linksim.execution.console import RunConsole
 from linksim.execution.executor import Executor
 from linksim.metrics.channel_quality import SAMPLES_LEFT_OUT
 from linksim.preparation.prepared_point import PreparedPoint
@@ -21,6 +21,8 @@ from linksim.storage.percentiles import Percentiles, percentiles_of
 from linksim.storage.run_folder import RunFolder
 from linksim.storage.sample_values import gather_shards, read_samples, samples_file
 
+_LOGGER = logging.getLogger(__name__)
+
 _SHOWN_METRIC = "nmse_db"
 # The tables are written anew as a whole, which for thousands of points takes longer than a point.
 _TABLE_INTERVAL_S = 5.0
@@ -32,7 +34,6 @@ def measure_points(
     folder: RunFolder,
     executor: Executor,
     times: StageTimes,
-    console: RunConsole,
 ) -> list[str]:
     """Measures what is not measured yet; meanwhile the tables hold the points finished up to seconds ago.
 
@@ -42,7 +43,6 @@ def measure_points(
         folder: the run's folder.
         executor: where shards are measured.
         times: gets the wall time by stage, over all workers.
-        console: told how far it is.
 
     Returns:
         What a reader of the results should know, a line each.
@@ -72,10 +72,10 @@ def measure_points(
 
     for job in jobs.values():
         queue_shards(job)
-    _tell_what_is_kept(list(jobs.values()), console)
+    _tell_what_is_kept(list(jobs.values()))
     shown_metric = _shown_metric(points[0].scenario)
     written = time.monotonic()
-    with PointProgress(console, list(jobs.values()), shown_metric) as progress:
+    with PointProgress(list(jobs.values()), shown_metric) as progress:
         for number, (measured, spent) in executor.run(measure_shard, tasks):
             job, shard = owners[number]
             times.add(spent)
@@ -90,7 +90,8 @@ def measure_points(
         require_some(job.taken - _left_out(job), job.taken, job.point.scenario, "test")
     at_maximum = [job for job in jobs.values() if job.at_maximum]
     if at_maximum:
-        console.print(f"{len(at_maximum)} of {len(jobs)} points ended at the maximum of samples, interval still wider")
+        line = "%d of %d points ended at the maximum of samples, interval still wider"
+        _LOGGER.info(line, len(at_maximum), len(jobs))
     return [*_left_out_warnings(list(jobs.values())), *saturation_warnings(jobs.values())]
 
 
@@ -130,15 +131,14 @@ def _left_out_warnings(jobs: Sequence[PointJob]) -> list[str]:
     return [left_out_warning(left_out[most], most, "test")] if most and left_out[most] else []
 
 
-def _tell_what_is_kept(jobs: Sequence[PointJob], console: RunConsole) -> None:
+def _tell_what_is_kept(jobs: Sequence[PointJob]) -> None:
     finished = sum(job.finished for job in jobs)
     if finished:
-        console.print(f"{finished} of {len(jobs)} points were finished before", style="dim", highlight=False)
+        _LOGGER.info("%d of %d points were finished before", finished, len(jobs))
     begun = [job for job in jobs if job.measured_count and not job.finished]
     if begun:
         kept = sum(job.measured_count for job in begun)
-        line = f"{kept} test channels of unfinished points were measured before"
-        console.print(line, style="dim", highlight=False, soft_wrap=True)
+        _LOGGER.info("%d test channels of unfinished points were measured before", kept)
 
 
 def _shown_metric(scenario: Scenario) -> str:

@@ -1,5 +1,6 @@
 """How far a run is: in a terminal a live table and the time left, elsewhere a line for every finished point."""
 
+import logging
 from collections.abc import Sequence
 from types import TracebackType
 from typing import Self
@@ -9,8 +10,10 @@ from rich.live import Live
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
-from linksim.execution.console import RunConsole
+from linksim.logs import FILE_ONLY, live_console
 from linksim.simulation.point_job import PointJob
+
+_LOGGER = logging.getLogger(__name__)
 
 _ROWS = 10
 _COMPRESSORS = 5
@@ -20,13 +23,12 @@ class PointProgress:
     """Shows the points that are finished and the time left.
 
     Args:
-        console: where to.
         jobs: all points of the run, those that were finished before included.
         metric: the metric that the live table shows.
     """
 
-    def __init__(self, console: RunConsole, jobs: Sequence[PointJob], metric: str) -> None:
-        self._console = console
+    def __init__(self, jobs: Sequence[PointJob], metric: str) -> None:
+        console = live_console()
         self._jobs = jobs
         self._metric = metric
         self._finished: list[PointJob] = []
@@ -41,18 +43,20 @@ class PointProgress:
             console=console,
         )
         self._task = self._bar.add_task(self._points(), total=None)
-        self._live = Live(get_renderable=self._render, console=console, transient=True, refresh_per_second=2)
+        self._live = None
+        if console is not None:
+            self._live = Live(get_renderable=self._render, console=console, transient=True, refresh_per_second=2)
         self._update()
 
     def __enter__(self) -> Self:
-        if self._console.is_live:
+        if self._live is not None:
             self._live.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._console.is_live:
+        if self._live is not None:
             self._live.stop()
 
     def shard_finished(self, job: PointJob) -> None:
@@ -60,10 +64,8 @@ class PointProgress:
         if job.finished:
             self._finished.append(job)
             line = f"point {self._points()}: {job.point.sweep} {job.axes}{job.ending}"
-            if self._console.is_live:
-                self._console.write_log(line)
-            else:
-                self._console.print(line, highlight=False, markup=False, soft_wrap=True)
+            # A live display shows the point itself.
+            _LOGGER.info(line, extra=None if self._live is None else FILE_ONLY)
         self._update()
 
     def _points(self) -> str:

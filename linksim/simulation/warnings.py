@@ -3,6 +3,7 @@
 Each line is said once, and stands in the manifest and the report.
 """
 
+import logging
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
@@ -13,7 +14,6 @@ from channels.statistics.late_energy import LateEnergy
 from feedback.plugin_file import PluginParameters
 from linksim.chain.downlink_overhead import overhead_of
 from linksim.content_hash import content_hash
-from linksim.execution.console import RunConsole
 from linksim.execution.executor import Executor
 from linksim.preparation.fitting import scheme_specs
 from linksim.scenario.model import Scenario
@@ -21,27 +21,25 @@ from linksim.scenario.signals import stop_warning, unused_sections
 from linksim.scenario.sources import source_of
 from linksim.scenario.sweep import Point
 
+_LOGGER = logging.getLogger(__name__)
+
 
 class RunWarnings:
     """The warnings of a run.
-
-    Args:
-        console: where each is printed when it is first given.
 
     Attributes:
         lines: all of them, in order.
     """
 
-    def __init__(self, console: RunConsole) -> None:
+    def __init__(self) -> None:
         self.lines: list[str] = []
-        self._console = console
 
     def add(self, lines: Iterable[str]) -> None:
-        """Takes and prints those that are new."""
+        """Takes and logs those that are new."""
         for line in lines:
             if line not in self.lines:
                 self.lines.append(line)
-                self._console.print(f"WARNING: {line}", style="yellow", highlight=False, soft_wrap=True)
+                _LOGGER.warning(line)
 
 
 def validity_warnings(scenarios: Iterable[Scenario]) -> list[str]:

@@ -1,9 +1,9 @@
 """Runs the scenarios of a study one after the other, and leaves its table, figures and Markdown."""
 
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 
-from linksim.execution.console import RunConsole
 from linksim.execution.options import ExecutionOptions
 from linksim.report.figures.generalisation import draw_study
 from linksim.report.tables.generalisation import study_tables
@@ -13,6 +13,8 @@ from linksim.storage.run_folder import write_whole
 from linksim.studies.generalisation import gather, runs_of
 from linksim.studies.model import GeneralisationStudy
 from linksim.studies.smoke import small_run, small_study
+
+_LOGGER = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,6 @@ def run_study(
     file: Path,
     out: Path,
     execution: ExecutionOptions,
-    console: RunConsole,
     command: str,
     *,
     train: bool = False,
@@ -46,7 +47,6 @@ def run_study(
         file: where it is from, for messages.
         out: folder of all results; the study's are in ``<out>/<study name>``.
         execution: where tasks run.
-        console: told how far it is.
         command: what the user typed, for manifests and weights.
         train: train networks whose weights are missing.
         small: a tiny study of the same path, with weights of its own.
@@ -63,8 +63,8 @@ def run_study(
     folders = []
     for number, part in enumerate(runs, start=1):
         tested_on = next(iter(part.cells.values())).tested_on
-        console.print(f"run {number} of {len(runs)}: {len(part.cells)} compressors on {tested_on}", highlight=False)
-        folders.append(run(part.scenario, out, options, console))
+        _LOGGER.info("run %d of %d: %d compressors on %s", number, len(runs), len(part.cells), tested_on)
+        folders.append(run(part.scenario, out, options))
     table = gather(list(zip(runs, folders, strict=True)))
     folder = out / study.name
     table_file, text_file = folder / "generalization.csv", folder / "generalization.md"

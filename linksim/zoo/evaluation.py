@@ -1,6 +1,7 @@
 """Stored weights on fresh test channels of the channel that they were trained for, beside the KLT and top-k."""
 
-from collections.abc import Callable, Iterator, Sequence
+import logging
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
@@ -28,6 +29,8 @@ from linksim.scenario.true_channels import truncated_channels
 from linksim.statistics.accumulator import Estimate
 from linksim.storage.run_folder import RunFolder
 from linksim.zoo.entries import ZooEntry
+
+_LOGGER = logging.getLogger(__name__)
 
 # What stands beside every network: the linear optimum and plain sparsity.
 REFERENCES = ("klt", "topk")
@@ -72,7 +75,6 @@ def evaluate(
     samples: int,
     training_samples: int | None,
     executor: Executor,
-    notify: Callable[[str], None],
     seed: int | None = None,
 ) -> Iterator[Evaluation]:
     """Evaluates entries, those of one channel on the same test channels.
@@ -82,7 +84,6 @@ def evaluate(
         samples: test channels, as many as there are at most.
         training_samples: channels that the KLT is fitted to; by default as many as each network beside it learnt from.
         executor: makes the channels.
-        notify: told, in a line each, what takes time.
         seed: of the channels; by default that of each entry's training, whose test channels are none it learnt from.
 
     Raises:
@@ -94,7 +95,7 @@ def evaluate(
     known = [(entry, _scenario(entry, seed)) for entry in entries]
     keyed = sorted(known, key=lambda pair: _channel_key(pair[1]))
     for _, group in groupby(keyed, key=lambda pair: _channel_key(pair[1])):
-        yield from _evaluate_channel(list(group), samples, training_samples, executor, notify)
+        yield from _evaluate_channel(list(group), samples, training_samples, executor)
 
 
 def _scenario(entry: ZooEntry, seed: int | None) -> Scenario:
@@ -111,18 +112,17 @@ def _evaluate_channel(
     samples: int,
     training_samples: int | None,
     executor: Executor,
-    notify: Callable[[str], None],
 ) -> Iterator[Evaluation]:
     counts = {entry.name: training_samples or entry.info.learnt_from or _TRAINING_SAMPLES for entry, _ in group}
     first = group[0][1]
     training = first.training.model_copy(update={"samples": max(counts.values())})
     scenario = first.model_copy(update={"training": training})
     with TemporaryDirectory() as scratch:
-        preparation = Preparation(RunFolder(Path(scratch), scenario), executor, notify, torch.device("cpu"))
+        preparation = Preparation(RunFolder(Path(scratch), scenario), executor, torch.device("cpu"))
         preparation.fit_normalisation(scenario)
         learnt = preparation.training_set(scenario)
         normalisation = load_normalisation(scenario, preparation.folder.fitted)
-    notify(f"making {samples} test channels")
+    _LOGGER.info("making %d test channels", samples)
     csi = _test_channels(scenario, samples, executor)
     csi = normalisation.apply(csi, normalisation.scale(csi))
     # Channels of a smaller number are the first of a larger one.

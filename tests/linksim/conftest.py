@@ -10,7 +10,6 @@ import pytest
 import yaml
 
 from linksim.cli.main import main
-from linksim.execution.console import RunConsole
 from linksim.execution.options import ExecutionOptions
 from linksim.scenario.file import validate_scenario
 from linksim.simulation.engine import RunOptions
@@ -68,7 +67,7 @@ def run_folder(tmp_path: Path) -> Callable[..., Path]:
     def call(document: dict[str, Any], out: str = "out", adopt: Path | None = None, **execution: Any) -> Path:
         options = ExecutionOptions(**({"workers": 1} | execution))
         scenario = validate_scenario(copy.deepcopy(document), "scenario")
-        return run_scenario(scenario, tmp_path / out, RunOptions(adopt=adopt, execution=options), RunConsole()).path
+        return run_scenario(scenario, tmp_path / out, RunOptions(adopt=adopt, execution=options)).path
 
     return call
 

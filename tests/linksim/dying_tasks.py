@@ -5,7 +5,7 @@ import signal
 from pathlib import Path
 
 
-def start() -> None:
+def start(logs: object) -> None:
     """In place of a worker's start."""
 
 

@@ -26,7 +26,6 @@ from feedback.conformance.network import candidate_of
 from feedback.csi_report.codeword import Codeword
 from feedback.predictor import ReportHistory
 from linksim.chain.random_streams import normal_draw
-from linksim.execution.console import RunConsole
 from linksim.execution.options import ExecutionOptions
 from linksim.scenario.file import validate_scenario
 from linksim.scenario.results_versions import CHAIN, KINDS
@@ -237,8 +236,8 @@ def chain() -> list[float]:
             "monte_carlo": {"samples": 30},
             "device": "cpu",
         }
-        options = RunOptions(execution=ExecutionOptions(workers=1, quiet=True))
-        made = run(validate_scenario(document, "chain"), Path(folder), options, RunConsole(quiet=True))
+        options = RunOptions(execution=ExecutionOptions(workers=1))
+        made = run(validate_scenario(document, "chain"), Path(folder), options)
         return [float(value) for value in pd.read_csv(made.path / "results.csv")["value"]]
 
 

@@ -99,9 +99,9 @@ def test_split_sizes(samples: int, splits: str, counts: tuple[int, int, int]) ->
 
 def test_the_same_command_again_changes_nothing(built: Path, command: Command) -> None:
     before = built.stat()
-    code, out, _ = command(*BUILD, "--out", built)
+    code, _, err = command(*BUILD, "--out", built)
     assert code == 0
-    assert "already complete" in out
+    assert "already complete" in err
     assert built.stat() == before
 
 

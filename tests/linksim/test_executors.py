@@ -77,13 +77,13 @@ def test_dask_gives_the_same_table_though_a_worker_is_killed(
 
     killer = kill_when(four_shards, two_workers.workers[0])
     on_cluster = ("--executor", "dask", "--scheduler", two_workers.address, "--train", "--out", "dask")
-    code, out, err = command("run", file, *on_cluster, "--log", "run.log")
+    code, _, err = command("run", file, *on_cluster, "--log", "run.log")
     assert code == 0, err
     killer.join()
     assert two_workers.workers[0].wait() == -signal.SIGKILL
     assert left_at_death[0] > 0
     assert shards() == 18
-    assert f"Dask scheduler {two_workers.address}: 2 workers" in out
+    assert f"Dask scheduler {two_workers.address}: 2 workers" in err
     assert "point 2 of 2: snr snr_db = " in (tmp_path / "run.log").read_text()
     # The networks were trained on the cluster; these are the weights of that training.
     assert len(list(tmp_path.glob("zoo/csinet-*.safetensors"))) == 1

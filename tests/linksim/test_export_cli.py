@@ -14,7 +14,6 @@ from feedback.checkpoint import save_checkpoint
 from feedback.neural import NeuralCompressor
 from feedback.training.options import TrainingOutcome
 from feedback.training.recipe import TrainingRecipe
-from linksim.execution.console import RunConsole
 from linksim.execution.options import ExecutionOptions
 from linksim.preparation.fitting import scheme_specs
 from linksim.preparation.prepare import is_trained, weights_file
@@ -68,7 +67,7 @@ def test_every_format_in_the_chain(command: Command, scenario: Path, tmp_path: P
     assert [Path(file).stat().st_size for file in table.file[1:]] == list(table.file_bytes[1:])
     # PyTorch's row is the run's own result, to the digit.
     options = RunOptions(execution=ExecutionOptions(workers=1))
-    folder = run(load_scenario(scenario, []), tmp_path / "runs", options, RunConsole(quiet=True))
+    folder = run(load_scenario(scenario, []), tmp_path / "runs", options)
     results = pd.read_csv(folder.path / "results.csv")
     (nmse_db,) = results[(results.compressor == "one bit") & (results.metric == "nmse_db")].value
     assert table.nmse_db["pytorch"] == nmse_db
@@ -104,7 +103,7 @@ def test_one_file(command: Command, scenario: Path, tmp_path: Path) -> None:
 def test_refused_in_one_line(command: Command, scenario: Path, options: list[str], message: str) -> None:
     code, out, err = command("export", scenario, *options)
     assert (code, out) == (2, "")
-    assert err.startswith(f"linksim: {message}")
+    assert err.removeprefix("linksim: ").removeprefix(f"{scenario}: ").startswith(message)
     assert err.count("\n") == 1
 
 

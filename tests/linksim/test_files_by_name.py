@@ -20,7 +20,6 @@ from linksim.scenario.model import Scenario
 from linksim.scenario.smoke import smoke
 from linksim.scenario.starter import write_starter
 from linksim.shipped_files import scenario_path, shipped_scenarios, shipped_zoo
-from linksim.terminal import Console
 
 Command = Callable[..., tuple[int, str, str]]
 NETWORK = {
@@ -125,7 +124,7 @@ def test_training_leaves_shipped_weights_alone(installed: Path, tmp_path: Path) 
     file = weights_file(spec_of(scenario))
     assert file.parent == shipped_files.shipped_zoo()
     before = file.read_bytes()
-    train_scenario(scenario, tmp_path / "out", Console(quiet=True), "test", again=True, workers=1)
+    train_scenario(scenario, tmp_path / "out", "test", again=True, workers=1)
     assert file.read_bytes() == before
     assert weights_file(spec_of(scenario)) == installed / "linksim" / "zoo" / file.name
 

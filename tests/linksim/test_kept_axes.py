@@ -9,11 +9,13 @@ from feedback.training_set import PrincipalAxes, TrainingSet
 from linksim.preparation.kept_axes import KeptAxes
 
 
-def test_axes_are_found_once_and_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_axes_are_found_once_and_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
     csi = torch.randn(40, 32, 64, dtype=torch.complex64, generator=torch.Generator().manual_seed(0))
-    lines: list[str] = []
-    first = TrainingSet(csi, csi[:0], axes=KeptAxes(tmp_path, lines.append)).principal_axes(8)
-    assert lines == ["finding 8 principal axes of 2048 dimensions from 40 channels"]
+    first = TrainingSet(csi, csi[:0], axes=KeptAxes(tmp_path)).principal_axes(8)
+    assert caplog.messages == ["finding 8 principal axes of 2048 dimensions from 40 channels"]
     assert torch.equal(first[1], PrincipalAxes().of(csi, 8)[1])
 
     def refuse(*_: object) -> None:
@@ -21,16 +23,16 @@ def test_axes_are_found_once_and_told(tmp_path: Path, monkeypatch: pytest.Monkey
 
     monkeypatch.setattr("feedback.training_set.principal_axes", refuse)
     # Another process with the same channels, as for a network that starts from the KLT.
-    again = TrainingSet(csi.clone(), csi[:1], axes=KeptAxes(tmp_path, lines.append)).principal_axes(8)
+    again = TrainingSet(csi.clone(), csi[:1], axes=KeptAxes(tmp_path)).principal_axes(8)
     assert all(torch.equal(a, b) for a, b in zip(first, again, strict=True))
     for other, count in ((csi * 1.5, 8), (csi, 9)):
         with pytest.raises(AssertionError, match="computed again"):
-            KeptAxes(tmp_path, lines.append).of(other, count)
+            KeptAxes(tmp_path).of(other, count)
 
 
 def test_damaged_axes_are_found_anew(tmp_path: Path) -> None:
     csi = torch.randn(10, 4, 4, dtype=torch.complex64, generator=torch.Generator().manual_seed(0))
-    expected = KeptAxes(tmp_path, print).of(csi, 3)
+    expected = KeptAxes(tmp_path).of(csi, 3)
     (file,) = tmp_path.glob("axes-*")
     file.write_bytes(file.read_bytes()[:-5])
-    assert torch.equal(KeptAxes(tmp_path, print).of(csi, 3)[1], expected[1])
+    assert torch.equal(KeptAxes(tmp_path).of(csi, 3)[1], expected[1])

@@ -132,14 +132,13 @@ def test_each_delay_has_its_own_channels(delays: list[float], run_folder: Run) -
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished run with a file of every kind that is kept."""
-    from linksim.execution.console import RunConsole
     from linksim.execution.options import ExecutionOptions
     from linksim.scenario.file import validate_scenario
     from linksim.simulation.engine import RunOptions, run
 
     out = tmp_path_factory.mktemp("finished")
-    options = RunOptions(execution=ExecutionOptions(workers=1, quiet=True))
-    run(validate_scenario(copy.deepcopy(LOSSY), "lossy"), out, options, RunConsole(quiet=True))
+    options = RunOptions(execution=ExecutionOptions(workers=1))
+    run(validate_scenario(copy.deepcopy(LOSSY), "lossy"), out, options)
     return out
 
 
@@ -181,7 +180,7 @@ def test_a_damaged_file_is_set_aside_and_made_again(
     finished: Path,
     run_folder: Run,
     tmp_path: Path,
-    capfd: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     out = tmp_path / "out"
     shutil.copytree(finished, out)
@@ -194,7 +193,7 @@ def test_a_damaged_file_is_set_aside_and_made_again(
         shutil.rmtree(out / "quick" / "points")
     (before,) = finished.rglob("results.csv")
     assert (run_folder(LOSSY) / "results.csv").read_bytes() == before.read_bytes()
-    lines = [line for line in capfd.readouterr().err.splitlines() if "set aside" in line]
+    lines = [line for line in caplog.messages if "set aside" in line]
     assert len(lines) == len(damaged)
     for file in damaged:
         assert any(str(file) in line for line in lines)
@@ -203,7 +202,7 @@ def test_a_damaged_file_is_set_aside_and_made_again(
 
 
 def test_an_unknown_metric_is_damage(
-    finished: Path, run_folder: Run, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    finished: Path, run_folder: Run, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     shutil.copytree(finished, tmp_path / "out")
     (file,) = (tmp_path / "out").rglob("points/*/*.json")
@@ -213,7 +212,7 @@ def test_an_unknown_metric_is_damage(
     save_document(file, document)
     (before,) = finished.rglob("results.csv")
     assert (run_folder(LOSSY) / "results.csv").read_bytes() == before.read_bytes()
-    assert "'nmse_in_furlongs', which is unknown" in capfd.readouterr().err
+    assert "'nmse_in_furlongs', which is unknown" in caplog.text
 
 
 def test_a_refused_write_names_the_file_and_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

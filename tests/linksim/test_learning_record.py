@@ -9,7 +9,6 @@ import pandas as pd
 import pytest
 
 from feedback.checkpoint import read_info
-from linksim.execution.console import RunConsole
 from linksim.execution.options import ExecutionOptions
 from linksim.report import write_report
 from linksim.scenario.file import validate_scenario
@@ -43,7 +42,7 @@ def learnt(tiny: dict[str, Any], tmp_path: Path) -> dict[str, Any]:
 
 def start_run(document: dict[str, Any], out: Path) -> Path:
     options = RunOptions(train=True, execution=ExecutionOptions(workers=1))
-    return run(validate_scenario(document, "scenario"), out, options, RunConsole()).path
+    return run(validate_scenario(document, "scenario"), out, options).path
 
 
 def test_fits_take_as_many_channels_as_networks_by_default(tiny: dict[str, Any]) -> None:
@@ -60,10 +59,10 @@ def test_fits_take_as_many_channels_as_networks_by_default(tiny: dict[str, Any])
 
 
 def test_tables_manifest_and_report_say_how_many(
-    learnt: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    learnt: dict[str, Any], tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     folder = start_run(learnt, tmp_path / "out")
-    assert "its weights have" not in capsys.readouterr().out
+    assert "its weights have" not in caplog.text
     table = pd.read_csv(folder / "results.csv").set_index("compressor")
     assert table["learnt_from"].to_dict() == {"topk": 0, "klt": 150, "csinet": 150, "start": 150}
     (file,) = (tmp_path / "zoo").glob("*.safetensors")
@@ -88,10 +87,9 @@ def test_tables_manifest_and_report_say_how_many(
     # Weights of another seed, budget, recipe and number of channels: each is said, in a line that names the network.
     learnt["seed"] = 9
     learnt["training"] = {"network_samples": 120, "validation_samples": 50, "recipe": {"epochs": 3, "batch_size": 40}}
-    capsys.readouterr()
+    caplog.clear()
     other = start_run(learnt, tmp_path / "out")
-    said = capsys.readouterr().out
-    (line,) = (line for line in said.splitlines() if line.startswith("WARNING: csinet at CR 4: its weights have"))
+    (line,) = (line for line in caplog.messages if line.startswith("csinet at CR 4: its weights have"))
     for part in (
         "seed 3, the scenario asks for 9",
         "150 training channels, the scenario asks for 120",

@@ -12,7 +12,6 @@ import torch
 
 from feedback.checkpoint import read_info
 from feedback.training_set import TrainingSet
-from linksim.execution.console import RunConsole
 from linksim.execution.options import ExecutionOptions
 from linksim.preparation.fitting import scheme_specs
 from linksim.scenario.file import load_scenario
@@ -51,14 +50,14 @@ def test_from_training_to_results(
     # The plug-in is found from the scenario's folder, whatever folder the command runs in.
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
-    code, out, err = command("train", file, "--workers", "2")
+    code, _, err = command("train", file, "--workers", "2")
     assert code == 0, err
-    assert "ShallowNet at CR 8" in out
+    assert "ShallowNet at CR 8" in err
     weights = sorted((tmp_path / "zoo").glob("*.safetensors"))
     assert [weight.name.rpartition("-")[0] for weight in weights] == ["shallow_net-cr4"] * 2 + ["shallow_net-cr8"] * 2
     assert read_info(weights[0]).compressor["code"].startswith("ShallowNet ")
     options = RunOptions(execution=ExecutionOptions(workers=1))
-    folder = run(load_scenario(file), tmp_path / "out", options, RunConsole(quiet=True)).path
+    folder = run(load_scenario(file), tmp_path / "out", options).path
     found = pd.read_csv(folder / "results.csv")
     assert set(found["compressor"]) == {"none", "topk", "ShallowNet", "wide"}
     nmse = found[found["metric"] == "nmse_db"].pivot_table(

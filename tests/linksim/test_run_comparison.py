@@ -10,7 +10,6 @@ import pytest
 
 from linksim.comparison.run_samples import RunSamples
 from linksim.errors import InputError
-from linksim.execution.console import RunConsole
 from linksim.execution.options import ExecutionOptions
 from linksim.scenario.file import validate_scenario
 from linksim.simulation.engine import RunOptions
@@ -35,7 +34,7 @@ def run(tmp_path: Path) -> Run:
         small = {"compressors": [{"name": "topk"}, {"name": "klt"}], "metrics": ["nmse_db", "nmse_ratio_db", "rho"]}
         scenario = validate_scenario({**TINY, **small, **changes}, "test")
         options = RunOptions(execution=ExecutionOptions(workers=1))
-        return run_scenario(scenario, tmp_path / name, options, RunConsole(quiet=True)).path
+        return run_scenario(scenario, tmp_path / name, options).path
 
     return call
 

@@ -12,7 +12,6 @@ from safetensors.numpy import save_file
 
 from linksim.comparison.run_samples import point_rows
 from linksim.errors import InputError
-from linksim.execution.console import RunConsole
 from linksim.execution.options import ExecutionOptions
 from linksim.report import write_report
 from linksim.report.figures.complexity import COSTS, draw_costs
@@ -35,7 +34,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run's folder."""
     out = tmp_path_factory.mktemp("out")
     scenario = validate_scenario(copy.deepcopy(TINY), "scenario")
-    return run_scenario(scenario, out, RunOptions(execution=ExecutionOptions(workers=1)), RunConsole()).path
+    return run_scenario(scenario, out, RunOptions(execution=ExecutionOptions(workers=1))).path
 
 
 def test_the_example_is_a_test_channel_with_the_error_that_the_metric_saw(finished):

@@ -7,6 +7,7 @@ import pytest
 
 from feedback.compressor import COMPRESSORS
 from feedback.link import LINKS
+from linksim.logs import shown_logs
 from linksim.report.html import write_report
 from linksim.scenario.file import validate_scenario
 from linksim.scenario.sweep import points_of
@@ -51,7 +52,8 @@ def test_in_terminal_manifest_and_report(run_folder, capsys):
     # With the model's own delays and UEs up to 20 km away, some paths arrive after a symbol of 3.2 us.
     document = {**FAR, "sweeps": {}, "compressors": [{"name": "identity"}]}
     document["monte_carlo"] = {"samples": 2, "batch_size": 50}
-    folder = run_folder(document)
+    with shown_logs():
+        folder = run_folder(document)
     out = capsys.readouterr()
     lines = json.loads((folder / "manifest.json").read_text())["warnings"]
     assert [line.split(":")[1].split()[-1] for line in lines[:1]] == ["distance_m"]
@@ -65,7 +67,7 @@ def test_validate_says_them(command, scenario_file):
     code, out, err = command("validate", scenario_file(FAR))
     assert code == 0
     assert "valid" in out
-    assert err.startswith("linksim: warning: channel: distance_m: got 20000 m")
+    assert err.startswith("WARNING: channel: distance_m: got 20000 m")
 
 
 @pytest.mark.parametrize("source", ["sionna", "cost2100"])

@@ -53,6 +53,20 @@ def test_no_text_is_obeyed() -> None:
     assert shown("a\tb\nc \N{GRINNING FACE}") == "a\tb\nc \N{GRINNING FACE}"
 
 
+# What a command was asked for goes to standard output; everything else is logged.
+_PRINTING = ("cli", "report")
+
+
+def test_only_commands_and_their_tables_print() -> None:
+    root = Path(linksim.__file__).parent
+    for file in root.rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom) and node.module == "linksim.terminal":
+                names = {name.name for name in node.names} - {"shown", "prepare_streams"}
+                room = file.relative_to(root).parts[0]
+                assert not names or room in (*_PRINTING, "logs.py"), f"{file}: {names}, expected a logger"
+
+
 def test_nothing_is_printed_by_another_way() -> None:
     for file in Path(linksim.__file__).parent.rglob("*.py"):
         tree = ast.parse(file.read_text(encoding="utf-8"))

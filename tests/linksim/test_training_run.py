@@ -179,8 +179,8 @@ def test_weights_that_cannot_be_kept_are_noticed_before_training(
     code, _, error = command("train", scenario_file(small), "--out", tmp_path / "out", "--workers", "1")
     assert code == 2
     assert error == (
-        f"linksim: zoo: cannot write to {tmp_path}/file/zoo (Not a directory), expected a writable folder for the "
-        "weights that are to be trained\n"
+        f"linksim: {tmp_path}/scenario.yaml: zoo: cannot write to {tmp_path}/file/zoo (Not a directory), expected a "
+        "writable folder for the weights that are to be trained\n"
     )
     # CsiNet of 2 x 8 x 8 values at 1/4: two matrices of 128 x 32 in float32 and some more, and 1 MiB for the rest.
     full = SimpleNamespace(free=2**20)
@@ -223,9 +223,9 @@ def test_a_network_that_ends_at_its_start_says_so(
 ) -> None:
     # Steps so large that every validation is worse than the start.
     small["training"]["recipe"] = {"epochs": 1, "batch_size": 50, "learning_rate": 1.0, "fc_rate_ratio": 1.0}
-    code, out, error = command("train", scenario_file(small), "--out", tmp_path / "out", "--workers", "1")
+    code, _, error = command("train", scenario_file(small), "--out", tmp_path / "out", "--workers", "1")
     assert code == 0, error
-    assert "WARNING: csinet at CR 4: training did not improve on the start" in out
+    assert "WARNING: csinet at CR 4: training did not improve on the start" in error
     code, out, _ = command("zoo", "list", "--zoo", tmp_path / "zoo")
     assert code == 0
     assert "WARNING: training did not improve on the start of csinet-cr4-" in out.replace("\n", "")

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 import torch
-from rich.console import Console
 
 from feedback.checkpoint import read_info, save_checkpoint
 from feedback.training.options import TrainingOutcome
@@ -55,7 +54,7 @@ def test_a_teacher_counts_by_its_weights(tiny: dict[str, Any], tmp_path: Path) -
 
 
 def test_training_says_whose_weights_it_keeps(
-    tiny: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tiny: dict[str, Any], tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     document = tiny | {"compressors": [{"name": "csinet"}, {"name": "crnet"}], "seed": 2}
     csinet, crnet = specs(document, tmp_path)
@@ -63,8 +62,9 @@ def test_training_says_whose_weights_it_keeps(
     save(crnet, 2)
     scenario = validate_scenario(copy.deepcopy(document) | {"zoo": str(tmp_path), "sweeps": {}}, "made up")
     preparation: Any = SimpleNamespace(executor=SimpleNamespace(run=lambda *_: ()), device=torch.device("cpu"))
-    train_missing(points_of(scenario), preparation, Console(width=500), "command", tmp_path / "logs")
-    said = capsys.readouterr().out
+    with caplog.at_level("INFO"):
+        train_missing(points_of(scenario), preparation, "command", tmp_path / "logs")
+    said = caplog.text
     assert "2 of 2 networks are in the zoo" in said
     assert "`linksim train --again` trains them anew" in said
     (line,) = (line for line in said.splitlines() if "kept, trained with seed" in line)
