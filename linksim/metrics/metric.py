@@ -25,6 +25,7 @@ class Metric(ABC, Generic[AccumulatorType]):
         aggregation: how samples become one figure.
         needs_reconstruction: whether it depends on what the BS rebuilt, and so on the compressor.
         needs_channel: whether that has to be a channel: it is not defined for a compressor that reports a precoder.
+        partial: whether it is not defined for every compressor, for that reason or another; tables then say so.
         on_request: whether it is left out unless a scenario asks for it.
         label: name in figures and tables, without the unit.
         stem: start of the names of its figures' files.
@@ -49,9 +50,15 @@ class Metric(ABC, Generic[AccumulatorType]):
     aggregation: ClassVar[str]
     needs_reconstruction: ClassVar[bool] = True
     needs_channel: ClassVar[bool] = False
+    partial: ClassVar[bool] = False
     on_request: ClassVar[bool] = False
     results_version: ClassVar[int] = 1
     without_report: ClassVar[float | None] = None
+
+    def __init_subclass__(cls, **keywords: object) -> None:
+        """What needs a channel is not defined for every compressor."""
+        super().__init_subclass__(**keywords)
+        cls.partial = cls.partial or cls.needs_channel
 
     @abstractmethod
     def accumulator(self) -> AccumulatorType:

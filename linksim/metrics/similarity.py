@@ -113,6 +113,7 @@ def _of_layer(number: int) -> type[Sgcs]:
         "meaning": Sgcs.meaning.replace("the dominant eigenvectors", f"the {ordinal} eigenvectors"),
         "layer": number,
         "on_request": True,
+        "partial": True,
         "__doc__": f"SGCS of layer {number}: of the {ordinal} eigenvector of each subband.",
         "__module__": __name__,
     }

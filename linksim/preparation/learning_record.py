@@ -31,7 +31,7 @@ class LearningRecord:
 
     Attributes:
         compressor: label in tables and figures.
-        compression_ratio: codeword entries over matrix entries, inverted.
+        compression_ratio: codeword entries over matrix entries, inverted; ``None`` where it has none.
         learnt_from: distinct training channels, 0 for what learns nothing, ``None`` where nobody knows: weights that
             others trained.
         weights: document of a network's weights, with their file; empty for the others.
@@ -39,7 +39,7 @@ class LearningRecord:
     """
 
     compressor: str
-    compression_ratio: float
+    compression_ratio: float | None
     learnt_from: int | None
     weights: Mapping[str, Any]
     differences: tuple[str, ...] = ()
@@ -85,7 +85,8 @@ def learnt_from(points: Iterable[Point]) -> dict[str, dict[str, int | None]]:
 def warnings_of(records: Iterable[LearningRecord]) -> Iterator[str]:
     """A line for each network whose weights were trained otherwise than the scenario asks, or gained nothing by it."""
     for record in records:
-        name = f"{record.compressor} at CR {record.compression_ratio:g}"
+        ratio = record.compression_ratio
+        name = record.compressor if ratio is None else f"{record.compressor} at CR {ratio:g}"
         if record.differences:
             remedy = "`linksim train --again` trains them anew"
             yield f"WARNING: {name}: its weights have {'; '.join(record.differences)} ({remedy})"
@@ -99,7 +100,7 @@ def learning_record(spec: SchemeSpec) -> LearningRecord:
     Raises:
         FeedbackInputError: if the document of its weights cannot be read.
     """
-    ratio = float(spec.parameters.compression_ratio or 0)
+    ratio = spec.parameters.compression_ratio
     if not is_trained(spec):
         return LearningRecord(spec.label, ratio, _fitted_to(spec), {})
     file = weights_file(spec)

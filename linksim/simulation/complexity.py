@@ -9,10 +9,11 @@ import feedback.compressors  # noqa: F401 - registers the compressors
 from feedback.compressor import COMPRESSORS, Complexity
 from feedback.errors import FeedbackInputError
 from feedback.number_text import number_text
+from feedback.observation import CsiDimensions
 from feedback.plugin_file import build_compressor
 from linksim.preparation.fitting import scheme_specs
 from linksim.scenario.model import Scenario
-from linksim.scenario.sources import matrix_shape
+from linksim.scenario.sources import csi_dimensions
 from linksim.scenario.sweep import points_of
 from linksim.storage.csv_text import csv_text
 from linksim.storage.run_folder import write_whole
@@ -28,7 +29,10 @@ COLUMNS = (
     "ue_bytes",
 )
 RATIOS = (4, 8, 16, 32, 64)
-SHAPE = (32, 32)
+# Na = Nt = 32: two polarisations of two rows and eight columns, 13 subbands of four points.
+DIMENSIONS = CsiDimensions(
+    32, 32, n_polarizations=2, n_rows=2, bands=tuple((4 * index, 4 * index + 4) for index in range(13))
+)
 
 
 def write_complexity(scenario: Scenario, folder: Path) -> None:
@@ -43,7 +47,7 @@ def write_complexity(scenario: Scenario, folder: Path) -> None:
 def scenario_costs(scenario: Scenario) -> pd.DataFrame:
     """Costs of a scenario's compressors at every compression ratio of its points; columns ``COLUMNS``."""
     wanted = {
-        (spec.label, spec.parameters.model_dump_json(), matrix_shape(spec.scenario)): spec
+        (spec.label, spec.parameters.model_dump_json(), csi_dimensions(spec.scenario)): spec
         for point in points_of(scenario)
         for spec in scheme_specs(point.scenario)
     }
@@ -67,12 +71,12 @@ def cost_text(costs: pd.DataFrame) -> str:
 
 def _registry_rows() -> Iterator[tuple[object, ...]]:
     for name in sorted(map(str, COMPRESSORS.keys())):
-        model = COMPRESSORS.get_class(name).Parameters
-        ratios = RATIOS if COMPRESSORS.get_class(name).has_ratio else (None,)
-        for ratio in ratios:
+        kind = COMPRESSORS.get_class(name)
+        for ratio in RATIOS if kind.has_ratio else (None,):
             try:
-                parameters = model.model_validate({"name": name, "compression_ratio": ratio, **model.example})
-                cost = build_compressor(parameters, SHAPE).complexity()
+                section = {"name": name, "compression_ratio": ratio, **kind.Parameters.example}
+                parameters = kind.Parameters.model_validate(section)
+                cost = build_compressor(parameters, DIMENSIONS).complexity()
             except FeedbackInputError:
                 continue
             yield _row(name, ratio, cost)

@@ -25,7 +25,8 @@ from linksim.scenario.file import validate_scenario
 from linksim.scenario.model import Scenario
 from linksim.scenario.sources import source_of
 
-NAMES = sorted(COMPRESSORS.keys())
+# Those that send values; the bits that others make need no quantiser.
+NAMES = sorted(name for name in COMPRESSORS.keys() if COMPRESSORS.get_class(name).sends == "analogue")  # noqa: SIM118
 
 
 class SilentLink(FeedbackLink):

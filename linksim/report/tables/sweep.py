@@ -89,6 +89,8 @@ class SweepTable:
     blocks: list[Block]
 
 
+UNDEFINED = "not defined"
+
 # What a metric leaves out of the picture, by the metric: shown beside it.
 _COMPANIONS = {"nmse_db": ("nmse_e2e_db", "undetected_error_rate")}
 
@@ -164,6 +166,7 @@ def _block(run: RunView, sweep: Sweep, panel: Panel, parts: list[_Column], name:
             first = next(result for result in found[label] if result is not None)
             cells = [_cell(metric, first, False), *[Cell()] * (len(parts) - 1)]
             rows.append(Row(label, f"{run.title(label)}, at every ratio", cells, reference=True))
+    rows += _undefined(run, sweep, panel, metric, labels, len(parts)) if found else []
     references = [
         (label, run.title(label), found[label], metric)
         for label in labels
@@ -178,6 +181,18 @@ def _block(run: RunView, sweep: Sweep, panel: Panel, parts: list[_Column], name:
         if any(result is not None for result in results):
             rows.append(Row(label, title, [_cell(text, result, False) for result in results], reference=True))
     return Block(metric, rows)
+
+
+def _undefined(
+    run: RunView, sweep: Sweep, panel: Panel, metric: MetricText, labels: Sequence[str], n_columns: int
+) -> list[Row]:
+    """Compressors that have results in a panel, and none of this metric in all of the sweep."""
+    if not metric.partial:
+        return []
+    having = set(sweep.rows.loc[sweep.rows["metric"] == metric.name, "compressor"])
+    there = set(panel.rows["compressor"])
+    without = [label for label in labels if label in there and label not in having]
+    return [Row(label, run.title(label), [Cell(UNDEFINED)] * n_columns, reference=True) for label in without]
 
 
 def _with_percentiles(block: Block, parts: list[_Column]) -> Block:

@@ -25,6 +25,7 @@ class MetricText:
         better: which end is good, ``None`` where neither is.
         digits: decimals in tables, ``None`` for exact figures.
         logarithmic: whether figures show it on a logarithmic scale, zeros left out.
+        partial: whether it is not defined for every compressor.
     """
 
     name: str
@@ -34,6 +35,7 @@ class MetricText:
     better: Literal["low", "high"] | None
     digits: int | None
     logarithmic: bool = False
+    partial: bool = False
 
     @property
     def is_error_db(self) -> bool:
@@ -60,7 +62,9 @@ def metric_text(name: str) -> MetricText:
         return MetricText(name, name, name, "", None, 4)
     metric = METRICS.get_class(name)
     label = metric.label if metric.unit == "1" else f"{metric.label} [{metric.unit}]"
-    return MetricText(name, metric.stem, label, metric.meaning, metric.better, metric.digits, metric.logarithmic)
+    return MetricText(
+        name, metric.stem, label, metric.meaning, metric.better, metric.digits, metric.logarithmic, metric.partial
+    )
 
 
 def drawable(rows: "pd.DataFrame", metric: MetricText) -> "pd.DataFrame":
