@@ -78,7 +78,7 @@ def test_counts_the_matrices_that_are_reported(
     command: Command, scenario_file: Callable[[dict[str, Any]], Path], tiny: dict[str, Any]
 ) -> None:
     """With two UE antennas the matrix has twice the columns, for the table and for the compressor that is built."""
-    tiny["channel"] |= {"n_rx": 2}
+    tiny["channel"] |= {"n_rx": 2, "polarization": "dual", "n_columns": 4}
     tiny["sweeps"] = {}
     names = sorted(map(str, COMPRESSORS.keys()))
     tiny["compressors"] = [{**COMPRESSORS.get_class(name).Parameters.example, "name": name} for name in names]
