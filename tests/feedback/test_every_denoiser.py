@@ -14,8 +14,9 @@ from feedback.links.awgn import Awgn
 from feedback.training_set import TrainingSet
 
 SHAPE = (16, 16)
-# One name of each class.
-NAMES = sorted({COMPRESSORS.get_class(name): str(name) for name in sorted(COMPRESSORS.keys(), reverse=True)}.values())
+# One name of each class that sends values; there is no denoiser of bits that others make.
+CLASSES = {COMPRESSORS.get_class(name): str(name) for name in sorted(COMPRESSORS, reverse=True)}
+NAMES = sorted(name for kind, name in CLASSES.items() if kind.sends == "analogue")
 QUICK = {"dnnnet": {"width": 16, "epochs": 1, "joint": {"epochs": 1, "batch_size": 20}}}
 
 

@@ -83,7 +83,8 @@ def training() -> TrainingSet:
 @pytest.mark.parametrize(
     ("compressor_name", "quantiser_name"),
     [
-        *((name, "uniform") for name in sorted(COMPRESSORS.keys())),
+        # Of those that make bits of their own, `check_wrong_bits` of the contract asks the same.
+        *((name, "uniform") for name in sorted(COMPRESSORS) if COMPRESSORS.get_class(name).sends == "analogue"),
         *(("topk", name) for name in QUANTISED if name != "uniform"),
         *(("klt", name) for name in QUANTISED if name != "uniform"),
     ],
