@@ -273,13 +273,13 @@ def test_full_disk_keeps_finished_points(
 
     monkeypatch.setattr(partial_results, "save_document", fills_up)
     arguments = ("run", scenario_file(tiny), "--out", tmp_path / "out", "--workers", "1")
-    assert_one_line(command(*arguments), "No space left on device")
+    assert_one_line(command(*arguments, "--quiet"), "No space left on device")
     assert len(list((tmp_path / "out").rglob("points/*/*.json"))) == 3
     monkeypatch.setattr(partial_results, "save_document", save_document)
-    code, out, _ = command(*arguments)
+    code, _, err = command(*arguments)
     assert code == 0
-    assert "1 of 2 points were finished before" in out
-    assert "50 test channels of unfinished points were measured before" in out
+    assert "1 of 2 points were finished before" in err
+    assert "50 test channels of unfinished points were measured before" in err
 
 
 @pytest.mark.parametrize("source", ["hdf5", "response", "quadriga", "deepmimo", "mat"])

@@ -78,7 +78,7 @@ def prepared(document: dict[str, Any], folder: Path) -> list[PreparedPoint]:
     """The points of a scenario, fitted."""
     scenario = validate_scenario(copy.deepcopy(document), "here")
     points, run = points_of(scenario), RunFolder(folder, scenario)
-    preparation = Preparation(run, InProcess(), lambda line: None, torch.device("cpu"))
+    preparation = Preparation(run, InProcess(), torch.device("cpu"))
     preparation.prepare(points)
     return [preparation.prepared(point) for point in points]
 
