@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from dataclasses import fields
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
 
@@ -23,7 +24,8 @@ from feedback.context_codec.codec import MAX_BITS, MAX_STEP, MIN_STEP, ContextCo
 from feedback.context_codec.kernel import LevelShape
 from feedback.context_codec.operations import operations
 from feedback.context_codec.rate_control import step_for_bits
-from feedback.context_codec.side_information import ScaleGrid
+from feedback.context_codec.sequence import NUMBER_BITS, Reference, SequenceCodec
+from feedback.context_codec.side_information import STEP_BITS, ScaleGrid
 from feedback.context_codec.tables import read_tables, shipped_tables
 from feedback.csi_report.codeword import Codeword, Signal
 from feedback.csi_report.reconstruction import Reconstruction
@@ -61,6 +63,15 @@ class ContextParameters(FixedCostParameters):
         le=MAX_BITS,
         description="bits to reserve where lengths vary; by default 1.25 times the longest of training",
     )
+    memory: Literal[0, 1] = Field(
+        default=0, description="1: a report codes what has changed since the one before, where that takes fewer bits"
+    )
+    alone_every: int = Field(
+        default=8, ge=1, le=1000, description="with memory: reports from one that stands alone to the next, at most"
+    )
+    told_of_losses: bool = Field(
+        default=True, description="with memory: the UE is told which report was lost, and makes the next stand alone"
+    )
     tables: Path | None = Field(
         default=None, description="tables of `linksim context-tables` (safetensors); by default those that ship"
     )
@@ -73,6 +84,8 @@ class ContextParameters(FixedCostParameters):
             raise ValueError(f"{given[-1] if given else 'step'}: got {found}, expected one of {', '.join(_MODES)}")
         if self.payload_bits is not None and self.max_bits is not None:
             raise ValueError("max_bits: got it with payload_bits, which is what to reserve; expected one of them")
+        if self.memory and self.step is None:
+            raise ValueError(f"memory: got 1 with {given[0]}, expected it with step, which all reports share")
         return self
 
 
@@ -107,6 +120,7 @@ class Context(ReportCompressor):
     def __init__(self, parameters: ContextParameters, shape: CsiDimensions | tuple[int, int]) -> None:
         super().__init__(parameters, shape)
         known = CsiDimensions.of(shape)
+        self.told_of_losses = bool(parameters.memory) and parameters.told_of_losses
         self.length = parameters.payload_bits or 0
         self.level_shape = LevelShape(known.n_delay, known.n_rx * known.n_polarizations, known.n_rows, known.n_columns)
         self.tables = shipped_tables() if parameters.tables is None else read_tables(parameters.tables)
@@ -135,6 +149,7 @@ class Context(ReportCompressor):
         if self.settings.target_bits is not None:
             step = step_for_bits(self._codec_of(self._scale, step), some, self.settings.target_bits)
         longest = float(self._codec_of(self._scale, step).encode(some)[1].max(initial=0))
+        longest += (1 + NUMBER_BITS) * self.settings.memory
         reserved = self.settings.max_bits or math.ceil(_RESERVE * longest)
         self.step, self.max_bits = torch.tensor(step), torch.tensor(float(reserved))
 
@@ -157,13 +172,21 @@ class Context(ReportCompressor):
         Raises:
             FeedbackInputError: if an entry is NaN or infinite.
         """
-        bits, lengths = self._codec.encode(self._axes_of(csi))
+        matrices, kept = self._axes_of(csi), NO_MEMORY
+        if self.settings.memory:
+            reference = self._reference(memory, len(csi))
+            if lost is not None:
+                reference = reference.forgotten(lost.cpu().numpy())
+            bits, lengths, after = self._sequence.encode(matrices, reference)
+            kept = _remembered(after, csi.device)
+        else:
+            bits, lengths = self._codec.encode(matrices)
         codeword = Codeword(
             torch.from_numpy(bits).to(csi.device, torch.float32),
             value_bits=torch.from_numpy(lengths).to(csi.device),
             max_bits=self.settings.payload_bits or int(self.max_bits),
         )
-        return codeword, NO_MEMORY
+        return codeword, kept
 
     def rebuild(self, received: Codeword, memory: Memory) -> tuple[Reconstruction, Memory]:
         """The matrices; lost are those of erased reports, and of bits that are no report."""
@@ -171,15 +194,23 @@ class Context(ReportCompressor):
         n, width = values.shape
         bits = values.detach().cpu().numpy() > 0.5
         lengths = np.full(n, width) if received.value_bits is None else _whole(received.value_bits, n)
-        matrices, erased = self._codec.decode(bits.astype(np.uint8), np.clip(lengths, 0, width))
-        if received.erased is not None:
-            erased |= received.erased.cpu().numpy()
+        gone = np.zeros(n, np.bool_) if received.erased is None else received.erased.cpu().numpy()
+        # Nothing of an erased report is looked at: no report is of no bits.
+        arrived, kept = np.where(gone, 0, np.clip(lengths, 0, width)), NO_MEMORY
+        if self.settings.memory:
+            reference = self._reference(memory, n)
+            matrices, erased, after = self._sequence.decode(bits.astype(np.uint8), arrived, reference)
+            kept = _remembered(after, values.device)
+        else:
+            matrices, erased = self._codec.decode(bits.astype(np.uint8), arrived)
         channel = torch.from_numpy(matrices.reshape(n, *self.shape)).to(values.device)
-        return Reconstruction(channel=channel, erased=torch.from_numpy(erased).to(values.device)), NO_MEMORY
+        return Reconstruction(channel=channel, erased=torch.from_numpy(erased).to(values.device)), kept
 
     def complexity(self) -> Complexity:
         """Integer multiply-adds of the context model, real ones of the rotations, and the tables' bytes."""
-        cost = operations(self.level_shape, self.tables, self.settings.payload_bits is not None)
+        several = 2 if self.settings.memory else 1
+        passes = STEP_BITS + 1 if self.settings.payload_bits is not None else several
+        cost = operations(self.level_shape, self.tables, passes)
         return Complexity(
             ue_macs=cost.ue,
             bs_macs=cost.bs,
@@ -195,6 +226,16 @@ class Context(ReportCompressor):
         return self._codec_of(self._scale, float(self.step), int(self.max_bits))
 
     @property
+    def _sequence(self) -> SequenceCodec:
+        return SequenceCodec(self._codec, self.settings.alone_every)
+
+    def _reference(self, memory: Memory, n: int) -> Reference:
+        if not memory:
+            return Reference.nothing(n, self.level_shape)
+        arrays = {field.name: memory[field.name].cpu().numpy() for field in fields(Reference)}
+        return Reference(**arrays)
+
+    @property
     def _scale(self) -> ScaleGrid:
         low_db, cell_db = self.scale_grid.tolist()
         return ScaleGrid(self.settings.scale_bits, low_db, cell_db)
@@ -205,6 +246,10 @@ class Context(ReportCompressor):
     def _axes_of(self, csi: Tensor) -> NDArray[np.complex64]:
         axes: NDArray[np.complex64] = csi.detach().cpu().numpy().reshape(len(csi), *self.level_shape)
         return axes
+
+
+def _remembered(reference: Reference, device: torch.device) -> Memory:
+    return {field.name: torch.from_numpy(getattr(reference, field.name)).to(device) for field in fields(Reference)}
 
 
 def _amplitude(csi: Tensor) -> Tensor:

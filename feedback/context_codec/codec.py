@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from feedback.context_codec import kernel, rotation, side_information
 from feedback.context_codec.kernel import LevelShape
+from feedback.context_codec.received_bits import check_bits, no_stream
 from feedback.context_codec.side_information import STEP_BITS, ScaleGrid
 from feedback.context_codec.tables import ContextTables, shipped_tables
 from feedback.errors import FeedbackInputError
@@ -20,7 +21,7 @@ from feedback.errors import FeedbackInputError
 RATE_WEIGHT = 451
 # Worth of a bit for reports that have to become shorter; 0: all levels become zero.
 _LARGER_WEIGHTS = (*(RATE_WEIGHT * 4**k for k in range(1, 11)), 0)
-_MOST_VALUE = 8000 * 256
+MOST_VALUE = 8000 * 256
 _MAX_ENTRIES = 2**20
 MAX_BITS = 2**20
 MIN_STEP, MAX_STEP = 1e-3, 1e3
@@ -74,7 +75,7 @@ class ContextCodec:
             raise FeedbackInputError(f"step: got {self.step:g}, expected {MIN_STEP:g} to {MAX_STEP:g}")
         for key in ("payload_bits", "max_bits"):
             bits = getattr(self, key)
-            if bits is not None and not (fewest := self._fewest_bits()) <= bits <= MAX_BITS:
+            if bits is not None and not (fewest := self.fewest_bits) <= bits <= MAX_BITS:
                 raise FeedbackInputError(
                     f"{key}: got {bits}, expected {fewest} to {MAX_BITS}: a report of nothing but zeros takes {fewest}"
                 )
@@ -94,15 +95,7 @@ class ContextCodec:
         Raises:
             FeedbackInputError: if the shape differs, or an entry is NaN or infinite.
         """
-        if matrices.shape[1:] != tuple(self.shape):
-            raise FeedbackInputError(
-                f"context codec: got matrices of {list(matrices.shape[1:])}, expected {list(self.shape)}"
-            )
-        # What is finer than complex64 is dropped first, so that matrices of either precision have the same report.
-        with np.errstate(over="ignore"):
-            exact = matrices.astype(np.complex64).astype(np.complex128)
-        if not np.isfinite(exact).all():
-            raise FeedbackInputError("context codec: got NaN or infinity among the entries, expected finite ones")
+        exact = self.checked(matrices)
         parts = [self._encode(exact[start : start + _BLOCK]) for start in range(0, len(exact), _BLOCK)]
         lengths = np.concatenate([part[1] for part in parts]) if parts else np.zeros(0, np.int64)
         bits = np.zeros((len(exact), int(lengths.max(initial=0))), np.uint8)
@@ -126,10 +119,7 @@ class ContextCodec:
         Raises:
             FeedbackInputError: if there is something else than bits, or a length beyond the width.
         """
-        if bits.ndim != 2 or (bits > 1).any() or lengths.shape != bits.shape[:1]:
-            raise FeedbackInputError("context codec: got something else than rows of bits, expected 0 and 1 alone")
-        if (lengths < 0).any() or (lengths > bits.shape[1]).any():
-            raise FeedbackInputError(f"context codec: got lengths beyond the {bits.shape[1]} bits there are")
+        check_bits(bits, lengths)
         matrices = np.zeros((len(bits), *self.shape), np.complex64)
         erased = np.ones(len(bits), np.bool_)
         for start in range(0, len(bits), _BLOCK):
@@ -137,14 +127,38 @@ class ContextCodec:
             matrices[rows], erased[rows] = self._decode(bits[rows], lengths[rows])
         return matrices, erased
 
-    def amplitude(self, matrices: NDArray[np.complexfloating]) -> NDArray[np.float64]:
-        """Root mean square of the entries of each matrix ``[n, *shape]``, ``[n]``: what the scale tells."""
-        return _amplitude(matrices.astype(np.complex128))
+    def checked(self, matrices: NDArray[np.complexfloating]) -> NDArray[np.complex128]:
+        """Matrices ``[n, *shape]`` without what is finer than complex64, so that either precision has the same report.
+
+        Raises:
+            FeedbackInputError: if the shape differs, or an entry is NaN or infinite.
+        """
+        if matrices.shape[1:] != tuple(self.shape):
+            raise FeedbackInputError(
+                f"context codec: got matrices of {list(matrices.shape[1:])}, expected {list(self.shape)}"
+            )
+        with np.errstate(over="ignore"):
+            exact = matrices.astype(np.complex64).astype(np.complex128)
+        if not np.isfinite(exact).all():
+            raise FeedbackInputError("context codec: got NaN or infinity among the entries, expected finite ones")
+        return exact
+
+    def matrices(
+        self,
+        values: NDArray[np.int32],
+        step: NDArray[np.float64],
+        turned: NDArray[np.int64],
+        scale_numbers: NDArray[np.int64],
+    ) -> NDArray[np.complex128]:
+        """What values ``[n, entries, 2]`` in 1/256 step stand for, ``[n, *shape]``: rotated back, and scaled."""
+        entries = values.astype(np.float64).view(np.complex128)[..., 0] * (step / 256)[:, None]
+        rotated = rotation.rotate(entries.reshape(len(values), *self.shape), turned, back=True)
+        return rotated * self.scale.scales(scale_numbers)[:, None, None, None, None]
 
     def _encode(self, matrices: NDArray[np.complex128]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-        scale_numbers = self.scale.numbers(_amplitude(matrices))
+        scale_numbers = self.scale.numbers(amplitude(matrices))
         matrices = matrices / self.scale.scales(scale_numbers)[:, None, None, None, None]
-        report = _Report(self.tables, self.shape, rotation.all_rotations(matrices))
+        report = Report(self.tables, self.shape, rotation.all_rotations(matrices))
         n = len(matrices)
         if self.step is not None:
             number = np.full(n, side_information.step_number(self.step), np.int32)
@@ -177,16 +191,14 @@ class ContextCodec:
             step, number = side_information.steps(numbers), side_information.context_steps(numbers)
         arrived = np.maximum(lengths - ahead, 0)
         values, used = kernel.decode_values(self.tables, self.shape, stream, arrived, number)
-        place = np.arange(stream.shape[1])
-        filled = (stream != 0) & (place >= used[:, None]) & (place < arrived[:, None])
-        erased = (used < 0) | (used > arrived) | (lengths < (self.payload_bits or ahead)) | filled.any(axis=1)
-        entries = values.astype(np.float64).view(np.complex128)[..., 0] * (step / 256)[:, None]
-        matrices = rotation.rotate(entries.reshape(n, *self.shape), side_information.from_bits(turned_bits), back=True)
-        matrices *= self.scale.scales(side_information.from_bits(scale_bits))[:, None, None, None, None]
+        erased = no_stream(stream, arrived, used) | (lengths < (self.payload_bits or ahead))
+        turned, scale_numbers = side_information.from_bits(turned_bits), side_information.from_bits(scale_bits)
+        matrices = self.matrices(values, step, turned, scale_numbers)
         matrices[erased] = 0
         return matrices.astype(np.complex64), erased
 
-    def _fewest_bits(self) -> int:
+    @property
+    def fewest_bits(self) -> int:
         """Bits of a report of nothing but zeros, at the coarsest step where a report chooses it."""
         zeros = np.zeros((1, self.shape.entries, 2), np.int32)
         number = side_information.context_steps(np.array([2**STEP_BITS - 1]))
@@ -197,7 +209,7 @@ class ContextCodec:
 
 
 @dataclass(frozen=True)
-class _Report:
+class Report:
     """Matrices on their way to bits, every rotation of them at hand: ``[n, rotations, *shape]``."""
 
     tables: ContextTables
@@ -209,9 +221,7 @@ class _Report:
     ) -> tuple[NDArray[np.int64], NDArray[np.uint8], NDArray[np.int64]]:
         """Rotations, bits and lengths at the given steps ``[n]``; none longer than ``most``."""
         turned = rotation.best_rotation(self._power, step)
-        entries = self.rotated[np.arange(len(step)), turned].reshape(len(step), -1) * (256 / step)[:, None]
-        parts = np.stack([entries.real, entries.imag], axis=-1)
-        values = np.clip(np.rint(parts), -_MOST_VALUE, _MOST_VALUE).astype(np.int32)
+        values = values_of(self.rotated[np.arange(len(step)), turned], step)
         bits, lengths = kernel.encode_values(self.tables, self.shape, values, step_number, RATE_WEIGHT)
         for rate_weight in _LARGER_WEIGHTS:
             if most is None or not (long := lengths > most).any():
@@ -257,7 +267,16 @@ class _Report:
         return np.square(flat.real) + np.square(flat.imag)
 
 
-def _amplitude(matrices: NDArray[np.complex128]) -> NDArray[np.float64]:
+def amplitude(matrices: NDArray[np.complex128]) -> NDArray[np.float64]:
+    """Root mean square of the entries of each matrix, ``[n]``: what the scale tells."""
     flat = matrices.reshape(len(matrices), -1)
-    amplitude: NDArray[np.float64] = np.sqrt((np.square(flat.real) + np.square(flat.imag)).mean(axis=1))
-    return amplitude
+    found: NDArray[np.float64] = np.sqrt((np.square(flat.real) + np.square(flat.imag)).mean(axis=1))
+    return found
+
+
+def values_of(matrices: NDArray[np.complex128], step: NDArray[np.float64]) -> NDArray[np.int32]:
+    """Real and imaginary parts of matrices ``[n, ...]`` in 1/256 of the steps ``[n]``, ``[n, entries, 2]``."""
+    entries = matrices.reshape(len(matrices), -1) * (256 / step)[:, None]
+    parts = np.stack([entries.real, entries.imag], axis=-1)
+    values: NDArray[np.int32] = np.clip(np.rint(parts), -MOST_VALUE, MOST_VALUE).astype(np.int32)
+    return values

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 from feedback.context_codec.kernel import LevelShape
 from feedback.context_codec.rotation import ROTATIONS
-from feedback.context_codec.side_information import STEP_BITS
 from feedback.context_codec.tables import ContextTables
 
 
@@ -24,15 +23,19 @@ class Operations:
     bs: int
 
 
-def operations(shape: LevelShape, tables: ContextTables, fits_payload: bool) -> Operations:
+def operations(shape: LevelShape, tables: ContextTables, passes: int) -> Operations:
     """What a report of that shape takes.
 
     The context model costs network and prediction of every entry. The UE scales the matrix and makes every rotation,
-    with FFTs of ``2 N log2 N`` real multiply-adds for ``N`` columns, and squares moduli; where it fits a payload it
-    codes once for each step of a bisection. Additions, comparisons and table look-ups are not counted.
+    with FFTs of ``2 N log2 N`` real multiply-adds for ``N`` columns, and squares moduli. Additions, comparisons and
+    table look-ups are not counted.
+
+    Args:
+        shape: of the matrix.
+        tables: of the context model.
+        passes: how often the UE codes the matrix, in search of a step or of a predecessor.
     """
     model = shape.entries * tables.macs_per_entry(shape.layers > 1, shape.tilts > 1)
-    passes = STEP_BITS + 1 if fits_payload else 1
     transform = math.ceil(shape.entries * 2 * math.log2(shape.columns)) if shape.columns > 1 else 0
     ramp = 4 * shape.entries if shape.columns > 1 else 0
     rotations = ROTATIONS if shape.columns > 1 else 1

@@ -150,6 +150,7 @@ def test_what_was_learnt_is_kept() -> None:
         ({"step": 0}, "step: got 0, expected"),
         ({"payload_bits": 3}, "payload_bits: got 3, expected 2[0-9] to"),
         ({"payload_bits": 300, "max_bits": 300}, "max_bits: got it with payload_bits"),
+        ({"payload_bits": 300, "memory": 1}, "memory: got 1 with payload_bits, expected it with step"),
         ({"step": 1, "compression_ratio": 4}, "compression_ratio: got 4"),
         ({"step": 1, "tables": "none.safetensors"}, "none.safetensors: No such file"),
     ],
@@ -162,6 +163,27 @@ def test_keys_are_checked(keys: dict, message: str) -> None:
 def test_nothing_is_reported_before_it_has_learnt() -> None:
     with pytest.raises(FeedbackInputError, match="expected fit"):
         make_compressor("context", shape=SHAPE, step=1).encode(channels(1))
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_memory_is_told_of_losses_or_not(told: bool) -> None:
+    """Static channels, the second report lost: the third stands alone if the UE is told, else it builds on that."""
+    compressor = fitted({"step": 0.3, "memory": 1, "told_of_losses": told})
+    assert compressor.told_of_losses == told
+    csi, ue, bs, lost = channels(3, seed=7), {}, {}, None
+    seen = []
+    for number in range(3):
+        sent, ue = compressor.report(csi, ue, lost if told else None)
+        gone = torch.full((3,), number == 1)
+        rebuilt, bs = compressor.rebuild(replace(sent, erased=gone), bs)
+        lost = rebuilt.erased
+        seen.append((sent.value_bits, lost))
+    assert seen[0][1].tolist() == [False] * 3
+    assert (seen[1][0] < 30).all()
+    assert seen[2][1].tolist() == [not told] * 3
+    if told:
+        assert torch.equal(seen[2][0], seen[0][0])
+        assert nmse(rebuilt.csi, csi) < 0.1
 
 
 def test_nan_is_refused() -> None:
@@ -184,12 +206,12 @@ def test_cost_of_a_32_by_32_matrix() -> None:
     """
     shape, tables = LevelShape(32, 1, 1, 32), shipped_tables()
     assert tables.hidden_units == 5
-    cost = operations(shape, tables, fits_payload=False)
+    cost = operations(shape, tables, passes=1)
     assert cost.model == 1024 * (5 * (12 + 2) + 2 * 7)
     assert cost.model < 1e5
     transform = 32 * 320
     assert cost.ue == 4 * 1024 + transform + 8 * (6 * 1024 + transform) + cost.model + 2 * 1024
-    panel = operations(LevelShape(32, 2, 2, 8), tables, fits_payload=False)
+    panel = operations(LevelShape(32, 2, 2, 8), tables, passes=1)
     assert panel.model == 1024 * (5 * (16 + 2) + 2 * 8)
     compressor = make_compressor("context", shape=(32, 32), step=1)
     assert compressor.complexity().ue_macs == cost.ue
