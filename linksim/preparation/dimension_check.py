@@ -11,7 +11,7 @@ from feedback.neural import NeuralCompressor
 from feedback.plugin_file import PluginParameters
 from linksim.errors import InputError
 from linksim.precoding import PRECODERS
-from linksim.preparation.fitting import scheme_specs
+from linksim.preparation.fitting import schemes_of
 from linksim.preparation.teacher import teacher_of
 from linksim.scenario.model import Scenario
 from linksim.scenario.sources import source_of, split_hint
@@ -47,7 +47,7 @@ def check_points(points: Sequence[Point], *, to_be_tested: bool = True) -> None:
         if front_end not in checked:
             AngularDelayTransform(source.grid, source.array, scenario.transform.n_delay)
             ESTIMATORS.get_class(scenario.estimation.name)(scenario.estimation, source.grid, source.array)
-        for spec in scheme_specs(scenario):
+        for spec in schemes_of(point):
             if spec.key not in checked:
                 try:
                     compressor = spec.build().compressor

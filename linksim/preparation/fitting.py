@@ -37,6 +37,7 @@ from linksim.scenario.identity import channel_fit_key, fit_key, taking_part, wei
 from linksim.scenario.model import Scenario
 from linksim.scenario.plugin_sections import compressor_label
 from linksim.scenario.sources import csi_dimensions
+from linksim.scenario.sweep import Point
 from linksim.scenario.training_channel import training_scenario
 
 # Training codewords that quantisers and denoisers are fitted on.
@@ -173,6 +174,28 @@ def scheme_specs(scenario: Scenario) -> Iterator[SchemeSpec]:
         parameters = entry.model_copy(update=update)
         learns_from = training_scenario(scenario, entry)
         yield SchemeSpec(compressor_label(entry), parameters, learns_from, adapted_to)
+
+
+@dataclass(frozen=True)
+class PlannedPoint(Point):
+    """A point whose schemes are known.
+
+    Attributes:
+        schemes: in the order of the compressors.
+    """
+
+    schemes: tuple[SchemeSpec, ...]
+
+
+def planned(point: Point, device: str) -> PlannedPoint:
+    """A point on a kind of device, with its schemes, so that every stage of a run finds the same ones."""
+    scenario = point.scenario.model_copy(update={"device": device})
+    return PlannedPoint(point.sweep, point.axes, scenario, point.key, tuple(scheme_specs(scenario)))
+
+
+def schemes_of(point: Point) -> tuple[SchemeSpec, ...]:
+    """What a point needs fitted; as ``scheme_specs``."""
+    return point.schemes if isinstance(point, PlannedPoint) else tuple(scheme_specs(point.scenario))
 
 
 def fit_generator(scenario: Scenario, key: str) -> torch.Generator:

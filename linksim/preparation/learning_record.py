@@ -12,7 +12,7 @@ from feedback.checkpoint import CheckpointInfo, read_info
 from feedback.compressor import Compressor
 from feedback.plugin_file import compressor_class, weights_of_others
 from feedback.training.recipe import TrainingRecipe
-from linksim.preparation.fitting import FIT_CODEWORDS, SchemeSpec, scheme_specs
+from linksim.preparation.fitting import FIT_CODEWORDS, SchemeSpec, schemes_of
 from linksim.preparation.networks import UNIMPROVED, recipe_of
 from linksim.preparation.prepare import is_trained, weights_file
 from linksim.preparation.weights_origin import outdated
@@ -61,7 +61,7 @@ def learning_records(points: Iterable[Point]) -> list[LearningRecord]:
     Raises:
         FeedbackInputError: if the document of some weights cannot be read.
     """
-    specs = {spec.key: spec for point in points for spec in scheme_specs(point.scenario)}
+    specs = {spec.key: spec for point in points for spec in schemes_of(point)}
     records: dict[str, LearningRecord] = {}
     for spec in specs.values():
         record = learning_record(spec)
@@ -74,10 +74,10 @@ def learnt_from(points: Iterable[Point]) -> dict[str, dict[str, int | None]]:
     known: dict[str, int | None] = {}
     found: dict[str, dict[str, int | None]] = {}
     for point in points:
-        specs = list(scheme_specs(point.scenario))
+        specs = schemes_of(point)
         for spec in specs:
             if spec.key not in known:
-                known[spec.key] = learning_record(spec).learnt_from
+                known[spec.key] = read_info(weights_file(spec)).learnt_from if is_trained(spec) else _fitted_to(spec)
         found[point.key] = {spec.label: known[spec.key] for spec in specs}
     return found
 

@@ -38,7 +38,7 @@ from linksim.preparation.fitting import (
     SchemeSpec,
     fit_generator,
     load_normalisation,
-    scheme_specs,
+    schemes_of,
 )
 from linksim.preparation.kept_axes import KeptAxes
 from linksim.preparation.prepare import Preparation, adaptation_of, is_trained, weights_file
@@ -115,7 +115,7 @@ def train_scenario(
 
 def needed_weights(points: Sequence[Point]) -> dict[Path, SchemeSpec]:
     """Files of the weights that some points need, and what they are for."""
-    needed = [spec for point in points for spec in scheme_specs(point.scenario) if is_trained(spec)]
+    needed = [spec for point in points for spec in schemes_of(point) if is_trained(spec)]
     needed = [*(unadapted(spec) for spec in needed if spec.adapted_to is not None), *needed]
     return {weights_file(spec): spec for spec in needed}
 

@@ -29,10 +29,9 @@ from linksim.preparation.fitting import (
     fit_normalisation,
     fit_scale_range,
     fit_to_codewords,
-    kept_scheme,
     load_normalisation,
     save_scheme,
-    scheme_specs,
+    schemes_of,
 )
 from linksim.preparation.kept_axes import KeptAxes
 from linksim.preparation.prepared_point import FittedFile, PreparedPoint, fitted_file, prepared_point, prepared_scheme
@@ -79,35 +78,29 @@ class Preparation:
         Raises:
             InputError: if trained weights are missing; one line says how to get them.
         """
-        specs = {spec.key: spec for point in points for spec in scheme_specs(point.scenario)}
+        specs = {spec.key: spec for point in points for spec in schemes_of(point)}
         self._require_weights(list(specs.values()))
         for point in points:
             fit_fallback(point.scenario, self.folder.fitted, partial(self._quick_csi, point.scenario))
         for spec in specs.values():
             self.fit_normalisation(spec.scenario)
             checkpoint = read_info(weights_file(spec)).sha256 if is_trained(spec) else ""
-            kept = kept_scheme(spec, self.folder.fitted) if spec.learns else None
-            if spec.learns and (kept is None or kept.metadata.get("checkpoint", "") != checkpoint):
+            fitted = fitted_file(spec, self.folder.fitted) if spec.learns else None
+            if spec.learns and (fitted is None or fitted.checkpoint != checkpoint):
                 # Digits of what is trained depend on the number of threads.
                 with one_thread():
                     self._fit(spec, checkpoint)
+                fitted = fitted_file(spec, self.folder.fitted)
+            self._fitted[spec.key] = fitted
         for point in points:
-            for spec in filter(lambda spec: spec.sends_scale, scheme_specs(point.scenario)):
+            for spec in filter(lambda spec: spec.sends_scale, schemes_of(point)):
                 fit_scale_range(spec.scenario, self.folder.fitted, partial(self._range_csi, spec.scenario))
         self._sets.clear()
         self._channels.clear()
 
     def prepared(self, point: Point) -> PreparedPoint:
-        """A point whose schemes are fitted, as workers get it.
-
-        Raises:
-            InputError: if something is not fitted.
-        """
-        specs = list(scheme_specs(point.scenario))
-        for spec in specs:
-            if spec.key not in self._fitted:
-                self._fitted[spec.key] = fitted_file(spec, self.folder.fitted)
-        schemes = [prepared_scheme(spec, self.folder.fitted, self._fitted[spec.key]) for spec in specs]
+        """A point that ``prepare`` has fitted, as workers get it."""
+        schemes = [prepared_scheme(spec, self.folder.fitted, self._fitted[spec.key]) for spec in schemes_of(point)]
         return prepared_point(point.scenario, schemes, self.folder, self.device)
 
     def _require_weights(self, specs: Sequence[SchemeSpec]) -> None:

@@ -43,11 +43,13 @@ class FittedFile:
         file: of tensors.
         sha256: their checksum.
         n_bytes: size of the file.
+        checkpoint: hash of the trained weights that it is from, empty where there are none.
     """
 
     file: Path
     sha256: str
     n_bytes: int
+    checkpoint: str
 
 
 @dataclass(frozen=True)
@@ -136,21 +138,16 @@ class PreparedPoint:
 
 
 def fitted_file(spec: SchemeSpec, folder: Path) -> FittedFile | None:
-    """The file of what a scheme has learnt, ``None`` where nothing learns.
+    """The file of what a scheme has learnt, ``None`` where there is none; a damaged one is set aside.
 
     Args:
         spec: which.
         folder: of what is fitted.
-
-    Raises:
-        InputError: if it is not there.
     """
-    if not spec.learns:
-        return None
     file, kept = scheme_file(spec, folder), kept_scheme(spec, folder)
     if kept is None:
-        raise InputError(f"{folder}: nothing fitted for {spec.label}; run it again")
-    return FittedFile(file, kept.sha256, file.stat().st_size)
+        return None
+    return FittedFile(file, kept.sha256, file.stat().st_size, kept.metadata.get("checkpoint", ""))
 
 
 def prepared_scheme(spec: SchemeSpec, folder: Path, fitted: FittedFile | None) -> PreparedScheme:
@@ -162,8 +159,10 @@ def prepared_scheme(spec: SchemeSpec, folder: Path, fitted: FittedFile | None) -
         fitted: its file in there.
 
     Raises:
-        InputError: if its normalisation, or the range of its scale, is not there.
+        InputError: if something that it learns is not there.
     """
+    if spec.learns and fitted is None:
+        raise InputError(f"{folder}: nothing fitted for {spec.label}; run it again")
     return PreparedScheme(
         label=spec.label,
         parameters=spec.parameters,

@@ -11,7 +11,7 @@ from feedback.errors import FeedbackInputError
 from feedback.number_text import number_text
 from feedback.observation import CsiDimensions
 from feedback.plugin_file import build_compressor
-from linksim.preparation.fitting import scheme_specs
+from linksim.preparation.fitting import scheme_specs, schemes_of
 from linksim.scenario.model import Scenario
 from linksim.scenario.sources import csi_dimensions
 from linksim.scenario.sweep import points_of
@@ -49,7 +49,7 @@ def scenario_costs(scenario: Scenario) -> pd.DataFrame:
     wanted = {
         (spec.label, spec.parameters.model_dump_json(), csi_dimensions(spec.scenario)): spec
         for point in points_of(scenario)
-        for spec in scheme_specs(point.scenario)
+        for spec in schemes_of(point)
     }
     rows = [
         _row(spec.label, spec.parameters.compression_ratio, spec.build().compressor.complexity())

@@ -2,13 +2,14 @@
 
 import logging
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
 from linksim.chain.stage_times import StageTimes
 from linksim.execution.options import ExecutionOptions
 from linksim.preparation.dimension_check import check_points
+from linksim.preparation.fitting import planned
 from linksim.preparation.learning_record import learning_records, learnt_from, warnings_of
 from linksim.preparation.networks import train_missing
 from linksim.preparation.prepare import Preparation
@@ -55,10 +56,7 @@ def run(scenario: Scenario, out: Path, options: RunOptions) -> RunFolder:
     started, clock = datetime.now(UTC), time.perf_counter()
     device = device_of(scenario)
     # What `auto` means is settled here, so that all workers compute on the same kind of device.
-    points = [
-        replace(point, scenario=point.scenario.model_copy(update={"device": device.type}))
-        for point in points_of(scenario)
-    ]
+    points = [planned(point, device.type) for point in points_of(scenario)]
     check_points(points)
     folder = RunFolder(out, scenario)
     warnings = RunWarnings()

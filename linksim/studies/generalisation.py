@@ -11,7 +11,7 @@ from channels.source import SourceParameters
 from feedback.checkpoint import read_info
 from feedback.plugin_file import has_training_run
 from linksim.preparation.adaptation import unadapted
-from linksim.preparation.fitting import SchemeSpec, scheme_specs
+from linksim.preparation.fitting import SchemeSpec, scheme_specs, schemes_of
 from linksim.preparation.prepare import is_trained, weights_file
 from linksim.scenario.file import validate_scenario
 from linksim.scenario.model import Scenario
@@ -176,7 +176,7 @@ def gather(runs: list[tuple[StudyRun, RunFolder]]) -> pd.DataFrame:
     rows = []
     for run, folder in runs:
         (point,) = points_of(run.scenario)
-        seen = {spec.label: _samples_seen(spec) for spec in scheme_specs(point.scenario)}
+        seen = {spec.label: _samples_seen(spec) for spec in schemes_of(point)}
         for result in read_results(folder.path).to_dict("records"):
             cell = run.cells.get(result["compressor"])
             if cell is not None:

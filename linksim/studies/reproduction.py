@@ -15,7 +15,7 @@ from feedback.errors import FeedbackInputError
 from feedback.neural import NeuralCompressor
 from linksim.comparison.run_samples import point_rows
 from linksim.errors import InputError
-from linksim.preparation.fitting import SchemeSpec, scheme_specs
+from linksim.preparation.fitting import SchemeSpec, schemes_of
 from linksim.preparation.prepare import is_trained, weights_file
 from linksim.scenario.file import load_scenario
 from linksim.scenario.model import Scenario
@@ -77,7 +77,7 @@ def load_reproduction(name: str, overrides: list[str]) -> Reproduction:
 
 def missing_networks(scenario: Scenario) -> list[SchemeSpec]:
     """The networks of a scenario's points that its zoo does not hold, each once."""
-    specs = {weights_file(s): s for point in points_of(scenario) for s in scheme_specs(point.scenario) if is_trained(s)}
+    specs = {weights_file(s): s for point in points_of(scenario) for s in schemes_of(point) if is_trained(s)}
     return [spec for file, spec in specs.items() if not file.exists()]
 
 
@@ -111,7 +111,7 @@ def complexities(reproduction: Reproduction) -> pd.DataFrame:
     networks = {
         (spec.label, float(spec.parameters.compression_ratio or 0)): spec
         for point in points_of(reproduction.scenario)
-        for spec in scheme_specs(point.scenario)
+        for spec in schemes_of(point)
     }
     built: dict[tuple[str, float], Compressor] = {}
     rows = []
@@ -166,7 +166,7 @@ def _our_figures(scenario: Scenario, run: Path) -> Iterator[tuple[Key, dict[str,
     results = read_results(run)
     for point in points_of(scenario):
         rows = point_rows(results[results["metric"] == "nmse_db"], point)
-        for spec in scheme_specs(point.scenario):
+        for spec in schemes_of(point):
             for _, row in rows[rows["compressor"] == spec.label].iterrows():
                 ratio = float(spec.parameters.compression_ratio or 0)
                 key = (spec.label, ratio, _place(point.scenario), _setting(scenario, point))
