@@ -11,7 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from feedback.codec import Codec
+    from feedback.codec import Codec, ReceivedReport
     from feedback.compressor import COMPRESSORS, Compressor, ReportCompressor
     from feedback.csi_report.codeword import Codeword
     from feedback.errors import FeedbackInputError
@@ -29,6 +29,7 @@ __all__ = [
     "NeuralCompressor",
     "NeuralParameters",
     "Observation",
+    "ReceivedReport",
     "ReportCompressor",
     "TrainingSet",
     "make_compressor",
@@ -44,6 +45,7 @@ _MODULES = {
     "NeuralCompressor": "feedback.neural",
     "NeuralParameters": "feedback.neural",
     "Observation": "feedback.observation",
+    "ReceivedReport": "feedback.codec",
     "ReportCompressor": "feedback.compressor",
     "TrainingSet": "feedback.training_set",
 }

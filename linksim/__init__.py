@@ -10,7 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from linksim.api import Result, Weights, compare, load_scenario, open_run, points, run, train
+    from linksim.api import Result, Weights, compare, load_codec, load_scenario, open_run, points, run, train
     from linksim.errors import InputError
     from linksim.scenario.model import Scenario
 
@@ -20,6 +20,7 @@ __all__ = [
     "Scenario",
     "Weights",
     "compare",
+    "load_codec",
     "load_scenario",
     "open_run",
     "points",

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from feedback.checkpoint import CheckpointInfo
+    from feedback.codec import Codec
     from linksim.report.view.figure_options import FigureOptions
 
 # A scenario file, the name of a scenario that ships, a document, or a scenario.
@@ -306,6 +307,50 @@ def _origin(scenario: ScenarioLike) -> str:
     if isinstance(scenario, Scenario):
         return f"scenario {scenario.name}"
     return "scenario" if isinstance(scenario, Mapping) else str(scenario_path(scenario))
+
+
+def load_codec(
+    source: Result | ScenarioLike,
+    label: str | None = None,
+    *,
+    at: Mapping[str, Any] | None = None,
+    overrides: Overrides | None = None,
+) -> "Codec":
+    """A fitted codec: from channels at a UE to reports, and from what arrived of them to channels at the BS.
+
+    >>> import channels
+    >>> codec = load_codec("cost2100_indoor", "topk")
+    >>> csi = channels.open_source("cost2100").read_truncated("test", 0, 5, n_delay=32)
+    >>> report = codec.encode(csi)
+    >>> codec.decode(report).shape
+    torch.Size([5, 32, 32])
+
+    Args:
+        source: a run, its folder, or a scenario as for ``load_scenario``. What a run has fitted serves again; for a
+            scenario it is fitted first. Trained weights come from the zoo.
+        label: of the compressor; needed where there are several.
+        at: swept keys and values that tell a point, such as ``{"compression_ratio": 16}``; by default the scenario's
+            own, else in the middle of each axis.
+        overrides: as for ``load_scenario``.
+
+    Returns:
+        The codec: ``encode`` takes channels, not normalised, in the form that ``codec.compressor.takes`` says, and
+        gives a ``Codeword`` with its ``bits``; ``decode`` gives back the channel, or precoder. ``codec.ue`` and
+        ``codec.bs`` are the halves, for reports that build on those before, or get lost.
+
+    Raises:
+        InputError: if there is no such run, compressor or point, or weights are missing.
+    """
+    from linksim.preparation.loaded_codec import load_codec as load
+
+    if isinstance(source, Result):
+        folder: Path | None = source.folder
+    else:
+        is_folder = isinstance(source, str | Path) and Path(source).is_dir()
+        folder = open_run(source).folder if is_folder else None  # type: ignore[arg-type]
+    scenario = load_scenario(source if folder is None else folder / "scenario.yaml", overrides)  # type: ignore[arg-type]
+    asked = {key: str(value) for key, value in (at or {}).items()}
+    return load(scenario, label, asked, None if folder is None else folder.parent / "fitted")
 
 
 def _checked_workers(workers: int | None) -> int | None:

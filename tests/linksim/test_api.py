@@ -48,6 +48,38 @@ def test_a_run_gives_its_table_scenario_manifest_and_folder(result: linksim.Resu
     assert result.manifest["command"] == "linksim.run"
 
 
+def test_a_codec_of_a_run_does_what_the_run_did(result: linksim.Result) -> None:
+    for ratio, label in ((4, "klt"), (8, "topk")):
+        codec = linksim.load_codec(result, label, at={"compression_ratio": ratio})
+        csi = channels.open_source("cost2100", n_subcarriers=64, seed=3).read_truncated("test", 0, 10, n_delay=8)
+        rebuilt = codec.decode(codec.encode(csi))
+        error = ((rebuilt - csi).abs().square().sum((1, 2)) / csi.abs().square().sum((1, 2))).mean()
+        row = result.table.query("metric == 'nmse_db' and compressor == @label and compression_ratio == @ratio")
+        # The run's source makes frequency responses first: rounding of float32, some 1e-6 of each channel.
+        assert float(10 * torch.log10(error)) == pytest.approx(float(row.value.iloc[0]), abs=1e-3)
+
+
+def test_a_codec_of_a_scenario_is_fitted_first(result: linksim.Result) -> None:
+    of_run = linksim.load_codec(result.folder, "klt", at={"compression_ratio": 8})
+    fitted = linksim.load_codec(TINY, "klt", overrides={"sweeps": {}})
+    csi = channels.open_source("cost2100", n_subcarriers=64).read_truncated("test", 0, 3, n_delay=8)
+    assert torch.equal(fitted.decode(fitted.encode(csi)), of_run.decode(of_run.encode(csi)))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        ({}, "label: got none, expected one of topk, klt"),
+        ({"label": "kl"}, "label: got 'kl', expected one of topk, klt"),
+        ({"label": "klt", "at": {"snr_db": 3}}, "^at: got 'snr_db', expected one of compression_ratio"),
+        ({"label": "klt", "at": {"compression_ratio": 3}}, "compression_ratio: got '3', expected one of 4.0, 8.0"),
+    ],
+)
+def test_what_names_no_codec_is_one_line(arguments: dict[str, Any], line: str) -> None:
+    with pytest.raises(linksim.InputError, match=line):
+        linksim.load_codec(TINY, **arguments)
+
+
 def _nmse_of_file(folder: Path) -> pd.DataFrame:
     table = pd.read_csv(folder / "results.csv")
     return table[table.metric == "nmse_db"][["value"]]
