@@ -19,7 +19,7 @@ _RENDERED = re.compile(r'<(span|div) class="arithmatex">\\([(\[])(.*?)\\[)\]]</\
 
 
 def markdown_of(docstring: str) -> str:
-    """A docstring with its formulas as ``\\(TeX\\)`` and ``\\[TeX\\]``, its papers as links, its sessions as code."""
+    r"""A docstring with its formulas as ``\(TeX\)`` and ``\[TeX\]``, its papers as links, its sessions as code."""
     text = _SESSION.sub(lambda found: f"{found[1]}```pycon\n{found[0]}\n{found[1]}```", docstring)
     text = _BLOCK.sub(lambda found: f"\n{found[1]}\\[{' '.join(found[2].split())}\\]\n\n", text)
     text = _INLINE.sub(r"\\(\1\\)", text)

@@ -13,8 +13,9 @@ _AT_ONCE = 16
 
 
 def select(plan: Type1Plan, covariance: Tensor, noise: float = 0.1) -> Type1Report:
-    r"""The report of the largest score: received power at rank 1, else the sum over the subbands of
-    :math:`\log_2 \det(I + W^H R W / \sigma^2)`.
+    r"""The report of the largest score.
+
+    That is the received power at rank 1, else the sum over the subbands of :math:`\log_2 \det(I + W^H R W / \sigma^2)`.
 
     Args:
         plan: sizes of the report.

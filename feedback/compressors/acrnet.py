@@ -98,7 +98,7 @@ class AcrNet(FullyConnectedNetwork):
         return self.settings.init != "xavier" and self.settings.allows_klt
 
     def build_features(self) -> nn.Module:
-        """conv 5x5, two residual blocks."""
+        """Conv 5x5, two residual blocks."""
         return acrnet_features(self.settings.activation)
 
     def take_weights_of_others(self) -> None:
@@ -108,7 +108,7 @@ class AcrNet(FullyConnectedNetwork):
         self.load_state(read_public_checkpoint(self.settings.checkpoint, acrnet_layers(), self.state()))
 
     def build_refinement(self) -> nn.Module:
-        """conv 5x5, expanded residual blocks, sigmoid."""
+        """Conv 5x5, expanded residual blocks, sigmoid."""
         options = self.settings
         return acrnet_refinement(options.activation, options.decoder_expansion, options.k)
 
@@ -163,10 +163,10 @@ class ClAcrNet(ConvolutionalLatentNetwork):
     paper_recipe = ACRNET
 
     def build_features(self) -> nn.Module:
-        """conv 5x5, two residual blocks."""
+        """Conv 5x5, two residual blocks."""
         return acrnet_features(self.settings.activation)
 
     def build_refinement(self) -> nn.Module:
-        """conv 5x5, expanded residual blocks, sigmoid."""
+        """Conv 5x5, expanded residual blocks, sigmoid."""
         options = self.settings
         return acrnet_refinement(options.activation, options.decoder_expansion, options.k)

@@ -27,7 +27,7 @@ class ClCsiNet(ConvolutionalLatentNetwork):
     paper_recipe = CSINET
 
     def build_features(self) -> nn.Module:
-        """conv 3x3 2->2, batch norm, leaky ReLU."""
+        """Conv 3x3 2->2, batch norm, leaky ReLU."""
         return ConvBn(2, 2, 3, leaky_relu(), bias=True)
 
     def build_refinement(self) -> nn.Module:

@@ -74,7 +74,7 @@ class CrBlock(ResidualBlock):
 
 
 def crnet_refinement() -> nn.Module:
-    """conv 5x5 2->2, batch norm, leaky ReLU; two CRBlocks; sigmoid."""
+    """Conv 5x5 2->2, batch norm, leaky ReLU; two CRBlocks; sigmoid."""
     return nn.Sequential(ConvBn(2, 2, 5, leaky_relu()), CrBlock(), CrBlock(), nn.Sigmoid())
 
 
@@ -118,7 +118,7 @@ class CrNet(FullyConnectedNetwork):
         return CrNetFeatures()
 
     def build_refinement(self) -> nn.Module:
-        """conv 5x5, two CRBlocks, sigmoid."""
+        """Conv 5x5, two CRBlocks, sigmoid."""
         return crnet_refinement()
 
 
@@ -142,5 +142,5 @@ class ClCrNet(ConvolutionalLatentNetwork):
         return CrNetFeatures()
 
     def build_refinement(self) -> nn.Module:
-        """conv 5x5, two CRBlocks, sigmoid."""
+        """Conv 5x5, two CRBlocks, sigmoid."""
         return crnet_refinement()

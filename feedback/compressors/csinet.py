@@ -47,7 +47,7 @@ class CsiNet(FullyConnectedNetwork):
     paper_recipe = CSINET
 
     def build_features(self) -> nn.Module:
-        """conv 3x3 2->2, batch norm, leaky ReLU."""
+        """Conv 3x3 2->2, batch norm, leaky ReLU."""
         if self.settings.keras is not None:
             return keras_features(self.shape[0])
         return ConvBn(2, 2, 3, leaky_relu())

@@ -33,10 +33,10 @@ class CsiNetPlus(FullyConnectedNetwork):
     paper_recipe = CSINET
 
     def build_features(self) -> nn.Module:
-        """conv 7x7 2->2, batch norm, leaky ReLU, twice."""
+        """Conv 7x7 2->2, batch norm, leaky ReLU, twice."""
         return nn.Sequential(ConvBn(2, 2, 7, leaky_relu()), ConvBn(2, 2, 7, leaky_relu()))
 
     def build_refinement(self) -> nn.Module:
-        """conv 7x7 2->2, batch norm, leaky ReLU; five RefineNets; sigmoid."""
+        """Conv 7x7 2->2, batch norm, leaky ReLU; five RefineNets; sigmoid."""
         blocks = [RefineNet(_KERNELS) for _ in range(_BLOCKS)]
         return nn.Sequential(ConvBn(2, 2, 7, leaky_relu()), *blocks, nn.Sigmoid())

@@ -100,7 +100,7 @@ class Deq(FullyConnectedNetwork):
         return self.settings.init == "klt"
 
     def build_features(self) -> nn.Module:
-        """conv 5x5 2->2, batch norm, PReLU; equilibrium block."""
+        """Conv 5x5 2->2, batch norm, PReLU; equilibrium block."""
         return nn.Sequential(ConvBn(2, 2, 5, prelu(2)), UeEquilibrium(self.settings.ue_iterations))
 
     def build_refinement(self) -> nn.Module:

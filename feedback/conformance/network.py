@@ -4,7 +4,8 @@ import torch
 
 from feedback.compressor import Compressor
 from feedback.conformance.candidate import Candidate, channels
-from feedback.conformance.compressor import CHECKS, Check, demand
+from feedback.conformance.compressor import CHECKS
+from feedback.conformance.contract import Check, demand
 from feedback.neural import NeuralCompressor
 from feedback.training.recipe import TrainingRecipe
 

@@ -55,13 +55,13 @@ class AcrBlock(ResidualBlock):
 
 
 def acrnet_features(activation: Activation) -> nn.Module:
-    """conv 5x5 2->2; two residual blocks of conv 1x9, 9x1 2->2."""
+    """Conv 5x5 2->2; two residual blocks of conv 1x9, 9x1 2->2."""
     blocks = [AcrBlock([(2, (1, 9), 1), (2, (9, 1), 1)], activation) for _ in range(2)]
     return nn.Sequential(_head(activation), *blocks)
 
 
 def acrnet_refinement(activation: Activation, expansion: Expansion, k: int) -> nn.Module:
-    """conv 5x5 2->2; residual blocks of conv 1x9 2->w, 7x7 w->w in g groups, 9x1 w->2; sigmoid.
+    """Conv 5x5 2->2; residual blocks of conv 1x9 2->w, 7x7 w->w in g groups, 9x1 w->2; sigmoid.
 
     Args:
         activation: kind of activation.

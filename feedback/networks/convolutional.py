@@ -36,7 +36,7 @@ class ConvolutionalLatentNetwork(LinearStartNetwork):
         return ConvolutionalEncoder(self.build_features(), narrow)
 
     def build_decoder(self) -> nn.Module:
-        """conv 1x7 ``m`` -> ``2 Na`` with batch norm, then refinement."""
+        """Conv 1x7 ``m`` -> ``2 Na`` with batch norm, then refinement."""
         n_maps = latent_maps(self.shape, self.settings.compression_ratio)
         return ConvolutionalDecoder(
             ConvBn(n_maps, 2 * self.shape[0], KERNEL), self.build_refinement(), n_angles=self.shape[1]

@@ -53,7 +53,7 @@ class KerasCsiNet(FullyConnectedNetwork):
     settings: KerasCsiNetParameters
 
     def build_features(self) -> nn.Module:
-        """conv 3x3 2->2, batch norm, leaky ReLU."""
+        """Conv 3x3 2->2, batch norm, leaky ReLU."""
         return keras_features(self.shape[0])
 
     def build_refinement(self) -> nn.Module:
@@ -62,7 +62,7 @@ class KerasCsiNet(FullyConnectedNetwork):
 
 
 def keras_features(n_delay: int) -> nn.Module:
-    """conv 3x3 2->2 with biases, batch norm by delay row, leaky ReLU."""
+    """Conv 3x3 2->2 with biases, batch norm by delay row, leaky ReLU."""
     return _by_delay(ConvBn(2, 2, 3, leaky_relu(), bias=True), n_delay)
 
 

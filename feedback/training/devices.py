@@ -19,7 +19,7 @@ def one_device(device: torch.device, precision: Precision) -> "Fabric":
     """This process and one device, whatever batch system it runs under."""
     require_extra("train", "training")
     from lightning_fabric import Fabric
-    from lightning_fabric.plugins.environments import LightningEnvironment
+    from lightning_fabric.plugins.environments.lightning import LightningEnvironment
 
     logging.getLogger("lightning.fabric").setLevel(logging.ERROR)
     devices = [device.index or 0] if device.type == "cuda" else 1

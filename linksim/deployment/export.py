@@ -21,6 +21,7 @@ from feedback.plugin_file import has_training_run
 from linksim.deployment.measurement import METRIC, EncoderFigures, measure
 from linksim.errors import InputError
 from linksim.execution.executor import local_executor
+from linksim.files import write_whole
 from linksim.preparation.dimension_check import check_points
 from linksim.preparation.fitting import SchemeSpec, scheme_specs
 from linksim.preparation.prepare import Preparation, weights_file
@@ -32,7 +33,7 @@ from linksim.scenario.sources import device_of, source_of, split_hint
 from linksim.scenario.sweep import points_of
 from linksim.scenario.true_channels import truncated_channels
 from linksim.storage.csv_text import csv_text
-from linksim.storage.run_folder import RunFolder, write_whole
+from linksim.storage.run_folder import RunFolder
 
 _LOGGER = logging.getLogger(__name__)
 

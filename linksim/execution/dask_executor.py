@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from distributed import Client, Future, KilledWorker, as_completed
 from distributed.client import FutureCancelledError
-from distributed.comm import CommClosedError, connect
+from distributed.comm.core import CommClosedError, connect
 from threadpoolctl import threadpool_limits
 
 from linksim.content_hash import content_hash
@@ -71,7 +71,7 @@ class DaskExecutor:
                     result = future.result()
                 yield number, result
 
-    def _submit(self, function: Callable[..., Any], task: tuple[Any, ...]) -> Future:
+    def _submit(self, function: Callable[..., Any], task: tuple[Any, ...]) -> "Future[Any]":
         key = f"{function.__name__}-{content_hash(task)}"
         return self._client.submit(
             run_task, function, task, self._directory, current_level(), key=key, resources=self._resources, pure=False

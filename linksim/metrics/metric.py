@@ -1,7 +1,7 @@
 """The contract of every metric, and their registry."""
 
 from abc import ABC, abstractmethod
-from typing import ClassVar, Generic, Literal, TypeVar
+from typing import Any, ClassVar, Generic, Literal, TypeVar
 
 from class_registry import ClassRegistry
 from torch import Tensor
@@ -10,7 +10,7 @@ from linksim.metrics.outcome import LinkOutcome
 from linksim.statistics.accumulator import Accumulator
 from linksim.statistics.accumulators import MeanAccumulator, RatioAccumulator
 
-METRICS: ClassRegistry["Metric"] = ClassRegistry(unique=True)
+METRICS: ClassRegistry["Metric[Any]"] = ClassRegistry(unique=True)
 
 AccumulatorType = TypeVar("AccumulatorType", bound=Accumulator)
 

@@ -229,9 +229,12 @@ class LinkOutcome:
 
     @cached_property
     def cosine(self) -> Tensor:
-        r""":math:`|h_n \hat h_n^H| / (\lVert h_n \rVert \lVert \hat h_n \rVert)` when the report was made,
-        ``[batch, Nc]``, real; 0 where either vector is zero. With several UE antennas the vectors are the dominant
-        right singular vectors.
+        r"""Cosine of channel and reconstruction when the report was made, ``[batch, Nc]``, real.
+
+        .. math:: |h_n \hat h_n^H| / (\lVert h_n \rVert \lVert \hat h_n \rVert)
+
+        It is 0 where either vector is zero. With several UE antennas the vectors are the dominant right singular
+        vectors.
         """
         if self.n_rx > 1:
             known, true = (self.matrices(h) for h in (self.response_reconstructed, self.response_report))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from feedback.training.state import Progress
-from linksim.storage.run_folder import write_whole
+from linksim.files import write_whole
 
 if TYPE_CHECKING:
     from tensorboardX import SummaryWriter

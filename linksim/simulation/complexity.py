@@ -11,12 +11,12 @@ from feedback.errors import FeedbackInputError
 from feedback.number_text import number_text
 from feedback.observation import CsiDimensions
 from feedback.plugin_file import build_compressor
+from linksim.files import write_whole
 from linksim.preparation.fitting import scheme_specs, schemes_of
 from linksim.scenario.model import Scenario
 from linksim.scenario.sources import csi_dimensions
 from linksim.scenario.sweep import points_of
 from linksim.storage.csv_text import csv_text
-from linksim.storage.run_folder import write_whole
 
 COLUMNS = (
     "compressor",

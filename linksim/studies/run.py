@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from linksim.execution.options import ExecutionOptions
+from linksim.files import write_whole
 from linksim.report.figures.generalisation import draw_study
 from linksim.report.tables.generalisation import study_tables
 from linksim.simulation.engine import RunOptions, run
 from linksim.storage.csv_text import csv_text
-from linksim.storage.run_folder import write_whole
 from linksim.studies.generalisation import gather, runs_of
 from linksim.studies.model import GeneralisationStudy
 from linksim.studies.smoke import small_run, small_study

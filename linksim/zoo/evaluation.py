@@ -18,8 +18,8 @@ from linksim.chain.samples_without_energy import channels_with_energy
 from linksim.content_hash import content_hash
 from linksim.errors import InputError
 from linksim.execution.executor import Executor
+from linksim.metrics.matrix_norms import energy
 from linksim.metrics.nmse import NmseDb
-from linksim.metrics.outcome import energy
 from linksim.preparation.fitting import fit_generator, load_normalisation
 from linksim.preparation.prepare import Preparation
 from linksim.scenario.identity import weights_document

@@ -66,9 +66,9 @@ class QuadrigaParameters(RecordingParameters):
 
 @SOURCES.register("quadriga")
 class QuadrigaSource(Source):
-    """Links saved from QuaDRiGa, with or without motion; the carrier is at the middle subcarrier.
+    r"""Links saved from QuaDRiGa, with or without motion; the carrier is at the middle subcarrier.
 
-    .. math:: H[t, k, (r, m)] = \\sum_p c[r, m, p, t] \\, e^{-j 2 \\pi f_k (\\tau[(r, m,) p, t] - \\tau_0)}
+    .. math:: H[t, k, (r, m)] = \sum_p c[r, m, p, t] \, e^{-j 2 \pi f_k (\tau[(r, m,) p, t] - \tau_0)}
 
     Delays may change over time, and from antenna to antenna; only a file with such delays has the beam squint of a wide
     band, as the others lack the angles. The antennas of the BS are ordered as those of QuaDRiGa's

@@ -3,9 +3,10 @@
 from collections.abc import Mapping, Sequence
 
 from linksim.report.figures.layouts import Layout, panel_letter
-from linksim.report.view.axes import Axis, all_axes
+from linksim.report.view.axes import all_axes
 from linksim.report.view.metric_format import metric_text
 from linksim.report.view.run_view import RunView, Sweep
+from linksim.scenario.axis import Axis
 from linksim.scenario.sweep import Point
 from linksim.simulation.example_matrices import ExampleMatrices
 

@@ -8,13 +8,14 @@ from typing import Any
 
 import pandas as pd
 
-from linksim.report.view.axes import Axis, Panel, SweepAxes, sweep_axes, sweep_panels
+from linksim.report.view.axes import Panel, SweepAxes, sweep_axes, sweep_panels
 from linksim.report.view.curve_style import UNCOMPRESSED, CurveStyle, curve_styles
 from linksim.report.view.figure_options import FigureOptions
 from linksim.report.view.independence import depends_on
 from linksim.report.view.metric_format import metric_text
 from linksim.report.view.names import compressor_labels, compressor_titles
 from linksim.report.view.pairing import KeptSamples
+from linksim.scenario.axis import Axis
 from linksim.storage.results_table import NO_COMPRESSOR, read_manifest, read_results, read_scenario
 
 
