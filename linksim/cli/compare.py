@@ -37,7 +37,11 @@ def compare_runs(
     opened = open_runs([find_run(path) for path in runs])
     comparison = compare(opened, against, ())
     known = set(comparison.rows["metric"])
-    shown = tuple(metric or [name for name in _DEFAULT_METRICS if name in known] or sorted(known))
+    pairs = {name: set(rows["compressor"]) for name, rows in comparison.rows.groupby("metric")}
+    # Precoders have no error of a channel to be compared.
+    precoders = pairs.get("sgcs", set()) - pairs.get("nmse_db", set())
+    default = [*_DEFAULT_METRICS, "sgcs"] if precoders else _DEFAULT_METRICS
+    shown = tuple(metric or [name for name in default if name in known] or sorted(known))
     for name in shown:
         if name not in known:
             raise InputError(f"--metric: got {name!r}, expected one of {', '.join(sorted(known))}")

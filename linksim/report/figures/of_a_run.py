@@ -29,12 +29,13 @@ FIGURES_FOLDER = "figures"
 OVERVIEW, EXAMPLE, COSTS, SWEEP = "overview", "example", "costs", "sweep:"
 
 # What stands side by side in one figure.
+_SIMILARITY = ("sgcs",)
 _RATE = ("rate_bps_hz", "rate_loss_bps_hz")
 _ERRORS = ("report_error_rate", "undetected_error_rate")
 _OVER_TIME = (("rate_bps_hz",), ("nmse_e2e_db",))
 # Figures by the column of the horizontal axis.
 _FIGURES: dict[str, tuple[tuple[str, ...], ...]] = {
-    "snr_db": (NMSE_PAIR, ("rho",), ("sgcs",), _RATE),
+    "snr_db": (NMSE_PAIR, ("rho",), _SIMILARITY, _RATE),
     "feedback_snr_db": (NMSE_PAIR, _RATE, _ERRORS),
     "compression_ratio": (NMSE_PAIR, ("rho",), _RATE),
     "speed_m_s": _OVER_TIME,
@@ -161,7 +162,7 @@ def _costs(run: RunView) -> Iterator[Plan]:
 def _layouts(run: RunView, sweep: Sweep) -> Iterator[tuple[str, list[str], Layout]]:
     if sweep.axes.x is not None:
         drawn = False
-        for group in _groups(run, sweep.axes.x.column):
+        for group in _groups(run, sweep):
             metrics = _over_axis(sweep, group)
             # What is lost by the reports fills a figure of its own where there are several panels.
             for part in [metrics] if not sweep.axes.panels or group == NMSE_PAIR else [[name] for name in metrics]:
@@ -178,16 +179,20 @@ def _layouts(run: RunView, sweep: Sweep) -> Iterator[tuple[str, list[str], Layou
         if drawn:
             return
     # Nothing depends on what the sweep varies, or it varies nothing.
-    wanted_metrics = _with_pair(run.options.metrics) or _POINT_METRICS
+    shown = (*_POINT_METRICS, *_SIMILARITY) if sweep.reports_precoders else _POINT_METRICS
+    wanted_metrics = _with_pair(run.options.metrics) or shown
     metrics = [name for name in wanted_metrics if sweep.has(name)]
     if metrics:
         yield "point", metrics, draw_levels(run, sweep, metrics)
 
 
-def _groups(run: RunView, column: str) -> Sequence[Sequence[str]]:
+def _groups(run: RunView, sweep: Sweep) -> Sequence[Sequence[str]]:
     chosen = run.options.metrics
     if not chosen:
-        return _FIGURES.get(column, _OTHER_FIGURES)
+        assert sweep.axes.x is not None
+        groups = _FIGURES.get(sweep.axes.x.column, _OTHER_FIGURES)
+        # What precoders and channels have in common.
+        return groups if _SIMILARITY in groups or not sweep.reports_precoders else (*groups, _SIMILARITY)
     return [
         NMSE_PAIR if metric == "nmse_db" else (metric,)
         for metric in chosen

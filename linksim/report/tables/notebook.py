@@ -4,8 +4,7 @@ from collections.abc import Iterator
 from html import escape
 from pathlib import Path
 
-from linksim.report.tables.sweep import Cell, SweepTable, sweep_tables
-from linksim.report.tables.terminal import DEFAULT_METRICS
+from linksim.report.tables.sweep import Cell, SweepTable, shown_metrics, sweep_tables
 from linksim.report.view.run_view import view_run
 
 
@@ -18,7 +17,7 @@ def result_html(run_folder: Path) -> str:
     run = view_run(run_folder)
     parts = [f"<b>{escape(run.name)}</b> <code>{escape(str(run_folder))}</code>"]
     parts += [f"<div>WARNING: {escape(str(line))}</div>" for line in run.manifest.get("warnings") or ()]
-    parts += [_table(table) for table in sweep_tables(run, DEFAULT_METRICS)]
+    parts += [_table(table) for table in sweep_tables(run, shown_metrics(run))]
     return "\n".join(parts)
 
 

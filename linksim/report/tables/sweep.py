@@ -108,6 +108,12 @@ def with_companions(metrics: Sequence[str]) -> list[str]:
     return found
 
 
+def shown_metrics(run: RunView) -> tuple[str, ...]:
+    """NMSE, cosine similarity and rate; the SGCS too where precoders are reported, which have no other similarity."""
+    precoders = any(sweep.reports_precoders for sweep in run.sweeps)
+    return ("nmse_db", "rho", *(("sgcs",) if precoders else ()), "rate_bps_hz")
+
+
 def sweep_tables(run: RunView, metrics: Sequence[str], *, percentiles: bool = False) -> list[SweepTable]:
     """Tables of the given metrics for all sweeps; metrics that a sweep does not hold are left out.
 

@@ -10,11 +10,9 @@ from rich.text import Text
 from linksim.errors import InputError
 from linksim.report.tables.learning import learnt_from_line
 from linksim.report.tables.sampling import read_sampling, sampling_table
-from linksim.report.tables.sweep import Block, Cell, SweepTable, sweep_tables
+from linksim.report.tables.sweep import Block, Cell, SweepTable, shown_metrics, sweep_tables
 from linksim.report.view.run_view import view_run
 from linksim.terminal import Console
-
-DEFAULT_METRICS = ("nmse_db", "rho", "rate_bps_hz")
 
 
 def show(run_folder: Path, console: Console, metric: str | None = None, *, percentiles: bool = False) -> None:
@@ -27,7 +25,7 @@ def show(run_folder: Path, console: Console, metric: str | None = None, *, perce
     Args:
         run_folder: folder of the run.
         console: where to.
-        metric: the metric shown; by default NMSE, cosine similarity and rate.
+        metric: the metric shown; by default those of ``shown_metrics``.
         percentiles: whether to show the 5th, 50th and 95th percentile over the samples as well.
 
     Raises:
@@ -37,7 +35,8 @@ def show(run_folder: Path, console: Console, metric: str | None = None, *, perce
     known = list(run.results["metric"].drop_duplicates())
     if metric is not None and metric not in known:
         raise InputError(f"metric: got {metric!r}, expected one of {', '.join(known)}")
-    for table in sweep_tables(run, DEFAULT_METRICS if metric is None else (metric,), percentiles=percentiles):
+    metrics = shown_metrics(run) if metric is None else (metric,)
+    for table in sweep_tables(run, metrics, percentiles=percentiles):
         print_table(table, console)
     if line := learnt_from_line(run.results):
         console.print(line, highlight=False, markup=False, soft_wrap=True)

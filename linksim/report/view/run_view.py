@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from linksim.metrics import METRICS
 from linksim.report.view.axes import Panel, SweepAxes, sweep_axes, sweep_panels
 from linksim.report.view.curve_style import UNCOMPRESSED, CurveStyle, curve_styles
 from linksim.report.view.figure_options import FigureOptions
@@ -45,6 +46,13 @@ class Sweep:
     def has(self, metric: str) -> bool:
         """Whether the sweep holds this metric."""
         return bool((self.rows["metric"] == metric).any())
+
+    @property
+    def reports_precoders(self) -> bool:
+        """Whether some compressor has no error or similarity of a channel, as those that report precoders."""
+        of_channels = {name for name in METRICS if METRICS.get_class(name).needs_channel}
+        rows = self.rows[self.rows["metric"].isin(of_channels)]
+        return bool(set(self.compressors) - set(rows["compressor"]))
 
     @property
     def varying(self) -> tuple[Axis, ...]:
