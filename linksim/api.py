@@ -18,11 +18,12 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from linksim.errors import InputError
 from linksim.logs import shown_logs
-from linksim.scenario.file import apply_override, read_document, set_key, validate_scenario
+from linksim.scenario.file import apply_override, set_key, validate_scenario
 from linksim.scenario.messages import named_problems
 from linksim.scenario.model import Scenario
 from linksim.scenario.paths import resolve_paths
 from linksim.scenario.sweep import Point, points_of
+from linksim.scenario.yaml_file import read_document
 from linksim.shipped_files import scenario_path
 
 if TYPE_CHECKING:

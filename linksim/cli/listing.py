@@ -5,18 +5,16 @@ from pathlib import Path
 from rich.table import Table
 
 from linksim.errors import InputError
-from linksim.scenario.file import read_document
-from linksim.scenario.plugin_kinds import KINDS
+from linksim.scenario.plugin_index import TITLES, plugin_index
+from linksim.scenario.yaml_file import read_document
 from linksim.shipped_files import SUFFIX, shipped_scenarios
 from linksim.terminal import Console
 
 
 def print_listing(console: Console) -> None:
     """Prints every plug-in, and the scenarios that ship."""
-    for kind in KINDS:
-        classes = {name: kind.registry.get_class(name) for name in kind.names}
-        lines = {name: (plugin.__doc__ or "").strip().splitlines()[0] for name, plugin in classes.items()}
-        _print(console, kind.title, lines)
+    for registry, lines in plugin_index().items():
+        _print(console, TITLES[registry], lines)
     folder = shipped_scenarios()
     files = sorted(folder.rglob(f"*{SUFFIX}"))
     names = {file.relative_to(folder).with_suffix("").as_posix(): _summary(file) for file in files}

@@ -14,10 +14,11 @@ from channels.source import SOURCES, Source, SourceParameters, Split
 from linksim.errors import InputError
 from linksim.scenario.channel_section import ChannelDocument
 from linksim.scenario.document import validated
-from linksim.scenario.file import apply_override, load_scenario, read_document
+from linksim.scenario.file import apply_override, load_scenario
 from linksim.scenario.paths import resolve_paths
 from linksim.scenario.plugin_kinds import SOURCE
 from linksim.scenario.sources import open_source, split_hint
+from linksim.scenario.yaml_file import read_document
 from linksim.shipped_files import scenario_path
 
 SPEED_OF_LIGHT_M_S = 299792458.0

@@ -102,27 +102,40 @@ class Sgcs(MeanMetric):
         return cosine.double().square().mean(-1)
 
 
-def _of_layer(number: int) -> type[Sgcs]:
-    """The SGCS of another layer, registered."""
-    name = f"sgcs_layer{number}"
-    ordinal = {2: "second", 3: "third", 4: "fourth"}[number]
-    facts = {
-        "name": name,
-        "label": f"SGCS, layer {number}",
-        "stem": name,
-        "meaning": Sgcs.meaning.replace("the dominant eigenvectors", f"the {ordinal} eigenvectors"),
-        "layer": number,
-        "on_request": True,
-        "partial": True,
-        "__doc__": f"SGCS of layer {number}: of the {ordinal} eigenvector of each subband.",
-        "__module__": __name__,
-    }
-    layer: type[Sgcs] = type(f"SgcsLayer{number}", (Sgcs,), facts)
-    METRICS.register(name)(layer)
-    return layer
+@METRICS.register("sgcs_layer2")
+class SgcsLayer2(Sgcs):
+    """SGCS of layer 2: of the second eigenvector of each subband."""
+
+    layer = 2
+    name = stem = "sgcs_layer2"
+    label = "SGCS, layer 2"
+    meaning = Sgcs.meaning.replace("the dominant eigenvectors", "the second eigenvectors")
+    on_request = partial = True
 
 
-SGCS_LAYERS = {number: _of_layer(number) for number in range(2, 5)}
+@METRICS.register("sgcs_layer3")
+class SgcsLayer3(Sgcs):
+    """SGCS of layer 3: of the third eigenvector of each subband."""
+
+    layer = 3
+    name = stem = "sgcs_layer3"
+    label = "SGCS, layer 3"
+    meaning = Sgcs.meaning.replace("the dominant eigenvectors", "the third eigenvectors")
+    on_request = partial = True
+
+
+@METRICS.register("sgcs_layer4")
+class SgcsLayer4(Sgcs):
+    """SGCS of layer 4: of the fourth eigenvector of each subband."""
+
+    layer = 4
+    name = stem = "sgcs_layer4"
+    label = "SGCS, layer 4"
+    meaning = Sgcs.meaning.replace("the dominant eigenvectors", "the fourth eigenvectors")
+    on_request = partial = True
+
+
+SGCS_LAYERS: dict[int, type[Sgcs]] = {2: SgcsLayer2, 3: SgcsLayer3, 4: SgcsLayer4}
 
 
 @METRICS.register("rho_hf_all")

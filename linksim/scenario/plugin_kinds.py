@@ -25,6 +25,7 @@ from feedback.predictor import PREDICTORS
 from feedback.quantiser import QUANTISERS
 from linksim.metrics import METRICS
 from linksim.precoding import PRECODERS
+from linksim.scenario.plugin_index import TITLES
 
 
 @dataclass(frozen=True)
@@ -64,15 +65,15 @@ class PluginKind:
         return self.registry.get_class(name).Parameters
 
 
-SOURCE = PluginKind("channel sources", SOURCES, "channel", "source", swept=False, other_sections=("sources",))
-ESTIMATOR = PluginKind("estimators", ESTIMATORS, "estimation")
-COMPRESSOR = PluginKind("compressors", COMPRESSORS, "compressors", swept=False)
-QUANTISER = PluginKind("quantisers", QUANTISERS, "feedback.quantiser")
-LINK = PluginKind("feedback links", LINKS, "feedback.link")
-DENOISER = PluginKind("denoisers", DENOISERS, "feedback.denoiser")
-PREDICTOR = PluginKind("predictors", PREDICTORS, "feedback.predictor")
-PRECODER = PluginKind("precoders", PRECODERS, "precoder")
-METRIC = PluginKind("metrics", METRICS, "")
+SOURCE = PluginKind(TITLES["SOURCES"], SOURCES, "channel", "source", swept=False, other_sections=("sources",))
+ESTIMATOR = PluginKind(TITLES["ESTIMATORS"], ESTIMATORS, "estimation")
+COMPRESSOR = PluginKind(TITLES["COMPRESSORS"], COMPRESSORS, "compressors", swept=False)
+QUANTISER = PluginKind(TITLES["QUANTISERS"], QUANTISERS, "feedback.quantiser")
+LINK = PluginKind(TITLES["LINKS"], LINKS, "feedback.link")
+DENOISER = PluginKind(TITLES["DENOISERS"], DENOISERS, "feedback.denoiser")
+PREDICTOR = PluginKind(TITLES["PREDICTORS"], PREDICTORS, "feedback.predictor")
+PRECODER = PluginKind(TITLES["PRECODERS"], PRECODERS, "precoder")
+METRIC = PluginKind(TITLES["METRICS"], METRICS, "")
 
 KINDS = (SOURCE, ESTIMATOR, COMPRESSOR, QUANTISER, LINK, DENOISER, PREDICTOR, PRECODER, METRIC)
 

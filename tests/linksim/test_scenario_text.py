@@ -15,10 +15,11 @@ from pydantic import BaseModel
 
 from feedback.errors import FeedbackInputError
 from linksim.errors import InputError
-from linksim.scenario.file import apply_override, load_scenario, read_document, set_key, validate_scenario
+from linksim.scenario.file import apply_override, load_scenario, set_key, validate_scenario
 from linksim.scenario.model import Scenario
 from linksim.scenario.plugin_kinds import KINDS, PluginKind
 from linksim.scenario.sweep import MAX_POINTS, points_of
+from linksim.scenario.yaml_file import read_document
 
 BASE: dict[str, Any] = {
     "name": "t",

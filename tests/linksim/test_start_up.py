@@ -23,19 +23,23 @@ _ON_DEMAND = {
 }
 
 
-def test_help_and_the_bare_package_load_no_numerics() -> None:
+@pytest.mark.parametrize(("argument", "word"), [("--help", "show-channel"), ("list", "csinet")])
+def test_what_asks_for_no_numerics_loads_none(argument: str, word: str) -> None:
     program = (
         "import sys, linksim, channels, feedback\n"
         "from linksim.cli.main import main\n"
-        "sys.argv = ['linksim', '--help']\n"
+        f"sys.argv = ['linksim', '{argument}']\n"
         "try:\n    main()\nexcept SystemExit as end:\n    assert not end.code\n"
         "print('LOADED', *{name.partition('.')[0] for name in sys.modules})"
     )
     command = [sys.executable, "-c", program]
     output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    help_text, _, loaded = output.partition("LOADED")
-    assert "show-channel" in help_text
-    heavy = {"torch", "pandas", "scipy", "matplotlib", "numpy", "pydantic", "sionna", *_ON_DEMAND}
+    text, _, loaded = output.partition("LOADED")
+    assert word in text
+    heavy = {"torch", "pandas", "scipy", "matplotlib", "numpy", "sionna", "h5py", *_ON_DEMAND}
+    if argument == "--help":
+        # Typer reads the options of commands with it.
+        heavy.add("pydantic")
     assert heavy.isdisjoint(loaded.split())
 
 
@@ -56,3 +60,14 @@ def _imported_at_once(file: Path) -> Iterator[str]:
             yield from (name.name.partition(".")[0] for name in node.names)
         elif isinstance(node, ast.ImportFrom):
             yield (node.module or "").partition(".")[0]
+
+
+def test_the_index_of_plugins_says_what_the_registries_say() -> None:
+    from linksim.scenario.plugin_index import TITLES, plugin_index
+    from linksim.scenario.plugin_kinds import KINDS
+
+    registered = {
+        kind.title: {name: (kind.registry.get_class(name).__doc__ or "").strip().splitlines()[0] for name in kind.names}
+        for kind in KINDS
+    }
+    assert {TITLES[registry]: lines for registry, lines in plugin_index().items()} == registered
