@@ -51,4 +51,4 @@ def _form(parameter: Any) -> str:
 
 
 def _meaning(parameter: Any) -> str:
-    return " ".join((parameter.help or "").split()).replace("|", "\\|")
+    return " ".join((parameter.help or "").split()).replace("|", "\\|").replace("<", "&lt;")
