@@ -1,4 +1,4 @@
-"""Least-squares channel estimation from orthogonal downlink pilots."""
+"""The right inverse of a pilot matrix, which makes the least-squares estimate of what was received."""
 
 import torch
 from torch import Tensor
@@ -9,28 +9,17 @@ from channels.errors import ChannelInputError
 _SINGULAR = 1e4
 
 
-def least_squares(received: Tensor, pilots: Tensor) -> Tensor:
-    r"""LS estimate of the downlink channel, one subcarrier at a time.
+def right_inverse(pilots: Tensor) -> Tensor:
+    r"""Right inverse :math:`X^H (X X^H)^{-1}` of a pilot matrix.
 
-    .. math:: \hat H_n = Y_n X^H (X X^H)^{-1}
-
-    (CLLWCsiNet, section II-D).
+    The least-squares estimate of the channel is :math:`\hat H_n = Y_n X^H (X X^H)^{-1}` with the pilots ``Y`` that the
+    UE received on a subcarrier (CLLWCsiNet, section II-D).
 
     Args:
-        received: pilot observations ``Y`` at the UE, ``[..., n_subcarriers, n_pilots]``, complex.
         pilots: pilot matrix ``X``, ``[n_tx, n_pilots]``, complex, ``n_pilots >= n_tx``.
 
     Returns:
-        Channel estimate ``[..., n_subcarriers, n_tx]``, same unit as the channel.
-
-    Raises:
-        ChannelInputError: if there are fewer pilots than transmit antennas, or ``X X^H`` is singular.
-    """
-    return received @ right_inverse(pilots).to(received.dtype)
-
-
-def right_inverse(pilots: Tensor) -> Tensor:
-    r"""Right inverse :math:`X^H (X X^H)^{-1}` of a pilot matrix, ``[n_pilots, n_tx]``, same dtype.
+        ``[n_pilots, n_tx]``, same dtype.
 
     Raises:
         ChannelInputError: if there are fewer pilots than transmit antennas, or ``X X^H`` is singular.

@@ -1,4 +1,4 @@
-"""Delay statistics of propagation paths, one value per link, without the leakage of a finite band."""
+"""Powers of propagation paths, and the spread of what they weight."""
 
 import torch
 from torch import Tensor
@@ -9,20 +9,6 @@ from channels.channel_batch import Paths
 def path_powers(paths: Paths) -> Tensor:
     """Power of each path at the first snapshot, mean over the ports, ``[batch, n_paths]``, float64, linear."""
     return torch.view_as_real(paths.coefficients[:, 0]).to(torch.float64).square().sum(-1).mean(1)
-
-
-def path_delay_spread(paths: Paths) -> Tensor:
-    r"""RMS delay spread :math:`\sqrt{\overline{\tau^2} - \bar\tau^2}` weighted by the power of each path.
-
-    Paths without power do not count, wherever they lie; a link without any power has spread 0.
-
-    Args:
-        paths: path gains and delays.
-
-    Returns:
-        ``[batch]``, float64, seconds.
-    """
-    return rms_spread(path_powers(paths), paths.delays_s)
 
 
 def rms_spread(power: Tensor, position: Tensor) -> Tensor:

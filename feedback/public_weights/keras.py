@@ -1,4 +1,4 @@
-"""The public weights of CsiNet, Keras files in HDF5, as a compressor; TensorFlow is not needed.
+"""The public weights of CsiNet, Keras files in HDF5: what layers they need, and how they are read without TensorFlow.
 
 They differ from ``csinet`` in batch norm, which there works over the last axis of the images, the delay, and in
 convolutions with biases. The images lie ``[2, angle, delay]`` there and ``[2, delay, angle]`` here.
@@ -7,7 +7,6 @@ convolutions with biases. The images lie ``[2, angle, delay]`` there and ``[2, d
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal
 
 import h5py
 import torch
@@ -15,8 +14,6 @@ from torch import Tensor, nn
 
 from feedback.errors import FeedbackInputError
 from feedback.layers.basic import ConvBn, RefineNet, leaky_relu
-from feedback.networks.fully_connected import FullyConnectedNetwork
-from feedback.neural import NeuralParameters
 from feedback.state import checked_state
 
 # Keras' default, which the public network kept.
@@ -40,27 +37,6 @@ class DelayNorm(nn.BatchNorm2d):
         return super().forward(image.transpose(1, 2)).transpose(1, 2)
 
 
-class KerasCsiNetParameters(NeuralParameters):
-    """Parameters of the network of the public weights."""
-
-    name: Literal["csinet-keras"] = "csinet-keras"
-
-
-class KerasCsiNet(FullyConnectedNetwork):
-    """CsiNet as published: batch norm by delay row, biases everywhere. Not in the registry: its weights are a file."""
-
-    Parameters = KerasCsiNetParameters
-    settings: KerasCsiNetParameters
-
-    def build_features(self) -> nn.Module:
-        """Conv 3x3 2->2, batch norm, leaky ReLU."""
-        return keras_features(self.shape[0])
-
-    def build_refinement(self) -> nn.Module:
-        """Two RefineNets, conv 3x3 2->2, sigmoid."""
-        return keras_refinement(self.shape[0])
-
-
 def keras_features(n_delay: int) -> nn.Module:
     """Conv 3x3 2->2 with biases, batch norm by delay row, leaky ReLU."""
     return _by_delay(ConvBn(2, 2, 3, leaky_relu(), bias=True), n_delay)
@@ -76,25 +52,6 @@ def _by_delay(network: nn.Module, n_delay: int) -> nn.Module:
     for layer in network.modules():
         if isinstance(layer, ConvBn):
             layer.norm = DelayNorm(n_delay)
-    return network
-
-
-def load_keras_csinet(path: Path, shape: tuple[int, int] = (32, 32)) -> KerasCsiNet:
-    """The compressor of a public weights file.
-
-    Args:
-        path: the file; its ``dense_1`` layer says the codeword length.
-        shape: ``(Na, Nt)`` that it was trained for.
-
-    Raises:
-        FeedbackInputError: if it cannot be read, or holds another network.
-    """
-    ratio = 2 * shape[0] * shape[1] / max(_codeword_length(path), 1)
-    try:
-        network = KerasCsiNet(KerasCsiNetParameters(compression_ratio=ratio), shape)
-    except FeedbackInputError as error:
-        raise FeedbackInputError(f"{path}: {error}") from error
-    network.load_state(read_keras_state(path, shape, network.state()))
     return network
 
 

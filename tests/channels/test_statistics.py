@@ -12,7 +12,7 @@ from channels.channel_batch import ArrayShape, OfdmGrid, Paths, Snapshots
 from channels.sources.mat import MatParameters, MatSource
 from channels.statistics import matrices as statistics
 from channels.statistics.circular_spread import circular_spread
-from channels.statistics.spreads import path_delay_spread, rms_spread
+from channels.statistics.spreads import path_powers, rms_spread
 from channels.statistics.temporal import hold_nmse, temporal_correlation
 from channels.transforms.angular_delay import AngularDelayTransform
 
@@ -117,11 +117,11 @@ def test_circular_spread_of_a_narrow_gaussian():
     assert spread.item() == pytest.approx(0.1, rel=1e-6)
 
 
-def test_path_delay_spread_leaves_out_silent_paths():
+def test_delay_spread_leaves_out_silent_paths():
     coefficients = torch.zeros(1, 1, 2, 3, dtype=torch.complex64)
     coefficients[0, 0, :, 0], coefficients[0, 0, :, 1] = 1, 1j
     paths = Paths(coefficients, torch.tensor([[0.0, 2e-6, torch.inf]]), torch.zeros(1))
-    assert path_delay_spread(paths).item() == pytest.approx(1e-6)
+    assert rms_spread(path_powers(paths), paths.delays_s).item() == pytest.approx(1e-6)
     assert rms_spread(torch.zeros(3), torch.arange(3)).item() == 0
 
 

@@ -12,8 +12,14 @@ from torch import Tensor
 
 from feedback.compressors.csinet import CsiNet
 from feedback.errors import FeedbackInputError
-from feedback.public_weights.keras import KerasCsiNet, KerasCsiNetParameters, load_keras_csinet
 from feedback.training_set import TrainingSet
+
+
+def with_weights(file: Path) -> CsiNet:
+    """CsiNet with a file's weights of 32 codeword values."""
+    network = CsiNet(CsiNet.Parameters(compression_ratio=64, keras=file), (32, 32))
+    network.take_weights_of_others()
+    return network
 
 
 def published_channels(data: Path, scene: str) -> Tensor:
@@ -26,7 +32,7 @@ def published_channels(data: Path, scene: str) -> Tensor:
 # NMSE of the codeword-32 weights on these very files, 2000 channels, to two decimals.
 @pytest.mark.parametrize(("scene", "nmse_db"), [("indoor", -5.08), ("outdoor", -1.64)])
 def test_error_of_the_public_weights(reference_data: Path, scene: str, nmse_db: float) -> None:
-    network = load_keras_csinet(reference_data / "keras" / f"model_CsiNet_{scene}_dim32.h5")
+    network = with_weights(reference_data / "keras" / f"model_CsiNet_{scene}_dim32.h5")
     assert network.length == 32
     csi = published_channels(reference_data, scene)
     error, power = [], []
@@ -39,7 +45,7 @@ def test_error_of_the_public_weights(reference_data: Path, scene: str, nmse_db: 
 
 def test_weights_are_where_a_plain_loop_puts_them(reference_data: Path) -> None:
     file_name = reference_data / "keras" / "model_CsiNet_indoor_dim32.h5"
-    network = load_keras_csinet(file_name)
+    network = with_weights(file_name)
     image = torch.rand(2, 32, 32, generator=torch.Generator().manual_seed(1))  # [2, angle, delay]
     with h5py.File(file_name) as file:
         convolution = file["conv2d_1/conv2d_1"]
@@ -68,18 +74,18 @@ def test_weights_are_where_a_plain_loop_puts_them(reference_data: Path) -> None:
 def test_refuses_what_are_no_such_weights(tmp_path: Path) -> None:
     file = tmp_path / "weights.h5"
     with pytest.raises(FeedbackInputError, match=r"weights\.h5: cannot be read, expected Keras weights"):
-        load_keras_csinet(file)
+        with_weights(file)
     file.write_bytes(b"no HDF5")
     with pytest.raises(FeedbackInputError, match=r"weights\.h5: cannot be read, expected Keras weights"):
-        load_keras_csinet(file)
+        with_weights(file)
     with h5py.File(file, "w") as content:
         content["dense_1/dense_1/bias:0"] = np.zeros(32, dtype=np.float32)
     with pytest.raises(FeedbackInputError, match=r"weights\.h5: conv2d_1/conv2d_1/kernel:0: got no float32 weights"):
-        load_keras_csinet(file)
+        with_weights(file)
 
 
 def test_every_delay_row_has_its_own_statistics() -> None:
-    network = KerasCsiNet(KerasCsiNetParameters(compression_ratio=4), (8, 4))
+    network = CsiNet(CsiNet.Parameters(compression_ratio=4, keras=Path("weights.h5")), (8, 4))
     assert network.state()["encoder.features.norm.running_mean"].shape == (8,)
     assert network.state()["decoder.refinement.1.mix.norm.weight"].shape == (8,)
 
@@ -88,7 +94,7 @@ def test_every_delay_row_has_its_own_statistics() -> None:
 def test_agrees_with_keras(reference_data: Path, scene: str) -> None:
     keras = pytest.importorskip("tensorflow", reason="TensorFlow is not installed (extra: keras)").keras
     file_name = reference_data / "keras" / f"model_CsiNet_{scene}_dim32.h5"
-    network = load_keras_csinet(file_name)
+    network = with_weights(file_name)
     layers = keras.layers
     numbers = {"conv2d": 0, "batch_normalization": 0, "dense": 0}
 
@@ -137,7 +143,7 @@ def test_a_scenario_names_the_file(reference_data: Path, tmp_path: Path) -> None
     named = CsiNet(CsiNet.Parameters(compression_ratio=64, keras=file), (32, 32))
     named.fit(TrainingSet(torch.zeros(0, 32, 32), torch.zeros(0, 32, 32)), torch.Generator())
     csi = published_channels(reference_data, "indoor")[:5]
-    loaded = load_keras_csinet(file)
+    loaded = with_weights(file)
     assert torch.equal(named.decode(named.encode(csi)), loaded.decode(loaded.encode(csi)))
     assert not named.settings.needs_training
     other = CsiNet(CsiNet.Parameters(compression_ratio=16, keras=file), (32, 32))
