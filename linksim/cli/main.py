@@ -120,7 +120,7 @@ def validate(scenario: ScenarioFile, overrides: Overrides = None) -> None:
     """Checks a scenario without running it."""
     from linksim.preparation.dimension_check import check_channels, check_points
     from linksim.scenario.messages import named_problems
-    from linksim.scenario.sweep import points_of
+    from linksim.scenario.sweep import points_of, replaced_links
     from linksim.simulation.warnings import validity_warnings
 
     try:
@@ -137,6 +137,8 @@ def validate(scenario: ScenarioFile, overrides: Overrides = None) -> None:
         raise typer.Exit(2) from None
     for line in validity_warnings(point.scenario for point in points):
         _LOGGER.warning(line)
+    for line in replaced_links(resolved):
+        _LOGGER.info(line)
     say(f"{scenario}: valid, {len(points)} points")
 
 

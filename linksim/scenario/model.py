@@ -111,7 +111,8 @@ class Scenario(Section):
     sweeps: dict[str, dict[str, Annotated[tuple[SweptEntry, ...], Field(min_length=1)]]] = Field(
         default={},
         description="sweep name -> axis (a scenario key) -> values, also plug-ins as {name: ...}; axes of one "
-        "multiply; keys that go together are one axis, 'key, key', of values [value, value]",
+        "multiply; keys that go together are one axis, 'key, key', of values [value, value]; "
+        "`feedback_snr_db` is that of the feedback link, and puts `awgn` in place of a link that has none",
     )
 
     @model_validator(mode="before")

@@ -24,6 +24,10 @@ MAX_POINTS = 5000
 _MAX_LINES = 20
 
 
+# A sweep of this axis puts this link in place of one that has no SNR.
+FEEDBACK_SNR, LINK_OF_SNR = "feedback_snr_db", "awgn"
+
+
 @dataclass(frozen=True)
 class Point:
     """One point of one sweep.
@@ -71,6 +75,20 @@ def points_of(scenario: Scenario) -> list[Point]:
     return points
 
 
+def replaced_links(scenario: Scenario) -> list[str]:
+    """A line for each sweep whose points have another link because it is one over the feedback SNR."""
+    link = scenario.feedback.link
+    if hasattr(link, "snr_db"):
+        return []
+    lines = []
+    for sweep, axes in scenario.sweeps.items():
+        swept = {key.strip() for axis in axes for key in axis.split(",")}
+        if FEEDBACK_SNR in swept and not swept & {"feedback.link", "feedback.link.name"}:
+            change = f"the link {LINK_OF_SNR!r} in place of {link.name!r}, which has no SNR"
+            lines.append(f"sweeps.{sweep}: {FEEDBACK_SNR} puts {change}")
+    return lines
+
+
 def _refuse_equal_points(points: Sequence[Point]) -> None:
     """Points of a sweep that are one by the defaults of a plug-in, though their values are written differently."""
     found: dict[tuple[str, str], list[Point]] = {}
@@ -88,9 +106,8 @@ def _point(scenario: Scenario, sweep: str, axes: dict[str, PlainValue]) -> Point
     document["sweeps"] = {}
     # Names first, since they decide which parameters there are.
     for axis, value in sorted(axes.items(), key=lambda pair: not pair[0].endswith(".name")):
-        if axis == "feedback_snr_db" and "snr_db" not in document["feedback"]["link"]:
-            # A feedback SNR means an analogue link where the base point's link has none.
-            document["feedback"]["link"] = {"name": "awgn"}
+        if axis == FEEDBACK_SNR and "snr_db" not in document["feedback"]["link"]:
+            document["feedback"]["link"] = {"name": LINK_OF_SNR}
         if axis.endswith(".name"):
             _drop_parameters(document, axis.removesuffix(".name"), value)
         set_key(document, scenario_key(axis), value)

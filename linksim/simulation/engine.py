@@ -15,7 +15,7 @@ from linksim.preparation.networks import train_missing
 from linksim.preparation.prepare import Preparation
 from linksim.scenario.model import Scenario
 from linksim.scenario.sources import device_of
-from linksim.scenario.sweep import points_of
+from linksim.scenario.sweep import points_of, replaced_links
 from linksim.simulation.complexity import write_complexity
 from linksim.simulation.example_matrices import write_example
 from linksim.simulation.manifest import manifest_of
@@ -58,6 +58,8 @@ def run(scenario: Scenario, out: Path, options: RunOptions) -> RunFolder:
     # What `auto` means is settled here, so that all workers compute on the same kind of device.
     points = [planned(point, device.type) for point in points_of(scenario)]
     check_points(points)
+    for line in replaced_links(scenario):
+        _LOGGER.info(line)
     folder = RunFolder(out, scenario)
     warnings = RunWarnings()
     warnings.add(validity_warnings(point.scenario for point in points))

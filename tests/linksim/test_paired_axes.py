@@ -11,7 +11,9 @@ import pytest
 from linksim.errors import InputError
 from linksim.report.view.axes import sweep_axes
 from linksim.report.view.scenario_summary import scenario_summary
+from linksim.scenario.file import validate_scenario
 from linksim.scenario.paired_axes import axis_steps
+from linksim.scenario.sweep import points_of, replaced_links
 from linksim.storage.results_table import read_results
 
 Command = Callable[..., tuple[int, str, str]]
@@ -68,3 +70,23 @@ def test_several_keys_take_a_value_each() -> None:
 def test_wrong_values_are_named(axis: str, values: tuple[Any, ...], message: str) -> None:
     with pytest.raises(InputError, match=message):
         axis_steps("s", axis, values)
+
+
+@pytest.mark.parametrize(
+    ("link", "axes", "swept_link", "said"),
+    [
+        ({"name": "perfect"}, {"feedback_snr_db": [3]}, "awgn", True),
+        ({"name": "perfect"}, {"feedback_snr_db, snr_db": [[3, 1]]}, "awgn", True),
+        ({"name": "perfect"}, {"feedback.link.name": ["awgn"], "feedback_snr_db": [3]}, "awgn", False),
+        ({"name": "awgn", "snr_db": 0}, {"feedback_snr_db": [3]}, "awgn", False),
+        ({"name": "perfect"}, {"snr_db": [3]}, "perfect", False),
+    ],
+)
+def test_a_link_that_a_sweep_puts_in_place_of_another_is_said(
+    tiny: dict[str, Any], link: dict[str, Any], axes: dict[str, Any], swept_link: str, said: bool
+) -> None:
+    scenario = validate_scenario(tiny | {"feedback": {"link": link}, "sweeps": {"noise": axes}}, "here")
+    (point,) = points_of(scenario)
+    assert point.scenario.feedback.link.name == swept_link
+    line = "sweeps.noise: feedback_snr_db puts the link 'awgn' in place of 'perfect', which has no SNR"
+    assert replaced_links(scenario) == ([line] if said else [])
