@@ -23,8 +23,8 @@ from feedback.observation import CsiForm, Observation
 from feedback.quantiser import Quantiser
 
 
-class Encoder(Protocol):
-    """The part of a compressor that lies at the UE."""
+class Taker(Protocol):
+    """What a compressor says of the channel that it takes."""
 
     @property
     def takes(self) -> CsiForm:
@@ -37,6 +37,10 @@ class Encoder(Protocol):
     @property
     def own_scale(self) -> bool:
         """Whether it takes the channel as it is."""
+
+
+class Encoder(Taker, Protocol):
+    """The part of a compressor that lies at the UE."""
 
     def report(self, csi: Tensor, memory: Memory, lost: Tensor | None = None) -> tuple[Codeword, Memory]:
         """The next report."""
@@ -126,12 +130,8 @@ class UeHalf:
             lost: which of the reports just before did not arrive, ``[batch]``, bool; ``None`` at the first one, and
                 where the UE is not told.
         """
-        csi = observation.form(self.encoder.takes, self.encoder.n_layers)
-        if self.encoder.own_scale or self.encoder.takes == "eigenvectors":
-            codeword, memory = self.encoder.report(csi, memory, lost)
-            return self.quantiser.quantise(codeword), memory
-        scale = self.normalisation.scale(observation.form("truncated"))
-        codeword, memory = self.encoder.report(csi / scale.view(-1, *[1] * (csi.dim() - 1)), memory, lost)
+        csi, scale = taken(observation, self.encoder, self.normalisation)
+        codeword, memory = self.encoder.report(csi, memory, lost)
         codeword = self.quantiser.quantise(codeword)
         return codeword if self.scale is None else _with_scale(codeword, self.scale, scale), memory
 
@@ -249,6 +249,19 @@ class Codec:
             )
         forms: Mapping[str, Tensor] = {takes: csi}
         return Observation(**forms)
+
+
+def taken(observation: Observation, taker: Taker, normalisation: Normalisation) -> tuple[Tensor, Tensor]:
+    """A channel as an encoder gets it, and the scale that was taken off it, ``[batch]``.
+
+    The scale is that of the truncated matrix, whatever the form; 1 for eigenvectors, and for who takes the channel as
+    it is.
+    """
+    csi = observation.form(taker.takes, taker.n_layers)
+    if taker.own_scale or taker.takes == "eigenvectors":
+        return csi, torch.ones(len(csi), dtype=csi.real.dtype, device=csi.device)
+    scale = normalisation.scale(observation.form("truncated"))
+    return csi / scale.view(-1, *[1] * (csi.dim() - 1)), scale
 
 
 def _with_scale(codeword: Codeword, writer: ScaleWriter, scale: Tensor) -> Codeword:

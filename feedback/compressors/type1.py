@@ -32,7 +32,8 @@ class Type1(CodebookCompressor):
 
     The UE takes the report of the most received power at rank 1, and of the largest :math:`\sum_t \log_2 \det(I + W^H
     R_t W / \sigma^2)` above, by an exhaustive search. All reports are of one length: i11, i12, i13, and i2 of each
-    subband.
+    subband. Above rank 1 the columns are in the standard's order, which is no order of strength, so that similarities
+    by layer say little.
     """
 
     titles = ("Type I",)

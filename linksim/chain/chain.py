@@ -17,10 +17,10 @@ from channels.source import Source
 from channels.transforms.angular_delay import AngularDelayTransform
 from feedback.codec import Codec
 from feedback.link import LINKS
-from feedback.observation import Observation
 from feedback.predictor import PREDICTORS, ReportHistory
 from linksim.chain.downlink_overhead import downlink_overhead
 from linksim.chain.mean_channel import MeanChannel, needs_mean_channel
+from linksim.chain.observing import observation_of
 from linksim.chain.random_streams import normal_draw
 from linksim.chain.report_times import ReportTimes
 from linksim.chain.reporting import ReportSequence
@@ -106,7 +106,7 @@ class Chain:
         for age in reversed(range(len(reports))):
             with self.times.stage("estimation and transform"):
                 estimated = self._estimate(reports[age], start, age)
-                observation = self._observation(estimated)
+                observation = observation_of(estimated, self.transform, self._bands)
             for sequence in sequences.values() if kept.any() else ():
                 with self.times.stage("feedback"):
                     sequence.report(observation, self._draw("feedback noise", start, len(response), age))
@@ -153,15 +153,6 @@ class Chain:
     def _estimate(self, response: Tensor, start: int, age: int) -> Tensor:
         """At the UE: the channel as its pilots show it."""
         return self.estimator.estimate(response, self.pilot_snr, self._draw("pilot noise", start, len(response), age))
-
-    def _observation(self, estimated: Tensor) -> Observation:
-        """At the UE: an estimate in the forms that compressors take."""
-        matrices = self._matrices(estimated)
-        return Observation(
-            truncated=self.transform.truncate(estimated),
-            estimate=lambda: matrices.transpose(1, 2),
-            eigenvectors=lambda n_layers: subband_eigenvectors(matrices, self._bands, n_layers).transpose(1, 2),
-        )
 
     def _outcome_of(self, label: str, sequence: ReportSequence, outcome: LinkOutcome, kept: Tensor) -> LinkOutcome:
         """What the metrics see of one compressor's newest report."""

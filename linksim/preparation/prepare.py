@@ -5,10 +5,11 @@ it.
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -35,6 +36,7 @@ from linksim.preparation.fitting import (
 )
 from linksim.preparation.kept_axes import KeptAxes
 from linksim.preparation.prepared_point import FittedFile, PreparedPoint, fitted_file, prepared_point, prepared_scheme
+from linksim.preparation.taken_channels import TakenForm, taken_channels
 from linksim.scenario.identity import channel_fit_key
 from linksim.scenario.model import Scenario
 from linksim.scenario.paths import zoo_folders
@@ -126,7 +128,7 @@ class Preparation:
             _LOGGER.info("fitting %s", spec.title)
             scheme.compressor.fit(training, fit_generator(spec.scenario, spec.key))
         if spec.learns_codewords:
-            training = (self.joint_training_set if spec.learns_jointly else self.training_set)(spec.scenario)
+            training = self.joint_training_set(spec.scenario) if spec.learns_jointly else self._set_for(spec)
             if spec.learns_jointly:
                 denoiser = spec.scenario.feedback.denoiser.name
                 _LOGGER.info("fitting %s with %s", denoiser, spec.title)
@@ -147,11 +149,26 @@ class Preparation:
 
     def _set_for(self, spec: SchemeSpec) -> TrainingSet:
         """The channels for quick fits as the compressor gets them: with their scale, where it reports that itself."""
-        training = self.training_set(spec.scenario)
-        if not compressor_class(spec.parameters).own_scale:
-            return training
+        kind = compressor_class(spec.parameters)
+        if kind.takes != "truncated":
+            return self._other_form(spec)
+        if not kind.own_scale:
+            return self.training_set(spec.scenario)
         train = self._quick_csi(spec.scenario).to(self.device)
         return TrainingSet(train, train[:0])
+
+    def _other_form(self, spec: SchemeSpec) -> TrainingSet:
+        """The channels for quick fits in another form than the truncated matrix; made once for those who take it."""
+        scenario, compressor = spec.scenario, spec.build().compressor
+        form = TakenForm(compressor.takes, compressor.n_layers, compressor.own_scale)
+        key = f"{channel_fit_key(scenario)}, {scenario.sgcs.n_subbands} subbands, {form}"
+        if key not in self._sets:
+            normalisation = load_normalisation(scenario, self.folder.fitted)
+            ranges = self._ranges(scenario, "train", scenario.training.samples)
+            tasks = [(scenario, form, normalisation, "train", *each) for each in ranges]
+            train = self._gathered(taken_channels, tasks).to(self.device)
+            self._sets[key] = TrainingSet(train, train[:0])
+        return self._sets[key]
 
     def joint_training_set(self, scenario: Scenario) -> TrainingSet:
         """The channels for quick fits, and validation channels to select on; made once."""
@@ -212,16 +229,23 @@ class Preparation:
         wanted = min(_RANGE_SAMPLES, scenario.training.samples)
         return self._channels[key][:wanted] if key in self._channels else self._csi(scenario, "train", wanted)
 
-    def _csi(self, scenario: Scenario, split: Split, wanted: int) -> Tensor:
+    def _ranges(self, scenario: Scenario, split: Split, wanted: int) -> list[tuple[int, int]]:
+        """Which channels each task makes."""
         available = source_of(scenario).n_samples(split)
         if available == 0:
             where = split_hint(scenario.channel, split)
             raise InputError(f"channel: got no {split} channels, expected some: a compressor has to learn{where}")
         count = wanted if available is None else min(wanted, available)
         _LOGGER.info("making %d %s channels", count, split)
-        tasks = [(scenario, split, a, min(a + _TASK_SIZE, count)) for a in range(0, count, _TASK_SIZE)]
-        parts = dict(self.executor.run(truncated_channels, tasks))
-        csi = torch.cat([torch.from_numpy(parts[number]) for number in range(len(tasks))])
+        return [(a, min(a + _TASK_SIZE, count)) for a in range(0, count, _TASK_SIZE)]
+
+    def _gathered(self, task: Callable[..., Any], tasks: list[tuple[Any, ...]]) -> Tensor:
+        parts = dict(self.executor.run(task, tasks))
+        return torch.cat([torch.from_numpy(parts[number]) for number in range(len(tasks))])
+
+    def _csi(self, scenario: Scenario, split: Split, wanted: int) -> Tensor:
+        tasks = [(scenario, split, *each) for each in self._ranges(scenario, split, wanted)]
+        csi = self._gathered(truncated_channels, tasks)
         kept = channels_with_energy(csi, scenario, split)
         if len(kept) < len(csi):
             self.warnings.append(left_out_warning(len(csi) - len(kept), len(csi), split))

@@ -143,6 +143,8 @@ def fit_key(scenario: Scenario, parameters: CompressorParameters, adapted_to: Sc
     section = parameters.model_dump(mode="json", exclude={*_SHOWN, "only_ratios", "trained_on"})
     document = _selected(scenario.model_dump(mode="json"), Key.FIT) | {"compression_ratio": None}
     document |= {"compressors": [section], "learns": weights_document(scenario, adapted_to)}
+    if compressor_class(parameters).takes == "eigenvectors":
+        document["n_subbands"] = scenario.sgcs.n_subbands
     return content_hash([with_contents(document), fit_versions(scenario, parameters)])
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+import linksim
 from channels.channel_batch import Snapshots
 from feedback.compressor import Compressor
 from feedback.csi_report.scale import ScaleQuantiser
@@ -195,6 +196,35 @@ def test_a_ratio_is_refused_where_there_is_none() -> None:
     given["compressors"][0]["compression_ratio"] = 4
     with pytest.raises(InputError, match=r"compression_ratio: got 4\.0, expected none for PhaseCodebook"):
         validate_scenario(given, "here")
+
+
+def test_quantisers_learn_from_the_form_that_a_compressor_takes(tmp_path: Path) -> None:
+    given = document(FromTheBand, quantiser={"name": "uniform", "bits": 10}, link=LINKS["bsc"] | {"flip_rate": 0})
+    given["compressors"].append({"name": "identity", "compression_ratio": 1})
+    given["metrics"] = ["nmse_db", "bits"]
+    table = linksim.run(given, workers=1, out=tmp_path).table.set_index(["metric", "compressor"])["value"]
+    # The same entries of the same training channels, so the same cells: values on a border fall to either side.
+    assert table["nmse_db", "FromTheBand"] == pytest.approx(table["nmse_db", "identity"], abs=0.1)
+    assert table["bits", "FromTheBand"] == table["bits", "identity"] == 2 * 6 * 4 * 10 + 32
+
+
+@pytest.mark.parametrize("link", LINKS)
+@pytest.mark.parametrize("name", ["type1", "type2", "etype2"])
+def test_codebooks_cross_every_link_of_bits(name: str, link: str) -> None:
+    given = document(PhaseCodebook, link=LINKS[link])
+    given["channel"] |= {"n_columns": 4, "n_rows": 2, "polarization": "dual", "n_rx": 2}
+    given["sgcs"] = {"n_subbands": 4}
+    # The columns of Type I are in no order of strength.
+    rank = 1 if name == "type1" else 2
+    given["compressors"] = [{"name": name, "rank": rank}]
+    found = measured(validate_scenario(given, "here"))
+    defined = metrics_of(found, name)
+    assert defined >= {"sgcs", "rate_bps_hz", "bits"}
+    assert ("sgcs_layer2" in defined) == (rank == 2)
+    assert "nmse_db" not in defined
+    assert 0.3 < value(found, name, "sgcs") <= 1
+    if link != "perfect":
+        assert 0 < value(found, name, "report_error_rate") < 1
 
 
 def test_every_example_is_here() -> None:

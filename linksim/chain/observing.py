@@ -1,0 +1,19 @@
+"""What a UE knows of its channel, from an estimate of its response: in the forms in which compressors take it."""
+
+from collections.abc import Sequence
+
+from torch import Tensor
+
+from channels.transforms.angular_delay import AngularDelayTransform
+from feedback.observation import Observation
+from linksim.subband_eigenvectors import subband_eigenvectors
+
+
+def observation_of(response: Tensor, transform: AngularDelayTransform, bands: Sequence[slice]) -> Observation:
+    """Responses ``[batch, Nc, n_ports]`` in every form; eigenvectors are those of the subbands."""
+    matrices = response.unflatten(-1, (transform.array.n_rx, transform.array.n_tx))
+    return Observation(
+        truncated=transform.truncate(response),
+        estimate=lambda: matrices.transpose(1, 2),
+        eigenvectors=lambda n_layers: subband_eigenvectors(matrices, bands, n_layers).transpose(1, 2),
+    )

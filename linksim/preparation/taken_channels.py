@@ -1,0 +1,50 @@
+"""True channels in the form in which a compressor takes them, as tasks for workers make them."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from channels.channel_batch import Snapshots
+from channels.source import BLOCK_SIZE, Split
+from channels.transforms.angular_delay import AngularDelayTransform
+from feedback.codec import taken
+from feedback.csi_report.normalisation import Normalisation
+from feedback.observation import CsiForm
+from linksim.chain.observing import observation_of
+from linksim.chain.samples_without_energy import has_energy, require_energy
+from linksim.scenario.model import Scenario
+from linksim.scenario.sources import csi_dimensions, source_of
+
+
+@dataclass(frozen=True)
+class TakenForm:
+    """What a compressor takes, apart from it.
+
+    Attributes:
+        takes: the form.
+        n_layers: layers of eigenvectors.
+        own_scale: whether it takes the channel as it is.
+    """
+
+    takes: CsiForm
+    n_layers: int
+    own_scale: bool
+
+
+def taken_channels(
+    scenario: Scenario, form: TakenForm, normalisation: Normalisation, split: Split, start: int, stop: int
+) -> NDArray[np.complex64]:
+    """Channels of a split as an encoder gets them, ``[n, ...]``; those without energy are left out, or refused."""
+    source, slices = source_of(scenario), csi_dimensions(scenario).slices
+    transform = AngularDelayTransform(source.grid, source.array, scenario.transform.n_delay)
+    parts = []
+    for first in range(start, stop, BLOCK_SIZE):
+        response = source.read(split, first, min(first + BLOCK_SIZE, stop), Snapshots()).response[:, 0]
+        kept = has_energy(response) & has_energy(transform.truncate(response))
+        require_energy(kept, scenario, split, first)
+        csi, _ = taken(observation_of(response[kept], transform, slices), form, normalisation)
+        parts.append(csi.cpu())
+    channels: NDArray[np.complex64] = torch.cat(parts).numpy()
+    return channels
