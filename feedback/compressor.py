@@ -49,7 +49,7 @@ class CompressorParameters(BaseModel):
         default=None, ge=0.01, le=1e6, description="2 Na Nt / codeword length; by default the scenario's"
     )
     only_ratios: tuple[float, ...] | None = Field(
-        default=None, description="ratios of a sweep that it takes part at, for those it exists for; by default all"
+        default=None, description="compression ratios of a sweep at which it takes part; by default all"
     )
     trained_on: dict[str, Any] | None = Field(
         default=None, description="channel section that it is fitted or trained on; by default the scenario's channel"
@@ -71,12 +71,11 @@ class FixedCostParameters(CompressorParameters):
 
     @model_validator(mode="after")
     def _no_ratio(self) -> Self:
-        for key in ("compression_ratio", "only_ratios"):
-            if getattr(self, key) is not None:
-                raise ValueError(
-                    f"{key}: got {getattr(self, key)}, expected none for {self.name}, which takes the bits that its "
-                    "other keys say"
-                )
+        if self.compression_ratio is not None:
+            raise ValueError(
+                f"compression_ratio: got {self.compression_ratio}, expected none for {self.name}, which takes the bits "
+                "that its other keys say"
+            )
         return self
 
 

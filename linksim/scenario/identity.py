@@ -184,12 +184,16 @@ def channels_key(scenario: Scenario, device: str) -> str:
 
 
 def taking_part(scenario: Scenario) -> list[tuple[CompressorParameters, float | None]]:
-    """The compressors of a point and their compression ratios, ``None`` for those that have none."""
-    with_ratio = (
-        (entry, (entry.compression_ratio or scenario.compression_ratio) if compressor_class(entry).has_ratio else None)
-        for entry in scenario.compressors
-    )
-    return [(entry, ratio) for entry, ratio in with_ratio if entry.only_ratios is None or ratio in entry.only_ratios]
+    """The compressors of a point and their compression ratios, ``None`` for those that have none.
+
+    Those without a ratio of their own take part where the point's is among theirs.
+    """
+    at = ((entry, entry.compression_ratio or scenario.compression_ratio) for entry in scenario.compressors)
+    return [
+        (entry, ratio if compressor_class(entry).has_ratio else None)
+        for entry, ratio in at
+        if entry.only_ratios is None or ratio in entry.only_ratios
+    ]
 
 
 def with_contents(document: Any, key: str = "") -> Any:

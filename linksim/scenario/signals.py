@@ -57,7 +57,7 @@ def check_stop(metric: str, compressors: Sequence[CompressorParameters]) -> None
 
 
 def unused_sections(feedback: FeedbackSection, entries: Sequence[CompressorParameters]) -> Iterator[str]:
-    """A line for each stage that some compressors pass by, whatever the scenario says of it."""
+    """A line for each stage that all compressors pass by, and for a predictor that some do, as it has no substitute."""
     classes = {compressor_label(entry): compressor_class(entry) for entry in entries}
     of_bits = [label for label, compressor in classes.items() if _makes_bits(compressor)]
     of_precoders = [label for label, compressor in classes.items() if compressor.gives == "precoder"]
@@ -67,7 +67,8 @@ def unused_sections(feedback: FeedbackSection, entries: Sequence[CompressorParam
         ("predictor", of_precoders, "hold", "the newest precoder that arrived is held"),
     ):
         name = getattr(feedback, key).name
-        if labels and name != neutral:
+        enough = len(labels) == len(classes) or key == "predictor"
+        if labels and enough and name != neutral:
             yield f"feedback.{key}: {name} is not used for {', '.join(labels)}: {why}"
 
 

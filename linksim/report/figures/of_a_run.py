@@ -46,7 +46,8 @@ _FIGURES: dict[str, tuple[tuple[str, ...], ...]] = {
 }
 _OTHER_FIGURES = (NMSE_PAIR, ("rho",), _RATE, _ERRORS)
 _POINT_METRICS = (*NMSE_PAIR, "rho", "rate_bps_hz", "report_error_rate")
-_OVERVIEW_METRICS = (*NMSE_PAIR, "rho", "rate_bps_hz")
+# The first of these that a run has stands between error and rate; a cosine of channels is not defined for precoders.
+_SIMILARITIES = ("sgcs", "rho")
 
 
 @dataclass(frozen=True)
@@ -108,7 +109,7 @@ def figure_layouts(run: RunView) -> Iterator[Plan]:
     """All figures of a run; to be drawn and saved within ``paper_style``."""
     overview = None if run.options.metrics else _overview_sweep(run)
     if overview is not None:
-        metrics = _over_axis(overview, _OVERVIEW_METRICS)
+        metrics = _over_axis(overview, _overview_metrics(overview))
         layout = draw_metrics(run, overview, metrics)
         yield Plan("overview", OVERVIEW, caption(run, overview, metrics, layout), layout.figure)
     example = read_example(run.folder)
@@ -226,10 +227,20 @@ def _bits_vary(sweep: Sweep) -> bool:
 def _overview_sweep(run: RunView) -> Sweep | None:
     """The sweep over the downlink SNR, else the first that makes plain curves of NMSE, similarity and rate."""
     plain = [sweep for sweep in run.sweeps if sweep.axes.x is not None and not sweep.axes.panels]
-    needed = [metric for metric in _OVERVIEW_METRICS if metric != "nmse_e2e_db"]
-    full = [sweep for sweep in plain if len(_over_axis(sweep, needed)) == len(needed)]
+    full = [sweep for sweep in plain if _is_full(sweep)]
     over_snr = [sweep for sweep in full if sweep.axes.x is not None and sweep.axes.x.column == "snr_db"]
     return next(iter(over_snr or full), None)
+
+
+def _overview_metrics(sweep: Sweep) -> list[str]:
+    """Errors, the first similarity that there is, and the rate."""
+    similarity = next((name for name in _SIMILARITIES if sweep.has(name)), _SIMILARITIES[-1])
+    return [*NMSE_PAIR, similarity, "rate_bps_hz"]
+
+
+def _is_full(sweep: Sweep) -> bool:
+    needed = [metric for metric in _overview_metrics(sweep) if metric != "nmse_e2e_db"]
+    return len(_over_axis(sweep, needed)) == len(needed)
 
 
 def _finish(run: RunView, folder: Path, plan: Plan) -> Drawing:
