@@ -2,6 +2,7 @@
 
 import copy
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,8 @@ import pytest
 import torch
 
 import linksim
-from channels.channel_batch import Snapshots
+from channels.channel_batch import ChannelBatch, Snapshots
+from channels.source import Source
 from feedback.compressor import Compressor
 from feedback.csi_report.scale import ScaleQuantiser
 from feedback.plugin_file import compressor_class
@@ -64,9 +66,15 @@ def measured(scenario: Scenario, batch_sizes: tuple[int, ...] = (20,)) -> Measur
     chain = Chain(scenario, source, codecs, torch.device("cpu"), mean)
     snapshots, first, total = ReportTimes.of(scenario.feedback).snapshots, 0, {}
     for size in batch_sizes:
-        merge(total, chain.measure(source.read("test", first, first + size, snapshots), first))
+        merge(total, chain.measure(channels(source, first, first + size, snapshots), first))
         first += size
     return total
+
+
+@cache
+def channels(source: Source, start: int, stop: int, snapshots: Snapshots) -> ChannelBatch:
+    """Test channels, drawn once for all tests."""
+    return source.read("test", start, stop, snapshots)
 
 
 def value(found: Measurements, label: str, metric: str) -> float:
@@ -224,7 +232,7 @@ def test_codebooks_cross_every_link_of_bits(name: str, link: str) -> None:
     assert "nmse_db" not in defined
     assert 0.3 < value(found, name, "sgcs") <= 1
     if link != "perfect":
-        assert 0 < value(found, name, "report_error_rate") < 1
+        assert 0 < value(found, name, "report_error_rate") <= 1
 
 
 def test_every_example_is_here() -> None:
