@@ -6,10 +6,17 @@ from typing import Annotated, Literal
 import typer
 
 
-def _shipped_by_name(file: Path | None) -> Path | None:
+def _shipped_by_name(named: Path | None) -> Path | None:
+    from linksim.scenario.yaml_file import read_document
     from linksim.shipped_files import scenario_path
 
-    return None if file is None else scenario_path(file)
+    if named is None:
+        return None
+    file = scenario_path(named)
+    # What is no scenario at all is told before PyTorch is imported. A pipe can be read only once.
+    if file.is_file() or not file.exists():
+        read_document(file)
+    return file
 
 
 def file_argument(metavar: str, what: str) -> object:

@@ -84,7 +84,10 @@ def test_dask_gives_the_same_table_though_a_worker_is_killed(
     assert left_at_death[0] > 0
     assert shards() == 18
     assert f"Dask scheduler {two_workers.address}: 2 workers" in err
-    assert "point 2 of 2: snr snr_db = " in (tmp_path / "run.log").read_text()
+    log = (tmp_path / "run.log").read_text()
+    assert "point 2 of 2: snr snr_db = " in log
+    # What a worker of the cluster said of its training.
+    assert "csinet at CR 4: start, " in log
     # The networks were trained on the cluster; these are the weights of that training.
     assert len(list(tmp_path.glob("zoo/csinet-*.safetensors"))) == 1
     local = run_folder(tiny, "local")

@@ -96,10 +96,12 @@ def test_quiet_commands_print_nothing(arguments: tuple[str, ...], command: Comma
 
 
 def test_what_stops_a_command_is_said_and_kept(command: Command, tmp_path: Path) -> None:
-    code, out, err = command("run", tmp_path / "none.yaml", "--quiet", "--log", tmp_path / "x.log")
-    message = f"{tmp_path / 'none.yaml'}: no such file, expected a scenario in YAML"
-    assert (code, out, err) == (2, "", f"linksim: {message}\n")
-    assert (tmp_path / "x.log").read_text().splitlines()[-1].endswith(f" ERROR: stopped: {message}")
+    options = ("--set", "sed=1", "--quiet", "--log", tmp_path / "x.log")
+    code, out, err = command("run", "cost2100_indoor", *options)
+    assert (code, out) == (2, "")
+    assert "sed: unknown key" in err
+    message = err.removeprefix("linksim: ")
+    assert (tmp_path / "x.log").read_text().endswith(f" ERROR: stopped: {message}")
 
 
 def test_a_log_that_cannot_be_written(tmp_path: Path, command: Command) -> None:
