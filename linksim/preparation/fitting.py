@@ -4,7 +4,7 @@ What is fitted depends on training channels, and never on a test channel, an SNR
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from torch import Tensor
 from feedback.codec import Codec
 from feedback.compressor import Compressor, CompressorIdentity, CompressorParameters
 from feedback.csi_report.normalisation import Normalisation
-from feedback.csi_report.scale import ScaleQuantiser, ScaleRange, learnt_range, needs_range
+from feedback.csi_report.scale import EXACT_BITS, ScaleQuantiser, ScaleRange, learnt_range, needs_range
 from feedback.denoiser import DENOISERS, Denoiser, DenoiserParameters
 from feedback.link import LINKS
 from feedback.observation import CsiDimensions
@@ -151,6 +151,18 @@ def build_codec(
         DENOISERS.get_class(denoiser.name)(denoiser),
         scale,
     )
+
+
+def plain_codec(compressor: Compressor, normalisation: Normalisation) -> Codec:
+    """A codec of a fitted compressor whose values are sent as they are, and the scale as the number itself."""
+    quantiser, denoiser = QUANTISERS.get_class("none"), DENOISERS.get_class("none")
+    codec = Codec(
+        compressor,
+        normalisation,
+        quantiser(quantiser.Parameters(name="none")),
+        denoiser(denoiser.Parameters(name="none")),
+    )
+    return replace(codec, scale=ScaleQuantiser(EXACT_BITS)) if codec.needs_scale else codec
 
 
 def scheme_specs(scenario: Scenario) -> Iterator[SchemeSpec]:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from channels.source import BLOCK_SIZE
+from feedback.codec import Codec
 from feedback.compressor import COMPRESSORS, Compressor
 from feedback.training.disturbance import Disturbance
 from feedback.training_set import TrainingSet
@@ -20,7 +21,7 @@ from linksim.errors import InputError
 from linksim.execution.executor import Executor
 from linksim.metrics.matrix_norms import energy
 from linksim.metrics.nmse import NmseDb
-from linksim.preparation.fitting import fit_generator, load_normalisation
+from linksim.preparation.fitting import fit_generator, load_normalisation, plain_codec
 from linksim.preparation.prepare import Preparation
 from linksim.scenario.identity import weights_document
 from linksim.scenario.model import Scenario
@@ -124,7 +125,6 @@ def _evaluate_channel(
         normalisation = load_normalisation(scenario, preparation.folder.fitted)
     _LOGGER.info("making %d test channels", samples)
     csi = _test_channels(scenario, samples, executor)
-    csi = normalisation.apply(csi, normalisation.scale(csi))
     # Channels of a smaller number are the first of a larger one.
     sets = {count: TrainingSet(learnt.train[:count], learnt.validation) for count in sorted(set(counts.values()))}
     origin = str(group[0][0].info.training.get("scenario", ""))
@@ -135,7 +135,7 @@ def _evaluate_channel(
             taking = [entry for entry in beside if disturbance in (None, _disturbance(entry))]
             for entry in taking:
                 info = entry.info
-                nmse = _nmse(entry.load(), csi, disturbance, scenario)
+                nmse = _nmse(plain_codec(entry.load(), normalisation), csi, disturbance, scenario)
                 validated = info.validation_nmse_db if _disturbance(entry) == disturbance else None
                 yield Evaluation(
                     origin,
@@ -152,10 +152,10 @@ def _evaluate_channel(
                 # Of a codeword whose values are not made for this quantiser hardly anything is left.
                 continue
             for count in sorted({counts[entry.name] for entry in taking}):
-                klt = _reference("klt", ratio, scenario, sets[count])
+                klt = plain_codec(_reference("klt", ratio, scenario, sets[count]), normalisation)
                 there = len(sets[count].train)
                 yield Evaluation(origin, "klt", ratio, through, _nmse(klt, csi, disturbance, scenario), there)
-            topk = _reference("topk", ratio, scenario, learnt)
+            topk = plain_codec(_reference("topk", ratio, scenario, learnt), normalisation)
             yield Evaluation(origin, "topk", ratio, through, _nmse(topk, csi, disturbance, scenario), 0)
 
 
@@ -193,15 +193,15 @@ def _reference(name: str, ratio: float, scenario: Scenario, training: TrainingSe
     return reference
 
 
-def _nmse(compressor: Compressor, csi: Tensor, disturbance: Disturbance | None, scenario: Scenario) -> Estimate:
-    """NMSE over a perfect link, or through noise and bits as in training; the scale of each matrix cancels."""
+def _nmse(codec: Codec, csi: Tensor, disturbance: Disturbance | None, scenario: Scenario) -> Estimate:
+    """NMSE over a perfect link, or through noise and bits as in training."""
     accumulator = NmseDb().accumulator()
     generator = fit_generator(scenario, "disturbance")
     for block in csi.split(BLOCK_SIZE):
-        codeword = compressor.encode(block)
+        report = codec.encode(block)
         if disturbance is not None:
-            codeword = replace(codeword, values=disturbance.apply(codeword.values, generator))
-        error = block - compressor.decode(codeword)
+            report = replace(report, values=disturbance.apply(report.values, generator))
+        error = block - codec.decode(report)
         accumulator.update(energy(error) / energy(block))
     estimate = accumulator.estimate()
     assert estimate is not None
