@@ -46,6 +46,35 @@ class PublicWeightsParameters(LinearStartParameters):
 Layers = Mapping[str, str]
 
 
+def _inside(ours: str, theirs: str, parts: Layers) -> Layers:
+    """Layers inside of a block."""
+    return {f"{ours}.{own}": f"{theirs}.{other}" for own, other in parts.items()}
+
+
+_CR_BLOCK = {
+    "wide.0": "path1.conv3x3",
+    "wide.1": "path1.conv1x9",
+    "wide.2": "path1.conv9x1",
+    "local.0": "path2.conv1x5",
+    "local.1": "path2.conv5x1",
+    "narrow": "conv1x1",
+}
+_ACR_ENCODER_BLOCK = {
+    "path.0": "conv_bn1",
+    "path.0.activation": "prelu1",
+    "narrow": "conv_bn2",
+    "activation": "prelu2",
+}
+_ACR_DECODER_BLOCK = {
+    "path.0": "conv1_bn",
+    "path.0.activation": "prelu1",
+    "path.1": "conv2_bn",
+    "path.1.activation": "prelu2",
+    "narrow": "conv3_bn",
+    "activation": "prelu3",
+}
+
+
 def crnet_layers() -> Layers:
     """Layers of CRNet (Lu, Wang, Song, 2020)."""
     layers = {
@@ -59,45 +88,20 @@ def crnet_layers() -> Layers:
         "decoder.refinement.0": "decoder_feature.conv5x5_bn",
     }
     for number in (1, 2):
-        ours, theirs = f"decoder.refinement.{number}", f"decoder_feature.CRBlock{number}"
-        layers |= {
-            f"{ours}.wide.0": f"{theirs}.path1.conv3x3",
-            f"{ours}.wide.1": f"{theirs}.path1.conv1x9",
-            f"{ours}.wide.2": f"{theirs}.path1.conv9x1",
-            f"{ours}.local.0": f"{theirs}.path2.conv1x5",
-            f"{ours}.local.1": f"{theirs}.path2.conv5x1",
-            f"{ours}.narrow": f"{theirs}.conv1x1",
-        }
+        layers |= _inside(f"decoder.refinement.{number}", f"decoder_feature.CRBlock{number}", _CR_BLOCK)
     return layers
 
 
 def acrnet_layers() -> Layers:
     """Layers of ACRNet of any expansion (Lu and others, 2022), with one learnt slope a channel."""
-    layers = {
-        "encoder.features.0": "encoder_feature.conv5x5_bn",
-        "encoder.features.0.activation": "encoder_feature.prelu",
-        "encoder.fc": "encoder_fc",
-        "decoder.fc": "decoder_fc",
-        "decoder.refinement.0": "decoder_feature.conv5x5_bn",
-        "decoder.refinement.0.activation": "decoder_feature.prelu",
-    }
-    for number in (1, 2):
-        ours, theirs = f"encoder.features.{number}", f"encoder_feature.ACREncoderBlock{number}"
-        layers |= {
-            f"{ours}.path.0": f"{theirs}.conv_bn1",
-            f"{ours}.path.0.activation": f"{theirs}.prelu1",
-            f"{ours}.narrow": f"{theirs}.conv_bn2",
-            f"{ours}.activation": f"{theirs}.prelu2",
-        }
-        ours, theirs = f"decoder.refinement.{number}", f"decoder_feature.ACRDecoderBlock{number}"
-        layers |= {
-            f"{ours}.path.0": f"{theirs}.conv1_bn",
-            f"{ours}.path.0.activation": f"{theirs}.prelu1",
-            f"{ours}.path.1": f"{theirs}.conv2_bn",
-            f"{ours}.path.1.activation": f"{theirs}.prelu2",
-            f"{ours}.narrow": f"{theirs}.conv3_bn",
-            f"{ours}.activation": f"{theirs}.prelu3",
-        }
+    layers = {"encoder.fc": "encoder_fc", "decoder.fc": "decoder_fc"}
+    for ours, theirs, blocks, parts in (
+        ("encoder.features", "encoder_feature", "ACREncoderBlock", _ACR_ENCODER_BLOCK),
+        ("decoder.refinement", "decoder_feature", "ACRDecoderBlock", _ACR_DECODER_BLOCK),
+    ):
+        layers |= {f"{ours}.0": f"{theirs}.conv5x5_bn", f"{ours}.0.activation": f"{theirs}.prelu"}
+        for number in (1, 2):
+            layers |= _inside(f"{ours}.{number}", f"{theirs}.{blocks}{number}", parts)
     return layers
 
 

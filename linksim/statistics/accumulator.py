@@ -94,9 +94,17 @@ class Accumulator(ABC):
             accumulator = cls(str(document["name"]), decibel=bool(document["decibel"]))
             accumulator.n = int(document["n"])
             accumulator.sums = {moment: ExactSum.from_json(document["sums"][moment]) for moment in cls.moments}
+            accumulator.restore(document)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise InputError(f"accumulator: got {error}, expected what a {cls.kind} accumulator writes") from None
         return accumulator
+
+    def restore(self, document: Mapping[str, Any]) -> None:  # noqa: B027 - some keep nothing else
+        """Takes over what a kind of accumulator keeps beside its count and sums; nothing here.
+
+        Raises:
+            InputError: as ``from_json``, which makes one of KeyError, TypeError, ValueError and AttributeError as well.
+        """
 
     def check_mergeable(self, other: "Accumulator") -> None:
         """Refuses another metric's accumulator, or one of another type.

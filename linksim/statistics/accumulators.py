@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -76,23 +76,13 @@ class MaximumAccumulator(Accumulator):
         """Everything, as a mapping that ``json`` can write."""
         return {**super().to_json(), "largest": self.largest}
 
-    @classmethod
-    def from_json(cls, document: Mapping[str, Any]) -> Self:
-        """Reads what ``to_json`` wrote.
-
-        Raises:
-            InputError: if the document is not of that form.
-        """
-        accumulator = super().from_json(document)
-        try:
-            largest = document["largest"]
-            if (largest is None) != (accumulator.n == 0):
-                raise ValueError(f"largest {largest} of {accumulator.n} values")
-            if largest is not None:
-                accumulator._raise_to(float(accumulator.finite(float(largest))[0]))
-        except (KeyError, TypeError, ValueError) as error:
-            raise InputError(f"accumulator: got {error}, expected what a {cls.kind} accumulator writes") from None
-        return accumulator
+    def restore(self, document: Mapping[str, Any]) -> None:
+        """Takes over the maximum."""
+        largest = document["largest"]
+        if (largest is None) != (self.n == 0):
+            raise ValueError(f"largest {largest} of {self.n} values")
+        if largest is not None:
+            self._raise_to(float(self.finite(float(largest))[0]))
 
     def _raise_to(self, value: float) -> None:
         self.largest = value if self.largest is None else max(self.largest, value)
@@ -158,25 +148,15 @@ class GroupedDecibelAccumulator(Accumulator):
         groups = {str(number): group.to_json() for number, group in sorted(self.groups.items())}
         return {**super().to_json(), "group_size": self.group_size, "groups": groups}
 
-    @classmethod
-    def from_json(cls, document: Mapping[str, Any]) -> Self:
-        """Reads what ``to_json`` wrote.
-
-        Raises:
-            InputError: if the document is not of that form.
-        """
-        try:
-            group_size = int(document["group_size"])
-            parts = {int(number): MeanAccumulator.from_json(part) for number, part in document["groups"].items()}
-            if document["kind"] != cls.kind or group_size < 1:
-                raise ValueError(f"kind {document['kind']!r} with group_size = {group_size}")
-            accumulator = cls(str(document["name"]), decibel=bool(document["decibel"]), group_size=group_size)
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise InputError(f"accumulator: got {error}, expected what a {cls.kind} accumulator writes") from None
+    def restore(self, document: Mapping[str, Any]) -> None:
+        """Takes over the groups, whose numbers of samples count."""
+        self.group_size = int(document["group_size"])
+        if self.group_size < 1:
+            raise ValueError(f"group_size = {self.group_size}")
+        parts = {int(number): MeanAccumulator.from_json(part) for number, part in document["groups"].items()}
+        self.n = sum(part.n for part in parts.values())
         for number, part in parts.items():
-            accumulator._group(number).merge(part)
-            accumulator.n += part.n
-        return accumulator
+            self._group(number).merge(part)
 
     def _group(self, number: int) -> MeanAccumulator:
         return self.groups.setdefault(number, MeanAccumulator(self.name, decibel=True))

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from typing import Any, Self
+from typing import Any
 
 from numpy.typing import ArrayLike
 from torch import Tensor
@@ -50,23 +50,14 @@ class LossyAccumulator(Accumulator):
         """Everything, as a mapping that ``json`` can write; sums are exact."""
         return {**super().to_json(), "without_report": self.without_report, "lost": self.lost}
 
-    @classmethod
-    def from_json(cls, document: Mapping[str, Any]) -> Self:
-        """Reads what ``to_json`` wrote.
-
-        Raises:
-            InputError: if the document is not of that form.
-        """
-        accumulator = super().from_json(document)
-        try:
-            lost, without_report = document["lost"], document["without_report"]
-            accumulator.lost = None if lost is None else int(lost)
-            accumulator.without_report = None if without_report is None else float(without_report)
-            if accumulator.lost is not None and not 0 <= accumulator.lost <= accumulator.n:
-                raise ValueError(f"{lost} lost of {accumulator.n}")
-        except (KeyError, TypeError, ValueError) as error:
-            raise InputError(f"accumulator: got {error}, expected what a {cls.kind} accumulator writes") from None
-        return accumulator
+    def restore(self, document: Mapping[str, Any]) -> None:
+        """Takes over losses."""
+        super().restore(document)
+        lost, without_report = document["lost"], document["without_report"]
+        self.lost = None if lost is None else int(lost)
+        self.without_report = None if without_report is None else float(without_report)
+        if self.lost is not None and not 0 <= self.lost <= self.n:
+            raise ValueError(f"{lost} lost of {self.n}")
 
     def unseen_losses(self, mean: float) -> float | None:
         """What the mean would be if the largest share of losses that can have escaped notice were there.
@@ -139,24 +130,15 @@ class MeanAccumulator(LossyAccumulator):
         extremes = [self.smallest, self.largest] if self.n else None
         return {**super().to_json(), "extremes": extremes}
 
-    @classmethod
-    def from_json(cls, document: Mapping[str, Any]) -> Self:
-        """Reads what ``to_json`` wrote.
-
-        Raises:
-            InputError: if the document is not of that form.
-        """
-        accumulator = super().from_json(document)
-        try:
-            extremes = document["extremes"]
-            if (extremes is None) != (accumulator.n == 0):
-                raise ValueError(f"extremes {extremes} of {accumulator.n} values")
-            if extremes is not None:
-                smallest, largest = accumulator.finite([float(end) for end in extremes]).tolist()
-                accumulator._reach_to(smallest, largest)
-        except (KeyError, TypeError, ValueError) as error:
-            raise InputError(f"accumulator: got {error}, expected what a {cls.kind} accumulator writes") from None
-        return accumulator
+    def restore(self, document: Mapping[str, Any]) -> None:
+        """Takes over extremes."""
+        super().restore(document)
+        extremes = document["extremes"]
+        if (extremes is None) != (self.n == 0):
+            raise ValueError(f"extremes {extremes} of {self.n} values")
+        if extremes is not None:
+            smallest, largest = self.finite([float(end) for end in extremes]).tolist()
+            self._reach_to(smallest, largest)
 
     def _reach_to(self, smallest: float, largest: float) -> None:
         self.smallest, self.largest = min(self.smallest, smallest), max(self.largest, largest)

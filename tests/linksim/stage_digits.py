@@ -32,7 +32,7 @@ from linksim.scenario.results_versions import CHAIN, KINDS
 from linksim.simulation.engine import RunOptions, run
 from tests.channels import made_up_dataset, made_up_links, test_deepmimo_source, test_mat_source, test_response_source
 from tests.feedback import test_link_contract, test_quantiser_contract
-from tests.linksim import test_metrics
+from tests.linksim import made_up_outcome
 
 FILE = Path(__file__).with_suffix(".json")
 CPU = torch.device("cpu")
@@ -214,8 +214,10 @@ def precoder(name: str) -> list[float]:
 def metric(name: str) -> list[float]:
     """Value over seven channels."""
     registered = KINDS["metric"].get_class(name)
-    outcome = copy.copy(test_metrics._outcome())
-    object.__setattr__(outcome, "hf_all", test_metrics._random(test_metrics.BATCH, 125, test_metrics.NT, seed=12))
+    outcome = copy.copy(made_up_outcome.made_up_outcome())
+    object.__setattr__(
+        outcome, "hf_all", made_up_outcome.random_tensor(made_up_outcome.BATCH, 125, made_up_outcome.NT, seed=12)
+    )
     made = registered()
     accumulator = made.accumulator()
     made.update(accumulator, outcome)

@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from test_metrics import _outcome, _sgcs, _value
 
 from linksim.errors import InputError
 from linksim.metrics import METRICS
 from linksim.precoding import PRECODERS
 from linksim.subband_eigenvectors import eigenvectors, subband_eigenvectors
 from linksim.subbands import subbands
+from tests.linksim.made_up_outcome import direct_sgcs, made_up_outcome, value_of
 
 
 def _smooth(n: int, n_rx: int, n_tx: int, seed: int, n_paths: int = 5) -> torch.Tensor:
@@ -69,7 +69,7 @@ def test_vectors_beyond_the_rank_are_zero(m: int, n: int, scale: float) -> None:
 
 def test_sgcs_is_of_the_subband_and_not_of_its_subcarriers() -> None:
     """What differs from subcarrier to subcarrier drops out of a covariance: SGCS is far above the squared cosine."""
-    outcome = _outcome()
+    outcome = made_up_outcome()
     noise = torch.randn(
         outcome.response_report.shape, dtype=torch.complex64, generator=torch.Generator().manual_seed(4)
     )
@@ -77,12 +77,12 @@ def test_sgcs_is_of_the_subband_and_not_of_its_subcarriers() -> None:
     noisy = replace(outcome, response_report=flat + noise, csi_rebuilt=outcome.transform.truncate(flat.clone()))
     rebuilt = noisy.response_reconstructed[:, :, None].numpy()
     for n_subbands in (None, 1, 13, 52):
-        found = _value("sgcs", replace(noisy, n_subbands=n_subbands))
-        expected = _sgcs(noisy.response_report[:, :, None].numpy(), rebuilt, n_subbands or 13).mean()
+        found = value_of("sgcs", replace(noisy, n_subbands=n_subbands))
+        expected = direct_sgcs(noisy.response_report[:, :, None].numpy(), rebuilt, n_subbands or 13).mean()
         # Eigenvalues that differ by a few percent: rounding of float32 over that.
         assert found == pytest.approx(expected, rel=1e-4)
-    assert _value("sgcs", replace(noisy, n_subbands=1)) > 0.9
-    assert _value("sgcs", replace(noisy, n_subbands=52)) == pytest.approx(_value("rho_squared", noisy), rel=1e-5)
+    assert value_of("sgcs", replace(noisy, n_subbands=1)) > 0.9
+    assert value_of("sgcs", replace(noisy, n_subbands=52)) == pytest.approx(value_of("rho_squared", noisy), rel=1e-5)
 
 
 @pytest.mark.parametrize("n_subcarriers", [2, 12])
