@@ -4,7 +4,7 @@ What is fitted depends on training channels, and never on a test channel, an SNR
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -15,12 +15,10 @@ from torch import Tensor
 from feedback.codec import Codec
 from feedback.compressor import Compressor, CompressorIdentity, CompressorParameters
 from feedback.csi_report.normalisation import Normalisation
-from feedback.csi_report.scale import EXACT_BITS, ScaleQuantiser, ScaleRange, learnt_range, needs_range
+from feedback.csi_report.scale import ScaleRange, learnt_range, needs_range
 from feedback.denoiser import DENOISERS, Denoiser, DenoiserParameters
 from feedback.link import LINKS
-from feedback.observation import CsiDimensions
 from feedback.plugin_file import (
-    build_compressor,
     compressor_class,
     has_training_run,
     identity_of,
@@ -33,6 +31,7 @@ from linksim.chain.mean_channel import fit_mean_channel, needs_mean_channel
 from linksim.chain.random_streams import stream_seed
 from linksim.errors import InputError
 from linksim.files import KeptTensors, kept_tensors, needed_tensors, save_tensors
+from linksim.preparation.codecs import build_codec
 from linksim.scenario.identity import channel_fit_key, fit_key, taking_part, weights_document
 from linksim.scenario.model import Scenario
 from linksim.scenario.plugin_sections import compressor_label
@@ -133,36 +132,6 @@ class SchemeSpec:
         """Whether the denoiser learns together with a trained network."""
         denoiser_class = DENOISERS.get_class(self.scenario.feedback.denoiser.name)
         return has_training_run(self.parameters) and denoiser_class.fit_jointly is not Denoiser.fit_jointly
-
-
-def build_codec(
-    parameters: CompressorParameters,
-    dimensions: CsiDimensions,
-    quantiser: QuantiserParameters,
-    denoiser: DenoiserParameters,
-    normalisation: Normalisation,
-    scale: ScaleQuantiser | None = None,
-) -> Codec:
-    """A codec that has learnt nothing."""
-    return Codec(
-        build_compressor(parameters, dimensions),
-        normalisation,
-        QUANTISERS.get_class(quantiser.name)(quantiser),
-        DENOISERS.get_class(denoiser.name)(denoiser),
-        scale,
-    )
-
-
-def plain_codec(compressor: Compressor, normalisation: Normalisation) -> Codec:
-    """A codec of a fitted compressor whose values are sent as they are, and the scale as the number itself."""
-    quantiser, denoiser = QUANTISERS.get_class("none"), DENOISERS.get_class("none")
-    codec = Codec(
-        compressor,
-        normalisation,
-        quantiser(quantiser.Parameters(name="none")),
-        denoiser(denoiser.Parameters(name="none")),
-    )
-    return replace(codec, scale=ScaleQuantiser(EXACT_BITS)) if codec.needs_scale else codec
 
 
 def scheme_specs(scenario: Scenario) -> Iterator[SchemeSpec]:

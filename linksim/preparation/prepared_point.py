@@ -18,9 +18,9 @@ from linksim.chain.mean_channel import MeanChannel, mean_channel, needs_mean_cha
 from linksim.content_hash import content_hash
 from linksim.errors import InputError
 from linksim.files import needed_file, needed_tensors
+from linksim.preparation.codecs import build_codec
 from linksim.preparation.fitting import (
     SchemeSpec,
-    build_codec,
     kept_scheme,
     load_normalisation,
     mean_channel_file,

@@ -21,7 +21,8 @@ from linksim.errors import InputError
 from linksim.execution.executor import Executor
 from linksim.metrics.matrix_norms import energy
 from linksim.metrics.nmse import NmseDb
-from linksim.preparation.fitting import fit_generator, load_normalisation, plain_codec
+from linksim.preparation.codecs import plain_codec
+from linksim.preparation.fitting import fit_generator, load_normalisation
 from linksim.preparation.prepare import Preparation
 from linksim.scenario.identity import weights_document
 from linksim.scenario.model import Scenario
