@@ -120,7 +120,7 @@ def evaluate(
     if csv:
         say(csv_text(pd.DataFrame(map(_record, found)), "%.6g"), end="")
     else:
-        Console().print(_table(found))
+        Console(width=None if sys.stdout.isatty() else 150).print(_table(found))
 
 
 def _folders(named: Path | None) -> list[Path]:
