@@ -1,6 +1,5 @@
 """Batches of downlink channels: as propagation paths, or as a frequency response."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Self
 
@@ -68,35 +67,40 @@ class OfdmGrid:
 
 @dataclass(frozen=True)
 class Snapshots:
-    """Times at which a moving channel is observed; the first is 0, and what a source normalises and aligns by.
+    """Times at which a moving channel is observed.
 
     Attributes:
-        n: how many.
-        interval_s: time from each to the next, s.
-        uneven_s: all ``n`` times where they are not evenly spaced, s; they need no order, and may be negative.
+        times_s: all of them, s; the first is 0, and what a source normalises and aligns by. The others need no order,
+            and may be negative.
+
+    Raises:
+        ValueError: if the first is not 0, or a time is given twice.
     """
 
-    n: int = 1
-    interval_s: float = 0.0
-    uneven_s: tuple[float, ...] = ()
+    times_s: tuple[float, ...] = (0.0,)
 
-    @classmethod
-    def at(cls, times_s: Sequence[float]) -> Self:
-        """Snapshots at the given times in s, the first of them 0.
-
-        Raises:
-            ValueError: if the first is not 0, or a time is given twice.
-        """
-        times = tuple(map(float, times_s))
+    def __post_init__(self) -> None:
+        times = tuple(map(float, self.times_s))
         if not times or times[0] != 0 or len(set(times)) < len(times):
             raise ValueError(f"times_s: got {list(times)}, expected different times of which the first is 0")
-        even = cls(len(times), times[1] if len(times) > 1 else 0.0)
-        return even if even.times_s == times and even.interval_s >= 0 else cls(len(times), uneven_s=times)
+        object.__setattr__(self, "times_s", times)
+
+    @classmethod
+    def every(cls, interval_s: float, n: int) -> Self:
+        """As many snapshots as wanted, a time in s apart."""
+        return cls(tuple(number * interval_s for number in range(n)))
 
     @property
-    def times_s(self) -> tuple[float, ...]:
-        """All times in s."""
-        return self.uneven_s or tuple(i * self.interval_s for i in range(self.n))
+    def n(self) -> int:
+        """How many."""
+        return len(self.times_s)
+
+    @property
+    def interval_s(self) -> float | None:
+        """Time from each to the next, s; 0 for a single one, ``None`` where they are not evenly spaced."""
+        interval_s = self.times_s[1] if self.n > 1 else 0.0
+        even = tuple(number * interval_s for number in range(self.n))
+        return interval_s if interval_s >= 0 and even == self.times_s else None
 
 
 @dataclass(frozen=True)

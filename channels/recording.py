@@ -45,7 +45,7 @@ def split_range(count: int, train_fraction: float, validation_fraction: float, s
 
 
 def recorded_times(snapshots: Snapshots, step_s: float | None, n_recorded: int, path: Path) -> list[int]:
-    """Indices of the recorded snapshots that were asked for.
+    """Indices of the recorded snapshots that were asked for; the earliest is the first recorded one.
 
     Args:
         snapshots: what was asked for.
@@ -60,33 +60,16 @@ def recorded_times(snapshots: Snapshots, step_s: float | None, n_recorded: int, 
         if snapshots.n != 1:
             raise ChannelInputError(f"{path}: got {snapshots.n} snapshots, expected 1: the file holds no motion")
         return [0]
-    if snapshots.uneven_s:
-        return _uneven_times(snapshots.uneven_s, step_s, n_recorded, path)
-    step = round(snapshots.interval_s / step_s)
-    if snapshots.n > 1 and (step < 1 or abs(step * step_s - snapshots.interval_s) > 1e-6 * step_s):
-        raise ChannelInputError(
-            f"{path}: got snapshots {snapshots.interval_s:g} s apart, expected a multiple of dt, {step_s:g} s"
-        )
-    times = [step * index for index in range(snapshots.n)]
-    if times[-1] >= n_recorded:
-        raise ChannelInputError(
-            f"{path}: got {snapshots.n} snapshots {snapshots.interval_s:g} s apart, "
-            f"expected at most {(n_recorded - 1) * step_s:g} s in all"
-        )
-    return times
-
-
-def _uneven_times(times_s: tuple[float, ...], step_s: float, n_recorded: int, path: Path) -> list[int]:
-    """Indices of the recorded snapshots at these times, the earliest being the first recorded one."""
-    steps = [round(time_s / step_s) for time_s in times_s]
-    for step, time_s in zip(steps, times_s, strict=True):
-        if abs(step * step_s - time_s) > 1e-6 * step_s:
+    steps = [round(time_s / step_s) for time_s in snapshots.times_s]
+    for step, time_s in zip(steps, snapshots.times_s, strict=True):
+        if (step == 0) != (time_s == 0) or abs(step * step_s - time_s) > 1e-6 * step_s * max(abs(step), 1):
             raise ChannelInputError(
                 f"{path}: got snapshots {abs(time_s):g} s apart, expected a multiple of dt, {step_s:g} s"
             )
     if max(steps) - min(steps) >= n_recorded:
+        span_s = max(snapshots.times_s) - min(snapshots.times_s)
         raise ChannelInputError(
-            f"{path}: got {len(steps)} snapshots over {max(times_s) - min(times_s):g} s, "
+            f"{path}: got {snapshots.n} snapshots over {span_s:g} s, "
             f"expected at most {(n_recorded - 1) * step_s:g} s in all"
         )
     return [step - min(steps) for step in steps]

@@ -31,7 +31,7 @@ class ReportTimes:
     def snapshots(self) -> Snapshots:
         """The channel at the newest report, when the precoder is used if that is later, and at the earlier reports."""
         use = [self.delay_s] if self.delay_s > 0 else []
-        return Snapshots.at([0.0, *use, *(-age * self.period_s for age in range(1, self.n_reports))])
+        return Snapshots((0.0, *use, *(-age * self.period_s for age in range(1, self.n_reports))))
 
     def reports(self, response: Tensor) -> list[Tensor]:
         """Channels when the reports were made, ``[batch, ...]`` each, the newest first, of ``snapshots``' channels."""

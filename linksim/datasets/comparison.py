@@ -134,7 +134,7 @@ def _statistics(channels: ChannelInput, n_samples: int, n_delay: int, snapshots:
     track = None
     if snapshots is not None:
         states = read_tracks(channels, 0, min(n, MAX_TRACKS), n_delay, snapshots)
-        lags = torch.arange(snapshots.n, dtype=torch.float64) * snapshots.interval_s
+        lags = torch.tensor(snapshots.times_s, dtype=torch.float64)
         track = Track(lags, temporal_correlation(states), hold_nmse(states))
     return SampleStatistics(
         channels=channels,
@@ -159,7 +159,7 @@ def _common_snapshots(a: ChannelInput, b: ChannelInput) -> Snapshots | None:
         raise InputError(f"{b.label}: got snapshots {b.step_s:g} s apart, expected {a.step_s:g} s as in {a.label}")
     if recorded:
         return min((channels.snapshots(_WAVELENGTHS) for channels in recorded), key=lambda times: times.n)
-    return min((channels.snapshots(_WAVELENGTHS) for channels in (a, b)), key=lambda times: times.interval_s)
+    return min((channels.snapshots(_WAVELENGTHS) for channels in (a, b)), key=lambda snapshots: snapshots.times_s[1])
 
 
 def _rows(a: SampleStatistics, b: SampleStatistics) -> list[Row]:

@@ -62,9 +62,9 @@ class ChannelInput:
     def snapshots(self, wavelengths: float) -> Snapshots:
         """Snapshots over a way of so many wavelengths, 16 per wavelength, or those of the recorded track."""
         if self.step_s is not None:
-            return Snapshots(self.n_recorded, self.step_s)
+            return Snapshots.every(self.step_s, self.n_recorded)
         interval_s = SPEED_OF_LIGHT_M_S / self.source.grid.carrier_hz / _OFTEN_PER_WAVELENGTH / self.speed_m_s
-        return Snapshots(round(wavelengths * _OFTEN_PER_WAVELENGTH) + 1, interval_s)
+        return Snapshots.every(interval_s, round(wavelengths * _OFTEN_PER_WAVELENGTH) + 1)
 
     def available(self, wanted: int) -> int:
         """Samples to read: as many as wanted, or as there are.

@@ -143,7 +143,7 @@ def _view_time(channels: ChannelInput, sample: int, transform: AngularDelayTrans
     track = channels.source.read(channels.split, sample, sample + 1, snapshots).response
     power = torch.view_as_real(track[0]).to(torch.float64).square().sum(-1)
     return TimeView(
-        times_s=torch.arange(snapshots.n, dtype=torch.float64) * snapshots.interval_s,
+        times_s=torch.tensor(snapshots.times_s, dtype=torch.float64),
         entry_power=power[:, transform.grid.n_subcarriers // 2, 0],
         mean_power=power.mean((1, 2)),
         correlation=temporal_correlation(transform.truncate(track))[0],

@@ -30,7 +30,7 @@ class ChannelCache:
         """As ``Source.read``."""
         if not isinstance(self.source, PathSource):
             return self.source.read(split, start, stop, snapshots)
-        times = content_hash([snapshots.n, snapshots.interval_s, snapshots.uneven_s])
+        times = content_hash(snapshots.times_s)
         file = self.folder / f"{split}-{start}-{stop}-{times}.safetensors"
         paths = _kept(file, self.source.device)
         if paths is None:

@@ -168,7 +168,7 @@ def source(file, **parameters: object) -> QuadrigaSource:
     return QuadrigaSource(QuadrigaParameters(file=file, **wanted), seed=0, device=torch.device("cpu"))
 
 
-ALL = Snapshots(N_SNAPSHOTS, 1e-3)
+ALL = Snapshots.every(1e-3, N_SNAPSHOTS)
 # Gains and the phasors of at most 20 turns are rounded to float32 a few times each, delays of up to 1 us to float32 by
 # hdf5_write: 6e-8 of 10 turns is 4e-6 rad. Sums of 7 random terms.
 TOLERANCE = 2e-5

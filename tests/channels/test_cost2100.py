@@ -61,7 +61,7 @@ def test_a_sample_depends_on_seed_split_and_index_alone(parameters: dict[str, An
 def test_hundreds_of_links_are_finite(parameters: dict[str, Any]) -> None:
     channels = source(**parameters)
     for block in range(4):
-        rays = channels.read_rays("validation", block, Snapshots(2, 0.01))
+        rays = channels.read_rays("validation", block, Snapshots.every(0.01, 2))
         for values in (torch.view_as_real(rays.amplitude), rays.delay_s, rays.aod_rad, rays.gain_db):
             assert torch.isfinite(values).all()
 
@@ -85,7 +85,7 @@ def test_first_path_starts_at_zero() -> None:
 @pytest.mark.parametrize("name", ["indoor", "outdoor"])
 def test_first_snapshot_does_not_depend_on_the_others(name: str) -> None:
     # Long enough a track to see clusters that the start does not.
-    track = source(environment=name, speed_m_s=20).read_rays("test", 0, Snapshots(6, 0.1))
+    track = source(environment=name, speed_m_s=20).read_rays("test", 0, Snapshots.every(0.1, 6))
     start = source(environment=name).read_rays("test", 0, Snapshots())
     assert track.amplitude.shape[2] > start.amplitude.shape[2]
     n_rays = start.amplitude.shape[2]
@@ -104,7 +104,7 @@ def test_first_snapshot_does_not_depend_on_the_others(name: str) -> None:
 @pytest.mark.parametrize("name", ["indoor", "outdoor"])
 def test_moving_user_sees_the_same_rays(name: str) -> None:
     channels = source(environment=name, speed_m_s=3)
-    rays = channels.read_rays("test", 0, Snapshots(4, 2e-3))
+    rays = channels.read_rays("test", 0, Snapshots.every(2e-3, 4))
     change = rays.delay_s.diff(dim=1)
     # No ray can lengthen faster than the MS moves.
     assert change.abs().max() <= 3 * 2e-3 / 3e8 * (1 + 1e-9)
@@ -119,7 +119,7 @@ def test_moving_user_sees_the_same_rays(name: str) -> None:
 
 
 def test_standing_user_sees_a_constant_channel() -> None:
-    response = source().read("test", 0, 3, Snapshots(3, 0.5)).response
+    response = source().read("test", 0, 3, Snapshots.every(0.5, 3)).response
     assert torch.equal(response[:, 0], response[:, 1])
     assert torch.equal(response[:, 0], response[:, 2])
 

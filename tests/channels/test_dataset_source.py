@@ -105,7 +105,7 @@ def test_another_data_set_is_refused_and_the_difference_shown(file, expect, mess
 def test_samples_motion_and_rows_that_it_lacks_are_refused(file):
     channels = source(file)
     with pytest.raises(ChannelInputError, match="got 2 snapshots, expected 1"):
-        channels.read("test", 0, 1, Snapshots(2, 1e-3))
+        channels.read("test", 0, 1, Snapshots.every(1e-3, 2))
     with pytest.raises(ChannelInputError, match="got train samples 5 to 7, expected a range within the 7"):
         channels.read("train", 5, 8, Snapshots())
     with pytest.raises(ChannelInputError, match="n_delay: got 65, expected 1 to 64"):

@@ -272,7 +272,7 @@ def test_a_path_of_no_power_is_no_path(tmp_path):
 
 def test_motion_is_refused(tmp_path):
     with pytest.raises(ChannelInputError, match="got 2 snapshots, expected 1: the users do not move"):
-        source(write(tmp_path / "scenario")).read("test", 0, 1, Snapshots(2, 1e-3))
+        source(write(tmp_path / "scenario")).read("test", 0, 1, Snapshots.every(1e-3, 2))
 
 
 def test_wrong_fractions_are_refused():

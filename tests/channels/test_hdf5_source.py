@@ -56,12 +56,12 @@ def test_still_channels_come_back(still):
 
 @pytest.mark.parametrize(("interval_s", "step"), [(5e-3, 1), (10e-3, 2), (20e-3, 4)])
 def test_snapshots_at_multiples_of_the_step(moving, interval_s, step):
-    read = csi(source(moving, normalise=False), "test", 1, 3, Snapshots(3, interval_s))
+    read = csi(source(moving, normalise=False), "test", 1, 3, Snapshots.every(interval_s, 3))
     np.testing.assert_allclose(read, matrices(5, 9, 8, 4)[1:3, : 2 * step + 1 : step], atol=3e-6)
 
 
 def test_one_scale_per_moving_ue(moving):
-    response = source(moving).read("test", 0, 5, Snapshots(9, 5e-3)).response
+    response = source(moving).read("test", 0, 5, Snapshots.every(5e-3, 9)).response
     power = response.abs().square().mean(dim=(2, 3))
     torch.testing.assert_close(power[:, 0], torch.ones(5), rtol=1e-5, atol=0)
     assert (power[:, 1:] - 1).abs().min() > 1e-4
@@ -93,10 +93,9 @@ def refused(match: str, file, snapshots: Snapshots = Snapshots(), stop: int = 1)
 
 
 def test_snapshots_that_a_file_lacks_are_refused(still, moving):
-    refused("got 2 snapshots, expected 1", still, Snapshots(2, 5e-3))
-    refused("apart, expected a multiple of dt, 0.005 s", moving, Snapshots(2, 7e-3))
-    refused("apart, expected a multiple of dt, 0.005 s", moving, Snapshots(2, 0.0))
-    refused("expected at most 0.04 s in all", moving, Snapshots(10, 5e-3))
+    refused("got 2 snapshots, expected 1", still, Snapshots.every(5e-3, 2))
+    refused("apart, expected a multiple of dt, 0.005 s", moving, Snapshots.every(7e-3, 2))
+    refused("expected at most 0.04 s in all", moving, Snapshots.every(5e-3, 10))
 
 
 @pytest.mark.parametrize("name", [*ATTRIBUTES, "dt"])

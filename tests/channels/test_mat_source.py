@@ -209,7 +209,7 @@ def test_missing_files_splits_samples_and_motion_are_refused(tmp_path):
     write_version_5(tmp_path / "test.mat", HT=images()[:1])
     refused("train_file: got none", split="train", test_file=tmp_path / "test.mat")
     refused("got samples 0 to 1, expected a range within the 1 it has", test_file=tmp_path / "test.mat")
-    refused("got 2 snapshots, expected 1", snapshots=Snapshots(2, 1e-3), test_file=tmp_path / "test.mat")
+    refused("got 2 snapshots, expected 1", snapshots=Snapshots.every(1e-3, 2), test_file=tmp_path / "test.mat")
 
 
 @pytest.mark.parametrize(

@@ -103,7 +103,7 @@ def test_snapshots_at_multiples_of_the_step(tmp_path):
     write_struct_array_73(tmp_path / "links.mat", links)
     channels = source(tmp_path / "links.mat")
     every = channels.read("test", 0, 1, ALL).response
-    assert torch.equal(channels.read("test", 0, 1, Snapshots(2, 2e-3)).response, every[:, ::2])
+    assert torch.equal(channels.read("test", 0, 1, Snapshots.every(2e-3, 2)).response, every[:, ::2])
     assert torch.equal(channels.read("test", 0, 1, Snapshots()).response, every[:, :1])
 
 

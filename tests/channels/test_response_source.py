@@ -110,7 +110,7 @@ def expected(first: int = 0, last: int = N) -> torch.Tensor:
     return torch.from_numpy(channels()[first:last].reshape(last - first, N_TIMES, N_SUBCARRIERS, N_RX * N_TX))
 
 
-ALL = Snapshots(N_TIMES, 1e-3)
+ALL = Snapshots.every(1e-3, N_TIMES)
 # Every axis comes first, last, and next to every other.
 ORDERS = list(itertools.permutations(ORDER))[::7]
 
@@ -127,7 +127,7 @@ def test_every_format_and_order_gives_the_same_tensors(tmp_path, name, axes):
         response = opened.read("test", first, last, ALL).response
         assert response.dtype == torch.complex64
         assert torch.equal(response, expected(first, last))
-    assert torch.equal(opened.read("test", 1, 2, Snapshots(2, 2e-3)).response, expected(1, 2)[:, ::2])
+    assert torch.equal(opened.read("test", 1, 2, Snapshots.every(2e-3, 2)).response, expected(1, 2)[:, ::2])
 
 
 @pytest.mark.parametrize("name", WRITERS)
@@ -246,8 +246,8 @@ def test_missing_files_samples_and_motion_are_refused(tmp_path):
     refused("x.npy: no such file, expected H in a .mat")
     write_npy(tmp_path / "x.npy", channels())
     refused("got test samples 0 to 6, expected a range within the 6 it has", stop=7)
-    refused("got 2 snapshots, expected 1: the file holds no motion", Snapshots(2, 1e-3))
-    refused("expected at most 0.002 s in all", Snapshots(4, 1e-3), dt_s=1e-3)
+    refused("got 2 snapshots, expected 1: the file holds no motion", Snapshots.every(1e-3, 2))
+    refused("expected at most 0.002 s in all", Snapshots.every(1e-3, 4), dt_s=1e-3)
 
 
 @pytest.mark.parametrize(

@@ -43,15 +43,15 @@ def test_samples_do_not_depend_on_the_range(model):
 def test_a_source_read_twice_gives_the_same():
     channels = source()
     first = channels.read("test", 0, 60, Snapshots()).response
-    channels.read("train", 0, 10, Snapshots(3, 1e-3))
+    channels.read("train", 0, 10, Snapshots.every(1e-3, 3))
     assert torch.equal(channels.read("test", 0, 60, Snapshots()).response, first)
 
 
 def test_read_is_the_response_of_read_paths():
     channels = source()
-    paths = channels.read_paths("test", 3, 9, Snapshots(2, 1e-3))
+    paths = channels.read_paths("test", 3, 9, Snapshots.every(1e-3, 2))
     assert torch.equal(
-        frequency_response(paths, channels.grid), channels.read("test", 3, 9, Snapshots(2, 1e-3)).response
+        frequency_response(paths, channels.grid), channels.read("test", 3, 9, Snapshots.every(1e-3, 2)).response
     )
 
 
@@ -77,7 +77,7 @@ def test_random_generators_of_the_caller_are_left_alone():
 @pytest.mark.parametrize("model", MODELS)
 def test_the_first_snapshot_is_the_drop_whatever_the_motion(model):
     still = source(model=model).read_paths("test", 0, 5, Snapshots())
-    for speed, snapshots in ((3.0, Snapshots()), (3.0, Snapshots(4, 5e-3)), (30.0, Snapshots(2, 1e-2))):
+    for speed, snapshots in ((3.0, Snapshots()), (3.0, Snapshots.every(5e-3, 4)), (30.0, Snapshots.every(1e-2, 2))):
         moving = source(model=model, speed_m_s=speed).read_paths("test", 0, 5, snapshots)
         assert moving.coefficients.shape[1] == snapshots.n
         # Same draws; sums over rays may round differently with another number of snapshots.
@@ -86,14 +86,14 @@ def test_the_first_snapshot_is_the_drop_whatever_the_motion(model):
 
 
 def test_a_ue_that_stands_still_has_a_constant_channel():
-    paths = source().read_paths("test", 0, 5, Snapshots(3, 5e-3))
+    paths = source().read_paths("test", 0, 5, Snapshots.every(5e-3, 3))
     torch.testing.assert_close(paths.coefficients[:, 2], paths.coefficients[:, 0])
 
 
 def test_los_doppler_is_speed_over_wavelength_at_most():
     # CDL-D at 1.5 m/s: the specular path (K = 13.3 dB) turns by 2 pi v cos(angle) t / lambda with horizontal velocity.
     channels = source(model="CDL-D", speed_m_s=1.5, n_columns=1, delay_spread_s=1e-9, delay_alignment="none")
-    strongest = channels.read_paths("test", 0, 50, Snapshots(2, 1e-3)).coefficients[:, :, 0, 0]
+    strongest = channels.read_paths("test", 0, 50, Snapshots.every(1e-3, 2)).coefficients[:, :, 0, 0]
     turn = torch.angle(strongest[:, 1] * strongest[:, 0].conj()).abs()
     greatest = 2 * math.pi * 1.5 * 1e-3 / (299792458 / 3.5e9)
     # Diffuse power of the first cluster lies 13.3 dB or more below and turns the sum by at most

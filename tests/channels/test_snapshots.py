@@ -32,22 +32,24 @@ def cost2100() -> Cost2100Source:
 
 
 def test_evenly_spaced_times_are_told_from_others() -> None:
-    assert Snapshots.at([0.0]) == Snapshots()
-    assert Snapshots.at([0.0, 0.004]) == Snapshots(2, 0.004)
-    assert Snapshots.at([0.0, 0.004, 0.008]) == Snapshots(3, 0.004)
-    assert Snapshots.at([0.0, 0.001, -0.005]).times_s == (0.0, 0.001, -0.005)
-    assert Snapshots(3, 0.25).times_s == (0.0, 0.25, 0.5)
+    assert (Snapshots().times_s, Snapshots().n, Snapshots().interval_s) == ((0.0,), 1, 0.0)
+    assert Snapshots((0.0, 0.004, 0.008)) == Snapshots.every(0.004, 3)
+    assert Snapshots.every(0.25, 3).times_s == (0.0, 0.25, 0.5)
+    assert (Snapshots.every(0.25, 3).n, Snapshots.every(0.25, 3).interval_s) == (3, 0.25)
+    # The times are those that a loop makes, so that their spacing is found again to the digit.
+    assert Snapshots.every(0.1, 8).interval_s == 0.1
+    assert Snapshots((0.0, 0.001, -0.005)).interval_s is None
     # Before the first one, so not evenly spaced from it on.
-    assert Snapshots.at([0.0, -0.004]).uneven_s
-    for times in ([], [0.001], [0.0, 0.0], [0.0, 0.1, 0.1]):
+    assert Snapshots((0.0, -0.004)).interval_s is None
+    for times in ((), (0.001,), (0.0, 0.0), (0.0, 0.1, 0.1)):
         with pytest.raises(ValueError, match="expected different times of which the first is 0"):
-            Snapshots.at(times)
+            Snapshots(times)
 
 
 @pytest.mark.parametrize("source", [sionna("UMa"), sionna("CDL-A"), sionna("TDL-A"), cost2100()])
 def test_a_time_is_the_same_whatever_else_is_observed(source: Source) -> None:
-    even = source.read("test", 0, 5, Snapshots(4, 2e-3)).response
-    mixed = source.read("test", 0, 5, Snapshots.at([0.0, 6e-3, -2e-3, 2e-3])).response
+    even = source.read("test", 0, 5, Snapshots.every(2e-3, 4)).response
+    mixed = source.read("test", 0, 5, Snapshots((0.0, 6e-3, -2e-3, 2e-3))).response
     # Phases of a few turns in float32: 1e-6 of a turn.
     tolerance = {"rtol": 0.0, "atol": 1e-4}
     torch.testing.assert_close(mixed[:, 0], even[:, 0], **tolerance)
@@ -58,7 +60,7 @@ def test_a_time_is_the_same_whatever_else_is_observed(source: Source) -> None:
 
 def test_the_past_continues_the_future_backwards() -> None:
     # Plane waves at constant speed: the step from -T to 0 turns each path as the one from 0 to T does.
-    paths = sionna("CDL-A", normalise=False).read_paths("test", 0, 5, Snapshots.at([0.0, 1e-4, -1e-4])).coefficients
+    paths = sionna("CDL-A", normalise=False).read_paths("test", 0, 5, Snapshots((0.0, 1e-4, -1e-4))).coefficients
     middle = (paths[:, 1] + paths[:, 2]) / 2
     # The mean of both lies on the chord: off by at most (2 pi fd T)^2 / 2 of a ray = 2.4e-4.
     assert (middle - paths[:, 0]).abs().max() < 3e-4 * paths.abs().max() * 10
@@ -66,13 +68,13 @@ def test_the_past_continues_the_future_backwards() -> None:
 
 def test_recorded_times_before_the_first() -> None:
     path = Path("x.h5")
-    assert recorded_times(Snapshots.at([0.0, 10e-3, -5e-3, -10e-3]), 5e-3, 5, path) == [2, 4, 1, 0]
+    assert recorded_times(Snapshots((0.0, 10e-3, -5e-3, -10e-3)), 5e-3, 5, path) == [2, 4, 1, 0]
     with pytest.raises(
         ChannelInputError, match=r"x\.h5: got snapshots 0\.007 s apart, expected a multiple of dt, 0\.005"
     ):
-        recorded_times(Snapshots.at([0.0, 5e-3, -7e-3]), 5e-3, 9, path)
+        recorded_times(Snapshots((0.0, 5e-3, -7e-3)), 5e-3, 9, path)
     with pytest.raises(ChannelInputError, match=r"got 3 snapshots over 0\.03 s, expected at most 0\.025 s in all"):
-        recorded_times(Snapshots.at([0.0, 10e-3, -20e-3]), 5e-3, 6, path)
+        recorded_times(Snapshots((0.0, 10e-3, -20e-3)), 5e-3, 6, path)
 
 
 def test_tdl_fades_as_clarkes_model() -> None:
@@ -80,7 +82,7 @@ def test_tdl_fades_as_clarkes_model() -> None:
     lags_s = torch.linspace(0, 2, 9) / DOPPLER_HZ
     source = sionna("TDL-A", normalise=False, n_columns=8)
     taps = torch.cat(
-        [source.read_paths("test", first, first + 50, Snapshots.at(lags_s.tolist())).coefficients for first in (0, 50)]
+        [source.read_paths("test", first, first + 50, Snapshots(lags_s.tolist())).coefficients for first in (0, 50)]
     )
     power = taps[:, 0].abs().square().sum((1, 2))
     correlation = (taps * taps[:, :1].conj()).sum((2, 3)) / power[:, None]

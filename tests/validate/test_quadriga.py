@@ -115,7 +115,7 @@ def test_sparsity(drops, share):
 def test_aging(reference_data, speed_m_s):
     with h5py.File(reference_data / f"quad_t53_v{speed_m_s}.h5") as file:
         theirs, step_s = file["X"][:], float(file.attrs["dt"])
-    ours = Sample(5.3e9, N_USERS, Snapshots(theirs.shape[1], step_s), speed_m_s).csi
+    ours = Sample(5.3e9, N_USERS, Snapshots.every(step_s, theirs.shape[1]), speed_m_s).csi
     for lag in (1, 2, 4, 8):
         when = f"{speed_m_s} m/s, {lag * step_s * 1e3:.0f} ms"
         compare(f"correlation, {when}", correlation(ours, lag), correlation(theirs, lag))
@@ -129,7 +129,7 @@ def test_prediction(reference_data, speed_m_s):
     # Rounding is an error of -74 dB in each snapshot, which prediction by Kalman filter at 0.9 m/s raises to -50 dB, 20
     # dB above its own error: both samples have it.
     np.testing.assert_array_equal(as_stored(theirs), theirs)
-    ours = as_stored(Sample(5.3e9, N_USERS, Snapshots(7, step_s), speed_m_s).csi)
+    ours = as_stored(Sample(5.3e9, N_USERS, Snapshots.every(step_s, 7), speed_m_s).csi)
     for predictor in (Hold(HoldParameters()), Ar(ArParameters()), Kalman(KalmanParameters())):
         name = f"NMSE of {predictor.parameters.name}, {speed_m_s} m/s"
         compare(name, *(prediction_error(csi, step_s, predictor) for csi in (ours, theirs)))

@@ -142,9 +142,9 @@ class SionnaModel:
 
     def _sampling_rate_hz(self, snapshots: Snapshots) -> float | Tensor:
         """What Sionna divides the numbers of the snapshots by to get their times: a rate of each where they differ."""
-        if not snapshots.uneven_s:
+        if snapshots.interval_s is not None:
             return 1 / snapshots.interval_s if snapshots.interval_s > 0 else math.inf
-        rates_hz = [math.inf] + [number / time_s for number, time_s in enumerate(snapshots.uneven_s) if number]
+        rates_hz = [math.inf] + [number / time_s for number, time_s in enumerate(snapshots.times_s) if number]
         return torch.tensor(rates_hz, dtype=torch.float32, device=self.device)
 
     def _system_model(self) -> Any:
