@@ -12,11 +12,13 @@ import torch
 from torch import Tensor
 
 from channels.files import write_whole as write_bytes_whole
+from feedback.codec import taken
 from feedback.encoder_export.formats import ExportFormat, checked_formats
 from feedback.encoder_export.onnx import export_encoder
 from feedback.layers.images import to_unit_interval
 from feedback.neural import NeuralCompressor
 from feedback.number_text import number_text
+from feedback.observation import Observation
 from feedback.plugin_file import has_training_run
 from linksim.deployment.measurement import METRIC, EncoderFigures, measure
 from linksim.errors import InputError
@@ -77,8 +79,8 @@ def export(scenario: Scenario, label: str | None, formats: Sequence[str], out: P
         Preparation(folder, executor, device_of(scenario)).prepare(points)
         scheme = load_schemes(scenario, folder.fitted, device_of(scenario))[spec.label]
         assert isinstance(scheme.compressor, NeuralCompressor)
-        csi, normalisation = _calibration_csi(spec.scenario), scheme.normalisation
-        images = to_unit_interval(normalisation.apply(csi, normalisation.scale(csi)))
+        observation = Observation(truncated=_calibration_csi(spec.scenario))
+        images = to_unit_interval(taken(observation, scheme.compressor, scheme.normalisation)[0])
         _LOGGER.info("exporting %s: %s", spec.label, ", ".join(chosen))
         files = {format_: Path(scratch) / f"{format_}{SUFFIX}" for format_ in chosen}
         models = export_encoder(scheme.compressor.encoder, scheme.compressor.shape, chosen, images)

@@ -199,6 +199,12 @@ def test_what_does_not_go_with_precoders_of_bits_is_one_line(changes: dict[str, 
         validate_scenario(document(PhaseCodebook) | changes, "here")
 
 
+def test_a_rule_for_stopping_says_whom_it_does_not_look_at() -> None:
+    given = document(FromTheBand, PhaseCodebook) | {"monte_carlo": {"stop": {"metric": "nmse_db", "half_width": 0.1}}}
+    lines = validity_warnings([validate_scenario(given, "here")])
+    assert [line for line in lines if line.startswith("monte_carlo.stop.metric: nmse_db is not defined for Phase")]
+
+
 def test_a_ratio_is_refused_where_there_is_none() -> None:
     given = document(PhaseCodebook)
     given["compressors"][0]["compression_ratio"] = 4
