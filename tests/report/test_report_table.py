@@ -43,6 +43,16 @@ def test_three_metrics_by_default_with_their_bounds(tmp_path):
     assert row(lines, "perfect CSI") == ["8.312"] * 4
 
 
+def test_a_run_without_the_usual_metrics_shows_those_that_it_has(tmp_path):
+    folder = write_run(tmp_path, {"over_snr": SWEEPS["over_snr"]})
+    results = pd.read_csv(folder / "results.csv")
+    for metric in ("sgcs", "rate_perfect_bps_hz"):
+        results[results["metric"] == metric].to_csv(folder / "results.csv", index=False)
+        text = "\n".join(shown(folder))
+        assert ("SGCS" if metric == "sgcs" else "Rate with perfect CSI") in text
+        assert "learnt from, in distinct training channels: \n" not in text + "\n"
+
+
 def test_a_second_axis_makes_a_table_per_value(tmp_path):
     text = "\n".join(shown(write_run(tmp_path, {"over_mobility": SWEEPS["over_mobility"]})))
     assert "over_mobility | Feedback delay 0 ms" in text

@@ -16,7 +16,10 @@ _HASH_DIGITS = 12
 
 
 def learnt_from_line(results: pd.DataFrame) -> str:
-    """One line: how many distinct training channels each compressor learnt from; empty where the table does not say."""
+    """One line: how many distinct training channels each compressor learnt from.
+
+    Empty where the table does not say, and where no compressor has a figure.
+    """
     if "learnt_from" not in results.columns:
         return ""
     groups: dict[str, list[str]] = {}
@@ -26,7 +29,7 @@ def learnt_from_line(results: pd.DataFrame) -> str:
         text = " to ".join(count_text(count) for count in dict.fromkeys([known[0], known[-1]])) if known else UNKNOWN
         groups.setdefault(text, []).append(str(label))
     parts = [f"{', '.join(labels)}: {text}" for text, labels in groups.items()]
-    return f"learnt from, in distinct training channels: {'; '.join(parts)}"
+    return f"learnt from, in distinct training channels: {'; '.join(parts)}" if parts else ""
 
 
 def learning_rows(manifest: Mapping[str, Any]) -> list[list[str]]:

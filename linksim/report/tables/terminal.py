@@ -36,7 +36,9 @@ def show(run_folder: Path, console: Console, metric: str | None = None, *, perce
     if metric is not None and metric not in known:
         raise InputError(f"metric: got {metric!r}, expected one of {', '.join(known)}")
     metrics = shown_metrics(run) if metric is None else (metric,)
-    for table in sweep_tables(run, metrics, percentiles=percentiles):
+    tables = sweep_tables(run, metrics, percentiles=percentiles)
+    # A run that measured none of the usual metrics shows those that it did.
+    for table in tables or sweep_tables(run, known, percentiles=percentiles):
         print_table(table, console)
     if line := learnt_from_line(run.results):
         console.print(line, highlight=False, markup=False, soft_wrap=True)
