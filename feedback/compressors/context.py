@@ -98,7 +98,7 @@ class Context(ReportCompressor):
     network of the activities of entries already sent, and a prediction from their levels. Levels are chosen by rate and
     distortion,
 
-    .. math:: \min_q \; (x / \Delta - q)^2 + \lambda \, b(q), \qquad \lambda = 0.11
+    .. math:: \min_q \; (x / \Delta - q)^2 + \lambda \, b(q), \qquad \lambda = 0.095
 
     with :math:`b(q)` the bits that ``q`` costs where it stands. The BS puts each level at the mean that such levels had
     in training. Tables ship with the package; nothing but the range of the scale, and the step of ``target_bits``, is
@@ -107,6 +107,7 @@ class Context(ReportCompressor):
     """
 
     titles = ("context codec",)
+    results_version = 3
     Parameters = ContextParameters
     settings: ContextParameters
     scale_grid: Tensor

@@ -17,8 +17,8 @@ from feedback.context_codec.side_information import STEP_BITS, ScaleGrid
 from feedback.context_codec.tables import ContextTables, shipped_tables
 from feedback.errors import FeedbackInputError
 
-# A bit is worth 0.11 squared steps of error: the slope of the rate-distortion curve where levels are few.
-RATE_WEIGHT = 451
+# A bit is worth 0.095 squared steps of error: the slope of the rate-distortion curve where levels are few.
+RATE_WEIGHT = 389
 # Worth of a bit for reports that have to become shorter; 0: all levels become zero.
 _LARGER_WEIGHTS = (*(RATE_WEIGHT * 4**k for k in range(1, 11)), 0)
 MOST_VALUE = 8000 * 256

@@ -17,7 +17,10 @@ from feedback.context_codec import sizes
 
 # Levels that the distribution tells apart; larger ones count as the largest.
 _REACH = 15
-_MOST_BATCH = 4096
+_MOST_BATCH = 2048
+# Starts, of which the best goes on after an eighth of the steps, and how often progress is told.
+_STARTS = 4
+_REPORTED = 500
 _SPAN = torch.tensor([sizes.PRIMARY - 1.0, sizes.SECONDARY - 1.0])
 # Of the two context numbers per unit of the last layer, so that all weights learn at like rates.
 _GAIN = 4
@@ -48,39 +51,69 @@ def train_network(
     Args:
         seen: entries to learn from.
         hidden_units: of the network.
-        steps: of Adam, with batches of 4096 entries at most, and a learning rate that falls to 0.
+        steps: of Adam, with batches of 2048 entries at most and a learning rate that falls to 0; the best of four
+            starts.
         seed: of weights and batches.
         tell: called with one progress line.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        hidden, output = nn.Linear(sizes.INPUTS + 2, hidden_units), nn.Linear(hidden_units, 2)
-        with torch.no_grad():
-            # Numbers begin amid their range, outside of which nothing is learnt.
-            output.bias.copy_(_SPAN / 2 / _GAIN)
-        heads = _head(3), _head(5)
-        modules = nn.ModuleList([hidden, output, *heads])
-        optimiser = torch.optim.Adam(modules.parameters(), lr=4e-3)
-        schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: 1 - step / steps + 0.005)
-        mean, since, batch = 0.0, 0, min(_MOST_BATCH, len(seen.levels))
-        for step in range(steps):
-            chosen = torch.randint(len(seen.levels), (batch,))
-            loss = _loss(seen, chosen, hidden, output, heads)
-            optimiser.zero_grad()
-            loss.backward()
-            optimiser.step()
-            schedule.step()
-            mean, since = mean + float(loss.detach()), since + 1
-            if (step + 1) % 500 == 0:
-                tell(f"context network: step {step + 1} of {steps}, {mean / since / np.log(2):.4f} bits an entry")
-                mean, since = 0.0, 0
+        trials = [_Trial(seen, hidden_units, steps) for _ in range(_STARTS)]
+        for trial in trials:
+            trial.run(max(steps // 8, 1))
+        best = min(trials, key=lambda trial: trial.recent_bits)
+        while best.done < steps:
+            tell(f"context network: step {best.done} of {steps}, {best.recent_bits:.4f} bits an entry")
+            best.run(min(_REPORTED, steps - best.done))
+        tell(f"context network: step {best.done} of {steps}, {best.recent_bits:.4f} bits an entry")
+    hidden, output = best.hidden, best.output
     return {
         # Inputs come in sixteenths, and hidden values leave in sixteenths.
         "hidden": _integers(64 * hidden.weight),
-        "hidden_bias": _integers(64 * 16 * hidden.bias),
+        "hidden_bias": _integers(64 * 16 * hidden.bias, most=2**15 - 1),
         "output": _integers(64 * _GAIN * output.weight),
-        "output_bias": _integers(1024 * _GAIN * output.bias),
+        "output_bias": _integers(1024 * _GAIN * output.bias, most=2**15 - 1),
     }
+
+
+class _Trial:
+    """One start of the network, with the networks that predict levels from its two numbers."""
+
+    def __init__(self, seen: Observations, hidden_units: int, steps: int) -> None:
+        self.seen, self.done, self.recent_bits = seen, 0, float("inf")
+        self.hidden, self.output = nn.Linear(sizes.INPUTS + 2, hidden_units), nn.Linear(hidden_units, 2)
+        self.heads = _head(3), _head(5)
+        self._spread()
+        modules = nn.ModuleList([self.hidden, self.output, *self.heads])
+        self.optimiser = torch.optim.Adam(modules.parameters(), lr=4e-3)
+        self.schedule = torch.optim.lr_scheduler.LambdaLR(self.optimiser, lambda step: 1 - step / steps + 0.005)
+
+    @torch.no_grad()
+    def _spread(self) -> None:
+        """Hidden units begin active for most entries, and the numbers amid their range: elsewhere nothing is learnt."""
+        inputs = torch.from_numpy(self.seen.inputs[:_MOST_BATCH].astype(np.float32) / 16)
+        before = self.hidden(inputs)
+        deviation = before.std(dim=0) + 1e-6
+        self.hidden.weight /= deviation[:, None]
+        self.hidden.bias.copy_((self.hidden.bias - before.mean(dim=0)) / deviation + 0.5)
+        numbers = self.output(torch.relu(self.hidden(inputs)))
+        gain = _SPAN / 4 / _GAIN / (numbers.std(dim=0) + 1e-6)
+        self.output.weight *= gain[:, None]
+        self.output.bias.copy_((self.output.bias - numbers.mean(dim=0)) * gain + _SPAN / 2 / _GAIN)
+
+    def run(self, steps: int) -> None:
+        """Some steps more; ``recent_bits`` is the mean over the second half of them."""
+        losses, batch = [], min(_MOST_BATCH, len(self.seen.levels))
+        for _ in range(steps):
+            chosen = torch.randint(len(self.seen.levels), (batch,))
+            loss = _loss(self.seen, chosen, self.hidden, self.output, self.heads)
+            self.optimiser.zero_grad()
+            loss.backward()
+            self.optimiser.step()
+            self.schedule.step()
+            losses.append(float(loss.detach()))
+        self.done += steps
+        self.recent_bits = float(np.mean(losses[len(losses) // 2 :]) / np.log(2))
 
 
 def _loss(
@@ -109,6 +142,6 @@ def _head(n_inputs: int) -> nn.Module:
     )
 
 
-def _integers(weights: Tensor) -> NDArray[np.int16]:
-    found: NDArray[np.int16] = weights.detach().round().clamp(-4096, 4096).to(torch.int16).numpy()
+def _integers(weights: Tensor, most: int = 4096) -> NDArray[np.int16]:
+    found: NDArray[np.int16] = weights.detach().round().clamp(-most, most).to(torch.int16).numpy()
     return found
