@@ -6,7 +6,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from channels.channel_batch import Snapshots
 from channels.source import BLOCK_SIZE, Split
 from channels.transforms.angular_delay import AngularDelayTransform
 from feedback.codec import taken
@@ -16,6 +15,7 @@ from linksim.chain.observing import observation_of
 from linksim.chain.samples_without_energy import has_energy, require_energy
 from linksim.scenario.model import Scenario
 from linksim.scenario.sources import csi_dimensions, source_of
+from linksim.scenario.true_channels import true_response
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ def taken_channels(
     transform = AngularDelayTransform(source.grid, source.array, scenario.transform.n_delay)
     parts = []
     for first in range(start, stop, BLOCK_SIZE):
-        response = source.read(split, first, min(first + BLOCK_SIZE, stop), Snapshots()).response[:, 0]
+        response = true_response(scenario, source, split, first, min(first + BLOCK_SIZE, stop))
         kept = has_energy(response) & has_energy(transform.truncate(response))
         require_energy(kept, scenario, split, first)
         csi, _ = taken(observation_of(response[kept], transform, slices), form, normalisation)

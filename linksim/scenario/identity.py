@@ -61,6 +61,8 @@ MOVES: Mapping[str, Key] = {
     "channel.indoor_speed_m_s": _POINT | Key.CHANNELS,
     "snr_db": _POINT,
     "estimation": _POINT,
+    # Says where the delay axis begins of all that is learnt from.
+    "estimation.timing": _POINT | _LEARNT,
     "transform": _POINT,
     "transform.n_delay": _POINT | _LEARNT,
     "transform.normalisation": _POINT | _LEARNT,
@@ -154,7 +156,9 @@ def weights_document(scenario: Scenario, adapted_to: Scenario | None = None) -> 
     Values that are their section's default are left out, so that a new parameter does not orphan old weights.
     """
     transform = {"n_delay": scenario.transform.n_delay, "normalisation": scenario.transform.normalisation}
-    document = {"channel": _channel_at_rest(scenario), "transform": transform}
+    document: dict[str, Any] = {"channel": _channel_at_rest(scenario), "transform": transform}
+    if scenario.estimation.timing != "perfect":
+        document["timing"] = scenario.estimation.timing
     return document if adapted_to is None else {**document, "adapted_to": _channel_at_rest(adapted_to)}
 
 
