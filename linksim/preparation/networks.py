@@ -222,6 +222,8 @@ def training_record(spec: SchemeSpec, command: str) -> dict[str, object]:
         "fresh": scenario.training.fresh,
         "validation_samples": scenario.training.validation_samples,
     }
+    if scenario.estimation.timing != "perfect":
+        record["timing"] = scenario.estimation.timing
     if with_contents(record["channel"], "channel") != record["channel"]:
         # So that the key can be checked where the files are not at hand.
         record["trained_for"] = spec.trained_for

@@ -80,7 +80,7 @@ class ZooEntry:
             "seed": self.info.seed,
             "device": "cpu",
             "channel": channel,
-            "estimation": {"name": "perfect"},
+            "estimation": {"name": "perfect", "timing": training.get("timing", "perfect")},
             "transform": training.get("transform"),
             "compression_ratio": self.info.compressor.get("compression_ratio"),
             "compressors": [compressor],

@@ -1,18 +1,24 @@
 """Overhead of pilots in NR's terms, net rates, and timing by pilots in the chain."""
 
 import copy
+import math
 
+import numpy as np
 import pytest
 import torch
 
 from channels.channel_batch import ChannelBatch, Snapshots
+from channels.estimators.symbol_timing import advance, tracked_start
+from channels.transforms.angular_delay import AngularDelayTransform
 from linksim.chain.chain import Chain
 from linksim.chain.downlink_overhead import overhead_of
 from linksim.errors import InputError
 from linksim.preparation.fitting import scheme_specs
 from linksim.scenario.file import validate_scenario
+from linksim.scenario.identity import channel_fit_key, weights_document
 from linksim.scenario.model import Scenario
 from linksim.scenario.sources import source_of
+from linksim.scenario.true_channels import truncated_channels
 from linksim.simulation.warnings import validity_warnings
 from linksim.statistics.measurements import NO_COMPRESSOR
 from tests.linksim.conftest import TINY
@@ -127,3 +133,37 @@ def test_the_source_s_own_delay_axis_does_not_reach_timing_by_pilots():
         values.append(estimate.value)
     # Single precision; a shift by whole taps moves the profile by whole steps.
     assert values[0] == pytest.approx(values[1], abs=1e-3)
+
+
+def test_what_is_learnt_has_the_delay_axis_of_the_ues_timing() -> None:
+    line_of_sight = NR | {"model": "CDL-D"}
+    perfect, timed = (
+        scenario(channel=line_of_sight, estimation={"name": "perfect", "timing": timing})
+        for timing in ("perfect", "pilots")
+    )
+    first, second = (truncated_channels(given, "train", 0, 20) for given in (perfect, timed))
+    strongest = [np.square(np.abs(csi)).sum(axis=(0, 2)).argmax() for csi in (first, second)]
+    # By pilots symbols begin a tap before the first path, here the strongest.
+    assert strongest == [0, 1]
+    # Test channels whose clock starts within a tap come to the same axis when there is no noise.
+    csi = torch.from_numpy(second)
+    response = source_of(timed).read("train", 0, 20, Snapshots()).response[:, 0]
+    grid = source_of(timed).grid
+    late = advance(response, torch.full((20,), -0.3 / grid.bandwidth_hz), grid)
+    begins = tracked_start(late, math.inf, no_draw, grid, csi.shape[1])
+    again = AngularDelayTransform(grid, source_of(timed).array, csi.shape[1]).truncate(advance(late, begins, grid))
+    # The vertex of a parabola through steps of half a tap is a few hundredths of a tap off.
+    assert float((again - csi).abs().square().sum() / csi.abs().square().sum()) < 0.01
+
+
+def test_what_is_learnt_under_another_timing_is_not_taken_for_it() -> None:
+    perfect, timed = (
+        scenario(channel=NR, estimation={"name": "perfect", "timing": timing}) for timing in ("perfect", "pilots")
+    )
+    assert "timing" not in weights_document(perfect)
+    assert weights_document(timed)["timing"] == "pilots"
+    assert channel_fit_key(timed) != channel_fit_key(perfect)
+
+
+def no_draw(shape: tuple[int, ...]) -> torch.Tensor:
+    raise AssertionError("no noise")
