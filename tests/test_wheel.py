@@ -72,9 +72,9 @@ def test_an_installation_runs_a_scenario_by_its_name(tmp_path: Path) -> None:
     assert linksim("validate", "mine.yaml") == "mine.yaml: valid, 6 points\n"
     small = ("monte_carlo.samples=10", "training.samples=200", "sweeps={}")
     output = linksim("run", "uma_28ghz", *(word for setting in small for word in ("--set", setting)))
-    assert "csinet 1/16" in output
+    assert "crnet" in output
     (results,) = here.glob("results/uma_28ghz/*/results.csv")
-    assert "csinet" in results.read_text()
+    assert "crnet" in results.read_text()
 
 
 def test_extras_have_the_packages_that_features_ask_for() -> None:
