@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import reduce
 from typing import Any
 
+from feedback.link import LINKS
 from feedback.number_text import number_text
 from linksim.errors import InputError
 from linksim.scenario.axis import COMMON_AXES, scenario_key
@@ -106,7 +107,7 @@ def _point(scenario: Scenario, sweep: str, axes: dict[str, PlainValue]) -> Point
     document["sweeps"] = {}
     # Names first, since they decide which parameters there are.
     for axis, value in sorted(axes.items(), key=lambda pair: not pair[0].endswith(".name")):
-        if axis == FEEDBACK_SNR and "snr_db" not in document["feedback"]["link"]:
+        if axis == FEEDBACK_SNR and not _has_snr(str(document["feedback"]["link"]["name"])):
             document["feedback"]["link"] = {"name": LINK_OF_SNR}
         if axis.endswith(".name"):
             _drop_parameters(document, axis.removesuffix(".name"), value)
@@ -114,6 +115,10 @@ def _point(scenario: Scenario, sweep: str, axes: dict[str, PlainValue]) -> Point
     resolved = validate_scenario(document, f"sweeps.{sweep}")
     texts = {axis: section_text(value) if isinstance(value, dict) else value for axis, value in axes.items()}
     return Point(sweep, texts, resolved, point_key(resolved))
+
+
+def _has_snr(link: str) -> bool:
+    return link in LINKS and "snr_db" in LINKS.get_class(link).Parameters.model_fields
 
 
 def _drop_parameters(document: dict[str, Any], section: str, name: PlainValue) -> None:

@@ -90,3 +90,14 @@ def test_a_link_that_a_sweep_puts_in_place_of_another_is_said(
     assert point.scenario.feedback.link.name == swept_link
     line = "sweeps.noise: feedback_snr_db puts the link 'awgn' in place of 'perfect', which has no SNR"
     assert replaced_links(scenario) == ([line] if said else [])
+
+
+def test_a_link_that_the_sweep_names_keeps_its_place(tiny: dict[str, Any]) -> None:
+    tiny |= {"sweeps": {"feedback": {"feedback_snr_db": [0, 5], "feedback.link.name": ["uci"]}}}
+    tiny["feedback"] = {"quantiser": {"name": "uniform", "bits": 4}, "link": {"name": "perfect"}}
+    tiny["transform"] = tiny["transform"] | {"scale_bits": 8}
+    points = points_of(validate_scenario(tiny, "named"))
+    assert [(p.scenario.feedback.link.name, p.scenario.feedback.link.snr_db) for p in points] == [
+        ("uci", 0),
+        ("uci", 5),
+    ]
