@@ -21,7 +21,7 @@ SCENARIOS = sorted(
 )
 STARTER = ROOT / "linksim/scenario/starter.yaml"
 # One of each kind of source, and a network of a file of its own. All the others are run by `make validate`.
-_RUN_BY_TESTS = ("scenarios/uma_28ghz", "scenarios/cost2100_indoor", "plugins/own_network")
+_RUN_BY_TESTS = ("scenarios/cost2100_indoor", "plugins/own_network")
 
 
 def _marked(scenario: Path) -> Any:

@@ -39,6 +39,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return file
 
 
+@pytest.mark.validate
 def test_two_workers_of_the_real_program_give_the_same_file(built: Path, tmp_path: Path) -> None:
     arguments = [*BUILD, "--out", str(tmp_path / "set.h5")]
     arguments[arguments.index("--workers") + 1] = "2"

@@ -109,6 +109,7 @@ def test_two_ue_antennas_go_through_the_chain(tiny: dict[str, Any], run: Callabl
     assert 0.2 < gain < 1.1
 
 
+@pytest.mark.validate
 def test_killed_run_continues_to_the_same_table(
     tiny: dict[str, Any], scenario_file: ScenarioFile, run_folder: Callable[..., Path], tmp_path: Path
 ) -> None:

@@ -44,6 +44,7 @@ def kill_when(there: Callable[[], bool], process: Any) -> threading.Thread:
     return thread
 
 
+@pytest.mark.validate
 def test_dask_gives_the_same_table_though_a_worker_is_killed(
     tiny: dict[str, Any],
     two_workers: Cluster,

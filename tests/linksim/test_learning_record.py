@@ -58,6 +58,7 @@ def test_fits_take_as_many_channels_as_networks_by_default(tiny: dict[str, Any])
     assert samples(["klt", {"name": "crnet", "untrained": True}], network_samples=700) == 8000
 
 
+@pytest.mark.validate
 def test_tables_manifest_and_report_say_how_many(
     learnt: dict[str, Any], tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

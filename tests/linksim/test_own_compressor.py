@@ -39,6 +39,7 @@ def own(tiny: dict[str, Any], tmp_path: Path) -> dict[str, Any]:
     }
 
 
+@pytest.mark.validate
 def test_from_training_to_results(
     own: dict[str, Any],
     scenario_file: ScenarioFile,

@@ -68,6 +68,7 @@ def recorded(file: Path, count: int) -> dict[str, Any]:
     return {"source": "hdf5", "file": str(file)}
 
 
+@pytest.mark.validate
 def test_every_pair_of_sources(
     small: dict[str, Any], study_file: Callable[[dict[str, Any]], Path], command: Command, tmp_path: Path,
     run_folder: RunFolder,
