@@ -16,6 +16,7 @@ from linksim.report.view.style import paper_style
 
 # Label: curve, bits, NMSE in dB (none for a precoder), SGCS.
 POINTS = {
+    "type1": ("Type I", 32.0, None, 0.6),
     "pc1": ("Enhanced Type II", 64.0, None, 0.7),
     "pc4": ("Enhanced Type II", 256.0, None, 0.8),
     "pc9": ("Enhanced Type II", 300.0, None, 0.75),
@@ -58,7 +59,7 @@ def test_the_figure_joins_the_points_of_a_curve(folder):
     # What 256 bits do better is faint, and belongs to no line.
     assert [line.get_xdata()[0] for line in sgcs.get_lines() if line.get_alpha() == 0.35] == [300]
     assert all(64 not in line.get_xdata() for line in nmse.get_lines())
-    assert "NMSE is not defined for what reports a precoder: Enhanced Type II." in plan.caption
+    assert "NMSE is not defined for what reports a precoder: Type I, Enhanced Type II." in plan.caption
 
 
 def test_distances_are_those_from_the_first_curve(folder):

@@ -34,7 +34,7 @@ class Distances:
 def distances(run: RunView) -> list[Distances]:
     """Distances in each sweep whose compressors are joined to curves, for each metric with two or more of them.
 
-    The reference is the first curve of the scenario that has the metric.
+    The reference is the first curve of the scenario that has the metric at two points or more.
     """
     return [
         found
@@ -56,13 +56,14 @@ def _distances(run: RunView, sweep: Sweep, part: Panel, metric: str) -> Distance
         for curve in curves
         for own in [points[points["curve"] == curve]]
     }
-    reference = curves[0]
+    # A single point is no curve, and has no distance from any.
+    reference = next((curve for curve in curves if len(pairs[curve][0]) > 1), curves[0])
     return Distances(
         sweep.name,
         part.title,
         text,
         reference,
-        {curve: compare(*pairs[curve], *pairs[reference]) for curve in curves[1:]},
+        {curve: compare(*pairs[curve], *pairs[reference]) for curve in curves if curve != reference},
     )
 
 
