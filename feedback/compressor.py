@@ -170,6 +170,11 @@ class Compressor(Learner):
         self.shape: tuple[int, int] = self.dimensions.matrix
 
     @classmethod
+    def chosen_by(cls, parameters: CompressorParameters) -> "type[Compressor]":
+        """The class that a section of its name stands for: itself, unless a key chooses another."""
+        return cls
+
+    @classmethod
     def build(cls, parameters: Any, dimensions: CsiDimensions) -> Self:
         """The compressor of some parameters, nothing learnt."""
         plain = cls.takes == "truncated" and cls.gives == "channel"

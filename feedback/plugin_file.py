@@ -70,11 +70,11 @@ class PluginParameters(CompressorParameters):
 
 
 def compressor_class(parameters: CompressorParameters) -> type[Compressor]:
-    """The class of a compressor's section: a registered one, or the user's own."""
+    """The class of a compressor's section: a registered one, or the user's own, or the one that its keys choose."""
     if isinstance(parameters, PluginParameters):
-        return parameters.load()
+        return parameters.load().chosen_by(parameters.own())
     registered: type[Compressor] = COMPRESSORS.get_class(parameters.name)
-    return registered
+    return registered.chosen_by(parameters)
 
 
 def own_parameters(parameters: CompressorParameters) -> CompressorParameters:
@@ -115,7 +115,7 @@ def build_compressor(parameters: CompressorParameters, dimensions: CsiDimensions
     dimensions = CsiDimensions.of(dimensions)
     if not isinstance(parameters, PluginParameters):
         return compressor_class(parameters).build(parameters, dimensions)
-    own, plugin = parameters.own(), parameters.load()
+    own, plugin = parameters.own(), compressor_class(parameters)
     try:
         return plugin.build(own, dimensions)
     except FeedbackInputError:

@@ -1,0 +1,148 @@
+"""Eigenvectors of subbands as beams and delays: few of them hold most of the energy.
+
+The phase of an eigenvector is arbitrary in every subband, and so is the direction that the first beam of a DFT looks
+at. Both are chosen so that the energy lies together.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Self
+
+import torch
+from torch import Tensor
+
+from feedback.errors import FeedbackInputError
+from feedback.observation import CsiDimensions
+
+# Sub-bin rotations of the beams along each axis of the panel.
+ROTATIONS_PER_AXIS = 4
+
+
+@dataclass(frozen=True)
+class BeamDelay:
+    r"""Eigenvectors ``[..., n_subbands, n_tx]`` to coefficients ``[..., delay, polarisation, row, column]``, and back.
+
+    .. math:: X_{d,p} = \frac{1}{\sqrt T} \sum_t e^{-j 2 \pi t d / T} \, e^{-j \phi_t} \, F_r D_r V_{t,p} D_c F_c
+
+    with ``V`` the ports of one polarisation as rows and columns, unitary DFT matrices ``F`` along both, and phase ramps
+    ``D`` that move the beams by quarters of a bin. The delays ``d`` are in the order 0, 1, -1, 2, -2, ...: eigenvectors
+    are conjugate to the channel, so that later paths lie at positive ones. The phases make the strongest beam real in
+    every subband, which puts it at delay 0.
+
+    Attributes:
+        n_subbands: subbands, and delays, T.
+        n_polarizations: polarisations of the BS's array.
+        n_rows: ports along its vertical.
+        n_columns: ports along its horizontal; ports are in the order polarisation, row, column, columns fastest.
+
+    Raises:
+        FeedbackInputError: if one of them is below 1.
+
+    Example:
+        >>> form = BeamDelay(n_subbands=3, n_polarizations=1, n_rows=1, n_columns=2)
+        >>> vectors = torch.full((3, 2), 0.5**0.5, dtype=torch.complex64)
+        >>> form.coefficients(vectors).abs().square().round().flatten().tolist()
+        [3.0, 0.0, 0.0, 0.0, 0.0, 0.0]
+    """
+
+    n_subbands: int
+    n_polarizations: int = 1
+    n_rows: int = 1
+    n_columns: int = 1
+
+    def __post_init__(self) -> None:
+        if min(self.n_subbands, *self.panel) < 1:
+            sizes = (self.n_subbands, *self.panel)
+            raise FeedbackInputError(f"subbands, polarisations, rows, columns: got {sizes}, expected 1 or more of each")
+
+    @classmethod
+    def of(cls, dimensions: CsiDimensions) -> Self:
+        """That of a channel's subbands and ports."""
+        known = dimensions
+        return cls(known.n_subbands, known.n_polarizations, known.n_rows, known.n_columns)
+
+    @property
+    def panel(self) -> tuple[int, int, int]:
+        """Polarisations, rows and columns."""
+        return self.n_polarizations, self.n_rows, self.n_columns
+
+    @property
+    def delays(self) -> list[int]:
+        """Delays in the order of the coefficients: 0, 1, -1, 2, -2, ..."""
+        return [(-1) ** (place + 1) * ((place + 1) // 2) for place in range(self.n_subbands)]
+
+    @property
+    def n_rotations(self) -> int:
+        """Rotations of the beams that there are to choose from: 4 along each axis of more than one port."""
+        return math.prod(ROTATIONS_PER_AXIS for ports in self.panel[1:] if ports > 1)
+
+    def coefficients(self, vectors: Tensor, rotation: Tensor | None = None) -> Tensor:
+        """Eigenvectors to coefficients of the same norm, phases chosen.
+
+        Args:
+            vectors: ``[..., n_subbands, n_tx]``, complex, of any phase in each subband.
+            rotation: numbers of the rotations of the beams, ``[...]``, int64; by default none is rotated.
+
+        Returns:
+            ``[..., n_subbands, n_polarizations, n_rows, n_columns]``, delays first.
+        """
+        return self._delays_of(self.phased(self._beams_of(vectors, rotation)))
+
+    def vectors(self, coefficients: Tensor, rotation: Tensor | None = None) -> Tensor:
+        """Coefficients back to vectors ``[..., n_subbands, n_tx]``: the eigenvectors, up to the phase of each subband.
+
+        Args:
+            coefficients: of ``coefficients``, or others of their shape.
+            rotation: the same as there.
+        """
+        order = torch.tensor(self.delays, device=coefficients.device) % self.n_subbands
+        by_delay = torch.empty_like(coefficients)
+        by_delay[..., order, :, :, :] = coefficients
+        beams = torch.fft.ifft(by_delay, dim=-4, norm="ortho")
+        ports = torch.fft.ifft2(beams, norm="ortho")
+        if rotation is not None:
+            ports = ports * self._ramps(ports)[rotation][..., None, None, :, :].conj()
+        return ports.flatten(-3)
+
+    def best_rotation(self, vectors: Tensor) -> Tensor:
+        """The rotation whose coefficients have the least sum of moduli, ``[...]``, int64.
+
+        Args:
+            vectors: ``[..., n_subbands, n_tx]``.
+        """
+        sums = []
+        for number in range(self.n_rotations):
+            rotation = torch.full(vectors.shape[:-2], number, device=vectors.device)
+            sums.append(self.coefficients(vectors, rotation).abs().sum((-4, -3, -2, -1)))
+        return torch.stack(sums, dim=-1).argmin(-1)
+
+    def phased(self, beams: Tensor) -> Tensor:
+        """Beams ``[..., n_subbands, *panel]``, in each subband the strongest one of the whole band made real."""
+        flat = beams.flatten(-3)
+        strongest = flat.abs().square().sum(-2, keepdim=True).argmax(-1, keepdim=True)
+        reference = flat.gather(-1, strongest.expand(*flat.shape[:-1], 1))
+        angle = reference.angle()
+        return (flat * torch.polar(torch.ones_like(angle), -angle)).view(beams.shape)
+
+    def _beams_of(self, vectors: Tensor, rotation: Tensor | None) -> Tensor:
+        ports = vectors.unflatten(-1, self.panel)
+        if rotation is not None:
+            ports = ports * self._ramps(ports)[rotation][..., None, None, :, :]
+        return torch.fft.fft2(ports, norm="ortho")
+
+    def _delays_of(self, beams: Tensor) -> Tensor:
+        order = torch.tensor(self.delays, device=beams.device) % self.n_subbands
+        return torch.fft.fft(beams, dim=-4, norm="ortho")[..., order, :, :, :]
+
+    def _ramps(self, like: Tensor) -> Tensor:
+        """Phase ramps over rows and columns by the number of the rotation, ``[n_rotations, n_rows, n_columns]``."""
+        along_rows, along_columns = (_axis_ramps(ports, like) for ports in (self.n_rows, self.n_columns))
+        return (along_rows[:, None, :, None] * along_columns[None, :, None, :]).flatten(0, 1)
+
+
+def _axis_ramps(ports: int, like: Tensor) -> Tensor:
+    """Ramps that move the beams of an axis by 0, 1/4, 1/2 and 3/4 of a bin, centred, ``[rotations, ports]``."""
+    count = ROTATIONS_PER_AXIS if ports > 1 else 1
+    share = torch.arange(count, dtype=torch.float64)[:, None] / count
+    angle = 2 * math.pi * share * (torch.arange(ports) - (ports - 1) / 2) / ports
+    return torch.polar(torch.ones_like(angle), angle).to(like)
