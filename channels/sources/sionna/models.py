@@ -3,19 +3,22 @@
 Importing this module imports Sionna, which takes seconds: import it where a model is needed, not before.
 """
 
+import cmath
 import contextlib
 import io
 import math
 import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from channels.channel_batch import Paths, Snapshots
+from channels.sources.sionna.drops import UserDrops
 from channels.sources.sionna.parameters import SionnaParameters
+
+_UE_SPACING = 0.5
 
 # Sionna reseeds PyTorch's own generators when it is imported.
 with warnings.catch_warnings(), torch.random.fork_rng(devices=range(torch.cuda.device_count())):
@@ -23,24 +26,7 @@ with warnings.catch_warnings(), torch.random.fork_rng(devices=range(torch.cuda.d
     from sionna.phy import config
     from sionna.phy.channel.tr38901 import CDL, TDL, InF, InH, PanelArray, RMa, UMa, UMi
 
-
-@dataclass(frozen=True)
-class UserDrops:
-    """UEs of a block, one per drop, the BS at the origin.
-
-    Attributes:
-        distance_m: horizontal distance from the BS, ``[block]``, float32, m.
-        azimuth_rad: azimuth off the BS's broadside, ``[block]``, float32, radians.
-        velocity_m_s: velocity, ``[block, 3]``, float32, m/s.
-        indoor: whether the UE is in a building, ``[block]``, bool.
-        height_m: height of the UE, ``[block]``, float32, m.
-    """
-
-    distance_m: Tensor
-    azimuth_rad: Tensor
-    velocity_m_s: Tensor
-    indoor: Tensor
-    height_m: Tensor
+    from channels.sources.sionna.coefficients import PlanarArray, PortCoefficients
 
 
 class SionnaModel:
@@ -50,15 +36,26 @@ class SionnaModel:
         parameters: the model and its settings.
         device: where the model computes.
         spacing_scale: factor on all spacings in wavelengths, as these grow with frequency.
+        sum_of_sionna: whether Sionna itself sums the rays of a path, at every pair of antennas: the same to rounding,
+            slower, and there to compare with.
 
     Attributes:
         bs_array: Sionna's panel.
         port_order: the panel's element, or sub-array, at each port, ``[n_tx]``, int64.
     """
 
-    def __init__(self, parameters: SionnaParameters, device: torch.device, spacing_scale: float = 1.0) -> None:
+    def __init__(
+        self,
+        parameters: SionnaParameters,
+        device: torch.device,
+        spacing_scale: float = 1.0,
+        *,
+        sum_of_sionna: bool = False,
+    ) -> None:
         self.parameters = parameters
         self.device = device
+        self._spacing_scale = spacing_scale
+        self._sum_of_sionna = sum_of_sionna
         dual, ue_dual = parameters.polarization == "dual", parameters.rx_polarization == "dual"
         along_row, along_column = parameters.spacing
         self.bs_array = PanelArray(
@@ -79,7 +76,7 @@ class SionnaModel:
             polarization_type="VH" if ue_dual else "V",
             antenna_pattern="omni",
             carrier_frequency=parameters.carrier_hz,
-            element_horizontal_spacing=0.5 * spacing_scale,
+            element_horizontal_spacing=_UE_SPACING * spacing_scale,
             device=str(device),
         )
         # Sionna numbers the elements of a panel column by column, ArrayShape row by row.
@@ -91,6 +88,8 @@ class SionnaModel:
             )
         with _quiet():
             self._system = None if parameters.is_profile else self._system_model()
+            if self._system is not None:
+                self._system._cir_sampler = self._port_coefficients(self._system._cir_sampler)
 
     def draw(self, drops: UserDrops, snapshots: Snapshots, seed: int) -> Paths:
         """Paths of a block of drops; the same seed gives the same first snapshot whatever the snapshots are.
@@ -104,14 +103,19 @@ class SionnaModel:
             Paths as the model gives them, ports in the order of ``ArrayShape``, ``gain_db`` 0.
         """
         coefficients, delays = self.impulse_response(drops, snapshots, seed)
-        coefficients = self._ports(coefficients[:, 0, :, 0])
         # [block, n_rx, n_tx, n_paths, n_snapshots], then snapshots first and UE antennas before transmit ports.
-        coefficients = coefficients[:, :, self.port_order].permute(0, 4, 1, 2, 3).flatten(2, 3)
+        coefficients = coefficients[:, 0, :, 0].permute(0, 4, 1, 2, 3).flatten(2, 3)
         gain_db = torch.zeros(coefficients.shape[0], dtype=torch.float32, device=self.device)
         return Paths(coefficients.to(torch.complex64).contiguous(), delays[:, 0, 0], gain_db)
 
     def impulse_response(self, drops: UserDrops, snapshots: Snapshots, seed: int) -> tuple[Tensor, Tensor]:
-        """What the model itself returns: ``[block, 1, n_rx, 1, n_tx, n_paths, n_snapshots]``, and delays."""
+        """Gains ``[block, 1, n_rx, 1, n_ports, n_paths, n_snapshots]`` and delays ``[block, 1, 1, n_paths]``, s."""
+        coefficients, delays = self._response_of_sionna(drops, snapshots, seed)
+        if self._sum_of_sionna and not self.parameters.is_tdl:
+            coefficients = self.ports(coefficients.transpose(-3, -2)).transpose(-3, -2)
+        return coefficients, delays
+
+    def _response_of_sionna(self, drops: UserDrops, snapshots: Snapshots, seed: int) -> tuple[Tensor, Tensor]:
         rate_hz = self._sampling_rate_hz(snapshots)
         with _quiet():
             # Sionna draws from the one generator per device that its global configuration holds, and takes no other;
@@ -126,19 +130,44 @@ class SionnaModel:
                 coefficients, delays = coefficients.transpose(0, 1), delays.transpose(0, 1)
             return coefficients, delays
 
-    def _ports(self, coefficients: Tensor) -> Tensor:
-        r"""Elements ``[block, n_rx, n_elements, ...]`` joined to ports, those of a column that follow each other.
+    def _port_coefficients(self, of_sionna: Any) -> Any:
+        """What takes the place of a model's own generator of coefficients."""
+        if self._sum_of_sionna:
+            return of_sionna
+        parameters, scale = self.parameters, self._spacing_scale
+        along_row, along_column = parameters.spacing
+        coefficients = PortCoefficients(
+            PlanarArray(
+                parameters.n_rows, parameters.n_columns, (along_row * scale, along_column * scale), self._weights
+            ),
+            PlanarArray(1, self.ue_array.num_cols_per_panel, (_UE_SPACING * scale, 0.0)),
+            self.ports,
+            carrier_frequency=parameters.carrier_hz,
+            tx_array=self.bs_array,
+            rx_array=self.ue_array,
+            subclustering=of_sionna._subclustering,
+            device=str(self.device),
+        )
+        # Rounded as the model rounds it: a path of line of sight turns some thousand times on its way.
+        coefficients._lambda_0 = of_sionna._lambda_0
+        return coefficients
 
-        Element :math:`m` of :math:`M`, counted downwards, weighs
-        :math:`e^{j 2 \pi m d \cos \theta} / \sqrt{M}`, at every frequency: a field to zenith :math:`\theta` adds up.
+    @property
+    def _weights(self) -> tuple[complex, ...]:
+        r"""Weights of the elements of a sub-array, downwards.
+
+        Element :math:`m` of :math:`M` weighs :math:`e^{j 2 \pi m d \cos \theta} / \sqrt{M}`, at every frequency: a
+        field to zenith :math:`\theta` adds up.
         """
         size = self.parameters.sub_array_rows
-        if size == 1:
-            return coefficients
-        turns = self.parameters.spacing[1] * math.cos(math.radians(self.parameters.sub_array_zenith_deg))
-        phase = 2 * math.pi * turns * torch.arange(size, dtype=torch.float64, device=self.device)
-        weights = torch.polar(torch.full_like(phase, size**-0.5), phase).to(coefficients.dtype)
-        return torch.einsum("brpm...,m->brp...", coefficients.unflatten(2, (-1, size)), weights)
+        phase = 2 * math.pi * self.parameters.spacing[1] * math.cos(math.radians(self.parameters.sub_array_zenith_deg))
+        return tuple(cmath.rect(size**-0.5, phase * element) for element in range(size))
+
+    def ports(self, coefficients: Tensor) -> Tensor:
+        """Elements of the panel ``[..., n_elements, n_snapshots]`` joined to ports, in the order of ``ArrayShape``."""
+        weights = torch.tensor(self._weights, dtype=coefficients.dtype, device=self.device)
+        joined = torch.einsum("...pmt,m->...pt", coefficients.unflatten(-2, (-1, len(weights))), weights)
+        return joined.index_select(-2, self.port_order)
 
     def _sampling_rate_hz(self, snapshots: Snapshots) -> float | Tensor:
         """What Sionna divides the numbers of the snapshots by to get their times: a rate of each where they differ."""
@@ -208,7 +237,7 @@ class SionnaModel:
         parameters = self.parameters
         turn = torch.zeros(drops.azimuth_rad.shape[0], 3, device=self.device)
         turn[:, 0] = -drops.azimuth_rad
-        return CDL(
+        profile = CDL(
             model=parameters.model.removeprefix("CDL-"),
             delay_spread=parameters.delay_spread_s,
             carrier_frequency=parameters.carrier_hz,
@@ -220,6 +249,8 @@ class SionnaModel:
             spec_version=parameters.spec_version,
             device=str(self.device),
         )
+        profile._cir_gen = self._port_coefficients(profile._cir_gen)
+        return profile
 
     def _tdl_model(self) -> Any:
         parameters = self.parameters

@@ -11,13 +11,14 @@ from channels.channel_batch import ArrayShape, OfdmGrid, Paths, Snapshots
 from channels.path_blocks import read_in_blocks
 from channels.random_streams import stream_seed
 from channels.source import BLOCK_SIZE, SOURCES, PathSource, Split
+from channels.sources.sionna.drops import UserDrops
 from channels.sources.sionna.parameters import SionnaParameters
 from channels.transforms.beam_squint import aperture_turns, node_frequencies
 from channels.transforms.frequency_response import normalise_power
 from channels.transforms.path_alignment import align_to_first_path
 
 if TYPE_CHECKING:
-    from channels.sources.sionna.models import SionnaModel, UserDrops
+    from channels.sources.sionna.models import SionnaModel
 
 # TR 38.901, Table 7.2-1: height 3 (n - 1) + 1.5 on floor n.
 _FLOOR_M = 3.0
@@ -35,6 +36,7 @@ class SionnaSource(PathSource):
     """
 
     titles = ("TR 38.901 (Sionna)",)
+    results_version = 2
     Parameters = SionnaParameters
 
     def __init__(self, parameters: SionnaParameters, *, seed: int, device: torch.device) -> None:
@@ -71,10 +73,8 @@ class SionnaSource(PathSource):
             paths = align_to_first_path(paths)
         return normalise_power(paths, self.grid) if self.parameters.normalise else paths
 
-    def drops(self, split: Split, block: int) -> "UserDrops":
+    def drops(self, split: Split, block: int) -> UserDrops:
         """UEs of a block, uniform over the area of the sector."""
-        from channels.sources.sionna.models import UserDrops
-
         generator = torch.Generator().manual_seed(stream_seed(self.seed, split, block, "users"))
         place, angle, heading, building = torch.rand(4, BLOCK_SIZE, generator=generator, dtype=torch.float64)
         near, far = (0.0, 0.0) if self.parameters.is_profile else self.parameters.distance_range_m
