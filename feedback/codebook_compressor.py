@@ -4,21 +4,17 @@ from abc import abstractmethod
 from typing import Any
 
 import torch
-from pydantic import Field
 from torch import Tensor
 
+from feedback.codebook_parameters import CodebookParameters
 from feedback.codebooks.layout import PortLayout
-from feedback.compressor import NO_MEMORY, FixedCostParameters, Memory, ReportCompressor
+from feedback.compressor import NO_MEMORY, Memory, ReportCompressor
+from feedback.csi_dimensions import CsiDimensions
 from feedback.csi_report.codeword import Codeword
 from feedback.csi_report.reconstruction import Reconstruction
 from feedback.errors import FeedbackInputError
-from feedback.observation import CsiDimensions
 
-
-class CodebookParameters(FixedCostParameters):
-    """Parameters that every codebook has; each extends it with its own ``name`` literal."""
-
-    rank: int = Field(default=1, ge=1, le=4, description="layers of the precoder")
+__all__ = ["CodebookCompressor", "CodebookParameters", "targets_of"]
 
 
 class CodebookCompressor(ReportCompressor):
@@ -31,9 +27,7 @@ class CodebookCompressor(ReportCompressor):
         FeedbackInputError: if the BS's array is not dual-polarised, or the standard has no codebook for it.
     """
 
-    gives = "precoder"
-    own_scale = True
-    has_ratio = False
+    Parameters = CodebookParameters
 
     def __init__(self, settings: Any, dimensions: CsiDimensions) -> None:
         super().__init__(settings, dimensions)

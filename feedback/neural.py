@@ -5,47 +5,23 @@ from dataclasses import replace
 from typing import ClassVar
 
 import torch
-from pydantic import Field
 from torch import Tensor, nn
 
 from feedback.complexity import count_macs, count_multiplications, count_parameters, count_stored_bytes
-from feedback.compressor import Complexity, Compressor, CompressorParameters, codeword_length
+from feedback.compressor import Complexity, Compressor
+from feedback.compressor_parameters import codeword_length
 from feedback.cpu_kernels.acceleration import accelerated, memory_kept
 from feedback.csi_report.codeword import Codeword
 from feedback.errors import FeedbackInputError
 from feedback.layers.basic import initialise
 from feedback.layers.images import from_unit_interval, to_unit_interval
-from feedback.training.adaptation import Adaptation
-from feedback.training.distillation import Distillation
-from feedback.training.disturbance import Disturbance
+from feedback.neural_parameters import NeuralParameters
 from feedback.training.loop import train
 from feedback.training.options import TrainingOptions, TrainingOutcome
 from feedback.training.recipe import TrainingRecipe
 from feedback.training_set import TrainingSet
 
-
-class NeuralParameters(CompressorParameters):
-    """Parameters that every network has; each extends it with its own ``name`` literal."""
-
-    recipe: TrainingRecipe | None = Field(default=None, description="training recipe; by default the scenario's")
-    disturbance: Disturbance | None = Field(
-        default=None, description="noise and quantisation of codewords in training; by default none"
-    )
-    distillation: Distillation | None = Field(
-        default=None, description="a teacher to learn from in training; by default none"
-    )
-    adaptation: Adaptation | None = Field(
-        default=None, description="few-shot adaptation from `trained_on` to the scenario's channel; by default none"
-    )
-    untrained: bool = Field(
-        default=False,
-        description="take the weights that training would start from; they are made for the run, as a KLT is fitted",
-    )
-
-    @property
-    def needs_training(self) -> bool:
-        """Unless the start is what is wanted, or weights come from elsewhere."""
-        return not self.untrained and self.weights_of_others is None
+__all__ = ["NeuralCompressor", "NeuralParameters"]
 
 
 class NeuralCompressor(Compressor):
@@ -60,7 +36,6 @@ class NeuralCompressor(Compressor):
 
     Parameters: ClassVar[type[NeuralParameters]] = NeuralParameters
     settings: NeuralParameters
-    trained = True
     paper_recipe: ClassVar[TrainingRecipe] = TrainingRecipe()
     encoder: nn.Module
     decoder: nn.Module

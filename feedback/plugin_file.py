@@ -9,17 +9,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import ConfigDict, Field, model_validator
-from torch import nn
 
-from feedback.compressor import COMPRESSORS, Compressor, CompressorIdentity, CompressorParameters
+from feedback.compressor_parameters import COMPRESSORS, CompressorIdentity, CompressorParameters, CompressorTraits
+from feedback.csi_dimensions import CsiDimensions
 from feedback.errors import FeedbackInputError
-from feedback.observation import CsiDimensions
 from feedback.plugin_content import plugin_digest
-from feedback.plugin_parameters import adapt
 from feedback.user_error import one_line, user_line
+
+if TYPE_CHECKING:
+    from feedback.compressor import Compressor
 
 _FORM = "expected FILE.py:CLASS"
 _PREFIX = "linksim_plugin_"
@@ -55,7 +56,7 @@ class PluginParameters(CompressorParameters):
         parameters = _own_parameters(plugin, own).model_dump(mode="json")
         return {**parameters, "name": class_name, "plugin": f"{file.resolve()}:{class_name}", "sha256": digest}
 
-    def load(self) -> type[Compressor]:
+    def load(self) -> "type[Compressor]":
         """The class.
 
         Raises:
@@ -63,13 +64,18 @@ class PluginParameters(CompressorParameters):
         """
         return load_plugin(*split_plugin(self.plugin), self.sha256)
 
+    @property
+    def traits(self) -> type[CompressorTraits]:
+        """Those of the class."""
+        return compressor_class(self)
+
     def own(self) -> CompressorParameters:
         """What the class is built with."""
         given = self.model_dump(exclude={"name", "plugin", "sha256"})
         return _own_parameters(self.load(), given)
 
 
-def compressor_class(parameters: CompressorParameters) -> type[Compressor]:
+def compressor_class(parameters: CompressorParameters) -> "type[Compressor]":
     """The class of a compressor's section: a registered one, or the user's own, or the one that its keys choose."""
     if isinstance(parameters, PluginParameters):
         return parameters.load().chosen_by(parameters.own())
@@ -89,12 +95,13 @@ def identity_of(parameters: CompressorParameters, shape: tuple[int, int]) -> Com
         parameters: the section, ``compression_ratio`` filled in.
         shape: ``(Na, n_ports)``.
     """
-    return CompressorIdentity(own_parameters(parameters), shape, compressor_class(parameters).code)
+    code = parameters.load().code if isinstance(parameters, PluginParameters) else ""
+    return CompressorIdentity(own_parameters(parameters), shape, code)
 
 
 def has_training_run(parameters: CompressorParameters) -> bool:
     """Whether the weights of a section's compressor come from a training run that is kept."""
-    return compressor_class(parameters).trained and own_parameters(parameters).needs_training
+    return parameters.traits.trained and own_parameters(parameters).needs_training
 
 
 def weights_of_others(parameters: CompressorParameters) -> str | None:
@@ -102,7 +109,7 @@ def weights_of_others(parameters: CompressorParameters) -> str | None:
     return own_parameters(parameters).weights_of_others
 
 
-def build_compressor(parameters: CompressorParameters, dimensions: CsiDimensions | tuple[int, int]) -> Compressor:
+def build_compressor(parameters: CompressorParameters, dimensions: CsiDimensions | tuple[int, int]) -> "Compressor":
     """The compressor of a section.
 
     Args:
@@ -141,7 +148,7 @@ def split_plugin(plugin: str) -> tuple[Path, str]:
     return Path(file), class_name
 
 
-def load_plugin(file: Path, class_name: str, sha256: str | None = None) -> type[Compressor]:
+def load_plugin(file: Path, class_name: str, sha256: str | None = None) -> "type[Compressor]":
     """Runs a user's file and takes a compressor out of it; a file of the same content runs once in a process.
 
     Args:
@@ -152,6 +159,9 @@ def load_plugin(file: Path, class_name: str, sha256: str | None = None) -> type[
     Raises:
         FeedbackInputError: if the file has another hash, does not run, or has no such class; one line says which.
     """
+    from feedback.compressor import Compressor
+    from feedback.plugin_parameters import adapt
+
     content = _content(file)
     digest = _digest(file)
     if sha256 and digest != sha256:
@@ -222,6 +232,8 @@ def _importing_from(folder: Path) -> Iterator[None]:
 
 
 def _hint(found: object) -> str:
+    from torch import nn
+
     if not (isinstance(found, type) and issubclass(found, nn.Module)):
         return ""
     return (
@@ -230,7 +242,7 @@ def _hint(found: object) -> str:
     )
 
 
-def _own_parameters(plugin: type[Compressor], given: dict[str, Any]) -> CompressorParameters:
+def _own_parameters(plugin: "type[Compressor]", given: dict[str, Any]) -> CompressorParameters:
     model = plugin.Parameters
     named = {} if "name" in given or not model.model_fields["name"].is_required() else {"name": plugin.__name__}
     return model.model_validate({**named, **given})

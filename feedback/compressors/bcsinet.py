@@ -1,13 +1,12 @@
 """BCsiNet: CsiNet with a binary fully connected layer at the UE (Lu, Wang, Song, 2021), in six variants."""
 
-from typing import Literal
-
 from torch import Tensor, nn
 
 from feedback.compressor import COMPRESSORS
+from feedback.compressors.parameters.bcsinet import BcsiNetParameters
 from feedback.layers.basic import ConvBn, RefineNet, ResidualBlock, leaky_relu
 from feedback.networks.fully_connected import FullyConnectedNetwork
-from feedback.public_weights.pytorch import PublicWeightsParameters, bcsinet_layers, read_public_checkpoint
+from feedback.public_weights.pytorch import bcsinet_layers, read_public_checkpoint
 from feedback.training.paper_recipes import BCSINET
 
 
@@ -26,12 +25,6 @@ class ResidualHead(ResidualBlock):
         return refined
 
 
-class BcsiNetParameters(PublicWeightsParameters):
-    """Parameters of the BCsiNet family; the name says head (a, b, c) and number of RefineNets (2, 3)."""
-
-    name: Literal["bcsinet-a2", "bcsinet-a3", "bcsinet-b2", "bcsinet-b3", "bcsinet-c2", "bcsinet-c3"]
-
-
 @COMPRESSORS.register("bcsinet-a2")
 @COMPRESSORS.register("bcsinet-a3")
 @COMPRESSORS.register("bcsinet-b2")
@@ -44,7 +37,6 @@ class BcsiNet(FullyConnectedNetwork):
     Source: Z. Lu, J. Wang, J. Song, 2021, arXiv:2011.02692.
     """
 
-    titles = ("BCsiNet-A2", "BCsiNet-A3", "BCsiNet-B2", "BCsiNet-B3", "BCsiNet-C2", "BCsiNet-C3")
     Parameters = BcsiNetParameters
     settings: BcsiNetParameters
     paper_recipe = BCSINET

@@ -1,27 +1,18 @@
 """CL-CsiNet: CsiNet with a convolutional latent space (CLLWCsiNet paper, Table III)."""
 
-from typing import Literal
-
 from torch import nn
 
 from feedback.compressor import COMPRESSORS
+from feedback.compressors.parameters.cl_csinet import ClCsiNetParameters
 from feedback.layers.basic import ConvBn, RefineNet, leaky_relu
 from feedback.networks.convolutional import ConvolutionalLatentNetwork
-from feedback.networks.linear_start import LinearStartParameters
 from feedback.training.paper_recipes import CSINET
-
-
-class ClCsiNetParameters(LinearStartParameters):
-    """Parameters of ``cl-csinet``."""
-
-    name: Literal["cl-csinet"] = "cl-csinet"
 
 
 @COMPRESSORS.register("cl-csinet")
 class ClCsiNet(ConvolutionalLatentNetwork):
     """CsiNet without fully connected layers; its convolutions have biases, as the published figures count them."""
 
-    titles = ("CL-CsiNet",)
     Parameters = ClCsiNetParameters
     settings: ClCsiNetParameters
     paper_recipe = CSINET

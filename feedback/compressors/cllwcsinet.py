@@ -5,15 +5,14 @@ merge: that is the table whose parameters are those of the paper at the three ra
 """
 
 from itertools import pairwise
-from typing import Literal
 
 import torch
-from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional
 
 from feedback.compressor import COMPRESSORS
-from feedback.errors import FeedbackInputError
+from feedback.compressor_parameters import latent_maps
+from feedback.compressors.parameters.cllwcsinet import CllwCsiNetParameters
 from feedback.initialisation.angle_klt import principal_rows, start_angle_refinement, start_row
 from feedback.initialisation.convolutions import STATISTICS_SAMPLES, ImageStatistics, pass_through, start_features
 from feedback.initialisation.logits import BlockInput, start_path
@@ -22,12 +21,10 @@ from feedback.layers.convolutional_latent import (
     KERNEL,
     ConvolutionalDecoder,
     ConvolutionalEncoder,
-    latent_maps,
     to_rows,
 )
 from feedback.layers.images import to_unit_interval
-from feedback.networks.linear_start import LinearStartNetwork, LinearStartParameters
-from feedback.training.disturbance import Disturbance
+from feedback.networks.linear_start import LinearStartNetwork
 from feedback.training.paper_recipes import CLLWCSINET
 from feedback.training_set import TrainingSet
 
@@ -149,16 +146,6 @@ class TwoResolutionRefineNet(ResidualBlock):
         return refined
 
 
-class CllwCsiNetParameters(LinearStartParameters):
-    """Parameters of ``cllwcsinet``."""
-
-    name: Literal["cllwcsinet"] = "cllwcsinet"
-    disturbance: Disturbance | None = Field(
-        default=Disturbance(snr_db=(-5, 40)),
-        description="noise and quantisation of codewords in training; by default the paper's range of SNR; null: none",
-    )
-
-
 @COMPRESSORS.register("cllwcsinet")
 class CllwCsiNet(LinearStartNetwork):
     """Three resolutions and 1x7 convolutions at the UE; a denoising pair of paths and two RefineNets at the BS.
@@ -167,7 +154,6 @@ class CllwCsiNet(LinearStartNetwork):
     Environments.
     """
 
-    titles = ("CLLWCsiNet",)
     Parameters = CllwCsiNetParameters
     settings: CllwCsiNetParameters
     paper_recipe = CLLWCSINET
@@ -227,10 +213,4 @@ class CllwCsiNet(LinearStartNetwork):
         return latent_maps(self.shape, self._ratio())
 
     def _ratio(self) -> int:
-        ratio = self.settings.compression_ratio
-        if ratio not in _NARROWING or self.shape[0] % 4:
-            raise FeedbackInputError(
-                f"cllwcsinet: got compression_ratio {ratio:g} and {self.shape[0]} delay rows, "
-                "expected a ratio of 4, 8 or 16 and a multiple of 4 rows"
-            )
-        return int(ratio)
+        return self.settings.known_ratio(self.shape[0])

@@ -3,90 +3,38 @@
 import math
 from collections.abc import Mapping
 from dataclasses import fields
-from pathlib import Path
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, Self
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pydantic import Field, model_validator
 from torch import Tensor
 
 from feedback.compressor import (
     COMPRESSORS,
     NO_MEMORY,
     Complexity,
-    FixedCostParameters,
     Memory,
     ReportCompressor,
 )
-from feedback.context_codec.codec import MAX_BITS, MAX_STEP, MIN_STEP, ContextCodec
-from feedback.context_codec.kernel import LevelShape
+from feedback.compressors.parameters.context import ContextParameters
+from feedback.context_codec.codec import ContextCodec
+from feedback.context_codec.limits import MAX_BITS, MAX_STEP, MIN_STEP
 from feedback.context_codec.operations import operations
 from feedback.context_codec.rate_control import step_for_bits
 from feedback.context_codec.sequence import NUMBER_BITS, Reference, SequenceCodec
 from feedback.context_codec.side_information import STEP_BITS, ScaleGrid
-from feedback.context_codec.tables import read_tables, shipped_tables
-from feedback.csi_report.codeword import Codeword, Signal
+from feedback.csi_report.codeword import Codeword
 from feedback.csi_report.reconstruction import Reconstruction
 from feedback.csi_report.scale import learnt_range
 from feedback.errors import FeedbackInputError
 from feedback.observation import CsiDimensions
 from feedback.training_set import TrainingSet
 
-_MODES = ("step", "target_bits", "payload_bits")
 # Channels that the step of `target_bits` and the reserved bits are found from.
 _STEP_CHANNELS = 2000
 # Bits to reserve, over those of the longest report among them.
 _RESERVE = 1.25
-
-
-class ContextParameters(FixedCostParameters):
-    """Parameters of ``context``."""
-
-    example: ClassVar[dict[str, object]] = {"step": 0.5}
-
-    name: Literal["context"] = "context"
-    step: float | None = Field(
-        default=None, ge=MIN_STEP, le=MAX_STEP, description="quantiser step over the root mean square of the entries"
-    )
-    target_bits: float | None = Field(
-        default=None, gt=0, le=1e6, description="mean bits of a report; the step is found from training channels"
-    )
-    payload_bits: int | None = Field(
-        default=None, ge=1, le=MAX_BITS, description="bits of every report, each with the finest step that fits"
-    )
-    scale_bits: int = Field(default=6, ge=1, le=16, description="bits of the scale, within the range of training")
-    max_bits: int | None = Field(
-        default=None,
-        ge=1,
-        le=MAX_BITS,
-        description="bits to reserve where lengths vary; by default 1.25 times the longest of training",
-    )
-    memory: Literal[0, 1] = Field(
-        default=0, description="1: a report codes what has changed since the one before, where that takes fewer bits"
-    )
-    alone_every: int = Field(
-        default=8, ge=1, le=1000, description="with memory: reports from one that stands alone to the next, at most"
-    )
-    told_of_losses: bool = Field(
-        default=True, description="with memory: the UE is told which report was lost, and makes the next stand alone"
-    )
-    tables: Path | None = Field(
-        default=None, description="tables of `linksim context-tables` (safetensors); by default those that ship"
-    )
-
-    @model_validator(mode="after")
-    def _one_mode(self) -> Self:
-        given = [key for key in _MODES if getattr(self, key) is not None]
-        if len(given) != 1:
-            found = " and ".join(given) or "none"
-            raise ValueError(f"{given[-1] if given else 'step'}: got {found}, expected one of {', '.join(_MODES)}")
-        if self.payload_bits is not None and self.max_bits is not None:
-            raise ValueError("max_bits: got it with payload_bits, which is what to reserve; expected one of them")
-        if self.memory and self.step is None:
-            raise ValueError(f"memory: got 1 with {given[0]}, expected it with step, which all reports share")
-        return self
 
 
 @COMPRESSORS.register("context")
@@ -106,30 +54,23 @@ class Context(ReportCompressor):
     tilts, horizontal ones columns.
     """
 
-    titles = ("context codec",)
-    results_version = 3
     Parameters = ContextParameters
     settings: ContextParameters
     scale_grid: Tensor
     step: Tensor
     max_bits: Tensor
-    own_scale: ClassVar[bool] = True
-    sends: ClassVar[Signal] = "bitstream"
-    reserves_bits: ClassVar[bool] = True
-    has_ratio: ClassVar[bool] = False
 
     def __init__(self, parameters: ContextParameters, shape: CsiDimensions | tuple[int, int]) -> None:
         super().__init__(parameters, shape)
         known = CsiDimensions.of(shape)
         self.told_of_losses = bool(parameters.memory) and parameters.told_of_losses
         self.length = parameters.payload_bits or 0
-        self.level_shape = LevelShape(known.n_delay, known.n_rx * known.n_polarizations, known.n_rows, known.n_columns)
-        self.tables = shipped_tables() if parameters.tables is None else read_tables(parameters.tables)
+        parameters.check(known)
+        self.level_shape = parameters.level_shape(known)
+        self.tables = parameters.read_tables()
         self.declare(scale_grid=(2,))
         if parameters.payload_bits is None:
             self.declare(step=(), max_bits=())
-        else:
-            self._codec_of(ScaleGrid(parameters.scale_bits))
 
     @classmethod
     def build(cls, parameters: Any, dimensions: CsiDimensions) -> Self:

@@ -1,18 +1,15 @@
 """CRNet: multi-resolution convolutions at both sides (Lu, Wang, Song, 2020); binary and convolutional variants."""
 
-from typing import Literal, Self
-
 import torch
-from pydantic import model_validator
 from torch import Tensor, nn
 
 from feedback.compressor import COMPRESSORS
+from feedback.compressors.parameters.crnet import ClCrNetParameters, CrNetParameters
 from feedback.initialisation.convolutions import pass_through
 from feedback.layers.basic import ConvBn, HingePath, ResidualBlock, leaky_relu
 from feedback.networks.convolutional import ConvolutionalLatentNetwork
 from feedback.networks.fully_connected import FullyConnectedNetwork
-from feedback.networks.linear_start import LinearStartParameters
-from feedback.public_weights.pytorch import PublicWeightsParameters, crnet_layers, read_public_checkpoint
+from feedback.public_weights.pytorch import crnet_layers, read_public_checkpoint
 from feedback.training.paper_recipes import CRNET
 
 
@@ -78,18 +75,6 @@ def crnet_refinement() -> nn.Module:
     return nn.Sequential(ConvBn(2, 2, 5, leaky_relu()), CrBlock(), CrBlock(), nn.Sigmoid())
 
 
-class CrNetParameters(PublicWeightsParameters):
-    """Parameters of ``crnet`` and ``bcrnet``."""
-
-    name: Literal["crnet", "bcrnet"]
-
-    @model_validator(mode="after")
-    def _published(self) -> Self:
-        if self.checkpoint is not None and self.name != "crnet":
-            raise ValueError(f"checkpoint is given for {self.name!r}, expected 'crnet', whose weights are public")
-        return self
-
-
 @COMPRESSORS.register("crnet")
 @COMPRESSORS.register("bcrnet")
 class CrNet(FullyConnectedNetwork):
@@ -98,7 +83,6 @@ class CrNet(FullyConnectedNetwork):
     Source: Z. Lu, J. Wang, J. Song, 2020, arXiv:1910.14322.
     """
 
-    titles = ("CRNet", "BCRNet")
     Parameters = CrNetParameters
     settings: CrNetParameters
     paper_recipe = CRNET
@@ -122,17 +106,10 @@ class CrNet(FullyConnectedNetwork):
         return crnet_refinement()
 
 
-class ClCrNetParameters(LinearStartParameters):
-    """Parameters of ``cl-crnet``."""
-
-    name: Literal["cl-crnet"] = "cl-crnet"
-
-
 @COMPRESSORS.register("cl-crnet")
 class ClCrNet(ConvolutionalLatentNetwork):
     """CRNet with a convolutional latent space in place of its fully connected layers."""
 
-    titles = ("CL-CRNet",)
     Parameters = ClCrNetParameters
     settings: ClCrNetParameters
     paper_recipe = CRNET

@@ -1,37 +1,13 @@
 """CsiNet: the first network for CSI feedback (Wen, Shih, Jin, 2018)."""
 
-from pathlib import Path
-from typing import Literal
-
-from pydantic import Field
 from torch import nn
 
 from feedback.compressor import COMPRESSORS
+from feedback.compressors.parameters.csinet import CsiNetParameters
 from feedback.layers.basic import ConvBn, RefineNet, leaky_relu
 from feedback.networks.fully_connected import FullyConnectedNetwork
-from feedback.networks.linear_start import Init
-from feedback.neural import NeuralParameters
 from feedback.public_weights.keras import keras_features, keras_refinement, read_keras_state
 from feedback.training.paper_recipes import CSINET
-
-
-class CsiNetParameters(NeuralParameters):
-    """Parameters of ``csinet``."""
-
-    name: Literal["csinet"] = "csinet"
-    init: Init = Field(
-        default="klt", description="weights that training starts from: the KLT of the training channels, or drawn ones"
-    )
-    keras: Path | None = Field(
-        default=None,
-        description="public Keras weights (HDF5) to take, in the published form with biases and batch norm by delay "
-        "row, without any training here; by default none",
-    )
-
-    @property
-    def weights_of_others(self) -> str | None:
-        """The Keras weights."""
-        return None if self.keras is None else str(self.keras)
 
 
 @COMPRESSORS.register("csinet")
@@ -41,7 +17,6 @@ class CsiNet(FullyConnectedNetwork):
     Source: C.-K. Wen, W.-T. Shih, S. Jin, 2018, arXiv:1712.08919.
     """
 
-    titles = ("CsiNet",)
     Parameters = CsiNetParameters
     settings: CsiNetParameters
     paper_recipe = CSINET

@@ -1,23 +1,15 @@
 """CsiNet+: CsiNet with larger kernels and more refinement (Guo, Wen, Jin, Li, 2020)."""
 
-from typing import Literal
-
 from torch import nn
 
 from feedback.compressor import COMPRESSORS
+from feedback.compressors.parameters.csinet_plus import CsiNetPlusParameters
 from feedback.layers.basic import ConvBn, RefineNet, leaky_relu
 from feedback.networks.fully_connected import FullyConnectedNetwork
-from feedback.networks.linear_start import LinearStartParameters
 from feedback.training.paper_recipes import CSINET
 
 _KERNELS = (7, 5, 3)
 _BLOCKS = 5
-
-
-class CsiNetPlusParameters(LinearStartParameters):
-    """Parameters of ``csinet+``."""
-
-    name: Literal["csinet+"] = "csinet+"
 
 
 @COMPRESSORS.register("csinet+")
@@ -27,7 +19,6 @@ class CsiNetPlus(FullyConnectedNetwork):
     Source: J. Guo, C.-K. Wen, S. Jin, G. Y. Li, 2020, arXiv:1906.06007.
     """
 
-    titles = ("CsiNet+",)
     Parameters = CsiNetPlusParameters
     settings: CsiNetPlusParameters
     paper_recipe = CSINET

@@ -1,58 +1,21 @@
 """Deep equilibrium network: few weights, used again and again, as often as a device can afford (Ma et al., 2023)."""
 
-from typing import ClassVar, Literal
-
 import torch
-from pydantic import Field
 from torch import Tensor, nn
 
 from feedback.complexity import count_macs
 from feedback.compressor import COMPRESSORS
+from feedback.compressors.parameters.deq import BS_TRAINING_ITERATIONS, UE_TRAINING_ITERATIONS, DeqParameters
 from feedback.csi_report.codeword import Codeword
 from feedback.errors import FeedbackInputError
 from feedback.layers.basic import ConvBn, initialise, kaiming_uniform
 from feedback.layers.equilibrium_blocks import BsEquilibrium, EquilibriumBlock, UeEquilibrium, prelu
 from feedback.layers.images import to_unit_interval
 from feedback.networks.fully_connected import FullyConnectedNetwork
-from feedback.neural import NeuralParameters
 from feedback.training.options import TrainingOptions, TrainingOutcome
 from feedback.training.paper_recipes import DEQ
 from feedback.training.recipe import TrainingRecipe
 from feedback.training_set import TrainingSet
-
-UE_TRAINING_ITERATIONS = 10
-BS_TRAINING_ITERATIONS = 5
-
-
-class DeqParameters(NeuralParameters):
-    """Parameters of ``deq``. Weights are trained with 10 and 5 iterations, whatever is set here."""
-
-    name: Literal["deq"] = "deq"
-    init: Literal["klt", "kaiming"] = Field(
-        default="klt",
-        description="weights that training starts from: the KLT of the training channels, or drawn ones",
-    )
-    ue_iterations: int = Field(default=UE_TRAINING_ITERATIONS, ge=1, le=1000, description="Te, iterations at the UE")
-    bs_iterations: int = Field(default=BS_TRAINING_ITERATIONS, ge=1, le=1000, description="Td, iterations at the BS")
-    ue_mac_budget: int | None = Field(
-        default=None,
-        ge=1,
-        le=10**15,
-        description="multiply-adds in the UE's budget, which sets Te (eq. 16) instead of ue_iterations",
-    )
-    bs_mac_budget: int | None = Field(
-        default=None,
-        ge=1,
-        le=10**15,
-        description="multiply-adds in the BS's budget, which sets Td (eq. 16) instead of bs_iterations",
-    )
-
-    run_time: ClassVar[frozenset[str]] = NeuralParameters.run_time | {
-        "ue_iterations",
-        "bs_iterations",
-        "ue_mac_budget",
-        "bs_mac_budget",
-    }
 
 
 @COMPRESSORS.register("deq")
@@ -62,7 +25,6 @@ class Deq(FullyConnectedNetwork):
     Source: Y. Ma, W. Yu, X. Yu, J. Zhang, S. Song, K. B. Letaief, 2023, arXiv:2211.15079.
     """
 
-    titles = ("DEQ",)
     Parameters = DeqParameters
     settings: DeqParameters
     paper_recipe = DEQ

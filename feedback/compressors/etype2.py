@@ -1,34 +1,21 @@
 """Enhanced Type II codebook of Rel-16, TS 38.214, clause 5.2.2.2.5."""
 
 import math
-from typing import Literal
 
 import torch
-from pydantic import Field
 from torch import Tensor
 
-from feedback.codebook_compressor import CodebookCompressor, CodebookParameters, targets_of
+from feedback.codebook_compressor import CodebookCompressor, targets_of
 from feedback.codebooks.bit_fields import BitReader, BitWriter
 from feedback.codebooks.enhanced_type2 import EnhancedType2Plan, precoder
 from feedback.codebooks.enhanced_type2_bits import part1_bits, read, write
 from feedback.codebooks.enhanced_type2_selection import select
 from feedback.codebooks.layout import bits_for
 from feedback.compressor import COMPRESSORS, Complexity
+from feedback.compressors.parameters.etype2 import EnhancedType2Parameters
 from feedback.observation import CsiDimensions
 
 _REFERENCE_BITS, _COEFFICIENT_BITS = 4, 7
-
-
-class EnhancedType2Parameters(CodebookParameters):
-    """Parameters of ``etype2``."""
-
-    name: Literal["etype2"] = "etype2"
-    param_combination: int = Field(
-        default=4, ge=1, le=8, description="paramCombination-r16: beams, taps and coefficients; 7 and 8 with 32 ports"
-    )
-    refinements: int = Field(
-        default=3, ge=0, le=20, description="how often the UE aligns the subbands anew with what its report rebuilds"
-    )
 
 
 @COMPRESSORS.register("etype2")
@@ -39,12 +26,8 @@ class EnhancedType2(CodebookCompressor):
     counts both. Part 2 lies in three groups by priority.
     """
 
-    titles = ("enhanced Type II",)
     Parameters = EnhancedType2Parameters
     settings: EnhancedType2Parameters
-    takes = "eigenvectors"
-    sends = "bitstream"
-    reserves_bits = True
 
     def __init__(self, settings: EnhancedType2Parameters, dimensions: CsiDimensions) -> None:
         super().__init__(settings, dimensions)

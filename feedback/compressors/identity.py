@@ -1,25 +1,17 @@
 """No compression: the report is the truncated matrix itself, so that only truncation and the link cost anything."""
 
-from typing import Literal
-
 import torch
 from torch import Tensor
 
-from feedback.compressor import COMPRESSORS, Complexity, Compressor, CompressorParameters
+from feedback.compressor import COMPRESSORS, Complexity, Compressor
+from feedback.compressors.parameters.identity import IdentityParameters
 from feedback.csi_report.codeword import Codeword
-
-
-class IdentityParameters(CompressorParameters):
-    """Parameters of ``identity``; its compression ratio is 1 whatever the scenario says."""
-
-    name: Literal["identity"] = "identity"
 
 
 @COMPRESSORS.register("identity")
 class Identity(Compressor):
     """Sends all ``2 Na Nt`` real values: real parts, then imaginary parts, row by row."""
 
-    titles = ("uncompressed",)
     Parameters = IdentityParameters
     settings: IdentityParameters
 

@@ -1,31 +1,18 @@
 """Karhunen-Loeve transform: the linear encoder and decoder of least mean-square error."""
 
-from typing import Literal
-
 import torch
-from pydantic import Field
 from torch import Tensor
 
 from feedback.compressor import (
     COMPRESSORS,
     Complexity,
     Compressor,
-    CompressorParameters,
     complex_codeword_length,
 )
+from feedback.compressors.parameters.klt import KltParameters
 from feedback.csi_report.codeword import Codeword
 from feedback.principal_axes import separable_products
 from feedback.training_set import TrainingSet
-
-
-class KltParameters(CompressorParameters):
-    """Parameters of ``klt``."""
-
-    name: Literal["klt"] = "klt"
-    separable: bool = Field(
-        default=False,
-        description="axes are products of one over the delays and one over the ports: found at once, not the optimum",
-    )
 
 
 @COMPRESSORS.register("klt")
@@ -42,8 +29,6 @@ class Klt(Compressor):
     :math:`u_i` of :math:`E[H_a H_a^H]` and :math:`v_j` of :math:`E[H_a^T H_a^*]`, samples weighted alike.
     """
 
-    titles = ("KLT",)
-    results_version = 2
     Parameters = KltParameters
     settings: KltParameters
     # Real and imaginary parts, as kept files have no complex numbers.

@@ -1,7 +1,5 @@
 """Sparse reporting: the strongest angular-delay entries and where they are."""
 
-from typing import Literal
-
 import torch
 from torch import Tensor
 
@@ -9,17 +7,11 @@ from feedback.compressor import (
     COMPRESSORS,
     Complexity,
     Compressor,
-    CompressorParameters,
     complex_codeword_length,
 )
+from feedback.compressors.parameters.topk import TopKParameters
 from feedback.csi_report.codeword import Codeword
 from feedback.csi_report.side_format import SubsetFormat
-
-
-class TopKParameters(CompressorParameters):
-    """Parameters of ``topk``: none of its own."""
-
-    name: Literal["topk"] = "topk"
 
 
 @COMPRESSORS.register("topk")
@@ -31,7 +23,6 @@ class TopK(Compressor):
     order carries nothing.
     """
 
-    titles = ("top-k",)
     Parameters = TopKParameters
     settings: TopKParameters
 

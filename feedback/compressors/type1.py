@@ -1,29 +1,14 @@
 """Type I single-panel codebook of TS 38.214, clause 5.2.2.2.1."""
 
-from typing import Literal
-
-from pydantic import Field
 from torch import Tensor
 
-from feedback.codebook_compressor import CodebookCompressor, CodebookParameters
+from feedback.codebook_compressor import CodebookCompressor
 from feedback.codebooks.targets import covariances
 from feedback.codebooks.type1 import Type1Plan, precoder
 from feedback.codebooks.type1_selection import read, select, write
 from feedback.compressor import COMPRESSORS, Complexity
+from feedback.compressors.parameters.type1 import Type1Parameters
 from feedback.observation import CsiDimensions
-
-
-class Type1Parameters(CodebookParameters):
-    """Parameters of ``type1``."""
-
-    name: Literal["type1"] = "type1"
-    mode: Literal[1, 2] = Field(
-        default=1, description="codebookMode: 1, one beam for the band; 2, one of a group of four in each subband"
-    )
-    wideband: bool = Field(default=False, description="one precoder for the band instead of one a subband")
-    noise: float = Field(
-        default=0.1, gt=0, le=1e3, description="noise power of the UE's search over the channel's power in a port"
-    )
 
 
 @COMPRESSORS.register("type1")
@@ -36,11 +21,8 @@ class Type1(CodebookCompressor):
     by layer say little.
     """
 
-    titles = ("Type I",)
     Parameters = Type1Parameters
     settings: Type1Parameters
-    takes = "estimate"
-    sends = "levels"
 
     def __init__(self, settings: Type1Parameters, dimensions: CsiDimensions) -> None:
         super().__init__(settings, dimensions)

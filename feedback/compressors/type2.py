@@ -1,29 +1,18 @@
 """Type II codebook of Rel-15, TS 38.214, clause 5.2.2.2.3."""
 
 import math
-from typing import Literal
 
 import torch
-from pydantic import Field
 from torch import Tensor
 
-from feedback.codebook_compressor import CodebookCompressor, CodebookParameters, targets_of
+from feedback.codebook_compressor import CodebookCompressor, targets_of
 from feedback.codebooks.bit_fields import BitReader, BitWriter
 from feedback.codebooks.layout import bits_for
 from feedback.codebooks.type2 import Type2Plan, precoder, select
 from feedback.codebooks.type2_bits import part1_bits, read, write
 from feedback.compressor import COMPRESSORS, Complexity
+from feedback.compressors.parameters.type2 import Type2Parameters
 from feedback.observation import CsiDimensions
-
-
-class Type2Parameters(CodebookParameters):
-    """Parameters of ``type2``."""
-
-    name: Literal["type2"] = "type2"
-    rank: int = Field(default=1, ge=1, le=2, description="layers of the precoder")
-    n_beams: int = Field(default=4, ge=2, le=4, description="beams L per polarisation; 2 with 4 ports")
-    n_phases: Literal[4, 8] = Field(default=8, description="phases of a coefficient, N_PSK")
-    subband_amplitude: bool = Field(default=False, description="subbandAmplitude: amplitudes refined in each subband")
 
 
 @COMPRESSORS.register("type2")
@@ -33,12 +22,8 @@ class Type2(CodebookCompressor):
     Part 1 holds the number of non-zero amplitudes of each layer, which says how long part 2 is; ``bits`` counts both.
     """
 
-    titles = ("Type II",)
     Parameters = Type2Parameters
     settings: Type2Parameters
-    takes = "eigenvectors"
-    sends = "bitstream"
-    reserves_bits = True
 
     def __init__(self, settings: Type2Parameters, dimensions: CsiDimensions) -> None:
         super().__init__(settings, dimensions)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from feedback.context_codec import kernel, rotation, side_information
 from feedback.context_codec.kernel import LevelShape
+from feedback.context_codec.limits import MAX_BITS, MAX_STEP, MIN_STEP
 from feedback.context_codec.received_bits import check_bits, no_stream
 from feedback.context_codec.side_information import STEP_BITS, ScaleGrid
 from feedback.context_codec.tables import ContextTables, shipped_tables
@@ -23,8 +24,6 @@ RATE_WEIGHT = 389
 _LARGER_WEIGHTS = (*(RATE_WEIGHT * 4**k for k in range(1, 11)), 0)
 MOST_VALUE = 8000 * 256
 _MAX_ENTRIES = 2**20
-MAX_BITS = 2**20
-MIN_STEP, MAX_STEP = 1e-3, 1e3
 # Reports that are coded at once, so that memory stays bounded.
 _BLOCK = 128
 

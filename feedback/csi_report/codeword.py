@@ -2,14 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
 
 from torch import Tensor
 
 from feedback.csi_report.side_format import SideFormat
+from feedback.signals import Signal
 
-# What codeword values are on the link: real numbers, level numbers of a fixed width, or bits of a stream.
-Signal = Literal["analogue", "levels", "bitstream"]
+__all__ = ["Codeword", "Signal"]
 
 
 @dataclass(frozen=True)

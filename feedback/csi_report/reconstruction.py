@@ -1,12 +1,12 @@
 """What the BS makes of the reports that arrived."""
 
 from dataclasses import dataclass
-from typing import Literal
 
 from torch import Tensor
 
-# The truncated angular-delay matrix, or precoding vectors, which say nothing of the channel's strength or phase.
-Reconstructed = Literal["channel", "precoder"]
+from feedback.signals import Reconstructed
+
+__all__ = ["Reconstructed", "Reconstruction"]
 
 
 @dataclass(frozen=True)

@@ -18,8 +18,9 @@ from feedback.denoisers.noise_extraction import NoiseExtraction
 from feedback.errors import FeedbackInputError
 from feedback.neural import NeuralCompressor
 from feedback.state import state_length
-from feedback.training.disturbance import Disturbance, drawn_snr_db, with_noise
+from feedback.training.disturbance import Disturbance
 from feedback.training.loop import train
+from feedback.training.noise import drawn_snr_db, with_noise
 from feedback.training.options import TrainingOptions
 from feedback.training.recipe import TrainingRecipe
 from feedback.training_set import TrainingSet

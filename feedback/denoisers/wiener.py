@@ -14,7 +14,7 @@ from feedback.csi_report.checks import check_training, check_values
 from feedback.csi_report.codeword import Codeword, Signal
 from feedback.denoiser import DENOISERS, Denoiser, DenoiserParameters
 from feedback.errors import FeedbackInputError
-from feedback.training.disturbance import with_noise
+from feedback.training.noise import with_noise
 from feedback.training_set import TrainingSet
 
 # SNRs at which shares of the correction are tried, those shares, and the training channels they are tried on.

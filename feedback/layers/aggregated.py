@@ -1,13 +1,9 @@
 """The layers of ACRNet: residual blocks of thin convolutions, aggregated in groups at the BS."""
 
-from typing import Literal
-
 from torch import Tensor, nn
 
 from feedback.layers.basic import LEAKY_SLOPE, ConvBn, HingePath, ResidualBlock, leaky_relu
-
-Activation = Literal["lrelu", "sprelu", "prelu"]
-Expansion = Literal["aggregated", "width", "depth"]
+from feedback.layers.choices import Activation, Expansion
 
 # Channels and groups of a block at the BS that is not expanded.
 _WIDTH = 8

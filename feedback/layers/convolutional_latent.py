@@ -6,25 +6,7 @@ convolution along the angles narrows them to ``m`` maps, and the codeword is tho
 
 from torch import Tensor, nn
 
-from feedback.compressor import codeword_length
-from feedback.errors import FeedbackInputError
-
 KERNEL = (1, 7)
-
-
-def latent_maps(shape: tuple[int, int], compression_ratio: float | None) -> int:
-    """Feature maps ``m`` of a codeword, ``2 Na`` over the compression ratio.
-
-    Raises:
-        FeedbackInputError: as ``codeword_length``, and if the codeword is not a whole number of maps of ``Nt`` values.
-    """
-    length = codeword_length(shape, compression_ratio)
-    if length % shape[1]:
-        raise FeedbackInputError(
-            f"compression_ratio: got {compression_ratio:g}, which gives {length / shape[1]:g} feature maps of "
-            f"{shape[1]} values, expected a ratio that divides 2 x {shape[0]} = {2 * shape[0]}"
-        )
-    return length // shape[1]
 
 
 def to_rows(image: Tensor) -> Tensor:

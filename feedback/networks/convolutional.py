@@ -4,9 +4,10 @@ from abc import abstractmethod
 
 from torch import nn
 
+from feedback.compressor_parameters import latent_maps
 from feedback.initialisation.angle_klt import start_as_angle_klt
 from feedback.layers.basic import ConvBn
-from feedback.layers.convolutional_latent import KERNEL, ConvolutionalDecoder, ConvolutionalEncoder, latent_maps
+from feedback.layers.convolutional_latent import KERNEL, ConvolutionalDecoder, ConvolutionalEncoder
 from feedback.networks.linear_start import LinearStartNetwork
 from feedback.training_set import TrainingSet
 

@@ -1,28 +1,16 @@
 """Networks that can start as the best linear codec of the training channels, so that they only learn what it cannot."""
 
 from abc import abstractmethod
-from typing import Literal
 
 import torch
-from pydantic import Field
 
 from feedback.errors import FeedbackInputError
-from feedback.neural import NeuralCompressor, NeuralParameters
+from feedback.neural import NeuralCompressor
+from feedback.neural_parameters import Init, LinearStartParameters
 from feedback.training.recipe import TrainingRecipe
 from feedback.training_set import TrainingSet
 
-Init = Literal["klt", "xavier"]
-
-
-class LinearStartParameters(NeuralParameters):
-    """Parameters of networks that can start as the KLT."""
-
-    init: Init | None = Field(
-        default=None,
-        description="weights that training starts from: the KLT of the training channels, or drawn ones; by default "
-        "the KLT where the layers can be one",
-    )
-
+__all__ = ["KLT_RECIPE", "Init", "LinearStartNetwork", "LinearStartParameters"]
 
 # For a start from the KLT within the budget of a CPU: many small steps, smaller ones of what is the KLT already, and an
 # average that evens out what batch statistics of few sparse images do to a network that is far from linear.

@@ -11,11 +11,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import torch
-from pydantic import Field
 from torch import Tensor
 
 from feedback.errors import FeedbackInputError
-from feedback.networks.linear_start import LinearStartParameters
 from feedback.state import checked_state
 
 # ``profile`` of thop leaves counters in a checkpoint, batch norm counts its steps; neither is used in inference.
@@ -25,21 +23,6 @@ _MOST_COPIES = 6
 _SPARE_BYTES = 2**20
 
 _NORM = ("weight", "bias", "running_mean", "running_var")
-
-
-class PublicWeightsParameters(LinearStartParameters):
-    """Parameters of networks whose papers' repositories publish checkpoints."""
-
-    checkpoint: Path | None = Field(
-        default=None,
-        description="checkpoint of the paper's PyTorch repository to take weights from, without any training here; by "
-        "default none",
-    )
-
-    @property
-    def weights_of_others(self) -> str | None:
-        """The checkpoint."""
-        return None if self.checkpoint is None else str(self.checkpoint)
 
 
 # From our layers to those of a repository, each a convolution with batch norm, a PReLU, or an FC layer.

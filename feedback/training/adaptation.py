@@ -4,8 +4,8 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from feedback.training.options import Stage
 from feedback.training.recipe import TrainingRecipe
+from feedback.training.stage import Stage
 
 
 class Adaptation(BaseModel):

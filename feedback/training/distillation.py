@@ -11,12 +11,9 @@ and explore, in which the plain error is minimised and the encoder moves less th
 import math
 from typing import Any, Literal
 
-import torch
 from pydantic import BaseModel, ConfigDict, Field
-from torch import Tensor, nn
 
-from feedback.errors import FeedbackInputError
-from feedback.training.options import Pass, Stage, reconstruction_error
+from feedback.training.stage import Stage
 
 
 class Distillation(BaseModel):
@@ -61,41 +58,3 @@ class Distillation(BaseModel):
             return 0.0
         fall = {"const": 1.0, "linear": 1 - t, "cosine": (1 + math.cos(math.pi * t)) / 2}[self.mimic_schedule]
         return self.mimic_weight * fall
-
-
-class DistillationLoss:
-    """The loss of a student.
-
-    Args:
-        distillation: how it learns.
-        encoder: the teacher's; it does not learn.
-        decoder: the teacher's.
-    """
-
-    def __init__(self, distillation: Distillation, encoder: nn.Module, decoder: nn.Module) -> None:
-        self.distillation = distillation
-        self.encoder = encoder.eval()
-        self.decoder = decoder.eval()
-
-    def __call__(self, step: Pass) -> Tensor:
-        """Scalar loss of one step.
-
-        Raises:
-            FeedbackInputError: if the codewords differ in length.
-        """
-        plain = reconstruction_error(step)
-        weight = self.distillation.weight(step.spent)
-        if self.distillation.method == "mimic" and weight == 0:
-            return plain
-        with torch.no_grad():
-            codeword = self.encoder(step.image)
-        if codeword.shape != step.codeword.shape:
-            raise FeedbackInputError(
-                f"distillation: got a teacher with codewords of {codeword.shape[1]} values, expected the student's "
-                f"{step.codeword.shape[1]}"
-            )
-        if self.distillation.method == "mimic":
-            return weight * nn.functional.mse_loss(step.codeword, codeword) + (1 - weight) * plain
-        with torch.no_grad():
-            taught = self.decoder(codeword)
-        return plain + self.distillation.kd_weight * nn.functional.mse_loss(step.reconstruction, taught)

@@ -1,12 +1,11 @@
 """What the codeword goes through while a network is trained, so that it learns to live with noise and few bits."""
 
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
-import torch
 from pydantic import BaseModel, ConfigDict, Field, model_validator
-from torch import Tensor
 
-from feedback.quantisers.sigmoid_uniform import SigmoidUniform, SigmoidUniformParameters
+if TYPE_CHECKING:
+    from torch import Generator, Tensor
 
 
 class Disturbance(BaseModel):
@@ -37,7 +36,7 @@ class Disturbance(BaseModel):
             raise ValueError(f"snr_db is {list(self.snr_db)}, expected the lower bound first")
         return self
 
-    def apply(self, codewords: Tensor, generator: torch.Generator) -> Tensor:
+    def apply(self, codewords: "Tensor", generator: "Generator") -> "Tensor":
         r"""Codewords ``[batch, M]`` as the BS receives them: quantised, then with noise.
 
         .. math:: r = v + \sqrt{\lVert v \rVert^2 / (M \gamma)} \, z
@@ -48,27 +47,17 @@ class Disturbance(BaseModel):
             codewords: as the encoder makes them.
             generator: draws on the CPU.
         """
+        from feedback.training.noise import drawn_snr_db, with_noise
+
         codewords = self.quantise(codewords)
         if self.snr_db is None:
             return codewords
         return with_noise(codewords, drawn_snr_db(self.snr_db, len(codewords), generator), generator)
 
-    def quantise(self, codewords: Tensor) -> Tensor:
+    def quantise(self, codewords: "Tensor") -> "Tensor":
         """Codewords ``[batch, M]`` quantised, with a straight-through gradient; as they are without ``bits``."""
         if self.bits is None:
             return codewords
+        from feedback.quantisers.sigmoid_uniform import SigmoidUniform, SigmoidUniformParameters
+
         return SigmoidUniform(SigmoidUniformParameters(bits=self.bits)).straight_through(codewords)
-
-
-def drawn_snr_db(limits: tuple[float, float], count: int, generator: torch.Generator) -> Tensor:
-    """Feedback SNRs, uniform in dB between two limits, ``[count, 1]``, on the CPU."""
-    low, high = limits
-    return low + (high - low) * torch.rand(count, 1, generator=generator)
-
-
-def with_noise(codewords: Tensor, snr_db: Tensor, generator: torch.Generator) -> Tensor:
-    """Codewords ``[batch, M]`` with white noise at an SNR of each, ``[batch, 1]``, dB, against its own power."""
-    noise = torch.randn(codewords.shape, generator=generator) * 10 ** (-snr_db / 20)
-    power = codewords.square().mean(dim=1, keepdim=True)
-    # The square root has no gradient at 0, and a codeword without power gets no noise.
-    return codewords + noise.to(codewords.device) * power.clamp_min(torch.finfo(power.dtype).tiny).sqrt()

@@ -19,9 +19,10 @@ from feedback.training.clock import BudgetClock
 from feedback.training.devices import one_device
 from feedback.training.disturbance import Disturbance
 from feedback.training.optimiser import averaged, make_optimiser
-from feedback.training.options import Pass, Stage, TrainingOptions, TrainingOutcome
+from feedback.training.options import Pass, TrainingOptions, TrainingOutcome
 from feedback.training.recipe import TrainingRecipe
 from feedback.training.schedule import learning_rate
+from feedback.training.stage import Stage
 from feedback.training.state import Progress, TrainingState, load_state, save_state
 from feedback.training.validation import decibel, validation_nmse
 from feedback.training_set import TrainingSet

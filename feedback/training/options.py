@@ -8,25 +8,11 @@ from typing import TYPE_CHECKING
 from torch import Tensor, nn
 
 from feedback.training.disturbance import Disturbance
+from feedback.training.stage import Stage
 from feedback.training.state import Progress
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
-
-
-@dataclass(frozen=True)
-class Stage:
-    """A part of the budget with a schedule of its own.
-
-    Attributes:
-        until: share of the budget at which it ends.
-        rate_ratio: its learning rate over the recipe's.
-        encoder_rate_ratio: the encoder's learning rate over the decoder's, on top of the recipe's ratio.
-    """
-
-    until: float = 1.0
-    rate_ratio: float = 1.0
-    encoder_rate_ratio: float = 1.0
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,6 @@ import torch
 from torch import Tensor
 
 from feedback.link import LINKS
-from feedback.plugin_file import compressor_class
 from feedback.quantiser import QUANTISERS
 from linksim.scenario.model import Scenario
 
@@ -27,7 +26,7 @@ def needs_mean_channel(scenario: Scenario) -> bool:
     """Whether the BS of a point may miss reports: the link loses them, or their bits turn out to mean nothing."""
     link = LINKS.get_class(scenario.feedback.link.name)
     quantiser = QUANTISERS.get_class(scenario.feedback.quantiser.name)
-    own_bits = any(compressor_class(entry).sends != "analogue" for entry in scenario.compressors)
+    own_bits = any(entry.traits.sends != "analogue" for entry in scenario.compressors)
     return bool(link.may_lose(quantiser.detects_errors or own_bits))
 
 

@@ -11,18 +11,18 @@ from feedback.neural import NeuralCompressor
 from feedback.plugin_file import PluginParameters
 from linksim.errors import InputError
 from linksim.precoding import PRECODERS
-from linksim.preparation.fitting import schemes_of
+from linksim.preparation.fitting import SchemeSpec, schemes_of
 from linksim.preparation.teacher import teacher_of
 from linksim.scenario.model import Scenario
-from linksim.scenario.sources import source_of, split_hint
+from linksim.scenario.sources import csi_dimensions, source_of, split_hint
 from linksim.scenario.sweep import Point
 from linksim.subbands import subbands
 
 
 def check_points(points: Sequence[Point], *, to_be_tested: bool = True) -> None:
-    """Builds every transform, estimator and compressor of a scenario once, and finds every teacher.
+    """Checks every transform, estimator and compressor of a scenario once, and finds every teacher.
 
-    A compressor of the user's own also gets a few channels, so that wrong shapes show.
+    A compressor of the user's own is built and also gets a few channels, so that wrong shapes show.
 
     Args:
         points: what is run or trained.
@@ -50,11 +50,7 @@ def check_points(points: Sequence[Point], *, to_be_tested: bool = True) -> None:
         for spec in schemes_of(point):
             if spec.key not in checked:
                 try:
-                    compressor = spec.build().compressor
-                    if isinstance(compressor, NeuralCompressor) and spec.parameters.weights_of_others is not None:
-                        compressor.take_weights_of_others()
-                    if isinstance(spec.parameters, PluginParameters):
-                        check_plugin_shapes(compressor, spec.parameters.plugin)
+                    _check_compressor(spec)
                 except FeedbackInputError as error:
                     raise InputError(f"compressors: {spec.label}: {error}") from None
                 teacher_of(spec)
@@ -72,6 +68,18 @@ def check_points(points: Sequence[Point], *, to_be_tested: bool = True) -> None:
                 f"monte_carlo.samples: got {wanted}, expected at most the {available} test channels there are"
                 f"{split_hint(scenario.channel, 'test')}"
             )
+
+
+def _check_compressor(spec: SchemeSpec) -> None:
+    """Whether it can be built: as its parameters say, or by trying."""
+    known = not isinstance(spec.parameters, PluginParameters) and spec.parameters.weights_of_others is None
+    if known and spec.parameters.check(csi_dimensions(spec.scenario)):
+        return
+    compressor = spec.build().compressor
+    if isinstance(compressor, NeuralCompressor) and spec.parameters.weights_of_others is not None:
+        compressor.take_weights_of_others()
+    if isinstance(spec.parameters, PluginParameters):
+        check_plugin_shapes(compressor, spec.parameters.plugin)
 
 
 def check_channels(points: Sequence[Point]) -> None:

@@ -13,13 +13,12 @@ import torch
 from torch import Tensor
 
 from feedback.codec import Codec
-from feedback.compressor import Compressor, CompressorIdentity, CompressorParameters
+from feedback.compressor_parameters import CompressorIdentity, CompressorParameters
 from feedback.csi_report.normalisation import Normalisation
 from feedback.csi_report.scale import ScaleRange, learnt_range, needs_range
 from feedback.denoiser import DENOISERS, Denoiser, DenoiserParameters
 from feedback.link import LINKS
 from feedback.plugin_file import (
-    compressor_class,
     has_training_run,
     identity_of,
     own_parameters,
@@ -94,13 +93,13 @@ class SchemeSpec:
     @property
     def makes_bits(self) -> bool:
         """Whether the compressor makes bits of its own, so that there is neither quantiser nor denoiser."""
-        return compressor_class(self.parameters).sends != "analogue"
+        return self.parameters.traits.sends != "analogue"
 
     @property
     def sends_scale(self) -> bool:
         """Whether its reports hold the scale that ``per_sample`` takes off."""
         scaled = self.scenario.transform.normalisation == "per_sample"
-        return scaled and compressor_class(self.parameters).sends_scale()
+        return scaled and self.parameters.traits.sends_scale()
 
     @property
     def title(self) -> str:
@@ -111,7 +110,7 @@ class SchemeSpec:
     @property
     def learns(self) -> bool:
         """Whether a fit does anything."""
-        return self.learns_codewords or compressor_class(self.parameters).fit is not Compressor.fit
+        return self.learns_codewords or self.parameters.traits.learns
 
     @property
     def needs_training_channels(self) -> bool:

@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from feedback.checkpoint import CheckpointInfo, read_info
-from feedback.compressor import Compressor
-from feedback.plugin_file import compressor_class, weights_of_others
+from feedback.plugin_file import weights_of_others
 from feedback.training.recipe import TrainingRecipe
 from linksim.preparation.fitting import FIT_CODEWORDS, SchemeSpec, schemes_of
 from linksim.preparation.networks import UNIMPROVED, recipe_of
@@ -128,7 +127,7 @@ def _fitted_to(spec: SchemeSpec) -> int | None:
     training = spec.scenario.training
     available = source_of(spec.scenario).n_samples("train")
     count = training.samples if available is None else min(training.samples, available)
-    if compressor_class(spec.parameters).fit is not Compressor.fit:
+    if spec.parameters.traits.learns:
         return count
     return min(count, FIT_CODEWORDS) if spec.learns_codewords else 0
 

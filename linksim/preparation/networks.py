@@ -23,7 +23,7 @@ from feedback.extras import require_extra
 from feedback.neural import NeuralCompressor
 from feedback.number_text import number_text
 from feedback.training.devices import several_devices
-from feedback.training.distillation import DistillationLoss
+from feedback.training.distillation_loss import DistillationLoss
 from feedback.training.options import TrainingOptions
 from feedback.training.recipe import TrainingRecipe
 from feedback.training.state import Progress

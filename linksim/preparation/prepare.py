@@ -17,7 +17,7 @@ from torch import Tensor
 from channels.source import Split
 from feedback.checkpoint import checkpoint_path, load_checkpoint, read_info
 from feedback.neural import NeuralCompressor, NeuralParameters
-from feedback.plugin_file import compressor_class, has_training_run, own_parameters, weights_of_others
+from feedback.plugin_file import has_training_run, own_parameters, weights_of_others
 from feedback.training.adaptation import Adaptation
 from feedback.training_set import TrainingSet
 from linksim.chain.samples_without_energy import channels_with_energy, left_out_warning
@@ -149,7 +149,7 @@ class Preparation:
 
     def _set_for(self, spec: SchemeSpec) -> TrainingSet:
         """The channels for quick fits as the compressor gets them: with their scale, where it reports that itself."""
-        kind = compressor_class(spec.parameters)
+        kind = spec.parameters.traits
         if kind.takes != "truncated":
             return self._other_form(spec)
         if not kind.own_scale:

@@ -10,10 +10,10 @@ from enum import Flag, auto
 from pathlib import Path
 from typing import Any
 
-from feedback.compressor import CompressorParameters
+from feedback.compressor_parameters import CompressorParameters
 from feedback.file_digest import content_of
 from feedback.plugin_content import plugin_digest
-from feedback.plugin_file import compressor_class, split_plugin
+from feedback.plugin_file import split_plugin
 from linksim.content_hash import content_hash
 from linksim.scenario.model import Scenario
 from linksim.scenario.paths import NameChange, map_paths
@@ -145,7 +145,7 @@ def fit_key(scenario: Scenario, parameters: CompressorParameters, adapted_to: Sc
     section = parameters.model_dump(mode="json", exclude={*_SHOWN, "only_ratios", "trained_on"})
     document = _selected(scenario.model_dump(mode="json"), Key.FIT) | {"compression_ratio": None}
     document |= {"compressors": [section], "learns": weights_document(scenario, adapted_to)}
-    if compressor_class(parameters).takes == "eigenvectors":
+    if parameters.traits.takes == "eigenvectors":
         document["n_subbands"] = scenario.sgcs.n_subbands
     return content_hash([with_contents(document), fit_versions(scenario, parameters)])
 
@@ -194,7 +194,7 @@ def taking_part(scenario: Scenario) -> list[tuple[CompressorParameters, float | 
     """
     at = ((entry, entry.compression_ratio or scenario.compression_ratio) for entry in scenario.compressors)
     return [
-        (entry, ratio if compressor_class(entry).has_ratio else None)
+        (entry, ratio if entry.traits.has_ratio else None)
         for entry, ratio in at
         if entry.only_ratios is None or ratio in entry.only_ratios
     ]

@@ -127,7 +127,7 @@ def _models(section: Mapping[str, Any], key: str, change: NameChange) -> Iterato
     if isinstance(source, str) and source in SOURCES:
         yield SOURCES.get_class(source).Parameters
     elif key in _CHANNEL_KEYS:
-        yield from (registered.Parameters for registered in SOURCES.classes())
+        yield from SOURCE.models()
     elif isinstance(plugin, str):
         try:
             yield load_plugin(*split_plugin(change.located(plugin))).Parameters
@@ -137,7 +137,7 @@ def _models(section: Mapping[str, Any], key: str, change: NameChange) -> Iterato
     elif isinstance(name, str):
         yield from (kind.parameters(name) for kind in _NAMED if name in kind.registry)
     elif key == "compressors":
-        yield from (registered.Parameters for registered in COMPRESSOR.registry.classes())
+        yield from COMPRESSOR.models()
 
 
 def _names_file(models: list[type[BaseModel]], key: str, value: str | Path) -> bool:

@@ -11,18 +11,18 @@ from class_registry import ClassRegistry
 
 import channels.estimators
 import channels.sources  # noqa: F401 - registers the sources
-import feedback.compressors
 import feedback.denoisers
 import feedback.links
 import feedback.predictors
 import feedback.quantisers  # noqa: F401 - registers the quantisers
 from channels.estimator import ESTIMATORS
 from channels.source import SOURCES
-from feedback.compressor import COMPRESSORS
+from feedback.compressor_parameters import COMPRESSORS
 from feedback.denoiser import DENOISERS
 from feedback.link import LINKS
 from feedback.predictor import PREDICTORS
 from feedback.quantiser import QUANTISERS
+from feedback.registry import Registry
 from linksim.metrics import METRICS
 from linksim.precoding import PRECODERS
 from linksim.scenario.plugin_index import TITLES
@@ -57,12 +57,22 @@ class PluginKind:
         """What a plug-in is called in prose; its name where it says nothing or is not registered."""
         if name not in self.registry:
             return name
-        titles: tuple[str, ...] = getattr(self.registry.get_class(name), "titles", ())
+        titles: tuple[str, ...] = getattr(self.traits(name), "titles", ())
         return next((title for title in titles if _letters(title) == _letters(name)), titles[0] if titles else name)
 
     def parameters(self, name: str) -> Any:
         """The model of a plug-in's section."""
+        if isinstance(self.registry, Registry):
+            return self.registry.parameters(name)
         return self.registry.get_class(name).Parameters
+
+    def models(self) -> list[Any]:
+        """The models of all its plug-ins' sections, each once."""
+        return list(dict.fromkeys(map(self.parameters, map(str, self.registry.keys()))))
+
+    def traits(self, name: str) -> Any:
+        """What is known of a plug-in before it is built: its parameters, or its class where that is light."""
+        return self.registry.parameters(name) if isinstance(self.registry, Registry) else self.registry.get_class(name)
 
 
 SOURCE = PluginKind(TITLES["SOURCES"], SOURCES, "channel", "source", swept=False, other_sections=("sources",))

@@ -10,7 +10,7 @@ from pydantic import Discriminator, Field, Tag
 
 from channels.estimator import EstimatorParameters
 from channels.source import SourceParameters
-from feedback.compressor import CompressorParameters
+from feedback.compressor_parameters import CompressorParameters
 from feedback.denoiser import DenoiserParameters
 from feedback.link import LinkParameters
 from feedback.plugin_file import PluginParameters
@@ -34,7 +34,7 @@ REGISTERED, PLUGIN = "registered", "plug-in"
 
 
 def _any_of(kind: PluginKind) -> Any:
-    models = tuple(plugin.Parameters for plugin in kind.registry.classes())
+    models = tuple(kind.models())
     return Annotated[Union[models], Field(discriminator=kind.discriminator)]  # noqa: UP007 - members known at run time only
 
 

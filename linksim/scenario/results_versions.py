@@ -9,8 +9,8 @@ from typing import Any
 
 from class_registry import ClassRegistry
 
-from feedback.compressor import CompressorParameters
-from feedback.plugin_file import PluginParameters, compressor_class
+from feedback.compressor_parameters import CompressorParameters
+from feedback.plugin_file import PluginParameters
 from linksim.scenario import plugin_kinds
 from linksim.scenario.model import Scenario
 from linksim.scenario.plugin_kinds import METRIC, SOURCE
@@ -41,7 +41,7 @@ def source_versions(section: Any) -> dict[str, int]:
 
 def compressor_version(parameters: CompressorParameters) -> int:
     """The version of a compressor; a user's own is told apart by its file."""
-    return 0 if isinstance(parameters, PluginParameters) else int(compressor_class(parameters).results_version)
+    return 0 if isinstance(parameters, PluginParameters) else int(parameters.traits.results_version)
 
 
 def fit_versions(scenario: Scenario, parameters: CompressorParameters) -> dict[str, Any]:

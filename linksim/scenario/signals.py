@@ -2,12 +2,11 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from feedback.compressor import Compressor, CompressorParameters
-from feedback.csi_report.codeword import Signal
+from feedback.compressor_parameters import CompressorParameters, CompressorTraits
 from feedback.denoiser import DENOISERS
 from feedback.link import LINKS
-from feedback.plugin_file import compressor_class
 from feedback.quantiser import QUANTISERS
+from feedback.signals import Signal
 from linksim.metrics import METRICS
 from linksim.scenario.feedback_section import FeedbackSection
 from linksim.scenario.plugin_sections import compressor_label
@@ -27,7 +26,7 @@ def check_signals(feedback: FeedbackSection, compressors: Sequence[CompressorPar
     Raises:
         ValueError: in a line that begins with the key.
     """
-    classes = {compressor_label(entry): compressor_class(entry) for entry in compressors}
+    classes = {compressor_label(entry): entry.traits for entry in compressors}
     link, denoiser = LINKS.get_class(feedback.link.name), DENOISERS.get_class(feedback.denoiser.name)
     if not all(_makes_bits(compressor) for compressor in classes.values()):
         sends = QUANTISERS.get_class(feedback.quantiser.name).sends
@@ -58,7 +57,7 @@ def check_stop(metric: str, compressors: Sequence[CompressorParameters]) -> None
 
 def unused_sections(feedback: FeedbackSection, entries: Sequence[CompressorParameters]) -> Iterator[str]:
     """A line for each stage that all compressors pass by, and for a predictor that some do, as it has no substitute."""
-    classes = {compressor_label(entry): compressor_class(entry) for entry in entries}
+    classes = {compressor_label(entry): entry.traits for entry in entries}
     of_bits = [label for label, compressor in classes.items() if _makes_bits(compressor)]
     of_precoders = [label for label, compressor in classes.items() if compressor.gives == "precoder"]
     for key, labels, neutral, why in (
@@ -76,7 +75,7 @@ def stop_warning(metric: str, compressors: Sequence[CompressorParameters]) -> st
     """A line where a rule for stopping looks at some compressors only."""
     if not METRICS.get_class(metric).needs_channel:
         return None
-    without = [compressor_label(entry) for entry in compressors if compressor_class(entry).gives == "precoder"]
+    without = [compressor_label(entry) for entry in compressors if entry.traits.gives == "precoder"]
     if not without or len(without) == len(compressors):
         return None
     return (
@@ -86,10 +85,10 @@ def stop_warning(metric: str, compressors: Sequence[CompressorParameters]) -> st
 
 
 def _of_channels(compressors: Iterable[CompressorParameters]) -> list[CompressorParameters]:
-    return [entry for entry in compressors if compressor_class(entry).gives == "channel"]
+    return [entry for entry in compressors if entry.traits.gives == "channel"]
 
 
-def _makes_bits(compressor: type[Compressor]) -> bool:
+def _makes_bits(compressor: type[CompressorTraits]) -> bool:
     return compressor.sends != "analogue"
 
 

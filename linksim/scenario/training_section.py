@@ -36,7 +36,7 @@ def is_trained_section(entry: Any) -> bool:
         return False
     name = entry.get("name")
     return "plugin" in entry or (
-        isinstance(name, str) and name in COMPRESSOR.registry and COMPRESSOR.registry.get_class(name).trained
+        isinstance(name, str) and name in COMPRESSOR.registry and COMPRESSOR.traits(name).trained
     )
 
 

@@ -5,7 +5,6 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from feedback.plugin_file import compressor_class
 from linksim.chain.samples_without_energy import left_out_warning, require_some
 from linksim.chain.stage_times import StageTimes
 from linksim.execution.executor import Executor
@@ -147,7 +146,7 @@ def _shown_metric(scenario: Scenario) -> str:
     stop = scenario.monte_carlo.stop
     if stop is not None:
         return stop.metric
-    channels = any(compressor_class(entry).gives == "channel" for entry in scenario.compressors)
+    channels = any(entry.traits.gives == "channel" for entry in scenario.compressors)
     defined = [name for name in scenario.metrics if channels or not METRICS.get_class(name).needs_channel]
     preferred = (_SHOWN_METRIC, "sgcs")
     return next((name for name in preferred if name in defined), (defined or scenario.metrics)[0])

@@ -8,10 +8,12 @@ from linear_networks import channels, networks, seeded
 from torch import Tensor, nn
 
 from feedback.errors import FeedbackInputError
-from feedback.training.distillation import Distillation, DistillationLoss
+from feedback.training.distillation import Distillation
+from feedback.training.distillation_loss import DistillationLoss
 from feedback.training.loop import train
-from feedback.training.options import Pass, Stage, TrainingOptions
+from feedback.training.options import Pass, TrainingOptions
 from feedback.training.recipe import TrainingRecipe
+from feedback.training.stage import Stage
 from feedback.training_set import TrainingSet
 
 TEACHER = {"name": "crnet"}

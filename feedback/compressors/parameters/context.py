@@ -1,0 +1,95 @@
+"""Parameters of the context codec."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, Literal, Self
+
+from pydantic import Field, model_validator
+
+from feedback.compressor_parameters import FixedCostParameters
+from feedback.context_codec.limits import MAX_BITS, MAX_STEP, MIN_STEP
+from feedback.csi_dimensions import CsiDimensions
+
+if TYPE_CHECKING:
+    from feedback.context_codec.kernel import LevelShape
+    from feedback.context_codec.tables import ContextTables
+
+_MODES = ("step", "target_bits", "payload_bits")
+
+
+class ContextParameters(FixedCostParameters):
+    """Parameters of ``context``."""
+
+    titles = ("context codec",)
+    results_version = 3
+    own_scale = True
+    sends = "bitstream"
+    reserves_bits = True
+    has_ratio = False
+    learns = True
+
+    example: ClassVar[dict[str, object]] = {"step": 0.5}
+
+    name: Literal["context"] = "context"
+    step: float | None = Field(
+        default=None, ge=MIN_STEP, le=MAX_STEP, description="quantiser step over the root mean square of the entries"
+    )
+    target_bits: float | None = Field(
+        default=None, gt=0, le=1e6, description="mean bits of a report; the step is found from training channels"
+    )
+    payload_bits: int | None = Field(
+        default=None, ge=1, le=MAX_BITS, description="bits of every report, each with the finest step that fits"
+    )
+    scale_bits: int = Field(default=6, ge=1, le=16, description="bits of the scale, within the range of training")
+    max_bits: int | None = Field(
+        default=None,
+        ge=1,
+        le=MAX_BITS,
+        description="bits to reserve where lengths vary; by default 1.25 times the longest of training",
+    )
+    memory: Literal[0, 1] = Field(
+        default=0, description="1: a report codes what has changed since the one before, where that takes fewer bits"
+    )
+    alone_every: int = Field(
+        default=8, ge=1, le=1000, description="with memory: reports from one that stands alone to the next, at most"
+    )
+    told_of_losses: bool = Field(
+        default=True, description="with memory: the UE is told which report was lost, and makes the next stand alone"
+    )
+    tables: Path | None = Field(
+        default=None, description="tables of `linksim context-tables` (safetensors); by default those that ship"
+    )
+
+    @model_validator(mode="after")
+    def _one_mode(self) -> Self:
+        given = [key for key in _MODES if getattr(self, key) is not None]
+        if len(given) != 1:
+            found = " and ".join(given) or "none"
+            raise ValueError(f"{given[-1] if given else 'step'}: got {found}, expected one of {', '.join(_MODES)}")
+        if self.payload_bits is not None and self.max_bits is not None:
+            raise ValueError("max_bits: got it with payload_bits, which is what to reserve; expected one of them")
+        if self.memory and self.step is None:
+            raise ValueError(f"memory: got 1 with {given[0]}, expected it with step, which all reports share")
+        return self
+
+    def level_shape(self, dimensions: CsiDimensions) -> "LevelShape":
+        """Delays, layers, tilts and columns of a channel's matrices."""
+        from feedback.context_codec.kernel import LevelShape
+
+        layers = dimensions.n_rx * dimensions.n_polarizations
+        return LevelShape(dimensions.n_delay, layers, dimensions.n_rows, dimensions.n_columns)
+
+    def read_tables(self) -> "ContextTables":
+        """The tables of the context model."""
+        from feedback.context_codec.tables import read_tables, shipped_tables
+
+        return shipped_tables() if self.tables is None else read_tables(self.tables)
+
+    def check(self, dimensions: CsiDimensions) -> bool:
+        """Tables can be read, and a report of nothing but zeros fits the payload."""
+        from feedback.context_codec.codec import ContextCodec
+        from feedback.context_codec.side_information import ScaleGrid
+
+        shape, tables = self.level_shape(dimensions), self.read_tables()
+        if self.payload_bits is not None:
+            ContextCodec(shape, None, self.payload_bits, None, ScaleGrid(self.scale_bits), tables)
+        return True

@@ -1,0 +1,22 @@
+"""Parameters of the Type II codebook."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from feedback.codebook_parameters import CodebookParameters
+
+
+class Type2Parameters(CodebookParameters):
+    """Parameters of ``type2``."""
+
+    titles = ("Type II",)
+    takes = "eigenvectors"
+    sends = "bitstream"
+    reserves_bits = True
+
+    name: Literal["type2"] = "type2"
+    rank: int = Field(default=1, ge=1, le=2, description="layers of the precoder")
+    n_beams: int = Field(default=4, ge=2, le=4, description="beams L per polarisation; 2 with 4 ports")
+    n_phases: Literal[4, 8] = Field(default=8, description="phases of a coefficient, N_PSK")
+    subband_amplitude: bool = Field(default=False, description="subbandAmplitude: amplitudes refined in each subband")

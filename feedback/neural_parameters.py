@@ -1,0 +1,81 @@
+"""What a scenario says of compressors that are networks; without PyTorch."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+
+from feedback.compressor_parameters import CompressorParameters, codeword_length, latent_maps
+from feedback.csi_dimensions import CsiDimensions
+from feedback.training.adaptation import Adaptation
+from feedback.training.distillation import Distillation
+from feedback.training.disturbance import Disturbance
+from feedback.training.recipe import TrainingRecipe
+
+Init = Literal["klt", "xavier"]
+
+
+class NeuralParameters(CompressorParameters):
+    """Parameters that every network has; each extends it with its own ``name`` literal."""
+
+    trained = True
+    learns = True
+
+    recipe: TrainingRecipe | None = Field(default=None, description="training recipe; by default the scenario's")
+    disturbance: Disturbance | None = Field(
+        default=None, description="noise and quantisation of codewords in training; by default none"
+    )
+    distillation: Distillation | None = Field(
+        default=None, description="a teacher to learn from in training; by default none"
+    )
+    adaptation: Adaptation | None = Field(
+        default=None, description="few-shot adaptation from `trained_on` to the scenario's channel; by default none"
+    )
+    untrained: bool = Field(
+        default=False,
+        description="take the weights that training would start from; they are made for the run, as a KLT is fitted",
+    )
+
+    @property
+    def needs_training(self) -> bool:
+        """Unless the start is what is wanted, or weights come from elsewhere."""
+        return not self.untrained and self.weights_of_others is None
+
+    def check(self, dimensions: CsiDimensions) -> bool:
+        """A ratio that gives a codeword is all that most networks need."""
+        codeword_length(dimensions.matrix, self.compression_ratio)
+        return True
+
+
+class LinearStartParameters(NeuralParameters):
+    """Parameters of networks that can start as the KLT."""
+
+    init: Init | None = Field(
+        default=None,
+        description="weights that training starts from: the KLT of the training channels, or drawn ones; by default "
+        "the KLT where the layers can be one",
+    )
+
+
+class ConvolutionalLatentParameters(NeuralParameters):
+    """Parameters of networks whose codeword is a few feature maps over the angles."""
+
+    def check(self, dimensions: CsiDimensions) -> bool:
+        """A codeword is whole maps."""
+        latent_maps(dimensions.matrix, self.compression_ratio)
+        return True
+
+
+class PublicWeightsParameters(LinearStartParameters):
+    """Parameters of networks whose papers' repositories publish checkpoints."""
+
+    checkpoint: Path | None = Field(
+        default=None,
+        description="checkpoint of the paper's PyTorch repository to take weights from, without any training here; by "
+        "default none",
+    )
+
+    @property
+    def weights_of_others(self) -> str | None:
+        """The checkpoint."""
+        return None if self.checkpoint is None else str(self.checkpoint)
