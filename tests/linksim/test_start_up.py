@@ -19,7 +19,7 @@ _ON_DEMAND = {
     "tensorboardX": (),
     "scipy": ("channels/dataset/csinet_export.py", "linksim/studies/reproduction.py"),
     "distributed": ("linksim/execution/dask_executor.py",),
-    "sionna": ("feedback/links/uci/channel_code.py",),
+    "sionna": ("channels/sources/sionna/coefficients.py", "feedback/links/uci/channel_code.py"),
 }
 
 
