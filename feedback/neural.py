@@ -77,6 +77,11 @@ class NeuralCompressor(Compressor):
         """How this network is trained where nothing else is said."""
         return self.paper_recipe
 
+    @property
+    def adaptation_recipe(self) -> TrainingRecipe:
+        """How trained weights are adapted to another channel where nothing else is said."""
+        return self.default_recipe
+
     def prepare(self, training: TrainingSet, generator: torch.Generator) -> None:
         """Sets the weights that training starts from: drawn ones, unless a network has a better start."""
         self.initialise(generator)

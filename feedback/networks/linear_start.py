@@ -12,9 +12,20 @@ from feedback.training_set import TrainingSet
 
 __all__ = ["KLT_RECIPE", "Init", "LinearStartNetwork", "LinearStartParameters"]
 
-# For a start from the KLT within the budget of a CPU: many small steps, smaller ones of what is the KLT already, and an
-# average that evens out what batch statistics of few sparse images do to a network that is far from linear.
-KLT_RECIPE = TrainingRecipe(batch_size=50, learning_rate=2e-4, fc_rate_ratio=0.1, warmup=0.1, ema_decay=0.97)
+# For a start from the KLT: FC layers by Muon, large steps for kernels, and an average that evens out what batch
+# statistics of few sparse images do to a network that is far from linear.
+KLT_RECIPE = TrainingRecipe(
+    optimiser="muon",
+    batch_size=50,
+    learning_rate=6e-3,
+    full_rate_steps=2000,
+    fc_rate_ratio=0.15,
+    warmup=0.05,
+    ema_decay=0.97,
+    validations=20,
+)
+# For trained weights that are to learn a little more: small steps.
+ADAPTATION_RECIPE = TrainingRecipe(batch_size=50, learning_rate=2e-4, fc_rate_ratio=0.1, warmup=0.1, ema_decay=0.97)
 
 
 class LinearStartNetwork(NeuralCompressor):
@@ -33,8 +44,13 @@ class LinearStartNetwork(NeuralCompressor):
 
     @property
     def default_recipe(self) -> TrainingRecipe:
-        """The paper's for random initial weights, one for small steps otherwise."""
+        """The paper's for random initial weights, one of a few hundred thousand channels otherwise."""
         return KLT_RECIPE if self.starts_as_klt else self.paper_recipe
+
+    @property
+    def adaptation_recipe(self) -> TrainingRecipe:
+        """Of small steps where the network began as the KLT."""
+        return ADAPTATION_RECIPE if self.starts_as_klt else self.paper_recipe
 
     def prepare(self, training: TrainingSet, generator: torch.Generator) -> None:
         """Draws weights, then makes the network a linear codec if ``init`` says so.

@@ -90,13 +90,14 @@ class _Run:
     def __init__(
         self, model: Autoencoder, training: TrainingSet, recipe: TrainingRecipe, seed: int, options: TrainingOptions
     ) -> None:
+        self.batches_per_epoch = max(len(training.train) // recipe.batch_size, 1)
+        recipe = recipe.within_budget(self.batches_per_epoch)
         self.training, self.recipe, self.seed, self.options = training, recipe, seed, options
         self.fabric = options.fabric or one_device(training.train.device, recipe.precision)
         self.model = model
         optimiser = make_optimiser(recipe, model.encoder, model.decoder)
         self.module, self.optimiser = self.fabric.setup(model, optimiser)
         self.average = averaged(model, recipe)
-        self.batches_per_epoch = max(len(training.train) // recipe.batch_size, 1)
         self.signature = {
             "recipe": recipe.model_dump(mode="json"),
             "seed": seed,

@@ -43,6 +43,13 @@ class TrainingRecipe(BaseModel):
     weight_decay: float = Field(default=0.0, ge=0, le=1, description="pull of the weights towards 0")
     learning_rate: float = Field(default=2e-3, gt=0, le=1, description="learning rate after warm-up")
     final_learning_rate: float = Field(default=5e-5, ge=0, le=1, description="learning rate at the end")
+    full_rate_steps: int | None = Field(
+        default=None,
+        ge=1,
+        le=10**9,
+        description="steps that a budget needs for the full learning rates; those of a shorter one are lower in "
+        "proportion; by default every budget has the full ones",
+    )
     fc_rate_ratio: float | None = Field(
         default=None,
         gt=0,
@@ -106,6 +113,19 @@ class TrainingRecipe(BaseModel):
         if self.fc_rate_ratio is not None:
             return self
         return self.model_copy(update={"fc_rate_ratio": _KLT_FC_RATE_RATIO if starts_as_klt else 1.0})
+
+    def within_budget(self, batches_per_epoch: int) -> "TrainingRecipe":
+        """The recipe with the learning rates that suit the length of its budget, by ``full_rate_steps``.
+
+        How far weights come is about learning rate times steps: what leaves the start in the first of many steps, and
+        is far beyond it in the end, would only harm it in few.
+        """
+        steps = self.steps(batches_per_epoch)
+        if self.full_rate_steps is None or steps is None or steps >= self.full_rate_steps:
+            return self
+        share = max(steps, 1) / self.full_rate_steps
+        update = {name: share * getattr(self, name) for name in ("learning_rate", "final_learning_rate")}
+        return self.model_copy(update={**update, "full_rate_steps": None})
 
     def steps(self, batches_per_epoch: int) -> int | None:
         """Optimiser steps of the whole budget; ``None`` for a budget of time."""

@@ -203,8 +203,8 @@ def recipe_of(spec: SchemeSpec) -> TrainingRecipe:
     compressor = spec.build().compressor
     assert isinstance(compressor, NeuralCompressor)
     training = spec.scenario.training
-    recipe = compressor.settings.recipe or training.recipe or compressor.default_recipe
-    recipe = recipe.resolved(compressor.starts_as_klt)
+    own = compressor.default_recipe if spec.adapted_to is None else compressor.adaptation_recipe
+    recipe = (compressor.settings.recipe or training.recipe or own).resolved(compressor.starts_as_klt)
     if spec.adapted_to is not None:
         return adaptation_of(spec).recipe(recipe)
     return recipe if training.budget is None else training.budget.of(recipe)

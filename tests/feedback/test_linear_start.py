@@ -12,7 +12,7 @@ from feedback.compressor import COMPRESSORS
 from feedback.initialisation.klt import real_klt
 from feedback.layers.binary import signs_of
 from feedback.networks.fully_connected import FullyConnectedNetwork
-from feedback.networks.linear_start import KLT_RECIPE, LinearStartNetwork
+from feedback.networks.linear_start import ADAPTATION_RECIPE, KLT_RECIPE, LinearStartNetwork
 from feedback.training.disturbance import Disturbance
 from feedback.training_set import TrainingSet
 
@@ -147,5 +147,7 @@ def test_refuses_where_there_is_no_linear_start(name: str, parameters: dict[str,
 
 def test_recipes_suit_the_start() -> None:
     assert network("acrnet").default_recipe == network("acrnet", init=None).default_recipe == KLT_RECIPE
+    assert network("acrnet").adaptation_recipe == ADAPTATION_RECIPE
     drawn = network("acrnet", init="xavier").default_recipe
+    assert network("acrnet", init="xavier").adaptation_recipe == drawn
     assert (drawn.epochs, drawn.learning_rate, drawn.fc_rate_ratio) == (2500, 4e-3, 1.0)

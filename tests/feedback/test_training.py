@@ -175,3 +175,26 @@ def test_refuses_an_empty_split(training: TrainingSet) -> None:
 def test_recipe_refuses_wrong_values(wrong: dict[str, float]) -> None:
     with pytest.raises(ValidationError):
         TrainingRecipe(**wrong)  # type: ignore[arg-type]
+
+
+def test_a_short_budget_takes_smaller_steps_in_proportion() -> None:
+    recipe = TrainingRecipe(batch_size=50, learning_rate=6e-3, final_learning_rate=1e-3, full_rate_steps=200)
+    # 100 of 200 steps: half of both.
+    half = recipe.with_budget(samples=5000).within_budget(7)
+    assert (half.learning_rate, half.final_learning_rate) == (3e-3, 5e-4)
+    # Once the rates suit the budget, there is nothing left to be done.
+    assert half.within_budget(7) == half
+    assert recipe.with_budget(epochs=3).within_budget(25).learning_rate == 6e-3 * 75 / 200
+    for enough in (recipe.with_budget(samples=10000), recipe.with_budget(minutes=1)):
+        assert enough.within_budget(7) == enough
+
+
+def test_a_run_has_the_learning_rates_of_its_budget(training: TrainingSet) -> None:
+    rates = []
+    for full in (None, 160):
+        recipe = TrainingRecipe(samples=400, batch_size=50, validations=1, warmup=0, full_rate_steps=full)
+        seen: list[Progress] = []
+        train(*networks(), training, recipe, seeded(), TrainingOptions(on_progress=seen.append))
+        rates.append(seen[-1].learning_rate)
+    # 8 steps of 160.
+    assert rates[1] == pytest.approx(rates[0] / 20)
