@@ -1,44 +1,27 @@
 """The contract of every denoiser of received codewords, and their registry."""
 
 from abc import abstractmethod
-from typing import ClassVar, get_args
+from typing import ClassVar
 
-from class_registry import ClassRegistry
-from pydantic import BaseModel, ConfigDict
 from torch import Generator, Tensor
 
 from feedback.compressor import Compressor
-from feedback.csi_report.codeword import Codeword, Signal
+from feedback.csi_report.codeword import Codeword
+from feedback.denoiser_parameters import DENOISERS, DenoiserParameters, DenoiserTraits
 from feedback.learner import Learner
 from feedback.training_set import TrainingSet
 
-DENOISERS: ClassRegistry["Denoiser"] = ClassRegistry(unique=True)
+__all__ = ["DENOISERS", "Denoiser", "DenoiserParameters"]
 
 
-class DenoiserParameters(BaseModel):
-    """Parameters that every denoiser has; each extends it with its own ``name`` literal."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-    name: str
-
-
-class Denoiser(Learner):
+class Denoiser(DenoiserTraits, Learner):
     """Estimates the codeword that was sent from the one that was received, at the BS, before it is dequantised.
 
     Args:
         settings: the denoiser's section of a scenario.
-
-    Attributes:
-        accepts: what a quantiser may have sent.
-        titles: names in figures and reports, one for each name in the registry; by default that itself.
-        results_version: raised when the same input gets other digits.
     """
 
-    accepts: ClassVar[frozenset[Signal]] = frozenset(get_args(Signal))
-    titles: ClassVar[tuple[str, ...]] = ()
     Parameters: ClassVar[type[DenoiserParameters]]
-    results_version: ClassVar[int] = 1
 
     @property
     def stage(self) -> str:

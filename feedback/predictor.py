@@ -6,11 +6,11 @@ from functools import cached_property
 from typing import Any, ClassVar
 
 import torch
-from class_registry import ClassRegistry
-from pydantic import BaseModel, ConfigDict
 from torch import Tensor
 
-PREDICTORS: ClassRegistry["Predictor"] = ClassRegistry(unique=True)
+from feedback.predictor_parameters import PREDICTORS, PredictorParameters, PredictorTraits
+
+__all__ = ["PREDICTORS", "Predictor", "PredictorParameters", "ReportHistory"]
 
 
 @dataclass(frozen=True)
@@ -43,36 +43,13 @@ class ReportHistory:
         return held
 
 
-class PredictorParameters(BaseModel):
-    """Parameters that every predictor has; each predictor extends it with its own ``name`` literal."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-    name: str
-
-    @property
-    def min_reports(self) -> int:
-        """Reports without which it can do nothing."""
-        return 1
-
-    @property
-    def default_reports(self) -> int:
-        """Reports that it sees unless a scenario says otherwise."""
-        return 1
-
-
-class Predictor(ABC):
+class Predictor(PredictorTraits, ABC):
     """Guesses at the BS what the channel will be when the precoder is used, from the reports that arrived.
 
     It learns from these reports alone: it is told neither the UE's speed nor a statistic of its channel.
-
-    Attributes:
-        titles: names in figures and reports, one for each name in the registry; by default that itself.
     """
 
-    titles: ClassVar[tuple[str, ...]] = ()
     Parameters: ClassVar[type[PredictorParameters]]
-    results_version: ClassVar[int] = 1
 
     def __init__(self, parameters: Any) -> None:
         self.parameters = parameters

@@ -4,42 +4,23 @@ from abc import abstractmethod
 from typing import ClassVar
 
 import torch
-from class_registry import ClassRegistry
-from pydantic import BaseModel, ConfigDict
 from torch import Tensor
 
-from feedback.csi_report.codeword import Codeword, Signal
+from feedback.csi_report.codeword import Codeword
 from feedback.learner import Learner
+from feedback.quantiser_parameters import QUANTISERS, QuantiserParameters, QuantiserTraits
 
-QUANTISERS: ClassRegistry["Quantiser"] = ClassRegistry(unique=True)
-
-
-class QuantiserParameters(BaseModel):
-    """Parameters that every quantiser has; each extends it with its own ``name`` literal."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-    name: str
+__all__ = ["QUANTISERS", "Quantiser", "QuantiserParameters"]
 
 
-class Quantiser(Learner):
+class Quantiser(QuantiserTraits, Learner):
     """Turns codeword values into levels at the UE, and levels into values at the BS; a PyTorch module.
 
     Args:
         settings: the quantiser's section of a scenario.
-
-    Attributes:
-        sends: what the link gets to carry.
-        detects_errors: whether the BS finds by the bits that a report is none.
-        titles: names in figures and reports, one for each name in the registry; by default that itself.
-        results_version: raised when the same input gets other digits.
     """
 
-    sends: ClassVar[Signal] = "levels"
-    detects_errors: ClassVar[bool] = False
-    titles: ClassVar[tuple[str, ...]] = ()
     Parameters: ClassVar[type[QuantiserParameters]]
-    results_version: ClassVar[int] = 1
 
     @property
     def stage(self) -> str:

@@ -4,17 +4,17 @@ import copy
 import math
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, ClassVar, Literal, Self
+from typing import Any
 
 import torch
-from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from feedback.compressor import Compressor
 from feedback.csi_report.checks import check_training, check_values
-from feedback.csi_report.codeword import Codeword, Signal
-from feedback.denoiser import DENOISERS, Denoiser, DenoiserParameters
+from feedback.csi_report.codeword import Codeword
+from feedback.denoiser import DENOISERS, Denoiser
 from feedback.denoisers.noise_extraction import NoiseExtraction
+from feedback.denoisers.parameters.dnnnet import DnnNetParameters
 from feedback.errors import FeedbackInputError
 from feedback.neural import NeuralCompressor
 from feedback.state import state_length
@@ -22,37 +22,12 @@ from feedback.training.disturbance import Disturbance
 from feedback.training.loop import train
 from feedback.training.noise import drawn_snr_db, with_noise
 from feedback.training.options import TrainingOptions
-from feedback.training.recipe import TrainingRecipe
 from feedback.training_set import TrainingSet
 
 _SEED = 0
 _BATCH_SIZE = 200
 # One in so many training codewords is held out, to select on.
 _HELD_OUT = 10
-_JOINT = TrainingRecipe(epochs=2, batch_size=100, learning_rate=1e-3, warmup=0.1)
-
-
-class DnnNetParameters(DenoiserParameters):
-    """Parameters of ``dnnnet``."""
-
-    name: Literal["dnnnet"] = "dnnnet"
-    hidden_layers: int = Field(default=1, ge=1, le=8, description="fully connected layers with a sigmoid")
-    width: int = Field(default=1024, ge=1, le=8192, description="outputs of each of them")
-    snr_db: tuple[float, float] = Field(
-        default=(-5.0, 40.0), description="feedback SNRs to learn [dB], drawn uniformly from this range"
-    )
-    epochs: int = Field(default=20, ge=0, le=10**6, description="stage 1: passes over the training codewords")
-    learning_rate: float = Field(default=1e-3, gt=0, le=1, description="stage 1: Adam's at first, falling to 0")
-    joint: TrainingRecipe | None = Field(
-        default=_JOINT,
-        description="stage 2: recipe for training a network and its denoiser together; null: stage 1 only",
-    )
-
-    @model_validator(mode="after")
-    def _ordered(self) -> Self:
-        if self.snr_db[0] > self.snr_db[1]:
-            raise ValueError(f"snr_db is {list(self.snr_db)}, expected the lower bound first")
-        return self
 
 
 @DENOISERS.register("dnnnet")
@@ -71,8 +46,6 @@ class DnnNet(Denoiser):
     Wiener filter is.
     """
 
-    accepts: ClassVar[frozenset[Signal]] = frozenset({"analogue"})
-    titles = ("DNNNet",)
     Parameters = DnnNetParameters
     settings: DnnNetParameters
     inner = "network"

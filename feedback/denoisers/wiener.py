@@ -3,7 +3,6 @@
 import math
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import ClassVar, Literal
 
 import numpy as np
 import torch
@@ -11,8 +10,9 @@ from torch import Tensor
 
 from feedback.compressor import Compressor
 from feedback.csi_report.checks import check_training, check_values
-from feedback.csi_report.codeword import Codeword, Signal
-from feedback.denoiser import DENOISERS, Denoiser, DenoiserParameters
+from feedback.csi_report.codeword import Codeword
+from feedback.denoiser import DENOISERS, Denoiser
+from feedback.denoisers.parameters.wiener import WienerParameters
 from feedback.errors import FeedbackInputError
 from feedback.training.noise import with_noise
 from feedback.training_set import TrainingSet
@@ -21,12 +21,6 @@ from feedback.training_set import TrainingSet
 _SNRS_DB = tuple(range(-10, 45, 5))
 _SHARES = (1.0, 0.75, 0.5, 0.25, 0.0)
 _SHARE_CHANNELS = 300
-
-
-class WienerParameters(DenoiserParameters):
-    """Parameters of ``wiener``: none of its own."""
-
-    name: Literal["wiener"] = "wiener"
 
 
 @DENOISERS.register("wiener")
@@ -52,8 +46,6 @@ class Wiener(Denoiser):
     well-conditioned estimator for large-dimensional covariance matrices", 2004) estimate from its scatter.
     """
 
-    accepts: ClassVar[frozenset[Signal]] = frozenset({"analogue"})
-    titles = ("Wiener",)
     Parameters = WienerParameters
     settings: WienerParameters
     mean: Tensor

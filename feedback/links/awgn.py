@@ -1,20 +1,11 @@
 """Analogue feedback over additive white Gaussian noise."""
 
 from dataclasses import replace
-from typing import ClassVar, Literal
 
-from pydantic import Field
-
-from feedback.csi_report.codeword import Codeword, Signal
+from feedback.csi_report.codeword import Codeword
 from feedback.errors import FeedbackInputError
-from feedback.link import LINKS, FeedbackLink, LinkParameters, NormalDraw
-
-
-class AwgnParameters(LinkParameters):
-    """Parameters of ``awgn``."""
-
-    name: Literal["awgn"] = "awgn"
-    snr_db: float = Field(ge=-100, le=200, description="power of a report's own codeword over noise power, dB")
+from feedback.link import LINKS, FeedbackLink, NormalDraw
+from feedback.links.parameters.awgn import AwgnParameters
 
 
 @LINKS.register("awgn")
@@ -27,8 +18,6 @@ class Awgn(FeedbackLink):
     ``1 / SNR`` on average for every compressor.
     """
 
-    carries: ClassVar[frozenset[Signal]] = frozenset({"analogue"})
-    titles = ("AWGN",)
     Parameters = AwgnParameters
     parameters: AwgnParameters
 

@@ -1,24 +1,16 @@
 """Digital feedback over a binary symmetric channel."""
 
 from dataclasses import replace
-from typing import ClassVar, Literal
 
 import torch
-from pydantic import Field
 from torch import Tensor
 
-from feedback.csi_report.codeword import Codeword, Signal
+from feedback.csi_report.codeword import Codeword
 from feedback.errors import FeedbackInputError
-from feedback.link import LINKS, FeedbackLink, LinkParameters, NormalDraw
+from feedback.link import LINKS, FeedbackLink, NormalDraw
+from feedback.links.parameters.bsc import BscParameters
 
 _DRAWN_AT_ONCE = 256
-
-
-class BscParameters(LinkParameters):
-    """Parameters of ``bsc``."""
-
-    name: Literal["bsc"] = "bsc"
-    flip_rate: float = Field(ge=0, le=0.5, description="probability that a bit is received wrong")
 
 
 @LINKS.register("bsc")
@@ -30,9 +22,6 @@ class Bsc(FeedbackLink):
     the reader of a bitstream may find that no report has such bits.
     """
 
-    carries: ClassVar[frozenset[Signal]] = frozenset({"levels", "bitstream"})
-    garbles_bits: ClassVar[bool] = True
-    titles = ("BSC",)
     Parameters = BscParameters
     parameters: BscParameters
 

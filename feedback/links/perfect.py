@@ -1,22 +1,14 @@
 """A feedback link that loses nothing."""
 
-from typing import Literal
-
 from feedback.csi_report.codeword import Codeword
-from feedback.link import LINKS, FeedbackLink, LinkParameters, NormalDraw
-
-
-class PerfectParameters(LinkParameters):
-    """Parameters of ``perfect``: none of its own."""
-
-    name: Literal["perfect"] = "perfect"
+from feedback.link import LINKS, FeedbackLink, NormalDraw
+from feedback.links.parameters.perfect import PerfectParameters
 
 
 @LINKS.register("perfect")
 class Perfect(FeedbackLink):
     """Delivers every codeword as it was sent."""
 
-    titles = ("perfect",)
     Parameters = PerfectParameters
 
     def transmit(self, codeword: Codeword, draw: NormalDraw) -> Codeword:

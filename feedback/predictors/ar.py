@@ -1,13 +1,10 @@
 """Linear prediction of every entry of the angular-delay matrix from its own past."""
 
-from typing import Literal
-
 import torch
 from torch import Tensor
 
 from feedback.predictor import PREDICTORS, Predictor, ReportHistory
 from feedback.predictors.linear_prediction import (
-    LinearPredictorParameters,
     at_delay,
     can_predict,
     fill_lost,
@@ -16,12 +13,7 @@ from feedback.predictors.linear_prediction import (
     steps_to,
     within_reach,
 )
-
-
-class ArParameters(LinearPredictorParameters):
-    """Parameters of ``ar``."""
-
-    name: Literal["ar"] = "ar"
+from feedback.predictors.parameters.ar import ArParameters
 
 
 @PREDICTORS.register("ar")
@@ -35,7 +27,6 @@ class Ar(Predictor):
     replaced by its prediction; where too few arrived for a fit, the last good one is held.
     """
 
-    titles = ("AR",)
     Parameters = ArParameters
     parameters: ArParameters
 

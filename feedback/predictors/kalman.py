@@ -1,23 +1,12 @@
 """Kalman filtering of every entry of the angular-delay matrix, as a sum of oscillators with a Doppler spectrum."""
 
-from typing import Literal
-
 import torch
-from pydantic import Field
 from torch import Tensor
 
 from feedback.predictor import PREDICTORS, Predictor, ReportHistory
 from feedback.predictors.doppler_spectrum import at_time, common_spectrum, frequencies, powers_and_error
-from feedback.predictors.linear_prediction import LinearPredictorParameters, within_reach
-
-
-class KalmanParameters(LinearPredictorParameters):
-    """Parameters of ``kalman``."""
-
-    name: Literal["kalman"] = "kalman"
-    order: int = Field(
-        default=2, ge=1, le=16, description="by default three times as many reports are kept; its model has no order"
-    )
+from feedback.predictors.linear_prediction import within_reach
+from feedback.predictors.parameters.kalman import KalmanParameters
 
 
 @PREDICTORS.register("kalman")
@@ -34,8 +23,6 @@ class Kalman(Predictor):
     A lost report is a step without an observation; where too few arrived, the last good one is held.
     """
 
-    results_version = 2
-    titles = ("Kalman",)
     Parameters = KalmanParameters
     parameters: KalmanParameters
 

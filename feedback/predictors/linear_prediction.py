@@ -7,32 +7,10 @@ and drawn towards the one that all entries of the UE share, because that past is
 import math
 
 import torch
-from pydantic import Field
 from torch import Tensor
-
-from feedback.predictor import PredictorParameters
 
 # Keeps the normal equations of a channel that does not move solvable, relative to their mean diagonal.
 _RIDGE = 1e-6
-
-
-class LinearPredictorParameters(PredictorParameters):
-    """Parameters of predictors with an autoregressive model."""
-
-    order: int = Field(default=2, ge=1, le=16, description="reports that the next one is predicted from")
-    pooling: float = Field(
-        default=1.0, ge=0, le=1e9, description="weight of all entries' common fit against an entry's own"
-    )
-
-    @property
-    def min_reports(self) -> int:
-        """As many as one equation for the coefficients takes."""
-        return self.order + 1
-
-    @property
-    def default_reports(self) -> int:
-        """Three times the order."""
-        return max(3 * self.order, self.min_reports)
 
 
 def fit_coefficients(reports: Tensor, erased: Tensor, order: int, pooling: float) -> Tensor:

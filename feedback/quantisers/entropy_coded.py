@@ -2,25 +2,17 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import ClassVar, Literal
 
 import numpy as np
 import torch
-from pydantic import Field
 from torch import Tensor
 
 from feedback.csi_report.checks import check_training, check_values
-from feedback.csi_report.codeword import Codeword, Signal
+from feedback.csi_report.codeword import Codeword
 from feedback.errors import FeedbackInputError
-from feedback.quantiser import QUANTISERS, Quantiser, QuantiserParameters
+from feedback.quantiser import QUANTISERS, Quantiser
+from feedback.quantisers.parameters.entropy_coded import EntropyCodedParameters
 from feedback.quantisers.range_coding import range_decode, range_encode
-
-
-class EntropyCodedParameters(QuantiserParameters):
-    """Parameters of ``entropy_coded``."""
-
-    name: Literal["entropy_coded"] = "entropy_coded"
-    cells: int = Field(ge=2, le=256, description="cells over the range of the element that varies most")
 
 
 @QUANTISERS.register("entropy_coded")
@@ -38,9 +30,6 @@ class EntropyCoded(Quantiser):
     No bitstream begins with another, so reports may follow each other on the link without a word about their length.
     """
 
-    sends: ClassVar[Signal] = "bitstream"
-    detects_errors: ClassVar[bool] = True
-    titles = ("entropy-coded",)
     Parameters = EntropyCodedParameters
     settings: EntropyCodedParameters
     mean: Tensor

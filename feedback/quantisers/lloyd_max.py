@@ -2,16 +2,15 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Literal
 
 import torch
-from pydantic import Field
 from torch import Tensor
 
 from feedback.csi_report.checks import check_training, check_values
 from feedback.csi_report.codeword import Codeword
 from feedback.errors import FeedbackInputError
-from feedback.quantiser import QUANTISERS, Quantiser, QuantiserParameters
+from feedback.quantiser import QUANTISERS, Quantiser
+from feedback.quantisers.parameters.lloyd_max import LloydMaxParameters
 
 _MAX_ITERATIONS = 2000
 # Largest move of a level at which iterations end, in standard deviations.
@@ -21,13 +20,6 @@ _QUANTILE_BINS = 4096
 _HELD_OUT = 4
 # Training values whose levels are sought at once, so few that they stay in the cache.
 _BLOCK = 2**17
-
-
-class LloydMaxParameters(QuantiserParameters):
-    """Parameters of ``lloyd_max``."""
-
-    name: Literal["lloyd_max"] = "lloyd_max"
-    bits: int = Field(ge=1, le=10, description="bits per codeword value")
 
 
 @QUANTISERS.register("lloyd_max")
@@ -42,8 +34,6 @@ class LloydMax(Quantiser):
     element gets the levels of all elements together, each brought to mean 0 and variance 1 before.
     """
 
-    titles = ("Lloyd-Max",)
-    results_version = 2
     Parameters = LloydMaxParameters
     settings: LloydMaxParameters
     levels: Tensor

@@ -3,24 +3,15 @@
 import math
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Literal
 
 import torch
-from pydantic import Field
 from torch import Tensor
 
 from feedback.csi_report.checks import check_training, check_values
 from feedback.csi_report.codeword import Codeword
 from feedback.errors import FeedbackInputError
-from feedback.quantiser import QUANTISERS, Quantiser, QuantiserParameters
-
-
-class MuLawParameters(QuantiserParameters):
-    """Parameters of ``mu_law``."""
-
-    name: Literal["mu_law"] = "mu_law"
-    bits: int = Field(ge=1, le=16, description="bits per codeword value")
-    mu: float = Field(default=255.0, gt=0, le=1e6, description="companding; near 0 is uniform, 255 is ITU-T G.711's")
+from feedback.quantiser import QUANTISERS, Quantiser
+from feedback.quantisers.parameters.mu_law import MuLawParameters
 
 
 @QUANTISERS.register("mu_law")
@@ -36,7 +27,6 @@ class MuLaw(Quantiser):
     trained offset network, which is left out.
     """
 
-    titles = ("\N{GREEK SMALL LETTER MU}-law",)
     Parameters = MuLawParameters
     settings: MuLawParameters
     mean: Tensor

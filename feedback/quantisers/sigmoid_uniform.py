@@ -1,20 +1,11 @@
 """Uniform quantisation of codeword values after a sigmoid, as in ACRNet."""
 
 from dataclasses import replace
-from typing import Literal
-
-from pydantic import Field
 
 from feedback.csi_report.checks import check_values
 from feedback.csi_report.codeword import Codeword
-from feedback.quantiser import QUANTISERS, Quantiser, QuantiserParameters
-
-
-class SigmoidUniformParameters(QuantiserParameters):
-    """Parameters of ``sigmoid_uniform``."""
-
-    name: Literal["sigmoid_uniform"] = "sigmoid_uniform"
-    bits: int = Field(ge=1, le=16, description="bits per codeword value")
+from feedback.quantiser import QUANTISERS, Quantiser
+from feedback.quantisers.parameters.sigmoid_uniform import SigmoidUniformParameters
 
 
 @QUANTISERS.register("sigmoid_uniform")
@@ -26,7 +17,6 @@ class SigmoidUniform(Quantiser):
     with the sigmoid :math:`\sigma`. The paper does not say how the BS inverts it; here it takes the cell's centre.
     """
 
-    titles = ("sigmoid-uniform",)
     Parameters = SigmoidUniformParameters
     settings: SigmoidUniformParameters
 

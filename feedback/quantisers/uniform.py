@@ -2,23 +2,15 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Literal
 
 import torch
-from pydantic import Field
 from torch import Tensor
 
 from feedback.csi_report.checks import check_training, check_values
 from feedback.csi_report.codeword import Codeword
 from feedback.errors import FeedbackInputError
-from feedback.quantiser import QUANTISERS, Quantiser, QuantiserParameters
-
-
-class UniformParameters(QuantiserParameters):
-    """Parameters of ``uniform``."""
-
-    name: Literal["uniform"] = "uniform"
-    bits: int = Field(ge=1, le=16, description="bits per codeword value")
+from feedback.quantiser import QUANTISERS, Quantiser
+from feedback.quantisers.parameters.uniform import UniformParameters
 
 
 @QUANTISERS.register("uniform")
@@ -31,7 +23,6 @@ class Uniform(Quantiser):
     with ``[a_i, b_i]`` the range of element ``i`` over the training codewords, which UE and BS both know.
     """
 
-    titles = ("uniform",)
     Parameters = UniformParameters
     settings: UniformParameters
     low: Tensor

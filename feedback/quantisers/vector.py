@@ -1,25 +1,16 @@
 """Product vector quantisation: k-means codebooks for short pieces of the codeword."""
 
 from dataclasses import replace
-from typing import Literal
 
 import torch
-from pydantic import Field
 from torch import Tensor
 
 from feedback.csi_report.checks import check_training, check_values
 from feedback.csi_report.codeword import Codeword
 from feedback.errors import FeedbackInputError
-from feedback.quantiser import QUANTISERS, Quantiser, QuantiserParameters
+from feedback.quantiser import QUANTISERS, Quantiser
 from feedback.quantisers.code_vectors import codebooks
-
-
-class VectorParameters(QuantiserParameters):
-    """Parameters of ``vector``."""
-
-    name: Literal["vector"] = "vector"
-    dimension: int = Field(ge=1, le=64, description="consecutive codeword values per codebook; divides their number")
-    bits: int = Field(ge=1, le=12, description="bits per codebook index, so bits / dimension per codeword value")
+from feedback.quantisers.parameters.vector import VectorParameters
 
 
 @QUANTISERS.register("vector")
@@ -35,8 +26,6 @@ class Vector(Quantiser):
     ``M B / d`` bits.
     """
 
-    titles = ("vector",)
-    results_version = 2
     Parameters = VectorParameters
     settings: VectorParameters
     codebooks: Tensor

@@ -58,6 +58,7 @@ class Disturbance(BaseModel):
         """Codewords ``[batch, M]`` quantised, with a straight-through gradient; as they are without ``bits``."""
         if self.bits is None:
             return codewords
-        from feedback.quantisers.sigmoid_uniform import SigmoidUniform, SigmoidUniformParameters
+        from feedback.quantisers.parameters.sigmoid_uniform import SigmoidUniformParameters
+        from feedback.quantisers.sigmoid_uniform import SigmoidUniform
 
         return SigmoidUniform(SigmoidUniformParameters(bits=self.bits)).straight_through(codewords)

@@ -6,8 +6,6 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from feedback.link import LINKS
-from feedback.quantiser import QUANTISERS
 from linksim.scenario.model import Scenario
 
 
@@ -24,10 +22,8 @@ class MeanChannel:
 
 def needs_mean_channel(scenario: Scenario) -> bool:
     """Whether the BS of a point may miss reports: the link loses them, or their bits turn out to mean nothing."""
-    link = LINKS.get_class(scenario.feedback.link.name)
-    quantiser = QUANTISERS.get_class(scenario.feedback.quantiser.name)
     own_bits = any(entry.traits.sends != "analogue" for entry in scenario.compressors)
-    return bool(link.may_lose(quantiser.detects_errors or own_bits))
+    return bool(scenario.feedback.link.may_lose(scenario.feedback.quantiser.detects_errors or own_bits))
 
 
 def fit_mean_channel(training_csi: Callable[[], Tensor]) -> dict[str, Tensor]:

@@ -16,15 +16,14 @@ from feedback.codec import Codec
 from feedback.compressor_parameters import CompressorIdentity, CompressorParameters
 from feedback.csi_report.normalisation import Normalisation
 from feedback.csi_report.scale import ScaleRange, learnt_range, needs_range
-from feedback.denoiser import DENOISERS, Denoiser, DenoiserParameters
-from feedback.link import LINKS
+from feedback.denoiser_parameters import DENOISERS, DenoiserParameters
 from feedback.plugin_file import (
     has_training_run,
     identity_of,
     own_parameters,
     weights_of_others,
 )
-from feedback.quantiser import QUANTISERS, Quantiser, QuantiserParameters
+from feedback.quantiser_parameters import QUANTISERS, QuantiserParameters
 from feedback.training_set import TrainingSet
 from linksim.chain.mean_channel import fit_mean_channel, needs_mean_channel
 from linksim.chain.random_streams import stream_seed
@@ -81,13 +80,13 @@ class SchemeSpec:
     @property
     def quantiser(self) -> QuantiserParameters:
         """Section of the quantiser; one that does nothing for a compressor that makes bits of its own."""
-        none: QuantiserParameters = QUANTISERS.get_class("none").Parameters(name="none")
+        none: QuantiserParameters = QUANTISERS.parameters("none")(name="none")
         return none if self.makes_bits else self.scenario.feedback.quantiser
 
     @property
     def denoiser(self) -> DenoiserParameters:
         """Section of the denoiser; likewise."""
-        none: DenoiserParameters = DENOISERS.get_class("none").Parameters(name="none")
+        none: DenoiserParameters = DENOISERS.parameters("none")(name="none")
         return none if self.makes_bits else self.scenario.feedback.denoiser
 
     @property
@@ -123,14 +122,12 @@ class SchemeSpec:
         if self.makes_bits:
             return False
         feedback = self.scenario.feedback
-        quantiser_learns = QUANTISERS.get_class(feedback.quantiser.name).fit is not Quantiser.fit
-        return quantiser_learns or DENOISERS.get_class(feedback.denoiser.name).fit is not Denoiser.fit
+        return feedback.quantiser.learns or feedback.denoiser.learns
 
     @property
     def learns_jointly(self) -> bool:
         """Whether the denoiser learns together with a trained network."""
-        denoiser_class = DENOISERS.get_class(self.scenario.feedback.denoiser.name)
-        return has_training_run(self.parameters) and denoiser_class.fit_jointly is not Denoiser.fit_jointly
+        return has_training_run(self.parameters) and self.scenario.feedback.denoiser.learns_jointly
 
 
 def scheme_specs(scenario: Scenario) -> Iterator[SchemeSpec]:
@@ -250,7 +247,7 @@ def load_normalisation(scenario: Scenario, folder: Path) -> Normalisation:
 
 def needs_scale_range(scenario: Scenario) -> bool:
     """Whether reports of a point hold a scale that is sent within a range learnt from training channels."""
-    over_bits = "analogue" not in LINKS.get_class(scenario.feedback.link.name).carries
+    over_bits = "analogue" not in scenario.feedback.link.carries
     transform = scenario.transform
     return transform.normalisation == "per_sample" and needs_range(transform.scale_bits, over_bits)
 

@@ -4,7 +4,6 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
-from feedback.link import LINKS
 from linksim.scenario.plugin_sections import DenoiserSection, LinkSection, PredictorSection, QuantiserSection
 from linksim.scenario.section import Section
 
@@ -43,5 +42,5 @@ class FeedbackSection(Section):
         """Reports that the BS has seen when it uses the precoder."""
         if self.report_period_s == 0:
             return 1
-        remembered = _REMEMBERED if LINKS.get_class(self.link.name).loses_reports else 1
+        remembered = _REMEMBERED if self.link.loses_reports else 1
         return self.n_reports or max(self.predictor.default_reports, remembered)

@@ -11,17 +11,13 @@ from class_registry import ClassRegistry
 
 import channels.estimators
 import channels.sources  # noqa: F401 - registers the sources
-import feedback.denoisers
-import feedback.links
-import feedback.predictors
-import feedback.quantisers  # noqa: F401 - registers the quantisers
 from channels.estimator import ESTIMATORS
 from channels.source import SOURCES
 from feedback.compressor_parameters import COMPRESSORS
-from feedback.denoiser import DENOISERS
-from feedback.link import LINKS
-from feedback.predictor import PREDICTORS
-from feedback.quantiser import QUANTISERS
+from feedback.denoiser_parameters import DENOISERS
+from feedback.link_parameters import LINKS
+from feedback.predictor_parameters import PREDICTORS
+from feedback.quantiser_parameters import QUANTISERS
 from feedback.registry import Registry
 from linksim.metrics import METRICS
 from linksim.precoding import PRECODERS

@@ -11,11 +11,11 @@ from pydantic import Discriminator, Field, Tag
 from channels.estimator import EstimatorParameters
 from channels.source import SourceParameters
 from feedback.compressor_parameters import CompressorParameters
-from feedback.denoiser import DenoiserParameters
-from feedback.link import LinkParameters
+from feedback.denoiser_parameters import DenoiserParameters
+from feedback.link_parameters import LinkParameters
 from feedback.plugin_file import PluginParameters
-from feedback.predictor import PredictorParameters
-from feedback.quantiser import QuantiserParameters
+from feedback.predictor_parameters import PredictorParameters
+from feedback.quantiser_parameters import QuantiserParameters
 from linksim.precoding import PrecoderParameters
 from linksim.scenario.plugin_kinds import (
     COMPRESSOR,

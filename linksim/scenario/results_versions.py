@@ -13,22 +13,23 @@ from feedback.compressor_parameters import CompressorParameters
 from feedback.plugin_file import PluginParameters
 from linksim.scenario import plugin_kinds
 from linksim.scenario.model import Scenario
-from linksim.scenario.plugin_kinds import METRIC, SOURCE
+from linksim.scenario.plugin_kinds import METRIC, SOURCE, PluginKind
 
 # Transform, normalisation, side information, report times, delivery: all that ``linksim.chain.chain`` does by itself.
 CHAIN = 3
 
-# The registry of each kind of plug-in, by its name among stages.
-KINDS: dict[str, ClassRegistry[Any]] = {
-    "source": SOURCE.registry,
-    "metric": METRIC.registry,
-    **{kind.section.rpartition(".")[2]: kind.registry for kind in plugin_kinds.KINDS if kind.section and kind.swept},
+_STAGES: dict[str, PluginKind] = {
+    "source": SOURCE,
+    "metric": METRIC,
+    **{kind.section.rpartition(".")[2]: kind for kind in plugin_kinds.KINDS if kind.section and kind.swept},
 }
+# The registry of each kind of plug-in, by its name among stages.
+KINDS: dict[str, ClassRegistry[Any]] = {stage: kind.registry for stage, kind in _STAGES.items()}
 
 
 def version_of(kind: str, name: str) -> int:
     """The version of a registered plug-in."""
-    return int(KINDS[kind].get_class(name).results_version)
+    return int(_STAGES[kind].traits(name).results_version)
 
 
 def source_versions(section: Any) -> dict[str, int]:

@@ -3,9 +3,6 @@
 from collections.abc import Iterable, Iterator, Sequence
 
 from feedback.compressor_parameters import CompressorParameters, CompressorTraits
-from feedback.denoiser import DENOISERS
-from feedback.link import LINKS
-from feedback.quantiser import QUANTISERS
 from feedback.signals import Signal
 from linksim.metrics import METRICS
 from linksim.scenario.feedback_section import FeedbackSection
@@ -27,9 +24,9 @@ def check_signals(feedback: FeedbackSection, compressors: Sequence[CompressorPar
         ValueError: in a line that begins with the key.
     """
     classes = {compressor_label(entry): entry.traits for entry in compressors}
-    link, denoiser = LINKS.get_class(feedback.link.name), DENOISERS.get_class(feedback.denoiser.name)
+    link, denoiser = feedback.link, feedback.denoiser
     if not all(_makes_bits(compressor) for compressor in classes.values()):
-        sends = QUANTISERS.get_class(feedback.quantiser.name).sends
+        sends = feedback.quantiser.sends
         sender = f"quantiser {feedback.quantiser.name!r}, which sends {_SIGNALS[sends]}"
         _check("link", feedback.link.name, link.carries, sends, sender)
         _check("denoiser", feedback.denoiser.name, denoiser.accepts, sends, sender)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import reduce
 from typing import Any
 
-from feedback.link import LINKS
+from feedback.link_parameters import LINKS
 from feedback.number_text import number_text
 from linksim.errors import InputError
 from linksim.scenario.axis import COMMON_AXES, scenario_key
@@ -118,7 +118,7 @@ def _point(scenario: Scenario, sweep: str, axes: dict[str, PlainValue]) -> Point
 
 
 def _has_snr(link: str) -> bool:
-    return link in LINKS and "snr_db" in LINKS.get_class(link).Parameters.model_fields
+    return link in LINKS and "snr_db" in LINKS.parameters(link).model_fields
 
 
 def _drop_parameters(document: dict[str, Any], section: str, name: PlainValue) -> None:

@@ -1,39 +1,15 @@
 """Coded digital feedback: uplink control information with CRC, channel code and block errors."""
 
-from typing import ClassVar, Literal
-
 import torch
-from pydantic import Field
 from torch import Tensor
 
-from feedback.csi_report.codeword import Codeword, Signal
-from feedback.link import LINKS, FeedbackLink, LinkParameters, NormalDraw
+from feedback.csi_report.codeword import Codeword
+from feedback.link import LINKS, FeedbackLink, NormalDraw
+from feedback.links.parameters.uci import Modulation, UciParameters
 from feedback.links.uci.code_plan import CodePlan, code_plan
 from feedback.links.uci.layout import ReportLayout
 
-Modulation = Literal["qpsk", "16qam", "64qam"]
 _BITS_PER_SYMBOL: dict[Modulation, int] = {"qpsk": 2, "16qam": 4, "64qam": 6}
-
-
-class UciParameters(LinkParameters):
-    """Parameters of ``uci``."""
-
-    name: Literal["uci"] = "uci"
-    snr_db: float = Field(ge=-100, le=200, description="uplink SNR per resource element, Es/N0 at mean gain 1, dB")
-    code_rate: float = Field(default=0.5, ge=0.08, le=0.9, description="report and CRC bits over coded bits")
-    modulation: Modulation = Field(default="qpsk", description="of the coded bits")
-    fading: Literal["none", "rayleigh"] = Field(
-        default="none", description="rayleigh: one complex Gaussian gain for each report, which the BS knows"
-    )
-    payload_bits: int | None = Field(
-        default=None, ge=1, le=100_000, description="bits reserved for a report; by default as many as it has at most"
-    )
-
-    def misfit(self, sends: Signal, reserves_bits: bool = False) -> str | None:
-        """Bitstreams of no known bound need ``payload_bits``."""
-        if sends == "bitstream" and self.payload_bits is None and not reserves_bits:
-            return "no payload_bits with bitstreams of variable length, expected the bits reserved for every report"
-        return None
 
 
 @LINKS.register("uci")
@@ -52,10 +28,6 @@ class Uci(FeedbackLink):
     most, with zeros behind its end; the UE drops one that is longer, and the BS misses it.
     """
 
-    carries: ClassVar[frozenset[Signal]] = frozenset({"levels", "bitstream"})
-    loses_reports: ClassVar[bool] = True
-    garbles_bits: ClassVar[bool] = True
-    titles = ("UCI",)
     Parameters = UciParameters
     parameters: UciParameters
 
