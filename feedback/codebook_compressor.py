@@ -1,13 +1,18 @@
 """Compressors that are codebooks of TS 38.214: integers of a report chosen at the UE, a precoder of them at the BS."""
 
 from abc import abstractmethod
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
-from feedback.codebook_parameters import CodebookParameters
+from feedback.codebook_parameters import MOST_LAYERS, CodebookParameters
+from feedback.codebooks.bit_fields import BitReader, BitWriter
+from feedback.codebooks.codebook import Codebook, SeenChannel, rows_of
 from feedback.codebooks.layout import PortLayout
+from feedback.codebooks.link_quality import layer_rates, layer_sinr
+from feedback.codebooks.report_fields import ReportFields
+from feedback.codebooks.targets import covariances
 from feedback.compressor import NO_MEMORY, Memory, ReportCompressor
 from feedback.csi_dimensions import CsiDimensions
 from feedback.csi_report.codeword import Codeword
@@ -16,54 +21,86 @@ from feedback.errors import FeedbackInputError
 
 __all__ = ["CodebookCompressor", "CodebookParameters", "targets_of"]
 
+# Rates within this share of the best one's are equal but for rounding: the lowest rank of them is taken.
+_TIE = 1e-9
+
 
 class CodebookCompressor(ReportCompressor):
-    """A report is the PMI of one UE: part 1 holds what says how long part 2 is, if anything; part 2 the rest.
+    r"""A report is the CSI of one UE as bits.
 
-    The rank is fixed, so that no rank indicator is sent. The BS rebuilds the precoder from the bits alone; a report
-    whose bits the standard does not know is taken for lost.
+    Part 1 holds the rank where the UE chooses it, CQIs where they are asked for, and what says how long part 2 is;
+    part 2 the layer indicator, if any, and the PMI. The BS rebuilds the precoder from the bits alone; a report whose
+    bits the standard does not know is taken for lost.
+
+    A UE that chooses the rank selects a report of each that is allowed, and takes the one of the largest :math:`\sum_t
+    \sum_l \log_2(1 + \mathrm{SINR}_{l,t})` by its own estimate and the downlink's SNR, behind an MMSE receiver.
+
+    Attributes:
+        most_layers: layers that the codebook has precoders for.
 
     Raises:
         FeedbackInputError: if the BS's array is not dual-polarised, or the standard has no codebook for it.
     """
 
     Parameters = CodebookParameters
+    most_layers: ClassVar[int] = MOST_LAYERS
 
     def __init__(self, settings: Any, dimensions: CsiDimensions) -> None:
         super().__init__(settings, dimensions)
-        self.n_layers = settings.rank
         if dimensions.n_polarizations != 2:
             raise FeedbackInputError(
                 f"{settings.name}: got a BS array of one polarisation, expected two, as TS 38.214 has codebooks for "
                 "(`channel.polarization: dual` of the source sionna)"
             )
         self.layout = PortLayout(dimensions.n_columns, dimensions.n_rows)
+        ranks = self._ranks()
+        self.n_layers = max(ranks)
+        self.chooses_rank = len(ranks) > 1
+        self.codebooks: dict[int, Codebook] = {rank: self.codebook(rank, max(ranks)) for rank in ranks}
+        self.fields = ReportFields(
+            ranks,
+            self.rank_indicator_bits(),
+            settings.cqi,
+            settings.layer_indicator,
+            dimensions.n_subbands,
+            self.units_per_cqi_subband(),
+        )
+        self._measures = settings.rank == "auto" or settings.cqi != "none" or settings.layer_indicator
+        if self._measures:
+            # What its class takes knows of no noise.
+            self.takes = "whitened"  # type: ignore[misc]
+        pmi = max(self.fields.layer_bits(rank) + each.longest for rank, each in self.codebooks.items())
+        self.length = self._part1_bits + pmi
         # Columns are the standard's first dimension, whose second one is the faster among ports.
         ports = torch.arange(dimensions.n_tx).view(2, dimensions.n_rows, dimensions.n_columns)
         self.register_buffer("_ports", ports.transpose(1, 2).flatten(), persistent=False)
 
     @abstractmethod
-    def select(self, csi: Tensor) -> tuple[Tensor, Tensor]:
-        """At the UE: the reports of channels whose ports are in the standard's order.
+    def codebook(self, rank: int, largest_rank: int) -> Codebook:
+        """The codebook at one rank.
 
-        Returns:
-            Bits ``[batch, longest]``, 0 and 1, zeros behind each report's end; and lengths ``[batch]``.
+        Args:
+            rank: layers.
+            largest_rank: the largest rank that may be reported.
         """
 
-    @abstractmethod
-    def precoder(self, bits: Tensor) -> tuple[Tensor, Tensor]:
-        """At the BS: the precoders of reports ``[batch, longest]``, int64, zeros behind their ends.
+    def most_rank(self) -> int:
+        """Layers that the codebook has precoders for."""
+        return self.most_layers
 
-        Returns:
-            ``[batch, subbands, P, rank]``, complex128, ports in the standard's order; one subband for a wideband
-            report. And which reports are valid, ``[batch]``, bool; the others' precoders mean nothing.
-        """
+    def rank_indicator_bits(self) -> int:
+        """Bits that RI has at most, TS 38.212 Tables 6.3.1.1.2-3 to -5."""
+        return 2
+
+    def units_per_cqi_subband(self) -> int:
+        """Frequency units with a precoder in each subband of the CQI."""
+        return 1
 
     @torch.no_grad()
     def report(self, csi: Tensor, memory: Memory, lost: Tensor | None = None) -> tuple[Codeword, Memory]:
-        """The PMI of each channel."""
+        """The CSI of each channel."""
         in_order = torch.view_as_complex(torch.view_as_real(csi[..., self._ports]).nan_to_num())
-        bits, lengths = self.select(in_order)
+        bits, lengths = self._select(self._seen(in_order))
         values = bits.to(torch.float32)
         if self.sends == "levels":
             return Codeword(values, value_bits=self.length, level_bits=1), NO_MEMORY
@@ -71,14 +108,91 @@ class CodebookCompressor(ReportCompressor):
 
     @torch.no_grad()
     def rebuild(self, received: Codeword, memory: Memory) -> tuple[Reconstruction, Memory]:
-        """The precoder of each PMI."""
+        """The precoder of each report; zero in layers beyond its rank."""
         bits = received.values.to(torch.int64)
-        columns, valid = self.precoder(torch.nn.functional.pad(bits, (0, max(self.length - bits.shape[1], 0))))
+        bits = torch.nn.functional.pad(bits, (0, max(self.length - bits.shape[1], 0)))
         shape = (len(bits), self.dimensions.n_subbands, self.dimensions.n_tx, self.n_layers)
-        vectors = torch.empty(shape, dtype=torch.complex128, device=bits.device)
-        vectors[:, :, self._ports] = columns.expand(shape)
+        vectors = torch.zeros(shape, dtype=torch.complex128, device=bits.device)
+        valid = torch.zeros(len(bits), dtype=torch.bool, device=bits.device)
+        for rank, rows, report, readable in self._read(bits):
+            columns = self.codebooks[rank].precoder(report)
+            filled = torch.zeros((len(rows), *shape[1:]), dtype=vectors.dtype, device=bits.device)
+            filled[:, :, self._ports, :rank] = _unit_columns(columns).expand(-1, shape[1], -1, -1)
+            vectors[rows], valid[rows] = filled, readable
         erased = ~valid if received.erased is None else received.erased | ~valid
-        return Reconstruction(precoder=_unit_vectors(vectors.permute(0, 3, 1, 2)), erased=erased), NO_MEMORY
+        return Reconstruction(precoder=vectors.permute(0, 3, 1, 2).to(torch.complex64), erased=erased), NO_MEMORY
+
+    def _ranks(self) -> tuple[int, ...]:
+        """Ranks that may be reported, ascending."""
+        settings, most = self.settings, self.most_rank()
+        if settings.rank != "auto":
+            return (settings.rank,)
+        ranks = settings.allowed_ranks or tuple(range(1, min(most, self.dimensions.n_rx) + 1))
+        if ranks[-1] > most:
+            raise FeedbackInputError(
+                f"allowed_ranks: got {list(ranks)}, expected ranks up to {most} for {settings.name}"
+            )
+        return tuple(ranks)
+
+    @property
+    def _part1_bits(self) -> int:
+        some = self.codebooks[self.n_layers]
+        return self.fields.rank_bits + self.fields.cqi_bits + some.n_indicators * some.indicator_bits
+
+    def _seen(self, csi: Tensor) -> SeenChannel:
+        if self.takes == "eigenvectors":
+            return SeenChannel(targets_of(csi))
+        known = covariances(csi.transpose(1, 2), self.dimensions.slices)
+        return SeenChannel(covariance=known, n_layers=self.n_layers, noisy=self.takes == "whitened")
+
+    def _select(self, seen: SeenChannel) -> tuple[Tensor, Tensor]:
+        """Bits ``[batch, longest]``, uint8, and lengths ``[batch]``."""
+        reports = {rank: each.select(seen) for rank, each in self.codebooks.items()}
+        sinr: dict[int, Tensor] = {}
+        if self._measures:
+            sinr = {
+                rank: layer_sinr(seen.covariance, self.codebooks[rank].precoder(report))
+                for rank, report in reports.items()
+            }
+        if not self.chooses_rank:
+            return self._write(self.n_layers, reports[self.n_layers], sinr.get(self.n_layers))
+        rates = torch.stack([layer_rates(sinr[rank]).sum((1, 2)) for rank in reports], dim=1)
+        choice = (rates >= rates.amax(1, keepdim=True) * (1 - _TIE)).to(torch.uint8).argmax(1)
+        lengths = torch.zeros_like(choice)
+        bits = torch.zeros(len(choice), self.length, dtype=torch.uint8, device=choice.device)
+        for place, (rank, report) in enumerate(reports.items()):
+            rows = (choice == place).nonzero()[:, 0]
+            if len(rows):
+                written, lengths[rows] = self._write(rank, rows_of(report, rows), sinr[rank][rows])
+                bits[rows] = torch.nn.functional.pad(written, (0, self.length - written.shape[1]))
+        return bits[:, : int(lengths.max())], lengths
+
+    def _write(self, rank: int, report: Any, sinr: Tensor | None) -> tuple[Tensor, Tensor]:
+        codebook, writer = self.codebooks[rank], BitWriter()
+        pmi, lengths = codebook.write(report)
+        self.fields.write_part1(writer, rank, sinr, lengths)
+        writer.write(codebook.indicators(report), codebook.indicator_bits)
+        self.fields.write_layer_indicator(writer, sinr)
+        writer.write(pmi, (torch.arange(pmi.shape[1], device=pmi.device) < lengths[:, None]).to(torch.int64))
+        return writer.finish()
+
+    def _read(self, bits: Tensor) -> list[tuple[int, Tensor, Any, Tensor]]:
+        """Reports by rank: rank, rows of the batch, report, and which are valid, ``[rows]``, bool."""
+        reader = BitReader(bits)
+        rank_index = reader.read_one(self.fields.rank_bits)
+        reader.read(self.fields.cqi_bits, 1)
+        some, found = self.codebooks[self.n_layers], []
+        indicators = reader.read(some.n_indicators, some.indicator_bits)
+        for place, (rank, codebook) in enumerate(self.codebooks.items()):
+            rows = (rank_index == place).nonzero()[:, 0]
+            if not len(rows):
+                continue
+            layer_bits = self.fields.layer_bits(rank)
+            part2 = BitReader(bits[rows, self._part1_bits :])
+            known_layer = part2.read_one(layer_bits) < rank
+            report, valid = codebook.read(indicators[rows], bits[rows, self._part1_bits + layer_bits :])
+            found.append((rank, rows, report, valid & known_layer))
+        return found
 
 
 def targets_of(eigenvectors: Tensor) -> Tensor:
@@ -93,10 +207,10 @@ def targets_of(eigenvectors: Tensor) -> Tensor:
     return vectors.permute(0, 2, 3, 1)
 
 
-def _unit_vectors(vectors: Tensor) -> Tensor:
-    """Vectors along the last axis to unit norm, complex64; the first port where all coefficients cancel."""
-    norm = torch.linalg.vector_norm(vectors, dim=-1, keepdim=True)
+def _unit_columns(columns: Tensor) -> Tensor:
+    """Columns ``[batch, units, P, rank]`` of unit norm; the first port where all coefficients cancel."""
+    norm = torch.linalg.vector_norm(columns, dim=2, keepdim=True)
     usable = (norm > 0) & norm.isfinite()
-    first = torch.zeros_like(vectors)
-    first[..., 0] = 1
-    return torch.where(usable, vectors / torch.where(usable, norm, 1), first).to(torch.complex64)
+    first = torch.zeros_like(columns)
+    first[:, :, 0] = 1
+    return torch.where(usable, columns / torch.where(usable, norm, 1), first)

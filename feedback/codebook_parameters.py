@@ -1,8 +1,15 @@
 """What a scenario says of codebooks of TS 38.214; without PyTorch."""
 
-from pydantic import Field
+from typing import Annotated, Final, Literal, Self, TypeAlias
+
+from pydantic import Field, model_validator
 
 from feedback.compressor_parameters import FixedCostParameters
+
+MOST_LAYERS: Final = 4
+
+OneRank: TypeAlias = Annotated[int, Field(ge=1, le=MOST_LAYERS)]
+CqiReport = Literal["none", "wideband", "subband"]
 
 
 class CodebookParameters(FixedCostParameters):
@@ -12,4 +19,23 @@ class CodebookParameters(FixedCostParameters):
     own_scale = True
     has_ratio = False
 
-    rank: int = Field(default=1, ge=1, le=4, description="layers of the precoder")
+    rank: OneRank | Literal["auto"] = Field(
+        default=1, description="layers of the precoder; auto: the UE chooses those of the largest sum rate, and says so"
+    )
+    allowed_ranks: tuple[OneRank, ...] | None = Field(
+        default=None,
+        min_length=1,
+        description="with rank auto, what the UE chooses from; by default 1 to as many as it has antennas and the "
+        "codebook precoders for",
+    )
+    cqi: CqiReport = Field(default="none", description="whether the report holds CQIs: of the band, or of subbands too")
+    layer_indicator: bool = Field(default=False, description="whether the report says which layer is the strongest")
+
+    @model_validator(mode="after")
+    def _ranks_to_choose_from(self) -> Self:
+        ranks = self.allowed_ranks
+        if ranks is not None and self.rank != "auto":
+            raise ValueError(f"allowed_ranks: got {list(ranks)} with rank {self.rank}, expected them with rank auto")
+        if ranks is not None and list(ranks) != sorted(set(ranks)):
+            raise ValueError(f"allowed_ranks: got {list(ranks)}, expected ascending ranks")
+        return self

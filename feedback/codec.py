@@ -242,7 +242,7 @@ class Codec:
         if isinstance(csi, Observation):
             return csi
         takes = self.compressor.takes
-        dims = {"truncated": 3, "estimate": 4, "eigenvectors": 4}[takes]
+        dims = 3 if takes == "truncated" else 4
         if csi.dim() != dims or not csi.is_complex():
             raise FeedbackInputError(
                 f"csi: got {csi.dtype} of shape {list(csi.shape)}, expected {takes} channels: complex, with {dims} axes"

@@ -95,6 +95,7 @@ class Compressor(CompressorTraits, Learner):
         code: name and hash of the file that a user's own class comes from, empty for those that ship; weights belong
             to the very code that learnt them.
         n_layers: layers of the eigenvectors that it takes, or of the precoder that it gives.
+        chooses_rank: whether the UE chooses how many of the layers each of its reports has; the others are zero.
         told_of_losses: whether the UE is told which of its reports did not arrive, before it makes the next.
         settings: ``parameters``, under another name, as ``parameters()`` is PyTorch's.
         dimensions: sizes of the channel.
@@ -104,6 +105,7 @@ class Compressor(CompressorTraits, Learner):
     Parameters: ClassVar[type[CompressorParameters]] = CompressorParameters
     code: ClassVar[str] = ""
     n_layers: int = 1
+    chooses_rank: bool = False
     told_of_losses: bool = False
     length: int
 

@@ -22,7 +22,9 @@ class CompressorTraits(Traits):
             nothing is learnt or ``fit`` takes seconds.
         learns: whether ``fit`` does anything.
         takes: the form of the channel that ``encode`` gets: ``truncated``, ``[batch, Na, n_ports]``; ``estimate``,
-            ``[batch, n_rx, n_subcarriers, n_tx]``; ``eigenvectors``, ``[batch, n_layers, n_subbands, n_tx]``.
+            ``[batch, n_rx, n_subcarriers, n_tx]``; ``whitened``, the same over the noise's standard deviation at the
+            UE; ``eigenvectors``, ``[batch, n_layers, n_subbands, n_tx]``. One that is built may need another form
+            than its class, where a key says so.
         own_scale: whether it takes the channel as it is: nothing is taken off by the normalisation, and no scale is
             sent beside its codeword. Eigenvectors have no scale in any case, and a precoder needs none.
         sends: ``analogue`` values, which a quantiser and a denoiser follow; or bits of its own, for which there is

@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from typing import Literal, Self
 
-# Truncated angular-delay matrix, estimate over the whole band, or eigenvectors of each subband.
-CsiForm = Literal["truncated", "estimate", "eigenvectors"]
+# Truncated angular-delay matrix, estimate over the whole band, the same over the noise's standard deviation, or
+# eigenvectors of each subband.
+CsiForm = Literal["truncated", "estimate", "whitened", "eigenvectors"]
 
 
 @dataclass(frozen=True)

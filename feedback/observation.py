@@ -20,6 +20,8 @@ class Observation:
         truncated: truncated angular-delay matrices, ``[batch, Na, n_ports]``, complex64.
         estimate: channel over the whole band, ``[batch, n_rx, n_subcarriers, n_tx]``, complex64; received is
             :math:`y = H w`.
+        whitened: the same over the standard deviation of the downlink's noise at an antenna of the UE, for those who
+            weigh layers against noise; the precoder's power is 1.
         eigenvectors: eigenvectors of each subband's covariance, the mean of :math:`H^H H`, the strongest first,
             ``[batch, n_layers, n_subbands, n_tx]``, complex64, of unit norm; what makes them is given ``n_layers``.
     """
@@ -28,9 +30,14 @@ class Observation:
         self,
         truncated: Made | None = None,
         estimate: Made | None = None,
+        whitened: Made | None = None,
         eigenvectors: Tensor | Callable[[int], Tensor] | None = None,
     ) -> None:
-        self._forms: dict[CsiForm, Made | None] = {"truncated": truncated, "estimate": estimate}
+        self._forms: dict[CsiForm, Made | None] = {
+            "truncated": truncated,
+            "estimate": estimate,
+            "whitened": whitened,
+        }
         self._eigenvectors = eigenvectors
         self._made: dict[int, Tensor] = {}
 

@@ -22,9 +22,15 @@ PARAMETER_COMBINATIONS = {
     7: (6, Fraction(1, 4), None, Fraction(1, 2)),
     8: (6, Fraction(1, 4), None, Fraction(3, 4)),
 }
+_MOST_RANK = 4
 # Above this many frequency units the taps come from a window that all layers share.
 FREE_TAPS_UP_TO = 19
 N_PHASES = 16
+
+
+def largest_rank(combination: int) -> int:
+    """Layers that a ``paramCombination-r16`` has precoders for."""
+    return 2 if PARAMETER_COMBINATIONS[combination][2] is None else _MOST_RANK
 
 
 @dataclass(frozen=True)

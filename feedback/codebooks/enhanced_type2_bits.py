@@ -28,6 +28,15 @@ def part1_bits(plan: EnhancedType2Plan, largest_rank: int) -> int:
     return bits_for(plan.most_per_layer if largest_rank == 1 else 2 * plan.most_per_layer)
 
 
+def longest_part2(plan: EnhancedType2Plan) -> int:
+    """Bits of part 2 with as many coefficients as there may be."""
+    width, count = 2 * plan.n_beams, plan.most_in_all
+    strongest = bits_for(count) if plan.rank == 1 else plan.rank * bits_for(width)
+    fields = plan.rank * (_REFERENCE_BITS + plan.tap_bits + width * plan.n_taps) + plan.window_bits
+    pairs = (_AMPLITUDE_BITS + _PHASE_BITS) * (count - plan.rank)
+    return bits_for(plan.layout.o1 * plan.layout.o2) + _beam_bits(plan) + strongest + fields + pairs
+
+
 def write(plan: EnhancedType2Plan, report: EnhancedType2Report) -> tuple[Tensor, Tensor, GroupSizes]:
     """Part 2 of a report.
 

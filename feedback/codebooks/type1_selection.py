@@ -12,7 +12,7 @@ _TIE = 1e-9
 _AT_ONCE = 16
 
 
-def select(plan: Type1Plan, covariance: Tensor, noise: float = 0.1) -> Type1Report:
+def select(plan: Type1Plan, covariance: Tensor, noise: float | None = 0.1) -> Type1Report:
     r"""The report of the largest score.
 
     That is the received power at rank 1, else the sum over the subbands of :math:`\log_2 \det(I + W^H R W / \sigma^2)`.
@@ -20,12 +20,15 @@ def select(plan: Type1Plan, covariance: Tensor, noise: float = 0.1) -> Type1Repo
     Args:
         plan: sizes of the report.
         covariance: ``[batch, subbands, P, P]``, complex128; with one subband in the plan its mean is taken.
-        noise: noise power over the covariance's mean eigenvalue; without meaning at rank 1.
+        noise: noise power over the covariance's mean eigenvalue, without meaning at rank 1; ``None`` for covariances
+            that are relative to the noise power.
     """
     if plan.n_subbands == 1:
         covariance = covariance.mean(1, keepdim=True)
-    power = covariance.diagonal(dim1=-2, dim2=-1).real.mean((1, 2), keepdim=True)[..., None]
-    scaled = covariance / torch.where(power > 0, power, 1) / noise
+    scaled = covariance
+    if noise is not None:
+        power = covariance.diagonal(dim1=-2, dim2=-1).real.mean((1, 2), keepdim=True)[..., None]
+        scaled = covariance / torch.where(power > 0, power, 1) / noise
     parts = [_select(plan, part) for part in scaled.split(_AT_ONCE)]
     return Type1Report(*(torch.cat(field) for field in zip(*(vars(part).values() for part in parts), strict=True)))
 

@@ -18,6 +18,15 @@ def part1_bits(plan: Type2Plan, largest_rank: int) -> int:
     return largest_rank * bits_for(2 * plan.n_beams - 1)
 
 
+def longest_part2(plan: Type2Plan) -> int:
+    """Bits of part 2 where no amplitude is zero."""
+    width, each = 2 * plan.n_beams, bits_for(plan.n_phases)
+    fine = min(width, plan.n_fine)
+    subband = (fine - 1) * (each + 1) + 2 * (width - fine) if plan.subband_amplitude else (width - 1) * each
+    layer = bits_for(width) + _WIDEBAND_BITS * (width - 1) + plan.n_subbands * subband
+    return bits_for(plan.layout.o1 * plan.layout.o2) + _beam_bits(plan) + plan.rank * layer
+
+
 def write(plan: Type2Plan, report: Type2Report) -> tuple[Tensor, Tensor]:
     """Part 2: wideband fields, even subbands, odd subbands.
 

@@ -1,81 +1,88 @@
 """Enhanced Type II codebook of Rel-16, TS 38.214, clause 5.2.2.2.5."""
 
-import math
-
-import torch
 from torch import Tensor
 
-from feedback.codebook_compressor import CodebookCompressor, targets_of
-from feedback.codebooks.bit_fields import BitReader, BitWriter
-from feedback.codebooks.enhanced_type2 import EnhancedType2Plan, precoder
-from feedback.codebooks.enhanced_type2_bits import part1_bits, read, write
+from feedback.codebook_compressor import CodebookCompressor
+from feedback.codebooks.codebook import Codebook, SeenChannel
+from feedback.codebooks.enhanced_type2 import EnhancedType2Plan, EnhancedType2Report, largest_rank, precoder
+from feedback.codebooks.enhanced_type2_bits import longest_part2, part1_bits, read, write
 from feedback.codebooks.enhanced_type2_selection import select
-from feedback.codebooks.layout import bits_for
 from feedback.compressor import COMPRESSORS, Complexity
 from feedback.compressors.parameters.etype2 import EnhancedType2Parameters
-from feedback.observation import CsiDimensions
 
-_REFERENCE_BITS, _COEFFICIENT_BITS = 4, 7
+
+class EnhancedType2Codebook(Codebook):
+    """Enhanced Type II reports of one rank; part 1 says how many coefficients part 2 has."""
+
+    n_indicators = 1
+
+    def __init__(self, plan: EnhancedType2Plan, largest_rank: int, refinements: int) -> None:
+        self.plan, self.refinements = plan, refinements
+        self.indicator_bits = part1_bits(plan, largest_rank)
+        self.longest = longest_part2(plan)
+
+    def select(self, seen: SeenChannel) -> EnhancedType2Report:
+        """Beams and taps of most power, and the quantised coefficients on them."""
+        return select(self.plan, seen.targets(self.plan.rank), self.refinements)
+
+    def indicators(self, report: EnhancedType2Report) -> Tensor:
+        """Coefficients of all layers less 1."""
+        return report.present.flatten(1).sum(1, keepdim=True) - 1
+
+    def write(self, report: EnhancedType2Report) -> tuple[Tensor, Tensor]:
+        """Part 2, its three groups one behind the other."""
+        bits, lengths, _ = write(self.plan, report)
+        return bits, lengths
+
+    def read(self, indicators: Tensor, bits: Tensor) -> tuple[EnhancedType2Report, Tensor]:
+        """The report's beams, taps and coefficients."""
+        return read(self.plan, indicators[:, 0] + 1, bits)
+
+    def precoder(self, report: EnhancedType2Report) -> Tensor:
+        """The sum of the report's beams and taps."""
+        return precoder(self.plan, report)
 
 
 @COMPRESSORS.register("etype2")
 class EnhancedType2(CodebookCompressor):
     """A sum of L beams times M taps over the subbands for each layer, of which the strongest coefficients are sent.
 
-    One precoder a subband (R = 1). Part 1 holds the number of coefficients, which says how long part 2 is; ``bits``
-    counts both. Part 2 lies in three groups by priority.
+    One precoder a subband of the scenario, of which ``n_pmi_subbands`` (R) make a subband of the CQI. Part 1 holds the
+    number of coefficients, which says how long part 2 is; ``bits`` counts both. Part 2 has three groups by priority.
     """
 
     Parameters = EnhancedType2Parameters
     settings: EnhancedType2Parameters
 
-    def __init__(self, settings: EnhancedType2Parameters, dimensions: CsiDimensions) -> None:
-        super().__init__(settings, dimensions)
-        n_subbands = dimensions.n_subbands
-        self.plan = EnhancedType2Plan(self.layout, n_subbands, settings.rank, settings.param_combination)
-        self.length = self._count_bits + self._most_part2_bits()
+    def codebook(self, rank: int, largest_rank: int) -> Codebook:
+        """Enhanced Type II at one rank."""
+        settings = self.settings
+        plan = EnhancedType2Plan(
+            self.layout, self.dimensions.n_subbands, rank, settings.param_combination, settings.n_pmi_subbands
+        )
+        return EnhancedType2Codebook(plan, largest_rank, settings.refinements)
 
-    def select(self, csi: Tensor) -> tuple[Tensor, Tensor]:
-        """Beams and taps of most power, and the quantised coefficients on them."""
-        report = select(self.plan, targets_of(csi), self.settings.refinements)
-        part2, lengths, _ = write(self.plan, report)
-        writer = BitWriter()
-        writer.write(report.present.flatten(1).sum(1) - 1, self._count_bits)
-        writer.write(part2, (torch.arange(part2.shape[1], device=csi.device) < lengths[:, None]).to(torch.int64))
-        return writer.finish()
+    def most_rank(self) -> int:
+        """4 layers, 2 with the combinations that the standard has for ranks 1 and 2 only."""
+        return largest_rank(self.settings.param_combination)
 
-    def precoder(self, bits: Tensor) -> tuple[Tensor, Tensor]:
-        """The sum of the report's beams and taps."""
-        count = BitReader(bits).read_one(self._count_bits) + 1
-        report, valid = read(self.plan, count, bits[:, self._count_bits :])
-        return precoder(self.plan, report), valid
+    def units_per_cqi_subband(self) -> int:
+        """R."""
+        return self.settings.n_pmi_subbands
 
     def complexity(self) -> Complexity:
         """Complex products, each 4 real ones: with all rotated beams and all taps at the UE, with those sent at the BS.
 
         The eigenvectors, which it takes, and the UE's refinements, which repeat the last steps, are not counted.
         """
-        plan = self.plan
-        vectors, width = plan.n_units * plan.rank, 2 * plan.n_beams
-        beams = self.layout.o1 * self.layout.o2 * self.layout.per_polarisation
-        expanded = vectors * plan.n_beams * self.layout.ports
-        taps = vectors * width
+        plans = [each.plan for each in self.codebooks.values() if isinstance(each, EnhancedType2Codebook)]
+        n_units, n_beams, layout = self.dimensions.n_subbands, plans[0].n_beams, self.layout
+        vectors, width = n_units * self.n_layers, 2 * n_beams
+        beams = layout.o1 * layout.o2 * layout.per_polarisation
+        expanded = vectors * n_beams * layout.ports
         return Complexity(
-            ue_macs=4 * (vectors * beams * self.layout.ports + expanded + taps * plan.n_units),
-            bs_macs=4 * (expanded + taps * plan.n_taps),
+            ue_macs=4 * (vectors * beams * layout.ports + expanded + vectors * width * n_units),
+            bs_macs=4 * (expanded + vectors * width * max(plan.n_taps for plan in plans)),
             ue_parameters=0,
             bs_parameters=0,
         )
-
-    @property
-    def _count_bits(self) -> int:
-        return part1_bits(self.plan, self.plan.rank)
-
-    def _most_part2_bits(self) -> int:
-        """Bits of part 2 with as many coefficients as there may be."""
-        plan, width, count = self.plan, 2 * self.plan.n_beams, self.plan.most_in_all
-        strongest = bits_for(count) if plan.rank == 1 else plan.rank * bits_for(width)
-        fields = plan.rank * (_REFERENCE_BITS + plan.tap_bits + width * plan.n_taps) + plan.window_bits
-        beams = bits_for(math.comb(self.layout.per_polarisation, plan.n_beams))
-        fixed = bits_for(self.layout.o1 * self.layout.o2) + beams
-        return fixed + strongest + fields + _COEFFICIENT_BITS * (count - plan.rank)

@@ -1,14 +1,46 @@
 """Type I single-panel codebook of TS 38.214, clause 5.2.2.2.1."""
 
+import torch
 from torch import Tensor
 
 from feedback.codebook_compressor import CodebookCompressor
-from feedback.codebooks.targets import covariances
-from feedback.codebooks.type1 import Type1Plan, precoder
+from feedback.codebooks.codebook import Codebook, SeenChannel
+from feedback.codebooks.type1 import Type1Plan, Type1Report, precoder
 from feedback.codebooks.type1_selection import read, select, write
 from feedback.compressor import COMPRESSORS, Complexity
 from feedback.compressors.parameters.type1 import Type1Parameters
-from feedback.observation import CsiDimensions
+from feedback.csi_dimensions import CsiDimensions
+
+# Noise power of the search over the channel's power in a port, where the UE is not told the SNR.
+_NOISE = 0.1
+
+
+class Type1Codebook(Codebook):
+    """Type I reports of one rank."""
+
+    def __init__(self, plan: Type1Plan, noise: float | None) -> None:
+        self.plan, self.noise = plan, noise
+        self.longest = plan.bits
+
+    def select(self, seen: SeenChannel) -> Type1Report:
+        """The best report by the covariance of each subband."""
+        noise = self.noise
+        if noise is None and not seen.noisy:
+            noise = _NOISE
+        return select(self.plan, seen.covariance, noise)
+
+    def write(self, report: Type1Report) -> tuple[Tensor, Tensor]:
+        """All of one length."""
+        bits = write(self.plan, report)
+        return bits, torch.full((len(bits),), self.longest, dtype=torch.int64, device=bits.device)
+
+    def read(self, indicators: Tensor, bits: Tensor) -> tuple[Type1Report, Tensor]:
+        """The report's indices."""
+        return read(self.plan, bits[:, : self.longest])
+
+    def precoder(self, report: Type1Report) -> Tensor:
+        """The columns of the report's indices."""
+        return precoder(self.plan, report)
 
 
 @COMPRESSORS.register("type1")
@@ -16,9 +48,8 @@ class Type1(CodebookCompressor):
     r"""One DFT beam for each layer, co-phased between the polarisations in each subband.
 
     The UE takes the report of the most received power at rank 1, and of the largest :math:`\sum_t \log_2 \det(I + W^H
-    R_t W / \sigma^2)` above, by an exhaustive search. All reports are of one length: i11, i12, i13, and i2 of each
-    subband. Above rank 1 the columns are in the standard's order, which is no order of strength, so that similarities
-    by layer say little.
+    R_t W / \sigma^2)` above, by an exhaustive search. All reports of a rank are of one length: i11, i12, i13, and i2 of
+    each subband. Above rank 1 the columns are in the standard's order, which is no order of strength.
     """
 
     Parameters = Type1Parameters
@@ -26,29 +57,40 @@ class Type1(CodebookCompressor):
 
     def __init__(self, settings: Type1Parameters, dimensions: CsiDimensions) -> None:
         super().__init__(settings, dimensions)
-        n_subbands = 1 if settings.wideband else dimensions.n_subbands
-        self.plan = Type1Plan(self.layout, n_subbands, settings.rank, settings.mode)
-        self.length = self.plan.bits
+        if self.chooses_rank:
+            # The ranks have reports of different lengths.
+            self.sends = "bitstream"  # type: ignore[misc]
 
-    def select(self, csi: Tensor) -> tuple[Tensor, Tensor]:
-        """The best report by the covariance of each subband."""
-        covariance = covariances(csi.transpose(1, 2), self.dimensions.slices)
-        bits = write(self.plan, select(self.plan, covariance, self.settings.noise))
-        return bits, bits.new_full((len(bits),), self.length)
+    def codebook(self, rank: int, largest_rank: int) -> Codebook:
+        """Type I at one rank."""
+        settings = self.settings
+        n_subbands = 1 if settings.wideband else self.dimensions.n_subbands
+        return Type1Codebook(Type1Plan(self.layout, n_subbands, rank, settings.mode), settings.noise)
 
-    def precoder(self, bits: Tensor) -> tuple[Tensor, Tensor]:
-        """The columns of the report's indices."""
-        report, valid = read(self.plan, bits[:, : self.length])
-        return precoder(self.plan, report), valid
+    def most_rank(self) -> int:
+        """As many layers as ports, up to 4."""
+        return min(self.most_layers, self.layout.ports)
+
+    def rank_indicator_bits(self) -> int:
+        """At most 1 bit with 2 ports, 2 with 4; with more as many as the ranks need."""
+        return 1 if self.layout.ports == 2 else 2
 
     def complexity(self) -> Complexity:
         """At the UE the covariances and their forms with all beams, 4 real products a complex one; no search counted.
 
         At the BS a product for each entry of the precoder.
         """
-        plan, ports, sizes = self.plan, self.layout.ports, self.dimensions
-        beams = plan.layout.n1 * plan.layout.o1 * plan.layout.n2 * plan.layout.o2
+        sizes, ports = self.dimensions, self.layout.ports
+        beams = self.layout.n1 * self.layout.o1 * self.layout.n2 * self.layout.o2
         covariance = sizes.n_subcarriers * sizes.n_rx * ports**2
-        forms = plan.n_subbands * beams * (ports**2 + 4 * ports) * (len(plan.offsets) if plan.rank > 1 else 1)
-        columns = plan.n_subbands * ports * plan.rank
+        forms = sum(
+            plan.n_subbands * beams * (ports**2 + 4 * ports) * (len(plan.offsets) if plan.rank > 1 else 1)
+            for plan in self.plans
+        )
+        columns = self.plans[-1].n_subbands * ports * self.n_layers
         return Complexity(ue_macs=4 * (covariance + forms), bs_macs=4 * columns, ue_parameters=0, bs_parameters=0)
+
+    @property
+    def plans(self) -> list[Type1Plan]:
+        """Sizes of the reports of each rank, ascending."""
+        return [each.plan for each in self.codebooks.values() if isinstance(each, Type1Codebook)]

@@ -93,7 +93,7 @@ def csi_for(compressor: Compressor, n: int, seed: int = 0) -> Tensor:
     n_subcarriers = known.n_subcarriers
     ports = torch.fft.ifft(csi, dim=2, norm="ortho")
     response = torch.fft.fft(ports, n=n_subcarriers, dim=1, norm="ortho").unflatten(2, (known.n_rx, known.n_tx))
-    if compressor.takes == "estimate":
+    if compressor.takes in ("estimate", "whitened"):
         return response.transpose(1, 2).contiguous()
     vectors, _ = eigenvectors(covariances(response, known.slices), compressor.n_layers)
     return vectors.permute(0, 3, 1, 2).to(torch.complex64)

@@ -51,7 +51,7 @@ def check_finite(candidate: Candidate) -> None:
     rebuilt = torch.view_as_real(candidate.fitted.decode(delivered(codeword)))
     demand(bool(rebuilt.isfinite().all()), "decode: got NaN or infinity, expected finite matrices")
     if candidate.fitted.gives == "precoder":
-        check_unit_norm(torch.view_as_complex(rebuilt))
+        check_unit_norm(torch.view_as_complex(rebuilt), candidate.fitted.chooses_rank)
 
 
 def check_determinism(candidate: Candidate) -> None:

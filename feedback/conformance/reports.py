@@ -75,7 +75,7 @@ def check_wrong_bits(candidate: Candidate) -> None:
         finite = bool(torch.view_as_real(csi).isfinite().all())
         demand(finite, "rebuild: got NaN or infinity of wrong bits, expected finite values")
         if compressor.gives == "precoder":
-            check_unit_norm(csi[~erased])
+            check_unit_norm(csi[~erased], compressor.chooses_rank)
     lost = replace(sent, values=torch.zeros_like(sent.values), erased=torch.ones(len(sent.values), dtype=torch.bool))
     erased = compressor.rebuild(lost, NO_MEMORY)[0].erased
     demand(erased is not None and bool(erased.all()), "rebuild: got an erased report as arrived, expected it lost")
@@ -107,9 +107,13 @@ def _replies(compressor: Compressor, sequence: list[Tensor], told: Sequence[Tens
     return replies
 
 
-def check_unit_norm(precoder: Tensor) -> None:
-    """Precoding vectors are of unit norm."""
+def check_unit_norm(precoder: Tensor, may_lack_layers: bool = False) -> None:
+    """Precoding vectors are of unit norm, or zero in layers beyond the first that a UE need not report."""
     # Of float32 vectors of a few dozen entries.
     norm = torch.linalg.vector_norm(precoder, dim=-1)
+    if may_lack_layers:
+        lacks = (norm == 0).all(-1, keepdim=True)
+        lacks[:, 0] = False
+        norm = torch.where(lacks, 1.0, norm)
     farthest = float((norm - 1).abs().amax()) if norm.numel() else 0.0
     demand(farthest < 1e-5, f"precoder: got norms up to {farthest:.2g} from 1, expected vectors of unit norm")

@@ -16,6 +16,7 @@ from channels.estimators.symbol_timing import advance, tracked_start, uniform_of
 from channels.source import Source
 from channels.transforms.angular_delay import AngularDelayTransform
 from feedback.codec import Codec
+from feedback.compressor import Compressor
 from feedback.link import LINKS
 from feedback.predictor import PREDICTORS, ReportHistory
 from linksim.chain.downlink_overhead import downlink_overhead
@@ -31,6 +32,7 @@ from linksim.metrics import METRICS
 from linksim.metrics.channel_quality import SAMPLES_LEFT_OUT
 from linksim.metrics.delivered import delivery
 from linksim.metrics.outcome import LinkOutcome
+from linksim.metrics.rate import MeanRank, SumRate
 from linksim.metrics.similarity import SGCS_LAYERS, Sgcs
 from linksim.precoding import PRECODERS, unit_vectors
 from linksim.scenario.model import Scenario
@@ -77,10 +79,12 @@ class Chain:
         unscaled = [label for label, codec in codecs.items() if codec.needs_scale and codec.scale is None]
         if unscaled:
             raise ValueError(f"codecs: {unscaled[0]} has no quantiser of its scale, expected one")
-        layers = [codec.compressor.n_layers for codec in codecs.values() if codec.compressor.gives == "precoder"]
-        names = measured_metrics(scenario, max(layers, default=1))
+        precoders = [codec.compressor for codec in codecs.values() if codec.compressor.gives == "precoder"]
+        layers = max((each.n_layers for each in precoders), default=1)
+        names = measured_metrics(scenario, layers, any(each.chooses_rank for each in precoders))
         self.metrics = {name: METRICS.get_class(name)() for name in names}
         self.overhead = downlink_overhead(scenario, self.estimator, source.grid)
+        self.snr = 10 ** (scenario.snr_db / 10)
         pilot_snr_db = scenario.estimation.snr_db
         self.pilot_snr = 10 ** ((scenario.snr_db if pilot_snr_db is None else pilot_snr_db) / 10)
 
@@ -106,7 +110,7 @@ class Chain:
         for age in reversed(range(len(reports))):
             with self.times.stage("estimation and transform"):
                 estimated = self._estimate(reports[age], start, age)
-                observation = observation_of(estimated, self.transform, self._bands)
+                observation = observation_of(estimated, self.transform, self._bands, self.snr)
             for sequence in sequences.values() if kept.any() else ():
                 with self.times.stage("feedback"):
                     sequence.report(observation, self._draw("feedback noise", start, len(response), age))
@@ -119,7 +123,7 @@ class Chain:
             response_estimated=estimated,
             data_share=self.overhead.data,
             precoder=self.precoder,
-            snr=10 ** (self.scenario.snr_db / 10),
+            snr=self.snr,
             hf_all=batch.hf_all,
             first_index=start,
             n_subbands=self.scenario.sgcs.n_subbands,
@@ -164,7 +168,7 @@ class Chain:
         if not kept.all():
             fate, bits = fate.only(kept), bits[kept] if isinstance(bits, Tensor) else bits
         if compressor.gives == "precoder":
-            precoder = sequence.last_precoder(self._fallback_precoder(sequence.rebuilt[-1].shape[1]))
+            precoder = sequence.last_precoder(self._fallback_precoder(compressor))
             self._require_finite(label, precoder)
             precoder = precoder if kept.all() else precoder[kept]
             return outcome.with_report(None, bits=bits, overhead=overhead, delivery=fate, precoder_reported=precoder)
@@ -195,13 +199,18 @@ class Chain:
             delay_s=self.report_times.delay_s,
         )
 
-    def _fallback_precoder(self, n_layers: int) -> Tensor:
-        """At the BS: the precoder of the mean channel, ``[n_layers, n_subbands, n_tx]``."""
+    def _fallback_precoder(self, compressor: Compressor) -> Tensor:
+        """At the BS: the precoder of the mean channel, ``[n_layers, n_subbands, n_tx]``; one layer if UEs choose."""
+        n_layers = compressor.n_layers
         if self.fallback is None:
             n_tx = self.transform.array.n_tx
-            return torch.eye(n_layers, n_tx, dtype=torch.complex64, device=self.device)[:, None]
-        mean = self._matrices(self.transform.inverse(self.fallback.mean[None].to(self.device)))
-        return unit_vectors(subband_eigenvectors(mean, self._bands, n_layers)[0]).transpose(0, 1)
+            layers = torch.eye(n_layers, n_tx, dtype=torch.complex64, device=self.device)[:, None]
+        else:
+            mean = self._matrices(self.transform.inverse(self.fallback.mean[None].to(self.device)))
+            layers = unit_vectors(subband_eigenvectors(mean, self._bands, n_layers)[0]).transpose(0, 1)
+        if compressor.chooses_rank:
+            layers[1:] = 0
+        return layers
 
     @property
     def _bands(self) -> list[slice]:
@@ -237,7 +246,7 @@ class Chain:
         return normal_draw(self.scenario.seed, stream, start, start + count, self.device)
 
 
-def measured_metrics(scenario: Scenario, n_layers: int) -> tuple[str, ...]:
+def measured_metrics(scenario: Scenario, n_layers: int, chosen_ranks: bool = False) -> tuple[str, ...]:
     """A scenario's metrics, and those that no reader may do without: what is lost, and what the BS takes for right.
 
     One wrong report that passes for right may weigh more in ``nmse_db`` than all others, so that figure does not stand
@@ -246,8 +255,9 @@ def measured_metrics(scenario: Scenario, n_layers: int) -> tuple[str, ...]:
     Args:
         scenario: the point's.
         n_layers: layers of the largest precoder that is reported.
+        chosen_ranks: whether a UE chooses how many layers it reports.
     """
-    added = ["scale_saturation_rate"]
+    added = ["scale_saturation_rate", *([MeanRank.name, SumRate.name] if chosen_ranks else [])]
     if Sgcs.name in scenario.metrics:
         added += [metric.name for layer, metric in SGCS_LAYERS.items() if layer <= n_layers]
     if needs_mean_channel(scenario):

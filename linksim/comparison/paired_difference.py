@@ -10,7 +10,12 @@ from numpy.typing import NDArray
 from linksim.errors import InputError
 from linksim.metrics import METRICS
 from linksim.statistics.accumulator import Accumulator
-from linksim.statistics.accumulators import GroupedDecibelAccumulator, MeanAccumulator, RatioAccumulator
+from linksim.statistics.accumulators import (
+    GroupedDecibelAccumulator,
+    MeanAccumulator,
+    PresentMeanAccumulator,
+    RatioAccumulator,
+)
 from linksim.statistics.skewed_interval import Spread, interval_of_difference, interval_of_mean
 
 _DB_PER_NEPER = 10 / math.log(10)
@@ -88,7 +93,8 @@ def filled_accumulator(metric: str, values: NDArray[np.float64]) -> Accumulator:
 
     Args:
         metric: a metric's name.
-        values: per-sample values ``[1, n]``, or numerators and denominators ``[2, n]``.
+        values: per-sample values ``[1, n]``, numerators and denominators ``[2, n]``, or values and which samples
+            have one.
 
     Raises:
         InputError: if there is no such metric, or a value is NaN or infinite.
@@ -97,6 +103,8 @@ def filled_accumulator(metric: str, values: NDArray[np.float64]) -> Accumulator:
         raise InputError(f"metric: got {metric!r}, expected one of {', '.join(sorted(map(str, METRICS.keys())))}")
     accumulator: Any = METRICS.get_class(metric)().accumulator()
     match accumulator:
+        case PresentMeanAccumulator():
+            accumulator.update(values[0], values[1])
         case MeanAccumulator():
             accumulator.update(values[0])
         case RatioAccumulator():

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from channels.transforms.angular_delay import AngularDelayTransform
 from linksim.metrics.delivered import PLAIN, Delivery
+from linksim.metrics.layers import best_layers, layer_counts, matched_layers, sum_rate
 from linksim.metrics.matrix_norms import energy, inner, row_norm
 from linksim.precoding import Precoder, right_singular_vector
 from linksim.subband_eigenvectors import subband_eigenvectors
@@ -47,7 +48,7 @@ class LinkOutcome:
         csi_predicted: what the BS takes for the channel when the precoder is used, ``[batch, Na, n_ports]``, complex;
             ``None`` for the rebuilt report itself.
         precoder_reported: precoder of the newest report, ``[batch, n_layers, n_subbands, n_tx]``, complex, of unit
-            norm; the BS uses it as it is. ``None`` where the report is a channel.
+            norm, zero in layers that a report has not; the BS uses it as it is. ``None`` where the report is a channel.
         n_subbands: subbands of the SGCS, ``None`` for 13, or as many as there are subcarriers if these are fewer.
     """
 
@@ -252,10 +253,42 @@ class LinkOutcome:
         return self._eigenvectors(self._layers_true, self.response_report, layer)
 
     def directions_reconstructed(self, layer: int = 1) -> Tensor | None:
-        """The same of the rebuilt channel, or the reported precoder; ``None`` if that has fewer layers."""
+        """The same of the rebuilt channel, or of the reported precoder the layer that belongs to that eigenvector.
+
+        ``None`` if no report has so many layers, zero in those that have fewer.
+        """
         if self.precoder_reported is None:
             return self._eigenvectors(self._layers_rebuilt, self.response_reconstructed, layer)
-        return self.precoder_reported[:, layer - 1] if layer <= self.precoder_reported.shape[1] else None
+        return self._layers_matched[:, layer - 1] if layer <= self.precoder_reported.shape[1] else None
+
+    @cached_property
+    def ranks_reported(self) -> Tensor | None:
+        """Layers of each reported precoder, ``[batch]``, int64; ``None`` where channels are reported."""
+        return None if self.precoder_reported is None else layer_counts(self.precoder_reported)
+
+    @cached_property
+    def _layers_matched(self) -> Tensor:
+        reported = self.precoder_reported
+        assert reported is not None
+        if reported.shape[1] == 1:
+            return reported
+        last = reported.shape[1]
+        self.directions_report(last)
+        return matched_layers(reported, torch.stack([self.directions_report(n + 1) for n in range(last)], dim=1))
+
+    @cached_property
+    def sum_rate(self) -> Tensor:
+        """Rate of all layers of the BS's precoder when it is used, mean over the subcarriers, ``[batch]``, float64."""
+        layers = self.precoder_reported
+        if layers is None:
+            layers = best_layers(self.matrices(self.response_predicted), self._bands, self.snr)
+        return sum_rate(self.matrices(self.response_use), layers, self._bands, self.snr)
+
+    @cached_property
+    def sum_rate_perfect(self) -> Tensor:
+        """The same with the eigenvectors of the true channel, ``[batch]``, float64."""
+        response = self.matrices(self.response_use)
+        return sum_rate(response, best_layers(response, self._bands, self.snr), self._bands, self.snr)
 
     @cached_property
     def weights(self) -> Tensor:
@@ -307,7 +340,8 @@ class LinkOutcome:
 
     def _eigenvectors(self, known: dict[int, Tensor], response: Tensor, layer: int) -> Tensor:
         if layer not in known:
-            known[layer] = subband_eigenvectors(self.matrices(response), self._bands, layer)[:, :, layer - 1]
+            found = subband_eigenvectors(self.matrices(response), self._bands, layer).unbind(2)
+            known.update(enumerate(found, start=1))
         return known[layer]
 
     def _gain_of(self, weights: Tensor) -> Tensor:
@@ -329,5 +363,6 @@ _CHANNEL_ONLY = (
     "csi_use",
     "gain_perfect",
     "rate_perfect",
+    "sum_rate_perfect",
     "_layers_true",
 )

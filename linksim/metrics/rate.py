@@ -1,9 +1,11 @@
 """Spectral efficiency with the precoder that the BS computes from what it holds.
 
 Noise is relative to unit mean channel power per antenna and the weights have unit power, so that the rate of
-subcarrier ``n`` is log2(1 + SNR |H_n w_n|^2), the UE's antennas combined by maximum ratio.
+subcarrier ``n`` is log2(1 + SNR |H_n w_n|^2), the UE's antennas combined by maximum ratio: that of one layer, the
+first of those that a report has. The sum rate is that of all.
 """
 
+import torch
 from torch import Tensor
 
 from linksim.metrics.metric import METRICS, MeanMetric, RatioMetric
@@ -54,6 +56,81 @@ class NetRate(MeanMetric):
     def per_sample(self, outcome: LinkOutcome) -> Tensor:
         """Mean over the subcarriers, times the share."""
         return outcome.rate * outcome.data_share
+
+
+@METRICS.register("sum_rate_bps_hz")
+class SumRate(MeanMetric):
+    r"""Rate of all layers of the precoder together, on the true channel when it is used.
+
+    .. math:: \sum_l \log_2 (1 + \mathrm{SINR}_l)
+
+    behind a linear MMSE receiver, with the power shared equally among the layers. Of a reported precoder the layers are
+    those of the report; from a channel the BS takes as many eigenvectors of each subband as it expects the largest sum
+    rate of, up to four or the UE's antennas.
+    """
+
+    name = "sum_rate_bps_hz"
+    label = "Sum rate"
+    stem = "sum_rate"
+    meaning = (
+        "Rate of all layers of the precoder together behind an MMSE receiver, with equal power on each, of the true "
+        "channel at the time of use, averaged over subcarriers and samples; a BS that knows a channel takes as many "
+        "layers as it expects most of."
+    )
+    better = "high"
+    digits = 3
+    unit = "bit/s/Hz"
+    domain = "spatial-frequency, time of use"
+    aggregation = "mean over subcarriers and samples"
+    without_report = 0.0
+    on_request = True
+
+    def per_sample(self, outcome: LinkOutcome) -> Tensor:
+        """Mean over the subcarriers."""
+        return outcome.sum_rate
+
+
+@METRICS.register("sum_rate_perfect_bps_hz")
+class SumRatePerfect(MeanMetric):
+    """Rate of all layers with the precoder from the true channel when it is used."""
+
+    name = "sum_rate_perfect_bps_hz"
+    label = "Sum rate with perfect CSI"
+    stem = "sum_rate_perfect"
+    meaning = (
+        "Rate of all layers with the eigenvectors of each subband's true covariance at the time of use, as many as the "
+        "rate is largest with."
+    )
+    digits = 3
+    unit = "bit/s/Hz"
+    domain = "spatial-frequency, time of use"
+    aggregation = "mean over subcarriers and samples"
+    needs_reconstruction = False
+    on_request = True
+
+    def per_sample(self, outcome: LinkOutcome) -> Tensor:
+        """Mean over the subcarriers."""
+        return outcome.sum_rate_perfect
+
+
+@METRICS.register("rank")
+class MeanRank(MeanMetric):
+    """Layers of the reported precoder."""
+
+    name = "rank"
+    label = "Rank"
+    stem = "rank"
+    meaning = "Layers of the precoder that the BS uses, averaged over the samples."
+    digits = 2
+    unit = "1"
+    domain = "time of report"
+    aggregation = "mean over samples"
+    partial = on_request = True
+
+    def per_sample(self, outcome: LinkOutcome) -> Tensor | None:
+        """Layers of each precoder; ``None`` where a channel is reported."""
+        ranks = outcome.ranks_reported
+        return None if ranks is None else ranks.to(torch.float64)
 
 
 @METRICS.register("rate_loss_bps_hz")

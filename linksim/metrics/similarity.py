@@ -7,8 +7,9 @@ from torch import Tensor
 
 from channels.transforms.hf_all import HF_POINTS
 from linksim.metrics.matrix_norms import inner, row_norm
-from linksim.metrics.metric import METRICS, MeanMetric
+from linksim.metrics.metric import METRICS, MeanMetric, Metric
 from linksim.metrics.outcome import LinkOutcome
+from linksim.statistics.accumulators import PresentMeanAccumulator
 
 
 @METRICS.register("rho")
@@ -73,11 +74,9 @@ class Sgcs(MeanMetric):
     :math:`H_n^H H_n` over the subband's subcarriers, and :math:`\hat v_t` that of the rebuilt channel, or the reported
     precoder. A subband of which nothing is reported counts 0.
 
-    Attributes:
-        layer: which eigenvector, 1 for the dominant one.
+    A precoder of several layers comes with its columns in any order, as in Type I codebooks: each eigenvector is
+    compared with one of them, the pairs being those of the largest sum over the layers, the same in all subbands.
     """
-
-    layer: ClassVar[int] = 1
 
     name = "sgcs"
     label = "SGCS"
@@ -92,50 +91,97 @@ class Sgcs(MeanMetric):
     domain = "spatial-frequency, time of report"
     aggregation = "mean over subbands, then over samples"
     without_report = 0.0
+    results_version = 2
 
-    def per_sample(self, outcome: LinkOutcome) -> Tensor | None:
-        """Mean over the subbands; ``None`` where the report has fewer layers."""
-        reported = outcome.directions_reconstructed(self.layer)
-        if reported is None:
-            return None
-        cosine = inner(reported, outcome.directions_report(self.layer)).abs().clamp(max=1)
-        return cosine.double().square().mean(-1)
+    def per_sample(self, outcome: LinkOutcome) -> Tensor:
+        """Mean over the subbands."""
+        similarity = layer_similarity(outcome, 1)
+        assert similarity is not None
+        return similarity
+
+
+def layer_similarity(outcome: LinkOutcome, layer: int) -> Tensor | None:
+    """SGCS of one layer, mean over the subbands, ``[batch]``, float64; ``None`` where no report has so many layers."""
+    reported = outcome.directions_reconstructed(layer)
+    if reported is None:
+        return None
+    cosine = inner(reported, outcome.directions_report(layer)).abs().clamp(max=1)
+    return cosine.double().square().mean(-1)
+
+
+_OF_LAYER = Sgcs.meaning.replace("the dominant eigenvectors", "the {} eigenvectors").replace(
+    "then over the samples", "then over the samples whose report has that layer"
+)
+
+
+class SgcsOfLayer(Metric[PresentMeanAccumulator]):
+    """SGCS of a layer beyond the first: mean over the samples whose report has that layer.
+
+    Where UEs choose their rank, those are the samples of a channel with that many strong directions, so that layers
+    are of different samples; the mean rank says how many.
+
+    Attributes:
+        layer: which eigenvector.
+    """
+
+    layer: ClassVar[int]
+
+    better = "high"
+    unit = "1"
+    domain = "spatial-frequency, time of report"
+    aggregation = "mean over subbands, then over the samples that have the layer"
+    without_report = 0.0
+    on_request = partial = True
+    results_version = 2
+
+    def accumulator(self) -> PresentMeanAccumulator:
+        """An empty mean."""
+        return PresentMeanAccumulator(self.name, without_report=self.without_report)
+
+    def update(self, accumulator: PresentMeanAccumulator, outcome: LinkOutcome) -> tuple[Tensor, ...]:
+        """Adds the samples that have the layer; nothing where no report can have it."""
+        similarity = layer_similarity(outcome, self.layer)
+        if similarity is None:
+            return ()
+        ranks = outcome.ranks_reported
+        present = torch.ones_like(similarity) if ranks is None else (ranks >= self.layer).to(similarity.dtype)
+        accumulator.update(similarity, present)
+        lost = outcome.delivery.lost
+        accumulator.note_losses(None if lost is None else lost & (present > 0))
+        return similarity * present, present
 
 
 @METRICS.register("sgcs_layer2")
-class SgcsLayer2(Sgcs):
+class SgcsLayer2(SgcsOfLayer):
     """SGCS of layer 2: of the second eigenvector of each subband."""
 
     layer = 2
     name = stem = "sgcs_layer2"
     label = "SGCS, layer 2"
-    meaning = Sgcs.meaning.replace("the dominant eigenvectors", "the second eigenvectors")
-    on_request = partial = True
+    meaning = _OF_LAYER.format("second")
 
 
 @METRICS.register("sgcs_layer3")
-class SgcsLayer3(Sgcs):
+class SgcsLayer3(SgcsOfLayer):
     """SGCS of layer 3: of the third eigenvector of each subband."""
 
     layer = 3
     name = stem = "sgcs_layer3"
     label = "SGCS, layer 3"
-    meaning = Sgcs.meaning.replace("the dominant eigenvectors", "the third eigenvectors")
-    on_request = partial = True
+    meaning = _OF_LAYER.format("third")
 
 
 @METRICS.register("sgcs_layer4")
-class SgcsLayer4(Sgcs):
+class SgcsLayer4(SgcsOfLayer):
     """SGCS of layer 4: of the fourth eigenvector of each subband."""
 
     layer = 4
     name = stem = "sgcs_layer4"
     label = "SGCS, layer 4"
-    meaning = Sgcs.meaning.replace("the dominant eigenvectors", "the fourth eigenvectors")
-    on_request = partial = True
+    meaning = _OF_LAYER.format("fourth")
 
 
-SGCS_LAYERS: dict[int, type[Sgcs]] = {2: SgcsLayer2, 3: SgcsLayer3, 4: SgcsLayer4}
+SGCS_LAYERS: dict[int, type[SgcsOfLayer]] = {2: SgcsLayer2, 3: SgcsLayer3, 4: SgcsLayer4}
 
 
 @METRICS.register("rho_hf_all")

@@ -44,7 +44,8 @@ def taken_channels(
         response = true_response(scenario, source, split, first, min(first + BLOCK_SIZE, stop))
         kept = has_energy(response) & has_energy(transform.truncate(response))
         require_energy(kept, scenario, split, first)
-        csi, _ = taken(observation_of(response[kept], transform, slices), form, normalisation)
+        observation = observation_of(response[kept], transform, slices, 10 ** (scenario.snr_db / 10))
+        csi, _ = taken(observation, form, normalisation)
         parts.append(csi.cpu())
     channels: NDArray[np.complex64] = torch.cat(parts).numpy()
     return channels

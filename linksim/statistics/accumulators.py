@@ -10,13 +10,19 @@ from torch import Tensor
 
 from linksim.errors import InputError
 from linksim.statistics.accumulator import Accumulator, Estimate
-from linksim.statistics.mean_accumulators import MeanAccumulator, ProportionAccumulator, RatioAccumulator
+from linksim.statistics.mean_accumulators import (
+    MeanAccumulator,
+    PresentMeanAccumulator,
+    ProportionAccumulator,
+    RatioAccumulator,
+)
 
 __all__ = [
     "CountAccumulator",
     "GroupedDecibelAccumulator",
     "MaximumAccumulator",
     "MeanAccumulator",
+    "PresentMeanAccumulator",
     "ProportionAccumulator",
     "RatioAccumulator",
     "accumulator_from_json",
@@ -166,6 +172,7 @@ _TYPES: Mapping[str, type[Accumulator]] = {
     cls.kind: cls
     for cls in (
         MeanAccumulator,
+        PresentMeanAccumulator,
         ProportionAccumulator,
         RatioAccumulator,
         MaximumAccumulator,

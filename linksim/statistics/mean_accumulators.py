@@ -144,6 +144,28 @@ class MeanAccumulator(LossyAccumulator):
         self.smallest, self.largest = min(self.smallest, smallest), max(self.largest, largest)
 
 
+class PresentMeanAccumulator(MeanAccumulator):
+    """Mean over those samples that have a value; the others do not count."""
+
+    kind = "present_mean"
+
+    def update(self, values: Tensor | ArrayLike, present: Tensor | ArrayLike | None = None) -> None:
+        """Adds the values of the samples that have one.
+
+        Args:
+            values: of all samples, ``[batch]``.
+            present: 1 for samples that have a value, else 0, ``[batch]``; by default all have.
+
+        Raises:
+            InputError: if a value is NaN or infinite.
+        """
+        x = self.finite(values).ravel()
+        if present is not None:
+            x = x[self.finite(present).ravel() > 0]
+        if x.size:
+            super().update(x)
+
+
 class ProportionAccumulator(MeanAccumulator):
     r"""Share of samples of value 1 among samples of value 0 or 1, with Wilson's interval.
 

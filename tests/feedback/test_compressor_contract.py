@@ -15,6 +15,14 @@ NAMES = sorted(map(str, COMPRESSORS.keys()))
 NEURAL = [name for name in NAMES if issubclass(COMPRESSORS.get_class(name), NeuralCompressor)]
 
 
+# Sections that make of a class another kind of compressor than its defaults do.
+VARIANTS = [
+    {"name": "type1", "rank": "auto", "allowed_ranks": (1, 2, 4), "cqi": "subband", "layer_indicator": True},
+    {"name": "type2", "rank": "auto", "allowed_ranks": (1, 2)},
+    {"name": "etype2", "rank": "auto", "allowed_ranks": (1, 3), "cqi": "wideband", "n_pmi_subbands": 2},
+]
+
+
 @cache
 def candidate(name: str) -> Candidate:
     return candidate_of(COMPRESSORS.get_class(name), {"name": name})
@@ -27,6 +35,17 @@ def candidate(name: str) -> Candidate:
 )
 def test_contract_of_compressors(name: str, check: Check) -> None:
     check(candidate(name))
+
+
+@cache
+def variant(number: int) -> Candidate:
+    return candidate_of(COMPRESSORS.get_class(str(VARIANTS[number]["name"])), VARIANTS[number])
+
+
+@pytest.mark.parametrize("check", CHECKS)
+@pytest.mark.parametrize("number", range(len(VARIANTS)), ids=lambda number: str(VARIANTS[number]["name"]))
+def test_contract_of_variants(number: int, check: Check) -> None:
+    check(variant(number))
 
 
 @pytest.mark.parametrize(

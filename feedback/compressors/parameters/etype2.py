@@ -19,6 +19,11 @@ class EnhancedType2Parameters(CodebookParameters):
     param_combination: int = Field(
         default=4, ge=1, le=8, description="paramCombination-r16: beams, taps and coefficients; 7 and 8 with 32 ports"
     )
+    n_pmi_subbands: Literal[1, 2] = Field(
+        default=1,
+        description="numberOfPMI-SubbandsPerCQI-Subband, R: with 2, two of the scenario's subbands make one of the "
+        "standard's, so that a 13-subband report has `sgcs.n_subbands: 26`",
+    )
     refinements: int = Field(
         default=3, ge=0, le=20, description="how often the UE aligns the subbands anew with what its report rebuilds"
     )

@@ -16,7 +16,6 @@ class Type2Parameters(CodebookParameters):
     reserves_bits = True
 
     name: Literal["type2"] = "type2"
-    rank: int = Field(default=1, ge=1, le=2, description="layers of the precoder")
     n_beams: int = Field(default=4, ge=2, le=4, description="beams L per polarisation; 2 with 4 ports")
     n_phases: Literal[4, 8] = Field(default=8, description="phases of a coefficient, N_PSK")
     subband_amplitude: bool = Field(default=False, description="subbandAmplitude: amplitudes refined in each subband")
