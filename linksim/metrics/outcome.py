@@ -277,12 +277,19 @@ class LinkOutcome:
         return matched_layers(reported, torch.stack([self.directions_report(n + 1) for n in range(last)], dim=1))
 
     @cached_property
+    def layers(self) -> Tensor:
+        """Layers that the BS sends, ``[batch, n_layers, n_subbands, n_tx]``, zero beyond the rank.
+
+        Those reported, or as many eigenvectors of the channel that it holds as it expects the largest sum rate of.
+        """
+        if self.precoder_reported is not None:
+            return self.precoder_reported
+        return best_layers(self.matrices(self.response_predicted), self._bands, self.snr)
+
+    @cached_property
     def sum_rate(self) -> Tensor:
         """Rate of all layers of the BS's precoder when it is used, mean over the subcarriers, ``[batch]``, float64."""
-        layers = self.precoder_reported
-        if layers is None:
-            layers = best_layers(self.matrices(self.response_predicted), self._bands, self.snr)
-        return sum_rate(self.matrices(self.response_use), layers, self._bands, self.snr)
+        return sum_rate(self.matrices(self.response_use), self.layers, self._bands, self.snr)
 
     @cached_property
     def sum_rate_perfect(self) -> Tensor:

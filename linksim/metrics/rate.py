@@ -8,6 +8,7 @@ first of those that a report has. The sum rate is that of all.
 import torch
 from torch import Tensor
 
+from linksim.metrics.layers import layer_counts
 from linksim.metrics.metric import METRICS, MeanMetric, RatioMetric
 from linksim.metrics.outcome import LinkOutcome
 
@@ -115,22 +116,24 @@ class SumRatePerfect(MeanMetric):
 
 @METRICS.register("rank")
 class MeanRank(MeanMetric):
-    """Layers of the reported precoder."""
+    """Layers that the BS sends: those reported, or as many as it expects the largest sum rate of."""
 
     name = "rank"
     label = "Rank"
     stem = "rank"
-    meaning = "Layers of the precoder that the BS uses, averaged over the samples."
+    meaning = (
+        "Layers of the precoder that the BS uses, averaged over the samples: those of the report, or of a channel as many "
+        "as the BS expects the largest sum rate of."
+    )
     digits = 2
     unit = "1"
-    domain = "time of report"
+    domain = "time of use"
     aggregation = "mean over samples"
-    partial = on_request = True
+    on_request = True
 
-    def per_sample(self, outcome: LinkOutcome) -> Tensor | None:
-        """Layers of each precoder; ``None`` where a channel is reported."""
-        ranks = outcome.ranks_reported
-        return None if ranks is None else ranks.to(torch.float64)
+    def per_sample(self, outcome: LinkOutcome) -> Tensor:
+        """Layers of each precoder."""
+        return layer_counts(outcome.layers).to(torch.float64)
 
 
 @METRICS.register("rate_loss_bps_hz")
