@@ -122,8 +122,8 @@ class MeanRank(MeanMetric):
     label = "Rank"
     stem = "rank"
     meaning = (
-        "Layers of the precoder that the BS uses, averaged over the samples: those of the report, or of a channel as many "
-        "as the BS expects the largest sum rate of."
+        "Layers of the precoder that the BS uses, averaged over the samples: those of a report, or of a channel as "
+        "many as the BS expects the largest sum rate of."
     )
     digits = 2
     unit = "1"
