@@ -19,8 +19,9 @@ from torch import Tensor
 from channels.channel_batch import Snapshots
 from channels.random_streams import stream_seed
 from channels.source import BLOCK_SIZE
+from channels.sources.parameters.sionna import SionnaParameters
 from channels.sources.sionna.models import SionnaModel
-from channels.sources.sionna.source import SionnaParameters, SionnaSource
+from channels.sources.sionna.source import SionnaSource
 from channels.transforms.frequency_response import frequency_response
 
 N_BLOCKS = 6

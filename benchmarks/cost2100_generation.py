@@ -16,7 +16,8 @@ from torch import Tensor
 
 from channels.channel_batch import Snapshots
 from channels.source import BLOCK_SIZE
-from channels.sources.cost2100 import Cost2100Parameters, Cost2100Source
+from channels.sources.cost2100.source import Cost2100Source
+from channels.sources.parameters.cost2100 import Cost2100Parameters
 from channels.transforms.angular_delay import AngularDelayTransform
 
 N_DELAY = 32

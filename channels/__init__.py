@@ -29,13 +29,13 @@ __all__ = [
 ]
 
 _MODULES = {
-    "SOURCES": "channels.source",
+    "SOURCES": "channels.source_parameters",
     "AngularDelayTransform": "channels.transforms.angular_delay",
-    "ArrayShape": "channels.channel_batch",
+    "ArrayShape": "channels.dimensions",
     "ChannelInputError": "channels.errors",
-    "OfdmGrid": "channels.channel_batch",
+    "OfdmGrid": "channels.dimensions",
     "Paths": "channels.channel_batch",
-    "Snapshots": "channels.channel_batch",
+    "Snapshots": "channels.dimensions",
     "Source": "channels.source",
 }
 
@@ -58,20 +58,20 @@ def open_source(name: str, /, *, seed: int = 1, device: str = "cpu", **keys: Any
     import torch
     from pydantic import ValidationError
 
-    import channels.sources  # noqa: F401 - registers them
     from channels.errors import ChannelInputError
-    from channels.source import SOURCES
+    from channels.source_parameters import SOURCES
 
     if name not in SOURCES:
         names = ", ".join(sorted(map(str, SOURCES.keys())))
         raise ChannelInputError(f"source: got {name!r}, expected one of {names}")
-    found = SOURCES.get_class(name)
+    model = SOURCES.parameters(name)
     try:
-        parameters = found.Parameters.model_validate({"source": name, **keys})
+        parameters = model.model_validate({"source": name, **keys})
     except ValidationError as error:
-        known = ", ".join(key for key in found.Parameters.model_fields if key != "source")
+        known = ", ".join(key for key in model.model_fields if key != "source")
         raise ChannelInputError(_refusal(name, error.errors()[0], known)) from None
-    return found(parameters, seed=seed, device=torch.device(device))
+    opened: Source = SOURCES.get_class(name)(parameters, seed=seed, device=torch.device(device))
+    return opened
 
 
 def _refusal(name: str, problem: Any, known: str) -> str:
@@ -94,9 +94,6 @@ def __getattr__(name: str) -> Any:
     # Loaded when asked for (PEP 562).
     if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    if name == "SOURCES":
-        # A registry is full once all that ships is imported.
-        import_module("channels.sources")
     return getattr(import_module(_MODULES[name]), name)
 
 

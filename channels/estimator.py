@@ -2,36 +2,20 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
-from class_registry import ClassRegistry
-from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
 
-from channels.channel_batch import ArrayShape, OfdmGrid
+from channels.dimensions import ArrayShape, OfdmGrid
+from channels.estimator_parameters import ESTIMATORS, EstimatorParameters, EstimatorTraits
 
-ESTIMATORS: ClassRegistry["Estimator"] = ClassRegistry(unique=True)
+__all__ = ["ESTIMATORS", "Estimator", "EstimatorParameters", "NormalDraw"]
 
 # Standard normal draws ``[batch, *shape]``, float32, one random stream per sample.
 NormalDraw = Callable[[tuple[int, ...]], Tensor]
 
 
-class EstimatorParameters(BaseModel):
-    """Parameters that every estimator has; each estimator extends it with its own ``name`` literal."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-    name: str
-    snr_db: float | None = Field(
-        default=None, ge=-100, le=200, description="SNR of the pilots [dB]; by default the downlink's"
-    )
-    timing: Literal["perfect", "pilots"] = Field(
-        default="perfect",
-        description="where the delay axis begins: where the source has it, or at the first path that pilots show",
-    )
-
-
-class Estimator(ABC):
+class Estimator(EstimatorTraits, ABC):
     """Turns the true channel into the UE's estimate of it.
 
     Args:
@@ -40,14 +24,10 @@ class Estimator(ABC):
         array: transmit array of the BS.
 
     Attributes:
-        titles: names in figures and reports, one for each name in the registry; by default that itself.
         Parameters: the pydantic model of the estimator's section in a scenario.
-        results_version: raised when the same input gets other digits.
     """
 
-    titles: ClassVar[tuple[str, ...]] = ()
     Parameters: ClassVar[type[EstimatorParameters]]
-    results_version: ClassVar[int] = 1
 
     def __init__(self, parameters: Any, grid: OfdmGrid, array: ArrayShape) -> None:
         self.parameters = parameters
@@ -76,7 +56,8 @@ class Estimator(ABC):
     @property
     def n_pilot_elements(self) -> int:
         """Resource elements that the pilots of one estimate take, over all subcarriers."""
-        return 0
+        elements: int = self.parameters.n_pilot_elements(self.grid, self.array)
+        return elements
 
     def pilot_error_variance(self, snr: float) -> float:
         """Variance of the error of an entry on a pilot, before any interpolation."""

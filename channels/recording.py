@@ -5,9 +5,9 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
-from channels.channel_batch import Snapshots
+from channels.dimensions import Snapshots
 from channels.errors import ChannelInputError
-from channels.source import SourceParameters, Split
+from channels.source_parameters import SourceParameters, Split
 
 
 class RecordingParameters(SourceParameters):

@@ -2,15 +2,13 @@
 
 from abc import ABC, abstractmethod
 from dataclasses import replace
-from pathlib import Path
-from typing import Any, ClassVar, Literal, get_args
+from typing import Any, ClassVar, get_args
 
 import torch
-from class_registry import ClassRegistry
-from pydantic import BaseModel, ConfigDict
 from torch import Tensor
 
-from channels.channel_batch import ArrayShape, ChannelBatch, OfdmGrid, Paths, Snapshots
+from channels.channel_batch import ChannelBatch, Paths, Snapshots
+from channels.source_parameters import SOURCES, SourceOutline, SourceParameters, SourceTraits, Split, is_path
 from channels.statistics.late_energy import LateEnergy, late_energy
 from channels.statistics.spreads import path_powers
 from channels.transforms.angular_delay import AngularDelayTransform
@@ -19,63 +17,23 @@ from channels.transforms.dirichlet_kernel import unit_phasor
 from channels.transforms.frequency_response import frequency_response
 from channels.transforms.hf_all import angular_reference, reference_grid, refuse_beam_squint
 
-SOURCES: ClassRegistry["Source"] = ClassRegistry(unique=True)
-
-Split = Literal["train", "validation", "test"]
+__all__ = ["BLOCK_SIZE", "SOURCES", "PathSource", "Source", "SourceParameters", "Split", "is_path"]
 
 # Generators that draw many samples per call draw them in blocks of this many, so that sample ``i`` is the
 # same whatever range it was asked for in.
 BLOCK_SIZE = 50
 
 
-class SourceParameters(BaseModel):
-    """Parameters that every source has; each source extends it with its own ``source`` literal."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-    source: str
-
-    def validity_warnings(self) -> list[str]:
-        """What lies outside of the range that the model is stated for, a line each that begins with the key."""
-        return []
-
-    @classmethod
-    def names_file(cls, key: str, value: object) -> bool:
-        """Whether a value of a key names a file or folder that channels are read from; by default where its type does.
-
-        Such a name is relative to the scenario file, and what it names counts by its content.
-        """
-        return is_path(cls, key)
-
-    def split_key(self, split: Split) -> str | None:
-        """The key that says how many samples a split has, ``None`` where none does."""
-        return None
-
-
-def is_path(model: type[BaseModel], key: str) -> bool:
-    """Whether a parameter is of type ``Path``, or may be."""
-    annotation = model.model_fields[key].annotation
-    return Path in (annotation, *get_args(annotation))
-
-
-class Source(ABC):
+class Source(SourceTraits, SourceOutline, ABC):
     """Makes or reads channels. Sample ``i`` of a split depends on the parameters, the seed, and ``i`` alone.
 
     Attributes:
-        titles: names in figures and reports, one for each name in the registry; by default that itself.
         Parameters: the pydantic model of the source's section in a scenario.
         parameters: that section.
-        results_version: raised when the same parameters and seed make other channels.
-        grid: subcarriers of the frequency response.
-        array: transmit array of the BS.
     """
 
-    titles: ClassVar[tuple[str, ...]] = ()
     Parameters: ClassVar[type[SourceParameters]]
     parameters: Any
-    results_version: ClassVar[int] = 1
-    grid: OfdmGrid
-    array: ArrayShape
 
     @abstractmethod
     def __init__(self, parameters: Any, *, seed: int, device: torch.device) -> None: ...
@@ -100,7 +58,7 @@ class Source(ABC):
             for start in range(0, count, BLOCK_SIZE):
                 self._check_stored(split, start, min(start + BLOCK_SIZE, count))
 
-    def _check_stored(self, split: Split, start: int, stop: int) -> None:  # noqa: B027 - some store nothing
+    def _check_stored(self, split: Split, start: int, stop: int) -> None:
         """Reads samples ``start`` to ``stop - 1`` of a split as they are stored, without making channels of them."""
 
     def late_energy(self, split: Split) -> LateEnergy | None:
@@ -111,10 +69,6 @@ class Source(ABC):
         """Samples to look at."""
         there = self.n_samples(split)
         return BLOCK_SIZE if there is None else min(BLOCK_SIZE, there)
-
-    def stored_delays(self) -> int | None:
-        """Delay rows of a file of truncated matrices; ``None`` where channels do not end with a row."""
-        return None
 
     @abstractmethod
     def read(self, split: Split, start: int, stop: int, snapshots: Snapshots) -> ChannelBatch:

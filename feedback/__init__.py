@@ -36,14 +36,14 @@ __all__ = [
 ]
 
 _MODULES = {
-    "COMPRESSORS": "feedback.compressor",
+    "COMPRESSORS": "feedback.compressor_parameters",
     "Codec": "feedback.codec",
     "Codeword": "feedback.csi_report.codeword",
     "Compressor": "feedback.compressor",
-    "CsiDimensions": "feedback.observation",
+    "CsiDimensions": "feedback.csi_dimensions",
     "FeedbackInputError": "feedback.errors",
     "NeuralCompressor": "feedback.neural",
-    "NeuralParameters": "feedback.neural",
+    "NeuralParameters": "feedback.neural_parameters",
     "Observation": "feedback.observation",
     "ReceivedReport": "feedback.codec",
     "ReportCompressor": "feedback.compressor",
@@ -67,15 +67,14 @@ def make_compressor(name: str, /, *, shape: tuple[int, int], **keys: Any) -> "Co
     """
     from pydantic import ValidationError
 
-    import feedback.compressors  # noqa: F401 - registers them
-    from feedback.compressor import COMPRESSORS
+    from feedback.compressor_parameters import COMPRESSORS
     from feedback.errors import FeedbackInputError
     from feedback.plugin_file import build_compressor
 
     if name not in COMPRESSORS:
         names = ", ".join(sorted(map(str, COMPRESSORS.keys())))
         raise FeedbackInputError(f"compressor: got {name!r}, expected one of {names}")
-    model = COMPRESSORS.get_class(name).Parameters
+    model = COMPRESSORS.parameters(name)
     try:
         parameters = model.model_validate({"name": name, **keys})
     except ValidationError as error:
@@ -104,9 +103,6 @@ def __getattr__(name: str) -> Any:
     # Loaded when asked for (PEP 562).
     if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    if name == "COMPRESSORS":
-        # A registry is full once all that ships is imported.
-        import_module("feedback.compressors")
     return getattr(import_module(_MODULES[name]), name)
 
 

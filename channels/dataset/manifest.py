@@ -12,7 +12,7 @@ from channels.channel_batch import ArrayShape, OfdmGrid
 from channels.errors import ChannelInputError
 from channels.formats.hdf5 import one_line
 from channels.source import SourceParameters, Split
-from channels.transforms.hf_all import HF_BINS
+from channels.transforms.sizes import HF_BINS
 
 LAYOUT: Final = "linksim-dataset-1"
 SPLITS: Final[tuple[Split, ...]] = ("train", "validation", "test")

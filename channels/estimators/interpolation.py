@@ -7,12 +7,10 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from channels.errors import ChannelInputError
+from channels.estimators.parameters.least_squares import longest_window
 
 # Windows tried, each half as long as the one before.
 _WINDOWS = 6
-# Memory and time of the eigenvectors grow with the square and the cube of it.
-_MAX_PILOTS = 2048
 # Power of the rounding of complex64 relative to the numbers.
 _ROUNDING = 1e-14
 # Least power of a channel relative to the noise that is told from no channel at all.
@@ -71,19 +69,9 @@ class DelayWindowInterpolation:
     """
 
     def __init__(self, n_subcarriers: int, spacing: int, window: int | None = None) -> None:
-        unambiguous = n_subcarriers / spacing
-        longest = max(1.0, 3 * unambiguous / 4) if window is None else float(window)
-        if longest > max(1.0, unambiguous):
-            raise ChannelInputError(
-                f"window: got {window} taps, expected at most {int(unambiguous)} "
-                f"(a pilot on 1 in {spacing} subcarriers)"
-            )
+        longest = longest_window(n_subcarriers, spacing, window)
         everywhere = torch.arange(n_subcarriers, dtype=torch.float64)
         pilots = everywhere[::spacing]
-        if len(pilots) > _MAX_PILOTS:
-            raise ChannelInputError(
-                f"interpolation: got {len(pilots)} pilot subcarriers, expected at most {_MAX_PILOTS} with delay_window"
-            )
         self._lengths = [longest / 2**halving for halving in range(_WINDOWS)]
         self._everywhere, self._pilots = everywhere, pilots
 

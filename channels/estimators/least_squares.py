@@ -1,16 +1,15 @@
 """Least-squares estimation from orthogonal pilots, on every subcarrier or on a comb."""
 
-import math
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Any, ClassVar
 
 import torch
-from pydantic import Field
 from torch import Tensor
 
-from channels.channel_batch import ArrayShape, OfdmGrid
-from channels.estimator import ESTIMATORS, Estimator, EstimatorParameters, NormalDraw
+from channels.dimensions import ArrayShape, OfdmGrid
+from channels.estimator import ESTIMATORS, Estimator, NormalDraw
 from channels.estimators.interpolation import DelayWindowInterpolation, LinearInterpolation
+from channels.estimators.parameters.least_squares import CombParameters, LeastSquaresParameters
 from channels.estimators.pilots import dft_pilots
 from channels.estimators.right_inverse import right_inverse
 
@@ -29,18 +28,7 @@ class LeastSquares(Estimator):
     The error of each entry is circular Gaussian with variance :math:`(N_t / T_p) / \mathrm{SNR}`.
     """
 
-    titles = ("LS",)
-
-    class Parameters(EstimatorParameters):
-        """Parameters of the estimator ``ls``."""
-
-        name: Literal["ls"] = "ls"
-        n_pilots: int | None = Field(
-            default=None,
-            ge=1,
-            le=4096,
-            description="pilot symbols Tp, at least Nt; by default Nt, one for each transmit port",
-        )
+    Parameters: ClassVar[type[LeastSquaresParameters]] = LeastSquaresParameters
 
     def __init__(self, parameters: Any, grid: OfdmGrid, array: ArrayShape) -> None:
         super().__init__(parameters, grid, array)
@@ -48,11 +36,6 @@ class LeastSquares(Estimator):
         self._pilots, self._right_inverse = _pilots_and_inverse(
             array.n_tx, parameters.n_pilots or array.n_tx, torch.get_num_threads()
         )
-
-    @property
-    def n_pilot_elements(self) -> int:
-        """Pilot symbols times the subcarriers that have them."""
-        return self._pilots.shape[-1] * math.ceil(self.grid.n_subcarriers / self.pilot_spacing)
 
     def pilot_error_variance(self, snr: float) -> float:
         """(Nt / Tp) / SNR."""
@@ -81,28 +64,7 @@ class CombLeastSquares(LeastSquares):
     of resource elements and leaves the same error, (Nt / Tp) / SNR for each entry.
     """
 
-    titles = ("LS on a comb",)
-
-    class Parameters(LeastSquares.Parameters):
-        """Parameters of the estimator ``ls_comb``."""
-
-        name: Literal["ls_comb"] = "ls_comb"  # type: ignore[assignment]
-        spacing: int = Field(
-            default=12,
-            ge=1,
-            le=4096,
-            description="subcarriers from pilot to pilot: 12 is a CSI-RS of density 1, 24 of density 0.5",
-        )
-        interpolation: Literal["linear", "delay_window"] = Field(
-            default="delay_window",
-            description="between pilots: linear in frequency, or MMSE for delays inside a window",
-        )
-        window: int | None = Field(
-            default=None,
-            ge=1,
-            le=65536,
-            description="delay taps of the longest window; by default 3/4 of the unambiguous range",
-        )
+    Parameters = CombParameters
 
     def __init__(self, parameters: Any, grid: OfdmGrid, array: ArrayShape) -> None:
         super().__init__(parameters, grid, array)

@@ -5,7 +5,7 @@ import math
 import torch
 from torch import Tensor
 
-from channels.errors import ChannelInputError
+from channels.estimators.parameters.least_squares import check_pilots
 
 
 def dft_pilots(n_tx: int, n_pilots: int, device: torch.device | str = "cpu") -> Tensor:
@@ -26,8 +26,7 @@ def dft_pilots(n_tx: int, n_pilots: int, device: torch.device | str = "cpu") -> 
     Raises:
         ChannelInputError: if there are fewer pilots than transmit ports.
     """
-    if n_pilots < n_tx:
-        raise ChannelInputError(f"n_pilots: got {n_pilots}, expected at least {n_tx}, one for each transmit port")
+    check_pilots(n_tx, n_pilots)
     exponent = torch.outer(torch.arange(n_tx), torch.arange(n_pilots)).remainder(n_pilots)
     phase = exponent.to(torch.float64) * (-2 * math.pi / n_pilots)
     pilots = torch.polar(torch.full_like(phase, n_tx**-0.5), phase)

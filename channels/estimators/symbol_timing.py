@@ -5,12 +5,10 @@ import math
 import torch
 from torch import Tensor
 
-from channels.channel_batch import OfdmGrid
+from channels.dimensions import OfdmGrid
 from channels.estimator import NormalDraw
+from channels.estimators.tracking_pilots import TRACKING_SPACING, TRACKING_SYMBOLS
 
-# A CSI-RS for tracking has one port, three subcarriers in each resource block, and two symbols in each of two slots
-# (3GPP TS 38.214, 5.1.6.1.1; TS 38.211, table 7.4.1.5.3-1, row 1).
-TRACKING_SPACING, TRACKING_SYMBOLS = 4, 4
 # Paths are peaks of the delay profile that are at most this much below the strongest.
 _THRESHOLD = 10 ** (-10 / 10)
 # Symbols begin at the first path from which the rows kept hold this share of the most that they can hold.

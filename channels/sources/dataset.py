@@ -1,10 +1,10 @@
 """Channels from a data set that ``linksim dataset build`` made."""
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ValidationError
 from torch import Tensor
 
 from channels.channel_batch import ChannelBatch, Snapshots
@@ -12,33 +12,9 @@ from channels.dataset.file import DatasetFile
 from channels.dataset.manifest import DatasetManifest, differences, summary
 from channels.errors import ChannelInputError
 from channels.formats.hdf5 import one_line
-from channels.source import SOURCES, Source, SourceParameters, Split
+from channels.source import SOURCES, Source, Split
+from channels.sources.parameters.dataset import DatasetParameters, Expectation
 from channels.transforms.angular_delay import AngularDelayTransform
-
-
-class Expectation(BaseModel):
-    """What a data set must have been made with."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-    source: str = Field(description="name of the channel source")
-    parameters: dict[str, Any] = Field(
-        default={}, description="parameters of that source, as in a scenario; the others must have their defaults"
-    )
-    seed: int | None = Field(default=None, ge=0, lt=2**63, description="seed, any if left out")
-    content_hash: str | None = Field(default=None, description="hash of the content, any if left out")
-
-    def __hash__(self) -> int:
-        return hash(self.model_dump_json())
-
-
-class DatasetParameters(SourceParameters):
-    """A data set of truncated angular-delay matrices, and what it must have been made with."""
-
-    source: Literal["dataset"] = "dataset"
-    file: Path = Field(description="the data set, as `linksim dataset build` makes it")
-    expect: Expectation | None = Field(default=None, description="refuse a data set that was made otherwise")
-    normalise: bool = Field(default=True, description="scale each sample to mean power 1 in the response")
 
 
 @SOURCES.register("dataset")
@@ -52,7 +28,6 @@ class DatasetSource(Source):
         ChannelInputError: if the file is missing, damaged, or was made with other parameters than expected.
     """
 
-    titles = ("data set",)
     Parameters = DatasetParameters
 
     def __init__(self, parameters: DatasetParameters, *, seed: int, device: torch.device) -> None:

@@ -1,34 +1,19 @@
 """Channels from HDF5 files of truncated angular-delay matrices, with or without motion."""
 
-from pathlib import Path
-from typing import Literal
-
 import numpy as np
 import torch
-from pydantic import Field
 from torch import Tensor
 
 from channels.bounds import MOST_SUBCARRIERS
 from channels.channel_batch import ArrayShape, ChannelBatch, OfdmGrid, Snapshots
 from channels.errors import ChannelInputError
-from channels.formats.axis_order import ORDER_DESCRIPTION, AxisOrder, decided_order
+from channels.formats.axis_order import decided_order
 from channels.formats.hdf5 import one_line, open_dataset, positive_attribute, positive_integer_attribute
 from channels.formats.hdf5_array import Hdf5Array
-from channels.recording import RecordingParameters, recorded_times, split_range
+from channels.recording import recorded_times, split_range
 from channels.source import SOURCES, Source, Split
+from channels.sources.parameters.hdf5 import Hdf5Parameters
 from channels.transforms.angular_delay import AngularDelayTransform
-
-
-class Hdf5Parameters(RecordingParameters):
-    """A file with ``X`` and the attributes ``fc``, ``B``, ``Nc``, ``Nt`` and, for moving UEs, ``dt``.
-
-    The splits are contiguous: training first, then validation, the rest is the test split.
-    """
-
-    source: Literal["hdf5"] = "hdf5"
-    file: Path = Field(description="the file")
-    layout: AxisOrder | None = Field(default=None, description=ORDER_DESCRIPTION)
-    normalise: bool = Field(default=True, description="scale each sample to mean power 1 at its first snapshot")
 
 
 @SOURCES.register("hdf5")
@@ -43,7 +28,6 @@ class Hdf5Source(Source):
         ChannelInputError: if the file is missing, damaged, or has another layout, or one that may be transposed.
     """
 
-    titles = ("HDF5 file",)
     Parameters = Hdf5Parameters
 
     def __init__(self, parameters: Hdf5Parameters, *, seed: int, device: torch.device) -> None:

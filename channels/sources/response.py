@@ -1,68 +1,19 @@
 """Channels from files of frequency responses, in the order of axes that the file has."""
 
-from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pydantic import Field, model_validator
 from torch import Tensor
 
 from channels.bounds import MOST_SUBCARRIERS
 from channels.channel_batch import ArrayShape, ChannelBatch, OfdmGrid, Snapshots
 from channels.errors import ChannelInputError
-from channels.formats.axis_order import ORDER_DESCRIPTION, AxisOrder
 from channels.formats.number_array import NumberArray
-from channels.recording import RecordingParameters, recorded_times, split_range
+from channels.recording import recorded_times, split_range
 from channels.source import SOURCES, Source, Split
-
-Axis = Literal["sample", "time", "subcarrier", "port", "rx", "tx", "real_imag"]
-
-
-class ResponseParameters(RecordingParameters):
-    """Frequency responses in a .mat (5 to 7.3), HDF5, .npy or .npz file.
-
-    Complex numbers are native, a compound of ``{real, imag}`` or ``{r, i}``, or an axis of length 2. The splits are
-    contiguous: training first, then validation, the rest is the test split.
-    """
-
-    source: Literal["response"] = "response"
-    file: Path = Field(description="the file")
-    variable: str = Field(
-        default="H", min_length=1, description="the array in the file; a .npy file has one without a name"
-    )
-    axes: tuple[Axis, ...] = Field(
-        default=("sample", "subcarrier", "port"),
-        description="what each axis counts, in the order that MATLAB or NumPy shows: sample, time, subcarrier (lowest "
-        "frequency first), port (UE antenna slowest, then polarisation, row, column of the BS), or in its place rx (UE "
-        "antennas) and tx (BS ports), real_imag (two: real, imaginary part)",
-    )
-    layout: AxisOrder | None = Field(default=None, description=ORDER_DESCRIPTION)
-    carrier_hz: float = Field(gt=0, description="carrier frequency, Hz")
-    bandwidth_hz: float = Field(gt=0, description="bandwidth, Hz: subcarriers times their spacing")
-    n_rx: int = Field(default=1, ge=1, le=16, description="antennas of the UE among the ports; an axis rx counts them")
-    n_rows: int = Field(default=1, ge=1, le=64, description="rows of the BS panel")
-    n_polarizations: int = Field(default=1, ge=1, le=2, description="polarisations of the BS panel")
-    dt_s: float | None = Field(
-        default=None, gt=0, description="time between snapshots along the axis time, s; none: no motion"
-    )
-    normalise: bool = Field(default=True, description="scale each sample to mean power 1 at its first snapshot")
-
-    @model_validator(mode="after")
-    def _check(self) -> Self:
-        axes = set(self.axes)
-        needed = {"sample", "subcarrier"} | ({"tx"} if "port" not in axes else set())
-        if len(axes) < len(self.axes) or not needed <= axes or ("port" in axes and axes & {"rx", "tx"}):
-            raise ValueError(
-                f"axes: got {', '.join(self.axes)}, expected sample, subcarrier and either port or tx, once each; "
-                "time, rx (with tx) and real_imag are optional"
-            )
-        if "rx" in axes and self.n_rx != 1:
-            raise ValueError(f"n_rx: got {self.n_rx} and an axis rx, which counts the antennas of the UE; expected one")
-        if self.dt_s is not None and "time" not in axes:
-            raise ValueError(f"dt_s: got {self.dt_s:g}, expected an axis time")
-        return self
+from channels.sources.parameters.response import ResponseParameters
 
 
 @SOURCES.register("response")
@@ -75,7 +26,6 @@ class ResponseSource(Source):
         ChannelInputError: if the file is missing, damaged, or has other axes.
     """
 
-    titles = ("responses",)
     Parameters = ResponseParameters
 
     def __init__(self, parameters: ResponseParameters, *, seed: int, device: torch.device) -> None:

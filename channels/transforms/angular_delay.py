@@ -6,8 +6,9 @@ import torch
 from torch import Tensor
 
 from channels.bounds import require_memory
-from channels.channel_batch import ArrayShape, OfdmGrid
+from channels.dimensions import ArrayShape, OfdmGrid
 from channels.errors import ChannelInputError
+from channels.transforms.sizes import check_truncation
 
 # A product with a pruned DFT matrix costs Nc Na Nt, an FFT Nc log2(Nc) Nt with a larger constant: they break even
 # near Na = Nc / 10 on a CPU.
@@ -45,11 +46,7 @@ class AngularDelayTransform:
     """
 
     def __init__(self, grid: OfdmGrid, array: ArrayShape, n_delay: int) -> None:
-        if not 1 <= n_delay <= grid.n_subcarriers:
-            raise ChannelInputError(f"n_delay: got {n_delay}, expected 1 to {grid.n_subcarriers} (n_subcarriers)")
-        # complex128; the Kronecker product has one temporary of the same size.
-        n_entries = 2 * array.n_ports**2 + grid.n_subcarriers * n_delay
-        require_memory(16 * n_entries, f"channel: transform of {array.n_ports} ports, {grid.n_subcarriers} subcarriers")
+        check_truncation(grid, array, n_delay)
         self.grid = grid
         self.array = array
         self.n_delay = n_delay

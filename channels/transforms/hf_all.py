@@ -4,16 +4,13 @@ The public test script zero-pads the delay rows to 257, transforms them to frequ
 """
 
 import math
-from typing import Final
 
 import torch
 from torch import Tensor
 
 from channels.channel_batch import ArrayShape, OfdmGrid
 from channels.errors import ChannelInputError
-
-HF_POINTS: Final = 257
-HF_BINS: Final = 125
+from channels.transforms.sizes import HF_BINS, HF_POINTS
 
 
 def reference_grid(grid: OfdmGrid) -> tuple[OfdmGrid, float]:

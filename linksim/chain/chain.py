@@ -83,7 +83,7 @@ class Chain:
         layers = max((each.n_layers for each in precoders), default=1)
         names = measured_metrics(scenario, layers, any(each.chooses_rank for each in precoders))
         self.metrics = {name: METRICS.get_class(name)() for name in names}
-        self.overhead = downlink_overhead(scenario, self.estimator, source.grid)
+        self.overhead = downlink_overhead(scenario, self.estimator.n_pilot_elements, source.grid)
         self.snr = 10 ** (scenario.snr_db / 10)
         pilot_snr_db = scenario.estimation.snr_db
         self.pilot_snr = 10 ** ((scenario.snr_db if pilot_snr_db is None else pilot_snr_db) / 10)

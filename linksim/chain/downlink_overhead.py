@@ -2,11 +2,10 @@
 
 from dataclasses import dataclass
 
-from channels.channel_batch import OfdmGrid
-from channels.estimator import ESTIMATORS, Estimator
-from channels.estimators.symbol_timing import TRACKING_SPACING, TRACKING_SYMBOLS
+from channels.dimensions import OfdmGrid
+from channels.estimators.tracking_pilots import TRACKING_SPACING, TRACKING_SYMBOLS
 from linksim.scenario.model import Scenario
-from linksim.scenario.sources import source_of
+from linksim.scenario.outlines import outline_of
 
 # A millisecond of 15 kHz spacing has 14 symbols with their cyclic prefixes, and that of n times the spacing n times as
 # many (3GPP TS 38.211, 4.3.2).
@@ -47,7 +46,7 @@ class DownlinkOverhead:
         ]
 
 
-def downlink_overhead(scenario: Scenario, estimator: Estimator, grid: OfdmGrid) -> DownlinkOverhead:
+def downlink_overhead(scenario: Scenario, n_pilot_elements: int, grid: OfdmGrid) -> DownlinkOverhead:
     r"""The overhead of a scenario; what it leaves to ``auto`` follows from the pilots.
 
     .. math:: \eta_\mathrm{CSI-RS} = \frac{E}{N_c \, 14 \, T \Delta f / 15}
@@ -57,14 +56,14 @@ def downlink_overhead(scenario: Scenario, estimator: Estimator, grid: OfdmGrid) 
 
     Args:
         scenario: with its ``overhead``, and the period of its reports.
-        estimator: its estimator.
+        n_pilot_elements: resource elements that the pilots of one estimate take.
         grid: its subcarriers.
     """
     section = scenario.overhead
     period_s = section.csi_rs_period_s or scenario.feedback.report_period_s or DEFAULT_CSI_RS_PERIOD_S
     symbols_per_s = _SYMBOLS_PER_MS_AND_15_KHZ * grid.spacing_hz / 15
-    pilots = estimator.n_pilot_elements / (grid.n_subcarriers * symbols_per_s * period_s)
-    if scenario.estimation.timing == "pilots" and estimator.n_pilot_elements:
+    pilots = n_pilot_elements / (grid.n_subcarriers * symbols_per_s * period_s)
+    if scenario.estimation.timing == "pilots" and n_pilot_elements:
         pilots += TRACKING_SYMBOLS / TRACKING_SPACING / (symbols_per_s * _TRACKING_PERIOD_S)
     return DownlinkOverhead(
         pilots if section.csi_rs == "auto" else section.csi_rs, DMRS_SHARE if section.dmrs == "auto" else section.dmrs
@@ -73,7 +72,6 @@ def downlink_overhead(scenario: Scenario, estimator: Estimator, grid: OfdmGrid) 
 
 def overhead_of(scenario: Scenario) -> DownlinkOverhead:
     """The overhead of a scenario by itself."""
-    source = source_of(scenario)
-    section = scenario.estimation
-    estimator = ESTIMATORS.get_class(section.name)(section, source.grid, source.array)
-    return downlink_overhead(scenario, estimator, source.grid)
+    source = outline_of(scenario)
+    n_pilot_elements = scenario.estimation.n_pilot_elements(source.grid, source.array)
+    return downlink_overhead(scenario, n_pilot_elements, source.grid)

@@ -15,9 +15,10 @@ from linksim.errors import InputError
 from linksim.scenario.channel_section import ChannelDocument
 from linksim.scenario.document import validated
 from linksim.scenario.file import apply_override, load_scenario
+from linksim.scenario.outlines import split_hint
 from linksim.scenario.paths import resolve_paths
 from linksim.scenario.plugin_kinds import SOURCE
-from linksim.scenario.sources import open_source, split_hint
+from linksim.scenario.sources import open_source
 from linksim.scenario.yaml_file import read_document
 from linksim.shipped_files import scenario_path
 

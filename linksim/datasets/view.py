@@ -7,7 +7,7 @@ from torch import Tensor
 
 from channels.channel_batch import ArrayShape, OfdmGrid, Snapshots
 from channels.source import BLOCK_SIZE, PathSource
-from channels.sources.cost2100 import Cost2100Source
+from channels.sources.cost2100.source import Cost2100Source
 from channels.statistics.spreads import path_powers, rms_spread
 from channels.statistics.temporal import temporal_correlation
 from channels.transforms.angular_delay import AngularDelayTransform

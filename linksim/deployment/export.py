@@ -29,9 +29,10 @@ from linksim.preparation.fitting import SchemeSpec, scheme_specs
 from linksim.preparation.prepare import Preparation, weights_file
 from linksim.preparation.prepared_point import load_schemes
 from linksim.scenario.model import Scenario
+from linksim.scenario.outlines import split_hint
 from linksim.scenario.paths import zoo_folders
 from linksim.scenario.plugin_sections import compressor_label
-from linksim.scenario.sources import device_of, source_of, split_hint
+from linksim.scenario.sources import device_of, source_of
 from linksim.scenario.sweep import points_of
 from linksim.scenario.true_channels import truncated_channels
 from linksim.storage.csv_text import csv_text

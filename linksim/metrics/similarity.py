@@ -5,7 +5,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from channels.transforms.hf_all import HF_POINTS
+from channels.transforms.sizes import HF_POINTS
 from linksim.metrics.matrix_norms import inner, row_norm
 from linksim.metrics.metric import METRICS, MeanMetric, Metric
 from linksim.metrics.outcome import LinkOutcome

@@ -13,9 +13,10 @@ from feedback.context_codec.training import save_tables, train_tables
 from linksim.errors import InputError
 from linksim.scenario.document import validated
 from linksim.scenario.file import read_overridden
+from linksim.scenario.outlines import split_hint
 from linksim.scenario.plugin_sections import ChannelSection
 from linksim.scenario.section import Section
-from linksim.scenario.sources import open_source, split_hint
+from linksim.scenario.sources import open_source
 
 
 class ContextTables(Section):

@@ -2,9 +2,8 @@
 
 from collections.abc import Sequence
 
-from channels.estimator import ESTIMATORS
-from channels.transforms.angular_delay import AngularDelayTransform
-from channels.transforms.hf_all import HF_POINTS
+from channels.estimator_parameters import ESTIMATORS
+from channels.transforms.sizes import HF_POINTS, check_truncation
 from feedback.conformance.plugin_check import check_plugin_shapes
 from feedback.errors import FeedbackInputError
 from feedback.neural import NeuralCompressor
@@ -14,7 +13,7 @@ from linksim.precoding import PRECODERS
 from linksim.preparation.fitting import SchemeSpec, schemes_of
 from linksim.preparation.teacher import teacher_of
 from linksim.scenario.model import Scenario
-from linksim.scenario.sources import csi_dimensions, source_of, split_hint
+from linksim.scenario.outlines import csi_dimensions, outline_of, split_hint
 from linksim.scenario.sweep import Point
 from linksim.subbands import subbands
 
@@ -30,13 +29,16 @@ def check_points(points: Sequence[Point], *, to_be_tested: bool = True) -> None:
 
     Raises:
         ChannelInputError: if a transform or estimator does not fit the channel.
-        InputError: if a compression ratio gives no codeword, a user's own compressor breaks its contract, a teacher is
-            no network, there are fewer test channels or delay rows than wanted, or nothing to learn from.
+        InputError: if there is no such device, a compression ratio gives no codeword, a user's own compressor breaks
+            its contract, a teacher is no network, there are fewer test channels or delay rows than wanted, or nothing
+            to learn from.
     """
     checked: set[object] = set()
     for point in points:
         scenario = point.scenario
-        source = source_of(scenario)
+        if scenario.device == "cuda":
+            _check_device(scenario)
+        source = outline_of(scenario)
         rows = source.stored_delays()
         if rows is not None and rows < scenario.transform.n_delay:
             raise InputError(
@@ -45,8 +47,9 @@ def check_points(points: Sequence[Point], *, to_be_tested: bool = True) -> None:
             )
         front_end = (scenario.channel, scenario.transform.n_delay, scenario.estimation)
         if front_end not in checked:
-            AngularDelayTransform(source.grid, source.array, scenario.transform.n_delay)
-            ESTIMATORS.get_class(scenario.estimation.name)(scenario.estimation, source.grid, source.array)
+            check_truncation(source.grid, source.array, scenario.transform.n_delay)
+            if not scenario.estimation.check(source.grid, source.array):
+                ESTIMATORS.get_class(scenario.estimation.name)(scenario.estimation, source.grid, source.array)
         for spec in schemes_of(point):
             if spec.key not in checked:
                 try:
@@ -54,7 +57,7 @@ def check_points(points: Sequence[Point], *, to_be_tested: bool = True) -> None:
                 except FeedbackInputError as error:
                     raise InputError(f"compressors: {spec.label}: {error}") from None
                 teacher_of(spec)
-                if spec.needs_training_channels and source_of(spec.scenario).n_samples("train") == 0:
+                if spec.needs_training_channels and outline_of(spec.scenario).n_samples("train") == 0:
                     raise InputError(
                         f"compressors: {spec.label}: got no train channels, expected some: it has to learn"
                         f"{split_hint(spec.scenario.channel, 'train')}"
@@ -68,6 +71,12 @@ def check_points(points: Sequence[Point], *, to_be_tested: bool = True) -> None:
                 f"monte_carlo.samples: got {wanted}, expected at most the {available} test channels there are"
                 f"{split_hint(scenario.channel, 'test')}"
             )
+
+
+def _check_device(scenario: Scenario) -> None:
+    from linksim.scenario.sources import device_of
+
+    device_of(scenario)
 
 
 def _check_compressor(spec: SchemeSpec) -> None:
@@ -88,7 +97,8 @@ def check_channels(points: Sequence[Point]) -> None:
     Raises:
         ChannelInputError: for the first such sample.
     """
-    for source in {id(source): source for source in (source_of(point.scenario) for point in points)}.values():
+    drawn = (outline_of(point.scenario) for point in points)
+    for source in {id(source): source for source in drawn}.values():
         source.check_samples()
 
 

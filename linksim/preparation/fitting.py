@@ -32,8 +32,8 @@ from linksim.files import KeptTensors, kept_tensors, needed_tensors, save_tensor
 from linksim.preparation.codecs import build_codec
 from linksim.scenario.identity import channel_fit_key, fit_key, taking_part, weights_document
 from linksim.scenario.model import Scenario
+from linksim.scenario.outlines import csi_dimensions
 from linksim.scenario.plugin_sections import compressor_label
-from linksim.scenario.sources import csi_dimensions
 from linksim.scenario.sweep import Point
 from linksim.scenario.training_channel import training_scenario
 

@@ -39,8 +39,9 @@ from linksim.preparation.prepared_point import FittedFile, PreparedPoint, fitted
 from linksim.preparation.taken_channels import TakenForm, taken_channels
 from linksim.scenario.identity import channel_fit_key
 from linksim.scenario.model import Scenario
+from linksim.scenario.outlines import split_hint
 from linksim.scenario.paths import zoo_folders
-from linksim.scenario.sources import source_of, split_hint
+from linksim.scenario.sources import source_of
 from linksim.scenario.sweep import Point
 from linksim.scenario.true_channels import truncated_channels
 from linksim.storage.run_folder import RunFolder

@@ -30,7 +30,7 @@ from linksim.preparation.fitting import (
 )
 from linksim.scenario.identity import channels_key
 from linksim.scenario.model import Scenario
-from linksim.scenario.sources import csi_dimensions
+from linksim.scenario.outlines import csi_dimensions
 from linksim.storage.partial_results import PointContent
 from linksim.storage.run_folder import RunFolder
 

@@ -14,7 +14,8 @@ from feedback.observation import CsiForm
 from linksim.chain.observing import observation_of
 from linksim.chain.samples_without_energy import has_energy, require_energy
 from linksim.scenario.model import Scenario
-from linksim.scenario.sources import csi_dimensions, source_of
+from linksim.scenario.outlines import csi_dimensions
+from linksim.scenario.sources import source_of
 from linksim.scenario.true_channels import true_response
 
 

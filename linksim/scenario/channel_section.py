@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from channels.source import SourceParameters
+from channels.source_parameters import SourceParameters
 from linksim.scenario.document import validated
 from linksim.scenario.plugin_sections import ChannelSection
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from channels.source import SOURCES, SourceParameters, is_path
+from channels.source_parameters import SOURCES, SourceParameters, is_path
 from feedback.errors import FeedbackInputError
 from feedback.plugin_file import load_plugin, split_plugin
 from linksim.scenario.model import Scenario
@@ -125,7 +125,7 @@ def _models(section: Mapping[str, Any], key: str, change: NameChange) -> Iterato
     """Models that a section may be one of; a channel section may still lack its source."""
     source, name, plugin = section.get("source"), section.get("name"), section.get("plugin")
     if isinstance(source, str) and source in SOURCES:
-        yield SOURCES.get_class(source).Parameters
+        yield SOURCES.parameters(source)
     elif key in _CHANNEL_KEYS:
         yield from SOURCE.models()
     elif isinstance(plugin, str):

@@ -9,16 +9,13 @@ from typing import Any
 
 from class_registry import ClassRegistry
 
-import channels.estimators
-import channels.sources  # noqa: F401 - registers the sources
-from channels.estimator import ESTIMATORS
-from channels.source import SOURCES
+from channels.estimator_parameters import ESTIMATORS
+from channels.source_parameters import SOURCES
 from feedback.compressor_parameters import COMPRESSORS
 from feedback.denoiser_parameters import DENOISERS
 from feedback.link_parameters import LINKS
 from feedback.predictor_parameters import PREDICTORS
 from feedback.quantiser_parameters import QUANTISERS
-from feedback.registry import Registry
 from linksim.metrics import METRICS
 from linksim.precoding import PRECODERS
 from linksim.scenario.plugin_index import TITLES
@@ -58,9 +55,8 @@ class PluginKind:
 
     def parameters(self, name: str) -> Any:
         """The model of a plug-in's section."""
-        if isinstance(self.registry, Registry):
-            return self.registry.parameters(name)
-        return self.registry.get_class(name).Parameters
+        known = getattr(self.registry, "parameters", None)
+        return self.registry.get_class(name).Parameters if known is None else known(name)
 
     def models(self) -> list[Any]:
         """The models of all its plug-ins' sections, each once."""
@@ -68,7 +64,8 @@ class PluginKind:
 
     def traits(self, name: str) -> Any:
         """What is known of a plug-in before it is built: its parameters, or its class where that is light."""
-        return self.registry.parameters(name) if isinstance(self.registry, Registry) else self.registry.get_class(name)
+        known = getattr(self.registry, "parameters", None)
+        return self.registry.get_class(name) if known is None else known(name)
 
 
 SOURCE = PluginKind(TITLES["SOURCES"], SOURCES, "channel", "source", swept=False, other_sections=("sources",))

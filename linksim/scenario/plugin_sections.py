@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Union
 
 from pydantic import Discriminator, Field, Tag
 
-from channels.estimator import EstimatorParameters
-from channels.source import SourceParameters
+from channels.estimator_parameters import EstimatorParameters
+from channels.source_parameters import SourceParameters
 from feedback.compressor_parameters import CompressorParameters
 from feedback.denoiser_parameters import DenoiserParameters
 from feedback.link_parameters import LinkParameters

@@ -1,11 +1,11 @@
 """The channel that a compressor learns from: the scenario's, or that of its own ``trained_on``."""
 
-from feedback.compressor import CompressorParameters
+from feedback.compressor_parameters import CompressorParameters
 from linksim.errors import InputError
 from linksim.scenario.channel_section import channel_section
 from linksim.scenario.model import Scenario
+from linksim.scenario.outlines import outline_of
 from linksim.scenario.plugin_sections import compressor_label
-from linksim.scenario.sources import source_of
 
 
 def training_scenario(scenario: Scenario, entry: CompressorParameters) -> Scenario:
@@ -19,7 +19,7 @@ def training_scenario(scenario: Scenario, entry: CompressorParameters) -> Scenar
         return scenario
     place = f"compressors: {compressor_label(entry)}: trained_on"
     other = scenario.model_copy(update={"channel": channel_section(entry.trained_on, place)})
-    n_delay, source, tested = scenario.transform.n_delay, source_of(other), source_of(scenario)
+    n_delay, source, tested = scenario.transform.n_delay, outline_of(other), outline_of(scenario)
     if source.array.n_ports != tested.array.n_ports or source.grid.n_subcarriers < n_delay:
         rows = min(n_delay, source.grid.n_subcarriers)
         raise InputError(

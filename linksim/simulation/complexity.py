@@ -14,7 +14,7 @@ from feedback.plugin_file import build_compressor
 from linksim.files import write_whole
 from linksim.preparation.fitting import scheme_specs, schemes_of
 from linksim.scenario.model import Scenario
-from linksim.scenario.sources import csi_dimensions
+from linksim.scenario.outlines import csi_dimensions
 from linksim.scenario.sweep import points_of
 from linksim.storage.csv_text import csv_text
 

@@ -17,6 +17,7 @@ from linksim.content_hash import content_hash
 from linksim.execution.executor import Executor
 from linksim.preparation.fitting import scheme_specs
 from linksim.scenario.model import Scenario
+from linksim.scenario.outlines import outline_of
 from linksim.scenario.signals import stop_warning, unused_sections
 from linksim.scenario.sources import source_of
 from linksim.scenario.sweep import Point
@@ -49,11 +50,11 @@ def validity_warnings(scenarios: Iterable[Scenario]) -> list[str]:
     """
     lines: dict[str, None] = {}
     for scenario in scenarios:
-        lines |= dict.fromkeys(f"channel: {line}" for line in source_of(scenario).validity_warnings())
+        lines |= dict.fromkeys(f"channel: {line}" for line in outline_of(scenario).validity_warnings())
         for spec in scheme_specs(scenario):
             if spec.scenario.channel != scenario.channel:
                 place = f"compressors: {spec.label}: trained_on"
-                lines |= dict.fromkeys(f"{place}: {line}" for line in source_of(spec.scenario).validity_warnings())
+                lines |= dict.fromkeys(f"{place}: {line}" for line in outline_of(spec.scenario).validity_warnings())
         lines |= dict.fromkeys(unused_sections(scenario.feedback, scenario.compressors))
         stop = scenario.monte_carlo.stop
         if stop is not None and (line := stop_warning(stop.metric, scenario.compressors)):

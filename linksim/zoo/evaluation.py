@@ -26,7 +26,8 @@ from linksim.preparation.fitting import fit_generator, load_normalisation
 from linksim.preparation.prepare import Preparation
 from linksim.scenario.identity import weights_document
 from linksim.scenario.model import Scenario
-from linksim.scenario.sources import source_of, split_hint
+from linksim.scenario.outlines import split_hint
+from linksim.scenario.sources import source_of
 from linksim.scenario.true_channels import truncated_channels
 from linksim.statistics.accumulator import Estimate
 from linksim.storage.run_folder import RunFolder

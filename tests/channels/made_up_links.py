@@ -6,7 +6,8 @@ import scipy.io
 import torch
 
 from channels.channel_batch import Snapshots
-from channels.sources.quadriga.source import QuadrigaParameters, QuadrigaSource
+from channels.sources.parameters.quadriga import QuadrigaParameters
+from channels.sources.quadriga.source import QuadrigaSource
 
 N_RX, N_TX, N_SNAPSHOTS, N_SUBCARRIERS = 2, 4, 3, 16
 CARRIER_HZ = 5.3e9

@@ -8,13 +8,14 @@ import torch
 
 from channels.channel_batch import Snapshots
 from channels.source import BLOCK_SIZE
-from channels.sources.cost2100 import Cost2100Parameters, Cost2100Source
 from channels.sources.cost2100.clusters import _Part
 from channels.sources.cost2100.environment import load_environment
 from channels.sources.cost2100.placement import draw_positions
 from channels.sources.cost2100.rays import Rays, free_space_gain
+from channels.sources.cost2100.source import Cost2100Source
 from channels.sources.cost2100.streams import BlockStreams
 from channels.sources.cost2100.visibility import VisibilityRegions, draw_regions, visible_clusters
+from channels.sources.parameters.cost2100 import Cost2100Parameters
 from channels.transforms.angular_delay import AngularDelayTransform
 
 CPU = torch.device("cpu")

@@ -12,7 +12,8 @@ from pydantic import ValidationError
 
 from channels.channel_batch import Snapshots
 from channels.errors import ChannelInputError
-from channels.sources.cost2100 import Cost2100Parameters, Cost2100Source
+from channels.sources.cost2100.source import Cost2100Source
+from channels.sources.parameters.cost2100 import Cost2100Parameters
 
 
 def source(**parameters: Any) -> Cost2100Source:

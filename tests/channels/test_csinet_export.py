@@ -11,7 +11,8 @@ from channels.channel_batch import Snapshots
 from channels.dataset.csinet_export import csinet_images, export_csinet
 from channels.dataset.file import DatasetFile
 from channels.errors import ChannelInputError
-from channels.sources.mat import MatParameters, MatSource
+from channels.sources.mat import MatSource
+from channels.sources.parameters.mat import MatParameters
 
 FILES = ["DATA_HtestFin_all.mat", "DATA_Htestin.mat", "DATA_Htrainin.mat", "DATA_Hvalin.mat"]
 

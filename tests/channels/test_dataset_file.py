@@ -14,7 +14,7 @@ from made_up_dataset import made_up_arrays, made_up_plan, write_dataset
 from channels.dataset.file import DatasetFile, verify
 from channels.dataset.manifest import DatasetPlan, canonical_json, differences, input_hashes
 from channels.errors import ChannelInputError
-from channels.sources.mat import MatParameters
+from channels.sources.parameters.mat import MatParameters
 
 
 @pytest.fixture

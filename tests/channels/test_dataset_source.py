@@ -9,8 +9,9 @@ from made_up_dataset import ARRAY, N_DELAY, made_up_arrays, made_up_plan, write_
 
 from channels.channel_batch import ArrayShape, Snapshots
 from channels.errors import ChannelInputError
-from channels.sources.cost2100.parameters import Cost2100Parameters
-from channels.sources.dataset import DatasetParameters, DatasetSource
+from channels.sources.dataset import DatasetSource
+from channels.sources.parameters.cost2100 import Cost2100Parameters
+from channels.sources.parameters.dataset import DatasetParameters
 from channels.transforms.angular_delay import AngularDelayTransform
 
 

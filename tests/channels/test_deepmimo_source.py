@@ -10,7 +10,8 @@ from pydantic import ValidationError
 
 from channels.channel_batch import Snapshots
 from channels.errors import ChannelInputError
-from channels.sources.deepmimo.source import DeepMimoParameters, DeepMimoSource
+from channels.sources.deepmimo.source import DeepMimoSource
+from channels.sources.parameters.deepmimo import DeepMimoParameters
 from channels.transforms.angular_delay import AngularDelayTransform
 
 N_USERS, N_PATHS, N_SUBCARRIERS, BANDWIDTH_HZ = 130, 4, 32, 20e6

@@ -8,7 +8,8 @@ from pydantic import ValidationError
 
 from channels.channel_batch import Snapshots
 from channels.errors import ChannelInputError
-from channels.sources.hdf5 import Hdf5Parameters, Hdf5Source
+from channels.sources.hdf5 import Hdf5Source
+from channels.sources.parameters.hdf5 import Hdf5Parameters
 from channels.transforms.angular_delay import AngularDelayTransform
 
 ATTRIBUTES = {"fc": 5.3e9, "B": 20e6, "Nc": 64, "Nt": 4}

@@ -12,7 +12,8 @@ from pydantic import ValidationError
 from channels.channel_batch import Snapshots
 from channels.errors import ChannelInputError
 from channels.formats.mat5 import read_variable
-from channels.sources.mat import MatParameters, MatSource
+from channels.sources.mat import MatSource
+from channels.sources.parameters.mat import MatParameters
 from channels.transforms.angular_delay import AngularDelayTransform
 
 N, N_COLUMNS, N_DELAY = 7, 4, 3

@@ -10,7 +10,8 @@ import channels.sources  # noqa: F401 - registers the sources
 from channels.channel_batch import Snapshots
 from channels.errors import ChannelInputError
 from channels.source import SOURCES
-from channels.sources.mixture import MixtureParameters, MixtureSource
+from channels.sources.mixture import MixtureSource
+from channels.sources.parameters.mixture import MixtureParameters
 
 CPU = torch.device("cpu")
 PARTS = [

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from channels.channel_batch import Snapshots
 from channels.errors import ChannelInputError
-from channels.sources.quadriga.source import QuadrigaParameters
+from channels.sources.parameters.quadriga import QuadrigaParameters
 from tests.channels.made_up_links import (
     ALL,
     WRITERS,

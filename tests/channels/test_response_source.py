@@ -11,7 +11,8 @@ from pydantic import ValidationError
 
 from channels.channel_batch import ArrayShape, Snapshots
 from channels.errors import ChannelInputError
-from channels.sources.response import ResponseParameters, ResponseSource
+from channels.sources.parameters.response import ResponseParameters
+from channels.sources.response import ResponseSource
 
 N, N_TIMES, N_SUBCARRIERS, N_RX, N_TX = 6, 3, 5, 2, 4
 SIZES = {"sample": N, "time": N_TIMES, "subcarrier": N_SUBCARRIERS, "rx": N_RX, "tx": N_TX}

@@ -10,8 +10,8 @@ from pydantic import ValidationError
 
 from channels.channel_batch import ArrayShape, Snapshots
 from channels.source import BLOCK_SIZE
+from channels.sources.parameters.sionna import SionnaParameters
 from channels.sources.sionna.models import SionnaModel
-from channels.sources.sionna.parameters import SionnaParameters
 from channels.sources.sionna.source import SionnaSource
 from channels.statistics.spreads import rms_spread
 from channels.transforms.angular_delay import AngularDelayTransform

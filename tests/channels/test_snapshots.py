@@ -11,9 +11,9 @@ from channels.channel_batch import Snapshots
 from channels.errors import ChannelInputError
 from channels.recording import recorded_times
 from channels.source import Source
-from channels.sources.cost2100.parameters import Cost2100Parameters
 from channels.sources.cost2100.source import Cost2100Source
-from channels.sources.sionna.parameters import SionnaParameters
+from channels.sources.parameters.cost2100 import Cost2100Parameters
+from channels.sources.parameters.sionna import SionnaParameters
 from channels.sources.sionna.source import SionnaSource
 
 CPU = torch.device("cpu")

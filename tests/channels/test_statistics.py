@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from channels.channel_batch import ArrayShape, OfdmGrid, Paths, Snapshots
-from channels.sources.mat import MatParameters, MatSource
+from channels.sources.mat import MatSource
+from channels.sources.parameters.mat import MatParameters
 from channels.statistics import matrices as statistics
 from channels.statistics.circular_spread import circular_spread
 from channels.statistics.spreads import path_powers, rms_spread

@@ -10,8 +10,8 @@ import torch
 
 from channels.channel_batch import OfdmGrid, Paths, Snapshots
 from channels.source import SOURCES, Source
-from channels.sources.cost2100 import Cost2100Source
 from channels.sources.cost2100.rays import Rays
+from channels.sources.cost2100.source import Cost2100Source
 from channels.statistics.late_energy import CYCLIC_PREFIX, late_energy
 from tests.channels.made_up_dataset import made_up_arrays, made_up_plan, write_dataset
 from tests.channels.made_up_links import made_up_links, write_saved_6

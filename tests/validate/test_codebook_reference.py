@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from channels.channel_batch import Snapshots
-from channels.sources.sionna.parameters import SionnaParameters
+from channels.sources.parameters.sionna import SionnaParameters
 from channels.sources.sionna.source import SionnaSource
 from feedback.codebooks import (
     enhanced_type2,

@@ -20,7 +20,8 @@ import torch
 
 from channels.channel_batch import Snapshots
 from channels.source import BLOCK_SIZE
-from channels.sources.cost2100 import Cost2100Parameters, Cost2100Source
+from channels.sources.cost2100.source import Cost2100Source
+from channels.sources.parameters.cost2100 import Cost2100Parameters
 from channels.transforms.direct_angular_delay import truncated_plane_waves
 
 pytestmark = pytest.mark.validate

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scipy.stats import ks_2samp
 
 from channels.channel_batch import Snapshots
-from channels.sources.sionna.parameters import SionnaParameters
+from channels.sources.parameters.sionna import SionnaParameters
 from channels.sources.sionna.source import SionnaSource
 from channels.transforms.angular_delay import AngularDelayTransform
 from channels.transforms.frequency_response import frequency_response

@@ -5,15 +5,17 @@ The bundled files hold IndoorHall and SemiUrban; a file of the same layout descr
 
 from importlib.resources import files
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
-import torch
+import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from channels.errors import ChannelInputError
 from channels.formats.yaml_text import YamlTextError, read_yaml
+from channels.sources.parameters.cost2100 import BUNDLED
 
-BUNDLED = ("indoor", "outdoor_los", "outdoor_nlos")
+if TYPE_CHECKING:
+    from torch import Tensor
 
 # Order of the Gaussians that shadowing and the spreads of a cluster come from.
 CORRELATED = ("shadowing", "delay", "bs_elevation", "bs_azimuth", "ms_elevation", "ms_azimuth")
@@ -148,15 +150,20 @@ class Spreads(Section):
             return self
         if [len(row) for row in self.correlation] != [n] * n:
             raise ValueError(f"correlation: got rows of {[len(row) for row in self.correlation]}, expected {n} of {n}")
-        matrix = torch.tensor(self.correlation, dtype=torch.float64)
-        if not torch.equal(matrix, matrix.T) or not torch.all(matrix.diagonal() == 1):
+        matrix = np.array(self.correlation, np.float64)
+        if not np.array_equal(matrix, matrix.T) or not (matrix.diagonal() == 1).all():
             raise ValueError("correlation: got an asymmetric matrix or a diagonal other than 1, expected neither")
-        if torch.linalg.cholesky_ex(matrix).info != 0:
-            raise ValueError("correlation: got a matrix that is not positive definite, expected one that is")
+        try:
+            np.linalg.cholesky(matrix)
+        except np.linalg.LinAlgError:
+            problem = "correlation: got a matrix that is not positive definite, expected one that is"
+            raise ValueError(problem) from None
         return self
 
-    def gaussian_factor(self) -> torch.Tensor:
+    def gaussian_factor(self) -> "Tensor":
         """Upper triangular U with ``U^T U`` = correlation, so that a row of white Gaussians times U has it, [6, 6]."""
+        import torch
+
         if isinstance(self.correlation, str):
             return torch.eye(len(CORRELATED))
         return torch.linalg.cholesky(torch.tensor(self.correlation, dtype=torch.float64)).T.to(torch.float32)

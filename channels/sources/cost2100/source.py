@@ -7,14 +7,13 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from channels.channel_batch import ArrayShape, ChannelBatch, OfdmGrid, Snapshots
-from channels.errors import ChannelInputError
+from channels.channel_batch import ChannelBatch, OfdmGrid, Snapshots
 from channels.source import BLOCK_SIZE, SOURCES, Source, Split
 from channels.sources.cost2100.drop import draw_rays
-from channels.sources.cost2100.environment import load_environment
-from channels.sources.cost2100.parameters import Cost2100Parameters
+from channels.sources.cost2100.outline import Cost2100Outline
 from channels.sources.cost2100.rays import Rays, decibels
 from channels.sources.cost2100.streams import BlockStreams
+from channels.sources.parameters.cost2100 import Cost2100Parameters
 from channels.statistics.late_energy import LateEnergy, late_energy
 from channels.transforms.beam_squint import aperture_turns, interpolation_weights, node_frequencies
 from channels.transforms.direct_angular_delay import truncated_plane_waves
@@ -22,10 +21,7 @@ from channels.transforms.dirichlet_kernel import unit_phasor
 from channels.transforms.frequency_response import delay_phases
 from channels.transforms.hf_all import angular_reference, reference_grid, refuse_beam_squint
 from channels.transforms.plane_wave_power import mean_power, truncated_and_mean_power
-from channels.validity import outside, wide_band
 
-# Share of its own carrier within which an environment is taken for measured.
-_CARRIER_TOLERANCE = 0.1
 _FIRST_PATH_THRESHOLD = 10 ** (-25 / 10)
 
 
@@ -50,41 +46,23 @@ class Cost2100Source(Source):
     Source: L. Liu et al., "The COST 2100 MIMO channel model", IEEE Wireless Communications 19(6), 2012.
     """
 
-    titles = ("COST 2100",)
     Parameters = Cost2100Parameters
 
     def __init__(self, parameters: Cost2100Parameters, *, seed: int, device: torch.device) -> None:
-        environment = load_environment(parameters.environment_name)
-        if parameters.placement not in environment.placements:
-            raise ChannelInputError(
-                f"placement: got {parameters.placement!r}, "
-                f"expected one of {', '.join(environment.placements)} (environment {parameters.environment_name})"
-            )
         self.parameters = parameters
-        self.environment = environment
+        self._outline = Cost2100Outline(parameters)
+        self.environment = self._outline.environment
         self.seed = seed
         self.device = device
-        self.grid = OfdmGrid(
-            parameters.n_subcarriers,
-            parameters.bandwidth_hz or environment.bandwidth_hz,
-            parameters.carrier_hz or environment.carrier_hz,
-        )
-        self.array = ArrayShape(n_columns=parameters.n_columns)
+        self.grid, self.array = self._outline.grid, self._outline.array
 
     def n_samples(self, split: Split) -> int | None:
         """``None``: there are as many links as asked for."""
         return None
 
     def validity_warnings(self) -> list[str]:
-        """A carrier other than that which the environment was measured at, and too wide a band."""
-        carrier_hz, measured_hz = self.grid.carrier_hz, self.environment.carrier_hz
-        lines = wide_band(
-            self.grid.bandwidth_hz, carrier_hz, (self.array.n_columns - 1) / 2, self.parameters.beam_squint
-        )
-        # The spreads and gains of an environment are those of its own frequency band.
-        low, high = ((1 + sign * _CARRIER_TOLERANCE) * measured_hz / 1e9 for sign in (-1, 1))
-        stated = f"environment {self.parameters.environment_name}"
-        return lines + outside("carrier_hz", carrier_hz / 1e9, low, high, "GHz", stated)
+        """As the outline has them."""
+        return self._outline.validity_warnings()
 
     def late_energy(self, split: Split) -> LateEnergy | None:
         """Energy beyond symbol and cyclic prefix in the first samples of a split."""

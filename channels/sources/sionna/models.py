@@ -15,8 +15,8 @@ import torch
 from torch import Tensor
 
 from channels.channel_batch import Paths, Snapshots
+from channels.sources.parameters.sionna import SionnaParameters
 from channels.sources.sionna.drops import UserDrops
-from channels.sources.sionna.parameters import SionnaParameters
 
 _UE_SPACING = 0.5
 

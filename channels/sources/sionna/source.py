@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from channels.channel_batch import ArrayShape, OfdmGrid, Paths, Snapshots
+from channels.channel_batch import Paths, Snapshots
 from channels.path_blocks import read_in_blocks
 from channels.random_streams import stream_seed
 from channels.source import BLOCK_SIZE, SOURCES, PathSource, Split
+from channels.sources.parameters.sionna import SionnaParameters
 from channels.sources.sionna.drops import UserDrops
-from channels.sources.sionna.parameters import SionnaParameters
 from channels.transforms.beam_squint import aperture_turns, node_frequencies
 from channels.transforms.frequency_response import normalise_power
 from channels.transforms.path_alignment import align_to_first_path
@@ -35,21 +35,14 @@ class SionnaSource(PathSource):
     same at its first snapshot whatever the snapshots and the speed.
     """
 
-    titles = ("TR 38.901 (Sionna)",)
-    results_version = 2
     Parameters = SionnaParameters
 
     def __init__(self, parameters: SionnaParameters, *, seed: int, device: torch.device) -> None:
         self.parameters = parameters
         self.seed = seed
         self.device = device
-        self.grid = OfdmGrid(parameters.n_subcarriers, parameters.bandwidth_hz, parameters.carrier_hz)
-        self.array = ArrayShape(
-            n_polarizations=2 if parameters.polarization == "dual" else 1,
-            n_rows=parameters.n_rows,
-            n_columns=parameters.n_columns,
-            n_rx=parameters.n_rx,
-        )
+        outline = parameters.outline()
+        self.grid, self.array = outline.grid, outline.array
         self._loaded_model: SionnaModel | None = None
         self._models_at_nodes: list[SionnaModel] | None = None
 

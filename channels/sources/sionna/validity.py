@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from channels.validity import outside, wide_band
 
 if TYPE_CHECKING:
-    from channels.sources.sionna.parameters import SionnaParameters
+    from channels.sources.parameters.sionna import SionnaParameters
 
 _TABLE = "TR 38.901, Table 7.4.1-1,"
 # Heights of BS and UE in m, distances in m; those indoors are in space, the others along the ground.

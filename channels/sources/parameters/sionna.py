@@ -4,7 +4,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from channels.source import SourceParameters
+from channels.dimensions import ArrayShape, OfdmGrid
+from channels.source_parameters import DrawnChannels, SourceParameters
 from channels.sources.sionna.validity import tr38901_warnings
 
 # Per model: BS height in m, nearest and farthest UE in m (TR 38.901 Tables 7.2-1 to 7.2-4, 7.4.1-1 and 7.8-7).
@@ -36,6 +37,9 @@ class SionnaParameters(SourceParameters):
 
     The defaults are UMa NLOS at 28 GHz with a 32-port uniform linear array. Path loss and shadow fading are left out.
     """
+
+    titles = ("TR 38.901 (Sionna)",)
+    results_version = 2
 
     source: Literal["sionna"] = "sionna"
     model: Literal[
@@ -174,6 +178,17 @@ class SionnaParameters(SourceParameters):
     def validity_warnings(self) -> list[str]:
         """What TR 38.901 does not state the model for."""
         return tr38901_warnings(self)
+
+    def outline(self) -> DrawnChannels:
+        """Grid and array of these parameters."""
+        array = ArrayShape(
+            n_polarizations=2 if self.polarization == "dual" else 1,
+            n_rows=self.n_rows,
+            n_columns=self.n_columns,
+            n_rx=self.n_rx,
+        )
+        grid = OfdmGrid(self.n_subcarriers, self.bandwidth_hz, self.carrier_hz)
+        return DrawnChannels(grid, array, self.validity_warnings())
 
     @model_validator(mode="after")
     def _check(self) -> Self:

@@ -4,8 +4,9 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from channels.source import SourceParameters
-from channels.sources.cost2100.environment import BUNDLED
+from channels.source_parameters import SourceOutline, SourceParameters
+
+BUNDLED = ("indoor", "outdoor_los", "outdoor_nlos")
 
 
 class Cost2100Parameters(SourceParameters):
@@ -13,6 +14,8 @@ class Cost2100Parameters(SourceParameters):
 
     The defaults give regenerated COST 2100, not the original files: those are not to be had. See ``Cost2100Source``.
     """
+
+    titles = ("COST 2100",)
 
     source: Literal["cost2100"] = "cost2100"
     environment: str = Field(
@@ -52,6 +55,12 @@ class Cost2100Parameters(SourceParameters):
         if self.environment != "outdoor":
             return self.environment
         return f"outdoor_{self.line_of_sight or 'los'}"
+
+    def outline(self) -> SourceOutline:
+        """Grid and array, by default the environment's."""
+        from channels.sources.cost2100.outline import Cost2100Outline
+
+        return Cost2100Outline(self)
 
     @model_validator(mode="after")
     def _check(self) -> Self:

@@ -1,0 +1,45 @@
+"""What is known of a scenario's channels before any is made; without PyTorch where they are drawn."""
+
+from channels.source_parameters import SourceOutline, SourceParameters, Split
+from feedback.csi_dimensions import CsiDimensions
+from linksim.scenario.model import Scenario
+from linksim.subbands import subbands
+
+
+def outline_of(scenario: Scenario) -> SourceOutline:
+    """All of a scenario's source but its channels; the source itself where only its files say what they hold.
+
+    Raises:
+        ChannelInputError: if the source cannot be opened.
+    """
+    outline: SourceOutline | None = scenario.channel.outline()
+    if outline is not None:
+        return outline
+    from linksim.scenario.sources import source_of
+
+    return source_of(scenario)
+
+
+def split_hint(parameters: SourceParameters, split: Split) -> str:
+    """Which key says how many samples a split has, as the end of an error message; empty where none does."""
+    key = parameters.split_key(split)
+    return f" (key channel.{key})" if key else ""
+
+
+def csi_dimensions(scenario: Scenario) -> CsiDimensions:
+    """Sizes of the channels that a scenario's compressors report; subbands are those of the SGCS.
+
+    Raises:
+        InputError: if there are more subbands than subcarriers.
+    """
+    source = outline_of(scenario)
+    bands = subbands(source.grid.n_subcarriers, scenario.sgcs.n_subbands, "sgcs.n_subbands")
+    array = source.array
+    return CsiDimensions(
+        n_delay=scenario.transform.n_delay,
+        n_tx=array.n_tx,
+        n_rx=array.n_rx,
+        n_polarizations=array.n_polarizations,
+        n_rows=array.n_rows,
+        bands=tuple((band.start, band.stop) for band in bands),
+    )
