@@ -99,6 +99,14 @@ class CompressorParameters(CompressorTraits, BaseModel):
         """File of weights that were trained elsewhere, on channels that nobody here knows; ``None`` for the rest."""
         return None
 
+    def matrix_shape(self, dimensions: CsiDimensions) -> tuple[int, int]:
+        """Rows and columns of the matrices that the compressor works on."""
+        return dimensions.matrix
+
+    def dimensions_of(self, shape: tuple[int, int]) -> CsiDimensions:
+        """Sizes of a channel for which ``matrix_shape`` is a shape: the plainest of them."""
+        return CsiDimensions.of(shape)
+
     def check(self, dimensions: CsiDimensions) -> bool:
         """Refuses a channel of sizes for which the compressor cannot be built, without building it.
 
@@ -130,7 +138,7 @@ class CompressorIdentity:
 
     Attributes:
         settings: parameters of its class, compression ratio filled in.
-        shape: ``(Na, n_ports)``.
+        shape: of the matrices that it works on, ``(Na, n_ports)``.
         code: name and hash of the file of a user's own class, empty for those that ship.
     """
 

@@ -8,23 +8,25 @@ import torch
 from torch import Tensor, nn
 
 from feedback.complexity import count_macs, count_multiplications, count_parameters, count_stored_bytes
-from feedback.compressor import Complexity, Compressor
+from feedback.compressor import Complexity
 from feedback.compressor_parameters import codeword_length
 from feedback.cpu_kernels.acceleration import accelerated, memory_kept
 from feedback.csi_report.codeword import Codeword
+from feedback.eigenvector_compressor import EigenvectorCompressor, MatrixCompressor, aligned_set
 from feedback.errors import FeedbackInputError
 from feedback.layers.basic import initialise
 from feedback.layers.images import from_unit_interval, to_unit_interval
 from feedback.neural_parameters import NeuralParameters
+from feedback.training.direction_error import DirectionError
 from feedback.training.loop import train
-from feedback.training.options import TrainingOptions, TrainingOutcome
+from feedback.training.options import TrainingOptions, TrainingOutcome, reconstruction_error
 from feedback.training.recipe import TrainingRecipe
 from feedback.training_set import TrainingSet
 
 __all__ = ["NeuralCompressor", "NeuralParameters"]
 
 
-class NeuralCompressor(Compressor):
+class NeuralCompressor(MatrixCompressor):
     """A network at the UE, images ``[batch, 2, Na, Nt]`` to codewords ``[batch, M]``, and one back at the BS.
 
     Encoder and decoder are separate modules that share no tensor. They stay in eval mode but for the training loop, so
@@ -98,7 +100,7 @@ class NeuralCompressor(Compressor):
         Raises:
             FeedbackInputError: if the training set is unusable, or the loss becomes NaN or infinite.
         """
-        options = options or TrainingOptions()
+        training, options = self.training_matrices(training), self.suited(options or TrainingOptions())
         if options.start is None:
             self.prepare(training, generator)
         else:
@@ -107,7 +109,22 @@ class NeuralCompressor(Compressor):
             options = replace(options, disturbance=self.settings.disturbance)
         with accelerated(self.encoder, self.decoder), memory_kept():
             resolved = recipe.resolved(self.starts_as_klt or options.start is not None)
+            if isinstance(self, EigenvectorCompressor):
+                # Their phases are chosen, and the same at every pass.
+                resolved = resolved.model_copy(update={"random_phase": False})
             return train(self.encoder, self.decoder, training, resolved, generator, options)
+
+    def training_matrices(self, training: TrainingSet) -> TrainingSet:
+        """Training channels as the matrices whose images it works on."""
+        return aligned_set(training, self.beams) if isinstance(self, EigenvectorCompressor) else training
+
+    def suited(self, options: TrainingOptions) -> TrainingOptions:
+        """Options of a training run with the loss and error of what it reports, where they are the default ones."""
+        if not isinstance(self, EigenvectorCompressor):
+            return options
+        direction = DirectionError(self.beams)
+        loss = direction.loss if options.loss is reconstruction_error else options.loss
+        return replace(options, loss=loss, errors=direction)
 
     def fit(self, training: TrainingSet, generator: torch.Generator) -> None:
         """Trains with the recipe of the parameters, or the default one; ``untrained`` networks are only prepared.
@@ -142,8 +159,13 @@ class NeuralCompressor(Compressor):
             return from_unit_interval(self.decoder(received.values))
 
     def diagnostics(self, csi: Tensor) -> dict[str, float]:
-        """Other figures of the trained network on channels ``[n, Na, Nt]``, by name; none by default."""
-        return {}
+        """Other figures of the trained network on training matrices, by name: the SGCS of those of eigenvectors."""
+        if not isinstance(self, EigenvectorCompressor):
+            return {}
+        with torch.no_grad():
+            image = to_unit_interval(csi)
+            rebuilt = self.decoder(self.encoder(image))
+            return {"sgcs": 1 - float(DirectionError(self.beams)(image, rebuilt).mean())}
 
     def complexity(self) -> Complexity:
         """Counted on the layers of both networks."""

@@ -5,8 +5,9 @@ from typing import Literal
 
 from pydantic import Field
 
-from feedback.compressor_parameters import CompressorParameters, codeword_length, latent_maps
+from feedback.compressor_parameters import codeword_length, latent_maps
 from feedback.csi_dimensions import CsiDimensions
+from feedback.matrix_parameters import MatrixParameters
 from feedback.training.adaptation import Adaptation
 from feedback.training.distillation import Distillation
 from feedback.training.disturbance import Disturbance
@@ -15,7 +16,7 @@ from feedback.training.recipe import TrainingRecipe
 Init = Literal["klt", "xavier"]
 
 
-class NeuralParameters(CompressorParameters):
+class NeuralParameters(MatrixParameters):
     """Parameters that every network has; each extends it with its own ``name`` literal."""
 
     trained = True
@@ -43,7 +44,7 @@ class NeuralParameters(CompressorParameters):
 
     def check(self, dimensions: CsiDimensions) -> bool:
         """A ratio that gives a codeword is all that most networks need."""
-        codeword_length(dimensions.matrix, self.compression_ratio)
+        codeword_length(self.matrix_shape(dimensions), self.compression_ratio)
         return True
 
 
@@ -62,7 +63,7 @@ class ConvolutionalLatentParameters(NeuralParameters):
 
     def check(self, dimensions: CsiDimensions) -> bool:
         """A codeword is whole maps."""
-        latent_maps(dimensions.matrix, self.compression_ratio)
+        latent_maps(self.matrix_shape(dimensions), self.compression_ratio)
         return True
 
 

@@ -88,15 +88,16 @@ def own_parameters(parameters: CompressorParameters) -> CompressorParameters:
     return parameters.own() if isinstance(parameters, PluginParameters) else parameters
 
 
-def identity_of(parameters: CompressorParameters, shape: tuple[int, int]) -> CompressorIdentity:
+def identity_of(parameters: CompressorParameters, dimensions: CsiDimensions | tuple[int, int]) -> CompressorIdentity:
     """What a section's compressor is, without building it.
 
     Args:
         parameters: the section, ``compression_ratio`` filled in.
-        shape: ``(Na, n_ports)``.
+        dimensions: sizes of the channel, or the shape of the matrices that it works on.
     """
-    code = parameters.load().code if isinstance(parameters, PluginParameters) else ""
-    return CompressorIdentity(own_parameters(parameters), shape, code)
+    own, code = own_parameters(parameters), parameters.load().code if isinstance(parameters, PluginParameters) else ""
+    shape = dimensions if isinstance(dimensions, tuple) else own.matrix_shape(dimensions)
+    return CompressorIdentity(own, shape, code)
 
 
 def has_training_run(parameters: CompressorParameters) -> bool:
@@ -114,17 +115,17 @@ def build_compressor(parameters: CompressorParameters, dimensions: CsiDimensions
 
     Args:
         parameters: the section, ``compression_ratio`` filled in.
-        dimensions: sizes of the channel; ``(Na, Nt)`` for those of ``CsiDimensions.of``.
+        dimensions: sizes of the channel; or the shape of the matrices that it works on, for the plainest such channel.
 
     Raises:
         FeedbackInputError: if the parameters give no codeword, or a plug-in's file has changed.
     """
-    dimensions = CsiDimensions.of(dimensions)
+    own, kind = own_parameters(parameters), compressor_class(parameters)
+    dimensions = own.dimensions_of(dimensions) if isinstance(dimensions, tuple) else dimensions
     if not isinstance(parameters, PluginParameters):
-        return compressor_class(parameters).build(parameters, dimensions)
-    own, plugin = parameters.own(), compressor_class(parameters)
+        return kind.build(parameters, dimensions)
     try:
-        return plugin.build(own, dimensions)
+        return kind.build(own, dimensions)
     except FeedbackInputError:
         raise
     except Exception as error:

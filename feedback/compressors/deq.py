@@ -91,9 +91,9 @@ class Deq(FullyConnectedNetwork):
 
     def diagnostics(self, csi: Tensor) -> dict[str, float]:
         """How near the iterations come to their fixed points: mean relative change of the state in the last one."""
-        return {
+        return super().diagnostics(csi) | {
             "ue_residual": float(self.ue_residuals(csi)[:, -1].mean()),
-            "bs_residual": float(self.bs_residuals(self.encode(csi))[:, -1].mean()),
+            "bs_residual": float(self.bs_residuals(Codeword(self.encoder(to_unit_interval(csi))))[:, -1].mean()),
         }
 
     @torch.no_grad()

@@ -3,20 +3,16 @@
 import torch
 from torch import Tensor
 
-from feedback.compressor import (
-    COMPRESSORS,
-    Complexity,
-    Compressor,
-    complex_codeword_length,
-)
+from feedback.compressor import COMPRESSORS, Complexity, complex_codeword_length
 from feedback.compressors.parameters.klt import KltParameters
 from feedback.csi_report.codeword import Codeword
+from feedback.eigenvector_compressor import MatrixCompressor
 from feedback.principal_axes import separable_products
 from feedback.training_set import TrainingSet
 
 
 @COMPRESSORS.register("klt")
-class Klt(Compressor):
+class Klt(MatrixCompressor):
     r"""Reports the ``M / 2`` complex coefficients on the principal axes of the training channels.
 
     .. math:: c = U_k^H \mathrm{vec}(H_a), \qquad \mathrm{vec}(\hat H_a) = U_k c

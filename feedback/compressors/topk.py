@@ -3,19 +3,15 @@
 import torch
 from torch import Tensor
 
-from feedback.compressor import (
-    COMPRESSORS,
-    Complexity,
-    Compressor,
-    complex_codeword_length,
-)
+from feedback.compressor import COMPRESSORS, Complexity, complex_codeword_length
 from feedback.compressors.parameters.topk import TopKParameters
 from feedback.csi_report.codeword import Codeword
 from feedback.csi_report.side_format import SubsetFormat
+from feedback.eigenvector_compressor import MatrixCompressor
 
 
 @COMPRESSORS.register("topk")
-class TopK(Compressor):
+class TopK(MatrixCompressor):
     r"""Keeps the ``k = M / 2`` strongest complex entries; their positions are side information.
 
     The positions are a set of ``k`` out of :math:`N_a N_t`, which costs

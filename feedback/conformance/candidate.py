@@ -42,7 +42,11 @@ class Candidate:
     def build(self, shape: Shape | None = None, compression_ratio: float | None = None) -> Compressor:
         """A new compressor that has learnt nothing."""
         ratio = (compression_ratio or self.compression_ratio) if self.compressor.has_ratio else None
-        return self.compressor.build(self.parameters(ratio), dimensions(shape or self.shape))
+        return self.made(self.parameters(ratio), shape)
+
+    def made(self, parameters: CompressorParameters, shape: Shape | None = None) -> Compressor:
+        """A new compressor of some parameters."""
+        return self.compressor.build(parameters, dimensions(shape or self.shape))
 
     def fit(self, shape: Shape | None = None) -> Compressor:
         """A new compressor that has learnt from a few channels."""
@@ -87,7 +91,8 @@ def dimensions(shape: Shape) -> CsiDimensions:
 
 def csi_for(compressor: Compressor, n: int, seed: int = 0) -> Tensor:
     """Channels ``[n, ...]`` in the form that a compressor takes, complex64."""
-    known, csi = compressor.dimensions, channels(n, compressor.shape, seed)
+    known = compressor.dimensions
+    csi = channels(n, known.matrix, seed)
     if compressor.takes == "truncated":
         return csi
     n_subcarriers = known.n_subcarriers

@@ -3,7 +3,7 @@
 import torch
 
 from feedback.compressor import Compressor
-from feedback.conformance.candidate import Candidate, channels
+from feedback.conformance.candidate import Candidate, csi_for
 from feedback.conformance.compressor import CHECKS
 from feedback.conformance.contract import Check, demand
 from feedback.neural import NeuralCompressor
@@ -82,7 +82,7 @@ def check_inference_changes_no_weight(candidate: Candidate) -> None:
     """Encoding and decoding leave weights and running statistics alone."""
     network = network_of(candidate)
     before = {name: tensor.clone() for name, tensor in network.state().items()}
-    network.decode(network.encode(channels(5, network.shape)))
+    network.decode(network.encode(csi_for(network, 5)))
     for name, tensor in network.state().items():
         demand(torch.equal(before[name], tensor), f"{name}: got another value after inference, expected the same")
 

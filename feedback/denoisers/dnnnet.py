@@ -79,9 +79,9 @@ class DnnNet(Denoiser):
         if recipe is None or not isinstance(compressor, NeuralCompressor):
             return
         decoder = _DenoisingDecoder(self.network, compressor.decoder)
-        options = TrainingOptions(disturbance=_KnownNoise(snr_db=self.settings.snr_db))
+        options = compressor.suited(TrainingOptions(disturbance=_KnownNoise(snr_db=self.settings.snr_db)))
         with torch.enable_grad():
-            train(compressor.encoder, decoder, training, recipe, generator, options)
+            train(compressor.encoder, decoder, compressor.training_matrices(training), recipe, generator, options)
 
     def build_inner(self, state: Mapping[str, Tensor]) -> NoiseExtraction:
         """A network for codewords of the state's length."""

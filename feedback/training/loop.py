@@ -239,8 +239,8 @@ class _Run:
             self.kept_at = now
 
     def _validation_nmse(self, model: Any) -> float:
-        disturbance = self.options.disturbance
-        return validation_nmse(model.encoder, model.decoder, self.training.validation, disturbance, self.seed)
+        csi, options = self.training.validation, self.options
+        return validation_nmse(model.encoder, model.decoder, csi, options.disturbance, self.seed, options.errors)
 
     def _keep(self, file: Path) -> None:
         self.state.model = self.model.state_dict()

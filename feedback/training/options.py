@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import torch
 from torch import Tensor, nn
 
 from feedback.training.disturbance import Disturbance
@@ -37,6 +38,12 @@ def reconstruction_error(step: Pass) -> Tensor:
     return nn.functional.mse_loss(step.reconstruction, step.image)
 
 
+def relative_errors(image: Tensor, reconstruction: Tensor) -> Tensor:
+    r"""NMSE of each image, :math:`\|H_a - \hat H_a\|^2 / \|H_a\|^2`, linear, ``[batch]``, float64."""
+    error = (reconstruction - image).flatten(1).to(torch.float64).square().sum(1)
+    return error / (image - 0.5).flatten(1).to(torch.float64).square().sum(1)
+
+
 def ignore_progress(progress: Progress) -> None:
     """A callback that does nothing."""
 
@@ -51,6 +58,7 @@ class TrainingOptions:
 
     Attributes:
         loss: what is minimised; takes a ``Pass`` and gives a scalar.
+        errors: by whose mean on validation channels weights are chosen; takes images and what they are rebuilt to.
         disturbance: what codewords go through, in training and validation; nothing by default.
         stages: parts of the budget, in order; the last one ends at 1.
         on_start: told the validation NMSE before the first step, dB, unless the run goes on from a state.
@@ -61,6 +69,7 @@ class TrainingOptions:
     """
 
     loss: Callable[[Pass], Tensor] = reconstruction_error
+    errors: Callable[[Tensor, Tensor], Tensor] = relative_errors
     disturbance: Disturbance | None = None
     stages: tuple[Stage, ...] = (Stage(),)
     on_start: Callable[[float], None] = ignore_start
@@ -75,8 +84,8 @@ class TrainingOutcome:
     """What a training run came to.
 
     Attributes:
-        start_nmse_db: validation NMSE before the first step, dB.
-        validation_nmse_db: validation NMSE of the weights that were kept, dB.
+        start_nmse_db: mean error on validation channels before the first step, dB: NMSE, or 1 less the SGCS.
+        validation_nmse_db: that of the weights that were kept, dB.
         best_epoch: passes over the training channels after which they were reached, 0 for the start.
         samples_seen: training channels seen in all.
         history: every validation.

@@ -1,21 +1,28 @@
 """Validation of a pair of networks: the error that selects weights."""
 
 import math
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
 
 from feedback.layers.images import to_unit_interval
 from feedback.training.disturbance import Disturbance
+from feedback.training.options import relative_errors
 
 _BATCH = 500
 
 
 @torch.no_grad()
 def validation_nmse(
-    encoder: nn.Module, decoder: nn.Module, csi: Tensor, disturbance: Disturbance | None = None, seed: int = 0
+    encoder: nn.Module,
+    decoder: nn.Module,
+    csi: Tensor,
+    disturbance: Disturbance | None = None,
+    seed: int = 0,
+    errors: Callable[[Tensor, Tensor], Tensor] = relative_errors,
 ) -> float:
-    r"""Mean over samples of :math:`\|H_a - \hat H_a\|^2 / \|H_a\|^2`, linear; in eval mode.
+    """Mean error of rebuilt channels, by default their NMSE, linear; in eval mode.
 
     Args:
         encoder: images to codewords.
@@ -23,6 +30,7 @@ def validation_nmse(
         csi: normalised angular-delay matrices ``[n, Na, Nt]``, complex64.
         disturbance: what the codewords go through; nothing by default.
         seed: of the disturbance, the same for weights that are compared.
+        errors: images and what they are rebuilt to, to the error of each.
     """
     generator = torch.Generator().manual_seed(seed)
     total = 0.0
@@ -30,9 +38,7 @@ def validation_nmse(
         image = to_unit_interval(part)
         codeword = encoder(image)
         received = codeword if disturbance is None else disturbance.apply(codeword, generator)
-        error = (decoder(received) - image).flatten(1).to(torch.float64).square().sum(1)
-        power = (image - 0.5).flatten(1).to(torch.float64).square().sum(1)
-        total += float((error / power).sum())
+        total += float(errors(image, decoder(received)).sum(dtype=torch.float64))
     return total / len(csi)
 
 

@@ -65,7 +65,7 @@ class SchemeSpec:
     @property
     def identity(self) -> CompressorIdentity:
         """What the compressor is, without building it."""
-        return identity_of(self.parameters, csi_dimensions(self.scenario).matrix)
+        return identity_of(self.parameters, csi_dimensions(self.scenario))
 
     @property
     def trained_for(self) -> dict[str, Any]:

@@ -42,6 +42,7 @@ from linksim.preparation.fitting import (
 )
 from linksim.preparation.kept_axes import KeptAxes
 from linksim.preparation.prepare import Preparation, adaptation_of, is_trained, weights_file
+from linksim.preparation.taken_channels import TakenForm, taken_channels
 from linksim.preparation.teacher import load_teacher, teacher_of
 from linksim.preparation.training_log import TrainingLog
 from linksim.preparation.weights_origin import outdated, teacher_record
@@ -224,6 +225,8 @@ def training_record(spec: SchemeSpec, command: str) -> dict[str, object]:
     }
     if scenario.estimation.timing != "perfect":
         record["timing"] = scenario.estimation.timing
+    if spec.parameters.traits.takes == "eigenvectors":
+        record["n_subbands"] = scenario.sgcs.n_subbands
     if with_contents(record["channel"], "channel") != record["channel"]:
         # So that the key can be checked where the files are not at hand.
         record["trained_for"] = spec.trained_for
@@ -241,9 +244,8 @@ def _train(fabric: "Fabric | None", task: TrainingTask, logs: LogSender | None =
     parts = needed_tensors(task.training_file)
     train, validation = (torch.view_as_complex(parts[split].to(device)) for split in ("train", "validation"))
     fresh = scenario.training.fresh and spec.adapted_to is None
-    stream = fresh_channels(scenario, task.fitted, device) if fresh else None
-    axes = KeptAxes(task.fitted)
-    training = TrainingSet(train, validation, stream, axes)
+    stream = fresh_channels(scenario, task.fitted, device, TakenForm.of(compressor)) if fresh else None
+    training = TrainingSet(train, validation, stream, KeptAxes(task.fitted))
     recipe = recipe_of(spec)
     state_file = task.log / _STATE_FILE
     with closing(TrainingLog(task.log, resumed=state_file.exists())) as log:
@@ -281,14 +283,14 @@ def _train(fabric: "Fabric | None", task: TrainingTask, logs: LogSender | None =
             recipe=recipe,
             outcome=outcome,
             seed=scenario.seed,
-            diagnostics=compressor.diagnostics(validation[:_DIAGNOSED]),
+            diagnostics=compressor.diagnostics(compressor.training_matrices(training).validation[:_DIAGNOSED]),
             distinct_channels=distinct,
         )
         keep_somewhere(save, task.file, [task.log])
 
 
-def fresh_channels(scenario: Scenario, fitted: Path, device: torch.device) -> ChannelStream:
-    """Normalised channels of the endless training split of a generator, made when they are asked for.
+def fresh_channels(scenario: Scenario, fitted: Path, device: torch.device, form: TakenForm) -> ChannelStream:
+    """Channels of the endless training split of a generator as a network takes them, made when they are asked for.
 
     Raises:
         InputError: if the source is a file.
@@ -301,6 +303,9 @@ def fresh_channels(scenario: Scenario, fitted: Path, device: torch.device) -> Ch
     normalisation = load_normalisation(scenario, fitted)
 
     def stream(start: int, stop: int) -> Tensor:
+        if form.takes != "truncated":
+            made = taken_channels(scenario, form, normalisation, "train", start, stop)
+            return torch.from_numpy(made).to(device)
         csi = torch.from_numpy(truncated_channels(scenario, "train", start, stop))
         return normalisation.apply(csi, normalisation.scale(csi)).to(device)
 
@@ -310,7 +315,7 @@ def fresh_channels(scenario: Scenario, fitted: Path, device: torch.device) -> Ch
 def _training_file(spec: SchemeSpec, preparation: Preparation) -> Path:
     """The training set as a file, for the processes that train on it."""
     samples = None if spec.adapted_to is None else adaptation_of(spec).samples
-    key = training_set_key(spec.scenario, spec.adapted_to, samples)
+    key = training_set_key(spec.scenario, spec.parameters, spec.adapted_to, samples)
     file = preparation.folder.fitted / f"training-{key}.safetensors"
     if kept_tensors(file) is None:
         training = preparation.network_training_set(spec)

@@ -160,16 +160,19 @@ class Preparation:
 
     def _other_form(self, spec: SchemeSpec) -> TrainingSet:
         """The channels for quick fits in another form than the truncated matrix; made once for those who take it."""
-        scenario, compressor = spec.scenario, spec.build().compressor
-        form = TakenForm(compressor.takes, compressor.n_layers, compressor.own_scale)
+        scenario, form = spec.scenario, TakenForm.of(spec.build().compressor)
         key = f"{channel_fit_key(scenario)}, {scenario.sgcs.n_subbands} subbands, {form}"
         if key not in self._sets:
-            normalisation = load_normalisation(scenario, self.folder.fitted)
-            ranges = self._ranges(scenario, "train", scenario.training.samples)
-            tasks = [(scenario, form, normalisation, "train", *each) for each in ranges]
-            train = self._gathered(taken_channels, tasks).to(self.device)
+            train = self._taken(spec, form, "train", scenario.training.samples)
             self._sets[key] = TrainingSet(train, train[:0])
         return self._sets[key]
+
+    def _taken(self, spec: SchemeSpec, form: TakenForm, split: Split, wanted: int) -> Tensor:
+        """Channels of the point itself as a compressor takes them, scaled as it was fitted or trained."""
+        source = spec.adapted_to or spec.scenario
+        normalisation = load_normalisation(spec.scenario, self.folder.fitted)
+        tasks = [(source, form, normalisation, split, *each) for each in self._ranges(source, split, wanted)]
+        return self._gathered(taken_channels, tasks).to(self.device)
 
     def joint_training_set(self, scenario: Scenario) -> TrainingSet:
         """The channels for quick fits, and validation channels to select on; made once."""
@@ -197,6 +200,10 @@ class Preparation:
                     "channels there are"
                 )
             n_validation = min(n_train, n_validation)
+        form = TakenForm.of(spec.build().compressor)
+        if form.takes != "truncated":
+            taken = self._taken(spec, form, "train", n_train), self._taken(spec, form, "validation", n_validation)
+            return TrainingSet(*taken)
         train, validation = self._csi(source, "train", n_train), self._csi(source, "validation", n_validation)
         return TrainingSet(
             self._normalised(train, spec.scenario),

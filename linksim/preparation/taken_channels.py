@@ -1,6 +1,7 @@
 """True channels in the form in which a compressor takes them, as tasks for workers make them."""
 
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 import torch
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 from channels.source import BLOCK_SIZE, Split
 from channels.transforms.angular_delay import AngularDelayTransform
 from feedback.codec import taken
+from feedback.compressor import Compressor
 from feedback.csi_report.normalisation import Normalisation
 from feedback.observation import CsiForm
 from linksim.chain.observing import observation_of
@@ -32,6 +34,11 @@ class TakenForm:
     takes: CsiForm
     n_layers: int
     own_scale: bool
+
+    @classmethod
+    def of(cls, compressor: Compressor) -> Self:
+        """What a compressor takes."""
+        return cls(compressor.takes, compressor.n_layers, compressor.own_scale)
 
 
 def taken_channels(

@@ -13,7 +13,7 @@ from typing import Any
 from feedback.compressor_parameters import CompressorParameters
 from feedback.file_digest import content_of
 from feedback.plugin_content import plugin_digest
-from feedback.plugin_file import split_plugin
+from feedback.plugin_file import own_parameters, split_plugin
 from linksim.content_hash import content_hash
 from linksim.scenario.model import Scenario
 from linksim.scenario.paths import NameChange, map_paths
@@ -71,6 +71,8 @@ MOVES: Mapping[str, Key] = {
     "compressors": _POINT | Key.FIT | Key.WEIGHTS,
     "compressors.label": Key.NONE,
     "compressors.curve": Key.NONE,
+    # Networks of eigenvectors, of as many layers as `rank` says, learn from these.
+    "compressors.csi": _POINT | Key.FIT | Key.WEIGHTS | Key.TRAINING_SET,
     # Says which compressors a point has.
     "compressors.only_ratios": Key.RUN,
     # A channel section, which moves what is learnt from it.
@@ -168,16 +170,22 @@ def channel_fit_key(scenario: Scenario) -> str:
     return content_hash([document, source_versions(scenario.channel), CHAIN])
 
 
-def training_set_key(scenario: Scenario, adapted_to: Scenario | None, samples: int | None) -> str:
+def training_set_key(
+    scenario: Scenario, parameters: CompressorParameters, adapted_to: Scenario | None, samples: int | None
+) -> str:
     """Names the training set of a network.
 
     Args:
+        parameters: the network's section.
         scenario: a point, with the channel that the network is trained on.
         adapted_to: the point itself where the network is adapted to its channel.
         samples: channels that it is adapted on.
     """
     document = with_contents(_selected(scenario.model_dump(mode="json"), Key.TRAINING_SET))
     source = source_versions((adapted_to or scenario).channel)
+    if parameters.traits.takes == "eigenvectors":
+        layers = getattr(own_parameters(parameters), "rank", 1)
+        document |= {"n_subbands": scenario.sgcs.n_subbands, "n_layers": layers}
     return content_hash([document, weights_document(scenario, adapted_to), samples, source])
 
 

@@ -61,6 +61,11 @@ class ZooEntry:
         """Class and hash of a user's own file, which is no part of the zoo; empty for what ships."""
         return str(self.info.compressor.get("code", ""))
 
+    @property
+    def reports_eigenvectors(self) -> bool:
+        """Whether it is of eigenvectors, of which there is an SGCS and no NMSE."""
+        return self.info.compressor.get("csi") == "eigenvectors"
+
     def scenario(self) -> Scenario:
         """Perfect channel estimates of the channel that the weights were trained for, and the compressor.
 
@@ -84,6 +89,7 @@ class ZooEntry:
             "transform": training.get("transform"),
             "compression_ratio": self.info.compressor.get("compression_ratio"),
             "compressors": [compressor],
+            **({"sgcs": {"n_subbands": training["n_subbands"]}} if "n_subbands" in training else {}),
             "zoo": str(self.file.parent),
         }
         return validate_scenario(document, str(origin))

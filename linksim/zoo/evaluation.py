@@ -90,12 +90,18 @@ def evaluate(
         seed: of the channels; by default that of each entry's training, whose test channels are none it learnt from.
 
     Raises:
-        InputError: if a document does not describe a channel, or an entry is a plug-in's.
+        InputError: if a document does not describe a channel, an entry is a plug-in's, or none reports matrices.
         FeedbackInputError: if weights cannot be loaded.
     """
     if own := next((entry for entry in entries if entry.plugin), None):
         raise InputError(f"{own.file}: weights of {own.plugin}, expected a network that ships; run a scenario instead")
-    known = [(entry, _scenario(entry, seed)) for entry in entries]
+    directions = [entry.name for entry in entries if entry.reports_eigenvectors]
+    if directions:
+        line = f"{', '.join(directions)}: eigenvectors are reported, which have no NMSE; run a scenario for their SGCS"
+        if len(directions) == len(entries):
+            raise InputError(line)
+        _LOGGER.warning("%s", line)
+    known = [(entry, _scenario(entry, seed)) for entry in entries if not entry.reports_eigenvectors]
     keyed = sorted(known, key=lambda pair: _channel_key(pair[1]))
     for _, group in groupby(keyed, key=lambda pair: _channel_key(pair[1])):
         yield from _evaluate_channel(list(group), samples, training_samples, executor)

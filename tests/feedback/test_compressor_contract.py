@@ -12,6 +12,8 @@ from feedback.conformance.network import NETWORK_CHECKS, candidate_of
 from feedback.neural import NeuralCompressor
 
 NAMES = sorted(map(str, COMPRESSORS.keys()))
+# Compressors of any matrix, on that of eigenvectors: linear, sparse, and a network.
+OF_EIGENVECTORS = ("klt", "topk", "csinet")
 NEURAL = [name for name in NAMES if issubclass(COMPRESSORS.get_class(name), NeuralCompressor)]
 
 
@@ -26,6 +28,13 @@ VARIANTS = [
 @cache
 def candidate(name: str) -> Candidate:
     return candidate_of(COMPRESSORS.get_class(name), {"name": name})
+
+
+@cache
+def of_eigenvectors(name: str) -> Candidate:
+    section = {"name": name, "csi": "eigenvectors", "rank": 2}
+    kind = COMPRESSORS.get_class(name)
+    return candidate_of(kind.chosen_by(kind.Parameters.model_validate(section)), section)
 
 
 # One compressor after the other, so that each is fitted once.
@@ -54,3 +63,15 @@ def test_contract_of_variants(number: int, check: Check) -> None:
 )
 def test_contract_of_networks(name: str, check: Check) -> None:
     check(candidate(name))
+
+
+@pytest.mark.parametrize(
+    ("name", "check"),
+    [
+        pytest.param(name, check, id=f"{name}-{check.__name__}")
+        for name in OF_EIGENVECTORS
+        for check in (CHECKS + NETWORK_CHECKS if name in NEURAL else CHECKS)
+    ],
+)
+def test_contract_of_compressors_of_eigenvectors(name: str, check: Check) -> None:
+    check(of_eigenvectors(name))

@@ -223,21 +223,25 @@ def test_quantisers_learn_from_the_form_that_a_compressor_takes(tmp_path: Path) 
 
 
 @pytest.mark.parametrize("link", LINKS)
-@pytest.mark.parametrize("name", ["type1", "type2", "etype2"])
-def test_codebooks_cross_every_link_of_bits(name: str, link: str) -> None:
+@pytest.mark.parametrize("name", ["type1", "type2", "etype2", "topk"])
+def test_precoders_cross_every_link_of_bits(name: str, link: str) -> None:
     given = document(PhaseCodebook, link=LINKS[link])
     given["channel"] |= {"n_columns": 4, "n_rows": 2, "polarization": "dual", "n_rx": 2}
     given["sgcs"] = {"n_subbands": 4}
     # The columns of Type I are in no order of strength.
     rank = 1 if name == "type1" else 2
     given["compressors"] = [{"name": name, "rank": rank}]
+    if name == "topk":
+        given["compressors"][0] |= {"csi": "eigenvectors", "compression_ratio": 8}
+        given["feedback"]["quantiser"] = {"name": "sigmoid_uniform", "bits": 8}
     found = measured(validate_scenario(given, "here"))
     defined = metrics_of(found, name)
     assert defined >= {"sgcs", "rate_bps_hz", "bits"}
     assert ("sgcs_layer2" in defined) == (rank == 2)
     assert "nmse_db" not in defined
     assert 0.3 < value(found, name, "sgcs") <= 1
-    if link != "perfect":
+    # Wrong level numbers mean others, and no report is lost for them.
+    if link == "uci" or (link == "bsc" and name != "topk"):
         assert 0 < value(found, name, "report_error_rate") <= 1
 
 

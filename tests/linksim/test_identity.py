@@ -70,7 +70,7 @@ def keys(scenario: Scenario) -> dict[Key, str]:
         parameters = entry.model_copy(update={"compression_ratio": ratio})
         learnt[Key.FIT].append(fit_key(taught, parameters, None))
         learnt[Key.CHANNEL_FIT].append(channel_fit_key(taught))
-        learnt[Key.TRAINING_SET].append(training_set_key(taught, None, None))
+        learnt[Key.TRAINING_SET].append(training_set_key(taught, parameters, None, None))
         learnt[Key.WEIGHTS].append(checkpoint_key(build_compressor(parameters, SHAPE), weights_document(taught)))
     return found | {key: content_hash(parts) for key, parts in learnt.items()}
 

@@ -27,7 +27,8 @@ class CllwCsiNetParameters(LinearStartParameters):
     def check(self, dimensions: CsiDimensions) -> bool:
         """The paper says how wide the layers are at three ratios."""
         super().check(dimensions)
-        latent_maps(dimensions.matrix, self.known_ratio(dimensions.n_delay))
+        shape = self.matrix_shape(dimensions)
+        latent_maps(shape, self.known_ratio(shape[0]))
         return True
 
     def known_ratio(self, n_delay: int) -> int:

@@ -4,11 +4,12 @@ from typing import Literal
 
 from pydantic import Field
 
-from feedback.compressor_parameters import CompressorParameters, complex_codeword_length
+from feedback.compressor_parameters import complex_codeword_length
 from feedback.csi_dimensions import CsiDimensions
+from feedback.matrix_parameters import MatrixParameters
 
 
-class KltParameters(CompressorParameters):
+class KltParameters(MatrixParameters):
     """Parameters of ``klt``."""
 
     titles = ("KLT",)
@@ -23,5 +24,5 @@ class KltParameters(CompressorParameters):
 
     def check(self, dimensions: CsiDimensions) -> bool:
         """A codeword is pairs of real and imaginary parts."""
-        complex_codeword_length(dimensions.matrix, self.compression_ratio)
+        complex_codeword_length(self.matrix_shape(dimensions), self.compression_ratio)
         return True

@@ -2,11 +2,12 @@
 
 from typing import Literal
 
-from feedback.compressor_parameters import CompressorParameters, complex_codeword_length
+from feedback.compressor_parameters import complex_codeword_length
 from feedback.csi_dimensions import CsiDimensions
+from feedback.matrix_parameters import MatrixParameters
 
 
-class TopKParameters(CompressorParameters):
+class TopKParameters(MatrixParameters):
     """Parameters of ``topk``: none of its own."""
 
     titles = ("top-k",)
@@ -15,5 +16,5 @@ class TopKParameters(CompressorParameters):
 
     def check(self, dimensions: CsiDimensions) -> bool:
         """A codeword is pairs of real and imaginary parts."""
-        complex_codeword_length(dimensions.matrix, self.compression_ratio)
+        complex_codeword_length(self.matrix_shape(dimensions), self.compression_ratio)
         return True

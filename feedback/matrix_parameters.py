@@ -1,0 +1,56 @@
+"""What a scenario says of compressors of any complex matrix: the channel's, or its eigenvectors'; without PyTorch."""
+
+from functools import cache
+from typing import Any, Literal, Self
+
+from pydantic import Field, model_validator
+
+from feedback.compressor_parameters import CompressorParameters, CompressorTraits
+from feedback.csi_dimensions import CsiDimensions
+
+
+class MatrixParameters(CompressorParameters):
+    """Parameters of compressors that take any complex matrix."""
+
+    csi: Literal["matrix", "eigenvectors"] = Field(
+        default="matrix",
+        description="what is reported: the angular-delay matrix, or the eigenvectors of the subbands of the SGCS, for "
+        "precoders; a compression ratio is then over 2 rank n_subbands n_tx",
+    )
+    rank: int = Field(default=1, ge=1, le=4, description="with eigenvectors: layers that are reported")
+    align: bool = Field(
+        default=True,
+        description="with eigenvectors: turn the beams so that the strongest is the first, and say in the report which "
+        "that is",
+    )
+
+    @model_validator(mode="after")
+    def _layers_of_eigenvectors(self) -> Self:
+        if self.csi == "matrix" and (self.rank != 1 or not self.align):
+            key, found = ("rank", self.rank) if self.rank != 1 else ("align", self.align)
+            raise ValueError(f"{key}: got {found} with csi 'matrix', expected it with csi 'eigenvectors'")
+        return self
+
+    @property
+    def traits(self) -> type[CompressorTraits]:
+        """Those of the compressor, which takes and gives something else where eigenvectors are reported."""
+        return type(self) if self.csi == "matrix" else _on_eigenvectors(type(self))
+
+    def matrix_shape(self, dimensions: CsiDimensions) -> tuple[int, int]:
+        """Of eigenvectors: the subbands of all layers, and the ports."""
+        if self.csi == "matrix":
+            return super().matrix_shape(dimensions)
+        return self.rank * dimensions.n_subbands, dimensions.n_tx
+
+    def dimensions_of(self, shape: tuple[int, int]) -> CsiDimensions:
+        """Of eigenvectors: as many subbands, of one subcarrier each, and an array of one row."""
+        if self.csi == "matrix":
+            return super().dimensions_of(shape)
+        subbands = max(shape[0] // self.rank, 1)
+        return CsiDimensions(shape[0], shape[1], bands=tuple((band, band + 1) for band in range(subbands)))
+
+
+@cache
+def _on_eigenvectors(model: type[CompressorTraits]) -> type[CompressorTraits]:
+    said: dict[str, Any] = {name: getattr(model, name) for name in CompressorTraits.__annotations__}
+    return type(model.__name__, (CompressorTraits,), said | {"takes": "eigenvectors", "gives": "precoder"})
