@@ -15,7 +15,9 @@ from feedback.errors import FeedbackInputError
 from feedback.observation import CsiDimensions
 
 # Sub-bin rotations of the beams along each axis of the panel.
-ROTATIONS_PER_AXIS = 4
+ROTATIONS_PER_AXIS = 8
+# Energy, relative to the mean, at which a coefficient counts half among the strong ones.
+_STRONG = 4.0
 
 
 @dataclass(frozen=True)
@@ -25,9 +27,12 @@ class BeamDelay:
     .. math:: X_{d,p} = \frac{1}{\sqrt T} \sum_t e^{-j 2 \pi t d / T} \, e^{-j \phi_t} \, F_r D_r V_{t,p} D_c F_c
 
     with ``V`` the ports of one polarisation as rows and columns, unitary DFT matrices ``F`` along both, and phase ramps
-    ``D`` that move the beams by quarters of a bin. The delays ``d`` are in the order 0, 1, -1, 2, -2, ...: eigenvectors
-    are conjugate to the channel, so that later paths lie at positive ones. The phases make the strongest beam real in
-    every subband, which puts it at delay 0.
+    ``D`` that move the beams by eighths of a bin. The delays ``d`` are in the order 0, 1, -1, 2, -2, ...: eigenvectors
+    are conjugate to the channel, so that later paths lie at positive ones. The phases at first make the strongest beam
+    real in every subband, which puts it at delay 0; then, as often as is asked for, those of each subband become the
+    ones of what the strong coefficients make of it,
+
+    .. math:: \hat X = \frac{|X|^2}{|X|^2 + 4 \, \overline{|X|^2}} \, X
 
     Attributes:
         n_subbands: subbands, and delays, T.
@@ -73,20 +78,30 @@ class BeamDelay:
 
     @property
     def n_rotations(self) -> int:
-        """Rotations of the beams that there are to choose from: 4 along each axis of more than one port."""
+        """Rotations of the beams that there are to choose from: 8 along each axis of more than one port."""
         return math.prod(ROTATIONS_PER_AXIS for ports in self.panel[1:] if ports > 1)
 
-    def coefficients(self, vectors: Tensor, rotation: Tensor | None = None) -> Tensor:
+    def coefficients(self, vectors: Tensor, rotation: Tensor | None = None, alignments: int = 0) -> Tensor:
         """Eigenvectors to coefficients of the same norm, phases chosen.
 
         Args:
             vectors: ``[..., n_subbands, n_tx]``, complex, of any phase in each subband.
             rotation: numbers of the rotations of the beams, ``[...]``, int64; by default none is rotated.
+            alignments: how often the phases follow the strong coefficients.
 
         Returns:
             ``[..., n_subbands, n_polarizations, n_rows, n_columns]``, delays first.
         """
-        return self._delays_of(self.phased(self._beams_of(vectors, rotation)))
+        beams = self._phased(self._beams_of(vectors, rotation))
+        coefficients = self._delays_of(beams)
+        for _ in range(alignments):
+            power = coefficients.abs().square()
+            least = _STRONG * power.mean((-4, -3, -2, -1), keepdim=True)
+            strong = coefficients * (power / torch.where(least > 0, power + least, 1))
+            angle = (self._beams_at(strong).conj() * beams).sum((-3, -2, -1), keepdim=True).angle()
+            beams = beams * torch.polar(torch.ones_like(angle), -angle)
+            coefficients = self._delays_of(beams)
+        return coefficients
 
     def vectors(self, coefficients: Tensor, rotation: Tensor | None = None) -> Tensor:
         """Coefficients back to vectors ``[..., n_subbands, n_tx]``: the eigenvectors, up to the phase of each subband.
@@ -95,17 +110,13 @@ class BeamDelay:
             coefficients: of ``coefficients``, or others of their shape.
             rotation: the same as there.
         """
-        order = torch.tensor(self.delays, device=coefficients.device) % self.n_subbands
-        by_delay = torch.empty_like(coefficients)
-        by_delay[..., order, :, :, :] = coefficients
-        beams = torch.fft.ifft(by_delay, dim=-4, norm="ortho")
-        ports = torch.fft.ifft2(beams, norm="ortho")
+        ports = torch.fft.ifft2(self._beams_at(coefficients), norm="ortho")
         if rotation is not None:
             ports = ports * self._ramps(ports)[rotation][..., None, None, :, :].conj()
         return ports.flatten(-3)
 
     def best_rotation(self, vectors: Tensor) -> Tensor:
-        """The rotation whose coefficients have the least sum of moduli, ``[...]``, int64.
+        """The rotation whose coefficients, under the first phases, have the least sum of moduli, ``[...]``, int64.
 
         Args:
             vectors: ``[..., n_subbands, n_tx]``.
@@ -113,10 +124,10 @@ class BeamDelay:
         sums = []
         for number in range(self.n_rotations):
             rotation = torch.full(vectors.shape[:-2], number, device=vectors.device)
-            sums.append(self.coefficients(vectors, rotation).abs().sum((-4, -3, -2, -1)))
+            sums.append(self._delays_of(self._phased(self._beams_of(vectors, rotation))).abs().sum((-4, -3, -2, -1)))
         return torch.stack(sums, dim=-1).argmin(-1)
 
-    def phased(self, beams: Tensor) -> Tensor:
+    def _phased(self, beams: Tensor) -> Tensor:
         """Beams ``[..., n_subbands, *panel]``, in each subband the strongest one of the whole band made real."""
         flat = beams.flatten(-3)
         strongest = flat.abs().square().sum(-2, keepdim=True).argmax(-1, keepdim=True)
@@ -134,6 +145,13 @@ class BeamDelay:
         order = torch.tensor(self.delays, device=beams.device) % self.n_subbands
         return torch.fft.fft(beams, dim=-4, norm="ortho")[..., order, :, :, :]
 
+    def _beams_at(self, coefficients: Tensor) -> Tensor:
+        """Coefficients back to the beams of every subband."""
+        order = torch.tensor(self.delays, device=coefficients.device) % self.n_subbands
+        by_delay = torch.empty_like(coefficients)
+        by_delay[..., order, :, :, :] = coefficients
+        return torch.fft.ifft(by_delay, dim=-4, norm="ortho")
+
     def _ramps(self, like: Tensor) -> Tensor:
         """Phase ramps over rows and columns by the number of the rotation, ``[n_rotations, n_rows, n_columns]``."""
         along_rows, along_columns = (_axis_ramps(ports, like) for ports in (self.n_rows, self.n_columns))
@@ -141,7 +159,7 @@ class BeamDelay:
 
 
 def _axis_ramps(ports: int, like: Tensor) -> Tensor:
-    """Ramps that move the beams of an axis by 0, 1/4, 1/2 and 3/4 of a bin, centred, ``[rotations, ports]``."""
+    """Ramps that move the beams of an axis by 0, 1/8, ..., 7/8 of a bin, centred, ``[rotations, ports]``."""
     count = ROTATIONS_PER_AXIS if ports > 1 else 1
     share = torch.arange(count, dtype=torch.float64)[:, None] / count
     angle = 2 * math.pi * share * (torch.arange(ports) - (ports - 1) / 2) / ports

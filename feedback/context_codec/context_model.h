@@ -5,8 +5,8 @@
 #include <stdlib.h>
 
 struct tables {
-    int32_t hidden_units;
-    const int16_t *hidden;            /* hidden_units x (INPUTS + 2): the last two are for row and step; 1/64 */
+    int32_t hidden_units, inputs;     /* inputs: INPUTS, or MORE_INPUTS more */
+    const int16_t *hidden;            /* hidden_units x (inputs + 2): the last two are for row and step; 1/64 */
     const int16_t *hidden_bias;       /* hidden_units, 1/64 of sixteenths */
     const int16_t *output;            /* 2 x hidden_units, 1/64 */
     const int16_t *output_bias;       /* 2, 1/1024 */
@@ -33,11 +33,14 @@ struct plane {
     int16_t *activity;  /* [2 + rows][groups][columns] */
     int32_t *memory;    /* [groups][columns]: mean activity of the rows above, sixteenths */
     int32_t *row_total; /* [groups]: of the row above */
+    int64_t energy;     /* that is still to come, 1/65536 squared step */
+    int32_t total;      /* activity up to here */
 };
 
 struct place {
     int row, layer, tilt, group, column;
-    int before; /* activity in this row and group up to here */
+    int before;   /* activity in this row and group up to here */
+    int expected; /* mean energy of an entry from the beginning of this row and group on, 1/64 squared step */
 };
 
 struct context {
@@ -93,6 +96,41 @@ static void inputs_of(const struct plane *p, const struct tables *t, const struc
         at->tilt ? both_sides(p, row, g - 1, left, right) : 0,
     };
     for (int i = 0; i < INPUTS; i++) inputs[i] = logarithm(t, values[i]);
+    if (t->inputs == INPUTS) return;
+    int layers = 0, tilts = 0; /* means of this column in other layers and at other tilts, sixteenths */
+    for (int k = at->tilt; k < p->groups; k += p->shape.tilts)
+        if (k != g) layers += p->memory[(size_t)k * n + column];
+    for (int k = g - at->tilt; k < g - at->tilt + p->shape.tilts; k++)
+        if (k != g) tilts += p->memory[(size_t)k * n + column];
+    int more[MORE_INPUTS] = {
+        at->expected,
+        p->total,
+        row ? 0 : YES,
+        at->layer ? YES : 0,
+        at->tilt ? YES : 0,
+        layers,
+        tilts,
+        row == 1 ? YES : 0,
+    };
+    for (int i = 0; i < MORE_INPUTS; i++) inputs[INPUTS + i] = logarithm(t, more[i]);
+}
+
+/* 65536 2^(k/8) */
+static const int64_t EIGHTHS[8] = {65536, 71468, 77936, 84990, 92682, 101070, 110218, 120194};
+
+/* Energy of a matrix of unit mean square, 1/65536 squared step, at a step of 2^(step_number / 16). */
+static int64_t energy_of(const struct shape *s, int step_number) {
+    int octaves = -step_number >> 3;
+    int64_t entry = EIGHTHS[-step_number & 7];
+    entry = octaves < 0 ? entry >> least(-octaves, 62) : entry << least(octaves, 24);
+    return entry * s->rows * s->layers * s->tilts * s->columns;
+}
+
+/* Mean energy of an entry from here on, 1/64 squared step. */
+static int expected_of(const struct plane *p, size_t entry) {
+    size_t left = (size_t)p->shape.rows * p->groups * p->shape.columns - entry;
+    int64_t mean = p->energy / (int64_t)left >> 10;
+    return mean < LOGARITHMS ? (int)mean : LOGARITHMS - 1;
 }
 
 /* Both parts of a level as a weighted sum of its neighbours', 1/64. */
@@ -116,8 +154,8 @@ static void predict(const struct plane *p, const struct tables *t, const struct 
 /* What the first layer of the network gets from row and step, the same for all entries of a row. */
 static void row_bias(const struct tables *t, int row, int step_number, int32_t *bias) {
     for (int j = 0; j < t->hidden_units; j++) {
-        const int16_t *w = t->hidden + j * (INPUTS + 2);
-        bias[j] = t->hidden_bias[j] + w[INPUTS] * logarithm(t, row) + w[INPUTS + 1] * step_number;
+        const int16_t *w = t->hidden + j * (t->inputs + 2);
+        bias[j] = t->hidden_bias[j] + w[t->inputs] * logarithm(t, row) + w[t->inputs + 1] * step_number;
     }
 }
 
@@ -125,7 +163,7 @@ static struct context context_of(const struct tables *t, const int32_t *inputs, 
     int32_t hidden[MAX_HIDDEN], numbers[2];
     for (int j = 0; j < t->hidden_units; j++) {
         int32_t sum = bias[j];
-        for (int i = 0; i < INPUTS; i++) sum += t->hidden[j * (INPUTS + 2) + i] * inputs[i];
+        for (int i = 0; i < t->inputs; i++) sum += t->hidden[j * (t->inputs + 2) + i] * inputs[i];
         hidden[j] = clamp(sum >> 6, MOST_HIDDEN);
     }
     for (int k = 0; k < 2; k++) {

@@ -31,7 +31,7 @@ class Observations:
     """Entries of training reports.
 
     Attributes:
-        inputs: logarithms of the activities around, of the row and of the step, sixteenths, ``[m, INPUTS + 2]``.
+        inputs: logarithms of the activities around, of the row and of the step, sixteenths, ``[m, inputs + 2]``.
         levels: real and imaginary level, ``[m, 2]``.
         sizes: numbers of the predicted sizes, ``[m, 2]``.
         negative: whether the prediction is negative, ``[m, 2]``, bool.
@@ -81,7 +81,7 @@ class _Trial:
 
     def __init__(self, seen: Observations, hidden_units: int, steps: int) -> None:
         self.seen, self.done, self.recent_bits = seen, 0, float("inf")
-        self.hidden, self.output = nn.Linear(sizes.INPUTS + 2, hidden_units), nn.Linear(hidden_units, 2)
+        self.hidden, self.output = nn.Linear(seen.inputs.shape[1], hidden_units), nn.Linear(hidden_units, 2)
         self.heads = _head(3), _head(5)
         self._spread()
         modules = nn.ModuleList([self.hidden, self.output, *self.heads])

@@ -51,7 +51,7 @@ class CodingRecord:
         levels: ``[n, entries, 2]``, int16.
         contexts: primary and secondary number, size of the predicted part, 2 x what is seen + whether the prediction is
             negative, ``[n, entries, 2, 4]``, uint8.
-        inputs: logarithms of the activities around, ``[n, entries, INPUTS]``, uint8.
+        inputs: logarithms of the activities around, ``[n, entries, inputs]``, uint8.
     """
 
     levels: NDArray[np.int16]
@@ -59,12 +59,12 @@ class CodingRecord:
     inputs: NDArray[np.uint8]
 
     @classmethod
-    def empty(cls, n: int, entries: int) -> "CodingRecord":
-        """Room for the records of ``n`` reports."""
+    def empty(cls, n: int, entries: int, inputs: int = sizes.INPUTS) -> "CodingRecord":
+        """Room for the records of ``n`` reports under tables of so many inputs."""
         return cls(
             np.zeros((n, entries, 2), np.int16),
             np.zeros((n, entries, 2, 4), np.uint8),
-            np.zeros((n, entries, sizes.INPUTS), np.uint8),
+            np.zeros((n, entries, inputs), np.uint8),
         )
 
 
@@ -177,7 +177,11 @@ _POINTERS = (
 
 
 class _CTables(ctypes.Structure):
-    _fields_ = [("hidden_units", ctypes.c_int32), *((name, ctypes.c_void_p) for name in _POINTERS)]
+    _fields_ = [
+        ("hidden_units", ctypes.c_int32),
+        ("inputs", ctypes.c_int32),
+        *((name, ctypes.c_void_p) for name in _POINTERS),
+    ]
 
 
 class _CShape(ctypes.Structure):
@@ -186,7 +190,7 @@ class _CShape(ctypes.Structure):
 
 def _c_tables(tables: ContextTables) -> _CTables:
     """Pointers into the tables, whose arrays are contiguous as they come from a file."""
-    return _CTables(tables.hidden_units, *(getattr(tables, name).ctypes.data for name in _POINTERS))
+    return _CTables(tables.hidden_units, tables.inputs, *(getattr(tables, name).ctypes.data for name in _POINTERS))
 
 
 def _at(array: NDArray[Any] | None) -> ctypes.c_void_p | None:

@@ -56,6 +56,15 @@ def decode_reports(
     return values, used
 
 
+# 65536 2^(k/8)
+_EIGHTHS = (65536, 71468, 77936, 84990, 92682, 101070, 110218, 120194)
+
+
+def _energy_of(entries: int, step_number: int) -> int:
+    octaves, entry = -step_number >> 3, _EIGHTHS[-step_number & 7]
+    return entries * (entry >> min(-octaves, 62) if octaves < 0 else entry << min(octaves, 24))
+
+
 class _Report:
     """Context model of one report: what has been coded of it, and the decisions on its levels."""
 
@@ -73,6 +82,8 @@ class _Report:
         self.activity = [[[0] * n for _ in range(groups)] for _ in range(shape.rows + 2)]
         self.memory = [[0] * n for _ in range(groups)]
         self.row_total = [0] * groups
+        self.total, self.expected = 0, 0
+        self.energy = _energy_of(shape.entries, step_number)
         self.levels_coded: list[list[int]] = []
         self.contexts_seen: list[list[list[int]]] = []
         self.inputs_seen: list[list[int]] = []
@@ -87,6 +98,8 @@ class _Report:
             ]
             for group in range(self.shape.layers * self.shape.tilts):
                 before = 0
+                mean = self.energy // (self.shape.entries - entry) >> 10
+                self.expected = min(mean, sizes.LOGARITHMS - 1)
                 for column in range(n):
                     inputs = self._inputs(row, group, column, before)
                     predicted = self._predict(row, group, column)
@@ -97,6 +110,8 @@ class _Report:
                     activity = min(abs(level[0]) + abs(level[1]), sizes.MOST_ACTIVE)
                     self.activity[row][group][column] = activity
                     before += activity
+                    self.total += activity
+                    self.energy = max(self.energy - (level[0] ** 2 + level[1] ** 2 << 16), 0)
                     entry += 1
                 self.row_total[group] = before
                 memory = self.memory[group]
@@ -115,7 +130,7 @@ class _Report:
         memory = self.memory[group]
         layer = self.activity[row][group - tilts] if group >= tilts else [0] * n
         tilt = self.activity[row][group - 1] if group % tilts else [0] * n
-        return [
+        around = [
             self._log(value)
             for value in (
                 here[column - 1] if column >= 1 else 0,
@@ -136,6 +151,24 @@ class _Report:
                 tilt[left] + tilt[right],
             )
         ]
+        if self.tables.inputs == sizes.INPUTS:
+            return around
+        return around + [self._log(value) for value in self._more(row, group, column)]
+
+    def _more(self, row: int, group: int, column: int) -> tuple[int, ...]:
+        tilts, yes = self.shape.tilts, sizes.YES
+        tilt = group % tilts
+        memory = [means[column] for means in self.memory]
+        return (
+            self.expected,
+            self.total,
+            0 if row else yes,
+            yes if group >= tilts else 0,
+            yes if tilt else 0,
+            sum(memory[tilt::tilts]) - memory[group],
+            sum(memory[group - tilt : group - tilt + tilts]) - memory[group],
+            yes if row == 1 else 0,
+        )
 
     def _predict(self, row: int, group: int, column: int) -> list[int]:
         n = self.shape.columns
@@ -161,7 +194,7 @@ class _Report:
     ) -> tuple[int, int, list[int], list[int]]:
         hidden = []
         for start, weights in zip(bias, self.hidden, strict=True):
-            total = start + sum(weight * value for weight, value in zip(weights[: sizes.INPUTS], inputs, strict=True))
+            total = start + sum(weight * value for weight, value in zip(weights[:-2], inputs, strict=True))
             hidden.append(min(max(total >> 6, 0), sizes.MOST_HIDDEN))
         numbers = [
             start + sum(weight * value for weight, value in zip(weights, hidden, strict=True)) >> 10

@@ -70,8 +70,15 @@ static int chosen(const struct tables *t, const struct context *c, int part, int
 struct record {
     int16_t *levels;   /* [entries][2] */
     uint8_t *contexts; /* [entries][2][4]: primary, secondary, predicted size, 2 seen + predicted sign */
-    uint8_t *inputs;   /* [entries][INPUTS] */
+    uint8_t *inputs;   /* [entries][inputs] */
 };
+
+/* Takes the energy of a level off what is still to come, which never falls below 0. */
+static void spend(struct plane *p, size_t here) {
+    int64_t real = p->levels[2 * here], imaginary = p->levels[2 * here + 1];
+    p->energy -= (real * real + imaginary * imaginary) << 16;
+    if (p->energy < 0) p->energy = 0;
+}
 
 /* Codes the values of one report, or reads them: values [rows][layers][tilts][columns][2], 1/256 step. */
 static void code_report(struct coder *coder, struct plane *p, const struct tables *t, int step_number, int64_t multiplier,
@@ -79,6 +86,7 @@ static void code_report(struct coder *coder, struct plane *p, const struct table
     int n = p->shape.columns;
     size_t entry = 0;
     struct place at = {0};
+    p->energy = energy_of(&p->shape, step_number);
     for (at.row = 0; at.row < p->shape.rows; at.row++) {
         int32_t bias[MAX_HIDDEN];
         row_bias(t, at.row, step_number, bias);
@@ -86,8 +94,9 @@ static void code_report(struct coder *coder, struct plane *p, const struct table
             at.layer = at.group / p->shape.tilts;
             at.tilt = at.group % p->shape.tilts;
             at.before = 0;
+            at.expected = expected_of(p, entry);
             for (at.column = 0; at.column < n; at.column++, entry++) {
-                int32_t inputs[INPUTS], predicted[2];
+                int32_t inputs[INPUTS + MORE_INPUTS], predicted[2];
                 inputs_of(p, t, &at, inputs);
                 predict(p, t, &at, predicted);
                 struct context c = context_of(t, inputs, bias, predicted);
@@ -107,10 +116,12 @@ static void code_report(struct coder *coder, struct plane *p, const struct table
                     seen = seen_of(&c, level);
                 }
                 if (record.inputs)
-                    for (int i = 0; i < INPUTS; i++) record.inputs[INPUTS * entry + i] = (uint8_t)inputs[i];
+                    for (int i = 0; i < t->inputs; i++) record.inputs[t->inputs * entry + i] = (uint8_t)inputs[i];
+                spend(p, here);
                 int activity = least(abs(p->levels[2 * here]) + abs(p->levels[2 * here + 1]), MOST_ACTIVE);
                 p->activity[here] = (int16_t)activity;
                 at.before += activity;
+                p->total += activity;
             }
             p->row_total[at.group] = at.before;
             for (int column = 0; column < n; column++) {
@@ -150,7 +161,7 @@ int encode_reports(const struct tables *t, const struct shape *s, int64_t count,
         struct plane p = empty_plane(s, memory);
         struct coder c = writer(bits + i * capacity, capacity);
         struct record record = {levels ? levels + 2 * entries * i : 0, contexts ? contexts + 8 * entries * i : 0,
-                                inputs ? inputs + INPUTS * entries * i : 0};
+                                inputs ? inputs + t->inputs * entries * i : 0};
         code_report(&c, &p, t, step_numbers[i], multiplier, (int32_t *)values + 2 * entries * i, record);
         close_stream(&c);
         lengths[i] = c.count;

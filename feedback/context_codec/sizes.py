@@ -1,7 +1,9 @@
 """Sizes of the context model: of its tables, and what it bounds. The C kernel gets them as compiler flags."""
 
-# Activities around an entry that the network sees, and levels that the prediction is a weighted sum of.
+# Activities around an entry that every network sees, what a network may see beside them, and levels that the prediction
+# is a weighted sum of.
 INPUTS = 16
+MORE_INPUTS = 8
 NEIGHBOURS = 8
 # Bounds of the network: its hidden units, and their values in sixteenths.
 MAX_HIDDEN = 16
@@ -20,6 +22,8 @@ MAX_LEVEL = 8000
 # The largest activity of an entry, and numbers that have a logarithm of their own.
 MOST_ACTIVE = 40
 LOGARITHMS = 1024
+# What stands for yes among the inputs.
+YES = 63
 # Levels up to this size have centroids of their own; larger ones share the last.
 CENTROIDS = 3
 

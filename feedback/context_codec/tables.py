@@ -14,7 +14,7 @@ from safetensors.numpy import load, save
 from feedback.context_codec import sizes
 from feedback.errors import FeedbackInputError
 
-# Largest magnitude of a weight of the network: sums stay far below 2^31 (16 x 4096 x 160; 16 x 4096 x 4096).
+# Largest magnitude of a weight of the network: sums stay far below 2^31 (26 x 4096 x 160; 16 x 4096 x 4096).
 _MAX_WEIGHT = 4096
 _MAX_PREDICTOR = 256
 _MAX_FILE_BYTES = 2**20
@@ -29,7 +29,8 @@ class ContextTables:
     ``H`` is the number of hidden units of the network; the other sizes are those of ``sizes``.
 
     Attributes:
-        hidden: weights of activities, row and step, ``[H, INPUTS + 2]``, int16, in 1/64.
+        hidden: weights of activities, row and step, ``[H, inputs + 2]``, int16, in 1/64; a network may see
+            ``MORE_INPUTS`` more than ``INPUTS``.
         hidden_bias: ``[H]``, int16, in 1/1024.
         output: weights of the two context numbers, ``[2, H]``, int16, in 1/64.
         output_bias: ``[2]``, int16, in 1/1024.
@@ -66,7 +67,9 @@ class ContextTables:
         units = len(self.hidden_bias) if self.hidden_bias.ndim == 1 else 0
         if not 1 <= units <= sizes.MAX_HIDDEN:
             raise FeedbackInputError(f"tables: got {units} hidden units, expected 1 to {sizes.MAX_HIDDEN}")
-        for name, (dtype, shape) in _layout(units).items():
+        more = self.hidden.ndim == 2 and self.hidden.shape[1] > sizes.INPUTS + 2
+        inputs = sizes.INPUTS + sizes.MORE_INPUTS * more
+        for name, (dtype, shape) in _layout(units, inputs).items():
             found = getattr(self, name)
             if found.dtype != dtype or found.shape != shape:
                 raise FeedbackInputError(
@@ -87,6 +90,11 @@ class ContextTables:
         return len(self.hidden_bias)
 
     @property
+    def inputs(self) -> int:
+        """Inputs of the network beside row and step."""
+        return self.hidden.shape[1] - 2
+
+    @property
     def ue_bytes(self) -> int:
         """Stored bytes at the UE: all but what only the BS has."""
         return sum(getattr(self, field.name).nbytes for field in fields(self) if field.name not in _BS_ONLY)
@@ -99,7 +107,7 @@ class ContextTables:
     def macs_per_entry(self, with_layers: bool = False, with_tilts: bool = False) -> int:
         """Integer multiply-adds an entry: network and prediction; inputs that an array does not have are left out."""
         missing = 2 * (not with_layers) + 2 * (not with_tilts)
-        network = self.hidden_units * (sizes.INPUTS - missing) + 2 * self.hidden_units
+        network = self.hidden_units * (self.inputs - missing) + 2 * self.hidden_units
         return network + 2 * (sizes.NEIGHBOURS - (not with_tilts))
 
     @cached_property
@@ -153,10 +161,10 @@ def tables_of(content: bytes) -> ContextTables:
     return ContextTables(**tensors)
 
 
-def _layout(units: int) -> dict[str, tuple[type[np.generic], tuple[int, ...]]]:
+def _layout(units: int, inputs: int) -> dict[str, tuple[type[np.generic], tuple[int, ...]]]:
     s = sizes
     return {
-        "hidden": (np.int16, (units, s.INPUTS + 2)),
+        "hidden": (np.int16, (units, inputs + 2)),
         "hidden_bias": (np.int16, (units,)),
         "output": (np.int16, (2, units)),
         "output_bias": (np.int16, (2,)),

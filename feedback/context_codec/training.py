@@ -132,7 +132,7 @@ class _TrainingReports:
         """Values of a few reports at a time, and what the context model saw of them."""
         for start in range(0, len(self.values), _BLOCK):
             values, numbers = self.values[start : start + _BLOCK], self.step_numbers[start : start + _BLOCK]
-            record = CodingRecord.empty(len(values), self.shape.entries)
+            record = CodingRecord.empty(len(values), self.shape.entries, tables.inputs)
             kernel.encode_values(tables, self.shape, values, numbers, RATE_WEIGHT, record)
             yield values, record
 
@@ -168,12 +168,12 @@ def _around(shape: LevelShape, record: CodingRecord) -> tuple[NDArray[np.int16],
     return around[kept], levels[kept]
 
 
-def _even_tables(hidden_units: int) -> dict[str, NDArray[Any]]:
+def _even_tables(hidden_units: int, inputs: int = sizes.INPUTS) -> dict[str, NDArray[Any]]:
     """Tables that know nothing: every context is one, and zeros are a little likelier than the rest."""
     s = sizes
     half = probability_numbers(np.array(0.5))
     return {
-        "hidden": np.zeros((hidden_units, s.INPUTS + 2), np.int16),
+        "hidden": np.zeros((hidden_units, inputs + 2), np.int16),
         "hidden_bias": np.zeros(hidden_units, np.int16),
         "output": np.zeros((2, hidden_units), np.int16),
         "output_bias": np.zeros(2, np.int16),

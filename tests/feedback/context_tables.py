@@ -7,14 +7,14 @@ from feedback.context_codec.counting import number_tables
 from feedback.context_codec.tables import ContextTables
 
 
-def random_tables(seed: int, hidden_units: int = 3, centroids: int = 100) -> ContextTables:
+def random_tables(seed: int, hidden_units: int = 3, centroids: int = 100, inputs: int = s.INPUTS) -> ContextTables:
     generator = np.random.default_rng(seed)
 
     def numbers(*shape: int) -> np.ndarray:
         return generator.integers(20, 236, shape).astype(np.uint8)
 
     return ContextTables(
-        hidden=generator.integers(-20, 30, (hidden_units, s.INPUTS + 2)).astype(np.int16),
+        hidden=generator.integers(-20, 30, (hidden_units, inputs + 2)).astype(np.int16),
         hidden_bias=generator.integers(-500, 500, hidden_units).astype(np.int16),
         output=generator.integers(-20, 60, (2, hidden_units)).astype(np.int16),
         output_bias=np.array([3072, 1024], np.int16),

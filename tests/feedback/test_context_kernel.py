@@ -10,6 +10,7 @@ from hypothesis.extra.numpy import arrays
 
 from feedback.context_codec import kernel, reference_kernel, sizes
 from feedback.context_codec.kernel import CodingRecord, LevelShape, decode_values, encode_values
+from feedback.context_codec.tables import ContextTables
 from tests.feedback.context_tables import random_tables
 
 SHAPES = [
@@ -22,6 +23,7 @@ SHAPES = [
     LevelShape(1, 1, 1, 1),
 ]
 TABLES = random_tables(1)
+MORE_INPUTS = random_tables(3, inputs=sizes.INPUTS + sizes.MORE_INPUTS)
 NO_OFFSETS = random_tables(2, centroids=0)
 MULTIPLIER = 451
 
@@ -38,20 +40,23 @@ def draw(shape: LevelShape, n: int = 4, spread: float = 400.0) -> tuple[np.ndarr
 
 
 @needs_compiler
+@pytest.mark.parametrize("tables", [TABLES, MORE_INPUTS], ids=["inputs", "more inputs"])
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
-def test_the_compiled_kernel_is_the_reference(shape: LevelShape, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_compiled_kernel_is_the_reference(
+    shape: LevelShape, tables: ContextTables, monkeypatch: pytest.MonkeyPatch
+) -> None:
     values, numbers = draw(shape)
-    records = [CodingRecord.empty(len(values), shape.entries) for _ in range(2)]
+    records = [CodingRecord.empty(len(values), shape.entries, tables.inputs) for _ in range(2)]
     assert kernel.compiled() is not None
-    coded = encode_values(TABLES, shape, values, numbers, MULTIPLIER, records[0])
+    coded = encode_values(tables, shape, values, numbers, MULTIPLIER, records[0])
     damaged = coded[0] ^ (np.random.default_rng(0).random(coded[0].shape) < 0.02)
-    read = [decode_values(TABLES, shape, bits, coded[1], numbers) for bits in (coded[0], damaged)]
+    read = [decode_values(tables, shape, bits, coded[1], numbers) for bits in (coded[0], damaged)]
     monkeypatch.setattr(kernel, "compiled", lambda: None)
-    again = encode_values(TABLES, shape, values, numbers, MULTIPLIER, records[1])
+    again = encode_values(tables, shape, values, numbers, MULTIPLIER, records[1])
     assert all(np.array_equal(*pair) for pair in zip(coded, again, strict=True))
     assert all(np.array_equal(getattr(records[0], name), getattr(records[1], name)) for name in vars(records[0]))
     for bits, found in zip((coded[0], damaged), read, strict=True):
-        expected = decode_values(TABLES, shape, bits, coded[1], numbers)
+        expected = decode_values(tables, shape, bits, coded[1], numbers)
         assert all(np.array_equal(*pair) for pair in zip(found, expected, strict=True))
 
 
