@@ -92,6 +92,14 @@ class CodebookCompressor(ReportCompressor):
         """Bits that RI has at most, TS 38.212 Tables 6.3.1.1.2-3 to -5."""
         return 2
 
+    def seen_by_ue(self, csi: Tensor) -> Tensor:
+        """Channels or eigenvectors ``[..., P]`` at the CSI-RS ports, which by default are those of the array."""
+        return csi
+
+    def sent_by_bs(self, columns: Tensor) -> Tensor:
+        """Precoders ``[batch, units, P, rank]`` of the CSI-RS ports as those of the array."""
+        return columns
+
     def units_per_cqi_subband(self) -> int:
         """Frequency units with a precoder in each subband of the CQI."""
         return 1
@@ -100,7 +108,7 @@ class CodebookCompressor(ReportCompressor):
     def report(self, csi: Tensor, memory: Memory, lost: Tensor | None = None) -> tuple[Codeword, Memory]:
         """The CSI of each channel."""
         in_order = torch.view_as_complex(torch.view_as_real(csi[..., self._ports]).nan_to_num())
-        bits, lengths = self._select(self._seen(in_order))
+        bits, lengths = self._select(self._seen(self.seen_by_ue(in_order)))
         values = bits.to(torch.float32)
         if self.sends == "levels":
             return Codeword(values, value_bits=self.length, level_bits=1), NO_MEMORY
@@ -115,7 +123,7 @@ class CodebookCompressor(ReportCompressor):
         vectors = torch.zeros(shape, dtype=torch.complex128, device=bits.device)
         valid = torch.zeros(len(bits), dtype=torch.bool, device=bits.device)
         for rank, rows, report, readable in self._read(bits):
-            columns = self.codebooks[rank].precoder(report)
+            columns = self.sent_by_bs(self.codebooks[rank].precoder(report))
             filled = torch.zeros((len(rows), *shape[1:]), dtype=vectors.dtype, device=bits.device)
             filled[:, :, self._ports, :rank] = _unit_columns(columns).expand(-1, shape[1], -1, -1)
             vectors[rows], valid[rows] = filled, readable

@@ -39,3 +39,21 @@ class CodebookParameters(FixedCostParameters):
         if ranks is not None and list(ranks) != sorted(set(ranks)):
             raise ValueError(f"allowed_ranks: got {list(ranks)}, expected ascending ranks")
         return self
+
+
+class EnhancedType2Keys(CodebookParameters):
+    """Keys that enhanced Type II codebooks share; each extends them with its own ``name`` and ``param_combination``."""
+
+    takes = "eigenvectors"
+    sends = "bitstream"
+    reserves_bits = True
+    results_version = 2
+
+    n_pmi_subbands: Literal[1, 2] = Field(
+        default=1,
+        description="numberOfPMI-SubbandsPerCQI-Subband, R: with 2, two of the scenario's subbands make one of the "
+        "standard's, so that a 13-subband report has `sgcs.n_subbands: 26`",
+    )
+    refinements: int = Field(
+        default=3, ge=0, le=20, description="how often the UE aligns the subbands anew with what its report rebuilds"
+    )

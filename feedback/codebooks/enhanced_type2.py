@@ -23,6 +23,8 @@ PARAMETER_COMBINATIONS = {
     8: (6, Fraction(1, 4), None, Fraction(3, 4)),
 }
 _MOST_RANK = 4
+_MOST_PORT_SELECTION = 6
+_MOST_PORT_STEP = 4
 # Above this many frequency units the taps come from a window that all layers share.
 FREE_TAPS_UP_TO = 19
 N_PHASES = 16
@@ -43,6 +45,8 @@ class EnhancedType2Plan:
         rank: layers, 1 to 4.
         combination: ``paramCombination-r16``, 1 to 8.
         units_per_subband: R, 1 or 2.
+        port_step: portSelectionSamplingSize d where L consecutive ports take the place of L beams, clause 5.2.2.2.6;
+            ``None`` for beams.
 
     Raises:
         FeedbackInputError: where the standard allows no such report.
@@ -53,6 +57,7 @@ class EnhancedType2Plan:
     rank: int = 1
     combination: int = 1
     units_per_subband: int = 1
+    port_step: int | None = None
 
     def __post_init__(self) -> None:
         if self.layout.ports < 4:
@@ -76,10 +81,35 @@ class EnhancedType2Plan:
                 f"{self.units_per_subband} units per subband, expected 32 ports, rank 1 or 2, and 1"
             )
 
+        self._check_port_selection()
         if self.most_in_all < self.rank:
             raise FeedbackInputError(
                 f"subbands: got {self.n_units} at rank {self.rank}, expected enough for a coefficient of each layer"
             )
+
+    def _check_port_selection(self) -> None:
+        if self.port_step is None:
+            return
+        if self.combination > _MOST_PORT_SELECTION:
+            raise FeedbackInputError(
+                f"param_combination: got {self.combination}, expected 1 to {_MOST_PORT_SELECTION} for port selection "
+                "(TS 38.214, 5.2.2.2.6)"
+            )
+        most = min(_MOST_PORT_STEP, self.n_beams, self.layout.per_polarisation)
+        if not 1 <= self.port_step <= most:
+            raise FeedbackInputError(f"port_step: got {self.port_step}, expected 1 to {most} (TS 38.214, 5.2.2.2.6)")
+
+    @property
+    def n_first(self) -> int:
+        """Values of i11: rotations of the beams, or where the chosen ports may begin."""
+        if self.port_step is None:
+            return self.layout.o1 * self.layout.o2
+        return -(-self.layout.per_polarisation // self.port_step)
+
+    @property
+    def beam_bits(self) -> int:
+        """Bits of i12, the set of beams; ports follow from i11."""
+        return 0 if self.port_step else bits_for(math.comb(self.layout.per_polarisation, self.n_beams))
 
     @property
     def n_beams(self) -> int:
@@ -110,10 +140,13 @@ class EnhancedType2Plan:
     @property
     def tap_bits(self) -> int:
         """Bits of i16, per layer."""
-        if self.n_taps == 1:
-            return 0
+        return bits_for(self.n_tap_sets)
+
+    @property
+    def n_tap_sets(self) -> int:
+        """Values of i16."""
         free = 2 * self.n_taps if self.windowed else self.n_units
-        return bits_for(math.comb(free - 1, self.n_taps - 1))
+        return math.comb(free - 1, self.n_taps - 1)
 
     @property
     def window_bits(self) -> int:
@@ -131,8 +164,8 @@ class EnhancedType2Report:
     """The integers of a report, batch first. ``C = 2 L`` coefficients per tap.
 
     Attributes:
-        rotation: ``q1 O2 + q2`` (i11), ``[batch]``.
-        beams: ascending beam numbers (i12), ``[batch, L]``.
+        rotation: ``q1 O2 + q2`` (i11), or which ports come first, ``[batch]``.
+        beams: ascending beam numbers (i12), or ports of a polarisation in the order of i11, ``[batch, L]``.
         taps: taps n3 of each layer, ascending from 0 (i15, i16), ``[batch, rank, M]``.
         window: M_initial, from ``-2 M + 1`` to 0; 0 where taps are free, ``[batch]``.
         strongest: coefficient i* of the strongest, which lies in tap 0 (i18), ``[batch, rank]``.
@@ -198,4 +231,18 @@ def precoder(plan: EnhancedType2Plan, report: EnhancedType2Report) -> Tensor:
     units = units_of(report.taps, coefficients(report), plan.n_units)
     norm = torch.linalg.vector_norm(units, dim=2, keepdim=True) * math.sqrt(plan.rank)
     units = torch.where(norm > 0, units / norm.clamp(min=torch.finfo(torch.float64).tiny), 0)
-    return expand(units, beam_matrix(plan.layout, report.rotation, report.beams))
+    return expand(units, beams_of(plan, report.rotation, report.beams))
+
+
+def beams_of(plan: EnhancedType2Plan, rotation: Tensor, beams: Tensor) -> Tensor:
+    """What coefficients stand for, orthonormal vectors over the ports of one polarisation, ``[batch, N1 N2, L]``."""
+    if plan.port_step is None:
+        return beam_matrix(plan.layout, rotation, beams)
+    return torch.nn.functional.one_hot(beams, plan.layout.per_polarisation).transpose(1, 2).to(torch.complex128)
+
+
+def ports_from(plan: EnhancedType2Plan, first: Tensor) -> Tensor:
+    """Ports of a polarisation that i11 ``[batch]`` chooses, ``(d i11 + i) mod P / 2``, ``[batch, L]``."""
+    assert plan.port_step is not None
+    following = torch.arange(plan.n_beams, device=first.device)
+    return (plan.port_step * first[:, None] + following) % plan.layout.per_polarisation

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from feedback.codebooks.bit_fields import BitReader, BitWriter
 from feedback.codebooks.combinations import combination_number, combination_of
-from feedback.codebooks.enhanced_type2 import EnhancedType2Plan, EnhancedType2Report
+from feedback.codebooks.enhanced_type2 import EnhancedType2Plan, EnhancedType2Report, ports_from
 from feedback.codebooks.layout import bits_for
 
 _AMPLITUDE_BITS, _PHASE_BITS, _REFERENCE_BITS = 3, 4, 4
@@ -34,7 +34,7 @@ def longest_part2(plan: EnhancedType2Plan) -> int:
     strongest = bits_for(count) if plan.rank == 1 else plan.rank * bits_for(width)
     fields = plan.rank * (_REFERENCE_BITS + plan.tap_bits + width * plan.n_taps) + plan.window_bits
     pairs = (_AMPLITUDE_BITS + _PHASE_BITS) * (count - plan.rank)
-    return bits_for(plan.layout.o1 * plan.layout.o2) + _beam_bits(plan) + strongest + fields + pairs
+    return bits_for(plan.n_first) + plan.beam_bits + strongest + fields + pairs
 
 
 def write(plan: EnhancedType2Plan, report: EnhancedType2Report) -> tuple[Tensor, Tensor, GroupSizes]:
@@ -46,10 +46,11 @@ def write(plan: EnhancedType2Plan, report: EnhancedType2Report) -> tuple[Tensor,
     layout, rank = plan.layout, plan.rank
     count = report.present.flatten(1).sum(1)
     writer = BitWriter()
-    writer.write(report.rotation, bits_for(layout.o1 * layout.o2))
-    writer.write(combination_number(report.beams, layout.per_polarisation), _beam_bits(plan))
+    writer.write(report.rotation, bits_for(plan.n_first))
+    if plan.port_step is None:
+        writer.write(combination_number(report.beams, layout.per_polarisation), plan.beam_bits)
     writer.write(_strongest_field(plan, report), _strongest_width(plan, count))
-    group0 = bits_for(layout.o1 * layout.o2) + _beam_bits(plan) + _strongest_width(plan, count).sum(1)
+    group0 = bits_for(plan.n_first) + plan.beam_bits + _strongest_width(plan, count).sum(1)
     writer.write(report.reference, _REFERENCE_BITS)
     writer.write(torch.where(report.window == 0, 0, report.window + 2 * plan.n_taps), plan.window_bits)
     writer.write(tap_numbers(plan, report), plan.tap_bits)
@@ -89,13 +90,20 @@ def read(plan: EnhancedType2Plan, count: Tensor, bits: Tensor) -> tuple[Enhanced
     valid = (count >= rank) & (count <= plan.most_in_all)
     count = count.clamp(rank, plan.most_in_all)
     reader = BitReader(bits)
-    rotation = reader.read_one(bits_for(layout.o1 * layout.o2))
-    beams = combination_of(reader.read_one(_beam_bits(plan)), layout.per_polarisation, plan.n_beams)
+    rotation = reader.read_one(bits_for(plan.n_first))
+    number = reader.read_one(plan.beam_bits)
+    valid &= (rotation < plan.n_first) & (number < math.comb(layout.per_polarisation, plan.n_beams))
+    if plan.port_step is None:
+        beams = combination_of(number, layout.per_polarisation, plan.n_beams)
+    else:
+        beams = ports_from(plan, rotation)
     strongest_field = reader.read(rank, _strongest_width(plan, count))
     reference = reader.read(rank, _REFERENCE_BITS)
     window = reader.read_one(plan.window_bits)
     window = torch.where(window == 0, 0, window - 2 * plan.n_taps)
-    taps = _taps_of(plan, reader.read(rank, plan.tap_bits), window)
+    tap_set = reader.read(rank, plan.tap_bits)
+    valid &= (tap_set < plan.n_tap_sets).all(1)
+    taps = _taps_of(plan, tap_set, window)
     entries = rank * m * width
     first_pairs = ((count + 1) // 2 - rank).clamp(min=0)
     pairs = count - rank
@@ -129,10 +137,6 @@ def read(plan: EnhancedType2Plan, count: Tensor, bits: Tensor) -> tuple[Enhanced
         fields.append(torch.where(is_strongest, default, dense))
     report = EnhancedType2Report(rotation, beams, taps, window, strongest, reference, present, fields[0], fields[1])
     return report, valid
-
-
-def _beam_bits(plan: EnhancedType2Plan) -> int:
-    return bits_for(math.comb(plan.layout.per_polarisation, plan.n_beams))
 
 
 def _strongest_width(plan: EnhancedType2Plan, count: Tensor) -> Tensor:

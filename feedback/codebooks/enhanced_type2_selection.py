@@ -5,13 +5,15 @@ import math
 import torch
 from torch import Tensor
 
-from feedback.codebooks.beam_selection import beam_matrix, project, rounded_order, select_beams
+from feedback.codebooks.beam_selection import project, rounded_order, select_beams
 from feedback.codebooks.enhanced_type2 import (
     N_PHASES,
     EnhancedType2Plan,
     EnhancedType2Report,
+    beams_of,
     coefficients,
     differential_amplitudes,
+    ports_from,
     reference_amplitudes,
     units_of,
 )
@@ -29,8 +31,11 @@ def select(plan: EnhancedType2Plan, target: Tensor, refinements: int = 3) -> Enh
         target: ``[batch, units, P, rank]``, complex128; phases do not matter.
         refinements: how often units are aligned anew.
     """
-    rotation, beams = select_beams(target, plan.layout, plan.n_beams)
-    on_beams = project(target, beam_matrix(plan.layout, rotation, beams)).permute(0, 3, 1, 2)
+    if plan.port_step is None:
+        rotation, beams = select_beams(target, plan.layout, plan.n_beams)
+    else:
+        rotation, beams = _select_ports(plan, target)
+    on_beams = project(target, beams_of(plan, rotation, beams)).permute(0, 3, 1, 2)
     strongest_row = on_beams.abs().square().sum(2).argmax(-1)
     guide = on_beams.gather(3, strongest_row[:, :, None, None].expand(-1, -1, plan.n_units, 1))
     aligned = on_beams * _unit(guide).conj()
@@ -45,6 +50,15 @@ def select(plan: EnhancedType2Plan, target: Tensor, refinements: int = 3) -> Enh
         better = now > captured
         best, captured = _where(better, report, best), torch.where(better, now, captured)
     return best
+
+
+def _select_ports(plan: EnhancedType2Plan, target: Tensor) -> tuple[Tensor, Tensor]:
+    """Where the L consecutive ports of most power begin, over both polarisations, and which they are."""
+    power = target.abs().square().sum((1, 3)).unflatten(1, (2, plan.layout.per_polarisation)).sum(1)
+    choices = ports_from(plan, torch.arange(plan.n_first, device=target.device))
+    total = torch.round(power[:, choices].sum(-1), decimals=9)
+    first = (total == total.amax(-1, keepdim=True)).to(torch.uint8).argmax(-1)
+    return first, ports_from(plan, first)
 
 
 def _quantise(

@@ -1,8 +1,11 @@
 """Enhanced Type II codebook of Rel-16, TS 38.214, clause 5.2.2.2.5."""
 
+from typing import Any, ClassVar
+
 from torch import Tensor
 
 from feedback.codebook_compressor import CodebookCompressor
+from feedback.codebook_parameters import EnhancedType2Keys
 from feedback.codebooks.codebook import Codebook, SeenChannel
 from feedback.codebooks.enhanced_type2 import EnhancedType2Plan, EnhancedType2Report, largest_rank, precoder
 from feedback.codebooks.enhanced_type2_bits import longest_part2, part1_bits, read, write
@@ -51,16 +54,17 @@ class EnhancedType2(CodebookCompressor):
     number of coefficients, which says how long part 2 is; ``bits`` counts both. Part 2 has three groups by priority.
     """
 
-    Parameters = EnhancedType2Parameters
-    settings: EnhancedType2Parameters
+    Parameters: ClassVar[type[EnhancedType2Keys]] = EnhancedType2Parameters
+    settings: Any
 
     def codebook(self, rank: int, largest_rank: int) -> Codebook:
         """Enhanced Type II at one rank."""
-        settings = self.settings
-        plan = EnhancedType2Plan(
-            self.layout, self.dimensions.n_subbands, rank, settings.param_combination, settings.n_pmi_subbands
-        )
-        return EnhancedType2Codebook(plan, largest_rank, settings.refinements)
+        return EnhancedType2Codebook(self.plan(rank), largest_rank, self.settings.refinements)
+
+    def plan(self, rank: int) -> EnhancedType2Plan:
+        """Sizes of the reports of one rank."""
+        settings, n_units = self.settings, self.dimensions.n_subbands
+        return EnhancedType2Plan(self.layout, n_units, rank, settings.param_combination, settings.n_pmi_subbands)
 
     def most_rank(self) -> int:
         """4 layers, 2 with the combinations that the standard has for ranks 1 and 2 only."""
@@ -78,7 +82,7 @@ class EnhancedType2(CodebookCompressor):
         plans = [each.plan for each in self.codebooks.values() if isinstance(each, EnhancedType2Codebook)]
         n_units, n_beams, layout = self.dimensions.n_subbands, plans[0].n_beams, self.layout
         vectors, width = n_units * self.n_layers, 2 * n_beams
-        beams = layout.o1 * layout.o2 * layout.per_polarisation
+        beams = 0 if plans[0].port_step else layout.o1 * layout.o2 * layout.per_polarisation
         expanded = vectors * n_beams * layout.ports
         return Complexity(
             ue_macs=4 * (vectors * beams * layout.ports + expanded + vectors * width * n_units),

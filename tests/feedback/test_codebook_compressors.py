@@ -12,6 +12,7 @@ from feedback.codebook_compressor import CodebookCompressor
 from feedback.codebooks.targets import covariances, eigenvectors, squared_cosines
 from feedback.compressor import NO_MEMORY, Compressor
 from feedback.compressors.etype2 import EnhancedType2
+from feedback.compressors.etype2_port_selection import EnhancedType2PortSelection
 from feedback.compressors.type1 import Type1
 from feedback.compressors.type2 import Type2
 from feedback.conformance.candidate import delivered
@@ -22,6 +23,7 @@ from linksim.subbands import subbands
 
 GOLDEN = Path(__file__).resolve().parents[3] / "shared/data/codebook_golden.json"
 CODEBOOKS: dict[str, type[CodebookCompressor]] = {"type1": Type1, "type2": Type2, "etype2": EnhancedType2}
+CODEBOOKS |= {"etype2_port_selection": EnhancedType2PortSelection}
 
 
 def sizes(n1: int, n2: int, n_subbands: int = 13, width: int = 4, n_rx: int = 1) -> CsiDimensions:
@@ -92,7 +94,8 @@ def csi_of(compressor: Compressor, response: Tensor) -> Tensor:
 def test_a_ray_on_the_grid_comes_back_in_its_ports(name: str) -> None:
     dimensions = sizes(4, 2)
     compressor = made(name, dimensions)
-    wanted = ray(dimensions, 3, 5, torch.pi / 2)
+    # Port selection has beams of one rotation only.
+    wanted = ray(dimensions, *((8, 4) if name == "etype2_port_selection" else (3, 5)), torch.pi / 2)
     # Received is H w, so that the ray's channel is the conjugate of the precoder that fits it.
     response = wanted.conj().to(torch.complex64).expand(1, 52, 1, 16)
     rebuilt = compressor.decode(delivered(compressor.encode(csi_of(compressor, response))))
@@ -177,3 +180,57 @@ def test_bits_are_counted_to_the_last(name: str) -> None:
 def test_arrays_without_codebook_are_one_line(name: str, dimensions: CsiDimensions, line: str) -> None:
     with pytest.raises(FeedbackInputError, match=line.replace("(", r"\(")):
         made(name, dimensions)
+
+
+@pytest.mark.parametrize(("step", "first_bits"), [(1, 4), (2, 3), (3, 3), (4, 2)])
+def test_payload_of_port_selection(step: int, first_bits: int) -> None:
+    """That of ``etype2`` with i11 of as many values as ports may begin at, and no i12 (TS 38.214, 5.2.2.2.6)."""
+    for rank, pmi in ((1, 168), (2, 319), (4, 319)):
+        found = made("etype2_port_selection", sizes(8, 2), rank=rank, port_step=step).length
+        # i11 of 16 rotations and i12 of 1820 sets of four beams.
+        assert found == pmi - 4 - 11 + first_bits + (4 if rank == 1 else 5)
+
+
+@pytest.mark.parametrize("csi_rs", ["beams", "antennas"])
+@pytest.mark.parametrize("first", [0, 3, 14])
+def test_what_lies_on_neighbouring_ports_comes_back(csi_rs: str, first: int) -> None:
+    """One tap and phases of the table on ports from ``first`` on, around the last one as well, are reported exactly."""
+    dimensions = sizes(8, 2)
+    compressor = made("etype2_port_selection", dimensions, csi_rs=csi_rs)
+    on_ports = torch.zeros(32, dtype=torch.complex128)
+    on_ports[torch.tensor([first, (first + 1) % 16, 16 + (first + 3) % 16])] = torch.tensor(
+        [1, -1j, 1j / 2], dtype=on_ports.dtype
+    )
+    wanted = on_ports.view(2, 16)
+    if csi_rs == "beams":
+        wanted = wanted @ compressor.layout.rotated_bases()[0]
+    wanted = wanted.unflatten(1, (8, 2)).transpose(1, 2).flatten()
+    response = wanted.conj().to(torch.complex64).expand(1, 52, 1, 32)
+    rebuilt = compressor.decode(delivered(compressor.encode(csi_of(compressor, response))))
+    cosine = (rebuilt[0, 0].to(torch.complex128).conj() @ wanted).abs() / wanted.norm()
+    assert (cosine.square() - 1).abs().max() < 1e-5
+
+
+def test_port_selection_of_a_chosen_rank_sees_the_beams_too() -> None:
+    """Eigenvectors of the array turned to the beams are those of the channel through the beams."""
+    dimensions = sizes(4, 2, n_rx=2)
+    response = torch.randn(4, 52, 2, 16, dtype=torch.complex64, generator=torch.Generator().manual_seed(3))
+    plain = made("etype2_port_selection", dimensions, rank=2)
+    chosen = made("etype2_port_selection", dimensions, rank="auto", allowed_ranks=[2])
+    one = plain.decode(delivered(plain.encode(csi_of(plain, response))))
+    other = chosen.decode(delivered(chosen.encode(response.transpose(1, 2))))
+    # Eigenvectors of float32 and float64, quantised alike but at the border of a cell.
+    assert ((one - other).abs().amax((1, 2, 3)) < 1e-5).sum() >= 3
+
+
+@pytest.mark.parametrize(
+    ("keys", "line"),
+    [
+        ({"port_step": 3, "param_combination": 1}, "port_step: got 3, expected 1 to 2"),
+        ({"param_combination": 7}, "param_combination"),
+        ({"port_step": 5}, "port_step"),
+    ],
+)
+def test_wrong_port_selections(keys: dict[str, Any], line: str) -> None:
+    with pytest.raises(ValueError, match=line):
+        made("etype2_port_selection", sizes(8, 2), **keys)

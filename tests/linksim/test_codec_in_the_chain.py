@@ -223,21 +223,25 @@ def test_quantisers_learn_from_the_form_that_a_compressor_takes(tmp_path: Path) 
 
 
 @pytest.mark.parametrize("link", LINKS)
-@pytest.mark.parametrize("name", ["type1", "type2", "etype2", "topk"])
+@pytest.mark.parametrize("name", ["type1", "type2", "etype2", "etype2_port_selection", "topk"])
 def test_precoders_cross_every_link_of_bits(name: str, link: str) -> None:
     given = document(PhaseCodebook, link=LINKS[link])
     given["channel"] |= {"n_columns": 4, "n_rows": 2, "polarization": "dual", "n_rx": 2}
     given["sgcs"] = {"n_subbands": 4}
-    # The columns of Type I are in no order of strength.
-    rank = 1 if name == "type1" else 2
-    given["compressors"] = [{"name": name, "rank": rank}]
+    given["compressors"] = [{"name": name, "rank": 2}]
     if name == "topk":
         given["compressors"][0] |= {"csi": "eigenvectors", "compression_ratio": 8}
         given["feedback"]["quantiser"] = {"name": "sigmoid_uniform", "bits": 8}
+    else:
+        keys = {"allowed_ranks": [1, 2], "cqi": "subband"}
+        given["compressors"].append({"name": name, "label": "chosen", "rank": "auto", **keys})
     found = measured(validate_scenario(given, "here"))
     defined = metrics_of(found, name)
     assert defined >= {"sgcs", "rate_bps_hz", "bits"}
-    assert ("sgcs_layer2" in defined) == (rank == 2)
+    assert "sgcs_layer2" in defined
+    if name != "topk":
+        assert 1 <= value(found, "chosen", "rank") <= 2 == value(found, name, "rank")
+        assert value(found, "chosen", "sum_rate_bps_hz") >= 0.9 * value(found, name, "sum_rate_bps_hz")
     assert "nmse_db" not in defined
     assert 0.3 < value(found, name, "sgcs") <= 1
     # Wrong level numbers mean others, and no report is lost for them.
