@@ -23,7 +23,8 @@ from linksim.errors import InputError
 from linksim.preparation.fitting import scheme_specs
 from linksim.scenario.file import validate_scenario
 from linksim.scenario.model import Scenario
-from linksim.scenario.sources import matrix_shape, source_of
+from linksim.scenario.outlines import csi_dimensions
+from linksim.scenario.sources import source_of
 from linksim.simulation.warnings import validity_warnings
 from linksim.statistics.measurements import Measurements, merge
 from tests.feedback import example_compressors
@@ -62,7 +63,7 @@ def measured(scenario: Scenario, batch_sizes: tuple[int, ...] = (20,)) -> Measur
     codecs = {
         spec.label: replace(spec.build(), scale=scale if spec.sends_scale else None) for spec in scheme_specs(scenario)
     }
-    mean = MeanChannel(torch.full(matrix_shape(scenario), 0.1, dtype=torch.complex64))
+    mean = MeanChannel(torch.full(csi_dimensions(scenario).matrix, 0.1, dtype=torch.complex64))
     chain = Chain(scenario, source, codecs, torch.device("cpu"), mean)
     snapshots, first, total = ReportTimes.of(scenario.feedback).snapshots, 0, {}
     for size in batch_sizes:

@@ -21,7 +21,7 @@ from linksim.preparation.fitting import scheme_specs
 from linksim.preparation.prepare import Preparation, adaptation_of, weights_file
 from linksim.preparation.prepared_point import PreparedPoint
 from linksim.scenario.file import validate_scenario
-from linksim.scenario.sources import matrix_shape
+from linksim.scenario.outlines import csi_dimensions
 from linksim.scenario.sweep import points_of
 from linksim.simulation.worker import measure_shard
 from linksim.storage.run_folder import RunFolder
@@ -69,7 +69,7 @@ def test_names_of_weights_are_those_of_the_built_network(name: str, tiny: dict[s
     (spec,) = scheme_specs(scenario)
     file, adaptation = weights_file(spec), adaptation_of(spec)
     assert not built
-    network = build_compressor(spec.parameters, matrix_shape(scenario))
+    network = build_compressor(spec.parameters, csi_dimensions(scenario).matrix)
     assert file.name == checkpoint_path(Path(), network, spec.trained_for).name
     assert adaptation == network.settings.adaptation
 
