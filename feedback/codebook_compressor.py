@@ -1,12 +1,12 @@
 """Compressors that are codebooks of TS 38.214: integers of a report chosen at the UE, a precoder of them at the BS."""
 
 from abc import abstractmethod
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from feedback.codebook_parameters import MOST_LAYERS, CodebookParameters
+from feedback.codebook_parameters import CodebookParameters
 from feedback.codebooks.bit_fields import BitReader, BitWriter
 from feedback.codebooks.codebook import Codebook, SeenChannel, rows_of
 from feedback.codebooks.layout import PortLayout
@@ -17,7 +17,6 @@ from feedback.compressor import NO_MEMORY, Memory, ReportCompressor
 from feedback.csi_dimensions import CsiDimensions
 from feedback.csi_report.codeword import Codeword
 from feedback.csi_report.reconstruction import Reconstruction
-from feedback.errors import FeedbackInputError
 
 __all__ = ["CodebookCompressor", "CodebookParameters", "targets_of"]
 
@@ -35,25 +34,16 @@ class CodebookCompressor(ReportCompressor):
     A UE that chooses the rank selects a report of each that is allowed, and takes the one of the largest :math:`\sum_t
     \sum_l \log_2(1 + \mathrm{SINR}_{l,t})` by its own estimate and the downlink's SNR, behind an MMSE receiver.
 
-    Attributes:
-        most_layers: layers that the codebook has precoders for.
-
     Raises:
         FeedbackInputError: if the BS's array is not dual-polarised, or the standard has no codebook for it.
     """
 
     Parameters = CodebookParameters
-    most_layers: ClassVar[int] = MOST_LAYERS
 
     def __init__(self, settings: Any, dimensions: CsiDimensions) -> None:
         super().__init__(settings, dimensions)
-        if dimensions.n_polarizations != 2:
-            raise FeedbackInputError(
-                f"{settings.name}: got a BS array of one polarisation, expected two, as TS 38.214 has codebooks for "
-                "(`channel.polarization: dual` of the source sionna)"
-            )
-        self.layout = PortLayout(dimensions.n_columns, dimensions.n_rows)
-        ranks = self._ranks()
+        self.layout: PortLayout = settings.layout(dimensions)
+        ranks = settings.ranks(self.most_rank(), dimensions.n_rx)
         self.n_layers = max(ranks)
         self.chooses_rank = len(ranks) > 1
         self.codebooks: dict[int, Codebook] = {rank: self.codebook(rank, max(ranks)) for rank in ranks}
@@ -86,7 +76,8 @@ class CodebookCompressor(ReportCompressor):
 
     def most_rank(self) -> int:
         """Layers that the codebook has precoders for."""
-        return self.most_layers
+        most: int = self.settings.most_rank(self.layout)
+        return most
 
     def rank_indicator_bits(self) -> int:
         """Bits that RI has at most, TS 38.212 Tables 6.3.1.1.2-3 to -5."""
@@ -129,18 +120,6 @@ class CodebookCompressor(ReportCompressor):
             vectors[rows], valid[rows] = filled, readable
         erased = ~valid if received.erased is None else received.erased | ~valid
         return Reconstruction(precoder=vectors.permute(0, 3, 1, 2).to(torch.complex64), erased=erased), NO_MEMORY
-
-    def _ranks(self) -> tuple[int, ...]:
-        """Ranks that may be reported, ascending."""
-        settings, most = self.settings, self.most_rank()
-        if settings.rank != "auto":
-            return (settings.rank,)
-        ranks = settings.allowed_ranks or tuple(range(1, min(most, self.dimensions.n_rx) + 1))
-        if ranks[-1] > most:
-            raise FeedbackInputError(
-                f"allowed_ranks: got {list(ranks)}, expected ranks up to {most} for {settings.name}"
-            )
-        return tuple(ranks)
 
     @property
     def _part1_bits(self) -> int:

@@ -1,15 +1,18 @@
 """What a scenario says of codebooks of TS 38.214; without PyTorch."""
 
-from typing import Annotated, Final, Literal, Self, TypeAlias
+from typing import Annotated, Any, Final, Literal, Self, TypeAlias
 
 from pydantic import Field, model_validator
 
+from feedback.codebooks.cqi_report import CqiReport
+from feedback.codebooks.layout import PortLayout
 from feedback.compressor_parameters import FixedCostParameters
+from feedback.csi_dimensions import CsiDimensions
+from feedback.errors import FeedbackInputError
 
 MOST_LAYERS: Final = 4
 
 OneRank: TypeAlias = Annotated[int, Field(ge=1, le=MOST_LAYERS)]
-CqiReport = Literal["none", "wideband", "subband"]
 
 
 class CodebookParameters(FixedCostParameters):
@@ -39,6 +42,56 @@ class CodebookParameters(FixedCostParameters):
         if ranks is not None and list(ranks) != sorted(set(ranks)):
             raise ValueError(f"allowed_ranks: got {list(ranks)}, expected ascending ranks")
         return self
+
+    def layout(self, dimensions: CsiDimensions) -> PortLayout:
+        """The BS's ports.
+
+        Raises:
+            FeedbackInputError: if the array is not dual-polarised, or the standard has no codebook for it.
+        """
+        if dimensions.n_polarizations != 2:
+            raise FeedbackInputError(
+                f"{self.name}: got a BS array of one polarisation, expected two, as TS 38.214 has codebooks for "
+                "(`channel.polarization: dual` of the source sionna)"
+            )
+        return PortLayout(dimensions.n_columns, dimensions.n_rows)
+
+    def most_rank(self, layout: PortLayout) -> int:
+        """Layers that the codebook has precoders for."""
+        return MOST_LAYERS
+
+    def ranks(self, most_rank: int, n_rx: int) -> tuple[int, ...]:
+        """Ranks that may be reported, ascending.
+
+        Args:
+            most_rank: layers that the codebook has precoders for.
+            n_rx: antennas of the UE.
+
+        Raises:
+            FeedbackInputError: if a rank is allowed that the codebook has not.
+        """
+        if self.rank != "auto":
+            return (self.rank,)
+        ranks = self.allowed_ranks or tuple(range(1, min(most_rank, n_rx) + 1))
+        if ranks[-1] > most_rank:
+            raise FeedbackInputError(
+                f"allowed_ranks: got {list(ranks)}, expected ranks up to {most_rank} for {self.name}"
+            )
+        return tuple(ranks)
+
+    def plan(self, layout: PortLayout, n_subbands: int, rank: int) -> Any:
+        """Sizes of the reports of one rank; ``None``, the default, where only the built codebook knows them.
+
+        Raises:
+            FeedbackInputError: where the standard allows no such report.
+        """
+        return None
+
+    def check(self, dimensions: CsiDimensions) -> bool:
+        """The standard has reports of every rank for the array."""
+        layout = self.layout(dimensions)
+        ranks = self.ranks(self.most_rank(layout), dimensions.n_rx)
+        return all(self.plan(layout, dimensions.n_subbands, rank) is not None for rank in ranks)
 
 
 class EnhancedType2Keys(CodebookParameters):

@@ -1,17 +1,19 @@
 """Precoders: from the channel that the BS knows to one unit-power weight vector per subcarrier."""
 
-from abc import ABC, abstractmethod
-from typing import Any, ClassVar, Literal
+from __future__ import annotations
 
-import torch
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
 from class_registry import ClassRegistry
 from pydantic import BaseModel, ConfigDict, Field
-from torch import Tensor
 
-from linksim.subband_eigenvectors import eigenvectors, subband_eigenvectors
 from linksim.subbands import DEFAULT_SUBBANDS, subbands
 
-PRECODERS: ClassRegistry["Precoder"] = ClassRegistry(unique=True)
+if TYPE_CHECKING:
+    from torch import Tensor
+
+PRECODERS: ClassRegistry[Precoder] = ClassRegistry(unique=True)
 
 
 class PrecoderParameters(BaseModel):
@@ -112,6 +114,10 @@ class MrtSubband(Precoder):
 
     def weights(self, response: Tensor) -> Tensor:
         """The subband's vector on each of its subcarriers."""
+        import torch
+
+        from linksim.subband_eigenvectors import subband_eigenvectors
+
         bands = subbands(response.shape[-3], self.parameters.n_subbands, "precoder.n_subbands")
         vectors = unit_vectors(subband_eigenvectors(response, bands)[:, :, 0])
         widths = torch.tensor([band.stop - band.start for band in bands], device=response.device)
@@ -124,6 +130,8 @@ def right_singular_vector(response: Tensor) -> Tensor:
     Returns:
         ``[..., n_tx]``, complex; the first unit vector where ``H`` is zero.
     """
+    from linksim.subband_eigenvectors import eigenvectors
+
     if response.shape[-2] == 1:
         return unit_vectors(response[..., 0, :]).conj_physical()
     return unit_vectors(eigenvectors(response.flatten(0, -3))[:, 0]).unflatten(0, response.shape[:-2])
@@ -131,6 +139,8 @@ def right_singular_vector(response: Tensor) -> Tensor:
 
 def unit_vectors(vectors: Tensor) -> Tensor:
     """Vectors along the last axis scaled to unit norm, zero vectors replaced by the first unit vector."""
+    import torch
+
     components = torch.view_as_real(vectors.resolve_conj())
     norm = torch.linalg.vector_norm(components.flatten(-2), dim=-1)
     scaled = components / torch.where(norm > 0, norm, 1.0)[..., None, None]

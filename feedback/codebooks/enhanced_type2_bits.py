@@ -8,7 +8,8 @@ from torch import Tensor
 
 from feedback.codebooks.bit_fields import BitReader, BitWriter
 from feedback.codebooks.combinations import combination_number, combination_of
-from feedback.codebooks.enhanced_type2 import EnhancedType2Plan, EnhancedType2Report, ports_from
+from feedback.codebooks.enhanced_type2 import EnhancedType2Report, ports_from
+from feedback.codebooks.enhanced_type2_plan import EnhancedType2Plan
 from feedback.codebooks.layout import bits_for
 
 _AMPLITUDE_BITS, _PHASE_BITS, _REFERENCE_BITS = 3, 4, 4

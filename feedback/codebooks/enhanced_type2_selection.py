@@ -8,7 +8,6 @@ from torch import Tensor
 from feedback.codebooks.beam_selection import project, rounded_order, select_beams
 from feedback.codebooks.enhanced_type2 import (
     N_PHASES,
-    EnhancedType2Plan,
     EnhancedType2Report,
     beams_of,
     coefficients,
@@ -17,6 +16,7 @@ from feedback.codebooks.enhanced_type2 import (
     reference_amplitudes,
     units_of,
 )
+from feedback.codebooks.enhanced_type2_plan import EnhancedType2Plan
 
 
 def select(plan: EnhancedType2Plan, target: Tensor, refinements: int = 3) -> EnhancedType2Report:

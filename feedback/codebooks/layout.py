@@ -1,12 +1,15 @@
 """Antenna ports of a codebook, and its DFT beams (TS 38.214, clause 5.2.2.2.1)."""
 
+from __future__ import annotations
+
 import math
 from dataclasses import dataclass
-
-import torch
-from torch import Tensor
+from typing import TYPE_CHECKING
 
 from feedback.errors import FeedbackInputError
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 # Ports per polarisation in the first and second dimension, TS 38.214 Table 5.2.2.2.1-2; 1 x 1 are the two ports of
 # Table 5.2.2.2.1-1.
@@ -75,12 +78,16 @@ class PortLayout:
 
         .. math:: v_{l,m}[N_2 n_1 + n_2] = e^{j 2 \pi l n_1 / (O_1 N_1)} e^{j 2 \pi m n_2 / (O_2 N_2)}
         """
+        import torch
+
         first = dft(self.n1, self.n1 * self.o1)
         second = dft(self.n2, self.n2 * self.o2)
         return torch.einsum("la,mb->lmab", first, second).flatten(2)
 
     def half_beams(self) -> Tensor:
         """Beams over half of the first dimension with twice the step, ``[N1 O1 / 2, N2 O2, N1 N2 / 2]``, complex128."""
+        import torch
+
         first = dft(self.n1 // 2, self.n1 * self.o1 // 2)
         second = dft(self.n2, self.n2 * self.o2)
         return torch.einsum("la,mb->lmab", first, second).flatten(2)
@@ -98,6 +105,8 @@ class PortLayout:
 
 def dft(length: int, steps: int) -> Tensor:
     """Rows ``exp(j 2 pi k n / steps)``, ``[steps, length]``, complex128."""
+    import torch
+
     index = torch.arange(steps)[:, None] * torch.arange(length) % steps
     angle = 2 * math.pi * index.to(torch.float64) / steps
     return torch.polar(torch.ones_like(angle), angle)

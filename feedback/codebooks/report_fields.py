@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from feedback.codebook_parameters import CqiReport
 from feedback.codebooks.bit_fields import BitWriter
+from feedback.codebooks.cqi_report import CqiReport
 from feedback.codebooks.layout import bits_for
 from feedback.codebooks.link_quality import layer_rates
 

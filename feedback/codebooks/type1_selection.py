@@ -4,7 +4,8 @@ import torch
 from torch import Tensor
 
 from feedback.codebooks.bit_fields import BitReader, BitWriter
-from feedback.codebooks.type1 import Type1Plan, Type1Report, beam_grid, columns
+from feedback.codebooks.type1 import Type1Report, beam_grid, columns
+from feedback.codebooks.type1_plan import Type1Plan
 
 # Scores within this share of the best one's are equal but for rounding: the first of them is taken.
 _TIE = 1e-9

@@ -8,7 +8,8 @@ from torch import Tensor
 from feedback.codebooks.bit_fields import BitReader, BitWriter
 from feedback.codebooks.combinations import combination_number, combination_of
 from feedback.codebooks.layout import bits_for
-from feedback.codebooks.type2 import Type2Plan, Type2Report, fine_coefficients, phases_of
+from feedback.codebooks.type2 import Type2Report, fine_coefficients, phases_of
+from feedback.codebooks.type2_plan import Type2Plan
 
 _WIDEBAND_BITS = 3
 

@@ -7,8 +7,9 @@ from torch import Tensor
 from feedback.codebook_compressor import CodebookCompressor
 from feedback.codebook_parameters import EnhancedType2Keys
 from feedback.codebooks.codebook import Codebook, SeenChannel
-from feedback.codebooks.enhanced_type2 import EnhancedType2Plan, EnhancedType2Report, largest_rank, precoder
+from feedback.codebooks.enhanced_type2 import EnhancedType2Report, precoder
 from feedback.codebooks.enhanced_type2_bits import longest_part2, part1_bits, read, write
+from feedback.codebooks.enhanced_type2_plan import EnhancedType2Plan
 from feedback.codebooks.enhanced_type2_selection import select
 from feedback.compressor import COMPRESSORS, Complexity
 from feedback.compressors.parameters.etype2 import EnhancedType2Parameters
@@ -59,16 +60,8 @@ class EnhancedType2(CodebookCompressor):
 
     def codebook(self, rank: int, largest_rank: int) -> Codebook:
         """Enhanced Type II at one rank."""
-        return EnhancedType2Codebook(self.plan(rank), largest_rank, self.settings.refinements)
-
-    def plan(self, rank: int) -> EnhancedType2Plan:
-        """Sizes of the reports of one rank."""
-        settings, n_units = self.settings, self.dimensions.n_subbands
-        return EnhancedType2Plan(self.layout, n_units, rank, settings.param_combination, settings.n_pmi_subbands)
-
-    def most_rank(self) -> int:
-        """4 layers, 2 with the combinations that the standard has for ranks 1 and 2 only."""
-        return largest_rank(self.settings.param_combination)
+        plan = self.settings.plan(self.layout, self.dimensions.n_subbands, rank)
+        return EnhancedType2Codebook(plan, largest_rank, self.settings.refinements)
 
     def units_per_cqi_subband(self) -> int:
         """R."""

@@ -1,11 +1,8 @@
 """Enhanced Type II port selection codebook of Rel-16, TS 38.214, clause 5.2.2.2.6."""
 
-from dataclasses import replace
-
 import torch
 from torch import Tensor
 
-from feedback.codebooks.enhanced_type2 import EnhancedType2Plan
 from feedback.compressor import COMPRESSORS
 from feedback.compressors.etype2 import EnhancedType2
 from feedback.compressors.parameters.etype2_port_selection import EnhancedType2PortSelectionParameters
@@ -32,10 +29,6 @@ class EnhancedType2PortSelection(EnhancedType2):
         beams = self.layout.rotated_bases()[0].T if settings.csi_rs == "beams" else None
         # Columns are the beams of one polarisation.
         self.register_buffer("_beams", beams, persistent=False)
-
-    def plan(self, rank: int) -> EnhancedType2Plan:
-        """Sizes of the reports of one rank."""
-        return replace(super().plan(rank), port_step=self.settings.port_step)
 
     def seen_by_ue(self, csi: Tensor) -> Tensor:
         """A channel meets the beams, :math:`h B`; its eigenvectors are those of the array turned, :math:`B^H v`."""

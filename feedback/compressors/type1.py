@@ -5,7 +5,8 @@ from torch import Tensor
 
 from feedback.codebook_compressor import CodebookCompressor
 from feedback.codebooks.codebook import Codebook, SeenChannel
-from feedback.codebooks.type1 import Type1Plan, Type1Report, precoder
+from feedback.codebooks.type1 import Type1Report, precoder
+from feedback.codebooks.type1_plan import Type1Plan
 from feedback.codebooks.type1_selection import read, select, write
 from feedback.compressor import COMPRESSORS, Complexity
 from feedback.compressors.parameters.type1 import Type1Parameters
@@ -63,13 +64,8 @@ class Type1(CodebookCompressor):
 
     def codebook(self, rank: int, largest_rank: int) -> Codebook:
         """Type I at one rank."""
-        settings = self.settings
-        n_subbands = 1 if settings.wideband else self.dimensions.n_subbands
-        return Type1Codebook(Type1Plan(self.layout, n_subbands, rank, settings.mode), settings.noise)
-
-    def most_rank(self) -> int:
-        """As many layers as ports, up to 4."""
-        return min(self.most_layers, self.layout.ports)
+        plan = self.settings.plan(self.layout, self.dimensions.n_subbands, rank)
+        return Type1Codebook(plan, self.settings.noise)
 
     def rank_indicator_bits(self) -> int:
         """At most 1 bit with 2 ports, 2 with 4; with more as many as the ranks need."""

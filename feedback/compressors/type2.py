@@ -6,8 +6,9 @@ from torch import Tensor
 from feedback.codebook_compressor import CodebookCompressor
 from feedback.codebooks.codebook import Codebook, SeenChannel
 from feedback.codebooks.layout import bits_for
-from feedback.codebooks.type2 import Type2Plan, Type2Report, precoder, select
+from feedback.codebooks.type2 import Type2Report, precoder, select
 from feedback.codebooks.type2_bits import longest_part2, read, write
+from feedback.codebooks.type2_plan import Type2Plan
 from feedback.compressor import COMPRESSORS, Complexity
 from feedback.compressors.parameters.type2 import Type2Parameters
 
@@ -53,13 +54,10 @@ class Type2(CodebookCompressor):
 
     Parameters = Type2Parameters
     settings: Type2Parameters
-    most_layers = 2
 
     def codebook(self, rank: int, largest_rank: int) -> Codebook:
         """Type II at one rank."""
-        settings, sizes = self.settings, (self.layout, self.dimensions.n_subbands)
-        plan = Type2Plan(*sizes, rank, settings.n_beams, settings.n_phases, settings.subband_amplitude)
-        return Type2Codebook(plan, largest_rank)
+        return Type2Codebook(self.settings.plan(self.layout, self.dimensions.n_subbands, rank), largest_rank)
 
     def rank_indicator_bits(self) -> int:
         """At most 1 bit."""

@@ -2,8 +2,8 @@
 
 from torch import Tensor, nn
 
+from feedback.layer_choices import Activation, Expansion
 from feedback.layers.basic import LEAKY_SLOPE, ConvBn, HingePath, ResidualBlock, leaky_relu
-from feedback.layers.choices import Activation, Expansion
 
 # Channels and groups of a block at the BS that is not expanded.
 _WIDTH = 8

@@ -121,7 +121,7 @@ def validate(scenario: ScenarioFile, overrides: Overrides = None) -> None:
     from linksim.preparation.dimension_check import check_channels, check_points
     from linksim.scenario.messages import named_problems
     from linksim.scenario.sweep import points_of, replaced_links
-    from linksim.simulation.warnings import validity_warnings
+    from linksim.simulation.validity import validity_warnings
 
     try:
         with named_problems(str(scenario)):

@@ -25,9 +25,9 @@ from linksim.errors import InputError
 from linksim.execution.executor import local_executor
 from linksim.files import write_whole
 from linksim.preparation.dimension_check import check_points
-from linksim.preparation.fitting import SchemeSpec, scheme_specs
 from linksim.preparation.prepare import Preparation, weights_file
 from linksim.preparation.prepared_point import load_schemes
+from linksim.preparation.scheme_spec import SchemeSpec, scheme_specs
 from linksim.scenario.model import Scenario
 from linksim.scenario.outlines import split_hint
 from linksim.scenario.paths import zoo_folders

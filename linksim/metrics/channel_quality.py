@@ -1,11 +1,17 @@
 """What happens before any compressor: estimation error, and energy outside the kept delays."""
 
-from torch import Tensor
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 from linksim.metrics.matrix_norms import energy
 from linksim.metrics.metric import METRICS, MeanMetric, Metric
-from linksim.metrics.outcome import LinkOutcome
-from linksim.statistics.accumulators import CountAccumulator
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from linksim.metrics.outcome import LinkOutcome
+    from linksim.statistics.accumulators import CountAccumulator
 
 SAMPLES_LEFT_OUT = "samples_left_out"
 
@@ -77,7 +83,7 @@ class EnergyKept(MeanMetric):
 
 
 @METRICS.register(SAMPLES_LEFT_OUT)
-class SamplesLeftOut(Metric[CountAccumulator]):
+class SamplesLeftOut(Metric["CountAccumulator"]):
     """Samples without energy, which no other metric counts."""
 
     name = SAMPLES_LEFT_OUT
@@ -93,6 +99,8 @@ class SamplesLeftOut(Metric[CountAccumulator]):
 
     def accumulator(self) -> CountAccumulator:
         """An empty count."""
+        from linksim.statistics.accumulators import CountAccumulator
+
         return CountAccumulator(self.name)
 
     def update(self, accumulator: CountAccumulator, outcome: LinkOutcome) -> tuple[Tensor, ...]:

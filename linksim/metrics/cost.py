@@ -1,11 +1,16 @@
 """What a report costs."""
 
-import torch
-from torch import Tensor
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 from linksim.metrics.metric import METRICS, MeanMetric, Metric
-from linksim.metrics.outcome import LinkOutcome
-from linksim.statistics.accumulators import MaximumAccumulator
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from linksim.metrics.outcome import LinkOutcome
+    from linksim.statistics.accumulators import MaximumAccumulator
 
 
 @METRICS.register("bits")
@@ -27,7 +32,7 @@ class Bits(MeanMetric):
 
 
 @METRICS.register("bits_max")
-class LongestReport(Metric[MaximumAccumulator]):
+class LongestReport(Metric["MaximumAccumulator"]):
     """Bits of the longest report, side information included; an analogue report has none."""
 
     name = "bits_max"
@@ -42,6 +47,8 @@ class LongestReport(Metric[MaximumAccumulator]):
 
     def accumulator(self) -> MaximumAccumulator:
         """An empty maximum."""
+        from linksim.statistics.accumulators import MaximumAccumulator
+
         return MaximumAccumulator(self.name)
 
     def update(self, accumulator: MaximumAccumulator, outcome: LinkOutcome) -> tuple[Tensor, ...]:
@@ -71,10 +78,12 @@ class Overhead(MeanMetric):
 
 
 def _bits(outcome: LinkOutcome) -> Tensor | None:
-    if isinstance(outcome.bits, Tensor):
-        return outcome.bits.to(torch.float64)
-    return None if outcome.bits is None else _constant(outcome, float(outcome.bits))
+    if outcome.bits is None or isinstance(outcome.bits, int):
+        return None if outcome.bits is None else _constant(outcome, float(outcome.bits))
+    return outcome.bits.double()
 
 
 def _constant(outcome: LinkOutcome, value: float) -> Tensor:
+    import torch
+
     return torch.full((len(outcome.csi_true),), value, dtype=torch.float64)

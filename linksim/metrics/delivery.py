@@ -1,11 +1,16 @@
 """What the feedback link does to reports, and what it takes; no value where it loses or counts nothing."""
 
-import torch
-from torch import Tensor
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 from linksim.metrics.metric import METRICS, MeanMetric
-from linksim.metrics.outcome import LinkOutcome
-from linksim.statistics.accumulators import MeanAccumulator, ProportionAccumulator
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from linksim.metrics.outcome import LinkOutcome
+    from linksim.statistics.accumulators import MeanAccumulator
 
 
 class ShareMetric(MeanMetric):
@@ -17,6 +22,8 @@ class ShareMetric(MeanMetric):
 
     def accumulator(self) -> MeanAccumulator:
         """An empty share."""
+        from linksim.statistics.accumulators import ProportionAccumulator
+
         return ProportionAccumulator(self.name)
 
 
@@ -34,7 +41,7 @@ class ReportErrorRate(ShareMetric):
     def per_sample(self, outcome: LinkOutcome) -> Tensor | None:
         """1 for an error, 0 for none; ``None`` for links that lose no report."""
         lost = outcome.delivery.lost
-        return None if lost is None else lost.to(torch.float64)
+        return None if lost is None else lost.double()
 
 
 @METRICS.register("undetected_error_rate")
@@ -53,7 +60,7 @@ class UndetectedErrorRate(ShareMetric):
     def per_sample(self, outcome: LinkOutcome) -> Tensor | None:
         """1 for such an error, 0 for none; ``None`` for links that lose no report."""
         wrong = outcome.delivery.wrong
-        return None if wrong is None else wrong.to(torch.float64)
+        return None if wrong is None else wrong.double()
 
 
 @METRICS.register("scale_saturation_rate")
@@ -71,7 +78,7 @@ class ScaleSaturationRate(ShareMetric):
     def per_sample(self, outcome: LinkOutcome) -> Tensor | None:
         """1 for such a scale, 0 for none; ``None`` where no scale is sent within a range."""
         saturated = outcome.delivery.scale_saturated
-        return None if saturated is None else saturated.to(torch.float64)
+        return None if saturated is None else saturated.double()
 
 
 @METRICS.register("resource_elements")
@@ -90,4 +97,4 @@ class ResourceElements(MeanMetric):
     def per_sample(self, outcome: LinkOutcome) -> Tensor | None:
         """Resource elements of each report; ``None`` for links that count none."""
         count = outcome.delivery.resource_elements
-        return None if count is None else torch.full((len(outcome.csi_true),), float(count), dtype=torch.float64)
+        return None if count is None else outcome.energy_true.new_full((len(outcome.csi_true),), float(count))

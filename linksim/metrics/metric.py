@@ -1,18 +1,22 @@
 """The contract of every metric, and their registry."""
 
+from __future__ import annotations
+
 from abc import ABC, abstractmethod
-from typing import Any, ClassVar, Generic, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeVar
 
 from class_registry import ClassRegistry
-from torch import Tensor
 
-from linksim.metrics.outcome import LinkOutcome
-from linksim.statistics.accumulator import Accumulator
-from linksim.statistics.accumulators import MeanAccumulator, RatioAccumulator
+if TYPE_CHECKING:
+    from torch import Tensor
 
-METRICS: ClassRegistry["Metric[Any]"] = ClassRegistry(unique=True)
+    from linksim.metrics.outcome import LinkOutcome
+    from linksim.statistics.accumulator import Accumulator
+    from linksim.statistics.accumulators import MeanAccumulator, RatioAccumulator
 
-AccumulatorType = TypeVar("AccumulatorType", bound=Accumulator)
+METRICS: ClassRegistry[Metric[Any]] = ClassRegistry(unique=True)
+
+AccumulatorType = TypeVar("AccumulatorType", bound="Accumulator")
 
 
 class Metric(ABC, Generic[AccumulatorType]):
@@ -76,11 +80,13 @@ class Metric(ABC, Generic[AccumulatorType]):
         """
 
 
-class MeanMetric(Metric[MeanAccumulator]):
+class MeanMetric(Metric["MeanAccumulator"]):
     """Mean over the samples of a per-sample value, in dB where the unit says so."""
 
     def accumulator(self) -> MeanAccumulator:
         """An empty mean."""
+        from linksim.statistics.accumulators import MeanAccumulator
+
         return MeanAccumulator(self.name, decibel=self.unit == "dB", without_report=self.without_report)
 
     def update(self, accumulator: MeanAccumulator, outcome: LinkOutcome) -> tuple[Tensor, ...]:
@@ -97,11 +103,13 @@ class MeanMetric(Metric[MeanAccumulator]):
         """One linear value per sample, ``[batch]``, float64; ``None`` where the metric has no value."""
 
 
-class RatioMetric(Metric[RatioAccumulator]):
+class RatioMetric(Metric["RatioAccumulator"]):
     """Ratio of two means over the samples, in dB where the unit says so."""
 
     def accumulator(self) -> RatioAccumulator:
         """An empty ratio."""
+        from linksim.statistics.accumulators import RatioAccumulator
+
         return RatioAccumulator(self.name, decibel=self.unit == "dB", without_report=self.without_report)
 
     def update(self, accumulator: RatioAccumulator, outcome: LinkOutcome) -> tuple[Tensor, ...]:

@@ -1,11 +1,17 @@
 """Normalised mean square errors of what the BS rebuilt."""
 
-from torch import Tensor
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 from linksim.metrics.matrix_norms import energy
 from linksim.metrics.metric import METRICS, MeanMetric, Metric, RatioMetric
-from linksim.metrics.outcome import LinkOutcome
-from linksim.statistics.accumulators import GroupedDecibelAccumulator
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from linksim.metrics.outcome import LinkOutcome
+    from linksim.statistics.accumulators import GroupedDecibelAccumulator
 
 # Test batch of the public CRNet code.
 LEGACY_BATCH = 200
@@ -67,7 +73,7 @@ class NmseRatioDb(RatioMetric):
 
 
 @METRICS.register("nmse_db_batchmean")
-class NmseDbBatchMean(Metric[GroupedDecibelAccumulator]):
+class NmseDbBatchMean(Metric["GroupedDecibelAccumulator"]):
     """Legacy NMSE of CRNet's public code: mean of the dB values of batches of 200; depends on the batch size."""
 
     name = "nmse_db_batchmean"
@@ -87,6 +93,8 @@ class NmseDbBatchMean(Metric[GroupedDecibelAccumulator]):
 
     def accumulator(self) -> GroupedDecibelAccumulator:
         """An empty mean over groups."""
+        from linksim.statistics.accumulators import GroupedDecibelAccumulator
+
         return GroupedDecibelAccumulator(self.name, group_size=LEGACY_BATCH)
 
     def update(self, accumulator: GroupedDecibelAccumulator, outcome: LinkOutcome) -> tuple[Tensor, ...]:

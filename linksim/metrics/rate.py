@@ -5,12 +5,16 @@ subcarrier ``n`` is log2(1 + SNR |H_n w_n|^2), the UE's antennas combined by max
 first of those that a report has. The sum rate is that of all.
 """
 
-import torch
-from torch import Tensor
+from __future__ import annotations
 
-from linksim.metrics.layers import layer_counts
+from typing import TYPE_CHECKING
+
 from linksim.metrics.metric import METRICS, MeanMetric, RatioMetric
-from linksim.metrics.outcome import LinkOutcome
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from linksim.metrics.outcome import LinkOutcome
 
 
 @METRICS.register("rate_bps_hz")
@@ -133,7 +137,9 @@ class MeanRank(MeanMetric):
 
     def per_sample(self, outcome: LinkOutcome) -> Tensor:
         """Layers of each precoder."""
-        return layer_counts(outcome.layers).to(torch.float64)
+        from linksim.metrics.layers import layer_counts
+
+        return layer_counts(outcome.layers).double()
 
 
 @METRICS.register("rate_loss_bps_hz")

@@ -1,15 +1,18 @@
 """Cosine similarities between true and rebuilt channel vectors: what a precoder needs, up to a phase."""
 
-from typing import ClassVar
+from __future__ import annotations
 
-import torch
-from torch import Tensor
+from typing import TYPE_CHECKING, ClassVar
 
 from channels.transforms.sizes import HF_POINTS
-from linksim.metrics.matrix_norms import inner, row_norm
+from linksim.metrics.matrix_norms import inner, mean_in_double, row_norm
 from linksim.metrics.metric import METRICS, MeanMetric, Metric
-from linksim.metrics.outcome import LinkOutcome
-from linksim.statistics.accumulators import PresentMeanAccumulator
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from linksim.metrics.outcome import LinkOutcome
+    from linksim.statistics.accumulators import PresentMeanAccumulator
 
 
 @METRICS.register("rho")
@@ -35,7 +38,7 @@ class Rho(MeanMetric):
 
     def per_sample(self, outcome: LinkOutcome) -> Tensor:
         """Mean over the subcarriers."""
-        return outcome.cosine.mean(-1, dtype=torch.float64)
+        return mean_in_double(outcome.cosine)
 
 
 @METRICS.register("rho_squared")
@@ -114,7 +117,7 @@ _OF_LAYER = Sgcs.meaning.replace("the dominant eigenvectors", "the {} eigenvecto
 )
 
 
-class SgcsOfLayer(Metric[PresentMeanAccumulator]):
+class SgcsOfLayer(Metric["PresentMeanAccumulator"]):
     """SGCS of a layer beyond the first: mean over the samples whose report has that layer.
 
     Where UEs choose their rank, those are the samples of a channel with that many strong directions, so that layers
@@ -136,6 +139,8 @@ class SgcsOfLayer(Metric[PresentMeanAccumulator]):
 
     def accumulator(self) -> PresentMeanAccumulator:
         """An empty mean."""
+        from linksim.statistics.accumulators import PresentMeanAccumulator
+
         return PresentMeanAccumulator(self.name, without_report=self.without_report)
 
     def update(self, accumulator: PresentMeanAccumulator, outcome: LinkOutcome) -> tuple[Tensor, ...]:
@@ -144,7 +149,7 @@ class SgcsOfLayer(Metric[PresentMeanAccumulator]):
         if similarity is None:
             return ()
         ranks = outcome.ranks_reported
-        present = torch.ones_like(similarity) if ranks is None else (ranks >= self.layer).to(similarity.dtype)
+        present = similarity.new_ones(similarity.shape) if ranks is None else (ranks >= self.layer).to(similarity.dtype)
         accumulator.update(similarity, present)
         lost = outcome.delivery.lost
         accumulator.note_losses(None if lost is None else lost & (present > 0))
@@ -212,7 +217,9 @@ class RhoHfAll(MeanMetric):
         reference = outcome.hf_all
         if reference is None:
             return None
+        import torch
+
         rebuilt = torch.fft.fft(outcome.rebuilt, n=HF_POINTS, dim=-2)[:, : reference.shape[-2]]
         norms = row_norm(rebuilt) * row_norm(reference)
         cosine = torch.where(norms == 0, 0.0, inner(rebuilt, reference).abs() / norms).clamp(max=1)
-        return cosine.mean(-1, dtype=torch.float64)
+        return mean_in_double(cosine)

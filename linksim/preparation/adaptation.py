@@ -5,8 +5,8 @@ from dataclasses import replace
 from feedback.checkpoint import load_checkpoint, read_info
 from feedback.neural import NeuralCompressor
 from linksim.errors import InputError
-from linksim.preparation.fitting import SchemeSpec
 from linksim.preparation.prepare import weights_file
+from linksim.preparation.scheme_spec import SchemeSpec
 from linksim.scenario.model import Scenario
 
 

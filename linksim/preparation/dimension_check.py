@@ -4,13 +4,11 @@ from collections.abc import Sequence
 
 from channels.estimator_parameters import ESTIMATORS
 from channels.transforms.sizes import HF_POINTS, check_truncation
-from feedback.conformance.plugin_check import check_plugin_shapes
 from feedback.errors import FeedbackInputError
-from feedback.neural import NeuralCompressor
 from feedback.plugin_file import PluginParameters
 from linksim.errors import InputError
 from linksim.precoding import PRECODERS
-from linksim.preparation.fitting import SchemeSpec, schemes_of
+from linksim.preparation.scheme_spec import SchemeSpec, schemes_of
 from linksim.preparation.teacher import teacher_of
 from linksim.scenario.model import Scenario
 from linksim.scenario.outlines import csi_dimensions, outline_of, split_hint
@@ -84,6 +82,9 @@ def _check_compressor(spec: SchemeSpec) -> None:
     known = not isinstance(spec.parameters, PluginParameters) and spec.parameters.weights_of_others is None
     if known and spec.parameters.check(csi_dimensions(spec.scenario)):
         return
+    from feedback.conformance.plugin_check import check_plugin_shapes
+    from feedback.neural import NeuralCompressor
+
     compressor = spec.build().compressor
     if isinstance(compressor, NeuralCompressor) and spec.parameters.weights_of_others is not None:
         compressor.take_weights_of_others()

@@ -11,9 +11,10 @@ from typing import Any
 from feedback.checkpoint import CheckpointInfo, read_info
 from feedback.plugin_file import weights_of_others
 from feedback.training.recipe import TrainingRecipe
-from linksim.preparation.fitting import FIT_CODEWORDS, SchemeSpec, schemes_of
+from linksim.preparation.fitting import FIT_CODEWORDS
 from linksim.preparation.networks import UNIMPROVED, recipe_of
-from linksim.preparation.prepare import is_trained, weights_file
+from linksim.preparation.prepare import weights_file
+from linksim.preparation.scheme_spec import SchemeSpec, is_trained, schemes_of
 from linksim.preparation.weights_origin import outdated
 from linksim.scenario.sources import source_of
 from linksim.scenario.sweep import Point

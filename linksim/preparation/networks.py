@@ -34,14 +34,10 @@ from linksim.execution.worker_logs import LogSender, WorkerLogs
 from linksim.files import kept_tensors, needed_tensors, save_tensors
 from linksim.preparation.adaptation import adaptation_record, load_unadapted, unadapted
 from linksim.preparation.dimension_check import check_points
-from linksim.preparation.fitting import (
-    SchemeSpec,
-    fit_generator,
-    load_normalisation,
-    schemes_of,
-)
+from linksim.preparation.fitting import fit_generator, load_normalisation
 from linksim.preparation.kept_axes import KeptAxes
-from linksim.preparation.prepare import Preparation, adaptation_of, is_trained, weights_file
+from linksim.preparation.prepare import Preparation, adaptation_of, weights_file
+from linksim.preparation.scheme_spec import SchemeSpec, is_trained, schemes_of
 from linksim.preparation.taken_channels import TakenForm, taken_channels
 from linksim.preparation.teacher import load_teacher, teacher_of
 from linksim.preparation.training_log import TrainingLog

@@ -17,14 +17,13 @@ from torch import Tensor
 from channels.source import Split
 from feedback.checkpoint import checkpoint_path, load_checkpoint, read_info
 from feedback.neural import NeuralCompressor, NeuralParameters
-from feedback.plugin_file import has_training_run, own_parameters, weights_of_others
+from feedback.plugin_file import own_parameters, weights_of_others
 from feedback.training.adaptation import Adaptation
 from feedback.training_set import TrainingSet
 from linksim.chain.samples_without_energy import channels_with_energy, left_out_warning
 from linksim.errors import InputError
 from linksim.execution.executor import Executor, one_thread
 from linksim.preparation.fitting import (
-    SchemeSpec,
     fit_fallback,
     fit_generator,
     fit_normalisation,
@@ -32,10 +31,10 @@ from linksim.preparation.fitting import (
     fit_to_codewords,
     load_normalisation,
     save_scheme,
-    schemes_of,
 )
 from linksim.preparation.kept_axes import KeptAxes
 from linksim.preparation.prepared_point import FittedFile, PreparedPoint, fitted_file, prepared_point, prepared_scheme
+from linksim.preparation.scheme_spec import SchemeSpec, is_trained, schemes_of
 from linksim.preparation.taken_channels import TakenForm, taken_channels
 from linksim.scenario.identity import channel_fit_key
 from linksim.scenario.model import Scenario
@@ -258,11 +257,6 @@ class Preparation:
         if len(kept) < len(csi):
             self.warnings.append(left_out_warning(len(csi) - len(kept), len(csi), split))
         return kept
-
-
-def is_trained(spec: SchemeSpec) -> bool:
-    """Whether a compressor's weights come from a training run that is kept."""
-    return has_training_run(spec.parameters)
 
 
 def adaptation_of(spec: SchemeSpec) -> Adaptation:

@@ -19,15 +19,8 @@ from linksim.content_hash import content_hash
 from linksim.errors import InputError
 from linksim.files import needed_file, needed_tensors
 from linksim.preparation.codecs import build_codec
-from linksim.preparation.fitting import (
-    SchemeSpec,
-    kept_scheme,
-    load_normalisation,
-    mean_channel_file,
-    scale_of,
-    scheme_file,
-    scheme_specs,
-)
+from linksim.preparation.fitting import kept_scheme, load_normalisation, mean_channel_file, scale_of, scheme_file
+from linksim.preparation.scheme_spec import SchemeSpec, scheme_specs
 from linksim.scenario.identity import channels_key
 from linksim.scenario.model import Scenario
 from linksim.scenario.outlines import csi_dimensions

@@ -1,16 +1,17 @@
 """The network that another one is distilled from."""
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from pydantic import BaseModel
 
-from feedback.checkpoint import load_checkpoint
-from feedback.neural import NeuralCompressor
 from linksim.errors import InputError
-from linksim.preparation.fitting import SchemeSpec
-from linksim.preparation.prepare import is_trained, weights_file
+from linksim.preparation.scheme_spec import SchemeSpec, is_trained
 from linksim.scenario.document import validated
 from linksim.scenario.plugin_sections import CompressorSection
+
+if TYPE_CHECKING:
+    from feedback.neural import NeuralCompressor
 
 
 class _Teachers(BaseModel):
@@ -38,12 +39,16 @@ def teacher_of(student: SchemeSpec) -> SchemeSpec | None:
     return teacher
 
 
-def load_teacher(student: SchemeSpec, teacher: SchemeSpec) -> NeuralCompressor:
+def load_teacher(student: SchemeSpec, teacher: SchemeSpec) -> "NeuralCompressor":
     """A student's teacher, with its weights of the zoo.
 
     Raises:
         InputError: if it has no weights yet.
     """
+    from feedback.checkpoint import load_checkpoint
+    from feedback.neural import NeuralCompressor
+    from linksim.preparation.prepare import weights_file
+
     file = weights_file(teacher)
     if not file.exists():
         raise InputError(f"{_place(student)}: no trained weights in {file}, expected them: list the teacher among them")

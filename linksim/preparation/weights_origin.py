@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 from feedback.checkpoint import CheckpointInfo, read_info
 from linksim.preparation.adaptation import unadapted
-from linksim.preparation.fitting import SchemeSpec
 from linksim.preparation.prepare import weights_file
+from linksim.preparation.scheme_spec import SchemeSpec
 from linksim.preparation.teacher import teacher_of
 
 TEACHER, START = "teacher", "started_from"

@@ -12,7 +12,7 @@ from feedback.number_text import number_text
 from feedback.observation import CsiDimensions
 from feedback.plugin_file import build_compressor
 from linksim.files import write_whole
-from linksim.preparation.fitting import scheme_specs, schemes_of
+from linksim.preparation.scheme_spec import scheme_specs, schemes_of
 from linksim.scenario.model import Scenario
 from linksim.scenario.outlines import csi_dimensions
 from linksim.scenario.sweep import points_of

@@ -9,10 +9,10 @@ from pathlib import Path
 from linksim.chain.stage_times import StageTimes
 from linksim.execution.options import ExecutionOptions
 from linksim.preparation.dimension_check import check_points
-from linksim.preparation.fitting import planned
 from linksim.preparation.learning_record import learning_records, learnt_from, warnings_of
 from linksim.preparation.networks import train_missing
 from linksim.preparation.prepare import Preparation
+from linksim.preparation.scheme_spec import planned
 from linksim.scenario.model import Scenario
 from linksim.scenario.sources import device_of
 from linksim.scenario.sweep import points_of, replaced_links
@@ -20,7 +20,8 @@ from linksim.simulation.complexity import write_complexity
 from linksim.simulation.example_matrices import write_example
 from linksim.simulation.manifest import manifest_of
 from linksim.simulation.measuring import measure_points
-from linksim.simulation.warnings import RunWarnings, late_energy_warnings, validity_warnings
+from linksim.simulation.validity import validity_warnings
+from linksim.simulation.warnings import RunWarnings, late_energy_warnings
 from linksim.storage.partial_results import PartialResults
 from linksim.storage.run_folder import RunFolder
 

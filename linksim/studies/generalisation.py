@@ -11,8 +11,8 @@ from channels.source_parameters import SourceParameters
 from feedback.checkpoint import read_info
 from feedback.plugin_file import has_training_run
 from linksim.preparation.adaptation import unadapted
-from linksim.preparation.fitting import SchemeSpec, scheme_specs, schemes_of
-from linksim.preparation.prepare import is_trained, weights_file
+from linksim.preparation.prepare import weights_file
+from linksim.preparation.scheme_spec import SchemeSpec, is_trained, scheme_specs, schemes_of
 from linksim.scenario.file import validate_scenario
 from linksim.scenario.model import Scenario
 from linksim.scenario.plugin_sections import compressor_label

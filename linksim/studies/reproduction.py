@@ -15,8 +15,8 @@ from feedback.errors import FeedbackInputError
 from feedback.neural import NeuralCompressor
 from linksim.comparison.run_samples import point_rows
 from linksim.errors import InputError
-from linksim.preparation.fitting import SchemeSpec, schemes_of
-from linksim.preparation.prepare import is_trained, weights_file
+from linksim.preparation.prepare import weights_file
+from linksim.preparation.scheme_spec import SchemeSpec, is_trained, schemes_of
 from linksim.scenario.file import load_scenario
 from linksim.scenario.model import Scenario
 from linksim.scenario.sweep import Point, points_of

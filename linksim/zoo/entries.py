@@ -16,7 +16,7 @@ from feedback.errors import FeedbackInputError
 from feedback.number_text import number_text
 from feedback.plugin_file import build_compressor
 from linksim.errors import InputError
-from linksim.preparation.fitting import SchemeSpec, scheme_specs
+from linksim.preparation.scheme_spec import SchemeSpec, scheme_specs
 from linksim.scenario.file import validate_scenario
 from linksim.scenario.model import Scenario
 

@@ -10,8 +10,9 @@ import torch
 from torch import Tensor
 
 from feedback.codebooks.combinations import combination_number, combination_of
-from feedback.codebooks.enhanced_type2 import EnhancedType2Plan, EnhancedType2Report, precoder
+from feedback.codebooks.enhanced_type2 import EnhancedType2Report, precoder
 from feedback.codebooks.enhanced_type2_bits import part1_bits, read, tap_numbers, write
+from feedback.codebooks.enhanced_type2_plan import EnhancedType2Plan
 from feedback.codebooks.enhanced_type2_selection import select
 from feedback.codebooks.layout import PortLayout
 from feedback.codebooks.targets import squared_cosines

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from feedback.compressor_parameters import COMPRESSORS, CompressorParameters, CompressorTraits
 from feedback.csi_dimensions import CsiDimensions
 from feedback.errors import FeedbackInputError
-from feedback.plugin_file import compressor_class
+from feedback.plugin_file import build_compressor, compressor_class
 
 NAMES = sorted(map(str, COMPRESSORS.keys()))
 # One of each model, as names of one model differ in layers.
@@ -33,6 +33,13 @@ CHANGES: tuple[dict[str, Any], ...] = (
     {"payload_bits": 3, "step": None},
     {"payload_bits": 300, "step": None},
     {"ue_mac_budget": 3},
+    {"rank": "auto"},
+    {"rank": "auto", "allowed_ranks": (1, 4)},
+    {"n_pmi_subbands": 2},
+    {"port_step": 3},
+    {"csi": "eigenvectors", "compression_ratio": 4},
+    {"csi": "eigenvectors", "rank": 2, "compression_ratio": 3},
+    {"csi": "eigenvectors", "rank": 4, "align": False, "compression_ratio": 2},
 )
 
 
@@ -54,7 +61,7 @@ def _parameters(name: str) -> list[CompressorParameters]:
 
 def _built(parameters: CompressorParameters, sizes: CsiDimensions) -> str:
     try:
-        COMPRESSORS.get_class(parameters.name).build(parameters, sizes)
+        build_compressor(parameters, sizes)
     except FeedbackInputError as error:
         return str(error)
     return ""

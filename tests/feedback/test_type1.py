@@ -11,7 +11,8 @@ from torch import Tensor
 
 from feedback.codebooks.layout import SUPPORTED, PortLayout
 from feedback.codebooks.targets import squared_cosines
-from feedback.codebooks.type1 import Type1Plan, Type1Report, precoder
+from feedback.codebooks.type1 import Type1Report, precoder
+from feedback.codebooks.type1_plan import Type1Plan
 from feedback.codebooks.type1_selection import read, select, write
 
 GOLDEN = Path(__file__).resolve().parents[3] / "shared/data/codebook_golden.json"

@@ -9,8 +9,9 @@ import torch
 
 from feedback.codebooks.layout import PortLayout
 from feedback.codebooks.targets import squared_cosines
-from feedback.codebooks.type2 import Type2Plan, Type2Report, precoder, select
+from feedback.codebooks.type2 import Type2Report, precoder, select
 from feedback.codebooks.type2_bits import read, write
+from feedback.codebooks.type2_plan import Type2Plan
 
 GOLDEN = Path(__file__).resolve().parents[3] / "shared/data/codebook_golden.json"
 PLANS = [

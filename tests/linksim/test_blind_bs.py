@@ -20,7 +20,8 @@ from feedback.training_set import TrainingSet
 from linksim.chain.chain import Chain
 from linksim.chain.mean_channel import MeanChannel
 from linksim.metrics.outcome import LinkOutcome
-from linksim.preparation.fitting import fit_to_codewords, scheme_specs
+from linksim.preparation.fitting import fit_to_codewords
+from linksim.preparation.scheme_spec import scheme_specs
 from linksim.scenario.file import validate_scenario
 from linksim.scenario.model import Scenario
 from linksim.scenario.sources import source_of

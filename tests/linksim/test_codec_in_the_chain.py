@@ -20,12 +20,12 @@ from linksim.chain.chain import Chain
 from linksim.chain.mean_channel import MeanChannel
 from linksim.chain.report_times import ReportTimes
 from linksim.errors import InputError
-from linksim.preparation.fitting import scheme_specs
+from linksim.preparation.scheme_spec import scheme_specs
 from linksim.scenario.file import validate_scenario
 from linksim.scenario.model import Scenario
 from linksim.scenario.outlines import csi_dimensions
 from linksim.scenario.sources import source_of
-from linksim.simulation.warnings import validity_warnings
+from linksim.simulation.validity import validity_warnings
 from linksim.statistics.measurements import Measurements, merge
 from tests.feedback import example_compressors
 from tests.feedback.example_compressors import EXAMPLES, FromTheBand, LargeEntries, PhaseCodebook, Refining

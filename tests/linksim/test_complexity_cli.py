@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from feedback.compressor import COMPRESSORS
-from linksim.preparation.fitting import scheme_specs
+from linksim.preparation.scheme_spec import scheme_specs
 from linksim.scenario.file import load_scenario
 
 Command = Callable[..., tuple[int, str, str]]

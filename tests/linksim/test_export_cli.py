@@ -15,8 +15,8 @@ from feedback.neural import NeuralCompressor
 from feedback.training.options import TrainingOutcome
 from feedback.training.recipe import TrainingRecipe
 from linksim.execution.options import ExecutionOptions
-from linksim.preparation.fitting import scheme_specs
-from linksim.preparation.prepare import is_trained, weights_file
+from linksim.preparation.prepare import weights_file
+from linksim.preparation.scheme_spec import is_trained, scheme_specs
 from linksim.scenario.file import load_scenario
 from linksim.scenario.identity import weights_document
 from linksim.simulation.engine import RunOptions, run

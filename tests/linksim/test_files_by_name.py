@@ -12,9 +12,9 @@ from feedback.errors import FeedbackInputError
 from feedback.extras import EXTRAS, require_extra
 from linksim import shipped_files, zoo_folders
 from linksim.errors import InputError
-from linksim.preparation.fitting import scheme_specs
 from linksim.preparation.networks import train_scenario
 from linksim.preparation.prepare import weights_file
+from linksim.preparation.scheme_spec import scheme_specs
 from linksim.scenario.file import load_scenario, validate_scenario
 from linksim.scenario.model import Scenario
 from linksim.scenario.smoke import smoke

@@ -17,7 +17,7 @@ from feedback.link import FeedbackLink, NormalDraw
 from feedback.links.perfect import Perfect, PerfectParameters
 from linksim.chain.chain import Chain
 from linksim.chain.report_times import ReportTimes
-from linksim.preparation.fitting import scheme_specs
+from linksim.preparation.scheme_spec import scheme_specs
 from linksim.scenario.model import Scenario
 from linksim.scenario.sources import source_of
 from linksim.scenario.sweep import points_of

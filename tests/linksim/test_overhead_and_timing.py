@@ -13,13 +13,13 @@ from channels.transforms.angular_delay import AngularDelayTransform
 from linksim.chain.chain import Chain
 from linksim.chain.downlink_overhead import overhead_of
 from linksim.errors import InputError
-from linksim.preparation.fitting import scheme_specs
+from linksim.preparation.scheme_spec import scheme_specs
 from linksim.scenario.file import validate_scenario
 from linksim.scenario.identity import channel_fit_key, weights_document
 from linksim.scenario.model import Scenario
 from linksim.scenario.sources import source_of
 from linksim.scenario.true_channels import truncated_channels
-from linksim.simulation.warnings import validity_warnings
+from linksim.simulation.validity import validity_warnings
 from linksim.statistics.measurements import NO_COMPRESSOR
 from tests.linksim.conftest import TINY
 

@@ -13,7 +13,7 @@ import torch
 from feedback.checkpoint import read_info
 from feedback.training_set import TrainingSet
 from linksim.execution.options import ExecutionOptions
-from linksim.preparation.fitting import scheme_specs
+from linksim.preparation.scheme_spec import scheme_specs
 from linksim.scenario.file import load_scenario
 from linksim.scenario.true_channels import truncated_channels
 from linksim.simulation.engine import RunOptions, run

@@ -17,9 +17,9 @@ from linksim.errors import InputError
 from linksim.execution.executor import InProcess
 from linksim.execution.worker_context import WorkerContext, run_in, takes_context
 from linksim.files import load_tensors, save_tensors
-from linksim.preparation.fitting import scheme_specs
 from linksim.preparation.prepare import Preparation, adaptation_of, weights_file
 from linksim.preparation.prepared_point import PreparedPoint
+from linksim.preparation.scheme_spec import scheme_specs
 from linksim.scenario.file import validate_scenario
 from linksim.scenario.outlines import csi_dimensions
 from linksim.scenario.sweep import points_of

@@ -11,7 +11,7 @@ from linksim.logs import shown_logs
 from linksim.report.html import write_report
 from linksim.scenario.file import validate_scenario
 from linksim.scenario.sweep import points_of
-from linksim.simulation.warnings import validity_warnings
+from linksim.simulation.validity import validity_warnings
 from tests.linksim.conftest import TINY
 
 FAR = {**TINY, "channel": {**TINY["channel"], "distance_m": [35, 20000], "delay_alignment": "none"}}

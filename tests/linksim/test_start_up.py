@@ -45,6 +45,23 @@ def test_what_asks_for_no_numerics_loads_none(argument: str, word: str) -> None:
     assert heavy.isdisjoint(loaded.split())
 
 
+def test_scenarios_that_ship_are_validated_without_pytorch() -> None:
+    """Generated channels and compressors that ship: nothing is computed, so nothing that computes is loaded."""
+    scenarios = [str(file) for file in sorted((_ROOT / "scenarios").glob("*.yaml"))]
+    program = (
+        "import sys\n"
+        "from linksim.cli.main import main\n"
+        f"for file in {scenarios}:\n"
+        "    sys.argv = ['linksim', 'validate', file]\n"
+        "    try:\n        main()\n    except SystemExit as end:\n        assert not end.code, (file, end.code)\n"
+        "print('LOADED', *{name.partition('.')[0] for name in sys.modules})"
+    )
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    text, _, loaded = ended.stdout.partition("LOADED")
+    assert text.count(": valid,") == len(scenarios)
+    assert {"torch", "pandas", "scipy", "matplotlib", "sionna", "h5py", *_ON_DEMAND}.isdisjoint(loaded.split())
+
+
 @pytest.mark.parametrize("library", _ON_DEMAND)
 def test_imported_where_it_is_used(library: str) -> None:
     files = [file for package in _PACKAGES for file in (_ROOT / package).rglob("*.py")]

@@ -11,8 +11,8 @@ import pandas as pd
 import pytest
 import yaml
 
-from linksim.preparation.fitting import scheme_specs
-from linksim.preparation.prepare import is_trained, weights_file
+from linksim.preparation.prepare import weights_file
+from linksim.preparation.scheme_spec import is_trained, scheme_specs
 from linksim.scenario.file import load_scenario
 from linksim.studies.generalisation import runs_of
 from linksim.studies.model import load_study

@@ -15,9 +15,9 @@ from feedback.checkpoint import load_checkpoint
 from feedback.neural import NeuralCompressor
 from feedback.training.validation import decibel, validation_nmse
 from linksim.preparation.adaptation import unadapted
-from linksim.preparation.fitting import SchemeSpec, scheme_specs
 from linksim.preparation.prepare import weights_file
 from linksim.preparation.prepared_point import load_schemes
+from linksim.preparation.scheme_spec import SchemeSpec, scheme_specs
 from linksim.scenario.file import validate_scenario
 from linksim.scenario.model import Scenario
 from linksim.scenario.sources import source_of

@@ -11,9 +11,9 @@ import torch
 from feedback.checkpoint import read_info, save_checkpoint
 from feedback.training.options import TrainingOutcome
 from feedback.training.recipe import TrainingRecipe
-from linksim.preparation.fitting import SchemeSpec, scheme_specs
 from linksim.preparation.networks import train_missing, training_record
 from linksim.preparation.prepare import weights_file
+from linksim.preparation.scheme_spec import SchemeSpec, scheme_specs
 from linksim.preparation.teacher import teacher_of
 from linksim.preparation.weights_origin import outdated
 from linksim.scenario.file import validate_scenario

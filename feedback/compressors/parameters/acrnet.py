@@ -4,7 +4,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from feedback.layers.choices import Activation, Expansion
+from feedback.layer_choices import Activation, Expansion
 from feedback.neural_parameters import (
     ConvolutionalLatentParameters,
     LinearStartParameters,

@@ -5,6 +5,8 @@ from typing import Literal
 from pydantic import Field
 
 from feedback.codebook_parameters import EnhancedType2Keys
+from feedback.codebooks.enhanced_type2_plan import EnhancedType2Plan
+from feedback.codebooks.layout import PortLayout
 
 
 class EnhancedType2PortSelectionParameters(EnhancedType2Keys):
@@ -24,3 +26,7 @@ class EnhancedType2PortSelectionParameters(EnhancedType2Keys):
         default="beams",
         description="what CSI-RS ports are: orthogonal DFT beams of the BS, the same for all UEs, or the array's ports",
     )
+
+    def plan(self, layout: PortLayout, n_subbands: int, rank: int) -> EnhancedType2Plan:
+        """Of ports in the place of beams."""
+        return EnhancedType2Plan(layout, n_subbands, rank, self.param_combination, self.n_pmi_subbands, self.port_step)

@@ -4,7 +4,9 @@ from typing import Literal
 
 from pydantic import Field
 
-from feedback.codebook_parameters import CodebookParameters
+from feedback.codebook_parameters import MOST_LAYERS, CodebookParameters
+from feedback.codebooks.layout import PortLayout
+from feedback.codebooks.type1_plan import Type1Plan
 
 
 class Type1Parameters(CodebookParameters):
@@ -27,3 +29,11 @@ class Type1Parameters(CodebookParameters):
         description="noise power of the UE's search over the channel's power in a port; by default the downlink's "
         "where the UE weighs it, as with rank auto, else 0.1",
     )
+
+    def most_rank(self, layout: PortLayout) -> int:
+        """As many layers as ports, up to 4."""
+        return min(MOST_LAYERS, layout.ports)
+
+    def plan(self, layout: PortLayout, n_subbands: int, rank: int) -> Type1Plan:
+        """Of one subband where the report is wideband."""
+        return Type1Plan(layout, 1 if self.wideband else n_subbands, rank, self.mode)

@@ -5,6 +5,8 @@ from typing import Literal
 from pydantic import Field
 
 from feedback.codebook_parameters import CodebookParameters
+from feedback.codebooks.layout import PortLayout
+from feedback.codebooks.type2_plan import Type2Plan
 
 
 class Type2Parameters(CodebookParameters):
@@ -19,3 +21,11 @@ class Type2Parameters(CodebookParameters):
     n_beams: int = Field(default=4, ge=2, le=4, description="beams L per polarisation; 2 with 4 ports")
     n_phases: Literal[4, 8] = Field(default=8, description="phases of a coefficient, N_PSK")
     subband_amplitude: bool = Field(default=False, description="subbandAmplitude: amplitudes refined in each subband")
+
+    def most_rank(self, layout: PortLayout) -> int:
+        """Two layers."""
+        return 2
+
+    def plan(self, layout: PortLayout, n_subbands: int, rank: int) -> Type2Plan:
+        """Of as many beams and phases as the keys say."""
+        return Type2Plan(layout, n_subbands, rank, self.n_beams, self.n_phases, self.subband_amplitude)

@@ -1,0 +1,50 @@
+"""What the parameters of a scenario say of their own validity."""
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from pydantic import BaseModel
+
+from feedback.plugin_file import PluginParameters
+from linksim.chain.downlink_overhead import overhead_of
+from linksim.preparation.scheme_spec import scheme_specs
+from linksim.scenario.model import Scenario
+from linksim.scenario.outlines import outline_of
+from linksim.scenario.signals import stop_warning, unused_sections
+
+
+def validity_warnings(scenarios: Iterable[Scenario]) -> list[str]:
+    """What the parameters of the scenarios' plug-ins and sources say of themselves, each line once.
+
+    A section of a scenario, or what it is a section of, offers ``validity_warnings() -> list[str]``.
+    """
+    lines: dict[str, None] = {}
+    for scenario in scenarios:
+        lines |= dict.fromkeys(f"channel: {line}" for line in outline_of(scenario).validity_warnings())
+        for spec in scheme_specs(scenario):
+            if spec.scenario.channel != scenario.channel:
+                place = f"compressors: {spec.label}: trained_on"
+                lines |= dict.fromkeys(f"{place}: {line}" for line in outline_of(spec.scenario).validity_warnings())
+        lines |= dict.fromkeys(unused_sections(scenario.feedback, scenario.compressors))
+        stop = scenario.monte_carlo.stop
+        if stop is not None and (line := stop_warning(stop.metric, scenario.compressors)):
+            lines[line] = None
+        if "rate_net_bps_hz" in scenario.metrics:
+            lines |= dict.fromkeys(overhead_of(scenario).warnings())
+        lines |= dict.fromkeys(_of_sections(scenario, ""))
+    return list(lines)
+
+
+def _of_sections(section: BaseModel, place: str) -> Iterator[str]:
+    for name in type(section).model_fields:
+        # The source has looked at its own section, and knows more than that.
+        if not place and name == "channel":
+            continue
+        value: Any = getattr(section, name)
+        for part in value if isinstance(value, tuple) else (value,):
+            if isinstance(part, BaseModel):
+                inner = f"{place}{name}: "
+                own = part.own() if isinstance(part, PluginParameters) else part
+                if hasattr(own, "validity_warnings"):
+                    yield from (f"{inner}{line}" for line in own.validity_warnings())
+                yield from _of_sections(part, inner)
