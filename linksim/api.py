@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from linksim.errors import InputError
 from linksim.logs import shown_logs
-from linksim.scenario.file import apply_override, set_key, validate_scenario
+from linksim.scenario.file import set_key, validate_scenario
 from linksim.scenario.messages import named_problems
 from linksim.scenario.model import Scenario
 from linksim.scenario.paths import resolve_paths
@@ -285,17 +285,15 @@ def train(
         InputError: if scenario or options cannot be used.
     """
     from feedback.checkpoint import read_info
-    from linksim.preparation.networks import needed_weights, train_scenario
-    from linksim.scenario.training_budget import budget_override
+    from linksim.execution.options import ExecutionOptions
+    from linksim.preparation.networks import TrainingRun, needed_weights, train_scenario
+    from linksim.scenario.training_budget import with_budget
 
     resolved = load_scenario(scenario, overrides)
-    if budget is not None:
-        document = resolved.model_dump(mode="json")
-        apply_override(document, budget_override(budget))
-        resolved = validate_scenario(document, f"scenario {resolved.name}")
+    resolved = resolved if budget is None else with_budget(resolved, budget)
     n_workers = _checked_workers(workers)
     with named_problems(_origin(scenario)), _progress(quiet):
-        train_scenario(resolved, Path(out), "linksim.train", again=again, workers=n_workers)
+        train_scenario(resolved, Path(out), TrainingRun("linksim.train", again=again), ExecutionOptions(n_workers))
     return [Weights(file, read_info(file)) for file in needed_weights(points_of(resolved))]
 
 

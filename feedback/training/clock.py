@@ -55,6 +55,11 @@ class BudgetClock:
         every = min(self._batches_per_epoch, max(self._steps // validations, 1))
         return state.step % every == 0 or state.step == self._steps
 
+    def note(self, state: TrainingState) -> None:
+        """Keeps the time in the state, from where a run that is continued counts on."""
+        state.seconds = self.seconds(state)
+        self._began = time.monotonic()
+
     def note_validation(self, state: TrainingState, seconds: float) -> None:
         """Keeps the time of a validation in the state, from where a run that is continued counts on."""
         state.seconds = state.validated_s = seconds

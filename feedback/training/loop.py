@@ -118,6 +118,7 @@ class _Run:
             self._step()
             if self.clock.validation_due(self.state):
                 self._validate()
+            self._keep_now_and_then()
         for tensor, kept in zip(_tensors(self.model), self.state.best, strict=True):
             tensor.copy_(kept)
         if self.options.state_file is not None and self.fabric.is_global_zero:
@@ -139,6 +140,8 @@ class _Run:
             self.optimiser.load_state_dict(kept.optimiser)
             if self.average is not None:
                 self.average.load_state_dict(kept.average)
+            self.loss_sum += kept.loss_sum
+            self.since_validation = kept.since_validation
             return kept
         start = self._validation_nmse(self.model)
         if not math.isfinite(start):
@@ -233,16 +236,20 @@ class _Run:
         self.since_validation = 0
         if self.fabric.is_global_zero:
             self.options.on_progress(progress)
-        now = time.monotonic()
-        if self.options.state_file is not None and now - self.kept_at >= _STATE_INTERVAL_S:
-            self._keep(self.options.state_file)
-            self.kept_at = now
 
     def _validation_nmse(self, model: Any) -> float:
         csi, options = self.training.validation, self.options
         return validation_nmse(model.encoder, model.decoder, csi, options.disturbance, self.seed, options.errors)
 
+    def _keep_now_and_then(self) -> None:
+        now = time.monotonic()
+        if self.options.state_file is not None and now - self.kept_at >= _STATE_INTERVAL_S:
+            self._keep(self.options.state_file)
+            self.kept_at = now
+
     def _keep(self, file: Path) -> None:
+        self.clock.note(self.state)
+        self.state.loss_sum, self.state.since_validation = float(self.loss_sum), self.since_validation
         self.state.model = self.model.state_dict()
         self.state.optimiser = self.optimiser.state_dict()
         self.state.average = {} if self.average is None else self.average.state_dict()

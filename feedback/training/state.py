@@ -47,8 +47,10 @@ class TrainingState:
         step: steps taken.
         origin: share of the budget at which the schedule began.
         stale: validations since the last new best.
-        seconds: wall time of earlier processes, and of this one up to its last validation.
+        seconds: wall time of earlier processes, and of this one up to when it was last noted.
         validated_s: wall time at the last validation.
+        loss_sum: of the steps since the last validation.
+        since_validation: how many there are.
         history: every validation.
         model: state of the model; set when the state is kept.
         optimiser: state of the optimiser.
@@ -64,6 +66,8 @@ class TrainingState:
     stale: int = 0
     seconds: float = 0.0
     validated_s: float = 0.0
+    loss_sum: float = 0.0
+    since_validation: int = 0
     history: list[Progress] = field(default_factory=list)
     model: dict[str, Any] = field(default_factory=dict)
     optimiser: dict[str, Any] = field(default_factory=dict)

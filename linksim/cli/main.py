@@ -23,6 +23,7 @@ from linksim.cli.init import init
 from linksim.cli.options import Device, ExecutorName, Overrides, ScenarioFile, Scheduler, Workers
 from linksim.cli.reproduce import reproduce
 from linksim.cli.study import study
+from linksim.cli.training import train
 from linksim.cli.zoo import zoo_app
 from linksim.errors import InputError
 from linksim.execution.interruption import INTERRUPTED, STOPPED
@@ -86,47 +87,18 @@ def run(
 
 
 @app.command()
-def train(
-    scenario: ScenarioFile,
-    overrides: Overrides = None,
-    device: Device = None,
-    workers: Workers = None,
-    again: Annotated[bool, typer.Option("--again", help="train also what the zoo already has")] = False,
-    budget: Annotated[
-        str | None, typer.Option(help="of every network: 50epochs, 100000samples or 5min; overrides recipes")
-    ] = None,
-    devices: Annotated[int, typer.Option(min=1, help="processes with one device each for every network")] = 1,
-    out: Annotated[Path, typer.Option(help="folder of all results; logs go to training/ below it")] = Path("results"),
-    smoke: Annotated[bool, typer.Option("--smoke", help="a tiny training of the same path, in seconds")] = False,
-) -> None:
-    """Trains the networks that a scenario needs into its zoo; the same command continues what was stopped."""
-    from linksim.preparation.networks import train_scenario
-    from linksim.report.figures.learning_curves import write_learning_curves
-    from linksim.scenario.messages import named_problems
-    from linksim.scenario.smoke import smoke as smoke_version
-    from linksim.scenario.training_budget import budget_override
-
-    with named_problems(str(scenario)):
-        resolved = _load(scenario, [*(overrides or ()), *([budget_override(budget)] if budget else ())], device)
-        if smoke:
-            resolved = smoke_version(resolved, zoo=str(out / f"{resolved.name}.smoke" / "zoo"))
-        logs = train_scenario(resolved, out, command_line(), again=again, workers=workers, devices=devices)
-    if figures := write_learning_curves(out / "training" / resolved.name, logs, vector=not smoke):
-        say(f"learning curves: {figures[0]}")
-
-
-@app.command()
 def validate(scenario: ScenarioFile, overrides: Overrides = None) -> None:
-    """Checks a scenario without running it."""
+    """Checks a scenario, or every one of a campaign, without running it."""
     from linksim.preparation.dimension_check import check_channels, check_points
+    from linksim.scenario.campaign import load_scenarios
     from linksim.scenario.messages import named_problems
     from linksim.scenario.sweep import points_of, replaced_links
     from linksim.simulation.validity import validity_warnings
 
     try:
         with named_problems(str(scenario)):
-            resolved = _load(scenario, overrides, None)
-            points = points_of(resolved)
+            scenarios = load_scenarios(scenario, overrides or ())
+            points = [point for resolved in scenarios for point in points_of(resolved)]
             check_points(points)
             check_channels(points)
     except InputError as error:
@@ -137,7 +109,7 @@ def validate(scenario: ScenarioFile, overrides: Overrides = None) -> None:
         raise typer.Exit(2) from None
     for line in validity_warnings(point.scenario for point in points):
         _LOGGER.warning(line)
-    for line in replaced_links(resolved):
+    for line in [line for resolved in scenarios for line in replaced_links(resolved)]:
         _LOGGER.info(line)
     say(f"{scenario}: valid, {len(points)} points")
 
@@ -173,6 +145,7 @@ def show(
     show_table(find_run(run), Console(), metric, percentiles=percentiles)
 
 
+app.command()(train)
 app.command()(init)
 app.command("show-channel")(show_channel)
 app.command()(plot)

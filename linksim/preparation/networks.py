@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from feedback.checkpoint import CheckpointInfo, read_info, save_checkpoint
+from feedback.checkpoint import CheckpointInfo, load_checkpoint, read_info, save_checkpoint
 from feedback.extras import require_extra
 from feedback.neural import NeuralCompressor
 from feedback.number_text import number_text
@@ -27,9 +27,11 @@ from feedback.training.distillation_loss import DistillationLoss
 from feedback.training.options import TrainingOptions
 from feedback.training.recipe import TrainingRecipe
 from feedback.training.state import Progress
+from feedback.training.validation import decibel, validation_nmse
 from feedback.training_set import ChannelStream, TrainingSet
 from linksim.errors import InputError
-from linksim.execution.executor import InProcess, default_workers, local_executor
+from linksim.execution.executor import InProcess
+from linksim.execution.options import ExecutionOptions
 from linksim.execution.worker_logs import LogSender, WorkerLogs
 from linksim.files import kept_tensors, needed_tensors, save_tensors
 from linksim.preparation.adaptation import adaptation_record, load_unadapted, unadapted
@@ -40,7 +42,7 @@ from linksim.preparation.prepare import Preparation, adaptation_of, weights_file
 from linksim.preparation.scheme_spec import SchemeSpec, is_trained, schemes_of
 from linksim.preparation.taken_channels import TakenForm, taken_channels
 from linksim.preparation.teacher import load_teacher, teacher_of
-from linksim.preparation.training_log import TrainingLog
+from linksim.preparation.training_log import TrainingLog, finished_samples
 from linksim.preparation.weights_origin import outdated, teacher_record
 from linksim.preparation.zoo_room import keep_somewhere, require_room
 from linksim.scenario.identity import training_set_key, with_contents
@@ -75,6 +77,7 @@ class TrainingTask:
         log: folder of its log and state.
         command: what the user typed, for the weights' document.
         devices: processes with one device each.
+        kept: weights in the zoo that stay where they are better on the validation channels.
     """
 
     spec: SchemeSpec
@@ -84,30 +87,62 @@ class TrainingTask:
     log: Path
     command: str
     devices: int = 1
+    kept: Path | None = None
+
+
+@dataclass(frozen=True)
+class TrainingRun:
+    """What to train, and where.
+
+    Attributes:
+        command: what the user typed; goes into the weights' documents.
+        again: train also what the zoo has.
+        to_budget: train also what the zoo has after fewer channels than the budget, and keep the better weights.
+        devices: processes with one device each for every network.
+    """
+
+    command: str
+    again: bool = False
+    to_budget: bool = False
+    devices: int = 1
 
 
 def train_scenario(
-    scenario: Scenario,
-    out: Path,
-    command: str,
-    *,
-    again: bool = False,
-    workers: int | None = None,
-    devices: int = 1,
+    scenario: Scenario, out: Path, run: TrainingRun, execution: ExecutionOptions | None = None
 ) -> list[Path]:
-    """Trains what a scenario's points need and the zoo lacks; everything if ``again``.
+    """Trains what a scenario's points need and the zoo lacks.
+
+    Args:
+        scenario: with its sweeps.
+        out: folder of all results.
+        run: what of it to train.
+        execution: where; by default one process a core.
 
     Returns:
         Folders of the logs, ``<out>/training/<scenario name>/<network>``, also of networks that have none.
     """
-    device = device_of(scenario)
+    device, execution = device_of(scenario), execution or ExecutionOptions()
     logs = out / "training" / scenario.name
-    with TemporaryDirectory() as scratch, local_executor(workers or default_workers(device)) as executor:
-        preparation = Preparation(RunFolder(Path(scratch), scenario), executor, device)
-        points = points_of(scenario)
-        check_points(points, to_be_tested=False)
-        train_missing(points, preparation, command, logs, again=again, devices=devices)
-    return [logs / _log_name(spec, file) for file, spec in needed_weights(points).items()]
+    points = points_of(scenario)
+    check_points(points, to_be_tested=False)
+    # Training channels are files that workers read, on a cluster from a folder that all machines share.
+    shared = None if execution.scheduler is None else logs
+    if shared is not None:
+        shared.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(dir=shared) as scratch, execution.open_executor(device) as executor:
+        train_missing(points, Preparation(RunFolder(Path(scratch), scenario), executor, device), run, logs)
+    return [log_folder(out, spec, file) for file, spec in needed_weights(points).items()]
+
+
+def log_folder(out: Path, spec: SchemeSpec, file: Path) -> Path:
+    """Folder of a network's training log.
+
+    Args:
+        out: of all results.
+        spec: the network, and a point of the scenario that it is trained for.
+        file: of its weights.
+    """
+    return out / "training" / spec.scenario.name / _log_name(spec, file)
 
 
 def needed_weights(points: Sequence[Point]) -> dict[Path, SchemeSpec]:
@@ -117,21 +152,18 @@ def needed_weights(points: Sequence[Point]) -> dict[Path, SchemeSpec]:
     return {weights_file(spec): spec for spec in needed}
 
 
-def train_missing(
-    points: Sequence[Point],
-    preparation: Preparation,
-    command: str,
-    logs: Path,
-    *,
-    again: bool = False,
-    devices: int = 1,
-) -> None:
-    """Trains the networks of some points whose weights are not in the zoo; the command goes into their documents."""
+def train_missing(points: Sequence[Point], preparation: Preparation, run: TrainingRun, logs: Path) -> None:
+    """Trains the networks of some points whose weights are not in the zoo, or not at their budget."""
     specs = needed_weights(points)
-    wanted = [(file, spec) for file, spec in specs.items() if again or not _holds(file, spec)]
+    wanted = [
+        (file, spec)
+        for file, spec in specs.items()
+        if run.again or not _holds(file, spec) or (run.to_budget and not at_budget(file, spec, logs))
+    ]
     if len(wanted) < len(specs):
         kept = f"{len(specs) - len(wanted)} of {len(specs)} networks are in the zoo"
         left = "whatever their seed, budget and recipe were; `linksim train --again` trains them anew"
+        left = "at their budget or beyond it" if run.to_budget else left
         _LOGGER.info("%s, %s", kept, left)
     chosen = [file for file, _ in wanted]
     for file, spec in specs.items():
@@ -143,6 +175,7 @@ def train_missing(
     if wanted:
         require_extra("train", "training")
     # Not where weights were found: those that ship in an installation stay as they are.
+    found = {file.name: file for file, _ in wanted if run.to_budget and file.exists()}
     wanted = [(zoo_folders(spec.scenario)[0] / file.name, spec) for file, spec in wanted]
     require_room({file: _stored_bytes(spec) for file, spec in wanted})
     for _, spec in wanted:
@@ -154,8 +187,9 @@ def train_missing(
         training_file = _training_file(spec, preparation)
         fitted = preparation.folder.fitted
         log = logs / _log_name(spec, file)
-        tasks.append(TrainingTask(spec, file, training_file, fitted, log, command, devices))
-    executor = preparation.executor if devices == 1 else InProcess()
+        better = found.get(file.name)
+        tasks.append(TrainingTask(spec, file, training_file, fitted, log, run.command, run.devices, better))
+    executor = preparation.executor if run.devices == 1 else InProcess()
     for part in ([task for task in tasks if _turn(task.spec) == turn] for turn in range(_TURNS)):
         for number, info in executor.run(train_network, [(task,) for task in part]):
             task = part[number]
@@ -176,6 +210,27 @@ def _holds(file: Path, spec: SchemeSpec) -> bool:
     if reason is not None:
         _LOGGER.info("%s: %s; it is trained anew", _name(spec), reason)
     return reason is None
+
+
+def at_budget(file: Path, spec: SchemeSpec, logs: Path) -> bool:
+    """Whether weights that the zoo has saw as many channels as their budget, or were better than some that did.
+
+    Args:
+        file: of the weights.
+        spec: what they are for.
+        logs: folder of the scenario's training logs.
+    """
+    wanted = samples_of(spec)
+    if wanted is None or read_info(file).samples_seen >= wanted:
+        return True
+    return finished_samples(logs / _log_name(spec, file)) >= wanted
+
+
+def samples_of(spec: SchemeSpec) -> int | None:
+    """Training channels that a network's budget sees; ``None`` for a budget of time."""
+    recipe, training = recipe_of(spec), spec.scenario.training
+    steps = recipe.steps(max(training.network_samples // recipe.batch_size, 1))
+    return None if steps is None else steps * min(recipe.batch_size, training.network_samples)
 
 
 def train_network(task: TrainingTask) -> CheckpointInfo:
@@ -282,7 +337,26 @@ def _train(fabric: "Fabric | None", task: TrainingTask, logs: LogSender | None =
             diagnostics=compressor.diagnostics(compressor.training_matrices(training).validation[:_DIAGNOSED]),
             distinct_channels=distinct,
         )
-        keep_somewhere(save, task.file, [task.log])
+        if task.kept is None or not _is_better(task, compressor, training, outcome.validation_nmse_db):
+            keep_somewhere(save, task.file, [task.log])
+
+
+def _is_better(task: TrainingTask, trained: NeuralCompressor, training: TrainingSet, nmse_db: float) -> bool:
+    """Whether the weights that the zoo has are better on the validation channels than those just trained."""
+    assert task.kept is not None
+    kept = task.spec.build().compressor
+    assert isinstance(kept, NeuralCompressor)
+    load_checkpoint(task.kept, kept)
+    csi, errors = trained.training_matrices(training).validation, trained.suited(TrainingOptions()).errors
+    kept.to(csi.device)
+    error = validation_nmse(kept.encoder, kept.decoder, csi, trained.settings.disturbance, errors=errors)
+    if (found := decibel(error)) >= nmse_db:
+        return False
+    _LOGGER.warning(
+        "%s: %.2f dB on validation where the weights in %s reach %.2f dB: these stay",
+        *(_name(task.spec), nmse_db, task.kept, found),
+    )
+    return True
 
 
 def fresh_channels(scenario: Scenario, fitted: Path, device: torch.device, form: TakenForm) -> ChannelStream:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from feedback.training.state import Progress
+from linksim.errors import InputError
 from linksim.files import write_whole
 
 if TYPE_CHECKING:
@@ -66,3 +67,22 @@ def _rows(file: Path) -> list[Progress]:
         return []
     table = pd.read_csv(file)
     return [Progress(*values) for values in table.itertuples(index=False)]
+
+
+def read_log(folder: Path) -> list[Progress]:
+    """The validations of a training run so far, the start first; none where it has no log.
+
+    Raises:
+        InputError: if the log is damaged.
+    """
+    file = folder / LOG_FILE
+    try:
+        return _rows(file)
+    except (ValueError, TypeError) as error:
+        raise InputError(f"{file}: {str(error).splitlines()[0][:200]}, expected the log of a training run") from None
+
+
+def finished_samples(folder: Path) -> int:
+    """Channels that a finished training run has seen; 0 for one that goes on, or has no log."""
+    rows = read_log(folder)
+    return rows[-1].samples if rows and rows[-1].spent >= 1 else 0

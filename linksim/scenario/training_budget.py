@@ -3,6 +3,8 @@
 import re
 
 from linksim.errors import InputError
+from linksim.scenario.file import apply_override, validate_scenario
+from linksim.scenario.model import Scenario
 
 _FORM = re.compile(r"(\d+(?:\.\d+)?)\s*(epochs?|samples?|min(?:utes?)?|m)")
 
@@ -24,3 +26,14 @@ def budget_override(text: str) -> str:
     if number != int(number):
         raise InputError(f"--budget: got {text!r}, expected a whole number of {unit}")
     return f"training.budget={{{'epochs' if unit.startswith('epoch') else 'samples'}: {int(number)}}}"
+
+
+def with_budget(scenario: Scenario, text: str) -> Scenario:
+    """A scenario whose networks are trained within a budget, as ``budget_override`` takes it.
+
+    Raises:
+        InputError: if it is none.
+    """
+    document = scenario.model_dump(mode="json")
+    apply_override(document, budget_override(text))
+    return validate_scenario(document, f"scenario {scenario.name}")

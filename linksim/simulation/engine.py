@@ -10,7 +10,7 @@ from linksim.chain.stage_times import StageTimes
 from linksim.execution.options import ExecutionOptions
 from linksim.preparation.dimension_check import check_points
 from linksim.preparation.learning_record import learning_records, learnt_from, warnings_of
-from linksim.preparation.networks import train_missing
+from linksim.preparation.networks import TrainingRun, train_missing
 from linksim.preparation.prepare import Preparation
 from linksim.preparation.scheme_spec import planned
 from linksim.scenario.model import Scenario
@@ -70,7 +70,7 @@ def run(scenario: Scenario, out: Path, options: RunOptions) -> RunFolder:
         preparation = Preparation(folder, executor, device)
         with times.stage("training and fitting"):
             if options.train:
-                train_missing(points, preparation, options.command, folder.path / "training")
+                train_missing(points, preparation, TrainingRun(options.command), folder.path / "training")
             preparation.prepare(points)
         warnings.add(preparation.warnings)
         records = learning_records(points)

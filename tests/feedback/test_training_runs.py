@@ -203,3 +203,29 @@ def test_encoder_of_rate_ratio_0_stays(training: TrainingSet) -> None:
     encoder, decoder, _ = trained(training, recipe)
     assert torch.equal(encoder.fc.weight, networks()[0].fc.weight)
     assert not torch.equal(decoder.fc.weight, networks()[1].fc.weight)
+
+
+def test_run_killed_between_validations_goes_on_at_the_same_digits(
+    training: TrainingSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("feedback.training.loop._STATE_INTERVAL_S", 0.0)
+    recipe = TrainingRecipe(samples=800, validations=2, batch_size=50, fc_rate_ratio=1, optimiser="muon", ema_decay=0.9)
+    whole = trained(training, recipe)
+    steps = 0
+
+    def killed(step: Pass) -> Tensor:
+        nonlocal steps
+        steps += 1
+        if steps == 6:
+            raise StoppedError
+        return reconstruction_error(step)
+
+    state_file = tmp_path / "state.pt"
+    with pytest.raises(StoppedError):
+        trained(training, recipe, TrainingOptions(killed, state_file=state_file))
+    rest = trained(training, recipe, TrainingOptions(killed, state_file=state_file))
+    # The sixth step was begun twice, all others once: 16 steps.
+    assert steps == 17
+    assert torch.equal(whole[0].fc.weight, rest[0].fc.weight)
+    assert torch.equal(whole[1].fc.weight, rest[1].fc.weight)
+    assert [p.train_loss for p in whole[2].history] == [p.train_loss for p in rest[2].history]

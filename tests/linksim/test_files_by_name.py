@@ -12,7 +12,8 @@ from feedback.errors import FeedbackInputError
 from feedback.extras import EXTRAS, require_extra
 from linksim import shipped_files, zoo_folders
 from linksim.errors import InputError
-from linksim.preparation.networks import train_scenario
+from linksim.execution.options import ExecutionOptions
+from linksim.preparation.networks import TrainingRun, train_scenario
 from linksim.preparation.prepare import weights_file
 from linksim.preparation.scheme_spec import scheme_specs
 from linksim.scenario.file import load_scenario, validate_scenario
@@ -124,7 +125,7 @@ def test_training_leaves_shipped_weights_alone(installed: Path, tmp_path: Path) 
     file = weights_file(spec_of(scenario))
     assert file.parent == shipped_files.shipped_zoo()
     before = file.read_bytes()
-    train_scenario(scenario, tmp_path / "out", "test", again=True, workers=1)
+    train_scenario(scenario, tmp_path / "out", TrainingRun("test", again=True), ExecutionOptions(1))
     assert file.read_bytes() == before
     assert weights_file(spec_of(scenario)) == installed / "linksim" / "zoo" / file.name
 

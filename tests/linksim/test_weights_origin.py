@@ -11,7 +11,7 @@ import torch
 from feedback.checkpoint import read_info, save_checkpoint
 from feedback.training.options import TrainingOutcome
 from feedback.training.recipe import TrainingRecipe
-from linksim.preparation.networks import train_missing, training_record
+from linksim.preparation.networks import TrainingRun, train_missing, training_record
 from linksim.preparation.prepare import weights_file
 from linksim.preparation.scheme_spec import SchemeSpec, scheme_specs
 from linksim.preparation.teacher import teacher_of
@@ -63,7 +63,7 @@ def test_training_says_whose_weights_it_keeps(
     scenario = validate_scenario(copy.deepcopy(document) | {"zoo": str(tmp_path), "sweeps": {}}, "made up")
     preparation: Any = SimpleNamespace(executor=SimpleNamespace(run=lambda *_: ()), device=torch.device("cpu"))
     with caplog.at_level("INFO"):
-        train_missing(points_of(scenario), preparation, "command", tmp_path / "logs")
+        train_missing(points_of(scenario), preparation, TrainingRun("command"), tmp_path / "logs")
     said = caplog.text
     assert "2 of 2 networks are in the zoo" in said
     assert "`linksim train --again` trains them anew" in said
