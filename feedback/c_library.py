@@ -23,7 +23,7 @@ def load_library(package: str, source: str, flags: Sequence[str], headers: Seque
         package: the package that the files lie in.
         source: name of the C file.
         flags: of the compiler; those for a shared library are added.
-        headers: names of the files beside it that it includes.
+        headers: names of the files beside it that it includes; ``package/name`` for those of another package.
 
     Raises:
         LibraryUnavailableError: if there is no gcc, or what it makes does not load.
@@ -38,7 +38,7 @@ def _load(package: str, source: str, flags: Sequence[str], headers: Sequence[str
     compiler = shutil.which("gcc")
     if compiler is None:
         raise LibraryUnavailableError("no gcc was found")
-    texts = {name: files(package).joinpath(name).read_bytes() for name in (source, *headers)}
+    texts = dict(_text(package, name) for name in (source, *headers))
     version = subprocess.run([compiler, "--version"], capture_output=True, check=False).stdout
     # Home folders are shared by machines whose instructions differ.
     made_for = [*texts.values(), version, " ".join(flags).encode(), _processor()]
@@ -53,6 +53,12 @@ def _load(package: str, source: str, flags: Sequence[str], headers: Sequence[str
         _compile([compiler, *flags, source, "-o", str(made)], folder)
         _keep(made, kept)
         return ctypes.CDLL(str(made))
+
+
+def _text(package: str, name: str) -> tuple[str, bytes]:
+    """Name and content of a file of a package, or of another one that is named before it."""
+    folder, _, plain = name.rpartition("/")
+    return plain, files(folder or package).joinpath(plain).read_bytes()
 
 
 def _compile(command: list[str], folder: str) -> None:

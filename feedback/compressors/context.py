@@ -133,18 +133,15 @@ class Context(ReportCompressor):
     def rebuild(self, received: Codeword, memory: Memory) -> tuple[Reconstruction, Memory]:
         """The matrices; lost are those of erased reports, and of bits that are no report."""
         values = received.values
-        n, width = values.shape
-        bits = values.detach().cpu().numpy() > 0.5
-        lengths = np.full(n, width) if received.value_bits is None else _whole(received.value_bits, n)
-        gone = np.zeros(n, np.bool_) if received.erased is None else received.erased.cpu().numpy()
+        n = len(values)
         # Nothing of an erased report is looked at: no report is of no bits.
-        arrived, kept = np.where(gone, 0, np.clip(lengths, 0, width)), NO_MEMORY
+        (bits, arrived), kept = received.arrived(), NO_MEMORY
         if self.settings.memory:
             reference = self._reference(memory, n)
-            matrices, erased, after = self._sequence.decode(bits.astype(np.uint8), arrived, reference)
+            matrices, erased, after = self._sequence.decode(bits, arrived, reference)
             kept = _remembered(after, values.device)
         else:
-            matrices, erased = self._codec.decode(bits.astype(np.uint8), arrived)
+            matrices, erased = self._codec.decode(bits, arrived)
         channel = torch.from_numpy(matrices.reshape(n, *self.shape)).to(values.device)
         return Reconstruction(channel=channel, erased=torch.from_numpy(erased).to(values.device)), kept
 
@@ -197,10 +194,3 @@ def _remembered(reference: Reference, device: torch.device) -> Memory:
 def _amplitude(csi: Tensor) -> Tensor:
     """Root mean square of the entries of each matrix, by parts, because the squares of all would double the memory."""
     return torch.cat([part.abs().square().mean(dim=(1, 2)).sqrt() for part in csi.split(1000)])
-
-
-def _whole(value_bits: int | Tensor, n: int) -> NDArray[np.int64]:
-    if isinstance(value_bits, int):
-        return np.full(n, value_bits)
-    lengths: NDArray[np.int64] = value_bits.cpu().numpy().astype(np.int64)
-    return lengths

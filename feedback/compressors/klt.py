@@ -3,7 +3,9 @@
 import torch
 from torch import Tensor
 
-from feedback.compressor import COMPRESSORS, Complexity, complex_codeword_length
+from feedback.compressor import COMPRESSORS, Complexity, Compressor, complex_codeword_length
+from feedback.compressor_parameters import CompressorParameters
+from feedback.compressors.coded_klt import CodedKlt
 from feedback.compressors.parameters.klt import KltParameters
 from feedback.csi_report.codeword import Codeword
 from feedback.eigenvector_compressor import MatrixCompressor
@@ -23,12 +25,22 @@ class Klt(MatrixCompressor):
 
     With ``separable`` the axes are the ``M / 2`` products :math:`u_i v_j^T` of most mean power, with the eigenvectors
     :math:`u_i` of :math:`E[H_a H_a^H]` and :math:`v_j` of :math:`E[H_a^T H_a^*]`, samples weighted alike.
+
+    With ``step``, ``target_bits`` or ``payload_bits`` instead of a compression ratio, it reports the coefficients on
+    all axes, entropy-coded under reverse water-filling: ``CodedKlt``.
     """
 
     Parameters = KltParameters
     settings: KltParameters
     # Real and imaginary parts, as kept files have no complex numbers.
     axes: Tensor
+
+    @classmethod
+    def chosen_by(cls, parameters: CompressorParameters) -> type[Compressor]:
+        """With a key that says how many bits, all axes, entropy-coded."""
+        if isinstance(parameters, KltParameters) and parameters.makes_bits:
+            return CodedKlt
+        return super().chosen_by(parameters)
 
     def __init__(self, parameters: KltParameters, shape: tuple[int, int]) -> None:
         super().__init__(parameters, shape)

@@ -3,7 +3,9 @@
 import torch
 from torch import Tensor
 
-from feedback.compressor import COMPRESSORS, Complexity, complex_codeword_length
+from feedback.compressor import COMPRESSORS, Complexity, Compressor, complex_codeword_length
+from feedback.compressor_parameters import CompressorParameters
+from feedback.compressors.coded_topk import CodedTopK
 from feedback.compressors.parameters.topk import TopKParameters
 from feedback.csi_report.codeword import Codeword
 from feedback.csi_report.side_format import SubsetFormat
@@ -17,10 +19,20 @@ class TopK(MatrixCompressor):
     The positions are a set of ``k`` out of :math:`N_a N_t`, which costs
     :math:`\lceil \log_2 \binom{N_a N_t}{k} \rceil` bits: entries travel in the order of their positions, so their
     order carries nothing.
+
+    With ``step``, ``target_bits`` or ``payload_bits`` instead of a compression ratio, positions and values are
+    entropy-coded, and how many entries are kept follows from the bits: ``CodedTopK``.
     """
 
     Parameters = TopKParameters
     settings: TopKParameters
+
+    @classmethod
+    def chosen_by(cls, parameters: CompressorParameters) -> type[Compressor]:
+        """With a key that says how many bits, positions and values are entropy-coded."""
+        if isinstance(parameters, TopKParameters) and parameters.makes_bits:
+            return CodedTopK
+        return super().chosen_by(parameters)
 
     def __init__(self, parameters: TopKParameters, shape: tuple[int, int]) -> None:
         super().__init__(parameters, shape)

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+import numpy as np
+from numpy.typing import NDArray
 from torch import Tensor
 
 from feedback.csi_report.side_format import SideFormat
@@ -45,3 +47,17 @@ class Codeword:
     def bits(self) -> int | Tensor | None:
         """Bits per report, side information included; ``None`` for an analogue report, which has no bit count."""
         return None if self.value_bits is None else self.value_bits + self.side_bits
+
+    def arrived(self) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+        """Of bitstreams at the BS: bits 0 and 1, ``[batch, width]``, and how many arrived of each report, ``[batch]``.
+
+        None of an erased report did; where lengths are not told, all that there is.
+        """
+        values, lengths = self.values, self.value_bits
+        n, width = values.shape
+        bits = (values.detach().cpu().numpy() > 0.5).astype(np.uint8)
+        told = (
+            lengths.cpu().numpy() if isinstance(lengths, Tensor) else np.full(n, width if lengths is None else lengths)
+        )
+        gone = np.zeros(n, np.bool_) if self.erased is None else self.erased.cpu().numpy()
+        return bits, np.where(gone, 0, np.clip(told, 0, width)).astype(np.int64)

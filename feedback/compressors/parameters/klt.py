@@ -4,12 +4,20 @@ from typing import Literal
 
 from pydantic import Field
 
-from feedback.compressor_parameters import complex_codeword_length
+from feedback.compressor_parameters import CompressorTraits, complex_codeword_length
 from feedback.csi_dimensions import CsiDimensions
 from feedback.matrix_parameters import MatrixParameters
+from feedback.own_bits_parameters import OwnBitsParameters, OwnBitsTraits
 
 
-class KltParameters(MatrixParameters):
+class CodedKltTraits(OwnBitsTraits):
+    """Traits of ``klt`` with bits of its own."""
+
+    titles = ("KLT",)
+    results_version = 1
+
+
+class KltParameters(MatrixParameters, OwnBitsParameters):
     """Parameters of ``klt``."""
 
     titles = ("KLT",)
@@ -22,7 +30,14 @@ class KltParameters(MatrixParameters):
         description="axes are products of one over the delays and one over the ports: found at once, not the optimum",
     )
 
+    @property
+    def traits(self) -> type[CompressorTraits]:
+        """All axes, entropy-coded, where a key says how many bits."""
+        return CodedKltTraits if self.makes_bits else super().traits
+
     def check(self, dimensions: CsiDimensions) -> bool:
-        """A codeword is pairs of real and imaginary parts."""
+        """A codeword is pairs of real and imaginary parts; what a payload has to hold only the fit will tell."""
+        if self.makes_bits:
+            return True
         complex_codeword_length(self.matrix_shape(dimensions), self.compression_ratio)
         return True

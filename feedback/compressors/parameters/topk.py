@@ -2,19 +2,33 @@
 
 from typing import Literal
 
-from feedback.compressor_parameters import complex_codeword_length
+from feedback.compressor_parameters import CompressorTraits, complex_codeword_length
 from feedback.csi_dimensions import CsiDimensions
 from feedback.matrix_parameters import MatrixParameters
+from feedback.own_bits_parameters import OwnBitsParameters, OwnBitsTraits
 
 
-class TopKParameters(MatrixParameters):
-    """Parameters of ``topk``: none of its own."""
+class CodedTopKTraits(OwnBitsTraits):
+    """Traits of ``topk`` with bits of its own."""
+
+    titles = ("top-k",)
+
+
+class TopKParameters(MatrixParameters, OwnBitsParameters):
+    """Parameters of ``topk``."""
 
     titles = ("top-k",)
 
     name: Literal["topk"] = "topk"
 
+    @property
+    def traits(self) -> type[CompressorTraits]:
+        """Positions and values entropy-coded, where a key says how many bits."""
+        return CodedTopKTraits if self.makes_bits else super().traits
+
     def check(self, dimensions: CsiDimensions) -> bool:
-        """A codeword is pairs of real and imaginary parts."""
+        """A codeword is pairs of real and imaginary parts; what a payload has to hold only the fit will tell."""
+        if self.makes_bits:
+            return True
         complex_codeword_length(self.matrix_shape(dimensions), self.compression_ratio)
         return True

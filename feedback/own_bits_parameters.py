@@ -1,0 +1,68 @@
+"""What a scenario says of compressors that quantise and entropy-code coefficients themselves; without PyTorch."""
+
+from typing import Self
+
+from pydantic import Field, model_validator
+
+from feedback.compressor_parameters import CompressorParameters, CompressorTraits
+from feedback.context_codec.limits import MAX_BITS, MAX_STEP, MIN_STEP
+
+MODES = ("step", "target_bits", "payload_bits")
+_OF_A_MODE = ("scale_bits", "max_bits")
+
+
+class OwnBitsTraits(CompressorTraits):
+    """Traits of a section in which a key says how many bits."""
+
+    learns = True
+    own_scale = True
+    sends = "bitstream"
+    reserves_bits = True
+    has_ratio = False
+
+
+class OwnBitsParameters(CompressorParameters):
+    """Keys of compressors that quantise and entropy-code themselves, where one of three keys says how many bits."""
+
+    step: float | None = Field(
+        default=None, ge=MIN_STEP, le=MAX_STEP, description="quantiser step over the root mean square of the entries"
+    )
+    target_bits: float | None = Field(
+        default=None, gt=0, le=1e6, description="mean bits of a report; the step is found from training channels"
+    )
+    payload_bits: int | None = Field(
+        default=None, ge=1, le=MAX_BITS, description="bits of every report, each with the finest step that fits"
+    )
+    scale_bits: int = Field(
+        default=6, ge=1, le=16, description="bits of the scale beside entropy-coded levels, within the training's range"
+    )
+    max_bits: int | None = Field(
+        default=None,
+        ge=1,
+        le=MAX_BITS,
+        description="bits to reserve where lengths vary; by default 1.25 times the longest of training",
+    )
+
+    @property
+    def makes_bits(self) -> bool:
+        """Whether one of the keys says how many bits."""
+        return any(getattr(self, key) is not None for key in MODES)
+
+    @model_validator(mode="after")
+    def _at_most_one_mode(self) -> Self:
+        given = [key for key in MODES if getattr(self, key) is not None]
+        if len(given) > 1:
+            raise ValueError(f"{given[-1]}: got {' and '.join(given)}, expected one of {', '.join(MODES)}")
+        if given and self.compression_ratio is not None:
+            raise ValueError(
+                f"compression_ratio: got {self.compression_ratio} with {given[0]}, which says the bits, "
+                "expected one of them"
+            )
+        idle = [key for key in _OF_A_MODE if getattr(self, key) != type(self).model_fields[key].default]
+        if idle and not given:
+            raise ValueError(f"{idle[0]}: got it without any of {', '.join(MODES)}, expected one of them")
+        if given and getattr(self, "csi", "matrix") != "matrix":
+            raise ValueError(f"{given[0]}: got it with csi 'eigenvectors', expected it with csi 'matrix'")
+        if self.payload_bits is not None and self.max_bits is not None:
+            raise ValueError("max_bits: got it with payload_bits, which is what to reserve; expected one of them")
+        return self

@@ -1,0 +1,239 @@
+"""Compressors that are transform codes: entropy-coded levels of coefficients on learnt axes."""
+
+import math
+from abc import abstractmethod
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from feedback.compressor import NO_MEMORY, Complexity, Memory, ReportCompressor
+from feedback.context_codec.limits import MAX_BITS, MAX_STEP, MIN_STEP
+from feedback.context_codec.rate_control import finest_step
+from feedback.context_codec.side_information import STEP_BITS, ScaleGrid
+from feedback.csi_report.codeword import Codeword
+from feedback.csi_report.reconstruction import Reconstruction
+from feedback.csi_report.scale import learnt_range
+from feedback.errors import FeedbackInputError
+from feedback.own_bits_parameters import OwnBitsParameters, OwnBitsTraits
+from feedback.training_set import TrainingSet
+from feedback.transform_coding import sizes
+from feedback.transform_coding.axes import Axes, FullAxes, OwnEntries, SeparableAxes
+from feedback.transform_coding.codec import Projected, TransformCodec
+from feedback.transform_coding.covariance import Covariance
+from feedback.transform_coding.kernel import LevelCode
+from feedback.transform_coding.level_tables import code_of
+from feedback.transform_coding.training import corrected, learn_code, mean_powers, unit_power
+
+# Channels that the step of `target_bits` and the reserved bits are found from, and coefficients of them in memory.
+_STEP_CHANNELS = 2000
+_MAX_COEFFICIENTS = 2**24
+# Bits to reserve, over those of the longest report among them.
+_RESERVE = 1.25
+# Integer multiply-adds of a part of a coefficient: two levels and zero, each with its squared error and its bits.
+_MACS_OF_A_CHOICE = 6
+
+
+class TransformCompressor(OwnBitsTraits, ReportCompressor):
+    r"""Uniformly quantises coefficients on learnt axes, all with one step, and entropy-codes them.
+
+    A report holds the scale of the matrix, where it has its own the step, where there are several the component, and
+    the levels of the coefficients in an arithmetic code of static integer tables. The probability of a level depends on
+    the axis's standard deviation over the step, to a quarter of an octave, and for an imaginary part on the size of the
+    real one. One step for all axes is reverse water-filling: it spends
+
+    .. math:: \tfrac12 \log_2 (\sigma_i^2 / D) \;\text{bits where}\; \sigma_i^2 > D, \;\text{none elsewhere}
+
+    on every real part, but for what a scalar quantiser loses, a quarter of a bit where the step is fine (Gish and
+    Pierce, 1968, DOI 10.1109/TIT.1968.1054193). Levels and component are chosen by rate and distortion,
+
+    .. math:: \min_{k, q} \; \sum_i (c_{k, i} / \Delta - q_i)^2 + \lambda \, b_k(q), \qquad \lambda = \ln 2 / 6
+
+    which is the quantiser's dead zone. Tables are counted on validation channels, where there are some, as axes fit
+    those that they were learnt from too well; so are the variances of a single component corrected.
+    """
+
+    settings: OwnBitsParameters
+    covariance: Covariance = "diagonal"
+    scale_grid: Tensor
+    spread: Tensor
+    label: Tensor
+    decision: Tensor
+    centroid: Tensor
+    delays: Tensor
+    ports: Tensor
+    axes: Tensor
+    step: Tensor
+    max_bits: Tensor
+
+    def __init__(self, parameters: OwnBitsParameters, shape: tuple[int, int], components: int = 1) -> None:
+        super().__init__(parameters, shape)
+        self.length = parameters.payload_bits or 0
+        self.components = components
+        nodes = 2 ** (components - 1).bit_length()
+        self.declare(
+            scale_grid=(2,),
+            spread=(components, shape[0] * shape[1]),
+            label=(nodes,),
+            decision=(sizes.CLASSES, sizes.SEEN, sizes.DECISIONS),
+            centroid=(sizes.CLASSES, sizes.SEEN, sizes.CENTROIDS + 1),
+        )
+        if parameters.payload_bits is None:
+            self.declare(step=(), max_bits=())
+
+    @abstractmethod
+    def learn_axes(self, training: TrainingSet, generator: torch.Generator) -> Tensor:
+        """Learns the axes.
+
+        Returns:
+            Variances of the coefficients of channels of unit power on them, ``[components, Na Nt]``.
+        """
+
+    def declare_axes(self, covariance: Covariance) -> None:
+        """Declares axes of components with such covariances: none, delays and ports, or over the whole matrix."""
+        self.covariance, (n_delay, n_ports) = covariance, self.shape
+        if covariance == "separable":
+            self.declare(delays=(self.components, n_delay, n_delay, 2), ports=(self.components, n_ports, n_ports, 2))
+        elif covariance == "full":
+            self.declare(axes=(self.components, n_delay * n_ports, n_delay * n_ports, 2))
+
+    def keep_axes(self, axes: Axes) -> None:
+        """Takes over axes of the declared kind."""
+        if isinstance(axes, SeparableAxes):
+            self.delays, self.ports = (torch.view_as_real(part.contiguous()) for part in (axes.delays, axes.ports))
+        elif isinstance(axes, FullAxes):
+            self.axes = torch.view_as_real(axes.vectors.contiguous())
+
+    @property
+    def transforms(self) -> Axes:
+        """The axes that were learnt."""
+        if self.covariance == "separable":
+            return SeparableAxes(*(torch.view_as_complex(part.cpu()) for part in (self.delays, self.ports)))
+        if self.covariance == "full":
+            return FullAxes(torch.view_as_complex(self.axes.cpu()), self.shape)
+        return OwnEntries(self.shape)
+
+    def fit(self, training: TrainingSet, generator: torch.Generator) -> None:
+        """Learns axes, tables, the range of the scale, and where lengths vary the step and the bits to reserve."""
+        variances = self.learn_axes(training, generator).cpu()
+        csi = training.train if len(training.validation) == 0 else training.validation
+        others = unit_power(csi).cpu()
+        if self.components == 1:
+            variances = corrected(variances[0], mean_powers(self.transforms, others)[0])[None]
+        code, tables = learn_code(self.transforms, variances, others)
+        for name, array in (("spread", code.spread), ("label", code.label), ("decision", code.decision)):
+            setattr(self, name, torch.from_numpy(array.astype(np.float32)))
+        self.centroid = torch.from_numpy(tables.centroid)
+        low, high = learnt_range(_amplitude(training.train))
+        self.scale_grid = torch.tensor([low, (high - low) / 2**self.settings.scale_bits], dtype=torch.float32)
+        if self.settings.payload_bits is not None:
+            self._codec_of(code)
+            return
+        step = self.settings.step or 1.0
+        codec = self._codec_of(code, step)
+        most = min(_STEP_CHANNELS, max(200, _MAX_COEFFICIENTS // (codec.axes.sets * code.entries)))
+        some = Projected.joined([codec.projected(part) for part in csi[:most].split(codec.block)])
+
+        def lengths(step: float, count: int) -> np.ndarray:
+            return self._codec_of(code, step).encode_projected(some.first(count))[1]
+
+        count = len(some.scale_numbers)
+        if self.settings.target_bits is not None:
+            step = finest_step(lambda step, n: float(lengths(step, n).mean()), count, self.settings.target_bits)
+        reserved = self.settings.max_bits or math.ceil(_RESERVE * float(lengths(step, count).max(initial=0)))
+        self._codec_of(code, step, reserved)
+        self.step, self.max_bits = torch.tensor(step), torch.tensor(float(reserved))
+
+    def check_learnt(self, state: Mapping[str, Tensor]) -> None:
+        """Tables are of integers that the coder takes, the scale has cells, a report may have step and bits."""
+        name = self.settings.name
+        for key, low, high in (("spread", -1000, 1000), ("label", 1, 65535), ("decision", 1, 65535)):
+            values = state[key]
+            if not ((values == values.round()) & (values >= low) & (values <= high)).all():
+                raise FeedbackInputError(f"{name}: got {key} of other numbers, expected integers {low} to {high}")
+        if state["scale_grid"][1] <= 0:
+            raise FeedbackInputError(f"{name}: got cells of the scale of no width, expected a positive one")
+        if self.settings.payload_bits is None and not (
+            MIN_STEP <= state["step"] <= MAX_STEP and 1 <= state["max_bits"] <= MAX_BITS
+        ):
+            step, reserved = float(state["step"]), float(state["max_bits"])
+            raise FeedbackInputError(
+                f"{name}: got step {step:g} and {reserved:g} bits to reserve, "
+                f"expected {MIN_STEP:g} to {MAX_STEP:g}, and 1 to {MAX_BITS}"
+            )
+
+    def report(self, csi: Tensor, memory: Memory, lost: Tensor | None = None) -> tuple[Codeword, Memory]:
+        """Bits 0 and 1 as float32, ``[batch, longest]``, zeros behind the ``value_bits`` of each report.
+
+        Raises:
+            FeedbackInputError: if an entry is NaN or infinite.
+        """
+        bits, lengths = self._codec.encode(csi)
+        codeword = Codeword(
+            torch.from_numpy(bits).to(csi.device, torch.float32),
+            value_bits=torch.from_numpy(lengths).to(csi.device),
+            max_bits=self.settings.payload_bits or int(self.max_bits),
+        )
+        return codeword, NO_MEMORY
+
+    def rebuild(self, received: Codeword, memory: Memory) -> tuple[Reconstruction, Memory]:
+        """The matrices; lost are those of erased reports, and of bits that are no report."""
+        bits, arrived = received.arrived()
+        matrices, erased = self._codec.decode(bits, arrived)
+        device = received.values.device
+        channel = torch.from_numpy(matrices).to(device)
+        return Reconstruction(channel=channel, erased=torch.from_numpy(erased).to(device)), NO_MEMORY
+
+    def complexity(self) -> Complexity:
+        """Transforms of all components and the choice of their levels at the UE, one transform at the BS.
+
+        Integer multiply-adds count as real ones. The UE keeps axes in 4 bytes a number, spreads and tables in 2; a
+        payload takes 8 choices of the step.
+        """
+        entries, axes = self.shape[0] * self.shape[1], self._sizes_of_axes()
+        passes = STEP_BITS + 1 if self.settings.payload_bits is not None else 1
+        choices = passes * self.components * 2 * entries * _MACS_OF_A_CHOICE
+        tables = self.components * entries + 2 ** (self.components - 1).bit_length()
+        tables += sizes.CLASSES * sizes.SEEN * sizes.DECISIONS
+        numbers = axes.numbers + tables
+        return Complexity(
+            ue_macs=2 * entries + axes.sets * axes.macs + choices,
+            bs_macs=2 * entries + axes.macs,
+            ue_parameters=numbers,
+            bs_parameters=numbers + sizes.CLASSES * sizes.SEEN * (sizes.CENTROIDS + 1),
+            ue_bytes=4 * axes.numbers + 2 * tables,
+        )
+
+    def _sizes_of_axes(self) -> Axes:
+        """Axes of the sizes that are learnt, without their numbers."""
+        if self.covariance == "separable":
+            return SeparableAxes(*(_no_numbers(self.components, size) for size in self.shape))
+        if self.covariance == "full":
+            return FullAxes(_no_numbers(self.components, self.shape[0] * self.shape[1]), self.shape)
+        return OwnEntries(self.shape)
+
+    @property
+    def _codec(self) -> TransformCodec:
+        state = {name: getattr(self, name).cpu().numpy() for name in ("spread", "label", "decision")}
+        code = code_of(
+            state["spread"].astype(np.int16), state["label"].astype(np.uint16), state["decision"].astype(np.uint16)
+        )
+        if self.settings.payload_bits is not None:
+            return self._codec_of(code)
+        return self._codec_of(code, float(self.step), int(self.max_bits))
+
+    def _codec_of(self, code: LevelCode, step: float | None = None, max_bits: int | None = None) -> TransformCodec:
+        low_db, cell_db = self.scale_grid.tolist()
+        scale = ScaleGrid(self.settings.scale_bits, low_db, cell_db)
+        centroid = self.centroid.cpu().numpy()
+        return TransformCodec(self.transforms, code, centroid, step, self.settings.payload_bits, max_bits, scale)
+
+
+def _no_numbers(sets: int, size: int) -> Tensor:
+    return torch.empty(sets, size, size, device="meta")
+
+
+def _amplitude(csi: Tensor) -> Tensor:
+    """Root mean square of the entries of each matrix, by parts, because the squares of all would double the memory."""
+    return torch.cat([part.abs().square().mean(dim=(1, 2)).sqrt() for part in csi.split(1000)])
