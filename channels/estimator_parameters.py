@@ -26,7 +26,8 @@ class EstimatorTraits(Traits):
 class EstimatorParameters(EstimatorTraits, BaseModel):
     """Parameters that every estimator has; each estimator extends it with its own ``name`` literal."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    # Built when a scenario names it, as one names few.
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, defer_build=True)
 
     name: str
     snr_db: float | None = Field(

@@ -78,7 +78,8 @@ class DrawnChannels(SourceOutline):
 class SourceParameters(SourceTraits, BaseModel):
     """Parameters that every source has; each source extends it with its own ``source`` literal."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    # Built when a scenario names it, as one names few.
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, defer_build=True)
 
     source: str
 

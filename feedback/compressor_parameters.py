@@ -63,7 +63,8 @@ class CompressorParameters(CompressorTraits, BaseModel):
         example: keys of a section that shows a compressor which has no defaults for all of them.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    # Built when a scenario names it, as one names few.
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, defer_build=True)
 
     run_time: ClassVar[frozenset[str]] = frozenset({"label", "curve", "only_ratios", "trained_on"})
     example: ClassVar[dict[str, object]] = {}

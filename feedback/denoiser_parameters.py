@@ -33,6 +33,7 @@ DENOISERS: Registry[Any] = Registry("feedback.denoisers", "denoiser")
 class DenoiserParameters(DenoiserTraits, BaseModel):
     """Parameters that every denoiser has; each extends it with its own ``name`` literal."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    # Built when a scenario names it, as one names few.
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, defer_build=True)
 
     name: str

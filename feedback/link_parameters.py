@@ -38,7 +38,8 @@ LINKS: Registry[Any] = Registry("feedback.links", "link")
 class LinkParameters(LinkTraits, BaseModel):
     """Parameters that every link has; each link extends it with its own ``name`` literal."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    # Built when a scenario names it, as one names few.
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, defer_build=True)
 
     name: str
 

@@ -26,7 +26,8 @@ PREDICTORS: Registry[Any] = Registry("feedback.predictors", "predictor")
 class PredictorParameters(PredictorTraits, BaseModel):
     """Parameters that every predictor has; each predictor extends it with its own ``name`` literal."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    # Built when a scenario names it, as one names few.
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, defer_build=True)
 
     name: str
 

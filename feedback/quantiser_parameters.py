@@ -33,6 +33,7 @@ QUANTISERS: Registry[Any] = Registry("feedback.quantisers", "quantiser")
 class QuantiserParameters(QuantiserTraits, BaseModel):
     """Parameters that every quantiser has; each extends it with its own ``name`` literal."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    # Built when a scenario names it, as one names few.
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, defer_build=True)
 
     name: str

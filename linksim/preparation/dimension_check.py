@@ -49,7 +49,8 @@ def check_points(points: Sequence[Point], *, to_be_tested: bool = True) -> None:
             if not scenario.estimation.check(source.grid, source.array):
                 ESTIMATORS.get_class(scenario.estimation.name)(scenario.estimation, source.grid, source.array)
         for spec in schemes_of(point):
-            if spec.key not in checked:
+            asked = _what_decides(spec)
+            if asked not in checked:
                 try:
                     _check_compressor(spec)
                 except FeedbackInputError as error:
@@ -60,7 +61,7 @@ def check_points(points: Sequence[Point], *, to_be_tested: bool = True) -> None:
                         f"compressors: {spec.label}: got no train channels, expected some: it has to learn"
                         f"{split_hint(spec.scenario.channel, 'train')}"
                     )
-            checked.add(spec.key)
+            checked.add(asked)
         checked.add(front_end)
         _check_figures(scenario, source.grid.n_subcarriers)
         available, wanted = source.n_samples("test"), scenario.monte_carlo.samples
@@ -69,6 +70,13 @@ def check_points(points: Sequence[Point], *, to_be_tested: bool = True) -> None:
                 f"monte_carlo.samples: got {wanted}, expected at most the {available} test channels there are"
                 f"{split_hint(scenario.channel, 'test')}"
             )
+
+
+def _what_decides(spec: SchemeSpec) -> tuple[object, ...]:
+    """What says whether a compressor can be built and has something to learn from."""
+    scenario = spec.scenario
+    sizes = (scenario.channel, scenario.transform.n_delay, scenario.sgcs)
+    return spec.parameters.model_dump_json(), *sizes, spec.needs_training_channels
 
 
 def _check_device(scenario: Scenario) -> None:

@@ -7,6 +7,7 @@ descriptions, and whatever says how a run goes on or is shown. The key of a chec
 
 from collections.abc import Mapping
 from enum import Flag, auto
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -236,6 +237,7 @@ def _channel_at_rest(scenario: Scenario) -> dict[str, Any]:
     return found
 
 
+@cache
 def moved_by(place: str) -> Key:
     """Which keys a scenario key moves, by its own line of the table or that of a section around it."""
     parts = place.split(".")
@@ -251,7 +253,7 @@ def _selected(value: Any, key: Key, place: str = "") -> Any:
     """The part of a scenario's document that goes into a key."""
     if isinstance(value, list):
         return [_selected(part, key, place) for part in value]
-    if not isinstance(value, dict) or (place and not any(line.startswith(f"{place}.") for line in MOVES)):
+    if not isinstance(value, dict) or (place and not _has_lines_below(place)):
         return value
     inner = {name: f"{place}.{name}" if place else name for name in value}
     return {
@@ -261,5 +263,11 @@ def _selected(value: Any, key: Key, place: str = "") -> Any:
     }
 
 
+@cache
+def _has_lines_below(place: str) -> bool:
+    return any(line.startswith(f"{place}.") for line in MOVES)
+
+
+@cache
 def _goes_below(place: str, key: Key) -> bool:
     return any(line.startswith(f"{place}.") and key in moves for line, moves in MOVES.items())

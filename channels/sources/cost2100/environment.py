@@ -3,11 +3,11 @@
 The bundled files hold IndoorHall and SemiUrban; a file of the same layout describes any other environment.
 """
 
+from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
-import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from channels.errors import ChannelInputError
@@ -150,6 +150,8 @@ class Spreads(Section):
             return self
         if [len(row) for row in self.correlation] != [n] * n:
             raise ValueError(f"correlation: got rows of {[len(row) for row in self.correlation]}, expected {n} of {n}")
+        import numpy as np
+
         matrix = np.array(self.correlation, np.float64)
         if not np.array_equal(matrix, matrix.T) or not (matrix.diagonal() == 1).all():
             raise ValueError("correlation: got an asymmetric matrix or a diagonal other than 1, expected neither")
@@ -204,16 +206,19 @@ def load_environment(name: str) -> Environment:
     """
     source = files("channels.sources.cost2100") / "environments" / f"{name}.yaml" if name in BUNDLED else Path(name)
     try:
-        document = read_yaml(source.read_text(encoding="utf-8"))
+        return _environment(source.read_text(encoding="utf-8"))
     except OSError as error:
         expected = f"expected a readable YAML file or one of {', '.join(BUNDLED)}"
         raise ChannelInputError(f"{name}: {error.strerror or error}, {expected}") from None
     except (YamlTextError, UnicodeDecodeError) as error:
         raise ChannelInputError(f"{name}: not YAML: {' '.join(str(error).split())}") from None
-    try:
-        return Environment.model_validate(document)
     except ValidationError as error:
         raise ChannelInputError(f"{name}: {_first_problem(error)}") from None
+
+
+@lru_cache(maxsize=16)
+def _environment(text: str) -> Environment:
+    return Environment.model_validate(read_yaml(text))
 
 
 def _first_problem(error: ValidationError) -> str:
