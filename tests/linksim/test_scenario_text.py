@@ -139,7 +139,7 @@ def test_misspelt_names_of_every_kind(kind: PluginKind) -> None:
         ("predictor.name=ar", ["predictor: unknown key here", "'feedback.predictor'"]),
         (
             "compressors.0.checkpoint=x.pth",
-            ["compressors.0.checkpoint: unknown key, expected one of compression_ratio,"],
+            ["compressors.0.checkpoint: unknown key, expected one of align, compression_ratio,"],
         ),
         ("training.epochs=3", ["training.epochs: unknown key here", "'training.budget.epochs'"]),
         ("metrics=[nmse_dB]", ["metrics: got 'nmse_dB', did you mean 'nmse_db'? expected one of bits,"]),
