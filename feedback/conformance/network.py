@@ -21,7 +21,9 @@ def candidate_of(compressor: type[Compressor], given: dict[str, object]) -> Cand
         given: parameters other than the compression ratio.
     """
     quick = {"recipe": QUICK.model_dump()} if issubclass(compressor, NeuralCompressor) else {}
-    return Candidate(compressor, {**compressor.Parameters.example, **given}, quick=quick)
+    section = {**compressor.Parameters.example, **given}
+    chosen = compressor.chosen_by(compressor.Parameters.model_validate(section))
+    return Candidate(chosen, section, quick=quick)
 
 
 def checks_of(candidate: Candidate) -> tuple[Check, ...]:

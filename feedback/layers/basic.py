@@ -35,7 +35,7 @@ def initialise(
     generator: torch.Generator,
     draw: Callable[[Tensor, torch.Generator], None] = xavier_uniform,
 ) -> None:
-    """Draws initial weights; biases 0, batch norm 1 and 0, PReLU slopes 0.3.
+    """Draws initial weights; biases 0, norms 1 and 0, PReLU slopes 0.3.
 
     Args:
         network: what is drawn in place.
@@ -52,7 +52,7 @@ def initialise(
             draw(layer.weight, generator)
             if layer.bias is not None:
                 nn.init.zeros_(layer.bias)
-        elif isinstance(layer, (nn.BatchNorm1d, nn.BatchNorm2d)):
+        elif isinstance(layer, (nn.BatchNorm1d, nn.BatchNorm2d, nn.LayerNorm)):
             layer.reset_parameters()
         elif isinstance(layer, nn.PReLU):
             nn.init.constant_(layer.weight, LEAKY_SLOPE)

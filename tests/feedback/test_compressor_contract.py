@@ -32,9 +32,7 @@ def candidate(name: str) -> Candidate:
 
 @cache
 def of_eigenvectors(name: str) -> Candidate:
-    section = {"name": name, "csi": "eigenvectors", "rank": 2}
-    kind = COMPRESSORS.get_class(name)
-    return candidate_of(kind.chosen_by(kind.Parameters.model_validate(section)), section)
+    return candidate_of(COMPRESSORS.get_class(name), {"name": name, "csi": "eigenvectors", "rank": 2})
 
 
 # One compressor after the other, so that each is fitted once.
