@@ -80,7 +80,7 @@ class CheckpointInfo(BaseModel):
                 Disturbance.model_validate(section["disturbance"])
             except ValidationError:
                 found = repr(section["disturbance"])[:60]
-                raise ValueError(f"disturbance: got {found}, expected the keys snr_db and bits") from None
+                raise ValueError(f"disturbance: got {found}, expected the keys snr_db, bits and rate_weight") from None
         return section
 
     @property

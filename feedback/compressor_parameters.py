@@ -100,6 +100,11 @@ class CompressorParameters(CompressorTraits, BaseModel):
         """File of weights that were trained elsewhere, on channels that nobody here knows; ``None`` for the rest."""
         return None
 
+    @property
+    def own_quantiser(self) -> Any:
+        """Section of a quantiser of its own codewords; ``None`` for the feedback's."""
+        return None
+
     def matrix_shape(self, dimensions: CsiDimensions) -> tuple[int, int]:
         """Rows and columns of the matrices that the compressor works on."""
         return dimensions.matrix

@@ -1,16 +1,29 @@
 """What a scenario says of compressors of any complex matrix: the channel's, or its eigenvectors'; without PyTorch."""
 
 from functools import cache
-from typing import Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, SerializeAsAny, model_validator
 
 from feedback.compressor_parameters import CompressorParameters, CompressorTraits
 from feedback.csi_dimensions import CsiDimensions
+from feedback.quantiser_parameters import QUANTISERS, QuantiserParameters
+
+
+def _section(value: object) -> object:
+    """A quantiser's section, by its name."""
+    if not isinstance(value, dict):
+        return value
+    name = value.get("name")
+    if name not in QUANTISERS:
+        raise ValueError(f"got {name!r} as name, expected one of {', '.join(sorted(map(str, QUANTISERS.keys())))}")
+    return QUANTISERS.parameters(str(name)).model_validate(value)
 
 
 class MatrixParameters(CompressorParameters):
     """Parameters of compressors that take any complex matrix."""
+
+    run_time: ClassVar[frozenset[str]] = CompressorParameters.run_time | {"quantiser"}
 
     csi: Literal["matrix", "eigenvectors"] = Field(
         default="matrix",
@@ -24,6 +37,10 @@ class MatrixParameters(CompressorParameters):
         "that is",
     )
 
+    quantiser: Annotated[SerializeAsAny[QuantiserParameters] | None, BeforeValidator(_section)] = Field(
+        default=None, description="quantiser of its codewords; by default the feedback's"
+    )
+
     @model_validator(mode="after")
     def _layers_of_eigenvectors(self) -> Self:
         if self.csi == "matrix" and (self.rank != 1 or not self.align):
@@ -35,6 +52,11 @@ class MatrixParameters(CompressorParameters):
     def traits(self) -> type[CompressorTraits]:
         """Those of the compressor, which takes and gives something else where eigenvectors are reported."""
         return type(self) if self.csi == "matrix" else _on_eigenvectors(type(self))
+
+    @property
+    def own_quantiser(self) -> QuantiserParameters | None:
+        """That of the key ``quantiser``."""
+        return self.quantiser
 
     def matrix_shape(self, dimensions: CsiDimensions) -> tuple[int, int]:
         """Of eigenvectors: the subbands of all layers, and the ports."""

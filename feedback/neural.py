@@ -20,6 +20,7 @@ from feedback.neural_parameters import NeuralParameters
 from feedback.training.direction_error import DirectionError
 from feedback.training.loop import train
 from feedback.training.options import TrainingOptions, TrainingOutcome, reconstruction_error
+from feedback.training.rate_distortion import RateDistortionLoss
 from feedback.training.recipe import TrainingRecipe
 from feedback.training_set import TrainingSet
 
@@ -107,6 +108,7 @@ class NeuralCompressor(MatrixCompressor):
             self.load_state(options.start)
         if options.disturbance is None:
             options = replace(options, disturbance=self.settings.disturbance)
+        options = self._rated(options)
         with accelerated(self.encoder, self.decoder), memory_kept():
             resolved = recipe.resolved(self.starts_as_klt or options.start is not None)
             if isinstance(self, EigenvectorCompressor):
@@ -125,6 +127,11 @@ class NeuralCompressor(MatrixCompressor):
         direction = DirectionError(self.beams)
         loss = direction.loss if options.loss is reconstruction_error else options.loss
         return replace(options, loss=loss, errors=direction)
+
+    def _rated(self, options: TrainingOptions) -> TrainingOptions:
+        """Options with the report's bits in the loss, where the disturbance says so."""
+        weight = None if options.disturbance is None else options.disturbance.rate_weight
+        return options if weight is None else replace(options, loss=RateDistortionLoss(options.errors, weight))
 
     def fit(self, training: TrainingSet, generator: torch.Generator) -> None:
         """Trains with the recipe of the parameters, or the default one; ``untrained`` networks are only prepared.

@@ -33,6 +33,7 @@ from feedback.layers.basic import CentredLinear, FullyConnectedDecoder, FullyCon
 from feedback.layers.binary import BinaryLinear, scale_of, signs_of
 from feedback.layers.images import to_unit_interval
 from feedback.training.disturbance import Disturbance
+from feedback.training.factorised_prior import empirical_bits
 from feedback.training_set import TrainingSet
 
 # Share of the mean codeword power that keeps the estimator's normal equations solvable.
@@ -44,6 +45,9 @@ _MARGIN = 0.03
 _SPREADS = (0.5, 0.7, 1.0, 1.4, 2.0, 2.8)
 # Least standard deviation of a codeword entry, over the largest, that its gain makes up for.
 _MIN_DEVIATION_RATIO = 1e-4
+# Steps of an entropy-coded quantiser within the standard deviation of the widest element, to choose from.
+_STEPS_IN_DEVIATION = tuple(2.0 ** (half / 2) for half in range(-4, 13))
+_GAIN_SAMPLES = 2000
 
 
 @torch.no_grad()
@@ -59,7 +63,7 @@ def start_as_klt(
         encoder: its features start with a convolution with batch norm.
         decoder: its refinement ends in a sigmoid, or is of residual blocks with nothing after their sum.
         training: channels whose KLT is taken.
-        disturbance: what codewords go through in training; its quantiser sets the gains of a float layer.
+        disturbance: what codewords go through in training; sets the gains of a float layer before a quantiser.
 
     Raises:
         TypeError: as ``start_refinement``.
@@ -88,6 +92,11 @@ def start_as_klt(
             values = deviation * weights * disturbance.quantise(gains * values / deviation)
             encoder.fc.weight.mul_(gains[:, None])
             inverse = inverse * weights
+        if disturbance is not None and disturbance.rate_weight is not None:
+            gain = _rate_gain(values / deviation, deviations / deviation, klt, disturbance.rate_weight)
+            values = (gain * values / deviation).round() * deviation / gain
+            encoder.fc.weight.mul_(gain)
+            inverse = inverse / gain
         linear = values @ klt
     decoder.fc.weight.copy_(inverse)
     if stays_linear(decoder.refinement):
@@ -138,6 +147,28 @@ def _spread(values: Tensor, quantise: Callable[[Tensor], Tensor]) -> tuple[Tenso
         weights = (values * received).mean(dim=0) / received.square().mean(dim=0)
         found.append((float((values - weights * received).square().sum()), spread * unit, weights))
     return min(found, key=lambda choice: choice[0])[1:]
+
+
+def _rate_gain(values: Tensor, deviations: Tensor, klt: Tensor, weight: float) -> float:
+    r"""The gain before rounding that makes error and bits together least, :math:`D + \lambda R`.
+
+    Args:
+        values: codewords ``[n, M]``.
+        deviations: the images that they stand for, ``[n, 2 Na Nt]``.
+        klt: orthonormal rows, ``[M, 2 Na Nt]``.
+        weight: error per bit.
+    """
+    values, deviations = values[:_GAIN_SAMPLES], deviations[:_GAIN_SAMPLES]
+    energies = deviations.square().sum(1)
+    left_out = energies - values.square().sum(1)
+    widest = float(values.std(dim=0).max())
+    found: list[tuple[float, float]] = []
+    for steps in _STEPS_IN_DEVIATION:
+        gain = steps / widest
+        levels = (gain * values).round()
+        error = (left_out + (levels / gain - values).square().sum(1)) / energies
+        found.append((float(error.mean()) + weight * float(empirical_bits(levels)), gain))
+    return min(found)[1]
 
 
 def _estimator(training: TrainingSet, matrix: Tensor) -> Tensor:

@@ -115,5 +115,3 @@ class RowTransformer(ResidualBlock):
         added = self.project(self.norm(self.layers(tokens))).unflatten(2, (2, -1)).transpose(1, 2)
         # The path's values are of unit deviation, as tokens are.
         return (image + added / _GAIN) * self.scale
-
-

@@ -14,6 +14,9 @@ from feedback.quantiser import QUANTISERS, Quantiser
 from feedback.quantisers.parameters.entropy_coded import EntropyCodedParameters
 from feedback.quantisers.range_coding import range_decode, range_encode
 
+# Levels at each side of the mean, at most: more would take priors of another size than codewords need.
+_MOST_LEVELS = 4096
+
 
 @QUANTISERS.register("entropy_coded")
 class EntropyCoded(Quantiser):
@@ -48,7 +51,7 @@ class EntropyCoded(Quantiser):
         """
         check_training("quantiser entropy_coded", values)
         mean = values.mean(dim=0, dtype=torch.float64).to(torch.float32)
-        step = (values.amax(dim=0) - values.amin(dim=0)).amax() / self.settings.cells
+        step = self._step(values)
         levels = _levels(values, mean, step)
         reach = max(int(levels.abs().max()), 1)
         n_elements, n_levels = len(mean), 2 * reach + 1
@@ -118,6 +121,18 @@ class EntropyCoded(Quantiser):
         offsets = torch.from_numpy(levels.astype(np.float32)).to(received.values.device) * self.step
         erased = None if erased is None else torch.from_numpy(lost).to(erased.device)
         return replace(received, values=self.mean + offsets, erased=erased)
+
+    def _step(self, values: Tensor) -> Tensor:
+        if self.settings.cells is not None:
+            return (values.amax(dim=0) - values.amin(dim=0)).amax() / self.settings.cells
+        step = values.new_tensor(self.settings.step)
+        reach = float((values - values.mean(dim=0)).abs().max() / step)
+        if reach > _MOST_LEVELS:
+            raise FeedbackInputError(
+                f"{self.stage}: step: got {self.settings.step:g}, which gives values of up to {reach:.0f} steps, "
+                f"expected at most {_MOST_LEVELS}"
+            )
+        return step
 
     def _priors(self) -> np.ndarray:
         return self.priors.cpu().numpy()

@@ -23,17 +23,28 @@ class Disturbance(BaseModel):
         le=16,
         description="bits per codeword value of the quantiser sigmoid_uniform, with a straight-through gradient",
     )
+    rate_weight: float | None = Field(
+        default=None,
+        gt=0,
+        le=1,
+        description="weight of a report's bits in the loss, error per bit: codewords are rounded to whole numbers, "
+        "whose bits under distributions that are learnt with the network are added to the error; for the quantiser "
+        "entropy_coded with step 1",
+    )
 
     @property
     def text(self) -> str:
         """In a few words, as ``-5 to 40 dB, 4 bits``; empty for nothing."""
         noise = "" if self.snr_db is None else " to ".join(f"{end:g}" for end in self.snr_db) + " dB"
-        return ", ".join(filter(None, (noise, "" if self.bits is None else f"{self.bits} bits")))
+        rate = "" if self.rate_weight is None else f"whole numbers, {self.rate_weight:g} a bit"
+        return ", ".join(filter(None, (noise, "" if self.bits is None else f"{self.bits} bits", rate)))
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
         if self.snr_db is not None and self.snr_db[0] > self.snr_db[1]:
             raise ValueError(f"snr_db is {list(self.snr_db)}, expected the lower bound first")
+        if self.bits is not None and self.rate_weight is not None:
+            raise ValueError("got bits and rate_weight, expected one of them: values have one quantiser")
         return self
 
     def apply(self, codewords: "Tensor", generator: "Generator") -> "Tensor":
@@ -55,7 +66,11 @@ class Disturbance(BaseModel):
         return with_noise(codewords, drawn_snr_db(self.snr_db, len(codewords), generator), generator)
 
     def quantise(self, codewords: "Tensor") -> "Tensor":
-        """Codewords ``[batch, M]`` quantised, with a straight-through gradient; as they are without ``bits``."""
+        """Codewords ``[batch, M]`` quantised, with a straight-through gradient; as they are without a quantiser."""
+        if self.rate_weight is not None:
+            from feedback.training.noise import rounded
+
+            return rounded(codewords)
         if self.bits is None:
             return codewords
         from feedback.quantisers.parameters.sigmoid_uniform import SigmoidUniformParameters

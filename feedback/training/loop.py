@@ -18,35 +18,47 @@ from feedback.layers.images import to_unit_interval
 from feedback.training.clock import BudgetClock
 from feedback.training.devices import one_device
 from feedback.training.disturbance import Disturbance
+from feedback.training.factorised_prior import FactorisedPrior
+from feedback.training.noise import with_uniform_noise
 from feedback.training.optimiser import averaged, make_optimiser
 from feedback.training.options import Pass, TrainingOptions, TrainingOutcome
 from feedback.training.recipe import TrainingRecipe
 from feedback.training.schedule import learning_rate
 from feedback.training.stage import Stage
 from feedback.training.state import Progress, TrainingState, load_state, save_state
-from feedback.training.validation import decibel, validation_nmse
+from feedback.training.validation import decibel, validation_bits, validation_nmse
 from feedback.training_set import TrainingSet
 
 _STATE_INTERVAL_S = 20.0
 # Improvements below this share of the best error do not count as such for `restart_after`.
 _STUCK = 1e-4
+# Channels whose codewords a prior is started from.
+_PRIOR_SAMPLES = 2000
 
 
 class Autoencoder(nn.Module):
-    """Encoder, disturbance and decoder in one pass, for the loss of a step."""
+    """Encoder, disturbance and decoder in one pass, for the loss of a step.
 
-    def __init__(self, encoder: nn.Module, decoder: nn.Module) -> None:
+    Args:
+        encoder: images to codewords.
+        decoder: codewords to images.
+        prior: of codewords whose bits are in the loss.
+    """
+
+    def __init__(self, encoder: nn.Module, decoder: nn.Module, prior: FactorisedPrior | None = None) -> None:
         super().__init__()
         self.encoder = encoder
         self.decoder = decoder
+        self.prior = prior
 
     def forward(
         self, image: Tensor, disturbance: Disturbance | None, generator: torch.Generator
-    ) -> tuple[Tensor, Tensor]:
-        """Images to codewords as sent, and to images as rebuilt from what was received."""
+    ) -> tuple[Tensor, Tensor, Tensor | None]:
+        """Images to codewords as sent, to images as rebuilt from what was received, and to bits, if they count."""
         codeword = self.encoder(image)
         received = codeword if disturbance is None else disturbance.apply(codeword, generator)
-        return codeword, self.decoder(received)
+        bits = None if self.prior is None else self.prior.bits(with_uniform_noise(codeword, generator))
+        return codeword, self.decoder(received), bits
 
 
 def train(
@@ -77,7 +89,9 @@ def train(
     _check(training)
     seed = int(torch.randint(2**62, (), generator=generator))
     try:
-        outcome = _Run(Autoencoder(encoder, decoder), training, recipe, seed, options or TrainingOptions()).finish()
+        options = options or TrainingOptions()
+        model = Autoencoder(encoder, decoder, _prior(encoder, training, options.disturbance))
+        outcome = _Run(model, training, recipe, seed, options).finish()
     finally:
         encoder.eval()
         decoder.eval()
@@ -95,7 +109,7 @@ class _Run:
         self.training, self.recipe, self.seed, self.options = training, recipe, seed, options
         self.fabric = options.fabric or one_device(training.train.device, recipe.precision)
         self.model = model
-        optimiser = make_optimiser(recipe, model.encoder, model.decoder)
+        optimiser = make_optimiser(recipe, model.encoder, model.decoder, model.prior)
         self.module, self.optimiser = self.fabric.setup(model, optimiser)
         self.average = averaged(model, recipe)
         self.signature = {
@@ -163,8 +177,8 @@ class _Run:
             self.model.encoder.eval()
         generator = torch.Generator().manual_seed(self.seed + 2 * state.step + 1)
         image = to_unit_interval(self._batch(state.step, generator))
-        codeword, reconstruction = self.module(image, self.options.disturbance, generator)
-        loss = self.options.loss(Pass(image, codeword, reconstruction, spent))
+        codeword, reconstruction, bits = self.module(image, self.options.disturbance, generator)
+        loss = self.options.loss(Pass(image, codeword, reconstruction, spent, bits))
         self.optimiser.zero_grad()
         self.fabric.backward(loss)
         if recipe.clip_norm is not None:
@@ -239,7 +253,9 @@ class _Run:
 
     def _validation_nmse(self, model: Any) -> float:
         csi, options = self.training.validation, self.options
-        return validation_nmse(model.encoder, model.decoder, csi, options.disturbance, self.seed, options.errors)
+        nmse = validation_nmse(model.encoder, model.decoder, csi, options.disturbance, self.seed, options.errors)
+        weight = None if options.disturbance is None else options.disturbance.rate_weight
+        return nmse if weight is None else nmse + weight * validation_bits(model.encoder, model.prior, csi)
 
     def _keep_now_and_then(self) -> None:
         now = time.monotonic()
@@ -258,6 +274,15 @@ class _Run:
 
     def _samples(self, steps: int) -> int:
         return steps * min(self.recipe.batch_size, len(self.training.train))
+
+
+def _prior(encoder: nn.Module, training: TrainingSet, disturbance: Disturbance | None) -> FactorisedPrior | None:
+    """Distributions of the first codewords, where their bits are in the loss."""
+    if disturbance is None or disturbance.rate_weight is None:
+        return None
+    encoder.eval()
+    with torch.no_grad():
+        return FactorisedPrior(encoder(to_unit_interval(training.train[:_PRIOR_SAMPLES])))
 
 
 def _check(training: TrainingSet) -> None:

@@ -12,7 +12,9 @@ from feedback.training.recipe import TrainingRecipe
 _MOMENTUM = 0.9
 
 
-def make_optimiser(recipe: TrainingRecipe, encoder: nn.Module, decoder: nn.Module) -> torch.optim.Optimizer:
+def make_optimiser(
+    recipe: TrainingRecipe, encoder: nn.Module, decoder: nn.Module, prior: nn.Module | None = None
+) -> torch.optim.Optimizer:
     """The optimiser, whose groups say their learning rate over the recipe's (``ratio``) and whether they ``encode``."""
     groups = [
         {"params": params, "ratio": side_ratio * ratio, "encodes": network is encoder}
@@ -20,6 +22,8 @@ def make_optimiser(recipe: TrainingRecipe, encoder: nn.Module, decoder: nn.Modul
         for params, ratio in _by_layer(network, 1.0 if recipe.fc_rate_ratio is None else recipe.fc_rate_ratio)
         if params
     ]
+    if prior is not None:
+        groups.append({"params": list(prior.parameters()), "ratio": 1.0, "encodes": False})
     if recipe.optimiser == "sgd":
         return torch.optim.SGD(
             groups, lr=recipe.learning_rate, momentum=_MOMENTUM, nesterov=True, weight_decay=recipe.weight_decay

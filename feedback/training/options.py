@@ -25,12 +25,14 @@ class Pass:
         codeword: as the encoder made it, ``[batch, M]``.
         reconstruction: of the codeword as received, ``[batch, 2, Na, Nt]``.
         spent: share of the budget, 0 to 1.
+        bits: of the codewords, ``[batch]``, where they are in the loss; ``None`` elsewhere.
     """
 
     image: Tensor
     codeword: Tensor
     reconstruction: Tensor
     spent: float
+    bits: Tensor | None = None
 
 
 def reconstruction_error(step: Pass) -> Tensor:

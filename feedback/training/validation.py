@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from feedback.layers.images import to_unit_interval
 from feedback.training.disturbance import Disturbance
+from feedback.training.factorised_prior import FactorisedPrior
 from feedback.training.options import relative_errors
 
 _BATCH = 500
@@ -39,6 +40,21 @@ def validation_nmse(
         codeword = encoder(image)
         received = codeword if disturbance is None else disturbance.apply(codeword, generator)
         total += float(errors(image, decoder(received)).sum(dtype=torch.float64))
+    return total / len(csi)
+
+
+@torch.no_grad()
+def validation_bits(encoder: nn.Module, prior: FactorisedPrior, csi: Tensor) -> float:
+    """Mean bits of rounded codewords under a prior; in eval mode.
+
+    Args:
+        encoder: images to codewords.
+        prior: of these.
+        csi: normalised angular-delay matrices ``[n, Na, Nt]``, complex64.
+    """
+    total = 0.0
+    for part in csi.split(_BATCH):
+        total += float(prior.bits(encoder(to_unit_interval(part)).round()).sum(dtype=torch.float64))
     return total / len(csi)
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from feedback.plugin_file import own_parameters
 from linksim.scenario.model import Scenario
 
 
@@ -22,8 +23,10 @@ class MeanChannel:
 
 def needs_mean_channel(scenario: Scenario) -> bool:
     """Whether the BS of a point may miss reports: the link loses them, or their bits turn out to mean nothing."""
-    own_bits = any(entry.traits.sends != "analogue" for entry in scenario.compressors)
-    return bool(scenario.feedback.link.may_lose(scenario.feedback.quantiser.detects_errors or own_bits))
+    feedback, entries = scenario.feedback, scenario.compressors
+    own_bits = any(entry.traits.sends != "analogue" for entry in entries)
+    quantisers = (feedback.quantiser, *filter(None, (own_parameters(entry).own_quantiser for entry in entries)))
+    return bool(feedback.link.may_lose(own_bits or any(quantiser.detects_errors for quantiser in quantisers)))
 
 
 def fit_mean_channel(training_csi: Callable[[], Tensor]) -> dict[str, Tensor]:

@@ -64,7 +64,10 @@ class SchemeSpec:
     def quantiser(self) -> QuantiserParameters:
         """Section of the quantiser; one that does nothing for a compressor that makes bits of its own."""
         none: QuantiserParameters = QUANTISERS.parameters("none")(name="none")
-        return none if self.makes_bits else self.scenario.feedback.quantiser
+        if self.makes_bits:
+            return none
+        own: QuantiserParameters | None = own_parameters(self.parameters).own_quantiser
+        return self.scenario.feedback.quantiser if own is None else own
 
     @property
     def denoiser(self) -> DenoiserParameters:
@@ -104,8 +107,7 @@ class SchemeSpec:
         """Whether the quantiser or the denoiser learns from codewords."""
         if self.makes_bits:
             return False
-        feedback = self.scenario.feedback
-        return feedback.quantiser.learns or feedback.denoiser.learns
+        return self.quantiser.learns or self.scenario.feedback.denoiser.learns
 
     @property
     def learns_jointly(self) -> bool:

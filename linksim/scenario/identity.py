@@ -72,6 +72,7 @@ MOVES: Mapping[str, Key] = {
     "compressors": _POINT | Key.FIT | Key.WEIGHTS,
     "compressors.label": Key.NONE,
     "compressors.curve": Key.NONE,
+    "compressors.quantiser": _POINT | Key.FIT,
     # Networks of eigenvectors, of as many layers as `rank` says, learn from these.
     "compressors.csi": _POINT | Key.FIT | Key.WEIGHTS | Key.TRAINING_SET,
     # Says which compressors a point has.

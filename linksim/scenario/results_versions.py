@@ -10,7 +10,7 @@ from typing import Any
 from class_registry import ClassRegistry
 
 from feedback.compressor_parameters import CompressorParameters
-from feedback.plugin_file import PluginParameters
+from feedback.plugin_file import PluginParameters, own_parameters
 from linksim.scenario import plugin_kinds
 from linksim.scenario.model import Scenario
 from linksim.scenario.plugin_kinds import METRIC, SOURCE, PluginKind
@@ -48,11 +48,12 @@ def compressor_version(parameters: CompressorParameters) -> int:
 def fit_versions(scenario: Scenario, parameters: CompressorParameters) -> dict[str, Any]:
     """Versions of all that makes a fit to a scenario's channel."""
     feedback = scenario.feedback
+    quantiser = own_parameters(parameters).own_quantiser or feedback.quantiser
     return {
         "chain": CHAIN,
         "source": source_versions(scenario.channel),
         "compressor": compressor_version(parameters),
-        "quantiser": version_of("quantiser", feedback.quantiser.name),
+        "quantiser": version_of("quantiser", quantiser.name),
         "denoiser": version_of("denoiser", feedback.denoiser.name),
     }
 
@@ -65,9 +66,15 @@ def point_versions(scenario: Scenario) -> dict[str, Any]:
         "source": source_versions(scenario.channel),
         "estimation": version_of("estimation", scenario.estimation.name),
         "quantiser": version_of("quantiser", feedback.quantiser.name),
+        "own quantisers": _own_quantisers(scenario),
         "link": version_of("link", feedback.link.name),
         "denoiser": version_of("denoiser", feedback.denoiser.name),
         "predictor": version_of("predictor", feedback.predictor.name),
         "precoder": version_of("precoder", scenario.precoder.name),
         "metrics": {name: version_of("metric", name) for name in scenario.metrics},
     }
+
+
+def _own_quantisers(scenario: Scenario) -> dict[str, int]:
+    sections = filter(None, (own_parameters(entry).own_quantiser for entry in scenario.compressors))
+    return {section.name: version_of("quantiser", section.name) for section in sections}

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 
 from feedback.compressor_parameters import CompressorParameters, CompressorTraits
+from feedback.plugin_file import own_parameters
 from feedback.signals import Signal
 from linksim.metrics import METRICS
 from linksim.scenario.feedback_section import FeedbackSection
@@ -25,9 +26,10 @@ def check_signals(feedback: FeedbackSection, compressors: Sequence[CompressorPar
     """
     classes = {compressor_label(entry): entry.traits for entry in compressors}
     link, denoiser = feedback.link, feedback.denoiser
-    if not all(_makes_bits(compressor) for compressor in classes.values()):
-        sends = feedback.quantiser.sends
-        sender = f"quantiser {feedback.quantiser.name!r}, which sends {_SIGNALS[sends]}"
+    analogue = [entry for entry in compressors if not _makes_bits(entry.traits)]
+    for quantiser in {(own_parameters(entry).own_quantiser or feedback.quantiser): None for entry in analogue}:
+        sends = quantiser.sends
+        sender = f"quantiser {quantiser.name!r}, which sends {_SIGNALS[sends]}"
         _check("link", feedback.link.name, link.carries, sends, sender)
         _check("denoiser", feedback.denoiser.name, denoiser.accepts, sends, sender)
         _check_fit(feedback, sends, False)

@@ -19,14 +19,14 @@ DIGITAL = [name for name in NAMES if QUANTISERS.get_class(name).sends != "analog
 LEARNING = [name for name in NAMES if QUANTISERS.get_class(name).fit is not Quantiser.fit]
 LENGTH = 12
 
-# Values of required parameters, by name.
+# Values of parameters without which there is none, by name.
 REQUIRED: dict[str, Any] = {"bits": 4, "dimension": 3, "cells": 20}
 
 
 def build(name: str) -> Quantiser:
     quantiser_class = QUANTISERS.get_class(name)
     fields = quantiser_class.Parameters.model_fields
-    parameters = {key: REQUIRED[key] for key, field in fields.items() if key != "name" and field.is_required()}
+    parameters = {key: REQUIRED[key] for key in fields if key in REQUIRED}
     return quantiser_class(quantiser_class.Parameters(name=name, **parameters))
 
 

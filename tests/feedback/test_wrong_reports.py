@@ -48,7 +48,7 @@ def compressor_of(name: str, training: TrainingSet) -> Compressor:
 def quantiser_of(name: str, values: Tensor) -> Quantiser:
     quantiser_class = QUANTISERS.get_class(name)
     fields = quantiser_class.Parameters.model_fields
-    required = {key: REQUIRED[key] for key, field in fields.items() if key != "name" and field.is_required()}
+    required = {key: REQUIRED[key] for key in fields if key in REQUIRED}
     quantiser = quantiser_class(quantiser_class.Parameters(name=name, **required))
     quantiser.fit(values)
     return quantiser

@@ -69,6 +69,20 @@ def test_reports_of_variable_length_depend_on_no_batch(tiny: dict[str, Any], run
     pd.testing.assert_frame_equal(run(tiny, "--set", "monte_carlo.batch_size=1"), reference, check_exact=True)
 
 
+def test_compressors_may_have_quantisers_of_their_own(tiny: dict[str, Any], run: Run) -> None:
+    tiny |= {"sweeps": {}, "metrics": ["nmse_db", "bits"], "feedback": {"quantiser": {"name": "uniform", "bits": 6}}}
+    tiny["transform"]["scale_bits"] = 9
+    fine = {"name": "klt", "label": "fine", "quantiser": {"name": "uniform", "bits": 8}}
+    table = run(tiny | {"compressors": [{"name": "klt"}, fine]})
+    # 32 values, and the scale.
+    assert value(table, "bits", "klt") == 32 * 6 + 9
+    assert value(table, "bits", "fine") == 32 * 8 + 9
+    fine_db = value(table, "nmse_db", "fine")
+    assert fine_db < value(table, "nmse_db", "klt")
+    tiny["feedback"] = {"quantiser": {"name": "uniform", "bits": 8}}
+    assert value(run(tiny | {"compressors": [{"name": "klt"}]}), "nmse_db", "klt") == fine_db
+
+
 def test_bit_errors_cost_what_they_flip(tiny: dict[str, Any], run: Run) -> None:
     rates = [0, 0.001, 0.1, 0.5]
     tiny |= {"compressors": [{"name": "klt"}], "sweeps": {"flips": {"feedback.link.flip_rate": rates}}}
