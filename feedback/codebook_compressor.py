@@ -87,6 +87,18 @@ class CodebookCompressor(ReportCompressor):
         """Channels or eigenvectors ``[..., P]`` at the CSI-RS ports, which by default are those of the array."""
         return csi
 
+    def seen(self, csi: Tensor, memory: Memory) -> tuple[SeenChannel, Memory]:
+        """What the UE selects a report from, and what it remembers for the next; nothing by default.
+
+        Args:
+            csi: in the form that it takes, ports in the standard's order.
+            memory: what it remembers of the reports before.
+        """
+        if self.takes == "eigenvectors":
+            return SeenChannel(targets_of(csi)), NO_MEMORY
+        known = covariances(csi.transpose(1, 2), self.dimensions.slices)
+        return SeenChannel(covariance=known, n_layers=self.n_layers, noisy=self.takes == "whitened"), NO_MEMORY
+
     def sent_by_bs(self, columns: Tensor) -> Tensor:
         """Precoders ``[batch, units, P, rank]`` of the CSI-RS ports as those of the array."""
         return columns
@@ -99,11 +111,12 @@ class CodebookCompressor(ReportCompressor):
     def report(self, csi: Tensor, memory: Memory, lost: Tensor | None = None) -> tuple[Codeword, Memory]:
         """The CSI of each channel."""
         in_order = torch.view_as_complex(torch.view_as_real(csi[..., self._ports]).nan_to_num())
-        bits, lengths = self._select(self._seen(self.seen_by_ue(in_order)))
+        seen, remembered = self.seen(self.seen_by_ue(in_order), memory)
+        bits, lengths = self._select(seen)
         values = bits.to(torch.float32)
         if self.sends == "levels":
-            return Codeword(values, value_bits=self.length, level_bits=1), NO_MEMORY
-        return Codeword(values, value_bits=lengths, max_bits=self.length), NO_MEMORY
+            return Codeword(values, value_bits=self.length, level_bits=1), remembered
+        return Codeword(values, value_bits=lengths, max_bits=self.length), remembered
 
     @torch.no_grad()
     def rebuild(self, received: Codeword, memory: Memory) -> tuple[Reconstruction, Memory]:
@@ -125,12 +138,6 @@ class CodebookCompressor(ReportCompressor):
     def _part1_bits(self) -> int:
         some = self.codebooks[self.n_layers]
         return self.fields.rank_bits + self.fields.cqi_bits + some.n_indicators * some.indicator_bits
-
-    def _seen(self, csi: Tensor) -> SeenChannel:
-        if self.takes == "eigenvectors":
-            return SeenChannel(targets_of(csi))
-        known = covariances(csi.transpose(1, 2), self.dimensions.slices)
-        return SeenChannel(covariance=known, n_layers=self.n_layers, noisy=self.takes == "whitened")
 
     def _select(self, seen: SeenChannel) -> tuple[Tensor, Tensor]:
         """Bits ``[batch, longest]``, uint8, and lengths ``[batch]``."""

@@ -1,13 +1,13 @@
 """What a scenario says of codebooks of TS 38.214; without PyTorch."""
 
-from typing import Annotated, Any, Final, Literal, Self, TypeAlias
+from typing import Annotated, Any, ClassVar, Final, Literal, Self, TypeAlias
 
 from pydantic import Field, model_validator
 
 from feedback.codebooks.cqi_report import CqiReport
 from feedback.codebooks.layout import PortLayout
 from feedback.compressor_parameters import FixedCostParameters
-from feedback.csi_dimensions import CsiDimensions
+from feedback.csi_dimensions import CsiDimensions, CsiForm
 from feedback.errors import FeedbackInputError
 
 MOST_LAYERS: Final = 4
@@ -97,7 +97,7 @@ class CodebookParameters(FixedCostParameters):
 class EnhancedType2Keys(CodebookParameters):
     """Keys that enhanced Type II codebooks share; each extends them with its own ``name`` and ``param_combination``."""
 
-    takes = "eigenvectors"
+    takes: ClassVar[CsiForm] = "eigenvectors"
     sends = "bitstream"
     reserves_bits = True
     results_version = 2

@@ -19,6 +19,8 @@ class CsiDimensions:
         n_polarizations: polarisations of the BS's array.
         n_rows: ports along the vertical of one polarisation.
         bands: first and last but one subcarrier of each subband, in order and without gaps.
+        report_period_s: time from report to report, s; 0 where there is one only.
+        delay_s: time from the newest report to the use of the precoder, s.
     """
 
     n_delay: int
@@ -27,6 +29,8 @@ class CsiDimensions:
     n_polarizations: int = 1
     n_rows: int = 1
     bands: tuple[tuple[int, int], ...] = ((0, 1),)
+    report_period_s: float = 0.0
+    delay_s: float = 0.0
 
     @classmethod
     def of(cls, shape: "tuple[int, int] | Self") -> Self:

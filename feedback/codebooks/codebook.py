@@ -84,4 +84,4 @@ class Codebook(ABC):
 
 def rows_of(report: Any, rows: Tensor) -> Any:
     """Some of the reports of a batch."""
-    return type(report)(*(value[rows] for value in vars(report).values()))
+    return type(report)(*(None if value is None else value[rows] for value in vars(report).values()))

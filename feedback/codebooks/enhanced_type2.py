@@ -1,4 +1,4 @@
-"""Enhanced Type II codebook (Rel-16), TS 38.214 clause 5.2.2.2.5: a report and the precoder it stands for."""
+"""Enhanced Type II codebook (Rel-16 and Rel-18), TS 38.214 clause 5.2.2.2: a report and the precoder it stands for."""
 
 import math
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ N_PHASES = 16
 
 @dataclass(frozen=True)
 class EnhancedType2Report:
-    """The integers of a report, batch first. ``C = 2 L`` coefficients per tap.
+    """The integers of a report, batch first. ``C = 2 L Q`` coefficients per tap.
 
     Attributes:
         rotation: ``q1 O2 + q2`` (i11), or which ports come first, ``[batch]``.
@@ -26,6 +26,7 @@ class EnhancedType2Report:
         present: the bitmap (i17), ``[batch, rank, M, C]``, bool.
         amplitude: k2 where present (i24), 7 for the strongest, ``[batch, rank, M, C]``.
         phase: c where present (i25), 0 for the strongest, ``[batch, rank, M, C]``.
+        shift: n4 of the second Doppler shift (i110), from 1, ``[batch, rank]``; ``None`` where there is one shift.
     """
 
     rotation: Tensor
@@ -37,6 +38,7 @@ class EnhancedType2Report:
     present: Tensor
     amplitude: Tensor
     phase: Tensor
+    shift: Tensor | None = None
 
 
 def reference_amplitudes() -> Tensor:
@@ -51,12 +53,16 @@ def differential_amplitudes() -> Tensor:
     return 2.0 ** (-(7 - torch.arange(8, dtype=torch.float64)) / 2)
 
 
-def coefficients(report: EnhancedType2Report) -> Tensor:
+def second_polarisation(plan: EnhancedType2Plan, index: Tensor) -> Tensor:
+    """Which of the coefficients ``index`` of a tap are of the second polarisation, the same shape, bool."""
+    return index % (2 * plan.n_beams) >= plan.n_beams
+
+
+def coefficients(plan: EnhancedType2Plan, report: EnhancedType2Report) -> Tensor:
     """Coefficients of the report's taps, ``[batch, rank, M, C]``, complex128; 0 where none is reported."""
     device = report.phase.device
-    half = report.present.shape[-1] // 2
-    second = torch.arange(2 * half, device=device) >= half
-    holds_strongest = second == (report.strongest[..., None] >= half)
+    second = second_polarisation(plan, torch.arange(plan.width, device=device))
+    holds_strongest = second == second_polarisation(plan, report.strongest[..., None])
     reference = reference_amplitudes().to(device)[report.reference.to(torch.int64)][..., None]
     first = torch.where(holds_strongest, 1.0, reference)[:, :, None, :]
     amplitude = first * differential_amplitudes().to(device)[report.amplitude.to(torch.int64).clamp(0, 7)]
@@ -64,24 +70,33 @@ def coefficients(report: EnhancedType2Report) -> Tensor:
     return torch.polar(amplitude, angle) * report.present
 
 
-def units_of(taps: Tensor, coefficients: Tensor, n_units: int) -> Tensor:
-    """Coefficients of each frequency unit, ``[batch, units, C, rank]``, from those of taps ``[batch, rank, M, C]``."""
-    turns = torch.arange(n_units, device=taps.device)[:, None] * taps[..., None, :] % n_units
-    angle = 2 * math.pi * turns.to(torch.float64) / n_units
-    basis = torch.polar(torch.ones_like(angle), angle)
-    return torch.einsum("brtm,brmc->btcr", basis, coefficients)
+def units_of(plan: EnhancedType2Plan, report: EnhancedType2Report, instant: int = 0) -> Tensor:
+    """Coefficients on the beams in each frequency unit at one instant, ``[batch, units, 2 L, rank]``, complex128."""
+    taps, of_taps = report.taps, coefficients(plan, report)
+    if report.shift is not None:
+        still, shifted = of_taps.chunk(2, dim=-1)
+        of_taps = still + shifted * phasors(instant * report.shift, plan.n_intervals)[..., None, None]
+    turns = torch.arange(plan.n_units, device=taps.device)[:, None] * taps[..., None, :]
+    return torch.einsum("brtm,brmc->btcr", phasors(turns, plan.n_units), of_taps)
 
 
-def precoder(plan: EnhancedType2Plan, report: EnhancedType2Report) -> Tensor:
-    r"""The precoder that a report stands for.
+def phasors(turns: Tensor, steps: int) -> Tensor:
+    """``exp(j 2 pi k / steps)`` of integers ``k``, complex128."""
+    angle = 2 * math.pi * (turns % steps).to(torch.float64) / steps
+    return torch.polar(torch.ones_like(angle), angle)
 
-    .. math:: w_t \propto \sum_i v_i\, p^{(1)}_i \sum_f e^{j 2 \pi t n_3^{(f)} / N_3} p^{(2)}_{i,f} \varphi_{i,f}
+
+def precoder(plan: EnhancedType2Plan, report: EnhancedType2Report, instant: int = 0) -> Tensor:
+    r"""The precoder that a report stands for, at instant ``s`` of those that it covers.
+
+    .. math:: w_t \propto \sum_i v_i\, p^{(1)}_i \sum_f e^{j 2 \pi t n_3^{(f)} / N_3} \sum_\tau
+              e^{j 2 \pi s n_4^{(\tau)} / N_4} p^{(2)}_{i,f,\tau} \varphi_{i,f,\tau}
 
     Returns:
         ``[batch, units, P, rank]``, complex128; every column of norm :math:`1 / \sqrt{\nu}`; zero where a unit's
         coefficients cancel.
     """
-    units = units_of(report.taps, coefficients(report), plan.n_units)
+    units = units_of(plan, report, instant)
     norm = torch.linalg.vector_norm(units, dim=2, keepdim=True) * math.sqrt(plan.rank)
     units = torch.where(norm > 0, units / norm.clamp(min=torch.finfo(torch.float64).tiny), 0)
     return expand(units, beams_of(plan, report.rotation, report.beams))

@@ -31,9 +31,10 @@ def part1_bits(plan: EnhancedType2Plan, largest_rank: int) -> int:
 
 def longest_part2(plan: EnhancedType2Plan) -> int:
     """Bits of part 2 with as many coefficients as there may be."""
-    width, count = 2 * plan.n_beams, plan.most_in_all
+    width, count = plan.width, plan.most_in_all
     strongest = bits_for(count) if plan.rank == 1 else plan.rank * bits_for(width)
-    fields = plan.rank * (_REFERENCE_BITS + plan.tap_bits + width * plan.n_taps) + plan.window_bits
+    per_layer = _REFERENCE_BITS + plan.tap_bits + plan.shift_bits + width * plan.n_taps
+    fields = plan.rank * per_layer + plan.window_bits
     pairs = (_AMPLITUDE_BITS + _PHASE_BITS) * (count - plan.rank)
     return bits_for(plan.n_first) + plan.beam_bits + strongest + fields + pairs
 
@@ -45,6 +46,7 @@ def write(plan: EnhancedType2Plan, report: EnhancedType2Report) -> tuple[Tensor,
         Bits ``[batch, longest]``, uint8; lengths ``[batch]``; and the sizes of the groups.
     """
     layout, rank = plan.layout, plan.rank
+    assert (report.shift is None) == (plan.n_shifts == 1)
     count = report.present.flatten(1).sum(1)
     writer = BitWriter()
     writer.write(report.rotation, bits_for(plan.n_first))
@@ -55,6 +57,8 @@ def write(plan: EnhancedType2Plan, report: EnhancedType2Report) -> tuple[Tensor,
     writer.write(report.reference, _REFERENCE_BITS)
     writer.write(torch.where(report.window == 0, 0, report.window + 2 * plan.n_taps), plan.window_bits)
     writer.write(tap_numbers(plan, report), plan.tap_bits)
+    if report.shift is not None:
+        writer.write(report.shift - 1, plan.shift_bits)
     present, amplitude, phase = (_by_priority(plan, report.taps, x) for x in _coefficient_fields(report))
     strongest = _by_priority(plan, report.taps, _is_strongest(report))
     in_pairs = present.bool() & ~strongest.bool()
@@ -71,7 +75,7 @@ def write(plan: EnhancedType2Plan, report: EnhancedType2Report) -> tuple[Tensor,
     writer.write(present, (bitmap_place >= first_map).to(torch.int64))
     bits, lengths = writer.finish()
     pair_bits = _AMPLITUDE_BITS + _PHASE_BITS
-    fixed = rank * (_REFERENCE_BITS + plan.tap_bits) + plan.window_bits
+    fixed = rank * (_REFERENCE_BITS + plan.tap_bits + plan.shift_bits) + plan.window_bits
     group1 = fixed + pair_bits * first_pairs.clamp(min=0) + first_map[:, 0]
     return bits, lengths, GroupSizes(group0, group1, lengths - group0 - group1)
 
@@ -87,7 +91,7 @@ def read(plan: EnhancedType2Plan, count: Tensor, bits: Tensor) -> tuple[Enhanced
     Returns:
         The report, and which of the batch are valid, ``[batch]``, bool: others hold a value that the standard has not.
     """
-    layout, rank, m, width = plan.layout, plan.rank, plan.n_taps, 2 * plan.n_beams
+    layout, rank, m, width = plan.layout, plan.rank, plan.n_taps, plan.width
     valid = (count >= rank) & (count <= plan.most_in_all)
     count = count.clamp(rank, plan.most_in_all)
     reader = BitReader(bits)
@@ -105,6 +109,9 @@ def read(plan: EnhancedType2Plan, count: Tensor, bits: Tensor) -> tuple[Enhanced
     tap_set = reader.read(rank, plan.tap_bits)
     valid &= (tap_set < plan.n_tap_sets).all(1)
     taps = _taps_of(plan, tap_set, window)
+    shift = reader.read(rank, plan.shift_bits) + 1 if plan.n_shifts > 1 else None
+    if shift is not None:
+        valid &= (shift < plan.n_intervals).all(1)
     entries = rank * m * width
     first_pairs = ((count + 1) // 2 - rank).clamp(min=0)
     pairs = count - rank
@@ -136,14 +143,16 @@ def read(plan: EnhancedType2Plan, count: Tensor, bits: Tensor) -> tuple[Enhanced
         spread = values.gather(1, pair) if len(place) else torch.zeros_like(pair)
         dense = _scattered(torch.where(in_pairs, spread, 0), order).view_as(present)
         fields.append(torch.where(is_strongest, default, dense))
-    report = EnhancedType2Report(rotation, beams, taps, window, strongest, reference, present, fields[0], fields[1])
+    report = EnhancedType2Report(
+        rotation, beams, taps, window, strongest, reference, present, fields[0], fields[1], shift
+    )
     return report, valid
 
 
 def _strongest_width(plan: EnhancedType2Plan, count: Tensor) -> Tensor:
-    """Bits of i18, ``[batch, rank]``: of the number of coefficients at rank 1, of 2 L above."""
+    """Bits of i18, ``[batch, rank]``: of the number of coefficients at rank 1, of 2 L Q above."""
     if plan.rank > 1:
-        return torch.full((len(count), plan.rank), bits_for(2 * plan.n_beams), device=count.device)
+        return torch.full((len(count), plan.rank), bits_for(plan.width), device=count.device)
     widths = torch.tensor([bits_for(k) for k in range(plan.most_in_all + 1)], device=count.device)
     return widths[count][:, None]
 
@@ -200,12 +209,18 @@ def _priority_order(plan: EnhancedType2Plan, taps: Tensor) -> Tensor:
     r"""Entries ``(layer, f, i)`` by priority, the most important first, ``[batch, rank M C]``.
 
     .. math:: \mathrm{Pri}(l, i, f) = 2 L \nu \pi(f) + \nu i + l, \quad \pi(f) = \min(2 n_3, 2 (N_3 - n_3) - 1)
+
+    and :math:`2 L \nu M \tau + 2 L \nu f + \nu i + l` with two Doppler shifts :math:`\tau`.
     """
-    rank, width = plan.rank, 2 * plan.n_beams
-    delay = torch.minimum(2 * taps, 2 * (plan.n_units - taps) - 1)
+    rank, on_beams = plan.rank, 2 * plan.n_beams
     layer = torch.arange(1, rank + 1, device=taps.device)[:, None, None]
-    index = torch.arange(width, device=taps.device)
-    priority = width * rank * delay[..., None] + rank * index + layer
+    index = torch.arange(plan.width, device=taps.device)
+    if plan.n_shifts == 1:
+        delay = torch.minimum(2 * taps, 2 * (plan.n_units - taps) - 1)[..., None]
+    else:
+        place = torch.arange(plan.n_taps, device=taps.device)[:, None].expand(*taps.shape, 1)
+        delay = plan.n_taps * (index // on_beams) + place
+    priority = on_beams * rank * delay + rank * (index % on_beams) + layer
     return priority.flatten(1).argsort(dim=1, stable=True)
 
 

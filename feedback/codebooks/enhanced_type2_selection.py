@@ -1,6 +1,7 @@
 """Enhanced Type II at the UE: from eigenvectors to the integers of a report. The standard leaves this to the UE."""
 
 import math
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -10,10 +11,11 @@ from feedback.codebooks.enhanced_type2 import (
     N_PHASES,
     EnhancedType2Report,
     beams_of,
-    coefficients,
     differential_amplitudes,
+    phasors,
     ports_from,
     reference_amplitudes,
+    second_polarisation,
     units_of,
 )
 from feedback.codebooks.enhanced_type2_plan import EnhancedType2Plan
@@ -28,7 +30,8 @@ def select(plan: EnhancedType2Plan, target: Tensor, refinements: int = 3) -> Enh
 
     Args:
         plan: sizes of the report.
-        target: ``[batch, units, P, rank]``, complex128; phases do not matter.
+        target: ``[batch, units, P, rank]``, complex128; phases do not matter. Of several instants the units of each,
+            one instant behind the other.
         refinements: how often units are aligned anew.
     """
     if plan.port_step is None:
@@ -37,15 +40,14 @@ def select(plan: EnhancedType2Plan, target: Tensor, refinements: int = 3) -> Enh
         rotation, beams = _select_ports(plan, target)
     on_beams = project(target, beams_of(plan, rotation, beams)).permute(0, 3, 1, 2)
     strongest_row = on_beams.abs().square().sum(2).argmax(-1)
-    guide = on_beams.gather(3, strongest_row[:, :, None, None].expand(-1, -1, plan.n_units, 1))
+    guide = on_beams.gather(3, strongest_row[:, :, None, None].expand(-1, -1, on_beams.shape[2], 1))
     aligned = on_beams * _unit(guide).conj()
-    report, shift = _quantise(plan, rotation, beams, aligned)
+    report, turn = _quantise(plan, rotation, beams, aligned)
     best, captured = report, _captured(plan, report, on_beams)
     for _ in range(refinements):
-        rebuilt = units_of(report.taps, coefficients(report), plan.n_units).permute(0, 3, 1, 2)
-        turned = rebuilt * _phase_ramp(shift, plan.n_units)
+        turned = _rebuilt(plan, report) * turn
         inner = (turned.conj() * on_beams).sum(-1, keepdim=True)
-        report, shift = _quantise(plan, rotation, beams, on_beams * _unit(inner).conj())
+        report, turn = _quantise(plan, rotation, beams, on_beams * _unit(inner).conj())
         now = _captured(plan, report, on_beams)
         better = now > captured
         best, captured = _where(better, report, best), torch.where(better, now, captured)
@@ -64,23 +66,32 @@ def _select_ports(plan: EnhancedType2Plan, target: Tensor) -> tuple[Tensor, Tens
 def _quantise(
     plan: EnhancedType2Plan, rotation: Tensor, beams: Tensor, aligned: Tensor
 ) -> tuple[EnhancedType2Report, Tensor]:
-    """The report of coefficients ``[batch, rank, units, C]``, and the tap of the strongest before its shift."""
-    n_units, width = aligned.shape[2:]
-    delays = torch.fft.fft(aligned, dim=2) / n_units
-    # By tap and then coefficient; equal amplitudes keep that order.
+    """The report of coefficients ``[batch, rank, instants units, 2 L]``, and what its shifts took off each of them."""
+    n_units, n_instants, on_beams, width = plan.n_units, plan.n_intervals, 2 * plan.n_beams, plan.width
+    delays = torch.fft.fft(aligned.unflatten(2, (n_instants, n_units)), dim=3) / n_units
+    if n_instants > 1:
+        delays = torch.fft.fft(delays, dim=2) / n_instants
+    # By Doppler shift, tap and then coefficient; equal amplitudes keep that order.
     strongest = rounded_order(delays.abs().flatten(2))[..., 0]
-    shift = strongest // width
-    index = (torch.arange(n_units, device=aligned.device) + shift[..., None]) % n_units
-    delays = delays.gather(2, index[..., None].expand_as(delays))
-    i_star = strongest % width
+    i_star = strongest % on_beams
+    first_tap, first_shift = strongest // on_beams % n_units, strongest // (on_beams * n_units)
+    delays = _from(delays, first_tap, 3)
+    shift = None
+    if n_instants == 1:
+        delays = delays[:, :, 0]
+    else:
+        delays, shift = _two_shifts(_from(delays, first_shift, 2))
+    unit, instant = (torch.arange(n, device=aligned.device) for n in (n_units, n_instants))
+    turn = phasors(instant * first_shift[..., None], n_instants)[..., None] * phasors(
+        unit * first_tap[..., None], n_units
+    ).unsqueeze(2)
     taps, window = _select_taps(plan, delays.abs().square().sum(-1))
     kept = delays.gather(2, taps[..., None].expand(-1, -1, -1, width))
     scale = delays[:, :, 0].gather(2, i_star[..., None])[..., None]
     kept = kept / torch.where(scale == 0, 1, scale)
     present = _largest(plan, kept.abs(), i_star)
-    half = width // 2
-    second = torch.arange(width, device=aligned.device) >= half
-    holds = second == (i_star[..., None] >= half)
+    second = second_polarisation(plan, torch.arange(width, device=aligned.device))
+    holds = second == second_polarisation(plan, i_star[..., None])
     amplitude = kept.abs() * present
     weaker = (amplitude * ~holds[:, :, None, :]).flatten(2).amax(-1)
     p1 = reference_amplitudes().to(aligned.device)
@@ -95,7 +106,35 @@ def _quantise(
     phase = torch.round(kept.angle() * N_PHASES / (2 * math.pi)).to(torch.int64) % N_PHASES
     k2 = torch.where(is_strongest, 7, torch.where(present, k2, 0))
     phase = torch.where(present & ~is_strongest, phase, 0)
-    return EnhancedType2Report(rotation, beams, taps, window, i_star, reference, present, k2, phase), shift
+    report = EnhancedType2Report(rotation, beams, taps, window, i_star, reference, present, k2, phase, shift)
+    return report, turn.flatten(2)[..., None]
+
+
+def _from(delays: Tensor, first: Tensor, dim: int) -> Tensor:
+    """``[batch, rank, ...]`` turned along one axis so that it begins at ``first``, ``[batch, rank]``."""
+    length = delays.shape[dim]
+    index = (torch.arange(length, device=delays.device) + first[..., None]) % length
+    shape = [1] * delays.dim()
+    shape[:2], shape[dim] = list(first.shape), length
+    return delays.gather(dim, index.view(shape).expand_as(delays))
+
+
+def _two_shifts(delays: Tensor) -> tuple[Tensor, Tensor]:
+    """Of ``[batch, rank, instants, units, 2 L]`` by Doppler shift the first and the strongest of the others.
+
+    Returns:
+        ``[batch, rank, units, 4 L]``, and which shift the other one is, ``[batch, rank]``.
+    """
+    energy = torch.round(delays.abs().square().sum((3, 4))[..., 1:], decimals=9)
+    other = (energy == energy.amax(-1, keepdim=True)).to(torch.uint8).argmax(-1) + 1
+    index = other[:, :, None, None, None].expand(-1, -1, 1, *delays.shape[3:])
+    return torch.cat([delays[:, :, 0], delays.gather(2, index)[:, :, 0]], dim=-1), other
+
+
+def _rebuilt(plan: EnhancedType2Plan, report: EnhancedType2Report) -> Tensor:
+    """Coefficients on the beams that a report stands for, ``[batch, rank, instants units, 2 L]``."""
+    instants = [units_of(plan, report, instant).permute(0, 3, 1, 2) for instant in range(plan.n_intervals)]
+    return instants[0] if len(instants) == 1 else torch.cat(instants, dim=2)
 
 
 def _select_taps(plan: EnhancedType2Plan, energy: Tensor) -> tuple[Tensor, Tensor]:
@@ -147,17 +186,10 @@ def _place(amplitude: Tensor) -> Tensor:
 
 def _captured(plan: EnhancedType2Plan, report: EnhancedType2Report, on_beams: Tensor) -> Tensor:
     """Squared cosine of the report with its target, mean over units and layers, ``[batch]``."""
-    rebuilt = units_of(report.taps, coefficients(report), plan.n_units).permute(0, 3, 1, 2)
+    rebuilt = _rebuilt(plan, report)
     inner = (rebuilt.conj() * on_beams).sum(-1).abs().square()
     norm = rebuilt.abs().square().sum(-1)
     return torch.where(norm > 0, inner / norm.clamp(min=torch.finfo(torch.float64).tiny), 0).mean((1, 2))
-
-
-def _phase_ramp(shift: Tensor, n_units: int) -> Tensor:
-    """What a shift of the taps by ``[batch, rank]`` does to each unit, ``[batch, rank, units, 1]``."""
-    turns = torch.arange(n_units, device=shift.device) * shift[..., None] % n_units
-    angle = 2 * math.pi * turns.to(torch.float64) / n_units
-    return torch.polar(torch.ones_like(angle), angle)[..., None]
 
 
 def _unit(values: Tensor) -> Tensor:
@@ -167,7 +199,8 @@ def _unit(values: Tensor) -> Tensor:
 
 
 def _where(choose: Tensor, one: EnhancedType2Report, other: EnhancedType2Report) -> EnhancedType2Report:
-    def pick(a: Tensor, b: Tensor) -> Tensor:
-        return torch.where(choose.view(-1, *[1] * (a.dim() - 1)), a, b)
+    def pick(a: Any, b: Any) -> Any:
+        # Both have a second Doppler shift, or neither.
+        return None if a is None else torch.where(choose.view(-1, *[1] * (a.dim() - 1)), a, b)
 
     return EnhancedType2Report(*(pick(a, b) for a, b in zip(vars(one).values(), vars(other).values(), strict=True)))

@@ -83,7 +83,7 @@ class LinkOutcome:
     ) -> Self:
         """The same channels with another compressor's report; what was computed of the channels is kept."""
         # Computed here at the latest, as every report's end-to-end error needs them.
-        _ = self.csi_use, self.energy_use, self._layers_true
+        _ = self.csi_use, self.energy_use, self._layers_true, self._layers_use
         other = replace(
             self,
             csi_rebuilt=csi_rebuilt,
@@ -262,6 +262,25 @@ class LinkOutcome:
         return self._layers_matched[:, layer - 1] if layer <= self.precoder_reported.shape[1] else None
 
     @cached_property
+    def direction_use(self) -> Tensor:
+        """Dominant eigenvector of the true channel in each subband when it is used, ``[batch, n_subbands, n_tx]``."""
+        return self.directions_report() if self.static else self._eigenvectors(self._layers_use, self.response_use, 1)
+
+    @cached_property
+    def direction_sent(self) -> Tensor:
+        """The same of the channel that the BS takes it for, or the reported layer that is the nearest to the true."""
+        reported = self.precoder_reported
+        if reported is not None:
+            last = reported.shape[1]
+            if last == 1:
+                return reported[:, 0]
+            true = subband_eigenvectors(self.matrices(self.response_use), self._bands, last).transpose(1, 2)
+            return matched_layers(reported, true)[:, 0]
+        if self.held:
+            return self._eigenvectors(self._layers_rebuilt, self.response_reconstructed, 1)
+        return subband_eigenvectors(self.matrices(self.response_predicted), self._bands)[:, :, 0]
+
+    @cached_property
     def ranks_reported(self) -> Tensor | None:
         """Layers of each reported precoder, ``[batch]``, int64; ``None`` where channels are reported."""
         return None if self.precoder_reported is None else layer_counts(self.precoder_reported)
@@ -338,6 +357,10 @@ class LinkOutcome:
         return {}
 
     @cached_property
+    def _layers_use(self) -> dict[int, Tensor]:
+        return {}
+
+    @cached_property
     def _layers_rebuilt(self) -> dict[int, Tensor]:
         return {}
 
@@ -372,4 +395,5 @@ _CHANNEL_ONLY = (
     "rate_perfect",
     "sum_rate_perfect",
     "_layers_true",
+    "_layers_use",
 )

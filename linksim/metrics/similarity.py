@@ -112,6 +112,33 @@ def layer_similarity(outcome: LinkOutcome, layer: int) -> Tensor | None:
     return cosine.double().square().mean(-1)
 
 
+@METRICS.register("sgcs_e2e")
+class SgcsEndToEnd(MeanMetric):
+    r"""SGCS of the first layer when the precoder is used, on the moving channel.
+
+    That of :class:`Sgcs` between the true channel's eigenvectors at the time of use and those of the channel that the
+    BS takes it for then, or the precoder that it sends.
+    """
+
+    name = "sgcs_e2e"
+    label = "SGCS end to end"
+    stem = "sgcs_e2e"
+    meaning = Sgcs.meaning.replace("at the time of the report", "at the time of use").replace(
+        "the reported channel's", "the BS's channel's"
+    )
+    better = "high"
+    unit = "1"
+    domain = "spatial-frequency, time of use"
+    aggregation = "mean over subbands, then over samples"
+    without_report = 0.0
+    on_request = True
+
+    def per_sample(self, outcome: LinkOutcome) -> Tensor:
+        """Mean over the subbands."""
+        cosine = inner(outcome.direction_sent, outcome.direction_use).abs().clamp(max=1)
+        return cosine.double().square().mean(-1)
+
+
 _OF_LAYER = Sgcs.meaning.replace("the dominant eigenvectors", "the {} eigenvectors").replace(
     "then over the samples", "then over the samples whose report has that layer"
 )

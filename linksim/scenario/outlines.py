@@ -42,4 +42,6 @@ def csi_dimensions(scenario: Scenario) -> CsiDimensions:
         n_polarizations=array.n_polarizations,
         n_rows=array.n_rows,
         bands=tuple((band.start, band.stop) for band in bands),
+        report_period_s=scenario.feedback.report_period_s,
+        delay_s=scenario.feedback.delay_s,
     )

@@ -12,6 +12,7 @@ from feedback.codebook_compressor import CodebookCompressor
 from feedback.codebooks.targets import covariances, eigenvectors, squared_cosines
 from feedback.compressor import NO_MEMORY, Compressor
 from feedback.compressors.etype2 import EnhancedType2
+from feedback.compressors.etype2_doppler import EnhancedType2Doppler
 from feedback.compressors.etype2_port_selection import EnhancedType2PortSelection
 from feedback.compressors.type1 import Type1
 from feedback.compressors.type2 import Type2
@@ -23,7 +24,7 @@ from linksim.subbands import subbands
 
 GOLDEN = Path(__file__).resolve().parents[3] / "shared/data/codebook_golden.json"
 CODEBOOKS: dict[str, type[CodebookCompressor]] = {"type1": Type1, "type2": Type2, "etype2": EnhancedType2}
-CODEBOOKS |= {"etype2_port_selection": EnhancedType2PortSelection}
+CODEBOOKS |= {"etype2_port_selection": EnhancedType2PortSelection, "etype2_doppler": EnhancedType2Doppler}
 
 
 def sizes(n1: int, n2: int, n_subbands: int = 13, width: int = 4, n_rx: int = 1) -> CsiDimensions:

@@ -21,6 +21,7 @@ KEYS: dict[str, dict[str, Any]] = {
     "type2": {"n_beams": 2, "allowed_ranks": [1, 2]},
     "etype2": {"param_combination": 2},
     "etype2_port_selection": {"param_combination": 2, "port_step": 2},
+    "etype2_doppler": {"param_combination": 2, "n_intervals": 2},
 }
 
 

@@ -77,6 +77,7 @@ def _definitions(outcome: LinkOutcome) -> dict[str, float]:
         "rho": cosine.mean(),
         "rho_squared": (cosine**2).mean(),
         "sgcs": sgcs.mean(),
+        "sgcs_e2e": direct_sgcs(use[:, :, None], response[:, :, None], 13).mean(),
         "rate_bps_hz": rate(response).mean(),
         "rate_net_bps_hz": rate(response).mean() * outcome.data_share,
         "rate_loss_bps_hz": (rate(use) - rate(response)).mean(),
