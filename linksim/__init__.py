@@ -10,9 +10,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from linksim.api import Result, Weights, compare, load_codec, load_scenario, open_run, points, run, train
+    from linksim.api import compare, load_codec, open_run, run, train
     from linksim.errors import InputError
+    from linksim.result import Result, Weights
     from linksim.scenario.model import Scenario
+    from linksim.scenario_like import load_scenario, points
 
 __all__ = [
     "InputError",
@@ -30,6 +32,10 @@ __all__ = [
 
 _MODULES = dict.fromkeys(__all__, "linksim.api") | {
     "InputError": "linksim.errors",
+    "Result": "linksim.result",
+    "Weights": "linksim.result",
+    "load_scenario": "linksim.scenario_like",
+    "points": "linksim.scenario_like",
     "Scenario": "linksim.scenario.model",
 }
 

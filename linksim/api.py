@@ -8,163 +8,22 @@ Bad input raises ``linksim.InputError``, ``channels.ChannelInputError`` or ``fee
 message of one line: where, found, expected.
 """
 
-import copy
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 from linksim.errors import InputError
 from linksim.logs import shown_logs
-from linksim.scenario.file import set_key, validate_scenario
+from linksim.result import Result, Weights
 from linksim.scenario.messages import named_problems
-from linksim.scenario.model import Scenario
-from linksim.scenario.paths import resolve_paths
-from linksim.scenario.sweep import Point, points_of
-from linksim.scenario.yaml_file import read_document
-from linksim.shipped_files import scenario_path
+from linksim.scenario.sweep import points_of
+from linksim.scenario_like import Overrides, ScenarioLike, load_scenario, origin_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from feedback.checkpoint import CheckpointInfo
     from feedback.codec import Codec
-    from linksim.report.view.figure_options import FigureOptions
-
-# A scenario file, the name of a scenario that ships, a document, or a scenario.
-ScenarioLike: TypeAlias = Scenario | Mapping[str, Any] | str | Path
-Overrides: TypeAlias = Mapping[str, Any]
-
-
-@dataclass(frozen=True)
-class Result:
-    """A run, by the files that it left; shows its main table in a notebook.
-
-    Attributes:
-        folder: where they lie: ``results.csv``, ``scenario.yaml``, ``manifest.json``, and more.
-    """
-
-    folder: Path
-
-    @cached_property
-    def table(self) -> "pd.DataFrame":
-        """One row per (sweep, point, compressor, metric).
-
-        Columns ``sweep``, ``compressor``, ``metric``, ``unit``, the axes, ``value``, ``ci_low`` and ``ci_high`` (95 %
-        interval), ``n`` and percentiles: ``linksim.storage.results_table.read_results``.
-        """
-        from linksim.storage.results_table import read_results
-
-        return read_results(self.folder)
-
-    @cached_property
-    def scenario(self) -> Scenario:
-        """The scenario that was run, every default filled in."""
-        return load_scenario(self.folder / "scenario.yaml")
-
-    @cached_property
-    def manifest(self) -> dict[str, Any]:
-        """Where the results come from: versions, machine, times, warnings; empty if the run was stopped."""
-        from linksim.storage.results_table import read_manifest
-
-        return read_manifest(self.folder)
-
-    def figures(self, options: "FigureOptions | None" = None) -> dict[str, Path]:
-        """Draws the figures, PNG and PDF, into ``figures/`` of the folder.
-
-        Args:
-            options: which curves and figures, and how they look.
-
-        Returns:
-            The PNG file of each figure by its name.
-
-        Raises:
-            InputError: if an option does not fit the run.
-        """
-        from linksim.report import draw_figures
-
-        return {file.stem: file for file in draw_figures(self.folder, options) if file.suffix == ".png"}
-
-    def report(self, options: "FigureOptions | None" = None) -> Path:
-        """Draws the figures and writes ``report.html``, a page that refers to nothing outside itself.
-
-        Args:
-            options: as for ``figures``.
-
-        Returns:
-            The page.
-
-        Raises:
-            InputError: if an option does not fit the run.
-        """
-        from linksim.report import write_report
-
-        return write_report(self.folder, options)
-
-    def _repr_html_(self) -> str:
-        from linksim.report.tables.notebook import result_html
-
-        return result_html(self.folder)
-
-
-@dataclass(frozen=True)
-class Weights:
-    """Trained weights of a network.
-
-    Attributes:
-        path: file of tensors.
-        info: what the document beside it says: training, channels seen, NMSE, hash.
-    """
-
-    path: Path
-    info: "CheckpointInfo"
-
-
-def load_scenario(scenario: ScenarioLike, overrides: Overrides | None = None) -> Scenario:
-    """A scenario, checked.
-
-    >>> load_scenario("cost2100_indoor", {"snr_db": 5}).snr_db
-    5.0
-
-    Args:
-        scenario: a YAML file, the name of a scenario that ships (``linksim list``), a document of the same keys, or a
-            scenario. Names of files are relative to the YAML file, otherwise to the working folder.
-        overrides: values by dotted key, such as ``{"channel.n_columns": 16}``; list entries go by number. Names of
-            files are relative to the working folder.
-
-    Raises:
-        InputError: if it cannot be read, or a key is wrong.
-    """
-    if isinstance(scenario, Scenario):
-        if not overrides:
-            return scenario
-        document = scenario.model_dump(mode="json")
-    elif isinstance(scenario, Mapping):
-        document = copy.deepcopy(dict(scenario))
-    else:
-        file = scenario_path(scenario)
-        document = read_document(file)
-        resolve_paths(document, file.parent)
-    for key, value in (overrides or {}).items():
-        set_key(document, key, copy.deepcopy(value))
-    document = _plain(document)
-    resolve_paths(document, Path.cwd())
-    return validate_scenario(document, _origin(scenario))
-
-
-def points(scenario: ScenarioLike, overrides: Overrides | None = None) -> list[Point]:
-    """The points of a scenario's sweeps, each with the scenario that it resolves to.
-
-    >>> [point.axes for point in points("cost2100_indoor", {"sweeps": {"snr": {"snr_db": [0, 10]}}})]
-    [{'snr_db': 0.0}, {'snr_db': 10.0}]
-
-    Raises:
-        InputError: if the scenario or a swept value is wrong.
-    """
-    with named_problems(_origin(scenario)):
-        return points_of(load_scenario(scenario, overrides))
 
 
 def run(
@@ -203,7 +62,7 @@ def run(
     resolved = load_scenario(scenario, overrides)
     execution = ExecutionOptions(workers=_checked_workers(workers))
     options = RunOptions(train=train, command="linksim.run", execution=execution)
-    with named_problems(_origin(scenario)), _progress(quiet):
+    with named_problems(origin_of(scenario)), _progress(quiet):
         return Result(run_scenario(resolved, Path(out), options).path)
 
 
@@ -284,7 +143,7 @@ def train(
     Raises:
         InputError: if scenario or options cannot be used.
     """
-    from feedback.checkpoint import read_info
+    from feedback.checkpoint_info import read_info
     from linksim.execution.options import ExecutionOptions
     from linksim.preparation.networks import TrainingRun, needed_weights, train_scenario
     from linksim.scenario.training_budget import with_budget
@@ -292,20 +151,13 @@ def train(
     resolved = load_scenario(scenario, overrides)
     resolved = resolved if budget is None else with_budget(resolved, budget)
     n_workers = _checked_workers(workers)
-    with named_problems(_origin(scenario)), _progress(quiet):
+    with named_problems(origin_of(scenario)), _progress(quiet):
         train_scenario(resolved, Path(out), TrainingRun("linksim.train", again=again), ExecutionOptions(n_workers))
     return [Weights(file, read_info(file)) for file in needed_weights(points_of(resolved))]
 
 
 def _progress(quiet: bool) -> AbstractContextManager[None]:
     return nullcontext() if quiet else shown_logs()
-
-
-def _origin(scenario: ScenarioLike) -> str:
-    """What a scenario is called in messages."""
-    if isinstance(scenario, Scenario):
-        return f"scenario {scenario.name}"
-    return "scenario" if isinstance(scenario, Mapping) else str(scenario_path(scenario))
 
 
 def load_codec(
@@ -356,12 +208,3 @@ def _checked_workers(workers: int | None) -> int | None:
     if workers is not None and workers < 1:
         raise InputError(f"workers: got {workers}, expected at least 1, or None for one a core")
     return workers
-
-
-def _plain(value: Any) -> Any:
-    """A document as YAML gives it: names of files and tuples are values of Python alone."""
-    if isinstance(value, Mapping):
-        return {key: _plain(part) for key, part in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(part) for part in value]
-    return str(value) if isinstance(value, Path) else value

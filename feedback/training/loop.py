@@ -15,11 +15,11 @@ from torch import Tensor, nn
 
 from feedback.errors import FeedbackInputError
 from feedback.layers.images import to_unit_interval
+from feedback.training.autoencoder import Autoencoder
 from feedback.training.clock import BudgetClock
 from feedback.training.devices import one_device
 from feedback.training.disturbance import Disturbance
 from feedback.training.factorised_prior import FactorisedPrior
-from feedback.training.noise import with_uniform_noise
 from feedback.training.optimiser import averaged, make_optimiser
 from feedback.training.options import Pass, TrainingOptions, TrainingOutcome
 from feedback.training.recipe import TrainingRecipe
@@ -34,31 +34,6 @@ _STATE_INTERVAL_S = 20.0
 _STUCK = 1e-4
 # Channels whose codewords a prior is started from.
 _PRIOR_SAMPLES = 2000
-
-
-class Autoencoder(nn.Module):
-    """Encoder, disturbance and decoder in one pass, for the loss of a step.
-
-    Args:
-        encoder: images to codewords.
-        decoder: codewords to images.
-        prior: of codewords whose bits are in the loss.
-    """
-
-    def __init__(self, encoder: nn.Module, decoder: nn.Module, prior: FactorisedPrior | None = None) -> None:
-        super().__init__()
-        self.encoder = encoder
-        self.decoder = decoder
-        self.prior = prior
-
-    def forward(
-        self, image: Tensor, disturbance: Disturbance | None, generator: torch.Generator
-    ) -> tuple[Tensor, Tensor, Tensor | None]:
-        """Images to codewords as sent, to images as rebuilt from what was received, and to bits, if they count."""
-        codeword = self.encoder(image)
-        received = codeword if disturbance is None else disturbance.apply(codeword, generator)
-        bits = None if self.prior is None else self.prior.bits(with_uniform_noise(codeword, generator))
-        return codeword, self.decoder(received), bits
 
 
 def train(

@@ -67,9 +67,9 @@ def run(
     smoke: Annotated[bool, typer.Option("--smoke", help="a tiny run of the same path, in seconds")] = False,
 ) -> None:
     """Runs a scenario and reports it; the same command continues a run that was stopped."""
-    from linksim.api import Result
     from linksim.report.tables.terminal import show as show_table
     from linksim.report.view.figure_options import FigureOptions
+    from linksim.result import Result
     from linksim.scenario.messages import named_problems
     from linksim.scenario.smoke import smoke as smoke_version
     from linksim.simulation.engine import RunOptions

@@ -2,7 +2,8 @@
 
 from dataclasses import replace
 
-from feedback.checkpoint import load_checkpoint, read_info
+from feedback.checkpoint import load_checkpoint
+from feedback.checkpoint_info import read_info
 from feedback.neural import NeuralCompressor
 from linksim.errors import InputError
 from linksim.preparation.prepare import weights_file

@@ -8,11 +8,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from feedback.checkpoint import CheckpointInfo, read_info
+from feedback.checkpoint_info import CheckpointInfo, read_info
 from feedback.plugin_file import weights_of_others
 from feedback.training.recipe import TrainingRecipe
 from linksim.preparation.fitting import FIT_CODEWORDS
-from linksim.preparation.networks import UNIMPROVED, recipe_of
+from linksim.preparation.network_training import recipe_of
+from linksim.preparation.networks import UNIMPROVED
 from linksim.preparation.prepare import weights_file
 from linksim.preparation.scheme_spec import SchemeSpec, is_trained, schemes_of
 from linksim.preparation.weights_origin import outdated

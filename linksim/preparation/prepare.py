@@ -15,7 +15,9 @@ import torch
 from torch import Tensor
 
 from channels.source import Split
-from feedback.checkpoint import checkpoint_path, load_checkpoint, read_info
+from feedback.checkpoint import load_checkpoint
+from feedback.checkpoint_info import read_info
+from feedback.checkpoint_key import checkpoint_path
 from feedback.neural import NeuralCompressor, NeuralParameters
 from feedback.plugin_file import own_parameters, weights_of_others
 from feedback.training.adaptation import Adaptation

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from feedback.checkpoint import CheckpointInfo, read_info
+from feedback.checkpoint_info import CheckpointInfo, read_info
 from feedback.training.state import Progress
 from linksim.preparation.networks import log_folder, needed_weights, samples_of
 from linksim.preparation.scheme_spec import SchemeSpec

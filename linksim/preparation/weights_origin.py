@@ -5,7 +5,7 @@ Their documents hold the hash of those, so that weights whose origin was trained
 
 from collections.abc import Iterator
 
-from feedback.checkpoint import CheckpointInfo, read_info
+from feedback.checkpoint_info import CheckpointInfo, read_info
 from linksim.preparation.adaptation import unadapted
 from linksim.preparation.prepare import weights_file
 from linksim.preparation.scheme_spec import SchemeSpec

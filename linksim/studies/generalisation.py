@@ -8,7 +8,7 @@ from typing import Any, Literal
 import pandas as pd
 
 from channels.source_parameters import SourceParameters
-from feedback.checkpoint import read_info
+from feedback.checkpoint_info import read_info
 from feedback.plugin_file import has_training_run
 from linksim.preparation.adaptation import unadapted
 from linksim.preparation.prepare import weights_file

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 from scipy import stats
 
-from feedback.checkpoint import read_info
+from feedback.checkpoint_info import read_info
 from feedback.complexity import count_stored_bytes
 from feedback.compressor import Compressor
 from feedback.errors import FeedbackInputError

@@ -10,7 +10,9 @@ from pathlib import Path
 import pandas as pd
 import torch
 
-from feedback.checkpoint import CheckpointInfo, check_size, checkpoint_path, load_checkpoint, read_info
+from feedback.checkpoint import check_size, load_checkpoint
+from feedback.checkpoint_info import CheckpointInfo, read_info
+from feedback.checkpoint_key import checkpoint_path
 from feedback.compressor import Compressor
 from feedback.errors import FeedbackInputError
 from feedback.number_text import number_text

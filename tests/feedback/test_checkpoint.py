@@ -12,15 +12,9 @@ from safetensors.torch import load_file, save
 from torch import Tensor
 
 import feedback.compressors  # noqa: F401 - registers the compressors
-from feedback.checkpoint import (
-    CheckpointInfo,
-    Storage,
-    checkpoint_key,
-    checkpoint_path,
-    load_checkpoint,
-    read_info,
-    save_checkpoint,
-)
+from feedback.checkpoint import load_checkpoint, save_checkpoint
+from feedback.checkpoint_info import CheckpointInfo, Storage, read_info
+from feedback.checkpoint_key import checkpoint_key, checkpoint_path
 from feedback.compressor import COMPRESSORS
 from feedback.errors import FeedbackInputError
 from feedback.neural import NeuralCompressor

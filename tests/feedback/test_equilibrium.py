@@ -7,7 +7,8 @@ import torch
 from torch import Tensor, nn
 
 import feedback.compressors  # noqa: F401 - registers the compressors
-from feedback.checkpoint import checkpoint_path, load_checkpoint, save_checkpoint
+from feedback.checkpoint import load_checkpoint, save_checkpoint
+from feedback.checkpoint_key import checkpoint_path
 from feedback.compressor import COMPRESSORS
 from feedback.compressors.deq import Deq
 from feedback.errors import FeedbackInputError

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from feedback.checkpoint import checkpoint_key, load_checkpoint, save_checkpoint
+from feedback.checkpoint import load_checkpoint, save_checkpoint
+from feedback.checkpoint_key import checkpoint_key
 from feedback.compressor import COMPRESSORS, CompressorParameters
 from feedback.conformance.plugin_check import check_plugin_shapes
 from feedback.errors import FeedbackInputError

@@ -9,7 +9,7 @@ import pytest
 from pydantic import BaseModel, ValidationError
 
 from channels.source import SOURCES
-from feedback.checkpoint import checkpoint_key
+from feedback.checkpoint_key import checkpoint_key
 from feedback.plugin_file import build_compressor
 from linksim.content_hash import content_hash
 from linksim.errors import InputError

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from feedback.checkpoint import read_info
+from feedback.checkpoint_info import read_info
 from linksim.execution.options import ExecutionOptions
 from linksim.report import write_report
 from linksim.scenario.file import validate_scenario

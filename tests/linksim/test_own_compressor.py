@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 import torch
 
-from feedback.checkpoint import read_info
+from feedback.checkpoint_info import read_info
 from feedback.training_set import TrainingSet
 from linksim.execution.options import ExecutionOptions
 from linksim.preparation.scheme_spec import scheme_specs

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import torch
 
-from feedback.checkpoint import checkpoint_path
+from feedback.checkpoint_key import checkpoint_path
 from feedback.compressor import COMPRESSORS, Compressor
 from feedback.plugin_file import build_compressor
 from linksim.errors import InputError
@@ -56,8 +56,8 @@ def test_shards_and_points_share_what_is_built(
 ) -> None:
     """Four shards of two points, and the example: one more build of each compressor."""
     run_folder(fixed | {"monte_carlo": {"samples": 100, "batch_size": 50}})
-    # Before the run, to see whether its length fits; when it is fitted; where shards are measured; for its costs.
-    assert built == {"klt": 4, "csinet": 4}
+    # When it is fitted; where shards are measured; for its costs.
+    assert built == {"klt": 3, "csinet": 3}
 
 
 @pytest.mark.parametrize("name", NETWORKS)
@@ -69,7 +69,7 @@ def test_names_of_weights_are_those_of_the_built_network(name: str, tiny: dict[s
     (spec,) = scheme_specs(scenario)
     file, adaptation = weights_file(spec), adaptation_of(spec)
     assert not built
-    network = build_compressor(spec.parameters, csi_dimensions(scenario).matrix)
+    network = build_compressor(spec.parameters, csi_dimensions(scenario))
     assert file.name == checkpoint_path(Path(), network, spec.trained_for).name
     assert adaptation == network.settings.adaptation
 

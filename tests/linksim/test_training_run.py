@@ -203,7 +203,7 @@ def test_weights_are_kept_elsewhere_where_the_zoo_fails_after_all(
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         return save_checkpoint(path, *arguments, **options)
 
-    monkeypatch.setattr("linksim.preparation.networks.save_checkpoint", full)
+    monkeypatch.setattr("linksim.preparation.network_training.save_checkpoint", full)
     small["training"]["recipe"] = {"epochs": 0}
     code, _, error = command("train", scenario_file(small), "--out", tmp_path / "out", "--workers", "1")
     assert code == 2

@@ -8,10 +8,12 @@ from typing import Any
 import pytest
 import torch
 
-from feedback.checkpoint import read_info, save_checkpoint
+from feedback.checkpoint import save_checkpoint
+from feedback.checkpoint_info import read_info
 from feedback.training.options import TrainingOutcome
 from feedback.training.recipe import TrainingRecipe
-from linksim.preparation.networks import TrainingRun, train_missing, training_record
+from linksim.preparation.network_training import training_record
+from linksim.preparation.networks import TrainingRun, train_missing
 from linksim.preparation.prepare import weights_file
 from linksim.preparation.scheme_spec import SchemeSpec, scheme_specs
 from linksim.preparation.teacher import teacher_of

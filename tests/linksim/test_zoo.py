@@ -13,7 +13,9 @@ import pytest
 import torch
 
 from channels.source import SOURCES
-from feedback.checkpoint import checkpoint_path, read_info, save_checkpoint
+from feedback.checkpoint import save_checkpoint
+from feedback.checkpoint_info import read_info
+from feedback.checkpoint_key import checkpoint_path
 from feedback.compressors.topk import TopK
 from feedback.csi_report.normalisation import Normalisation
 from feedback.errors import FeedbackInputError

@@ -1,0 +1,223 @@
+"""Trains one network in whatever process, from a training set in a file."""
+
+import logging
+import multiprocessing
+from contextlib import closing
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from feedback.checkpoint import load_checkpoint, save_checkpoint
+from feedback.checkpoint_info import CheckpointInfo, read_info
+from feedback.neural import NeuralCompressor
+from feedback.training.devices import several_devices
+from feedback.training.distillation_loss import DistillationLoss
+from feedback.training.options import TrainingOptions
+from feedback.training.recipe import TrainingRecipe
+from feedback.training.state import Progress
+from feedback.training.validation import decibel, validation_nmse
+from feedback.training_set import ChannelStream, TrainingSet
+from linksim.errors import InputError
+from linksim.execution.worker_logs import LogSender, WorkerLogs
+from linksim.files import needed_tensors
+from linksim.preparation.adaptation import adaptation_record, load_unadapted, unadapted
+from linksim.preparation.fitting import fit_generator, load_normalisation
+from linksim.preparation.kept_axes import KeptAxes
+from linksim.preparation.prepare import adaptation_of, weights_file
+from linksim.preparation.scheme_spec import SchemeSpec
+from linksim.preparation.taken_channels import TakenForm, taken_channels
+from linksim.preparation.teacher import load_teacher, teacher_of
+from linksim.preparation.training_log import TrainingLog
+from linksim.preparation.weights_origin import teacher_record
+from linksim.preparation.zoo_room import keep_somewhere
+from linksim.scenario.identity import with_contents
+from linksim.scenario.model import Scenario
+from linksim.scenario.sources import device_of, source_of
+from linksim.scenario.true_channels import truncated_channels
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+
+_LOGGER = logging.getLogger(__name__)
+
+STATE_FILE = "state.pt"
+# Validation channels that other figures of a network are taken of.
+_DIAGNOSED = 200
+
+
+@dataclass(frozen=True)
+class TrainingTask:
+    """One network to train, in whatever process.
+
+    Attributes:
+        spec: the network and the point that needs it.
+        file: where its weights go.
+        training_file: the training set.
+        fitted: folder of the fitted normalisation.
+        log: folder of its log and state.
+        command: what the user typed, for the weights' document.
+        devices: processes with one device each.
+        kept: weights in the zoo that stay where they are better on the validation channels.
+    """
+
+    spec: SchemeSpec
+    file: Path
+    training_file: Path
+    fitted: Path
+    log: Path
+    command: str
+    devices: int = 1
+    kept: Path | None = None
+
+
+def train_network(task: TrainingTask) -> CheckpointInfo:
+    """Trains one network and keeps its weights."""
+    if task.devices == 1:
+        _train(None, task)
+    else:
+        scenario = task.spec.scenario
+        fabric = several_devices(device_of(scenario).type, task.devices, recipe_of(task.spec))
+        logs = WorkerLogs(multiprocessing.get_context("spawn"))
+        try:
+            fabric.launch(partial(_train, task=task, logs=logs.sender))
+        except BaseException:
+            logs.abandon()
+            raise
+        logs.close()
+    return read_info(task.file)
+
+
+def recipe_of(spec: SchemeSpec) -> TrainingRecipe:
+    """How a network is trained: as its own section says, or its scenario, or itself; within the scenario's budget."""
+    compressor = spec.build().compressor
+    assert isinstance(compressor, NeuralCompressor)
+    training = spec.scenario.training
+    own = compressor.default_recipe if spec.adapted_to is None else compressor.adaptation_recipe
+    recipe = (compressor.settings.recipe or training.recipe or own).resolved(compressor.starts_as_klt)
+    if spec.adapted_to is not None:
+        return adaptation_of(spec).recipe(recipe)
+    return recipe if training.budget is None else training.budget.of(recipe)
+
+
+def training_record(spec: SchemeSpec, command: str) -> dict[str, object]:
+    """What a checkpoint's document says of its training: every parameter of the channel, and the command."""
+    scenario = spec.scenario
+    record = {
+        "command": command,
+        "scenario": scenario.name,
+        "channel": scenario.channel.model_dump(mode="json"),
+        "transform": scenario.transform.model_dump(mode="json"),
+        "samples": scenario.training.network_samples,
+        "fresh": scenario.training.fresh,
+        "validation_samples": scenario.training.validation_samples,
+    }
+    if scenario.estimation.timing != "perfect":
+        record["timing"] = scenario.estimation.timing
+    if spec.parameters.traits.takes == "eigenvectors":
+        record["n_subbands"] = scenario.sgcs.n_subbands
+    if with_contents(record["channel"], "channel") != record["channel"]:
+        # So that the key can be checked where the files are not at hand.
+        record["trained_for"] = spec.trained_for
+    return record | (teacher_record(spec) if spec.adapted_to is None else adaptation_record(spec, spec.adapted_to))
+
+
+def _train(fabric: "Fabric | None", task: TrainingTask, logs: LogSender | None = None) -> None:
+    if logs is not None:
+        logs.install()
+    scenario, spec = task.spec.scenario, task.spec
+    device = device_of(scenario) if fabric is None else fabric.device
+    compressor = spec.build().compressor
+    assert isinstance(compressor, NeuralCompressor)
+    compressor.to(device)
+    parts = needed_tensors(task.training_file)
+    train, validation = (torch.view_as_complex(parts[split].to(device)) for split in ("train", "validation"))
+    fresh = scenario.training.fresh and spec.adapted_to is None
+    stream = fresh_channels(scenario, task.fitted, device, TakenForm.of(compressor)) if fresh else None
+    training = TrainingSet(train, validation, stream, KeptAxes(task.fitted))
+    recipe = recipe_of(spec)
+    state_file = task.log / STATE_FILE
+    with closing(TrainingLog(task.log, resumed=state_file.exists())) as log:
+
+        def on_progress(progress: Progress) -> None:
+            log.add(progress)
+            left_min = progress.seconds * (1 / progress.spent - 1) / 60 if progress.spent else 0.0
+            line = f"{spec.title}: {progress.spent:.0%}, {progress.samples} channels, "
+            line += f"{progress.validation_nmse_db:.2f} dB, {left_min:.1f} min left"
+            _LOGGER.info(line)
+
+        def on_start(nmse_db: float) -> None:
+            log.start(nmse_db)
+            _LOGGER.info("%s: start, %.2f dB", spec.title, nmse_db)
+
+        options = TrainingOptions(on_start=on_start, on_progress=on_progress, state_file=state_file, fabric=fabric)
+        distillation, teacher = compressor.settings.distillation, teacher_of(spec)
+        if spec.adapted_to is not None:
+            start = load_unadapted(spec).state()
+            options = replace(options, start=start, stages=adaptation_of(spec).stages)
+        elif distillation is not None and teacher is not None:
+            trained = load_teacher(spec, teacher).to(device)
+            loss = DistillationLoss(distillation, trained.encoder, trained.decoder)
+            options = replace(options, loss=loss, stages=distillation.stages)
+        outcome = compressor.train_networks(training, recipe, fit_generator(scenario, "network"), options)
+    if fabric is None or fabric.is_global_zero:
+        record = training_record(spec, task.command)
+        distinct = max(len(train), outcome.samples_seen) if fresh else len(train)
+        if spec.adapted_to is not None:
+            distinct += read_info(weights_file(unadapted(spec))).learnt_from or 0
+        save = partial(
+            save_checkpoint,
+            compressor=compressor,
+            training=record,
+            recipe=recipe,
+            outcome=outcome,
+            seed=scenario.seed,
+            diagnostics=compressor.diagnostics(compressor.training_matrices(training).validation[:_DIAGNOSED]),
+            distinct_channels=distinct,
+        )
+        if task.kept is None or not _is_better(task, compressor, training, outcome.validation_nmse_db):
+            keep_somewhere(save, task.file, [task.log])
+
+
+def _is_better(task: TrainingTask, trained: NeuralCompressor, training: TrainingSet, nmse_db: float) -> bool:
+    """Whether the weights that the zoo has are better on the validation channels than those just trained."""
+    assert task.kept is not None
+    kept = task.spec.build().compressor
+    assert isinstance(kept, NeuralCompressor)
+    load_checkpoint(task.kept, kept)
+    csi, errors = trained.training_matrices(training).validation, trained.suited(TrainingOptions()).errors
+    kept.to(csi.device)
+    error = validation_nmse(kept.encoder, kept.decoder, csi, trained.settings.disturbance, errors=errors)
+    if (found := decibel(error)) >= nmse_db:
+        return False
+    _LOGGER.warning(
+        "%s: %.2f dB on validation where the weights in %s reach %.2f dB: these stay",
+        *(task.spec.title, nmse_db, task.kept, found),
+    )
+    return True
+
+
+def fresh_channels(scenario: Scenario, fitted: Path, device: torch.device, form: TakenForm) -> ChannelStream:
+    """Channels of the endless training split of a generator as a network takes them, made when they are asked for.
+
+    Raises:
+        InputError: if the source is a file.
+    """
+    available = source_of(scenario).n_samples("train")
+    if available is not None:
+        raise InputError(
+            f"training.fresh: got true with a source of {available} training channels, expected a generator, or false"
+        )
+    normalisation = load_normalisation(scenario, fitted)
+
+    def stream(start: int, stop: int) -> Tensor:
+        if form.takes != "truncated":
+            made = taken_channels(scenario, form, normalisation, "train", start, stop)
+            return torch.from_numpy(made).to(device)
+        csi = torch.from_numpy(truncated_channels(scenario, "train", start, stop))
+        return normalisation.apply(csi, normalisation.scale(csi)).to(device)
+
+    return stream
