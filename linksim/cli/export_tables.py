@@ -1,14 +1,19 @@
 """``linksim export-tables``: a run's tables and figures for a paper."""
 
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from linksim.cli.figures import At, Columns, Limits, Only, Order, Palette, Size, Without, figure_options
+from linksim.cli.figure_options import takes_figure_options
 from linksim.terminal import Console
 
+if TYPE_CHECKING:
+    from linksim.report.view.figure_options import FigureOptions
 
+
+@takes_figure_options
 def export_tables(
     run: Annotated[
         Path, typer.Argument(metavar="RUN", help="run folder, or a scenario's folder of results (its newest run)")
@@ -28,14 +33,8 @@ def export_tables(
     ] = None,
     figures: Annotated[Literal["pgf", "pdf"] | None, typer.Option(help="figures too; pgf needs no TeX here")] = None,
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="where to; by default RUN/tables")] = None,
-    limits: Limits = None,
-    order: Order = None,
-    size: Size = None,
-    columns: Columns = None,
-    palette: Palette = None,
-    only: Only = None,
-    without: Without = None,
-    at: At = None,
+    *,
+    options: "FigureOptions",
 ) -> None:
     """Writes a run's results as tables for a paper: values with 95 % intervals, and a caption that defines them."""
     from linksim.report.export import export_figures, write_tables
@@ -43,7 +42,7 @@ def export_tables(
 
     folder = find_run(run)
     target = out or folder / "tables"
-    options = figure_options(metric, limits, order, size, columns, palette, only, without, at)
+    options = replace(options, metrics=tuple(metric or ()))
     files = write_tables(folder, format_, tuple(metric or ()), axis, target, options)
     if figures is not None:
         files += export_figures(folder, figures, axis, target, options)

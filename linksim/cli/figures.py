@@ -1,82 +1,19 @@
-"""``linksim plot``, and the options of figures that it shares with ``linksim export-tables``."""
+"""``linksim plot``: the figures and the report of a run, anew."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from linksim.cli.figure_options import takes_figure_options
 from linksim.terminal import say
 
 if TYPE_CHECKING:
     from linksim.report.view.figure_options import FigureOptions
 
-Limits = Annotated[
-    list[str] | None,
-    typer.Option(
-        metavar="METRIC=LOW:HIGH",
-        help="ends of a metric's axis, such as nmse_db=-20:0; may be given often; by default all but far curves, which "
-        "are marked at the end of the axis",
-    ),
-]
-Order = Annotated[
-    list[str] | None,
-    typer.Option(
-        metavar="LABEL", help="compressor to draw and list first; may be given often; by default the scenario's"
-    ),
-]
-Size = Annotated[
-    str | None,
-    typer.Option(
-        metavar="WIDTHxHEIGHT", help="of every figure in inches, such as 3.5x2.5; by default one or two paper columns"
-    ),
-]
-Columns = Annotated[int | None, typer.Option(min=1, max=12, help="panels side by side; by default as many as fit")]
-Palette = Annotated[
-    str | None, typer.Option(help="colours: okabe-ito (default), muted or grey; markers and lines stay the same")
-]
-Only = Annotated[list[str] | None, typer.Option(metavar="LABEL", help="draw this compressor only; may be given often")]
-Without = Annotated[list[str] | None, typer.Option(metavar="LABEL", help="leave this one out; may be given often")]
-At = Annotated[
-    list[str] | None,
-    typer.Option(
-        metavar="KEY=VALUE",
-        help="point whose distributions (CDFs) are drawn, such as snr_db=10; may be given often; by default the "
-        "scenario's own value of a swept key, or that in the middle",
-    ),
-]
 
-
-def figure_options(
-    metric: list[str] | None = None,
-    limits: list[str] | None = None,
-    order: list[str] | None = None,
-    size: str | None = None,
-    columns: int | None = None,
-    palette: str | None = None,
-    only: list[str] | None = None,
-    without: list[str] | None = None,
-    at: list[str] | None = None,
-) -> "FigureOptions":
-    """Options of the command line as the report takes them.
-
-    Raises:
-        InputError: if one is not of its form; one line.
-    """
-    from linksim.report.view.figure_options import FigureOptions, parse_limits, parse_palette, parse_size, parse_values
-
-    options = FigureOptions(
-        metrics=tuple(metric or ()),
-        limits=parse_limits(limits or ()),
-        order=tuple(order or ()),
-        size_in=parse_size(size),
-        columns=columns,
-        only=tuple(only or ()),
-        without=tuple(without or ()),
-        at=parse_values(at or ()),
-    )
-    return options if palette is None else options.with_palette(parse_palette(palette))
-
-
+@takes_figure_options
 def plot(
     run: Annotated[
         Path, typer.Argument(metavar="RUN", help="run folder, or a scenario's folder of results (its newest run)")
@@ -87,17 +24,10 @@ def plot(
             help="metric that gets figures; may be given often; by default those that suit what a sweep varies"
         ),
     ] = None,
-    limits: Limits = None,
-    order: Order = None,
-    size: Size = None,
-    columns: Columns = None,
-    palette: Palette = None,
-    only: Only = None,
-    without: Without = None,
-    at: At = None,
+    *,
+    options: "FigureOptions",
 ) -> None:
     """Draws the figures and the report of a run anew, from its files."""
     from linksim.api import open_run
 
-    options = figure_options(metric, limits, order, size, columns, palette, only, without, at)
-    say(f"report: {open_run(run).report(options)}")
+    say(f"report: {open_run(run).report(replace(options, metrics=tuple(metric or ())))}")
