@@ -170,8 +170,9 @@ class NeuralCompressor(MatrixCompressor):
         if not isinstance(self, EigenvectorCompressor):
             return {}
         with torch.no_grad():
-            image = to_unit_interval(csi)
-            rebuilt = self.decoder(self.encoder(image))
+            image, disturbance = to_unit_interval(csi), self.settings.disturbance
+            codeword = self.encoder(image)
+            rebuilt = self.decoder(codeword if disturbance is None else disturbance.quantise(codeword))
             return {"sgcs": 1 - float(DirectionError(self.beams)(image, rebuilt).mean())}
 
     def complexity(self) -> Complexity:
