@@ -1,23 +1,19 @@
 """What a scenario says of compressors of any complex matrix: the channel's, or its eigenvectors'; without PyTorch."""
 
 from functools import cache
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import BeforeValidator, Field, SerializeAsAny, model_validator
+from pydantic import Field, model_validator
 
+from feedback.any_of import AnyOf
 from feedback.compressor_parameters import CompressorParameters, CompressorTraits
 from feedback.csi_dimensions import CsiDimensions
 from feedback.quantiser_parameters import QUANTISERS, QuantiserParameters
 
-
-def _section(value: object) -> object:
-    """A quantiser's section, by its name."""
-    if not isinstance(value, dict):
-        return value
-    name = value.get("name")
-    if name not in QUANTISERS:
-        raise ValueError(f"got {name!r} as name, expected one of {', '.join(sorted(map(str, QUANTISERS.keys())))}")
-    return QUANTISERS.parameters(str(name)).model_validate(value)
+if TYPE_CHECKING:
+    _Quantiser = QuantiserParameters
+else:
+    _Quantiser = Annotated[Any, AnyOf(QUANTISERS.keys, QUANTISERS.parameters)]
 
 
 class MatrixParameters(CompressorParameters):
@@ -37,7 +33,7 @@ class MatrixParameters(CompressorParameters):
         "that is",
     )
 
-    quantiser: Annotated[SerializeAsAny[QuantiserParameters] | None, BeforeValidator(_section)] = Field(
+    quantiser: _Quantiser | None = Field(
         default=None, description="quantiser of its codewords; by default the feedback's"
     )
 

@@ -4,15 +4,13 @@ Each is the union of its registry's parameters, so a new plug-in's parameters ar
 registered.
 """
 
-from functools import partial
-from typing import TYPE_CHECKING, Annotated, Any, Union
+from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import Discriminator, Field, GetCoreSchemaHandler, GetJsonSchemaHandler, Tag, TypeAdapter
-from pydantic.json_schema import JsonSchemaValue
-from pydantic_core import CoreSchema, core_schema
+from pydantic import Discriminator, Tag
 
 from channels.estimator_parameters import EstimatorParameters
 from channels.source_parameters import SourceParameters
+from feedback.any_of import AnyOf
 from feedback.compressor_parameters import CompressorParameters
 from feedback.denoiser_parameters import DenoiserParameters
 from feedback.link_parameters import LinkParameters
@@ -36,31 +34,8 @@ from linksim.scenario.plugin_kinds import (
 REGISTERED, PLUGIN = "registered", "plug-in"
 
 
-class _AnyOf:
-    """The union of a kind's models, told apart by name, of which only those that documents name are built."""
-
-    def __init__(self, kind: PluginKind) -> None:
-        self.kind = kind
-
-    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        choices: dict[Any, CoreSchema] = {
-            name: core_schema.no_info_plain_validator_function(partial(self._validated, str(name)))
-            for name in self.kind.registry.keys()  # noqa: SIM118 - a registry is no mapping
-        }
-        return core_schema.tagged_union_schema(choices, discriminator=self.kind.discriminator)
-
-    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
-        models: Any = tuple(self.kind.models())
-        one: Any = Union[models]  # noqa: UP007 - members are known at run time only
-        union: Any = Annotated[one, Field(discriminator=self.kind.discriminator)]
-        return handler(TypeAdapter(union).core_schema)
-
-    def _validated(self, name: str, section: Any) -> Any:
-        return self.kind.parameters(name).model_validate(section)
-
-
 def _any_of(kind: PluginKind) -> Any:
-    return Annotated[Any, _AnyOf(kind)]
+    return Annotated[Any, AnyOf(kind.registry.keys, kind.parameters, kind.discriminator)]
 
 
 def _compressor_kind(section: Any) -> str:

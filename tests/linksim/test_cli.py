@@ -109,8 +109,10 @@ def test_quiet_training_is_quiet(
     assert result == (0, "", "")
 
 
-@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda path: path.stem)
-def test_scenarios_satisfy_the_schema(scenario: Path, command: Command) -> None:
+def test_scenarios_satisfy_the_schema(command: Command) -> None:
     code, out, _ = command("schema")
     assert code == 0
-    jsonschema.validate(yaml.safe_load(scenario.read_text()), json.loads(out))
+    validator = jsonschema.validators.validator_for(schema := json.loads(out))(schema)
+    for scenario in SCENARIOS:
+        problems = [error.message[:200] for error in validator.iter_errors(yaml.safe_load(scenario.read_text()))]
+        assert not problems, scenario
