@@ -31,7 +31,10 @@ _TABLE_METRICS = (
     "nmse_e2e_db",
     "rho",
     "sgcs",
+    "sgcs_e2e",
     "rate_bps_hz",
+    "sum_rate_bps_hz",
+    "rank",
     "rate_net_bps_hz",
     "rate_loss_bps_hz",
     "bits",
@@ -41,7 +44,7 @@ _TABLE_METRICS = (
     "resource_elements",
 )
 # Rows of other metrics' tables.
-_REFERENCES = ("estimation_nmse_db", "truncation_nmse_db", "rate_perfect_bps_hz")
+_REFERENCES = ("estimation_nmse_db", "truncation_nmse_db", "rate_perfect_bps_hz", "sum_rate_perfect_bps_hz")
 # Shown elsewhere on the page, or too long for a line.
 _OWN_PLACE = ("scenario", "description", "command", "wall_time_s", "compressors", "warnings")
 

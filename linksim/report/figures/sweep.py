@@ -21,6 +21,7 @@ from linksim.storage.results_table import NO_COMPRESSOR
 # Curves that no compressor influences, by the metric that they accompany: metric, legend, style.
 _REFERENCES: Mapping[str, tuple[tuple[str, str, CurveStyle], ...]] = {
     "rate_bps_hz": (("rate_perfect_bps_hz", "perfect CSI", PERFECT),),
+    "sum_rate_bps_hz": (("sum_rate_perfect_bps_hz", "perfect CSI", PERFECT),),
     "nmse_e2e_db": (
         ("estimation_nmse_db", "estimation only", ESTIMATION),
         ("truncation_nmse_db", "truncation only", TRUNCATION),

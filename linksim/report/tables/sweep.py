@@ -17,6 +17,7 @@ from linksim.storage.results_table import NO_COMPRESSOR
 # Rows that no compressor influences, by the metric that they go with: metric, name.
 _REFERENCES: dict[str, tuple[tuple[str, str], ...]] = {
     "rate_bps_hz": (("rate_perfect_bps_hz", "perfect CSI"),),
+    "sum_rate_bps_hz": (("sum_rate_perfect_bps_hz", "perfect CSI"),),
     "nmse_e2e_db": (("estimation_nmse_db", "estimation only"), ("truncation_nmse_db", "truncation only")),
 }
 
@@ -91,6 +92,9 @@ class SweepTable:
 
 UNDEFINED = "not defined"
 
+# Shown wherever they were measured.
+_ON_REQUEST = ("sgcs_e2e", "sum_rate_bps_hz", "rank")
+
 # What a metric leaves out of the picture, by the metric: shown beside it.
 _COMPANIONS = {"nmse_db": ("nmse_e2e_db", "undetected_error_rate")}
 
@@ -109,9 +113,13 @@ def with_companions(metrics: Sequence[str]) -> list[str]:
 
 
 def shown_metrics(run: RunView) -> tuple[str, ...]:
-    """NMSE, cosine similarity and rate; the SGCS too where precoders are reported, which have no other similarity."""
+    """NMSE, cosine similarity and rate; the SGCS too where precoders are reported, which have no other similarity.
+
+    Where a scenario asks for what layers and motion do, that as well.
+    """
     precoders = any(sweep.reports_precoders for sweep in run.sweeps)
-    return ("nmse_db", "rho", *(("sgcs",) if precoders else ()), "rate_bps_hz")
+    asked = (name for name in _ON_REQUEST if any(sweep.has(name) for sweep in run.sweeps))
+    return ("nmse_db", "rho", *(("sgcs",) if precoders else ()), "rate_bps_hz", *asked)
 
 
 def sweep_tables(run: RunView, metrics: Sequence[str], *, percentiles: bool = False) -> list[SweepTable]:
