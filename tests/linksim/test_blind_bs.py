@@ -26,8 +26,10 @@ from linksim.scenario.file import validate_scenario
 from linksim.scenario.model import Scenario
 from linksim.scenario.sources import source_of
 
-# Those that send values; the bits that others make need no quantiser.
-NAMES = sorted(name for name in COMPRESSORS.keys() if COMPRESSORS.get_class(name).sends == "analogue")  # noqa: SIM118
+# Those that send values, of channels; the bits that others make need no quantiser.
+MODELS = {str(name): COMPRESSORS.parameters(str(name)) for name in COMPRESSORS.keys()}  # noqa: SIM118
+TRAITS = {name: model.model_validate({"name": name, **model.example}).traits for name, model in MODELS.items()}
+NAMES = sorted(name for name, kind in TRAITS.items() if (kind.sends, kind.gives) == ("analogue", "channel"))
 
 
 class SilentLink(FeedbackLink):

@@ -66,7 +66,7 @@ def test_analogue_feedback_of_identity_has_the_links_snr(
 
 
 def test_batch_size_and_workers_change_no_digit(tiny: dict[str, Any], run: Callable[..., pd.DataFrame]) -> None:
-    tiny["monte_carlo"]["samples"] = 110
+    tiny["monte_carlo"]["samples"] = 60
     reference = run(tiny)
     for options in (
         ("--set", "monte_carlo.batch_size=1"),
