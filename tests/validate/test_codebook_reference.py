@@ -18,6 +18,7 @@ from channels.sources.sionna.source import SionnaSource
 from feedback.codebooks import (
     enhanced_type2,
     enhanced_type2_bits,
+    enhanced_type2_plan,
     enhanced_type2_selection,
     type1,
     type1_selection,
@@ -38,8 +39,8 @@ SIGMAS = 3.5 / 1.96
 
 
 @pytest.fixture(scope="module")
-def covariance() -> Tensor:
-    """Covariances of the subbands, ``[drops, subbands, 32, 32]``, in the standard's order of ports."""
+def response() -> Tensor:
+    """Channels ``[drops, points, 4, 32]``, ports in the standard's order."""
     parameters = SionnaParameters(
         model="UMa", spec_version="19.2", los="mixed", carrier_hz=2e9, bandwidth_hz=POINTS * 180e3,
         n_subcarriers=POINTS, n_rows=2, n_columns=8, sub_array_rows=4, sub_array_zenith_deg=102, polarization="dual",
@@ -49,14 +50,23 @@ def covariance() -> Tensor:
     source = SionnaSource(parameters, seed=7, device=torch.device("cpu"))
     response = source.read("test", 0, DROPS, Snapshots()).response
     # Ours are [polarisation, row, column], the standard's [polarisation, column, row].
-    ports = response.reshape(DROPS, POINTS, 4, 2, 2, 8).transpose(-1, -2).reshape(DROPS, POINTS, 4, 32)
-    width = POINTS // SUBBANDS
-    return covariances(ports, [slice(width * unit, width * (unit + 1)) for unit in range(SUBBANDS)])
+    return response.reshape(DROPS, POINTS, 4, 2, 2, 8).transpose(-1, -2).reshape(DROPS, POINTS, 4, 32)
+
+
+@pytest.fixture(scope="module")
+def covariance(response: Tensor) -> Tensor:
+    """Covariances of the subbands, ``[drops, subbands, 32, 32]``."""
+    return covariances(response, equal_units(SUBBANDS))
+
+
+def equal_units(count: int) -> list[slice]:
+    width = POINTS // count
+    return [slice(width * unit, width * (unit + 1)) for unit in range(count)]
 
 
 def etype2(combination: int, rank: int = 1, refinements: int = 3) -> Callable[[Tensor], tuple[Tensor, Tensor]]:
     def report(covariance: Tensor) -> tuple[Tensor, Tensor]:
-        plan = enhanced_type2.EnhancedType2Plan(LAYOUT, SUBBANDS, rank, combination)
+        plan = enhanced_type2_plan.EnhancedType2Plan(LAYOUT, SUBBANDS, rank, combination)
         chosen = enhanced_type2_selection.select(plan, eigenvectors(covariance, rank)[0], refinements)
         return enhanced_type2.precoder(plan, chosen), enhanced_type2_bits.write(plan, chosen)[1]
 
@@ -102,6 +112,10 @@ REFERENCE = [
     pytest.param(etype2(7), [0.893], 225, id="etype2-7"),
     pytest.param(etype2(8), [0.899], 265, id="etype2-8"),
     pytest.param(etype2(4, 2), [0.858, 0.763], 310, id="etype2-4-rank2"),
+    pytest.param(etype2(1, 2), [0.744, 0.612], 113, id="etype2-1-rank2"),
+    pytest.param(etype2(2, 3), [0.733, 0.614, 0.479], 154, id="etype2-2-rank3"),
+    pytest.param(etype2(6, 3), [0.844, 0.769, 0.691], 515, id="etype2-6-rank3"),
+    pytest.param(etype2(6, 4), [0.808, 0.733, 0.671, 0.594], 565, id="etype2-6-rank4"),
     pytest.param(etype2(4, 4), [0.757, 0.660, 0.582, 0.502], 319, id="etype2-4-rank4"),
 ]
 
@@ -116,3 +130,13 @@ def test_sgcs_and_bits(covariance, report, sgcs, bits):
         assert float(found[:, layer].mean()) == pytest.approx(expected, abs=allowed), f"layer {layer + 1}"
     # Sizes that vary do so with the non-zero coefficients, by less than 10 % between the two sets of drops.
     assert float(lengths.float().mean()) == pytest.approx(bits, rel=0.1)
+
+
+@pytest.mark.parametrize(("combination", "expected"), [(4, 0.832), (6, 0.877)])
+def test_sgcs_of_two_pmi_subbands_in_a_subband(response, combination, expected):
+    plan = enhanced_type2_plan.EnhancedType2Plan(LAYOUT, 2 * SUBBANDS, 1, combination, 2)
+    target = eigenvectors(covariances(response, equal_units(2 * SUBBANDS)), 1)[0]
+    report = enhanced_type2_selection.select(plan, target)
+    found = squared_cosines(enhanced_type2.precoder(plan, report), target)[:, 0]
+    allowed = SIGMAS * math.hypot(1.96 * float(found.std()) / math.sqrt(DROPS), REFERENCE_INTERVAL)
+    assert float(found.mean()) == pytest.approx(expected, abs=allowed)
