@@ -2,7 +2,8 @@
 
 Papers: ``acrnet`` (Lu and others, Binarized Aggregated Network With Quantization, 2022), ``bcsinet`` (Lu, Wang, Song,
 2021), ``cm`` (Lu and others, Codeword Mimic), ``cllwcsinet`` (convolutional latent space and denoising), ``deq`` (deep
-equilibrium learning).
+equilibrium learning), ``csinet`` (Wen, Shih and Jin, Deep Learning for Massive MIMO CSI Feedback, 2018,
+arXiv:1712.08919; its Table I as the authors print it beside their code, github.com/sydney222/Python_CsiNet).
 """
 
 import csv

@@ -22,10 +22,13 @@ COUNTS = {
     "cllwcsinet-table3": 3 * 4 * 6,
     "cllwcsinet-table4": 2 * 4 * 2,
     "cllwcsinet-table5": 3 * 5 * 4,
+    "csinet-table1": 4 * 5 * 2,
     "deq-table1": 4 * 4 * 2,
     "deq-figure4": 6,
     "deq-figure5": 10,
 }
+# Compressed sensing without anything learnt.
+SPARSE_RECOVERY = ("bm3d-amp", "tval3")
 # Values that tables say are not reported.
 NOT_REPORTED = {"acrnet-table1": 4, "cllwcsinet-table3": 9, "cllwcsinet-table4": 4}
 
@@ -74,8 +77,9 @@ def test_values_are_what_is_printed_and_in_range() -> None:
             assert value.value == pytest.approx(float(value.printed.rstrip("KM")) * scale, rel=1e-12)
             assert value.agrees(value.value)
         if value.metric == "nmse_db":
-            assert -33 < value.value < 2
-            assert (value.value < 0) or value.scenario.startswith("uma")
+            # Sparse recovery may be worse than nothing, and BM3D-AMP diverges at high ratios.
+            assert -33 < value.value < (26 if value.method in SPARSE_RECOVERY else 2)
+            assert (value.value < 0) or value.scenario.startswith("uma") or value.method in SPARSE_RECOVERY
         else:
             assert value.value > 0
 
@@ -86,6 +90,8 @@ def test_error_grows_with_the_compression_ratio() -> None:
 
     # CLLWCsiNet's table has copied a value of another network, and one of its 8-bit networks is best at 1/8.
     odd = {("cllwcsinet-table5", "bacrnet-1x both"), ("cllwcsinet-table5", "qacrnet-10x")}
+    # It diverges.
+    odd.add(("csinet-table1", "bm3d-amp"))
     checked = 0
     values = [v for v in published() if v.metric == "nmse_db" and v.value is not None and v.relation == "="]
     for key, group in groupby(sorted(values, key=lambda v: (*chain(v), v.cr)), key=chain):
