@@ -89,7 +89,7 @@ def test_energy_kept() -> None:
 def test_quadriga_matrices(reference_data: Path, name: str) -> None:
     """The gains and delays of the file rebuild the matrices that its maker computed."""
     with h5py.File(reference_data / name) as file:
-        gains, delays_s, expected = (file[key][:25] for key in ("cir_coeff", "cir_delay_s", "X"))
+        gains, delays_s, expected = (file[key][:5] for key in ("cir_coeff", "cir_delay_s", "X"))
     grid = OfdmGrid(1024, 20e6, 28e9)
     turns = np.exp(-2j * np.pi * delays_s[..., None].astype(float) * grid.frequencies_hz().numpy())
     response = np.einsum("bmp,bmpk->bkm", gains, turns)
