@@ -22,7 +22,7 @@ class CodebookParameters(FixedCostParameters):
     own_scale = True
     has_ratio = False
 
-    rank: OneRank | Literal["auto"] = Field(
+    rank: Literal[1, 2, 3, 4, "auto"] = Field(
         default=1, description="layers of the precoder; auto: the UE chooses those of the largest sum rate, and says so"
     )
     allowed_ranks: tuple[OneRank, ...] | None = Field(

@@ -88,6 +88,11 @@ def has_sample_values(metric: str) -> bool:
     return isinstance(accumulator, MeanAccumulator | RatioAccumulator | GroupedDecibelAccumulator)
 
 
+def has_values(metric: str, values: NDArray[np.float64]) -> bool:
+    """Whether any of these samples has a value: perhaps no report has the layer that a metric is of."""
+    return not values.shape[1] or filled_accumulator(metric, values).estimate() is not None
+
+
 def filled_accumulator(metric: str, values: NDArray[np.float64]) -> Accumulator:
     """A metric's accumulator that has seen per-sample values.
 

@@ -12,7 +12,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from linksim.comparison.paired_difference import Difference, paired_difference, sample_estimate, unpaired_difference
+from linksim.comparison.paired_difference import (
+    Difference,
+    has_values,
+    paired_difference,
+    sample_estimate,
+    unpaired_difference,
+)
 from linksim.comparison.run_samples import RunSamples, describe_point
 from linksim.errors import InputError
 from linksim.metrics import METRICS
@@ -143,7 +149,7 @@ def _run_rows(
             for metric in metrics or run.scenario.metrics:
                 mine = columns.get((pair.compressor, metric))
                 theirs = reference_columns.get((pair.reference, metric))
-                if mine is None or theirs is None:
+                if mine is None or theirs is None or not (has_values(metric, mine) and has_values(metric, theirs)):
                     continue
                 a, b = sample_estimate(metric, mine), sample_estimate(metric, theirs)
                 # Both are 0 in dB: their difference is not a number.

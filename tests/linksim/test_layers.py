@@ -11,6 +11,7 @@ from torch import Tensor
 
 from channels.channel_batch import ArrayShape, OfdmGrid
 from channels.transforms.angular_delay import AngularDelayTransform
+from linksim.comparison.paired_difference import has_values, sample_estimate
 from linksim.metrics import METRICS
 from linksim.metrics.delivered import Delivery
 from linksim.metrics.layers import best_layers, layer_counts, matched_layers, sum_rate
@@ -147,6 +148,16 @@ def test_sum_rate_of_a_channel_that_the_bs_knows_is_that_of_perfect_csi() -> Non
     known = replace(whole, csi_rebuilt=whole.transform.truncate(whole.response_report))
     assert value_of("sum_rate_bps_hz", known) == pytest.approx(value_of("sum_rate_perfect_bps_hz", known), rel=1e-5)
     assert value_of("sum_rate_bps_hz", outcome_of(LAYERS)) <= value_of("sum_rate_perfect_bps_hz", known)
+
+
+def test_differences_of_a_layer_that_some_reports_lack() -> None:
+    values = np.array([[0.5, 0.0, 0.7, 0.9], [1.0, 0.0, 1.0, 1.0]])
+    one = sample_estimate("sgcs_layer2", values)
+    assert one.value == pytest.approx(0.7)
+    # Influence on the mean of three values: four thirds of the distance from it, none of the sample without.
+    assert one.influence == pytest.approx([-0.2 * 4 / 3, 0, 0, 0.2 * 4 / 3])
+    assert has_values("sgcs_layer2", values)
+    assert not has_values("sgcs_layer2", values * 0)
 
 
 def test_means_over_those_who_have_a_value() -> None:
