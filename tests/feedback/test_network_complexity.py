@@ -196,3 +196,27 @@ def test_refuses_contradictions() -> None:
 def test_refuses_codewords_that_are_no_maps(name: str, ratio: float, message: str) -> None:
     with pytest.raises(FeedbackInputError, match=message):
         network(name, ratio)
+
+
+# README of the authors' repository, counted by thop: parameters, and operations, which hold those of norms and pooling
+# beside the multiply-adds.
+@pytest.mark.parametrize(
+    ("ratio", "parameters", "operations"),
+    [
+        (4, "2102K", 4.42e6),
+        (8, "1053K", 3.37e6),
+        (16, "528.7K", 2.85e6),
+        (32, "266.5K", 2.58e6),
+        (64, "135.4K", 2.45e6),
+    ],
+)
+def test_clnet_has_the_published_size(ratio: float, parameters: str, operations: float) -> None:
+    found = cost("clnet", ratio)
+    digits = len(parameters.partition(".")[2]) - 1 if "." in parameters else 0
+    assert f"{found.parameters / 1e3:.{digits}f}K" == parameters
+    # Convolutions over 1024 places, by kernels; FC layers; the squeezed means of 32 channels.
+    ue = 1024 * (3 * 2 * 2 * 9 + 2 * 32 + 18 + 34 * 2) + 2 * 32 * 2 + 2048 * 2048 // int(ratio)
+    bs = 1024 * (100 + 2 * (126 + 147 + 147 + 70 + 245 + 28)) + 2048 * 2048 // int(ratio)
+    assert (found.ue_macs, found.bs_macs) == (ue, bs)
+    # Norms have 117 channels of 1024 values; each value of theirs costs thop a few operations.
+    assert 2 * 117 * 1024 < operations - found.ue_macs - found.bs_macs < 4 * 117 * 1024

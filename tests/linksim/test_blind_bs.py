@@ -9,6 +9,7 @@ from torch import Tensor
 
 from channels.channel_batch import ChannelBatch, Snapshots
 from feedback.compressor import COMPRESSORS
+from feedback.conformance.candidate import csi_for
 from feedback.csi_report.codeword import Codeword
 from feedback.csi_report.normalisation import Normalisation
 from feedback.csi_report.scale import ScaleQuantiser
@@ -60,7 +61,7 @@ class Spy:
     """Stands in for a metric and keeps what the BS rebuilt."""
 
     needs_reconstruction = True
-    needs_channel = True
+    needs_channel = False
 
     def __init__(self) -> None:
         self.rebuilt = torch.empty(0)
@@ -69,7 +70,8 @@ class Spy:
         """None needed."""
 
     def update(self, accumulator: None, outcome: LinkOutcome) -> None:
-        self.rebuilt = outcome.rebuilt
+        reported = outcome.precoder_reported
+        self.rebuilt = outcome.rebuilt if reported is None else reported
 
 
 def scenario_of(compressor: str, quantiser: dict[str, Any], normalisation: str) -> Scenario:
@@ -109,6 +111,8 @@ def rebuilt_by_the_bs(
     scheme = replace(spec.build(), normalisation=normalisation, scale=scale)
     if not isinstance(scheme.compressor, NeuralCompressor):
         scheme.compressor.fit(training, torch.Generator().manual_seed(0))
+    if scheme.compressor.takes == "eigenvectors":
+        training = TrainingSet(csi_for(scheme.compressor, 50), training.validation)
     fit_to_codewords(scheme, training, torch.Generator().manual_seed(0))
     device = torch.device("cpu")
     fallback = MeanChannel(training.train.mean(0)) if link.loses_reports else None

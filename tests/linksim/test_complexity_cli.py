@@ -89,8 +89,9 @@ def test_counts_the_matrices_that_are_reported(
     assert sorted(table.index) == names
     for spec in scheme_specs(load_scenario(path)):
         built = spec.build().compressor
-        # Delay rows and ports; of a compressor of eigenvectors, subbands and transmit ports.
-        assert built.shape == (spec.identity.shape if spec.label.startswith("evcsinet") else (8, 16))
+        # Delays and ports of both antennas, or subbands and ports of the BS where eigenvectors are reported.
+        of_vectors = getattr(spec.parameters, "csi", "matrix") == "eigenvectors"
+        assert built.shape == ((13, 8) if of_vectors else (8, 16))
         cost = built.complexity()
         row = table.loc[spec.label]
         assert list(row[1:]) == [
