@@ -14,7 +14,6 @@ from rich.console import Console
 from rich.table import Table
 from torch import Tensor, nn
 
-import feedback.compressors  # noqa: F401 - registers the compressors
 from feedback.compressor import COMPRESSORS
 from feedback.cpu_kernels.acceleration import accelerated, memory_kept
 

@@ -15,7 +15,6 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from functools import cache
 
-import feedback.compressors  # noqa: F401 - registers the compressors
 from feedback.complexity import count_stored_bytes
 from feedback.compressor import COMPRESSORS, codeword_length
 from feedback.neural import NeuralCompressor

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pandas as pd
 
-import feedback.compressors  # noqa: F401 - registers the compressors
 from feedback.compressor import COMPRESSORS, Complexity
 from feedback.errors import FeedbackInputError
 from feedback.number_text import number_text

@@ -6,7 +6,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-import channels.sources  # noqa: F401 - registers the sources
 from channels.channel_batch import Snapshots
 from channels.errors import ChannelInputError
 from channels.source import SOURCES

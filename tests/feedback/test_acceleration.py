@@ -10,7 +10,6 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-import feedback.compressors  # noqa: F401 - registers the compressors
 from feedback.compressor import COMPRESSORS
 from feedback.cpu_kernels import acceleration
 from feedback.cpu_kernels.acceleration import accelerated

@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-import feedback.compressors  # noqa: F401 - registers the compressors
 from feedback.complexity import count_stored_bytes
 from feedback.compressor import COMPRESSORS
 from feedback.layers.binary import BinaryLinear, PackedLinear, pack_signs, packed, unpack_signs

@@ -11,7 +11,6 @@ import torch
 from safetensors.torch import load_file, save
 from torch import Tensor
 
-import feedback.compressors  # noqa: F401 - registers the compressors
 from feedback.checkpoint import load_checkpoint, save_checkpoint
 from feedback.checkpoint_info import CheckpointInfo, Storage, read_info
 from feedback.checkpoint_key import checkpoint_key, checkpoint_path

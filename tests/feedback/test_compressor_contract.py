@@ -4,7 +4,6 @@ from functools import cache
 
 import pytest
 
-import feedback.compressors  # noqa: F401 - registers the compressors
 from feedback.compressor import COMPRESSORS
 from feedback.conformance.candidate import Candidate
 from feedback.conformance.compressor import CHECKS, Check

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 import torch
 
-import feedback.links  # noqa: F401 - registers them
 from feedback import make_compressor
 from feedback.compressors.context import Context
 from feedback.context_codec.codec import ContextCodec

@@ -8,7 +8,6 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-import feedback.compressors  # noqa: F401 - registers the compressors
 from feedback.compressor import Complexity, Compressor
 from feedback.compressors.klt import Klt
 from feedback.conformance.candidate import Candidate

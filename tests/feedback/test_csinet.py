@@ -6,7 +6,6 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-import feedback.compressors  # noqa: F401 - registers the compressors
 from feedback.complexity import count_macs, count_parameters
 from feedback.compressor import COMPRESSORS
 from feedback.initialisation.klt import real_klt

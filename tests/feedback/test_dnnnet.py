@@ -8,8 +8,6 @@ from linear_networks import seeded
 from pydantic import ValidationError
 from torch import Tensor
 
-import feedback.compressors
-import feedback.denoisers  # noqa: F401 - registers the denoisers
 from feedback.compressor import COMPRESSORS
 from feedback.conformance.candidate import channels
 from feedback.csi_report.codeword import Codeword

@@ -6,7 +6,6 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-import feedback.compressors  # noqa: F401 - registers the compressors
 from feedback.checkpoint import load_checkpoint, save_checkpoint
 from feedback.checkpoint_key import checkpoint_path
 from feedback.compressor import COMPRESSORS

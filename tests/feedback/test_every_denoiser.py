@@ -5,8 +5,6 @@ from dataclasses import replace
 import pytest
 import torch
 
-import feedback.compressors
-import feedback.denoisers  # noqa: F401 - registers the denoisers
 from feedback.compressor import COMPRESSORS
 from feedback.conformance.candidate import Candidate, channels
 from feedback.denoiser import DENOISERS

@@ -10,9 +10,6 @@ import torch
 from pydantic import ValidationError
 from torch import Tensor, nn
 
-import feedback.compressors
-import feedback.denoisers
-import feedback.quantisers  # noqa: F401 - registers the quantisers
 from feedback.compressor import COMPRESSORS
 from feedback.conformance.candidate import channels
 from feedback.denoiser import DENOISERS

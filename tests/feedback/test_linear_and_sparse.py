@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from threadpoolctl import threadpool_info, threadpool_limits
 from torch import Tensor
 
-import feedback.compressors  # noqa: F401 - registers the compressors
 from feedback.compressor import COMPRESSORS, Compressor, codeword_length
 from feedback.compressors.klt import Klt, KltParameters
 from feedback.errors import FeedbackInputError

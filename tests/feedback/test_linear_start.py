@@ -7,7 +7,6 @@ import pytest
 import torch
 from torch import Tensor
 
-import feedback.compressors  # noqa: F401 - registers the compressors
 from feedback.compressor import COMPRESSORS
 from feedback.initialisation.klt import real_klt
 from feedback.layers.binary import signs_of

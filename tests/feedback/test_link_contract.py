@@ -11,8 +11,6 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 from torch import Tensor
 
-import feedback.denoisers
-import feedback.links  # noqa: F401 - registers the links
 from feedback.csi_report.codeword import Codeword
 from feedback.csi_report.side_format import LevelFormat
 from feedback.denoiser import DENOISERS, Denoiser

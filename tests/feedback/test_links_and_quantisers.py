@@ -9,8 +9,6 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 from torch import Tensor
 
-import feedback.links
-import feedback.quantisers  # noqa: F401 - registers the quantisers
 from feedback.csi_report.codeword import Codeword
 from feedback.csi_report.scale import ScaleQuantiser, learnt_range
 from feedback.csi_report.side_format import LevelFormat

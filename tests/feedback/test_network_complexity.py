@@ -2,7 +2,6 @@
 
 import pytest
 
-import feedback.compressors  # noqa: F401 - registers the compressors
 from feedback.complexity import count_stored_bytes
 from feedback.compressor import COMPRESSORS, Complexity
 from feedback.errors import FeedbackInputError

@@ -11,7 +11,6 @@ import torch
 from onnx import helper, numpy_helper
 from torch import Tensor, nn
 
-import feedback.compressors  # noqa: F401 - registers the compressors
 from feedback.compressor import COMPRESSORS
 from feedback.encoder_export.formats import ExportFormat, checked_formats
 from feedback.encoder_export.onnx import export_encoder, plain

@@ -6,7 +6,6 @@ import pytest
 import torch
 from torch import Tensor
 
-import feedback.predictors  # noqa: F401 - registers the predictors
 from feedback.predictor import PREDICTORS, Predictor, ReportHistory
 
 NAMES = sorted(PREDICTORS.keys())

@@ -8,7 +8,6 @@ import pytest
 import torch
 from torch import Tensor
 
-import feedback.links  # noqa: F401 - registers them
 from feedback import make_compressor
 from feedback.compressor import Compressor
 from feedback.compressors.coded_klt import CodedKlt

@@ -5,7 +5,6 @@ import torch
 from linear_networks import seeded
 from torch import Tensor
 
-import feedback.compressors  # noqa: F401 - registers the compressors
 from feedback.compressor import COMPRESSORS, Complexity, Compressor, CompressorParameters
 from feedback.conformance.candidate import channels
 from feedback.csi_report.codeword import Codeword

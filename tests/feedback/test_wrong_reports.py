@@ -7,8 +7,6 @@ import pytest
 import torch
 from torch import Tensor
 
-import feedback.compressors
-import feedback.quantisers  # noqa: F401 - registers the quantisers
 from feedback.compressor import COMPRESSORS, Compressor
 from feedback.csi_report.codeword import Codeword
 from feedback.csi_report.scale import ScaleQuantiser, learnt_range

@@ -9,7 +9,6 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-import channels.sources  # noqa: F401 - registers the sources
 from channels.channel_batch import Snapshots
 from channels.source import BLOCK_SIZE, SOURCES
 from channels.transforms.angular_delay import AngularDelayTransform
