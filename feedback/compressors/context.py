@@ -27,6 +27,7 @@ from feedback.context_codec.side_information import STEP_BITS, ScaleGrid
 from feedback.csi_report.codeword import Codeword
 from feedback.csi_report.reconstruction import Reconstruction
 from feedback.csi_report.scale import learnt_range
+from feedback.enhancement.refiner import FilterRefiner
 from feedback.errors import FeedbackInputError
 from feedback.observation import CsiDimensions
 from feedback.training_set import TrainingSet
@@ -52,6 +53,9 @@ class Context(ReportCompressor):
     in training. Tables ship with the package; nothing but the range of the scale, and the step of ``target_bits``, is
     learnt from a scenario's channels. Every array will do: polarisations and UE antennas are layers, vertical beams
     tilts, horizontal ones columns.
+
+    With ``enhancer: filters`` the BS estimates each value from the levels around it, with learnt filters over delay and
+    angle that no UE knows of: the bits are the same.
     """
 
     Parameters = ContextParameters
@@ -68,6 +72,8 @@ class Context(ReportCompressor):
         parameters.check(known)
         self.level_shape = parameters.level_shape(known)
         self.tables = parameters.read_tables()
+        weights = parameters.read_enhancer_weights()
+        self.refiner = None if weights is None else FilterRefiner.of(weights)
         self.declare(scale_grid=(2,))
         if parameters.payload_bits is None:
             self.declare(step=(), max_bits=())
@@ -146,15 +152,18 @@ class Context(ReportCompressor):
         return Reconstruction(channel=channel, erased=torch.from_numpy(erased).to(values.device)), kept
 
     def complexity(self) -> Complexity:
-        """Integer multiply-adds of the context model, real ones of the rotations, and the tables' bytes."""
+        """Integer multiply-adds of the context model, real ones of rotations and filters, and the tables' bytes."""
         several = 2 if self.settings.memory else 1
         passes = STEP_BITS + 1 if self.settings.payload_bits is not None else several
         cost = operations(self.level_shape, self.tables, passes)
+        refiner = self.refiner
         return Complexity(
             ue_macs=cost.ue,
-            bs_macs=cost.bs,
+            bs_macs=cost.bs + (0 if refiner is None else refiner.macs(self.level_shape)),
             ue_parameters=self.tables.ue_numbers,
-            bs_parameters=self.tables.ue_numbers + self.tables.centroid.size,
+            bs_parameters=self.tables.ue_numbers
+            + self.tables.centroid.size
+            + (0 if refiner is None else refiner.parameters),
             ue_bytes=self.tables.ue_bytes,
         )
 
@@ -180,7 +189,8 @@ class Context(ReportCompressor):
         return ScaleGrid(self.settings.scale_bits, low_db, cell_db)
 
     def _codec_of(self, scale: ScaleGrid, step: float | None = None, max_bits: int | None = None) -> ContextCodec:
-        return ContextCodec(self.level_shape, step, self.settings.payload_bits, max_bits, scale, self.tables)
+        shape, payload_bits = self.level_shape, self.settings.payload_bits
+        return ContextCodec(shape, step, payload_bits, max_bits, scale, self.tables, self.refiner)
 
     def _axes_of(self, csi: Tensor) -> NDArray[np.complex64]:
         axes: NDArray[np.complex64] = csi.detach().cpu().numpy().reshape(len(csi), *self.level_shape)

@@ -6,6 +6,7 @@ the BS needs the same tables and nothing else.
 
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +29,14 @@ _MAX_ENTRIES = 2**20
 _BLOCK = 128
 
 
+class Refiner(Protocol):
+    """What a BS makes of decoded values; no UE knows of it."""
+
+    def refine(self, values: NDArray[np.int32], steps: NDArray[np.float64], shape: LevelShape) -> NDArray[np.float64]:
+        """Values as decoded to values as estimated, ``[n, entries, 2]``, both in 1/256 of the steps ``[n]``."""
+        ...
+
+
 @dataclass(frozen=True)
 class ContextCodec:
     """Reports of matrices ``[n, *shape]``, complex, as bits.
@@ -44,6 +53,7 @@ class ContextCodec:
         max_bits: bits that no report of a step may exceed; one that would has levels dropped until it fits.
         scale: scales that can be told.
         tables: of the context model.
+        refiner: what the BS makes of the values of a report before it undoes rotation and scale; nothing by default.
 
     Raises:
         FeedbackInputError: if a key is missing, or a value is out of its range.
@@ -62,6 +72,7 @@ class ContextCodec:
     max_bits: int | None = None
     scale: ScaleGrid = field(default_factory=ScaleGrid)
     tables: ContextTables = field(default_factory=shipped_tables)
+    refiner: Refiner | None = None
 
     def __post_init__(self) -> None:
         if min(self.shape) < 1 or self.shape.entries > _MAX_ENTRIES:
@@ -144,7 +155,7 @@ class ContextCodec:
 
     def matrices(
         self,
-        values: NDArray[np.int32],
+        values: NDArray[np.int32] | NDArray[np.float64],
         step: NDArray[np.float64],
         turned: NDArray[np.int64],
         scale_numbers: NDArray[np.int64],
@@ -192,7 +203,8 @@ class ContextCodec:
         values, used = kernel.decode_values(self.tables, self.shape, stream, arrived, number)
         erased = no_stream(stream, arrived, used) | (lengths < (self.payload_bits or ahead))
         turned, scale_numbers = side_information.from_bits(turned_bits), side_information.from_bits(scale_bits)
-        matrices = self.matrices(values, step, turned, scale_numbers)
+        refined = values if self.refiner is None else self.refiner.refine(values, step, self.shape)
+        matrices = self.matrices(refined, step, turned, scale_numbers)
         matrices[erased] = 0
         return matrices.astype(np.complex64), erased
 

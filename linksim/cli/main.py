@@ -13,6 +13,7 @@ from linksim.cli.check_plugin import check_plugin
 from linksim.cli.command import add_shared_options, command_line
 from linksim.cli.compare import compare_runs
 from linksim.cli.complexity import complexity
+from linksim.cli.context_enhancer import context_enhancer
 from linksim.cli.context_tables import context_tables
 from linksim.cli.dataset import dataset_app
 from linksim.cli.deploy import deploy
@@ -159,6 +160,7 @@ app.command()(export_tables)
 app.command()(reproduce)
 app.command()(study)
 app.command("context-tables")(context_tables)
+app.command("context-enhancer")(context_enhancer)
 app.add_typer(dataset_app, name="dataset")
 dataset_app.command()(compare)
 add_shared_options(app)

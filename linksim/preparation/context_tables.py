@@ -1,6 +1,6 @@
 """Tables of the context codec, trained on a mixture of channel sources that one document names."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from channels.source import BLOCK_SIZE, Source
+from channels.source_parameters import SourceParameters
 from feedback.context_codec.training import save_tables, train_tables
 from linksim.errors import InputError
 from linksim.scenario.document import validated
@@ -56,9 +57,7 @@ def train_context_tables(
     if out.suffix != ".safetensors":
         raise InputError(f"--out: got {out.name}, expected a name that ends in .safetensors")
     wanted = validated(ContextTables, read_overridden(file, overrides), lambda line: f"{file}: {line}")
-    if unknown := [label for label in without if label not in wanted.sources]:
-        raise InputError(f"--without: got {unknown[0]!r}, expected one of {', '.join(wanted.sources)}")
-    kept = {label: section for label, section in wanted.sources.items() if label not in without}
+    kept = checked_without(wanted.sources, without)
     channels = {}
     for label, section in kept.items():
         tell(f"making {wanted.samples} channels of {label}")
@@ -79,6 +78,17 @@ def train_context_tables(
     )
     sources = {label: section.model_dump(mode="json") for label, section in kept.items()}
     save_tables(out, tables, {"command": command, **wanted.model_dump(mode="json"), "sources": sources})
+
+
+def checked_without(sources: Mapping[str, SourceParameters], without: Sequence[str]) -> dict[str, SourceParameters]:
+    """Sources to learn from: all but those that are left out.
+
+    Raises:
+        InputError: if one is left out that there is not.
+    """
+    if unknown := [label for label in without if label not in sources]:
+        raise InputError(f"--without: got {unknown[0]!r}, expected one of {', '.join(sources)}")
+    return {label: section for label, section in sources.items() if label not in without}
 
 
 def coding_axes(source: Source, csi: NDArray[np.complex64]) -> NDArray[np.complex64]:

@@ -12,6 +12,7 @@ from feedback.csi_dimensions import CsiDimensions
 if TYPE_CHECKING:
     from feedback.context_codec.kernel import LevelShape
     from feedback.context_codec.tables import ContextTables
+    from feedback.enhancement.weights import Weights
 
 _MODES = ("step", "target_bits", "payload_bits")
 
@@ -58,6 +59,14 @@ class ContextParameters(FixedCostParameters):
     tables: Path | None = Field(
         default=None, description="tables of `linksim context-tables` (safetensors); by default those that ship"
     )
+    enhancer: Literal["filters"] | None = Field(
+        default=None,
+        description="what the BS makes of the reports, on top of their levels, and no UE knows of: learnt filters over "
+        "delay and angle; by default nothing",
+    )
+    enhancer_weights: Path | None = Field(
+        default=None, description="filters of `linksim context-enhancer` (safetensors); by default those that ship"
+    )
 
     @model_validator(mode="after")
     def _one_mode(self) -> Self:
@@ -69,6 +78,14 @@ class ContextParameters(FixedCostParameters):
             raise ValueError("max_bits: got it with payload_bits, which is what to reserve; expected one of them")
         if self.memory and self.step is None:
             raise ValueError(f"memory: got 1 with {given[0]}, expected it with step, which all reports share")
+        return self
+
+    @model_validator(mode="after")
+    def _enhanced(self) -> Self:
+        if self.enhancer_weights is not None and self.enhancer is None:
+            raise ValueError("enhancer_weights: got a file without enhancer, expected it with enhancer 'filters'")
+        if self.enhancer is not None and self.memory:
+            raise ValueError("enhancer: got 'filters' with memory, expected it for reports that stand alone")
         return self
 
     def level_shape(self, dimensions: CsiDimensions) -> "LevelShape":
@@ -84,8 +101,16 @@ class ContextParameters(FixedCostParameters):
 
         return shipped_tables() if self.tables is None else read_tables(self.tables)
 
+    def read_enhancer_weights(self) -> "Weights | None":
+        """The weights of the filters at the BS, ``None`` without."""
+        from feedback.enhancement.weights import read_weights
+
+        return None if self.enhancer is None else read_weights(self.enhancer_weights)
+
     def check(self, dimensions: CsiDimensions) -> bool:
-        """Tables of one's own can be read, and a report of nothing but zeros fits the payload."""
+        """Tables and filters of one's own can be read, and a report of nothing but zeros fits the payload."""
+        if self.enhancer_weights is not None:
+            self.read_enhancer_weights()
         if self.tables is None and self.payload_bits is None:
             return True
         from feedback.context_codec.codec import ContextCodec

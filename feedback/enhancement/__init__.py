@@ -1,0 +1,1 @@
+"""Learned reconstruction at the BS alone, on top of reports that a UE makes without knowing of it."""
