@@ -11,11 +11,12 @@ from typing import Self
 import torch
 from torch import Tensor
 
+from feedback.context_codec.rotation import axis_rotations, panel_rotations
 from feedback.errors import FeedbackInputError
 from feedback.observation import CsiDimensions
 
-# Sub-bin rotations of the beams along each axis of the panel.
-ROTATIONS_PER_AXIS = 8
+# How often the phases of compact coefficients follow the strong ones.
+ALIGNMENTS = 8
 # Energy, relative to the mean, at which a coefficient counts half among the strong ones.
 _STRONG = 4.0
 
@@ -79,7 +80,7 @@ class BeamDelay:
     @property
     def n_rotations(self) -> int:
         """Rotations of the beams that there are to choose from: 8 along each axis of more than one port."""
-        return math.prod(ROTATIONS_PER_AXIS for ports in self.panel[1:] if ports > 1)
+        return panel_rotations(self.n_rows, self.n_columns)
 
     def coefficients(self, vectors: Tensor, rotation: Tensor | None = None, alignments: int = 0) -> Tensor:
         """Eigenvectors to coefficients of the same norm, phases chosen.
@@ -103,6 +104,18 @@ class BeamDelay:
             coefficients = self._delays_of(beams)
         return coefficients
 
+    def compact(self, vectors: Tensor) -> tuple[Tensor, Tensor]:
+        """Coefficients whose energy lies in few: under the best rotation, with phases that follow the strong ones.
+
+        Args:
+            vectors: ``[..., n_subbands, n_tx]``.
+
+        Returns:
+            The coefficients, as ``coefficients`` has them, and the rotation, ``[...]``, int64.
+        """
+        rotation = self.best_rotation(vectors)
+        return self.coefficients(vectors, rotation, ALIGNMENTS), rotation
+
     def vectors(self, coefficients: Tensor, rotation: Tensor | None = None) -> Tensor:
         """Coefficients back to vectors ``[..., n_subbands, n_tx]``: the eigenvectors, up to the phase of each subband.
 
@@ -116,16 +129,22 @@ class BeamDelay:
         return ports.flatten(-3)
 
     def best_rotation(self, vectors: Tensor) -> Tensor:
-        """The rotation whose coefficients, under the first phases, have the least sum of moduli, ``[...]``, int64.
+        """The rotation whose coefficients, under the first phases, have a small sum of moduli, ``[...]``, int64.
+
+        First the one along the columns is chosen, then that along the rows.
 
         Args:
             vectors: ``[..., n_subbands, n_tx]``.
         """
-        sums = []
-        for number in range(self.n_rotations):
-            rotation = torch.full(vectors.shape[:-2], number, device=vectors.device)
-            sums.append(self._delays_of(self._phased(self._beams_of(vectors, rotation))).abs().sum((-4, -3, -2, -1)))
-        return torch.stack(sums, dim=-1).argmin(-1)
+        best = torch.zeros(vectors.shape[:-2], dtype=torch.int64, device=vectors.device)
+        along_columns = axis_rotations(self.n_columns)
+        for count, unit in ((along_columns, 1), (axis_rotations(self.n_rows), along_columns)):
+            sums = []
+            for number in range(count):
+                beams = self._phased(self._beams_of(vectors, best + number * unit))
+                sums.append(self._delays_of(beams).abs().sum((-4, -3, -2, -1)))
+            best = best + unit * torch.stack(sums, dim=-1).argmin(-1)
+        return best
 
     def _phased(self, beams: Tensor) -> Tensor:
         """Beams ``[..., n_subbands, *panel]``, in each subband the strongest one of the whole band made real."""
@@ -160,7 +179,7 @@ class BeamDelay:
 
 def _axis_ramps(ports: int, like: Tensor) -> Tensor:
     """Ramps that move the beams of an axis by 0, 1/8, ..., 7/8 of a bin, centred, ``[rotations, ports]``."""
-    count = ROTATIONS_PER_AXIS if ports > 1 else 1
+    count = axis_rotations(ports)
     share = torch.arange(count, dtype=torch.float64)[:, None] / count
     angle = 2 * math.pi * share * (torch.arange(ports) - (ports - 1) / 2) / ports
     return torch.polar(torch.ones_like(angle), angle).to(like)

@@ -47,7 +47,7 @@ class MatrixParameters(CompressorParameters):
     @property
     def traits(self) -> type[CompressorTraits]:
         """Those of the compressor, which takes and gives something else where eigenvectors are reported."""
-        return type(self) if self.csi == "matrix" else _on_eigenvectors(type(self))
+        return type(self) if self.csi == "matrix" else on_eigenvectors(type(self))
 
     @property
     def own_quantiser(self) -> QuantiserParameters | None:
@@ -69,6 +69,7 @@ class MatrixParameters(CompressorParameters):
 
 
 @cache
-def _on_eigenvectors(model: type[CompressorTraits]) -> type[CompressorTraits]:
+def on_eigenvectors(model: type[CompressorTraits]) -> type[CompressorTraits]:
+    """The same traits, but for the form that is taken and given."""
     said: dict[str, Any] = {name: getattr(model, name) for name in CompressorTraits.__annotations__}
     return type(model.__name__, (CompressorTraits,), said | {"takes": "eigenvectors", "gives": "precoder"})

@@ -14,14 +14,16 @@ from feedback.compressor import (
     COMPRESSORS,
     NO_MEMORY,
     Complexity,
+    Compressor,
+    CompressorParameters,
     Memory,
     ReportCompressor,
 )
+from feedback.compressors.context_eigenvectors import ContextOfEigenvectors
 from feedback.compressors.parameters.context import ContextParameters
 from feedback.context_codec.codec import ContextCodec
-from feedback.context_codec.limits import MAX_BITS, MAX_STEP, MIN_STEP
 from feedback.context_codec.operations import operations
-from feedback.context_codec.rate_control import step_for_bits
+from feedback.context_codec.rate_control import RESERVE, STEP_REPORTS, check_learnt_step, step_for_bits
 from feedback.context_codec.sequence import NUMBER_BITS, Reference, SequenceCodec
 from feedback.context_codec.side_information import STEP_BITS, ScaleGrid
 from feedback.csi_report.codeword import Codeword
@@ -31,11 +33,6 @@ from feedback.enhancement.refiner import FilterRefiner
 from feedback.errors import FeedbackInputError
 from feedback.observation import CsiDimensions
 from feedback.training_set import TrainingSet
-
-# Channels that the step of `target_bits` and the reserved bits are found from.
-_STEP_CHANNELS = 2000
-# Bits to reserve, over those of the longest report among them.
-_RESERVE = 1.25
 
 
 @COMPRESSORS.register("context")
@@ -79,6 +76,12 @@ class Context(ReportCompressor):
             self.declare(step=(), max_bits=())
 
     @classmethod
+    def chosen_by(cls, parameters: CompressorParameters) -> type[Compressor]:
+        """The class itself, or that of eigenvectors."""
+        assert isinstance(parameters, ContextParameters)
+        return cls if parameters.csi == "matrix" else ContextOfEigenvectors
+
+    @classmethod
     def build(cls, parameters: Any, dimensions: CsiDimensions) -> Self:
         """The compressor of an array's layers, tilts and columns."""
         return cls(parameters, dimensions)
@@ -93,26 +96,20 @@ class Context(ReportCompressor):
         self.scale_grid = torch.tensor([low, (high - low) / 2**self.settings.scale_bits], dtype=torch.float32)
         if self.settings.payload_bits is not None:
             return
-        some, step = self._axes_of(csi[:_STEP_CHANNELS]), self.settings.step or 1.0
+        some, step = self._axes_of(csi[:STEP_REPORTS]), self.settings.step or 1.0
         if self.settings.target_bits is not None:
             step = step_for_bits(self._codec_of(self._scale, step), some, self.settings.target_bits)
         longest = float(self._codec_of(self._scale, step).encode(some)[1].max(initial=0))
         longest += (1 + NUMBER_BITS) * self.settings.memory
-        reserved = self.settings.max_bits or math.ceil(_RESERVE * longest)
+        reserved = self.settings.max_bits or math.ceil(RESERVE * longest)
         self.step, self.max_bits = torch.tensor(step), torch.tensor(float(reserved))
 
     def check_learnt(self, state: Mapping[str, Tensor]) -> None:
         """Cells of the scale are of positive width, step and reserved bits are what a report may have."""
         if state["scale_grid"][1] <= 0:
             raise FeedbackInputError("context: got cells of the scale of no width, expected a positive one")
-        if self.settings.payload_bits is None and not (
-            MIN_STEP <= state["step"] <= MAX_STEP and 1 <= state["max_bits"] <= MAX_BITS
-        ):
-            step, reserved = float(state["step"]), float(state["max_bits"])
-            raise FeedbackInputError(
-                f"context: got step {step:g} and {reserved:g} bits to reserve, "
-                f"expected {MIN_STEP:g} to {MAX_STEP:g}, and 1 to {MAX_BITS}"
-            )
+        if self.settings.payload_bits is None:
+            check_learnt_step(float(state["step"]), float(state["max_bits"]))
 
     def report(self, csi: Tensor, memory: Memory, lost: Tensor | None = None) -> tuple[Codeword, Memory]:
         """Bits 0 and 1 as float32, ``[batch, longest]``, zeros behind the ``value_bits`` of each report.

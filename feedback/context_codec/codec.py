@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from feedback.context_codec import kernel, rotation, side_information
+from feedback.context_codec.finest_step import RATE_WEIGHT, finest_fit, shortened
 from feedback.context_codec.kernel import LevelShape
 from feedback.context_codec.limits import MAX_BITS, MAX_STEP, MIN_STEP
 from feedback.context_codec.received_bits import check_bits, no_stream
@@ -19,14 +20,10 @@ from feedback.context_codec.side_information import STEP_BITS, ScaleGrid
 from feedback.context_codec.tables import ContextTables, shipped_tables
 from feedback.errors import FeedbackInputError
 
-# A bit is worth 0.095 squared steps of error: the slope of the rate-distortion curve where levels are few.
-RATE_WEIGHT = 389
-# Worth of a bit for reports that have to become shorter; 0: all levels become zero.
-_LARGER_WEIGHTS = (*(RATE_WEIGHT * 4**k for k in range(1, 11)), 0)
 MOST_VALUE = 8000 * 256
-_MAX_ENTRIES = 2**20
+MAX_ENTRIES = 2**20
 # Reports that are coded at once, so that memory stays bounded.
-_BLOCK = 128
+BLOCK = 128
 
 
 class Refiner(Protocol):
@@ -75,14 +72,11 @@ class ContextCodec:
     refiner: Refiner | None = None
 
     def __post_init__(self) -> None:
-        if min(self.shape) < 1 or self.shape.entries > _MAX_ENTRIES:
+        if min(self.shape) < 1 or self.shape.entries > MAX_ENTRIES:
             raise FeedbackInputError(
-                f"context codec: got a matrix of {tuple(self.shape)}, expected 1 to {_MAX_ENTRIES} entries"
+                f"context codec: got a matrix of {tuple(self.shape)}, expected 1 to {MAX_ENTRIES} entries"
             )
-        if (self.step is None) == (self.payload_bits is None):
-            raise FeedbackInputError("context codec: got both or none of step and payload_bits, expected one")
-        if self.step is not None and not MIN_STEP <= self.step <= MAX_STEP:
-            raise FeedbackInputError(f"step: got {self.step:g}, expected {MIN_STEP:g} to {MAX_STEP:g}")
+        check_step_or_payload(self.step, self.payload_bits)
         for key in ("payload_bits", "max_bits"):
             bits = getattr(self, key)
             if bits is not None and not (fewest := self.fewest_bits) <= bits <= MAX_BITS:
@@ -106,10 +100,10 @@ class ContextCodec:
             FeedbackInputError: if the shape differs, or an entry is NaN or infinite.
         """
         exact = self.checked(matrices)
-        parts = [self._encode(exact[start : start + _BLOCK]) for start in range(0, len(exact), _BLOCK)]
+        parts = [self._encode(exact[start : start + BLOCK]) for start in range(0, len(exact), BLOCK)]
         lengths = np.concatenate([part[1] for part in parts]) if parts else np.zeros(0, np.int64)
         bits = np.zeros((len(exact), int(lengths.max(initial=0))), np.uint8)
-        for start, (part, _) in zip(range(0, len(exact), _BLOCK), parts, strict=True):
+        for start, (part, _) in zip(range(0, len(exact), BLOCK), parts, strict=True):
             bits[start : start + len(part), : part.shape[1]] = part
         return bits, lengths
 
@@ -132,8 +126,8 @@ class ContextCodec:
         check_bits(bits, lengths)
         matrices = np.zeros((len(bits), *self.shape), np.complex64)
         erased = np.ones(len(bits), np.bool_)
-        for start in range(0, len(bits), _BLOCK):
-            rows = slice(start, start + _BLOCK)
+        for start in range(0, len(bits), BLOCK):
+            rows = slice(start, start + BLOCK)
             matrices[rows], erased[rows] = self._decode(bits[rows], lengths[rows])
         return matrices, erased
 
@@ -234,48 +228,33 @@ class Report:
         turned = rotation.best_rotation(self._power, step)
         values = values_of(self.rotated[np.arange(len(step)), turned], step)
         bits, lengths = kernel.encode_values(self.tables, self.shape, values, step_number, RATE_WEIGHT)
-        for rate_weight in _LARGER_WEIGHTS:
-            if most is None or not (long := lengths > most).any():
-                break
-            # In the end all levels are zero.
+
+        def again(long: NDArray[np.bool_], rate_weight: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
             fewer = values[long] if rate_weight else 0 * values[long]
-            shorter, needed = kernel.encode_values(self.tables, self.shape, fewer, step_number[long], rate_weight)
-            lengths[long], bits[long] = needed, 0
-            bits[long, : shorter.shape[1]] = shorter[:, : bits.shape[1]]
-        return turned, bits[:, : int(lengths.max(initial=0))], lengths
+            return kernel.encode_values(self.tables, self.shape, fewer, step_number[long], rate_weight)
+
+        return turned, *shortened(bits, lengths, most, again)
 
     def fitted(self, room: int) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.uint8], NDArray[np.int64]]:
-        """Step numbers, rotations, bits and lengths of the finest steps whose bits fit into ``room``.
-
-        Bits hardly ever grow with the step, so a bisection finds it; what is taken did fit. Where even the coarsest
-        does not, levels are dropped.
-        """
-        n = len(self.rotated)
-        # `coarse` fits, or is past the end; `fine` does not, or is before the beginning.
-        fine, coarse = np.full(n, -1), np.full(n, 2**STEP_BITS)
-        turned, kept, lengths = np.zeros(n, np.int64), np.zeros((n, room), np.uint8), np.zeros(n, np.int64)
-        for _ in range(STEP_BITS + 1):
-            middle = np.clip((fine + coarse) // 2, 0, 2**STEP_BITS - 1)
-            at = side_information.steps(middle), side_information.context_steps(middle)
-            found, stream, needed = self.coded(*at)
-            taken = (needed <= room) & (middle < coarse)
-            coarse = np.where(taken, middle, coarse)
-            fine = np.where(needed > room, middle, fine)
-            turned[taken], lengths[taken], kept[taken] = found[taken], needed[taken], 0
-            width = min(room, stream.shape[1])
-            kept[taken, :width] = stream[taken, :width]
-        if (over := coarse == 2**STEP_BITS).any():
-            coarse[over] -= 1
-            at = side_information.steps(coarse), side_information.context_steps(coarse)
-            found, stream, needed = self.coded(*at, room)
-            turned[over], lengths[over], kept[over] = found[over], needed[over], 0
-            kept[over, : stream.shape[1]] = stream[over]
-        return coarse, turned, kept, lengths
+        """Step numbers, rotations, bits and lengths of the finest steps whose bits fit into ``room``."""
+        return finest_fit(len(self.rotated), room, self.coded)
 
     @cached_property
     def _power(self) -> NDArray[np.float64]:
         flat = self.rotated.reshape(*self.rotated.shape[:2], -1)
         return np.square(flat.real) + np.square(flat.imag)
+
+
+def check_step_or_payload(step: float | None, payload_bits: int | None) -> None:
+    """Passes exactly one of the two, and a step in its range.
+
+    Raises:
+        FeedbackInputError: for others.
+    """
+    if (step is None) == (payload_bits is None):
+        raise FeedbackInputError("context codec: got both or none of step and payload_bits, expected one")
+    if step is not None and not MIN_STEP <= step <= MAX_STEP:
+        raise FeedbackInputError(f"step: got {step:g}, expected {MIN_STEP:g} to {MAX_STEP:g}")
 
 
 def amplitude(matrices: NDArray[np.complex128]) -> NDArray[np.float64]:

@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 
 from feedback.context_codec.kernel import LevelShape
-from feedback.context_codec.rotation import ROTATIONS
+from feedback.context_codec.rotation import ROTATIONS, axis_rotations, panel_rotations
 from feedback.context_codec.tables import ContextTables
 
 
@@ -21,6 +21,35 @@ class Operations:
     model: int
     ue: int
     bs: int
+
+
+def layer_operations(
+    shape: LevelShape, tables: ContextTables, n_layers: int, passes: int, alignments: int
+) -> Operations:
+    """What a report of layers of eigenvectors takes.
+
+    The UE makes, for every rotation along one axis and then along the other, the beams and delays and their moduli; for
+    every alignment the delays twice, the moduli, and an inner product. FFTs and the context model are counted as in
+    ``operations``.
+
+    Args:
+        shape: delays, polarisations, rows and columns of a layer.
+        tables: of the context model.
+        n_layers: of them.
+        passes: how often the UE codes them.
+        alignments: how often phases follow the strong coefficients.
+    """
+    entries = shape.entries
+    model = entries * tables.macs_per_entry(shape.layers > 1, shape.tilts > 1)
+    delays = math.ceil(entries * 2 * math.log2(shape.rows))
+    beams = math.ceil(entries * 2 * math.log2(shape.tilts * shape.columns))
+    turned = 4 * entries if panel_rotations(shape.tilts, shape.columns) > 1 else 0
+    phases = 4 * entries
+    tried = axis_rotations(shape.tilts) + axis_rotations(shape.columns) + 1
+    search = tried * (turned + beams + phases + delays + 2 * entries)
+    alignment = alignments * (2 * delays + phases + 4 * entries + 4 * entries)
+    ue = search + alignment + passes * (model + 2 * entries)
+    return Operations(n_layers * model, n_layers * ue, n_layers * (model + delays + beams + turned))
 
 
 def operations(shape: LevelShape, tables: ContextTables, passes: int) -> Operations:

@@ -7,9 +7,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from feedback.context_codec.codec import ContextCodec
+from feedback.context_codec.limits import MAX_BITS, MAX_STEP, MIN_STEP
 from feedback.context_codec.side_information import STEP_BITS
 from feedback.errors import FeedbackInputError
 
+# Channels that the step and the reserved bits are found from, and what is reserved over the longest report among them.
+STEP_REPORTS = 2000
+RESERVE = 1.25
 # Steps 96 to an octave, so that bits are met to about half a per cent: from 2^-7 to 2^5 times the scale.
 _PER_OCTAVE = 96
 _FINEST, _COARSEST = -7 * _PER_OCTAVE, 5 * _PER_OCTAVE
@@ -79,6 +83,19 @@ def finest_fitting(n: int, fits: Callable[[NDArray[np.int64]], NDArray[np.bool_]
         coarse = np.where(fitting & (middle < coarse), middle, coarse)
         fine = np.where(~fitting, middle, fine)
     return coarse
+
+
+def check_learnt_step(step: float, max_bits: float) -> None:
+    """Passes a step and bits to reserve that a report may have.
+
+    Raises:
+        FeedbackInputError: for others.
+    """
+    if not (MIN_STEP <= step <= MAX_STEP and 1 <= max_bits <= MAX_BITS):
+        raise FeedbackInputError(
+            f"context: got step {step:g} and {max_bits:g} bits to reserve, expected {MIN_STEP:g} to {MAX_STEP:g}, and "
+            f"1 to {MAX_BITS}"
+        )
 
 
 def _step(number: int) -> float:

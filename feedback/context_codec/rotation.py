@@ -12,6 +12,16 @@ def rotation_bits(columns: int) -> int:
     return ROTATION_BITS if columns > 1 else 0
 
 
+def axis_rotations(beams: int) -> int:
+    """Rotations of an axis of so many beams; a single one has none."""
+    return ROTATIONS if beams > 1 else 1
+
+
+def panel_rotations(rows: int, columns: int) -> int:
+    """Rotations of a panel that turns along both axes."""
+    return axis_rotations(rows) * axis_rotations(columns)
+
+
 def rotate(matrices: NDArray[np.complex128], numbers: NDArray[np.int64], back: bool = False) -> NDArray[np.complex128]:
     r"""Moves the angle axis of every matrix by a share ``number / ROTATIONS`` of a bin.
 

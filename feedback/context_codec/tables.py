@@ -106,7 +106,8 @@ class ContextTables:
 
     def macs_per_entry(self, with_layers: bool = False, with_tilts: bool = False) -> int:
         """Integer multiply-adds an entry: network and prediction; inputs that an array does not have are left out."""
-        missing = 2 * (not with_layers) + 2 * (not with_tilts)
+        each = 4 if self.inputs > sizes.INPUTS else 2
+        missing = each * (not with_layers) + each * (not with_tilts)
         network = self.hidden_units * (self.inputs - missing) + 2 * self.hidden_units
         return network + 2 * (sizes.NEIGHBOURS - (not with_tilts))
 
@@ -143,6 +144,12 @@ def read_tables(file: Path) -> ContextTables:
 def shipped_tables() -> ContextTables:
     """The tables that ship; ``data/tables.json`` beside them says what they were trained on."""
     return tables_of(files("feedback.context_codec").joinpath("data/tables.safetensors").read_bytes())
+
+
+@cache
+def shipped_eigenvector_tables() -> ContextTables:
+    """The tables for eigenvectors that ship; ``data/eigenvectors.json`` beside them says the same of them."""
+    return tables_of(files("feedback.context_codec").joinpath("data/eigenvectors.safetensors").read_bytes())
 
 
 def tables_of(content: bytes) -> ContextTables:

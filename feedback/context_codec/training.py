@@ -7,6 +7,7 @@ over, as what an encoder chooses depends on what its tables say.
 import json
 import platform
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from feedback.context_codec import kernel, rotation, side_information, sizes
-from feedback.context_codec.codec import RATE_WEIGHT
 from feedback.context_codec.context_network import Observations, train_network
 from feedback.context_codec.counting import (
     ContextCounts,
@@ -22,19 +22,41 @@ from feedback.context_codec.counting import (
     predictor_weights,
     probability_numbers,
 )
+from feedback.context_codec.finest_step import RATE_WEIGHT
 from feedback.context_codec.kernel import CodingRecord, LevelShape
 from feedback.context_codec.tables import ContextTables
 from feedback.errors import FeedbackInputError
 from feedback.files import write_whole
 
-# Steps that the tables are for, relative to the scale: about 5000 to 40 bits a report of 32 x 32 entries.
-STEP_RANGE = (0.06, 6.0)
 _COUNTING_ROUNDS = 3
 _SIZE_BOUNDS = (4, 14, 28, 48, 80, 128, 224)
 # Share of the entries that the network sees.
 _NETWORK_SHARE = 0.15
 # Reports at a time, so that memory stays bounded.
 _BLOCK = 100
+
+
+@dataclass(frozen=True)
+class TrainingPlan:
+    """What tables are for.
+
+    Attributes:
+        steps: the finest and the coarsest step, relative to the scale.
+        inputs: inputs of the network beside row and step.
+        rotates: whether reports choose a rotation; otherwise the matrices that are given are rotated.
+        copies: steps at which every matrix is seen.
+    """
+
+    steps: tuple[float, float]
+    inputs: int
+    rotates: bool
+    copies: int
+
+
+# About 5000 to 40 bits a report of 32 x 32 entries.
+MATRICES = TrainingPlan(steps=(0.06, 6.0), inputs=sizes.INPUTS, rotates=True, copies=1)
+# About 600 to 20 bits for the eigenvectors of 13 subbands and 32 ports.
+EIGENVECTORS = TrainingPlan(steps=(0.5, 8.0), inputs=sizes.INPUTS + sizes.MORE_INPUTS, rotates=False, copies=2)
 
 
 def train_tables(
@@ -44,26 +66,32 @@ def train_tables(
     hidden_units: int = 5,
     network_steps: int = 5000,
     tell: Callable[[str], None] = lambda line: None,
+    plan: TrainingPlan = MATRICES,
 ) -> ContextTables:
     """Tables for a mixture of channels, all weighted by their number.
 
     Args:
         channels: angular-delay matrices of each source by its name, ``[n, rows, layers, tilts, columns]``, scaled in
-            any way.
+            any way; or coefficients of eigenvectors (``BeamDelay``) in the same axes.
         seed: of steps, weights and batches; the same seed gives the same tables on one thread.
         hidden_units: of the network; each costs the UE about 18 multiply-adds an entry.
         network_steps: of its training.
         tell: called with one progress line.
+        plan: what the tables are for.
 
     Raises:
         FeedbackInputError: if there are no channels, or some are zero or not finite.
     """
     generator = np.random.default_rng(seed)
-    sets = [_TrainingReports.of(name, matrices, generator) for name, matrices in channels.items()]
+    sets = [
+        _TrainingReports.of(name, matrices, generator, plan)
+        for name, matrices in channels.items()
+        for _ in range(plan.copies)
+    ]
     if not sets:
         raise FeedbackInputError("tables: got no channels to learn from, expected some")
     fixed = {**number_tables(), "size_bounds": np.array(_SIZE_BOUNDS, np.int16)}
-    tables = ContextTables(**fixed, **_even_tables(hidden_units))
+    tables = ContextTables(**fixed, **_even_tables(hidden_units, plan.inputs))
     pairs = [_around(reports.shape, record) for reports in sets for _, record in reports.coded(tables)]
     fixed["predictor"] = predictor_weights(*(np.concatenate(part) for part in zip(*pairs, strict=True)))
     tables = ContextTables(**{**_fields(tables), **fixed})
@@ -107,7 +135,9 @@ class _TrainingReports:
         self.shape, self.values, self.step_numbers = shape, values, step_numbers
 
     @classmethod
-    def of(cls, name: str, matrices: NDArray[np.complexfloating], generator: np.random.Generator) -> "_TrainingReports":
+    def of(
+        cls, name: str, matrices: NDArray[np.complexfloating], generator: np.random.Generator, plan: TrainingPlan
+    ) -> "_TrainingReports":
         if matrices.ndim != 5 or len(matrices) == 0 or not np.isfinite(matrices).all():
             raise FeedbackInputError(
                 f"tables: {name}: got channels of shape {list(matrices.shape)}, or NaN or infinity, expected some "
@@ -118,12 +148,14 @@ class _TrainingReports:
         amplitude = np.sqrt((np.abs(exact) ** 2).mean(axis=(1, 2, 3, 4), keepdims=True))
         if (amplitude == 0).any():
             raise FeedbackInputError(f"tables: {name}: got a channel of zeros, expected none")
-        step = np.exp(generator.uniform(np.log(STEP_RANGE[0]), np.log(STEP_RANGE[1]), n))
+        step = np.exp(generator.uniform(np.log(plan.steps[0]), np.log(plan.steps[1]), n))
         values = np.zeros((n, shape.entries, 2), np.int32)
         for i in range(n):
-            rotated = rotation.all_rotations(exact[i : i + 1] / amplitude[i]).reshape(1, -1, shape.entries)
-            best = rotation.best_rotation(np.abs(rotated) ** 2, step[i : i + 1])[0]
-            entries = rotated[0, best] * (256 / step[i])
+            entries = (exact[i] / amplitude[i]).ravel()
+            if plan.rotates:
+                rotated = rotation.all_rotations(exact[i : i + 1] / amplitude[i]).reshape(1, -1, shape.entries)
+                entries = rotated[0, rotation.best_rotation(np.abs(rotated) ** 2, step[i : i + 1])[0]]
+            entries = entries * (256 / step[i])
             values[i] = np.rint(np.stack([entries.real, entries.imag], axis=-1))
         numbers = np.array([side_information.step_number(float(one)) for one in step], np.int32)
         return cls(shape, values, numbers)

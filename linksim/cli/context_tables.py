@@ -19,6 +19,9 @@ def context_tables(
     without: Annotated[
         list[str] | None, typer.Option(metavar="LABEL", help="source to leave out; may be given often")
     ] = None,
+    keep: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="where channels are kept, so that they are made once")
+    ] = None,
 ) -> None:
     """Trains the tables of the context codec on a mixture of channels, on one thread; the same seed gives the same."""
     from linksim.execution.executor import one_thread
@@ -26,4 +29,4 @@ def context_tables(
 
     command = shlex.join(["linksim", *sys.argv[1:]])
     with one_thread():
-        train_context_tables(file, overrides or [], out, command, Console(stderr=True).print, without or [])
+        train_context_tables(file, overrides or [], out, command, Console(stderr=True).print, without or [], keep)

@@ -11,8 +11,8 @@ from feedback.conformance.network import NETWORK_CHECKS, candidate_of
 from feedback.neural import NeuralCompressor
 
 NAMES = sorted(map(str, COMPRESSORS.keys()))
-# Compressors of any matrix, on that of eigenvectors: linear, sparse, and a network.
-OF_EIGENVECTORS = ("klt", "topk", "csinet")
+# Compressors of any matrix, on that of eigenvectors: linear, sparse, a network, and bits of its own.
+OF_EIGENVECTORS = ("klt", "topk", "csinet", "context")
 NEURAL = [name for name in NAMES if issubclass(COMPRESSORS.get_class(name), NeuralCompressor)]
 
 
@@ -31,7 +31,9 @@ def candidate(name: str) -> Candidate:
 
 @cache
 def of_eigenvectors(name: str) -> Candidate:
-    return candidate_of(COMPRESSORS.get_class(name), {"name": name, "csi": "eigenvectors", "rank": 2})
+    kind = COMPRESSORS.get_class(name)
+    section = {**kind.Parameters.example, "name": name, "csi": "eigenvectors", "rank": 2}
+    return candidate_of(kind, section)
 
 
 # One compressor after the other, so that each is fitted once.

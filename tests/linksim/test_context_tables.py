@@ -1,18 +1,20 @@
 """``linksim context-tables``: tables of the context codec from the sources of a document."""
 
 import json
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
 
 from channels.channel_batch import ArrayShape
-from feedback.context_codec.tables import read_tables
+from feedback.context_codec.tables import read_tables, shipped_eigenvector_tables, shipped_tables
 from linksim.errors import InputError
 from linksim.preparation.context_tables import ContextTables, train_context_tables
 from linksim.scenario.document import validated
 from linksim.scenario.file import read_overridden
 
-SHIPPED = Path(__file__).parents[2] / "scenarios" / "studies" / "context_tables.yaml"
+STUDIES = Path(__file__).parents[2] / "scenarios" / "studies"
+SHIPPED = STUDIES / "context_tables.yaml"
 TINY = """
 name: tiny
 samples: 3
@@ -60,6 +62,22 @@ def test_a_source_is_left_out(tmp_path: Path) -> None:
         train_context_tables(tmp_path / "tiny.yaml", [], out, "", print, ["garden"])
 
 
+def test_tables_of_eigenvectors_from_channels_that_were_kept(tmp_path: Path) -> None:
+    """The second time nothing is made, and the tables are the same; other subbands are other channels."""
+    document = tmp_path / "tiny.yaml"
+    document.write_text(TINY.replace("n_delay: 4", "csi: eigenvectors\nn_subbands: 3"))
+    lines: list[str] = []
+    digests = []
+    for number, overrides in enumerate(([], [], ["n_subbands=2"])):
+        out = tmp_path / f"{number}.safetensors"
+        train_context_tables(document, overrides, out, "", lines.append, keep=tmp_path / "kept")
+        digests.append(read_tables(out).digest)
+    assert lines.count("making 3 channels of indoor") == 2
+    assert digests[0] == digests[1] != digests[2]
+    assert read_tables(tmp_path / "0.safetensors").inputs == 24
+    assert len(list((tmp_path / "kept").iterdir())) == 2
+
+
 def test_only_safetensors_are_written(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"--out: got a\.npz, expected"):
         train_context_tables(tmp_path / "tiny.yaml", [], tmp_path / "a.npz", "", print)
@@ -76,3 +94,16 @@ def test_the_shipped_document_is_one() -> None:
     ]
     assert [array.n_ports for array in arrays] == [32, 32, 32, 32, 16, 32, 32, 32]
     assert sum(array.n_polarizations == 2 for array in arrays) == 2
+
+
+@pytest.mark.parametrize(("document", "tables"), [("context_tables", "tables"), ("eigenvector_tables", "eigenvectors")])
+def test_shipped_tables_say_what_they_are_from(document: str, tables: str) -> None:
+    """The document beside them is the one that ships, but for what sources have gained since."""
+    wanted = validated(ContextTables, read_overridden(STUDIES / f"{document}.yaml", ()), str).model_dump(mode="json")
+    said = json.loads(files("feedback.context_codec").joinpath(f"data/{tables}.json").read_text("utf-8"))
+    for key in said.keys() & wanted.keys() - {"sources"}:
+        assert said[key] == wanted[key], key
+    assert list(said["sources"]) == list(wanted["sources"])
+    found = shipped_tables() if tables == "tables" else shipped_eigenvector_tables()
+    assert said["sha256"] == found.digest
+    assert said["ue_bytes"] == found.ue_bytes < 2**15

@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from feedback.compressor_parameters import FixedCostParameters
+from feedback.compressor_parameters import CompressorTraits, FixedCostParameters
 from feedback.context_codec.limits import MAX_BITS, MAX_STEP, MIN_STEP
 from feedback.csi_dimensions import CsiDimensions
+from feedback.matrix_parameters import on_eigenvectors
 
 if TYPE_CHECKING:
     from feedback.context_codec.kernel import LevelShape
@@ -37,6 +38,12 @@ class ContextParameters(FixedCostParameters):
     target_bits: float | None = Field(
         default=None, gt=0, le=1e6, description="mean bits of a report; the step is found from training channels"
     )
+    csi: Literal["matrix", "eigenvectors"] = Field(
+        default="matrix",
+        description="what is reported: the angular-delay matrix, or the eigenvectors of the subbands of the SGCS, for "
+        "precoders; a step is then relative to the root mean square of their coefficients, and no scale is sent",
+    )
+    rank: int = Field(default=1, ge=1, le=4, description="with eigenvectors: layers that are reported")
     payload_bits: int | None = Field(
         default=None, ge=1, le=MAX_BITS, description="bits of every report, each with the finest step that fits"
     )
@@ -81,6 +88,16 @@ class ContextParameters(FixedCostParameters):
         return self
 
     @model_validator(mode="after")
+    def _one_form(self) -> Self:
+        if self.csi == "matrix" and self.rank != 1:
+            raise ValueError(f"rank: got {self.rank} with csi 'matrix', expected it with csi 'eigenvectors'")
+        if self.csi == "eigenvectors" and self.memory:
+            raise ValueError("memory: got 1 with csi 'eigenvectors', expected it with csi 'matrix'")
+        if self.csi == "eigenvectors" and self.enhancer is not None:
+            raise ValueError("enhancer: got 'filters' with csi 'eigenvectors', expected it with csi 'matrix'")
+        return self
+
+    @model_validator(mode="after")
     def _enhanced(self) -> Self:
         if self.enhancer_weights is not None and self.enhancer is None:
             raise ValueError("enhancer_weights: got a file without enhancer, expected it with enhancer 'filters'")
@@ -88,18 +105,28 @@ class ContextParameters(FixedCostParameters):
             raise ValueError("enhancer: got 'filters' with memory, expected it for reports that stand alone")
         return self
 
+    @property
+    def traits(self) -> type[CompressorTraits]:
+        """Those of the compressor, which takes and gives something else where eigenvectors are reported."""
+        return type(self) if self.csi == "matrix" else on_eigenvectors(type(self))
+
     def level_shape(self, dimensions: CsiDimensions) -> "LevelShape":
         """Delays, layers, tilts and columns of a channel's matrices."""
         from feedback.context_codec.kernel import LevelShape
 
+        if self.csi == "eigenvectors":
+            known = dimensions
+            return LevelShape(known.n_subbands, known.n_polarizations, known.n_rows, known.n_columns)
         layers = dimensions.n_rx * dimensions.n_polarizations
         return LevelShape(dimensions.n_delay, layers, dimensions.n_rows, dimensions.n_columns)
 
     def read_tables(self) -> "ContextTables":
         """The tables of the context model."""
-        from feedback.context_codec.tables import read_tables, shipped_tables
+        from feedback.context_codec.tables import read_tables, shipped_eigenvector_tables, shipped_tables
 
-        return shipped_tables() if self.tables is None else read_tables(self.tables)
+        if self.tables is not None:
+            return read_tables(self.tables)
+        return shipped_tables() if self.csi == "matrix" else shipped_eigenvector_tables()
 
     def read_enhancer_weights(self) -> "Weights | None":
         """The weights of the filters at the BS, ``None`` without."""
@@ -114,9 +141,16 @@ class ContextParameters(FixedCostParameters):
         if self.tables is None and self.payload_bits is None:
             return True
         from feedback.context_codec.codec import ContextCodec
+        from feedback.context_codec.layer_codec import LayerCodec
+        from feedback.context_codec.rotation import panel_rotations
         from feedback.context_codec.side_information import ScaleGrid
 
         shape, tables = self.level_shape(dimensions), self.read_tables()
-        if self.payload_bits is not None:
+        if self.payload_bits is None:
+            return True
+        if self.csi == "eigenvectors":
+            rotations = panel_rotations(dimensions.n_rows, dimensions.n_columns)
+            LayerCodec(shape, self.rank, rotations, None, self.payload_bits, None, tables)
+        else:
             ContextCodec(shape, None, self.payload_bits, None, ScaleGrid(self.scale_bits), tables)
         return True
