@@ -56,7 +56,7 @@ def test_samples_do_not_depend_on_the_range(model):
 @pytest.mark.parametrize("model", [*MODELS, "InF-HH"])
 @pytest.mark.parametrize(
     ("array", "snapshots"),
-    zip(ARRAYS, [Snapshots(), Snapshots.every(1e-3, 2), Snapshots()], strict=True),
+    list(zip(ARRAYS, [Snapshots(), Snapshots.every(1e-3, 2), Snapshots()], strict=True)),
     ids=["ula", "moving panel", "sub-arrays"],
 )
 def test_paths_are_those_of_the_sum_of_sionna(model, array, snapshots):
