@@ -1,7 +1,7 @@
 """Code blocks of the documentation, as a reader meets them.
 
-A block with a title is a file that the reader writes. Tests run no command whose comment says that it takes minutes or
-hours, and none of a block that is marked ``.elsewhere``, which needs another machine.
+A block with a title is a file that the reader writes. Tests run no command whose comment says that it takes minutes,
+hours or days, and none of a block that is marked ``.elsewhere``, which needs another machine.
 """
 
 import re
@@ -19,7 +19,7 @@ WALKED = [DOCS / "get-started.md", *sorted((DOCS / "how-to").glob("*.md"))]
 
 _FENCE = re.compile(r"^```(?P<head>[^\n`]*)\n(?P<body>.*?)^```$", re.DOTALL | re.MULTILINE)
 _TITLE = re.compile(r'title="([^"]+)"')
-_LONG = re.compile(r"\b(minutes?|hours?)\b")
+_LONG = re.compile(r"\b(minutes?|hours?|days?)\b")
 _SHELL = {"sh", "bash", "console"}
 
 

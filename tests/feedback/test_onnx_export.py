@@ -42,7 +42,7 @@ def network(name: str, shape: tuple[int, int] = (8, 8), ratio: float = 4, **para
                 tensor.uniform_(0.5, 2, generator=generator)
             for tensor in (layer.bias.data, layer.running_mean):
                 tensor.normal_(generator=generator)
-        elif isinstance(layer, nn.Linear):
+        elif isinstance(layer, nn.Linear) and layer.bias is not None:
             layer.bias.data.normal_(generator=generator)
             if hasattr(layer, "centre"):
                 layer.centre.fill_(0.7)
