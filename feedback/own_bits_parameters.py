@@ -6,6 +6,7 @@ from pydantic import Field, model_validator
 
 from feedback.compressor_parameters import CompressorParameters, CompressorTraits
 from feedback.context_codec.limits import MAX_BITS, MAX_STEP, MIN_STEP
+from feedback.matrix_parameters import MatrixParameters
 
 MODES = ("step", "target_bits", "payload_bits")
 _OF_A_MODE = ("scale_bits", "max_bits")
@@ -61,8 +62,27 @@ class OwnBitsParameters(CompressorParameters):
         idle = [key for key in _OF_A_MODE if getattr(self, key) != type(self).model_fields[key].default]
         if idle and not given:
             raise ValueError(f"{idle[0]}: got it without any of {', '.join(MODES)}, expected one of them")
-        if given and getattr(self, "csi", "matrix") != "matrix":
-            raise ValueError(f"{given[0]}: got it with csi 'eigenvectors', expected it with csi 'matrix'")
         if self.payload_bits is not None and self.max_bits is not None:
             raise ValueError("max_bits: got it with payload_bits, which is what to reserve; expected one of them")
+        return self
+
+
+class OwnBitsOnlyParameters(OwnBitsTraits, OwnBitsParameters):
+    """Keys of compressors that always quantise and entropy-code themselves."""
+
+    @model_validator(mode="after")
+    def _needs_a_mode(self) -> Self:
+        if not self.makes_bits:
+            raise ValueError(f"step: got none, expected one of {', '.join(MODES)}")
+        return self
+
+
+class MatrixOrOwnBitsParameters(MatrixParameters, OwnBitsParameters):
+    """Keys of compressors that send values of a matrix, or bits of their own where a key says how many."""
+
+    @model_validator(mode="after")
+    def _bits_of_matrices(self) -> Self:
+        if self.makes_bits and self.csi != "matrix":
+            given = next(key for key in MODES if getattr(self, key) is not None)
+            raise ValueError(f"{given}: got it with csi 'eigenvectors', expected it with csi 'matrix'")
         return self

@@ -17,6 +17,7 @@ class Traits:
         if not isinstance(model, type) or not issubclass(model, Traits):
             return
         contract = next(base for base in model.__mro__ if base in cls.__mro__)
+        traits = {name for base in contract.__mro__ for name in vars(base).get("__annotations__", ())}
         for base in model.__mro__[: model.__mro__.index(contract)]:
-            for name in contract.__annotations__.keys() & vars(base).keys() - vars(cls).keys():
+            for name in traits & vars(base).keys() - vars(cls).keys():
                 setattr(cls, name, vars(base)[name])

@@ -1,22 +1,20 @@
 """Compressors that are transform codes: entropy-coded levels of coefficients on learnt axes."""
 
-import math
 from abc import abstractmethod
 from collections.abc import Mapping
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-from feedback.compressor import NO_MEMORY, Complexity, Memory, ReportCompressor
-from feedback.context_codec.limits import MAX_BITS, MAX_STEP, MIN_STEP
-from feedback.context_codec.rate_control import finest_step
-from feedback.context_codec.side_information import STEP_BITS, ScaleGrid
+from feedback.bitstream_compressor import STEP_REPORTS, ScaledBitstreamCompressor
+from feedback.compressor import NO_MEMORY, Complexity, Memory
+from feedback.context_codec.side_information import STEP_BITS
 from feedback.csi_report.codeword import Codeword
 from feedback.csi_report.reconstruction import Reconstruction
-from feedback.csi_report.scale import learnt_range
 from feedback.errors import FeedbackInputError
-from feedback.own_bits_parameters import OwnBitsParameters, OwnBitsTraits
+from feedback.own_bits_parameters import OwnBitsParameters
 from feedback.training_set import TrainingSet
 from feedback.transform_coding import sizes
 from feedback.transform_coding.axes import Axes, FullAxes, OwnEntries, SeparableAxes
@@ -26,16 +24,13 @@ from feedback.transform_coding.kernel import LevelCode
 from feedback.transform_coding.level_tables import code_of
 from feedback.transform_coding.training import corrected, learn_code, mean_powers, unit_power
 
-# Channels that the step of `target_bits` and the reserved bits are found from, and coefficients of them in memory.
-_STEP_CHANNELS = 2000
+# Coefficients of the channels that the step is found from that are in memory at once.
 _MAX_COEFFICIENTS = 2**24
-# Bits to reserve, over those of the longest report among them.
-_RESERVE = 1.25
 # Integer multiply-adds of a part of a coefficient: two levels and zero, each with its squared error and its bits.
 _MACS_OF_A_CHOICE = 6
 
 
-class TransformCompressor(OwnBitsTraits, ReportCompressor):
+class TransformCompressor(ScaledBitstreamCompressor):
     r"""Uniformly quantises coefficients on learnt axes, all with one step, and entropy-codes them.
 
     A report holds the scale of the matrix, where it has its own the step, where there are several the component, and
@@ -56,7 +51,6 @@ class TransformCompressor(OwnBitsTraits, ReportCompressor):
 
     settings: OwnBitsParameters
     covariance: Covariance = "diagonal"
-    scale_grid: Tensor
     spread: Tensor
     label: Tensor
     decision: Tensor
@@ -64,23 +58,17 @@ class TransformCompressor(OwnBitsTraits, ReportCompressor):
     delays: Tensor
     ports: Tensor
     axes: Tensor
-    step: Tensor
-    max_bits: Tensor
 
     def __init__(self, parameters: OwnBitsParameters, shape: tuple[int, int], components: int = 1) -> None:
         super().__init__(parameters, shape)
-        self.length = parameters.payload_bits or 0
         self.components = components
         nodes = 2 ** (components - 1).bit_length()
         self.declare(
-            scale_grid=(2,),
             spread=(components, shape[0] * shape[1]),
             label=(nodes,),
             decision=(sizes.CLASSES, sizes.SEEN, sizes.DECISIONS),
             centroid=(sizes.CLASSES, sizes.SEEN, sizes.CENTROIDS + 1),
         )
-        if parameters.payload_bits is None:
-            self.declare(step=(), max_bits=())
 
     @abstractmethod
     def learn_axes(self, training: TrainingSet, generator: torch.Generator) -> Tensor:
@@ -125,25 +113,17 @@ class TransformCompressor(OwnBitsTraits, ReportCompressor):
         for name, array in (("spread", code.spread), ("label", code.label), ("decision", code.decision)):
             setattr(self, name, torch.from_numpy(array.astype(np.float32)))
         self.centroid = torch.from_numpy(tables.centroid)
-        low, high = learnt_range(_amplitude(training.train))
-        self.scale_grid = torch.tensor([low, (high - low) / 2**self.settings.scale_bits], dtype=torch.float32)
-        if self.settings.payload_bits is not None:
-            self._codec_of(code)
-            return
-        step = self.settings.step or 1.0
-        codec = self._codec_of(code, step)
-        most = min(_STEP_CHANNELS, max(200, _MAX_COEFFICIENTS // (codec.axes.sets * code.entries)))
-        some = Projected.joined([codec.projected(part) for part in csi[:most].split(codec.block)])
+        self.learn_scale(training.train)
+        if self.settings.payload_bits is None:
+            codec = self._codec_of(code, 1.0)
+            most = min(STEP_REPORTS, max(200, _MAX_COEFFICIENTS // (codec.axes.sets * code.entries)))
+            some = Projected.joined([codec.projected(part) for part in csi[:most].split(codec.block)])
 
-        def lengths(step: float, count: int) -> np.ndarray:
-            return self._codec_of(code, step).encode_projected(some.first(count))[1]
+            def lengths(step: float, count: int) -> NDArray[np.int64]:
+                return self._codec_of(code, step).encode_projected(some.first(count))[1]
 
-        count = len(some.scale_numbers)
-        if self.settings.target_bits is not None:
-            step = finest_step(lambda step, n: float(lengths(step, n).mean()), count, self.settings.target_bits)
-        reserved = self.settings.max_bits or math.ceil(_RESERVE * float(lengths(step, count).max(initial=0)))
-        self._codec_of(code, step, reserved)
-        self.step, self.max_bits = torch.tensor(step), torch.tensor(float(reserved))
+            self.learn_step(lengths, len(some.scale_numbers))
+        self._codec_of(code, *self.learnt_mode)
 
     def check_learnt(self, state: Mapping[str, Tensor]) -> None:
         """Tables are of integers that the coder takes, the scale has cells, a report may have step and bits."""
@@ -152,16 +132,7 @@ class TransformCompressor(OwnBitsTraits, ReportCompressor):
             values = state[key]
             if not ((values == values.round()) & (values >= low) & (values <= high)).all():
                 raise FeedbackInputError(f"{name}: got {key} of other numbers, expected integers {low} to {high}")
-        if state["scale_grid"][1] <= 0:
-            raise FeedbackInputError(f"{name}: got cells of the scale of no width, expected a positive one")
-        if self.settings.payload_bits is None and not (
-            MIN_STEP <= state["step"] <= MAX_STEP and 1 <= state["max_bits"] <= MAX_BITS
-        ):
-            step, reserved = float(state["step"]), float(state["max_bits"])
-            raise FeedbackInputError(
-                f"{name}: got step {step:g} and {reserved:g} bits to reserve, "
-                f"expected {MIN_STEP:g} to {MAX_STEP:g}, and 1 to {MAX_BITS}"
-            )
+        super().check_learnt(state)
 
     def report(self, csi: Tensor, memory: Memory, lost: Tensor | None = None) -> tuple[Codeword, Memory]:
         """Bits 0 and 1 as float32, ``[batch, longest]``, zeros behind the ``value_bits`` of each report.
@@ -169,13 +140,7 @@ class TransformCompressor(OwnBitsTraits, ReportCompressor):
         Raises:
             FeedbackInputError: if an entry is NaN or infinite.
         """
-        bits, lengths = self._codec.encode(csi)
-        codeword = Codeword(
-            torch.from_numpy(bits).to(csi.device, torch.float32),
-            value_bits=torch.from_numpy(lengths).to(csi.device),
-            max_bits=self.settings.payload_bits or int(self.max_bits),
-        )
-        return codeword, NO_MEMORY
+        return self.codeword(*self._codec.encode(csi), csi.device), NO_MEMORY
 
     def rebuild(self, received: Codeword, memory: Memory) -> tuple[Reconstruction, Memory]:
         """The matrices; lost are those of erased reports, and of bits that are no report."""
@@ -219,21 +184,12 @@ class TransformCompressor(OwnBitsTraits, ReportCompressor):
         code = code_of(
             state["spread"].astype(np.int16), state["label"].astype(np.uint16), state["decision"].astype(np.uint16)
         )
-        if self.settings.payload_bits is not None:
-            return self._codec_of(code)
-        return self._codec_of(code, float(self.step), int(self.max_bits))
+        return self._codec_of(code, *self.learnt_mode)
 
     def _codec_of(self, code: LevelCode, step: float | None = None, max_bits: int | None = None) -> TransformCodec:
-        low_db, cell_db = self.scale_grid.tolist()
-        scale = ScaleGrid(self.settings.scale_bits, low_db, cell_db)
         centroid = self.centroid.cpu().numpy()
-        return TransformCodec(self.transforms, code, centroid, step, self.settings.payload_bits, max_bits, scale)
+        return TransformCodec(self.transforms, code, centroid, step, self.settings.payload_bits, max_bits, self.scale)
 
 
 def _no_numbers(sets: int, size: int) -> Tensor:
     return torch.empty(sets, size, size, device="meta")
-
-
-def _amplitude(csi: Tensor) -> Tensor:
-    """Root mean square of the entries of each matrix, by parts, because the squares of all would double the memory."""
-    return torch.cat([part.abs().square().mean(dim=(1, 2)).sqrt() for part in csi.split(1000)])

@@ -1,7 +1,5 @@
 """The context codec as a compressor: angular-delay matrices as bitstreams of an integer context model."""
 
-import math
-from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any, Self
 
@@ -10,33 +8,23 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from feedback.compressor import (
-    COMPRESSORS,
-    NO_MEMORY,
-    Complexity,
-    Compressor,
-    CompressorParameters,
-    Memory,
-    ReportCompressor,
-)
+from feedback.bitstream_compressor import STEP_REPORTS, ScaledBitstreamCompressor
+from feedback.compressor import COMPRESSORS, NO_MEMORY, Complexity, Compressor, CompressorParameters, Memory
 from feedback.compressors.context_eigenvectors import ContextOfEigenvectors
 from feedback.compressors.parameters.context import ContextParameters
 from feedback.context_codec.codec import ContextCodec
 from feedback.context_codec.operations import operations
-from feedback.context_codec.rate_control import RESERVE, STEP_REPORTS, check_learnt_step, step_for_bits
 from feedback.context_codec.sequence import NUMBER_BITS, Reference, SequenceCodec
-from feedback.context_codec.side_information import STEP_BITS, ScaleGrid
+from feedback.context_codec.side_information import STEP_BITS
 from feedback.csi_report.codeword import Codeword
 from feedback.csi_report.reconstruction import Reconstruction
-from feedback.csi_report.scale import learnt_range
 from feedback.enhancement.refiner import FilterRefiner
-from feedback.errors import FeedbackInputError
 from feedback.observation import CsiDimensions
 from feedback.training_set import TrainingSet
 
 
 @COMPRESSORS.register("context")
-class Context(ReportCompressor):
+class Context(ScaledBitstreamCompressor):
     r"""Quantises the angular-delay matrix itself, and codes it under a model of what lies around each entry.
 
     A report holds the scale of the matrix, one of 8 rotations of its angle axis, where it has its own the step, and the
@@ -57,23 +45,16 @@ class Context(ReportCompressor):
 
     Parameters = ContextParameters
     settings: ContextParameters
-    scale_grid: Tensor
-    step: Tensor
-    max_bits: Tensor
 
     def __init__(self, parameters: ContextParameters, shape: CsiDimensions | tuple[int, int]) -> None:
         super().__init__(parameters, shape)
         known = CsiDimensions.of(shape)
         self.told_of_losses = bool(parameters.memory) and parameters.told_of_losses
-        self.length = parameters.payload_bits or 0
         parameters.check(known)
         self.level_shape = parameters.level_shape(known)
         self.tables = parameters.read_tables()
         weights = parameters.read_enhancer_weights()
         self.refiner = None if weights is None else FilterRefiner.of(weights)
-        self.declare(scale_grid=(2,))
-        if parameters.payload_bits is None:
-            self.declare(step=(), max_bits=())
 
     @classmethod
     def chosen_by(cls, parameters: CompressorParameters) -> type[Compressor]:
@@ -92,24 +73,15 @@ class Context(ReportCompressor):
         Step and bits come from validation channels, where there are some.
         """
         csi = training.train if len(training.validation) == 0 else training.validation
-        low, high = learnt_range(_amplitude(training.train))
-        self.scale_grid = torch.tensor([low, (high - low) / 2**self.settings.scale_bits], dtype=torch.float32)
+        self.learn_scale(training.train)
         if self.settings.payload_bits is not None:
             return
-        some, step = self._axes_of(csi[:STEP_REPORTS]), self.settings.step or 1.0
-        if self.settings.target_bits is not None:
-            step = step_for_bits(self._codec_of(self._scale, step), some, self.settings.target_bits)
-        longest = float(self._codec_of(self._scale, step).encode(some)[1].max(initial=0))
-        longest += (1 + NUMBER_BITS) * self.settings.memory
-        reserved = self.settings.max_bits or math.ceil(RESERVE * longest)
-        self.step, self.max_bits = torch.tensor(step), torch.tensor(float(reserved))
+        some = self._axes_of(csi[:STEP_REPORTS])
 
-    def check_learnt(self, state: Mapping[str, Tensor]) -> None:
-        """Cells of the scale are of positive width, step and reserved bits are what a report may have."""
-        if state["scale_grid"][1] <= 0:
-            raise FeedbackInputError("context: got cells of the scale of no width, expected a positive one")
-        if self.settings.payload_bits is None:
-            check_learnt_step(float(state["step"]), float(state["max_bits"]))
+        def lengths(step: float, count: int) -> NDArray[np.int64]:
+            return self._codec_of(step).encode(some[:count])[1]
+
+        self.learn_step(lengths, len(some), (1 + NUMBER_BITS) * self.settings.memory)
 
     def report(self, csi: Tensor, memory: Memory, lost: Tensor | None = None) -> tuple[Codeword, Memory]:
         """Bits 0 and 1 as float32, ``[batch, longest]``, zeros behind the ``value_bits`` of each report.
@@ -126,12 +98,7 @@ class Context(ReportCompressor):
             kept = _remembered(after, csi.device)
         else:
             bits, lengths = self._codec.encode(matrices)
-        codeword = Codeword(
-            torch.from_numpy(bits).to(csi.device, torch.float32),
-            value_bits=torch.from_numpy(lengths).to(csi.device),
-            max_bits=self.settings.payload_bits or int(self.max_bits),
-        )
-        return codeword, kept
+        return self.codeword(bits, lengths, csi.device), kept
 
     def rebuild(self, received: Codeword, memory: Memory) -> tuple[Reconstruction, Memory]:
         """The matrices; lost are those of erased reports, and of bits that are no report."""
@@ -166,9 +133,7 @@ class Context(ReportCompressor):
 
     @property
     def _codec(self) -> ContextCodec:
-        if self.settings.payload_bits is not None:
-            return self._codec_of(self._scale)
-        return self._codec_of(self._scale, float(self.step), int(self.max_bits))
+        return self._codec_of(*self.learnt_mode)
 
     @property
     def _sequence(self) -> SequenceCodec:
@@ -180,14 +145,9 @@ class Context(ReportCompressor):
         arrays = {field.name: memory[field.name].cpu().numpy() for field in fields(Reference)}
         return Reference(**arrays)
 
-    @property
-    def _scale(self) -> ScaleGrid:
-        low_db, cell_db = self.scale_grid.tolist()
-        return ScaleGrid(self.settings.scale_bits, low_db, cell_db)
-
-    def _codec_of(self, scale: ScaleGrid, step: float | None = None, max_bits: int | None = None) -> ContextCodec:
+    def _codec_of(self, step: float | None, max_bits: int | None = None) -> ContextCodec:
         shape, payload_bits = self.level_shape, self.settings.payload_bits
-        return ContextCodec(shape, step, payload_bits, max_bits, scale, self.tables, self.refiner)
+        return ContextCodec(shape, step, payload_bits, max_bits, self.scale, self.tables, self.refiner)
 
     def _axes_of(self, csi: Tensor) -> NDArray[np.complex64]:
         axes: NDArray[np.complex64] = csi.detach().cpu().numpy().reshape(len(csi), *self.level_shape)
@@ -196,8 +156,3 @@ class Context(ReportCompressor):
 
 def _remembered(reference: Reference, device: torch.device) -> Memory:
     return {field.name: torch.from_numpy(getattr(reference, field.name)).to(device) for field in fields(Reference)}
-
-
-def _amplitude(csi: Tensor) -> Tensor:
-    """Root mean square of the entries of each matrix, by parts, because the squares of all would double the memory."""
-    return torch.cat([part.abs().square().mean(dim=(1, 2)).sqrt() for part in csi.split(1000)])

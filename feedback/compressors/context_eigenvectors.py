@@ -1,7 +1,6 @@
 """The context codec on eigenvectors: precoders as bitstreams of an integer context model."""
 
 import math
-from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -11,11 +10,11 @@ from torch import Tensor
 
 from feedback.aligned_beams import unit_vectors
 from feedback.beam_delay import ALIGNMENTS, BeamDelay
-from feedback.compressor import NO_MEMORY, Complexity, Memory, ReportCompressor
+from feedback.bitstream_compressor import STEP_REPORTS, BitstreamCompressor
+from feedback.compressor import NO_MEMORY, Complexity, Memory
 from feedback.compressors.parameters.context import ContextParameters
 from feedback.context_codec.layer_codec import LayerCodec
 from feedback.context_codec.operations import layer_operations
-from feedback.context_codec.rate_control import RESERVE, STEP_REPORTS, check_learnt_step, finest_step
 from feedback.context_codec.side_information import STEP_BITS
 from feedback.csi_dimensions import CsiDimensions, CsiForm
 from feedback.csi_report.codeword import Codeword
@@ -25,7 +24,7 @@ from feedback.signals import Reconstructed
 from feedback.training_set import TrainingSet
 
 
-class ContextOfEigenvectors(ReportCompressor):
+class ContextOfEigenvectors(BitstreamCompressor):
     r"""Quantises the beams and delays of eigenvectors (``BeamDelay``), and codes them as ``Context`` codes matrices.
 
     The phase of a subband's eigenvector is chosen for few strong coefficients, as no precoder depends on it. A report
@@ -44,18 +43,13 @@ class ContextOfEigenvectors(ReportCompressor):
     settings: ContextParameters
     takes: ClassVar[CsiForm] = "eigenvectors"
     gives: ClassVar[Reconstructed] = "precoder"
-    step: Tensor
-    max_bits: Tensor
 
     def __init__(self, parameters: ContextParameters, dimensions: CsiDimensions) -> None:
         super().__init__(parameters, dimensions)
         parameters.check(dimensions)
         self.n_layers = parameters.rank
         self.form = BeamDelay.of(dimensions)
-        self.length = parameters.payload_bits or 0
         self.tables = parameters.read_tables()
-        if parameters.payload_bits is None:
-            self.declare(step=(), max_bits=())
 
     @classmethod
     def build(cls, parameters: Any, dimensions: CsiDimensions) -> Self:
@@ -71,23 +65,11 @@ class ContextOfEigenvectors(ReportCompressor):
             return
         csi = training.train if len(training.validation) == 0 else training.validation
         coefficients, rotation = self._coefficients(csi[:STEP_REPORTS])
-        step = self.settings.step or 1.0
 
-        def lengths_at(step: float, count: int) -> NDArray[np.int64]:
+        def lengths(step: float, count: int) -> NDArray[np.int64]:
             return self._codec_of(step).encode(coefficients[:count], rotation[:count])[1]
 
-        if self.settings.target_bits is not None:
-            step = finest_step(
-                lambda step, count: float(lengths_at(step, count).mean()), len(coefficients), self.settings.target_bits
-            )
-        longest = float(lengths_at(step, len(coefficients)).max(initial=0))
-        reserved = self.settings.max_bits or math.ceil(RESERVE * longest)
-        self.step, self.max_bits = torch.tensor(step), torch.tensor(float(reserved))
-
-    def check_learnt(self, state: Mapping[str, Tensor]) -> None:
-        """Step and reserved bits are what a report may have."""
-        if self.settings.payload_bits is None:
-            check_learnt_step(float(state["step"]), float(state["max_bits"]))
+        self.learn_step(lengths, len(coefficients))
 
     @torch.no_grad()
     def report(self, csi: Tensor, memory: Memory, lost: Tensor | None = None) -> tuple[Codeword, Memory]:
@@ -96,13 +78,7 @@ class ContextOfEigenvectors(ReportCompressor):
         Raises:
             FeedbackInputError: if an entry is NaN or infinite.
         """
-        bits, lengths = self._codec.encode(*self._coefficients(csi))
-        codeword = Codeword(
-            torch.from_numpy(bits).to(csi.device, torch.float32),
-            value_bits=torch.from_numpy(lengths).to(csi.device),
-            max_bits=self.settings.payload_bits or int(self.max_bits),
-        )
-        return codeword, NO_MEMORY
+        return self.codeword(*self._codec.encode(*self._coefficients(csi)), csi.device), NO_MEMORY
 
     @torch.no_grad()
     def rebuild(self, received: Codeword, memory: Memory) -> tuple[Reconstruction, Memory]:
@@ -130,9 +106,7 @@ class ContextOfEigenvectors(ReportCompressor):
 
     @property
     def _codec(self) -> LayerCodec:
-        if self.settings.payload_bits is not None:
-            return self._codec_of(None)
-        return self._codec_of(float(self.step), int(self.max_bits))
+        return self._codec_of(*self.learnt_mode)
 
     def _codec_of(self, step: float | None, max_bits: int | None = None) -> LayerCodec:
         shape, rotations = self.settings.level_shape(self.dimensions), self.form.n_rotations

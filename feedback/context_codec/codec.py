@@ -12,14 +12,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from feedback.context_codec import kernel, rotation, side_information
-from feedback.context_codec.finest_step import RATE_WEIGHT, finest_fit, shortened
+from feedback.context_codec.finest_step import finest_fit, shortened
 from feedback.context_codec.kernel import LevelShape
-from feedback.context_codec.limits import MAX_BITS, MAX_STEP, MIN_STEP
 from feedback.context_codec.received_bits import check_bits, no_stream
+from feedback.context_codec.report_bits import Reports, check_mode, check_room, joined
 from feedback.context_codec.side_information import STEP_BITS, ScaleGrid
 from feedback.context_codec.tables import ContextTables, shipped_tables
 from feedback.errors import FeedbackInputError
 
+# A bit is worth 0.095 squared steps of error: the slope of the rate-distortion curve where levels are few.
+RATE_WEIGHT = 389
 MOST_VALUE = 8000 * 256
 MAX_ENTRIES = 2**20
 # Reports that are coded at once, so that memory stays bounded.
@@ -76,13 +78,8 @@ class ContextCodec:
             raise FeedbackInputError(
                 f"context codec: got a matrix of {tuple(self.shape)}, expected 1 to {MAX_ENTRIES} entries"
             )
-        check_step_or_payload(self.step, self.payload_bits)
-        for key in ("payload_bits", "max_bits"):
-            bits = getattr(self, key)
-            if bits is not None and not (fewest := self.fewest_bits) <= bits <= MAX_BITS:
-                raise FeedbackInputError(
-                    f"{key}: got {bits}, expected {fewest} to {MAX_BITS}: a report of nothing but zeros takes {fewest}"
-                )
+        check_mode(self.step, self.payload_bits, "context codec")
+        check_room(self.payload_bits, self.max_bits, lambda: self.fewest_bits)
 
     @property
     def side_bits(self) -> int:
@@ -90,7 +87,7 @@ class ContextCodec:
         own_step = STEP_BITS if self.payload_bits is not None else 0
         return self.scale.bits + rotation.rotation_bits(self.shape.columns) + own_step
 
-    def encode(self, matrices: NDArray[np.complexfloating]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    def encode(self, matrices: NDArray[np.complexfloating]) -> Reports:
         """At the UE: matrices ``[n, *shape]`` to bits.
 
         Returns:
@@ -100,12 +97,7 @@ class ContextCodec:
             FeedbackInputError: if the shape differs, or an entry is NaN or infinite.
         """
         exact = self.checked(matrices)
-        parts = [self._encode(exact[start : start + BLOCK]) for start in range(0, len(exact), BLOCK)]
-        lengths = np.concatenate([part[1] for part in parts]) if parts else np.zeros(0, np.int64)
-        bits = np.zeros((len(exact), int(lengths.max(initial=0))), np.uint8)
-        for start, (part, _) in zip(range(0, len(exact), BLOCK), parts, strict=True):
-            bits[start : start + len(part), : part.shape[1]] = part
-        return bits, lengths
+        return joined([self._encode(exact[start : start + BLOCK]) for start in range(0, len(exact), BLOCK)])
 
     def decode(
         self, bits: NDArray[np.uint8], lengths: NDArray[np.int64]
@@ -159,7 +151,7 @@ class ContextCodec:
         rotated = rotation.rotate(entries.reshape(len(values), *self.shape), turned, back=True)
         return rotated * self.scale.scales(scale_numbers)[:, None, None, None, None]
 
-    def _encode(self, matrices: NDArray[np.complex128]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    def _encode(self, matrices: NDArray[np.complex128]) -> Reports:
         scale_numbers = self.scale.numbers(amplitude(matrices))
         matrices = matrices / self.scale.scales(scale_numbers)[:, None, None, None, None]
         report = Report(self.tables, self.shape, rotation.all_rotations(matrices))
@@ -229,11 +221,11 @@ class Report:
         values = values_of(self.rotated[np.arange(len(step)), turned], step)
         bits, lengths = kernel.encode_values(self.tables, self.shape, values, step_number, RATE_WEIGHT)
 
-        def again(long: NDArray[np.bool_], rate_weight: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+        def again(long: NDArray[np.bool_], rate_weight: int) -> Reports:
             fewer = values[long] if rate_weight else 0 * values[long]
             return kernel.encode_values(self.tables, self.shape, fewer, step_number[long], rate_weight)
 
-        return turned, *shortened(bits, lengths, most, again)
+        return turned, *shortened(bits, lengths, most, again, RATE_WEIGHT)
 
     def fitted(self, room: int) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.uint8], NDArray[np.int64]]:
         """Step numbers, rotations, bits and lengths of the finest steps whose bits fit into ``room``."""
@@ -243,18 +235,6 @@ class Report:
     def _power(self) -> NDArray[np.float64]:
         flat = self.rotated.reshape(*self.rotated.shape[:2], -1)
         return np.square(flat.real) + np.square(flat.imag)
-
-
-def check_step_or_payload(step: float | None, payload_bits: int | None) -> None:
-    """Passes exactly one of the two, and a step in its range.
-
-    Raises:
-        FeedbackInputError: for others.
-    """
-    if (step is None) == (payload_bits is None):
-        raise FeedbackInputError("context codec: got both or none of step and payload_bits, expected one")
-    if step is not None and not MIN_STEP <= step <= MAX_STEP:
-        raise FeedbackInputError(f"step: got {step:g}, expected {MIN_STEP:g} to {MAX_STEP:g}")
 
 
 def amplitude(matrices: NDArray[np.complex128]) -> NDArray[np.float64]:

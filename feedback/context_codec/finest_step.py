@@ -8,10 +8,8 @@ from numpy.typing import NDArray
 from feedback.context_codec import side_information
 from feedback.context_codec.side_information import STEP_BITS
 
-# A bit is worth 0.095 squared steps of error: the slope of the rate-distortion curve where levels are few.
-RATE_WEIGHT = 389
-# Worth of a bit for reports that have to become shorter; 0: all levels become zero.
-_LARGER_WEIGHTS = (*(RATE_WEIGHT * 4**k for k in range(1, 11)), 0)
+# How often the worth of a bit is made four times as large for reports that have to become shorter.
+_QUADRUPLED = 10
 
 # Steps, their context numbers, and bits at most, to: what is told ahead of the levels, bits, lengths.
 Coded = Callable[
@@ -23,13 +21,21 @@ CodedAgain = Callable[[NDArray[np.bool_], int], tuple[NDArray[np.uint8], NDArray
 
 
 def shortened(
-    bits: NDArray[np.uint8], lengths: NDArray[np.int64], most: int | None, again: CodedAgain
+    bits: NDArray[np.uint8], lengths: NDArray[np.int64], most: int | None, again: CodedAgain, rate_weight: int
 ) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    """Reports of which none is longer than ``most``: levels are dropped until they fit, in the end all of them."""
-    for rate_weight in _LARGER_WEIGHTS:
+    """Reports of which none is longer than ``most``: levels are dropped until they fit, in the end all of them.
+
+    Args:
+        bits: of reports as they are, ``[n, longest]``.
+        lengths: theirs, ``[n]``.
+        most: bits at most; ``None``: any number.
+        again: codes reports anew at a larger worth of a bit; at 0 with all levels zero.
+        rate_weight: worth of a bit that the reports were coded with.
+    """
+    for larger in (*(rate_weight * 4**k for k in range(1, _QUADRUPLED + 1)), 0):
         if most is None or not (long := lengths > most).any():
             break
-        shorter, needed = again(long, rate_weight)
+        shorter, needed = again(long, larger)
         lengths[long], bits[long] = needed, 0
         bits[long, : shorter.shape[1]] = shorter[:, : bits.shape[1]]
     return bits[:, : int(lengths.max(initial=0))], lengths

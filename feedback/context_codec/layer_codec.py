@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from feedback.context_codec import kernel, side_information
-from feedback.context_codec.codec import BLOCK, MAX_ENTRIES, check_step_or_payload, values_of
-from feedback.context_codec.finest_step import RATE_WEIGHT, finest_fit, shortened
+from feedback.context_codec.codec import BLOCK, MAX_ENTRIES, RATE_WEIGHT, values_of
+from feedback.context_codec.finest_step import finest_fit, shortened
 from feedback.context_codec.kernel import LevelShape
-from feedback.context_codec.limits import MAX_BITS
 from feedback.context_codec.received_bits import check_bits, no_stream
+from feedback.context_codec.report_bits import Reports, check_mode, check_room, joined
 from feedback.context_codec.side_information import STEP_BITS
 from feedback.context_codec.tables import ContextTables, shipped_eigenvector_tables
 from feedback.errors import FeedbackInputError
@@ -63,13 +63,8 @@ class LayerCodec:
             )
         if self.n_rotations < 1 or self.n_rotations & (self.n_rotations - 1):
             raise FeedbackInputError(f"context codec: got {self.n_rotations} rotations, expected a power of two")
-        check_step_or_payload(self.step, self.payload_bits)
-        for key in ("payload_bits", "max_bits"):
-            bits = getattr(self, key)
-            if bits is not None and not (fewest := self.fewest_bits) <= bits <= MAX_BITS:
-                raise FeedbackInputError(
-                    f"{key}: got {bits}, expected {fewest} to {MAX_BITS}: a report of nothing but zeros takes {fewest}"
-                )
+        check_mode(self.step, self.payload_bits, "context codec")
+        check_room(self.payload_bits, self.max_bits, lambda: self.fewest_bits)
 
     @property
     def rotation_bits(self) -> int:
@@ -91,9 +86,7 @@ class LayerCodec:
         zeros = np.zeros((1, self.n_layers, self.shape.entries, 2), np.int32)
         return self.side_bits + int(self._streams(zeros, number, RATE_WEIGHT)[1][0])
 
-    def encode(
-        self, matrices: NDArray[np.complexfloating], rotation: NDArray[np.int64]
-    ) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    def encode(self, matrices: NDArray[np.complexfloating], rotation: NDArray[np.int64]) -> Reports:
         """At the UE: matrices ``[n, n_layers, *shape]`` and rotations ``[n, n_layers]`` to bits.
 
         Returns:
@@ -108,12 +101,7 @@ class LayerCodec:
         if not np.isfinite(matrices).all():
             raise FeedbackInputError("context codec: got NaN or infinity among the entries, expected finite ones")
         exact, starts = matrices.astype(np.complex128), range(0, len(matrices), BLOCK)
-        parts = [self._encode(exact[start : start + BLOCK], rotation[start : start + BLOCK]) for start in starts]
-        lengths = np.concatenate([part[1] for part in parts]) if parts else np.zeros(0, np.int64)
-        bits = np.zeros((len(matrices), int(lengths.max(initial=0))), np.uint8)
-        for start, (part, _) in zip(starts, parts, strict=True):
-            bits[start : start + len(part), : part.shape[1]] = part
-        return bits, lengths
+        return joined([self._encode(exact[start : start + BLOCK], rotation[start : start + BLOCK]) for start in starts])
 
     def decode(
         self, bits: NDArray[np.uint8], lengths: NDArray[np.int64]
@@ -162,9 +150,7 @@ class LayerCodec:
         numbers = side_information.from_bits(bits[:, :STEP_BITS])
         return side_information.steps(numbers), side_information.context_steps(numbers), STEP_BITS
 
-    def _encode(
-        self, matrices: NDArray[np.complex128], rotation: NDArray[np.int64]
-    ) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    def _encode(self, matrices: NDArray[np.complex128], rotation: NDArray[np.int64]) -> Reports:
         n = len(matrices)
 
         def coded(
@@ -172,11 +158,13 @@ class LayerCodec:
         ) -> tuple[NDArray[np.int64], NDArray[np.uint8], NDArray[np.int64]]:
             values = values_of(matrices, step).reshape(n, self.n_layers, -1, 2)
 
-            def again(long: NDArray[np.bool_], rate_weight: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+            def again(long: NDArray[np.bool_], rate_weight: int) -> Reports:
                 fewer = values[long] if rate_weight else 0 * values[long]
                 return self._streams(fewer, number[long], rate_weight)
 
-            return np.zeros(n, np.int64), *shortened(*self._streams(values, number, RATE_WEIGHT), most, again)
+            return np.zeros(n, np.int64), *shortened(
+                *self._streams(values, number, RATE_WEIGHT), most, again, RATE_WEIGHT
+            )
 
         if self.step is not None:
             number = np.full(n, side_information.step_number(self.step), np.int32)
@@ -193,9 +181,7 @@ class LayerCodec:
         rotation_bits = side_information.to_bits(rotation.ravel(), self.rotation_bits).reshape(n, -1)
         return np.concatenate([step_bits, rotation_bits, stream], axis=1), lengths + self.side_bits
 
-    def _streams(
-        self, values: NDArray[np.int32], number: NDArray[np.int32], rate_weight: int
-    ) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    def _streams(self, values: NDArray[np.int32], number: NDArray[np.int32], rate_weight: int) -> Reports:
         """Streams of all layers of values ``[n, n_layers, entries, 2]``, one behind the other, and their lengths."""
         n, layers = values.shape[:2]
         flat, numbers = values.reshape(n * layers, *values.shape[2:]), np.repeat(number, layers)

@@ -11,8 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from feedback.context_codec import kernel, rotation, side_information
-from feedback.context_codec.codec import MOST_VALUE, ContextCodec, Report, amplitude, values_of
-from feedback.context_codec.finest_step import RATE_WEIGHT
+from feedback.context_codec.codec import MOST_VALUE, RATE_WEIGHT, ContextCodec, Report, amplitude, values_of
 from feedback.context_codec.kernel import LevelShape
 from feedback.context_codec.received_bits import check_bits, no_stream
 from feedback.errors import FeedbackInputError

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from feedback.context_codec import kernel, rotation, side_information, sizes
+from feedback.context_codec.codec import RATE_WEIGHT
 from feedback.context_codec.context_network import Observations, train_network
 from feedback.context_codec.counting import (
     ContextCounts,
@@ -22,7 +23,6 @@ from feedback.context_codec.counting import (
     predictor_weights,
     probability_numbers,
 )
-from feedback.context_codec.finest_step import RATE_WEIGHT
 from feedback.context_codec.kernel import CodingRecord, LevelShape
 from feedback.context_codec.tables import ContextTables
 from feedback.errors import FeedbackInputError

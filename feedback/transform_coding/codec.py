@@ -10,9 +10,9 @@ from torch import Tensor
 
 from feedback.context_codec import side_information
 from feedback.context_codec.codec import amplitude
-from feedback.context_codec.limits import MAX_BITS, MAX_STEP, MIN_STEP
-from feedback.context_codec.rate_control import finest_fitting
+from feedback.context_codec.finest_step import finest_fit, shortened
 from feedback.context_codec.received_bits import check_bits, no_stream
+from feedback.context_codec.report_bits import Reports, check_mode, check_room, joined
 from feedback.context_codec.side_information import STEP_BITS, ScaleGrid
 from feedback.errors import FeedbackInputError
 from feedback.transform_coding import kernel, sizes
@@ -21,8 +21,6 @@ from feedback.transform_coding.kernel import CodedLevels, LevelCode
 
 # A bit is worth 2 ln 2 / 12 = 0.1155 squared steps of error: the slope of a uniform quantiser's rate-distortion curve.
 RATE_WEIGHT = 473
-# Worth of a bit for reports that have to become shorter; 0: all levels become zero.
-_LARGER_WEIGHTS = (*(RATE_WEIGHT * 4**k for k in range(1, 11)), 0)
 # Coefficients that are in memory at once.
 _MAX_COEFFICIENTS = 2**21
 
@@ -56,16 +54,8 @@ class TransformCodec:
     scale: ScaleGrid = field(default_factory=ScaleGrid)
 
     def __post_init__(self) -> None:
-        if (self.step is None) == (self.payload_bits is None):
-            raise FeedbackInputError("transform coding: got both or none of step and payload_bits, expected one")
-        if self.step is not None and not MIN_STEP <= self.step <= MAX_STEP:
-            raise FeedbackInputError(f"step: got {self.step:g}, expected {MIN_STEP:g} to {MAX_STEP:g}")
-        for key in ("payload_bits", "max_bits"):
-            bits = getattr(self, key)
-            if bits is not None and not (fewest := self.fewest_bits) <= bits <= MAX_BITS:
-                raise FeedbackInputError(
-                    f"{key}: got {bits}, expected {fewest} to {MAX_BITS}: a report of nothing but zeros takes {fewest}"
-                )
+        check_mode(self.step, self.payload_bits, "transform coding")
+        check_room(self.payload_bits, self.max_bits, lambda: self.fewest_bits)
 
     @property
     def side_bits(self) -> int:
@@ -93,7 +83,7 @@ class TransformCodec:
         scaled = exact / torch.from_numpy(self.scale.scales(numbers))[:, None, None]
         return Projected(torch.view_as_real(self.axes.coefficients(scaled)).numpy(), numbers)
 
-    def encode(self, matrices: Tensor) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    def encode(self, matrices: Tensor) -> Reports:
         """At the UE: matrices ``[n, Na, Nt]`` to bits.
 
         Returns:
@@ -102,19 +92,14 @@ class TransformCodec:
         Raises:
             FeedbackInputError: if an entry is NaN or infinite.
         """
-        parts = [self.encode_projected(self.projected(part)) for part in matrices.split(self.block)]
-        lengths = np.concatenate([part[1] for part in parts])
-        bits = np.zeros((len(matrices), int(lengths.max(initial=0))), np.uint8)
-        for start, (part, _) in zip(range(0, len(matrices), self.block), parts, strict=True):
-            bits[start : start + len(part), : part.shape[1]] = part
-        return bits, lengths
+        return joined([self.encode_projected(self.projected(part)) for part in matrices.split(self.block)])
 
     @property
     def block(self) -> int:
         """Matrices that are projected at once, so that memory stays bounded."""
         return max(1, _MAX_COEFFICIENTS // (self.axes.sets * self.code.entries))
 
-    def encode_projected(self, projected: "Projected") -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    def encode_projected(self, projected: "Projected") -> Reports:
         """As ``encode``, from coefficients."""
         n = len(projected.scale_numbers)
         side = [side_information.to_bits(projected.scale_numbers, self.scale.bits)]
@@ -191,29 +176,27 @@ class Projected:
     def coded(self, code: LevelCode, step: NDArray[np.float64], most: int | None = None) -> CodedLevels:
         """Components, levels, and bits at the given steps ``[n]``; none longer than ``most``."""
         coded = kernel.encode_levels(code, self.values, step, _step_numbers(step), RATE_WEIGHT)
-        for weight in _LARGER_WEIGHTS:
-            if most is None or not (long := coded.lengths > most).any():
-                break
-            coarse = step[long] if weight else np.full(int(long.sum()), np.inf)
-            shorter = kernel.encode_levels(
-                code, self.values[long], coarse, _step_numbers(step[long]), weight or RATE_WEIGHT
-            )
-            coded.bits[long] = 0
-            width = min(coded.bits.shape[1], shorter.bits.shape[1])
-            coded.bits[long, :width] = shorter.bits[:, :width]
-            coded.lengths[long] = shorter.lengths
-        longest = int(coded.lengths.max(initial=0))
-        return CodedLevels(coded.bits[:, :longest], coded.lengths, coded.labels, coded.levels)
+
+        def again(long: NDArray[np.bool_], rate_weight: int) -> Reports:
+            coarse = step[long] if rate_weight else np.full(int(long.sum()), np.inf)
+            numbers = _step_numbers(step[long])
+            fewer = kernel.encode_levels(code, self.values[long], coarse, numbers, rate_weight or RATE_WEIGHT)
+            return fewer.bits, fewer.lengths
+
+        bits, lengths = shortened(coded.bits, coded.lengths, most, again, RATE_WEIGHT)
+        return CodedLevels(bits, lengths, coded.labels, coded.levels)
 
     def fitted(self, code: LevelCode, room: int) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
         """Step numbers and bits ``[n, room]`` of the finest steps that fit; levels are dropped where none does."""
 
-        def fits(numbers: NDArray[np.int64]) -> NDArray[np.bool_]:
-            return self.coded(code, side_information.steps(numbers)).lengths <= room
+        def coded(
+            step: NDArray[np.float64], number: NDArray[np.int32], most: int | None
+        ) -> tuple[NDArray[np.int64], NDArray[np.uint8], NDArray[np.int64]]:
+            found = self.coded(code, step, most)
+            return np.zeros(len(step), np.int64), found.bits, found.lengths
 
-        numbers = np.minimum(finest_fitting(len(self.values), fits), 2**STEP_BITS - 1)
-        stream = self.coded(code, side_information.steps(numbers), room).bits
-        return numbers, np.pad(stream, ((0, 0), (0, room - stream.shape[1])))
+        numbers, _, stream, _ = finest_fit(len(self.values), room, coded)
+        return numbers, stream
 
 
 def _step_numbers(step: NDArray[np.float64]) -> NDArray[np.int32]:

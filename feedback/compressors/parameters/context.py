@@ -5,55 +5,32 @@ from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from feedback.compressor_parameters import CompressorTraits, FixedCostParameters
-from feedback.context_codec.limits import MAX_BITS, MAX_STEP, MIN_STEP
+from feedback.compressor_parameters import CompressorTraits
 from feedback.csi_dimensions import CsiDimensions
 from feedback.matrix_parameters import on_eigenvectors
+from feedback.own_bits_parameters import OwnBitsOnlyParameters
 
 if TYPE_CHECKING:
     from feedback.context_codec.kernel import LevelShape
     from feedback.context_codec.tables import ContextTables
     from feedback.enhancement.weights import Weights
 
-_MODES = ("step", "target_bits", "payload_bits")
 
-
-class ContextParameters(FixedCostParameters):
+class ContextParameters(OwnBitsOnlyParameters):
     """Parameters of ``context``."""
 
     titles = ("context codec",)
     results_version = 3
-    own_scale = True
-    sends = "bitstream"
-    reserves_bits = True
-    has_ratio = False
-    learns = True
 
     example: ClassVar[dict[str, object]] = {"step": 0.5}
 
     name: Literal["context"] = "context"
-    step: float | None = Field(
-        default=None, ge=MIN_STEP, le=MAX_STEP, description="quantiser step over the root mean square of the entries"
-    )
-    target_bits: float | None = Field(
-        default=None, gt=0, le=1e6, description="mean bits of a report; the step is found from training channels"
-    )
     csi: Literal["matrix", "eigenvectors"] = Field(
         default="matrix",
         description="what is reported: the angular-delay matrix, or the eigenvectors of the subbands of the SGCS, for "
         "precoders; a step is then relative to the root mean square of their coefficients, and no scale is sent",
     )
     rank: int = Field(default=1, ge=1, le=4, description="with eigenvectors: layers that are reported")
-    payload_bits: int | None = Field(
-        default=None, ge=1, le=MAX_BITS, description="bits of every report, each with the finest step that fits"
-    )
-    scale_bits: int = Field(default=6, ge=1, le=16, description="bits of the scale, within the range of training")
-    max_bits: int | None = Field(
-        default=None,
-        ge=1,
-        le=MAX_BITS,
-        description="bits to reserve where lengths vary; by default 1.25 times the longest of training",
-    )
     memory: Literal[0, 1] = Field(
         default=0, description="1: a report codes what has changed since the one before, where that takes fewer bits"
     )
@@ -76,15 +53,10 @@ class ContextParameters(FixedCostParameters):
     )
 
     @model_validator(mode="after")
-    def _one_mode(self) -> Self:
-        given = [key for key in _MODES if getattr(self, key) is not None]
-        if len(given) != 1:
-            found = " and ".join(given) or "none"
-            raise ValueError(f"{given[-1] if given else 'step'}: got {found}, expected one of {', '.join(_MODES)}")
-        if self.payload_bits is not None and self.max_bits is not None:
-            raise ValueError("max_bits: got it with payload_bits, which is what to reserve; expected one of them")
+    def _one_step(self) -> Self:
         if self.memory and self.step is None:
-            raise ValueError(f"memory: got 1 with {given[0]}, expected it with step, which all reports share")
+            given = "target_bits" if self.payload_bits is None else "payload_bits"
+            raise ValueError(f"memory: got 1 with {given}, expected it with step, which all reports share")
         return self
 
     @model_validator(mode="after")

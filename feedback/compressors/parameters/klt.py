@@ -6,8 +6,7 @@ from pydantic import Field
 
 from feedback.compressor_parameters import CompressorTraits, complex_codeword_length
 from feedback.csi_dimensions import CsiDimensions
-from feedback.matrix_parameters import MatrixParameters
-from feedback.own_bits_parameters import OwnBitsParameters, OwnBitsTraits
+from feedback.own_bits_parameters import MatrixOrOwnBitsParameters, OwnBitsTraits
 
 
 class CodedKltTraits(OwnBitsTraits):
@@ -17,7 +16,7 @@ class CodedKltTraits(OwnBitsTraits):
     results_version = 1
 
 
-class KltParameters(MatrixParameters, OwnBitsParameters):
+class KltParameters(MatrixOrOwnBitsParameters):
     """Parameters of ``klt``."""
 
     titles = ("KLT",)

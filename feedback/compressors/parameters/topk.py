@@ -4,8 +4,7 @@ from typing import Literal
 
 from feedback.compressor_parameters import CompressorTraits, complex_codeword_length
 from feedback.csi_dimensions import CsiDimensions
-from feedback.matrix_parameters import MatrixParameters
-from feedback.own_bits_parameters import OwnBitsParameters, OwnBitsTraits
+from feedback.own_bits_parameters import MatrixOrOwnBitsParameters, OwnBitsTraits
 
 
 class CodedTopKTraits(OwnBitsTraits):
@@ -14,7 +13,7 @@ class CodedTopKTraits(OwnBitsTraits):
     titles = ("top-k",)
 
 
-class TopKParameters(MatrixParameters, OwnBitsParameters):
+class TopKParameters(MatrixOrOwnBitsParameters):
     """Parameters of ``topk``."""
 
     titles = ("top-k",)
