@@ -1,9 +1,10 @@
 """Operating points of the compressors of a run: what each report costs in bits, and how good it is."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
+from pandas.api.types import is_numeric_dtype
 
 from linksim.storage.results_table import NO_COMPRESSOR
 
@@ -25,6 +26,11 @@ def curve_names(scenario: Mapping[str, Any]) -> dict[str, str]:
 def spends_bits(column: str) -> bool:
     """Whether a column of results is one that is varied to spend more or fewer bits."""
     return column.startswith(BIT_AXES)
+
+
+def over_bits(rows: pd.DataFrame, columns: Sequence[str]) -> bool:
+    """Whether nothing of the columns of results that vary is a number, but those that are varied for the bits."""
+    return not any(is_numeric_dtype(rows[column]) for column in columns if not spends_bits(column))
 
 
 def operating_points(rows: pd.DataFrame, axes: list[str], curves: Mapping[str, str], metric: str) -> pd.DataFrame:

@@ -137,7 +137,7 @@ def _content(run: RunView, drawings: list[Drawing], costs: tuple[list[str], list
         "warnings": [str(line) for line in manifest.get("warnings") or ()],
         "words": scenario_summary(run.scenario),
         "overview": figures(OVERVIEW),
-        "distances": [(distance_heads(found), distance_rows(found)) for found in distances(run)],
+        "distances": [(distance_heads(run, found), distance_rows(run, found)) for found in distances(run)],
         "training": figures(_TRAINING),
         "example": figures(EXAMPLE),
         "cost_figures": figures(COSTS),

@@ -1,5 +1,8 @@
 """Rules that figures and tables follow, on values whose right answer is known."""
 
+import itertools
+import math
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -24,6 +27,9 @@ def test_a_logarithmic_axis_has_three_to_seven_labels_inside(base, low, stretch)
     assert 3 <= len(ticks) <= 10
     assert ticks == sorted(ticks)
     assert low * (1 - 1e-9) <= ticks[0] < ticks[-1] <= low * stretch * (1 + 1e-9)
+    # Seven labels are a seventh of an axis apart; ticks that are even on a linear scale lie closer at its end.
+    gaps = [math.log(right / left) / math.log(stretch) for left, right in itertools.pairwise(ticks)]
+    assert min(gaps) > 0.06
 
 
 def test_bits_of_half_an_octave_are_no_lone_number():

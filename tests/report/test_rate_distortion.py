@@ -10,8 +10,8 @@ from made_up_run import AXES, write_run
 from linksim.report.figures.of_a_run import figure_layouts
 from linksim.report.html import write_report
 from linksim.report.tables.rate_distortion import distance_table
-from linksim.report.view.rate_distortion import parts_with_curves
-from linksim.report.view.run_view import view_run
+from linksim.report.view.rate_distortion import curves_styles, parts_with_curves
+from linksim.report.view.run_view import RunView, view_run
 from linksim.report.view.style import paper_style
 
 # Label: curve, bits, NMSE in dB (none for a precoder), SGCS.
@@ -104,3 +104,40 @@ def test_what_has_a_name_gets_panels_of_its_own_and_a_number_none(folder):
     assert list(distance_table(run)["part"].unique()) == [part.title for part in parts_with_curves(run, run.sweeps[0])]
     pd.concat([table, table.assign(snr_db=20.0)]).to_csv(folder / "results.csv", index=False)
     assert not parts_with_curves(view_run(folder), view_run(folder).sweeps[0])
+
+
+def over_snr(folder: Path, labels: list[str]) -> RunView:
+    """The run with a sweep over the SNR beside its points, of these compressors, their bits a little different."""
+    table = pd.read_csv(folder / "results.csv")
+    own = table[table["compressor"].isin(labels)]
+    numbers = ["value", "ci_low", "ci_high"]
+    swept = [
+        own.assign(sweep="snr", snr_db=snr_db, **{name: own[name] * (1 + snr_db / 1e3) for name in numbers})
+        for snr_db in (0.0, 20.0)
+    ]
+    pd.concat([table, *swept]).to_csv(folder / "results.csv", index=False)
+    file = folder / "scenario.yaml"
+    added = {"sweeps": {"base": {}, "snr": {"snr_db": [0, 20]}}}
+    file.write_text(yaml.safe_dump(yaml.safe_load(file.read_text()) | added), encoding="utf-8")
+    return view_run(folder)
+
+
+def test_a_system_looks_the_same_over_the_bits_and_over_the_snr(folder):
+    run = over_snr(folder, ["type1", "pc4", "context 128", "klt"])
+    curves = curves_styles(run)
+    assert run.styles["pc4"] == curves["Enhanced Type II"]
+    assert run.styles["context 128"] == curves["Context codec"]
+    assert len(set(curves.values())) == len(curves)
+
+
+def test_two_points_of_a_curve_in_one_figure_look_different(folder):
+    run = over_snr(folder, ["pc1", "pc4"])
+    assert run.styles["pc1"] != run.styles["pc4"]
+
+
+def test_bits_that_follow_the_snr_are_no_operating_points(folder):
+    run = over_snr(folder, ["context 128", "klt"])
+    with paper_style():
+        names = {plan.name for plan in figure_layouts(run)}
+    assert "snr_nmse" in names
+    assert not any(name.startswith("snr") and name.endswith("bits") for name in names)

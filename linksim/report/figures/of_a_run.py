@@ -7,6 +7,7 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
+from linksim.comparison.operating_points import spends_bits
 from linksim.comparison.run_samples import point_rows
 from linksim.report.figures.bits import draw_bits
 from linksim.report.figures.captions import caption, example_caption, point_caption
@@ -220,6 +221,9 @@ def _of_no_compressor(sweep: Sweep, metric: str) -> bool:
 
 
 def _bits_vary(sweep: Sweep) -> bool:
+    if not any(spends_bits(axis.column) for axis in sweep.varying):
+        # Lengths that follow the noise are no choice of operating points.
+        return False
     bits = sweep.rows[sweep.rows["metric"] == "bits"]
     # Side information may vary where the bits of all others are meant to be the same.
     return not bits.empty and bool((bits.groupby("compressor")["value"].nunique() > 1).mean() >= 0.5)

@@ -67,16 +67,17 @@ def _distances(run: RunView, sweep: Sweep, part: Panel, metric: str) -> Distance
     )
 
 
-def distance_rows(found: Distances) -> list[list[str]]:
+def distance_rows(run: RunView, found: Distances) -> list[list[str]]:
     """Rows of text: curve, bits at equal quality, quality at equal bits, and the bits that this is a mean over."""
-    return [[curve, *_texts(found.metric, distance)] for curve, distance in found.by_curve.items()]
+    return [[run.title(curve), *_texts(found.metric, distance)] for curve, distance in found.by_curve.items()]
 
 
-def distance_heads(found: Distances) -> list[str]:
+def distance_heads(run: RunView, found: Distances) -> list[str]:
     """Heads of the rows."""
+    reference = run.title(found.reference)
     unit = found.metric.label.partition(" [")[2].rstrip("]")
     return [
-        f"{found.metric.label.partition(' [')[0]}, against {found.reference}{f' ({found.part})' if found.part else ''}",
+        f"{found.metric.label.partition(' [')[0]}, against {reference}{f' ({found.part})' if found.part else ''}",
         "Bits at equal quality",
         f"Better at equal bits{f' [{unit}]' if unit else ''}",
         "Bits compared",

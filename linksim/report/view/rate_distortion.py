@@ -1,13 +1,12 @@
 """Operating points of a run that its scenario joins to curves: which there are, and what the curves look like."""
 
 import pandas as pd
-from pandas.api.types import is_numeric_dtype
 
-from linksim.comparison.operating_points import curve_names, operating_points, spends_bits
+from linksim.comparison.operating_points import curve_names, operating_points, over_bits, spends_bits
 from linksim.report.view.axes import Panel, SweepAxes, sweep_panels
-from linksim.report.view.curve_style import CurveStyle, curve_styles
+from linksim.report.view.curve_style import CurveStyle
 from linksim.report.view.metric_format import drawable, metric_text
-from linksim.report.view.run_view import RunView, Sweep
+from linksim.report.view.run_view import RunView, Sweep, styles_of_curves
 
 METRICS = ("nmse_db", "sgcs", "rate_bps_hz")
 
@@ -22,7 +21,7 @@ def parts_with_curves(run: RunView, sweep: Sweep) -> list[Panel]:
     """
     joined = any(curve != label for label, curve in curve_names(run.scenario).items() if label in sweep.compressors)
     named = tuple(axis for axis in sweep.varying if not spends_bits(axis.column))
-    if not joined or any(is_numeric_dtype(sweep.rows[axis.column]) for axis in named):
+    if not joined or not over_bits(sweep.rows, [axis.column for axis in sweep.varying]):
         return []
     parts = sweep_panels(sweep.rows, SweepAxes(None, named))
     return parts if len(parts) <= _MOST_PARTS else []
@@ -35,11 +34,8 @@ def points_of(run: RunView, sweep: Sweep, part: Panel, metric: str) -> pd.DataFr
 
 
 def curves_styles(run: RunView) -> dict[str, CurveStyle]:
-    """Looks of the curves, in the order of the scenario."""
+    """Looks of the curves that have a compressor of the run, in the order of the scenario."""
     names = curve_names(run.scenario)
-    schemes: dict[str, str] = {}
-    for section in run.scenario.get("compressors") or []:
-        label = str(section.get("label") or section.get("name") or section.get("plugin") or "")
-        if label in run.styles:
-            schemes.setdefault(names[label], str(section.get("name") or ""))
-    return curve_styles(list(schemes), schemes, run.options.palette)
+    shown = {names[label] for label in run.styles if label in names}
+    found = styles_of_curves(run.scenario, run.options.palette)
+    return {curve: style for curve, style in found.items() if curve in shown}

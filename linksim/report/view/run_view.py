@@ -1,6 +1,6 @@
 """A run as the report sees it: results by sweep, compressors in the order of the scenario, their styles and titles."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from linksim.comparison.operating_points import curve_names, over_bits
 from linksim.metrics import METRICS
 from linksim.report.view.axes import Panel, SweepAxes, sweep_axes, sweep_panels
 from linksim.report.view.curve_style import UNCOMPRESSED, CurveStyle, curve_styles
@@ -152,6 +153,9 @@ def view_run(run_folder: Path, across: str | None = None, options: FigureOptions
     sweeps = view_sweeps(results, across, titles)
     # Of all that the scenario names, so that no style depends on what is shown or finished.
     all_styles = curve_styles(list(names), names, options.palette)
+    if _one_of_each_curve(scenario, sweeps):
+        of_curves = styles_of_curves(scenario, options.palette)
+        all_styles |= {label: of_curves[curve] for label, curve in curve_names(scenario).items()}
     for sweep in sweeps:
         curves = [label for label in sweep.compressors if label not in all_styles]
         all_styles |= curve_styles(curves, palette=options.palette)
@@ -164,6 +168,22 @@ def view_run(run_folder: Path, across: str | None = None, options: FigureOptions
     uncompressed = frozenset(label for label, name in names.items() if name == UNCOMPRESSED)
     manifest = read_manifest(run_folder)
     return RunView(run_folder, scenario, manifest, results, sweeps, run_styles, titles, uncompressed, options)
+
+
+def styles_of_curves(scenario: Mapping[str, Any], palette: str) -> dict[str, CurveStyle]:
+    """Looks of the curves that a scenario joins its compressors to, or that these are themselves, in its order."""
+    schemes: dict[str, str] = {}
+    for label, name in compressor_labels(scenario).items():
+        schemes.setdefault(curve_names(scenario).get(label, label), name)
+    return curve_styles(list(schemes), schemes, palette)
+
+
+def _one_of_each_curve(scenario: Mapping[str, Any], sweeps: Sequence[Sweep]) -> bool:
+    """Whether no figure has two compressors of a curve, so that each can look as its curve does over the bits."""
+    curves = curve_names(scenario)
+    plain = [sweep for sweep in sweeps if not over_bits(sweep.rows, [axis.column for axis in sweep.varying])]
+    drawn = [[curves[label] for label in sweep.compressors if label in curves] for sweep in plain]
+    return bool(plain) and all(len(set(found)) == len(found) for found in drawn)
 
 
 def view_sweeps(

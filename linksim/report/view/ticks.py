@@ -8,14 +8,15 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLoca
 # Fewer labelled ticks do not say what the scale is.
 _FEWEST = 3
 _MOST = 7
-_HALVES = {2: (1.0, 1.5), 10: (1.0, 2.0, 5.0)}
+# What is round between two powers of a base, ever finer.
+_PARTS = {2: ((1.0,), (1.0, 1.5)), 10: ((1.0,), (1.0, 2.0, 5.0), (1.0, 2.0, 3.0, 5.0, 7.0))}
 # Numbers from here on are written with powers of ten; powers of two stay what they are.
 _LONGEST = {2: 1e7, 10: 1e4}
 
 
 def log_ticks(low: float, high: float, base: int) -> list[float]:
     """Places of ticks from ``low`` to ``high``, both positive: powers of the base, or what is round between them."""
-    for subdivisions in ((1.0,), _HALVES[base]):
+    for subdivisions in _PARTS[base]:
         first, last = math.floor(math.log(low, base)), math.ceil(math.log(high, base))
         stride = 1
         ticks = _within([base**k * part for k in range(first, last + 1) for part in subdivisions], low, high)
