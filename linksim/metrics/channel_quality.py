@@ -17,12 +17,22 @@ SAMPLES_LEFT_OUT = "samples_left_out"
 
 
 def _share_kept(outcome: LinkOutcome) -> Tensor:
+    """Share of each sample's energy in the delay rows kept, ``[batch]``, float64."""
     # Rounding may leave the truncated matrix with a little more than everything.
     return (outcome.energy_true / outcome.energy_report).clamp(max=1)
 
 
+class LossBeforeReport(MeanMetric):
+    """Error that the UE's channel has before it is compressed, relative to the channel's energy."""
+
+    digits = 2
+    unit = "dB"
+    domain = "spatial-frequency, time of report"
+    needs_reconstruction = False
+
+
 @METRICS.register("estimation_nmse_db")
-class EstimationNmseDb(MeanMetric):
+class EstimationNmseDb(LossBeforeReport):
     """NMSE of the channel estimate at the UE."""
 
     name = "estimation_nmse_db"
@@ -31,11 +41,7 @@ class EstimationNmseDb(MeanMetric):
     meaning = (
         "NMSE of the channel estimate at the UE, spatial-frequency domain. Mean over the samples first, decibel last."
     )
-    digits = 2
-    unit = "dB"
-    domain = "spatial-frequency, time of report"
     aggregation = "10 log10 of the mean over samples of the error relative to the sample's energy"
-    needs_reconstruction = False
 
     def per_sample(self, outcome: LinkOutcome) -> Tensor:
         """Squared error over the sample's energy."""
@@ -43,7 +49,7 @@ class EstimationNmseDb(MeanMetric):
 
 
 @METRICS.register("truncation_nmse_db")
-class TruncationNmseDb(MeanMetric):
+class TruncationNmseDb(LossBeforeReport):
     """NMSE of cutting off the delays beyond the first rows."""
 
     name = "truncation_nmse_db"
@@ -53,11 +59,7 @@ class TruncationNmseDb(MeanMetric):
         "Error of keeping the first delay rows only, spatial-frequency domain. Mean over the samples first, decibel "
         "last."
     )
-    digits = 2
-    unit = "dB"
-    domain = "spatial-frequency, time of report"
     aggregation = "10 log10 of the mean over samples of the share of energy cut off"
-    needs_reconstruction = False
 
     def per_sample(self, outcome: LinkOutcome) -> Tensor:
         """Share of the energy cut off."""

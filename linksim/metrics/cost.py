@@ -13,18 +13,23 @@ if TYPE_CHECKING:
     from linksim.statistics.accumulators import MaximumAccumulator
 
 
+class ReportCost(MeanMetric):
+    """Mean of what reports take on the feedback link, a figure that is exact."""
+
+    digits = None
+    domain = "feedback link"
+    aggregation = "mean over samples"
+
+
 @METRICS.register("bits")
-class Bits(MeanMetric):
+class Bits(ReportCost):
     """Bits per report that cross the link, side information included; an analogue report has none."""
 
     name = "bits"
     label = "Feedback per report"
     stem = "bits"
     meaning = "Bits per report that cross the feedback link, side information included; analogue reports have none."
-    digits = None
     unit = "bit"
-    domain = "feedback link"
-    aggregation = "mean over samples"
 
     def per_sample(self, outcome: LinkOutcome) -> Tensor | None:
         """Bits of each report, ``None`` for analogue ones."""
@@ -60,30 +65,45 @@ class LongestReport(Metric["MaximumAccumulator"]):
 
 
 @METRICS.register("overhead")
-class Overhead(MeanMetric):
+class Overhead(ReportCost):
     """Codeword length over the real entries of the truncated matrix."""
 
     name = "overhead"
     label = "Overhead"
     stem = "overhead"
     meaning = "Codeword length over the 2 Nₐ Nₜ real entries of the angular-delay matrix."
-    digits = None
     unit = "1"
-    domain = "feedback link"
-    aggregation = "mean over samples"
 
     def per_sample(self, outcome: LinkOutcome) -> Tensor | None:
         """Overhead of each report; ``None`` for reports that are bits from the start."""
         return None if outcome.overhead is None else _constant(outcome, outcome.overhead)
 
 
+@METRICS.register("resource_elements")
+class ResourceElements(ReportCost):
+    """Uplink resource elements that a report takes."""
+
+    name = "resource_elements"
+    label = "Resource elements per report"
+    stem = "resources"
+    meaning = "Uplink resource elements that a report takes, check bits included, pilots not."
+    unit = "1"
+
+    def per_sample(self, outcome: LinkOutcome) -> Tensor | None:
+        """Resource elements of each report; ``None`` for links that count none."""
+        count = outcome.delivery.resource_elements
+        return None if count is None else _constant(outcome, count)
+
+
 def _bits(outcome: LinkOutcome) -> Tensor | None:
+    """Bits of each report, ``[batch]``, float64; ``None`` for analogue ones."""
     if outcome.bits is None or isinstance(outcome.bits, int):
-        return None if outcome.bits is None else _constant(outcome, float(outcome.bits))
+        return None if outcome.bits is None else _constant(outcome, outcome.bits)
     return outcome.bits.double()
 
 
 def _constant(outcome: LinkOutcome, value: float) -> Tensor:
+    """The same value for each report, ``[batch]``, float64."""
     import torch
 
     return torch.full((len(outcome.csi_true),), value, dtype=torch.float64)

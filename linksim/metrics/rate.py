@@ -17,8 +17,24 @@ if TYPE_CHECKING:
     from linksim.metrics.outcome import LinkOutcome
 
 
+class RateMetric(MeanMetric):
+    """Mean of a rate over the subcarriers and samples, on the true channel when the precoder is used."""
+
+    digits = 3
+    unit = "bit/s/Hz"
+    domain = "spatial-frequency, time of use"
+    aggregation = "mean over subcarriers and samples"
+
+
+class ReportedRate(RateMetric):
+    """Rate with the BS's precoder, nothing where the BS knows nothing of the channel."""
+
+    better = "high"
+    without_report = 0.0
+
+
 @METRICS.register("rate_bps_hz")
-class Rate(MeanMetric):
+class Rate(ReportedRate):
     """Rate with the precoder from the rebuilt channel, on the true channel when it is used."""
 
     name = "rate_bps_hz"
@@ -28,12 +44,6 @@ class Rate(MeanMetric):
         "Rate of the true channel at the time of use with a unit-power precoder computed from the reported channel, "
         "averaged over subcarriers and samples; channel power normalised to 1 per antenna."
     )
-    better = "high"
-    digits = 3
-    unit = "bit/s/Hz"
-    domain = "spatial-frequency, time of use"
-    aggregation = "mean over subcarriers and samples"
-    without_report = 0.0
 
     def per_sample(self, outcome: LinkOutcome) -> Tensor:
         """Mean over the subcarriers."""
@@ -41,7 +51,7 @@ class Rate(MeanMetric):
 
 
 @METRICS.register("rate_net_bps_hz")
-class NetRate(MeanMetric):
+class NetRate(ReportedRate):
     """Rate less what CSI-RS and DM-RS take of the resource elements."""
 
     name = "rate_net_bps_hz"
@@ -51,12 +61,6 @@ class NetRate(MeanMetric):
         "Rate with the reported channel times the share of the downlink's resource elements that CSI-RS and DM-RS "
         "leave for data; cyclic prefixes and control channels are not taken off."
     )
-    better = "high"
-    digits = 3
-    unit = "bit/s/Hz"
-    domain = "spatial-frequency, time of use"
-    aggregation = "mean over subcarriers and samples"
-    without_report = 0.0
 
     def per_sample(self, outcome: LinkOutcome) -> Tensor:
         """Mean over the subcarriers, times the share."""
@@ -64,7 +68,7 @@ class NetRate(MeanMetric):
 
 
 @METRICS.register("sum_rate_bps_hz")
-class SumRate(MeanMetric):
+class SumRate(ReportedRate):
     r"""Rate of all layers of the precoder together, on the true channel when it is used.
 
     .. math:: \sum_l \log_2 (1 + \mathrm{SINR}_l)
@@ -82,12 +86,6 @@ class SumRate(MeanMetric):
         "channel at the time of use, averaged over subcarriers and samples; a BS that knows a channel takes as many "
         "layers as it expects most of."
     )
-    better = "high"
-    digits = 3
-    unit = "bit/s/Hz"
-    domain = "spatial-frequency, time of use"
-    aggregation = "mean over subcarriers and samples"
-    without_report = 0.0
     on_request = True
 
     def per_sample(self, outcome: LinkOutcome) -> Tensor:
@@ -96,7 +94,7 @@ class SumRate(MeanMetric):
 
 
 @METRICS.register("sum_rate_perfect_bps_hz")
-class SumRatePerfect(MeanMetric):
+class SumRatePerfect(RateMetric):
     """Rate of all layers with the precoder from the true channel when it is used."""
 
     name = "sum_rate_perfect_bps_hz"
@@ -106,10 +104,6 @@ class SumRatePerfect(MeanMetric):
         "Rate of all layers with the eigenvectors of each subband's true covariance at the time of use, as many as the "
         "rate is largest with."
     )
-    digits = 3
-    unit = "bit/s/Hz"
-    domain = "spatial-frequency, time of use"
-    aggregation = "mean over subcarriers and samples"
     needs_reconstruction = False
     on_request = True
 
@@ -143,7 +137,7 @@ class MeanRank(MeanMetric):
 
 
 @METRICS.register("rate_loss_bps_hz")
-class RateLoss(MeanMetric):
+class RateLoss(RateMetric):
     """Rate with perfect CSI less rate, paired by sample."""
 
     name = "rate_loss_bps_hz"
@@ -151,9 +145,6 @@ class RateLoss(MeanMetric):
     stem = "rate_loss"
     meaning = "Rate with perfect CSI less the rate with the reported channel, paired by sample."
     better = "low"
-    digits = 3
-    unit = "bit/s/Hz"
-    domain = "spatial-frequency, time of use"
     aggregation = "mean over subcarriers and samples of the paired difference"
 
     def per_sample(self, outcome: LinkOutcome) -> Tensor:
@@ -181,17 +172,13 @@ class RateRatio(RatioMetric):
 
 
 @METRICS.register("rate_perfect_bps_hz")
-class RatePerfect(MeanMetric):
+class RatePerfect(RateMetric):
     """Rate with the precoder from the true channel when it is used."""
 
     name = "rate_perfect_bps_hz"
     label = "Rate with perfect CSI"
     stem = "rate_perfect"
     meaning = "Rate with the precoder computed from the true channel at the time of use."
-    digits = 3
-    unit = "bit/s/Hz"
-    domain = "spatial-frequency, time of use"
-    aggregation = "mean over subcarriers and samples"
     needs_reconstruction = False
 
     def per_sample(self, outcome: LinkOutcome) -> Tensor:

@@ -15,8 +15,17 @@ if TYPE_CHECKING:
     from linksim.statistics.accumulators import PresentMeanAccumulator
 
 
+class CosineSimilarity(MeanMetric):
+    """Mean over the samples of a similarity from 0, that of a BS that knows nothing, to 1."""
+
+    better = "high"
+    unit = "1"
+    domain = "spatial-frequency, time of report"
+    without_report = 0.0
+
+
 @METRICS.register("rho")
-class Rho(MeanMetric):
+class Rho(CosineSimilarity):
     r"""Cosine similarity of true and rebuilt channel on each subcarrier (CsiNet).
 
     .. math:: |\hat h_n^H h_n| / (\lVert \hat h_n \rVert \lVert h_n \rVert)
@@ -30,11 +39,7 @@ class Rho(MeanMetric):
         "Cosine similarity of the true and the reported channel vector at the time of the report, averaged over "
         "the subcarriers, then over the samples; 1 is perfect."
     )
-    better = "high"
-    unit = "1"
-    domain = "spatial-frequency, time of report"
     aggregation = "mean over subcarriers, then over samples"
-    without_report = 0.0
 
     def per_sample(self, outcome: LinkOutcome) -> Tensor:
         """Mean over the subcarriers."""
@@ -42,7 +47,7 @@ class Rho(MeanMetric):
 
 
 @METRICS.register("rho_squared")
-class RhoSquared(MeanMetric):
+class RhoSquared(CosineSimilarity):
     r"""Squared cosine similarity of true and rebuilt channel on each subcarrier.
 
     .. math:: |\hat h_n^H h_n|^2 / (\lVert \hat h_n \rVert^2 \lVert h_n \rVert^2)
@@ -56,19 +61,22 @@ class RhoSquared(MeanMetric):
         "Squared cosine similarity of the true and the reported channel vector on each subcarrier at the time of the "
         "report, averaged over the subcarriers, then over the samples; 1 is perfect."
     )
-    better = "high"
-    unit = "1"
-    domain = "spatial-frequency, time of report"
     aggregation = "mean over subcarriers, then over samples"
-    without_report = 0.0
 
     def per_sample(self, outcome: LinkOutcome) -> Tensor:
         """Mean over the subcarriers."""
         return outcome.cosine.double().square().mean(-1)
 
 
+_SGCS = (
+    "Squared generalised cosine similarity at the time of {time}: squared cosine between the {which} eigenvectors of "
+    "the true and {known} covariance in each subband, averaged over the subbands, then over the {samples}; 1 is "
+    "perfect."
+)
+
+
 @METRICS.register("sgcs")
-class Sgcs(MeanMetric):
+class Sgcs(CosineSimilarity):
     r"""Squared generalised cosine similarity of the first layer (TR 38.843), for any number of UE antennas.
 
     .. math:: \frac{1}{T} \sum_t |\hat v_t^H v_t|^2
@@ -84,16 +92,8 @@ class Sgcs(MeanMetric):
     name = "sgcs"
     label = "SGCS"
     stem = "sgcs"
-    meaning = (
-        "Squared generalised cosine similarity at the time of the report: squared cosine between the dominant "
-        "eigenvectors of the true and the reported channel's covariance in each subband, averaged over the subbands, "
-        "then over the samples; 1 is perfect."
-    )
-    better = "high"
-    unit = "1"
-    domain = "spatial-frequency, time of report"
+    meaning = _SGCS.format(time="the report", which="dominant", known="the reported channel's", samples="samples")
     aggregation = "mean over subbands, then over samples"
-    without_report = 0.0
     results_version = 2
 
     def per_sample(self, outcome: LinkOutcome) -> Tensor:
@@ -108,12 +108,16 @@ def layer_similarity(outcome: LinkOutcome, layer: int) -> Tensor | None:
     reported = outcome.directions_reconstructed(layer)
     if reported is None:
         return None
-    cosine = inner(reported, outcome.directions_report(layer)).abs().clamp(max=1)
-    return cosine.double().square().mean(-1)
+    return _mean_squared_cosine(reported, outcome.directions_report(layer))
+
+
+def _mean_squared_cosine(known: Tensor, true: Tensor) -> Tensor:
+    """Squared cosine of unit vectors ``[batch, n_subbands, n_tx]``, mean over the subbands, ``[batch]``, float64."""
+    return inner(known, true).abs().clamp(max=1).double().square().mean(-1)
 
 
 @METRICS.register("sgcs_e2e")
-class SgcsEndToEnd(MeanMetric):
+class SgcsEndToEnd(CosineSimilarity):
     r"""SGCS of the first layer when the precoder is used, on the moving channel.
 
     That of :class:`Sgcs` between the true channel's eigenvectors at the time of use and those of the channel that the
@@ -123,25 +127,14 @@ class SgcsEndToEnd(MeanMetric):
     name = "sgcs_e2e"
     label = "SGCS end to end"
     stem = "sgcs_e2e"
-    meaning = Sgcs.meaning.replace("at the time of the report", "at the time of use").replace(
-        "the reported channel's", "the BS's channel's"
-    )
-    better = "high"
-    unit = "1"
+    meaning = _SGCS.format(time="use", which="dominant", known="the BS's channel's", samples="samples")
     domain = "spatial-frequency, time of use"
     aggregation = "mean over subbands, then over samples"
-    without_report = 0.0
     on_request = True
 
     def per_sample(self, outcome: LinkOutcome) -> Tensor:
         """Mean over the subbands."""
-        cosine = inner(outcome.direction_sent, outcome.direction_use).abs().clamp(max=1)
-        return cosine.double().square().mean(-1)
-
-
-_OF_LAYER = Sgcs.meaning.replace("the dominant eigenvectors", "the {} eigenvectors").replace(
-    "then over the samples", "then over the samples whose report has that layer"
-)
+        return _mean_squared_cosine(outcome.direction_sent, outcome.direction_use)
 
 
 class SgcsOfLayer(Metric["PresentMeanAccumulator"]):
@@ -183,6 +176,11 @@ class SgcsOfLayer(Metric["PresentMeanAccumulator"]):
         return similarity * present, present
 
 
+def _meaning_of_layer(which: str) -> str:
+    samples = "samples whose report has that layer"
+    return _SGCS.format(time="the report", which=which, known="the reported channel's", samples=samples)
+
+
 @METRICS.register("sgcs_layer2")
 class SgcsLayer2(SgcsOfLayer):
     """SGCS of layer 2: of the second eigenvector of each subband."""
@@ -190,7 +188,7 @@ class SgcsLayer2(SgcsOfLayer):
     layer = 2
     name = stem = "sgcs_layer2"
     label = "SGCS, layer 2"
-    meaning = _OF_LAYER.format("second")
+    meaning = _meaning_of_layer("second")
 
 
 @METRICS.register("sgcs_layer3")
@@ -200,7 +198,7 @@ class SgcsLayer3(SgcsOfLayer):
     layer = 3
     name = stem = "sgcs_layer3"
     label = "SGCS, layer 3"
-    meaning = _OF_LAYER.format("third")
+    meaning = _meaning_of_layer("third")
 
 
 @METRICS.register("sgcs_layer4")
@@ -210,14 +208,14 @@ class SgcsLayer4(SgcsOfLayer):
     layer = 4
     name = stem = "sgcs_layer4"
     label = "SGCS, layer 4"
-    meaning = _OF_LAYER.format("fourth")
+    meaning = _meaning_of_layer("fourth")
 
 
 SGCS_LAYERS: dict[int, type[SgcsOfLayer]] = {2: SgcsLayer2, 3: SgcsLayer3, 4: SgcsLayer4}
 
 
 @METRICS.register("rho_hf_all")
-class RhoHfAll(MeanMetric):
+class RhoHfAll(CosineSimilarity):
     r"""Legacy cosine similarity of the public CsiNet code, against the untruncated ``HF_all`` of the data set.
 
     The delay rows are zero-padded to 257, transformed to frequency, and the bins of ``HF_all`` (the first 125)
@@ -232,11 +230,8 @@ class RhoHfAll(MeanMetric):
         "Cosine similarity with the untruncated HF_all of the public COST 2100 data, averaged over its frequency bins, "
         "then over the samples, as public CsiNet code has it."
     )
-    better = "high"
-    unit = "1"
     domain = "angular-frequency, untruncated reference"
     aggregation = "mean over 125 frequency bins, then over samples"
-    without_report = 0.0
     on_request = True
 
     def per_sample(self, outcome: LinkOutcome) -> Tensor | None:
