@@ -11,10 +11,10 @@ from torch import Tensor
 
 from channels.transforms.angular_delay import AngularDelayTransform
 from linksim.metrics.delivered import PLAIN, Delivery
+from linksim.metrics.directions import Directions
 from linksim.metrics.layers import best_layers, sum_rate
 from linksim.metrics.matrix_norms import energy, inner, row_norm
 from linksim.precoding import Precoder
-from linksim.subband_eigenvectors import subband_eigenvectors
 from linksim.subbands import subbands
 
 
@@ -128,22 +128,19 @@ class ChannelOutcome:
 
     @cached_property
     def sum_rate_perfect(self) -> Tensor:
-        """The same with the eigenvectors of the true channel, ``[batch]``, float64."""
-        response = self.matrices(self.response_use)
-        return sum_rate(response, best_layers(response, self._bands, self.snr), self._bands, self.snr)
-
-    def directions_report(self, layer: int = 1) -> Tensor:
-        """Eigenvector of the true channel's covariance in each subband, ``[batch, n_subbands, n_tx]``.
-
-        Args:
-            layer: 1 for the dominant one, and so on.
-        """
-        return self._eigenvectors(self._layers_true, self.response_report, layer)
+        """Rate of all layers with perfect CSI, mean over the subcarriers, ``[batch]``, float64, bit/s/Hz."""
+        layers = best_layers(self.directions_use, self.snr)
+        return sum_rate(self.matrices(self.response_use), layers, self._bands, self.snr)
 
     @cached_property
-    def direction_use(self) -> Tensor:
-        """Dominant eigenvector of the true channel in each subband when it is used, ``[batch, n_subbands, n_tx]``."""
-        return self.directions_report() if self.static else self._eigenvectors(self._layers_use, self.response_use, 1)
+    def directions_report(self) -> Directions:
+        """Eigenvectors of the true channel's covariances when the report was made."""
+        return self._directions(self.response_report)
+
+    @cached_property
+    def directions_use(self) -> Directions:
+        """Eigenvectors of the true channel's covariances when the precoder is used."""
+        return self.directions_report if self.static else self._directions(self.response_use)
 
     @property
     def n_rx(self) -> int:
@@ -158,24 +155,12 @@ class ChannelOutcome:
     def _by_inner_product(self) -> bool:
         return self.precoder.matched and self.n_rx == 1
 
-    @cached_property
-    def _layers_true(self) -> dict[int, Tensor]:
-        # Eigenvectors by the number of layers that were asked for; those of all reports of the same channels are one.
-        return {}
-
-    @cached_property
-    def _layers_use(self) -> dict[int, Tensor]:
-        return {}
-
     @property
     def _bands(self) -> list[slice]:
         return subbands(self.response_report.shape[-2], self.n_subbands, "sgcs.n_subbands")
 
-    def _eigenvectors(self, known: dict[int, Tensor], response: Tensor, layer: int) -> Tensor:
-        if layer not in known:
-            found = subband_eigenvectors(self.matrices(response), self._bands, layer).unbind(2)
-            known.update(enumerate(found, start=1))
-        return known[layer]
+    def _directions(self, response: Tensor) -> Directions:
+        return Directions(self.matrices(response), self._bands)
 
     def _gain_of(self, weights: Tensor) -> Tensor:
         received = inner(weights.conj()[..., None, :], self.matrices(self.response_use))
@@ -185,18 +170,5 @@ class ChannelOutcome:
         return torch.log1p(self.snr * gain).mean(-1, dtype=torch.float64) / math.log(2)
 
 
-# Cached properties that no report influences.
-CHANNEL_ONLY = (
-    "static",
-    "energy_true",
-    "norm_report",
-    "norm_use",
-    "energy_report",
-    "energy_use",
-    "csi_use",
-    "gain_perfect",
-    "rate_perfect",
-    "sum_rate_perfect",
-    "_layers_true",
-    "_layers_use",
-)
+# Quantities that no report influences.
+CHANNEL_ONLY = frozenset(name for name, value in vars(ChannelOutcome).items() if isinstance(value, cached_property))

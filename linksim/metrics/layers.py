@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from feedback.codebooks.link_quality import mmse_sinr
-from linksim.subband_eigenvectors import subband_eigenvectors
+from linksim.metrics.directions import Directions
 
 _MOST_LAYERS = 4
 # Sums of similarities of float32 vectors within this of each other are equal: layers then keep their order.
@@ -68,19 +68,19 @@ def sum_rate(response: Tensor, layers: Tensor, bands: Sequence[slice], snr: floa
     return torch.log1p(mmse_sinr(gram)).sum(-1).mean(-1) / math.log(2)
 
 
-def best_layers(response: Tensor, bands: Sequence[slice], snr: float) -> Tensor:
+def best_layers(known: Directions, snr: float) -> Tensor:
     """Eigenvectors of each subband, as many as the sum rate is largest with, zero beyond them.
 
     Args:
-        response: known channel, ``[batch, Nc, n_rx, n_tx]``, complex.
-        bands: subcarriers of each subband.
+        known: directions of the known channel.
         snr: per antenna at unit channel power and precoder power 1, linear.
 
     Returns:
         ``[batch, n_layers, n_subbands, n_tx]``, with up to four layers, as many as antennas on either side.
     """
+    response, bands = known.response, known.bands
     most = min(_MOST_LAYERS, *response.shape[-2:])
-    vectors = subband_eigenvectors(response, bands, most).transpose(1, 2)
+    vectors = known.first(most)
     kept = [torch.arange(most, device=response.device) < count for count in range(1, most + 1)]
     rates = torch.stack([sum_rate(response, vectors * each[:, None, None], bands, snr) for each in kept], dim=1)
     best = (rates >= rates.amax(1, keepdim=True) * (1 - _RATE_TIE)).to(torch.uint8).argmax(1)

@@ -9,10 +9,10 @@ from torch import Tensor
 
 from linksim.metrics.channel_outcome import CHANNEL_ONLY, ChannelOutcome
 from linksim.metrics.delivered import PLAIN, Delivery
+from linksim.metrics.directions import Directions
 from linksim.metrics.layers import best_layers, layer_counts, matched_layers, sum_rate
 from linksim.metrics.matrix_norms import inner, row_norm
 from linksim.precoding import right_singular_vector
-from linksim.subband_eigenvectors import subband_eigenvectors
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class LinkOutcome(ChannelOutcome):
     ) -> Self:
         """The same channels with another compressor's report; what was computed of the channels is kept."""
         # Computed here at the latest, as every report's end-to-end error needs them.
-        _ = self.csi_use, self.energy_use, self._layers_true, self._layers_use
+        _ = self.csi_use, self.energy_use, self.directions_report, self.directions_use
         other = replace(
             self,
             csi_rebuilt=csi_rebuilt,
@@ -136,43 +136,33 @@ class LinkOutcome(ChannelOutcome):
         norms = self.norm_reconstructed * self.norm_report
         return torch.where(norms == 0, 0.0, self.inner_report.abs() / norms).clamp(max=1)
 
-    def directions_reconstructed(self, layer: int = 1) -> Tensor | None:
-        """Eigenvector of the rebuilt channel's covariance in each subband, or the reported layer that belongs to it.
+    def direction_reconstructed(self, layer: int = 1) -> Tensor | None:
+        """What the BS knows of an eigenvector when the report was made, ``[batch, n_subbands, n_tx]``, unit norm.
 
-        ``None`` if no report has so many layers, zero in those that have fewer.
+        That of the rebuilt channel's covariance in each subband, or the reported layer that belongs to it: ``None`` if
+        no report has so many layers, zero in those that have fewer.
+
+        Args:
+            layer: 1 for the strongest eigenvector, and so on.
         """
         if self.precoder_reported is None:
-            return self._eigenvectors(self._layers_rebuilt, self.response_reconstructed, layer)
+            return self._directions_reconstructed.layer(layer)
         return self._layers_matched[:, layer - 1] if layer <= self.precoder_reported.shape[1] else None
 
     @cached_property
     def direction_sent(self) -> Tensor:
-        """``direction_use`` of the channel that the BS takes for it, or the reported layer that is nearest to it."""
-        reported = self.precoder_reported
-        if reported is not None:
-            last = reported.shape[1]
-            if last == 1:
-                return reported[:, 0]
-            true = subband_eigenvectors(self.matrices(self.response_use), self._bands, last).transpose(1, 2)
-            return matched_layers(reported, true)[:, 0]
-        if self.held:
-            return self._eigenvectors(self._layers_rebuilt, self.response_reconstructed, 1)
-        return subband_eigenvectors(self.matrices(self.response_predicted), self._bands)[:, :, 0]
+        """Dominant eigenvector of the channel that the BS takes for that in use, or the reported layer nearest to it.
+
+        ``[batch, n_subbands, n_tx]``, complex, unit norm.
+        """
+        if self.precoder_reported is not None:
+            return _matched(self.precoder_reported, self.directions_use)[:, 0]
+        return self._directions_predicted.layer(1)
 
     @cached_property
     def ranks_reported(self) -> Tensor | None:
         """Layers of each reported precoder, ``[batch]``, int64; ``None`` where channels are reported."""
         return None if self.precoder_reported is None else layer_counts(self.precoder_reported)
-
-    @cached_property
-    def _layers_matched(self) -> Tensor:
-        reported = self.precoder_reported
-        assert reported is not None
-        if reported.shape[1] == 1:
-            return reported
-        last = reported.shape[1]
-        self.directions_report(last)
-        return matched_layers(reported, torch.stack([self.directions_report(n + 1) for n in range(last)], dim=1))
 
     @cached_property
     def layers(self) -> Tensor:
@@ -182,7 +172,7 @@ class LinkOutcome(ChannelOutcome):
         """
         if self.precoder_reported is not None:
             return self.precoder_reported
-        return best_layers(self.matrices(self.response_predicted), self._bands, self.snr)
+        return best_layers(self._directions_predicted, self.snr)
 
     @cached_property
     def sum_rate(self) -> Tensor:
@@ -212,5 +202,20 @@ class LinkOutcome(ChannelOutcome):
         return self._rate(self.gain)
 
     @cached_property
-    def _layers_rebuilt(self) -> dict[int, Tensor]:
-        return {}
+    def _directions_reconstructed(self) -> Directions:
+        return self._directions(self.response_reconstructed)
+
+    @cached_property
+    def _directions_predicted(self) -> Directions:
+        return self._directions_reconstructed if self.held else self._directions(self.response_predicted)
+
+    @cached_property
+    def _layers_matched(self) -> Tensor:
+        assert self.precoder_reported is not None
+        return _matched(self.precoder_reported, self.directions_report)
+
+
+def _matched(reported: Tensor, true: Directions) -> Tensor:
+    """Reported layers ``[batch, n_layers, n_subbands, n_tx]`` in the order of the true channel's eigenvectors."""
+    count = reported.shape[1]
+    return reported if count == 1 else matched_layers(reported, true.first(count))

@@ -105,10 +105,10 @@ class Sgcs(CosineSimilarity):
 
 def layer_similarity(outcome: LinkOutcome, layer: int) -> Tensor | None:
     """SGCS of one layer, mean over the subbands, ``[batch]``, float64; ``None`` where no report has so many layers."""
-    reported = outcome.directions_reconstructed(layer)
+    reported = outcome.direction_reconstructed(layer)
     if reported is None:
         return None
-    return _mean_squared_cosine(reported, outcome.directions_report(layer))
+    return _mean_squared_cosine(reported, outcome.directions_report.layer(layer))
 
 
 def _mean_squared_cosine(known: Tensor, true: Tensor) -> Tensor:
@@ -134,7 +134,7 @@ class SgcsEndToEnd(CosineSimilarity):
 
     def per_sample(self, outcome: LinkOutcome) -> Tensor:
         """Mean over the subbands."""
-        return _mean_squared_cosine(outcome.direction_sent, outcome.direction_use)
+        return _mean_squared_cosine(outcome.direction_sent, outcome.directions_use.layer(1))
 
 
 class SgcsOfLayer(Metric["PresentMeanAccumulator"]):

@@ -14,6 +14,7 @@ from channels.transforms.angular_delay import AngularDelayTransform
 from linksim.comparison.paired_difference import has_values, sample_estimate
 from linksim.metrics import METRICS
 from linksim.metrics.delivered import Delivery
+from linksim.metrics.directions import Directions
 from linksim.metrics.layers import best_layers, layer_counts, matched_layers, sum_rate
 from linksim.metrics.outcome import LinkOutcome
 from linksim.precoding import PRECODERS
@@ -133,12 +134,19 @@ def test_sum_rate_is_that_of_an_mmse_receiver(count: int) -> None:
 
 def test_as_many_layers_as_the_rate_is_largest_with() -> None:
     for snr, fewest, most in ((0.001, 1, 1), (1.0, 1, 3), (1e5, 3, 3)):
-        layers = best_layers(RESPONSE, BANDS, snr)
+        layers = best_layers(Directions(RESPONSE, BANDS), snr)
         counts = layer_counts(layers)
         assert fewest <= int(counts.min()) <= int(counts.max()) <= most
         best = sum_rate(RESPONSE, layers, BANDS, snr)
         for count in (1, 2, 3):
             assert (best >= sum_rate(RESPONSE, LAYERS[:, :count], BANDS, snr) - 1e-9).all()
+
+
+def test_a_direction_is_the_same_however_many_are_asked_for() -> None:
+    one_by_one, at_once = Directions(RESPONSE, BANDS), Directions(RESPONSE, BANDS)
+    layers = torch.stack([one_by_one.layer(number) for number in (1, 2, 3)], dim=1)
+    assert torch.equal(layers, at_once.first(3))
+    assert torch.equal(at_once.layer(1), layers[:, 0])
 
 
 def test_sum_rate_of_a_channel_that_the_bs_knows_is_that_of_perfect_csi() -> None:
