@@ -8,6 +8,7 @@ from torch import Tensor
 
 from feedback.codebook_parameters import CodebookParameters
 from feedback.codebooks.bit_fields import BitReader, BitWriter
+from feedback.codebooks.choices import first_largest
 from feedback.codebooks.codebook import Codebook, SeenChannel, rows_of
 from feedback.codebooks.layout import PortLayout
 from feedback.codebooks.link_quality import layer_rates, layer_sinr
@@ -43,13 +44,12 @@ class CodebookCompressor(ReportCompressor):
     def __init__(self, settings: Any, dimensions: CsiDimensions) -> None:
         super().__init__(settings, dimensions)
         self.layout: PortLayout = settings.layout(dimensions)
-        ranks = settings.ranks(self.most_rank(), dimensions.n_rx)
+        ranks = settings.ranks(self.layout, dimensions.n_rx)
         self.n_layers = max(ranks)
         self.chooses_rank = len(ranks) > 1
         self.codebooks: dict[int, Codebook] = {rank: self.codebook(rank, max(ranks)) for rank in ranks}
         self.fields = ReportFields(
             ranks,
-            self.rank_indicator_bits(),
             settings.cqi,
             settings.layer_indicator,
             dimensions.n_subbands,
@@ -73,15 +73,6 @@ class CodebookCompressor(ReportCompressor):
             rank: layers.
             largest_rank: the largest rank that may be reported.
         """
-
-    def most_rank(self) -> int:
-        """Layers that the codebook has precoders for."""
-        most: int = self.settings.most_rank(self.layout)
-        return most
-
-    def rank_indicator_bits(self) -> int:
-        """Bits that RI has at most, TS 38.212 Tables 6.3.1.1.2-3 to -5."""
-        return 2
 
     def seen_by_ue(self, csi: Tensor) -> Tensor:
         """Channels or eigenvectors ``[..., P]`` at the CSI-RS ports, which by default are those of the array."""
@@ -151,7 +142,7 @@ class CodebookCompressor(ReportCompressor):
         if not self.chooses_rank:
             return self._write(self.n_layers, reports[self.n_layers], sinr.get(self.n_layers))
         rates = torch.stack([layer_rates(sinr[rank]).sum((1, 2)) for rank in reports], dim=1)
-        choice = (rates >= rates.amax(1, keepdim=True) * (1 - _TIE)).to(torch.uint8).argmax(1)
+        choice = first_largest(rates, _TIE)
         lengths = torch.zeros_like(choice)
         bits = torch.zeros(len(choice), self.length, dtype=torch.uint8, device=choice.device)
         for place, (rank, report) in enumerate(reports.items()):

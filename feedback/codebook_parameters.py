@@ -1,14 +1,17 @@
 """What a scenario says of codebooks of TS 38.214; without PyTorch."""
 
-from typing import Annotated, Any, ClassVar, Final, Literal, Self, TypeAlias
+from abc import abstractmethod
+from typing import Annotated, ClassVar, Final, Literal, Self, TypeAlias
 
 from pydantic import Field, model_validator
 
 from feedback.codebooks.cqi_report import CqiReport
 from feedback.codebooks.layout import PortLayout
+from feedback.codebooks.plan import CodebookPlan
 from feedback.compressor_parameters import FixedCostParameters
 from feedback.csi_dimensions import CsiDimensions, CsiForm
 from feedback.errors import FeedbackInputError
+from feedback.signals import Signal
 
 MOST_LAYERS: Final = 4
 
@@ -18,6 +21,9 @@ OneRank: TypeAlias = Annotated[int, Field(ge=1, le=MOST_LAYERS)]
 class CodebookParameters(FixedCostParameters):
     """Parameters that every codebook has; each extends it with its own ``name`` literal."""
 
+    takes: ClassVar[CsiForm] = "eigenvectors"
+    sends: ClassVar[Signal] = "bitstream"
+    reserves_bits = True
     gives = "precoder"
     own_scale = True
     has_ratio = False
@@ -56,15 +62,11 @@ class CodebookParameters(FixedCostParameters):
             )
         return PortLayout(dimensions.n_columns, dimensions.n_rows)
 
-    def most_rank(self, layout: PortLayout) -> int:
-        """Layers that the codebook has precoders for."""
-        return MOST_LAYERS
-
-    def ranks(self, most_rank: int, n_rx: int) -> tuple[int, ...]:
+    def ranks(self, layout: PortLayout, n_rx: int) -> tuple[int, ...]:
         """Ranks that may be reported, ascending.
 
         Args:
-            most_rank: layers that the codebook has precoders for.
+            layout: the BS's ports.
             n_rx: antennas of the UE.
 
         Raises:
@@ -72,6 +74,7 @@ class CodebookParameters(FixedCostParameters):
         """
         if self.rank != "auto":
             return (self.rank,)
+        most_rank = self.plan(layout, 1, 1).most_rank
         ranks = self.allowed_ranks or tuple(range(1, min(most_rank, n_rx) + 1))
         if ranks[-1] > most_rank:
             raise FeedbackInputError(
@@ -79,27 +82,25 @@ class CodebookParameters(FixedCostParameters):
             )
         return tuple(ranks)
 
-    def plan(self, layout: PortLayout, n_subbands: int, rank: int) -> Any:
-        """Sizes of the reports of one rank; ``None``, the default, where only the built codebook knows them.
+    @abstractmethod
+    def plan(self, layout: PortLayout, n_subbands: int, rank: int) -> CodebookPlan:
+        """Sizes of the reports of one rank.
 
         Raises:
             FeedbackInputError: where the standard allows no such report.
         """
-        return None
 
     def check(self, dimensions: CsiDimensions) -> bool:
         """The standard has reports of every rank for the array."""
         layout = self.layout(dimensions)
-        ranks = self.ranks(self.most_rank(layout), dimensions.n_rx)
-        return all(self.plan(layout, dimensions.n_subbands, rank) is not None for rank in ranks)
+        for rank in self.ranks(layout, dimensions.n_rx):
+            self.plan(layout, dimensions.n_subbands, rank)
+        return True
 
 
 class EnhancedType2Keys(CodebookParameters):
     """Keys that enhanced Type II codebooks share; each extends them with its own ``name`` and ``param_combination``."""
 
-    takes: ClassVar[CsiForm] = "eigenvectors"
-    sends = "bitstream"
-    reserves_bits = True
     results_version = 2
 
     n_pmi_subbands: Literal[1, 2] = Field(

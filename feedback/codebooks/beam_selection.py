@@ -3,11 +3,11 @@
 import torch
 from torch import Tensor
 
+from feedback.codebooks.choices import first_largest, rounded
 from feedback.codebooks.layout import PortLayout
 
 # Rotations whose captured power is within this share of the best one's tie: they differ by rounding only.
 _TIE = 1e-9
-_DIGITS = 9
 
 
 def select_beams(target: Tensor, layout: PortLayout, n_beams: int) -> tuple[Tensor, Tensor]:
@@ -32,9 +32,8 @@ def select_beams(target: Tensor, layout: PortLayout, n_beams: int) -> tuple[Tens
     kept, beams = strongest.values[..., :n_beams], strongest.indices[..., :n_beams]
     total = kept.sum(-1)
     tied = total >= total.amax(-1, keepdim=True) * (1 - _TIE)
-    unevenness = _rounded(kept.square().sum(-1)).masked_fill(~tied, -1.0)
-    # The first of equals: argmax does not promise it.
-    rotation = (unevenness == unevenness.amax(-1, keepdim=True)).to(torch.uint8).argmax(-1)
+    unevenness = rounded(kept.square().sum(-1)).masked_fill(~tied, -1.0)
+    rotation = first_largest(unevenness)
     chosen = beams.gather(1, rotation[:, None, None].expand(-1, 1, n_beams))[:, 0]
     return rotation, chosen.sort(-1).values
 
@@ -60,12 +59,3 @@ def expand(coefficients: Tensor, beams: Tensor) -> Tensor:
     """Vectors over the ports of coefficients on the beams, inverse of ``project`` within their span."""
     half = coefficients.unflatten(2, (2, beams.shape[2]))
     return torch.einsum("bnl,btzlr->btznr", beams, half).flatten(2, 3)
-
-
-def rounded_order(amplitude: Tensor) -> Tensor:
-    """Indices by falling amplitude along the last axis; what is equal to nine digits keeps its order."""
-    return torch.argsort(_rounded(amplitude), dim=-1, descending=True, stable=True)
-
-
-def _rounded(values: Tensor) -> Tensor:
-    return torch.round(values, decimals=_DIGITS)

@@ -1,6 +1,5 @@
 """Bits of an enhanced Type II report: parts 1 and 2, groups in priority order (TS 38.214 5.2.3, TS 38.212 6.3.2)."""
 
-import math
 from dataclasses import dataclass
 
 import torch
@@ -97,7 +96,7 @@ def read(plan: EnhancedType2Plan, count: Tensor, bits: Tensor) -> tuple[Enhanced
     reader = BitReader(bits)
     rotation = reader.read_one(bits_for(plan.n_first))
     number = reader.read_one(plan.beam_bits)
-    valid &= (rotation < plan.n_first) & (number < math.comb(layout.per_polarisation, plan.n_beams))
+    valid &= (rotation < plan.n_first) & (number < layout.beam_sets(plan.n_beams))
     if plan.port_step is None:
         beams = combination_of(number, layout.per_polarisation, plan.n_beams)
     else:

@@ -3,68 +3,83 @@
 import math
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import NamedTuple
 
-from feedback.codebooks.layout import PortLayout, bits_for
+from feedback.codebooks.layout import bits_for
+from feedback.codebooks.plan import CodebookPlan, one_to
 from feedback.errors import FeedbackInputError
 
-# (L, p for ranks 1 and 2, p for ranks 3 and 4, beta) of paramCombination-r16, Table 5.2.2.2.5-1.
-PARAMETER_COMBINATIONS = {
-    1: (2, Fraction(1, 4), Fraction(1, 8), Fraction(1, 4)),
-    2: (2, Fraction(1, 4), Fraction(1, 8), Fraction(1, 2)),
-    3: (4, Fraction(1, 4), Fraction(1, 8), Fraction(1, 4)),
-    4: (4, Fraction(1, 4), Fraction(1, 8), Fraction(1, 2)),
-    5: (4, Fraction(1, 4), Fraction(1, 4), Fraction(3, 4)),
-    6: (4, Fraction(1, 2), Fraction(1, 4), Fraction(1, 2)),
-    7: (6, Fraction(1, 4), None, Fraction(1, 2)),
-    8: (6, Fraction(1, 4), None, Fraction(3, 4)),
-}
 _MOST_RANK = 4
 _MOST_PORT_SELECTION = 6
 _MOST_PORT_STEP = 4
-# The same of paramCombination-Doppler-r18, Table 5.2.2.2.10-1.
-PREDICTED_COMBINATIONS = {
-    1: (2, Fraction(1, 8), Fraction(1, 16), Fraction(1, 4)),
-    2: (2, Fraction(1, 4), Fraction(1, 8), Fraction(1, 2)),
-    3: (4, Fraction(1, 4), Fraction(1, 8), Fraction(1, 4)),
-    4: (4, Fraction(1, 4), Fraction(1, 4), Fraction(1, 4)),
-    5: (4, Fraction(1, 4), Fraction(1, 4), Fraction(1, 2)),
-    6: (4, Fraction(1, 4), Fraction(1, 4), Fraction(3, 4)),
-    7: (4, Fraction(1, 2), Fraction(1, 4), Fraction(1, 2)),
-    8: (6, Fraction(1, 4), None, Fraction(1, 2)),
-    9: (6, Fraction(1, 4), None, Fraction(3, 4)),
-}
+
+
+class ParameterCombination(NamedTuple):
+    """A row of the standard's tables.
+
+    Attributes:
+        n_beams: L.
+        tap_share: p of ranks 1 and 2, taps over frequency units.
+        tap_share_above: p of ranks 3 and 4; ``None`` where there are none.
+        coefficient_share: beta, coefficients over those of all taps.
+    """
+
+    n_beams: int
+    tap_share: Fraction
+    tap_share_above: Fraction | None
+    coefficient_share: Fraction
+
+
+def _numbered(*rows: tuple[int, str, str | None, str]) -> dict[int, ParameterCombination]:
+    return {
+        number: ParameterCombination(beams, Fraction(p), Fraction(above) if above else None, Fraction(beta))
+        for number, (beams, p, above, beta) in enumerate(rows, start=1)
+    }
+
+
+# paramCombination-r16, Table 5.2.2.2.5-1.
+PARAMETER_COMBINATIONS = _numbered(
+    (2, "1/4", "1/8", "1/4"),
+    (2, "1/4", "1/8", "1/2"),
+    (4, "1/4", "1/8", "1/4"),
+    (4, "1/4", "1/8", "1/2"),
+    (4, "1/4", "1/4", "3/4"),
+    (4, "1/2", "1/4", "1/2"),
+    (6, "1/4", None, "1/2"),
+    (6, "1/4", None, "3/4"),
+)
+# paramCombination-Doppler-r18, Table 5.2.2.2.10-1.
+PREDICTED_COMBINATIONS = _numbered(
+    (2, "1/8", "1/16", "1/4"),
+    (2, "1/4", "1/8", "1/2"),
+    (4, "1/4", "1/8", "1/4"),
+    (4, "1/4", "1/4", "1/4"),
+    (4, "1/4", "1/4", "1/2"),
+    (4, "1/4", "1/4", "3/4"),
+    (4, "1/2", "1/4", "1/2"),
+    (6, "1/4", None, "1/2"),
+    (6, "1/4", None, "3/4"),
+)
 # Above this many frequency units the taps come from a window that all layers share.
 FREE_TAPS_UP_TO = 19
 
 
-def largest_rank(combination: int, predicted: bool = False) -> int:
-    """Layers that a ``paramCombination-r16``, or one for predicted PMI, has precoders for."""
-    combinations = PREDICTED_COMBINATIONS if predicted else PARAMETER_COMBINATIONS
-    return 2 if combinations[combination][2] is None else _MOST_RANK
-
-
 @dataclass(frozen=True)
-class EnhancedType2Plan:
-    """Sizes of a report, which both sides know.
+class EnhancedType2Plan(CodebookPlan):
+    """Sizes of an enhanced Type II report, of N3 units; ranks 1 to 4, or 2 with some combinations.
 
     Attributes:
-        layout: the ports.
-        n_units: frequency units N3 with a precoder each.
-        rank: layers, 1 to 4.
         combination: ``paramCombination-r16``, 1 to 8.
         units_per_subband: R, 1 or 2.
         port_step: portSelectionSamplingSize d where L consecutive ports take the place of L beams, clause 5.2.2.2.6;
             ``None`` for beams.
         predicted: whether the combination is one of ``paramCombination-Doppler-r18``, clause 5.2.2.2.10.
         n_intervals: N4, instants with a precoder each; more than one with ``predicted`` only.
-
-    Raises:
-        FeedbackInputError: where the standard allows no such report.
     """
 
-    layout: PortLayout
-    n_units: int
-    rank: int = 1
+    codebook = "etype2"
+    least_ports = 4
+
     combination: int = 1
     units_per_subband: int = 1
     port_step: int | None = None
@@ -72,66 +87,71 @@ class EnhancedType2Plan:
     n_intervals: int = 1
 
     def __post_init__(self) -> None:
-        if self.layout.ports < 4:
-            raise FeedbackInputError(f"ports: got {self.layout.ports}, expected at least 4 for etype2 (TS 38.214)")
         if self.combination not in self._combinations:
             most = len(self._combinations)
             raise FeedbackInputError(f"param_combination: got {self.combination}, expected 1 to {most}")
+        super().__post_init__()
         if self.n_intervals not in (1, 2, 4, 8) or (self.n_intervals > 1 and not self.predicted):
             raise FeedbackInputError(f"n_intervals: got {self.n_intervals}, expected 1, 2, 4 or 8 for predicted PMI")
-        if not 1 <= self.rank <= 4:
-            raise FeedbackInputError(f"rank: got {self.rank}, expected 1 to 4")
         if self.units_per_subband not in (1, 2):
             raise FeedbackInputError(f"units_per_subband: got {self.units_per_subband}, expected 1 or 2")
-        if self.n_units < 1:
-            raise FeedbackInputError(f"subbands: got {self.n_units}, expected at least 1")
         ports = self.layout.ports
-        few, clause = ("1 to 3", 10) if self.predicted else ("1 or 2", 5)
-        if self.combination > int(few[-1]) and ports <= 4:
+        few = 3 if self.predicted else 2
+        if self.combination > few and ports <= 4:
             raise FeedbackInputError(
-                f"param_combination: got {self.combination} with {ports} ports, expected {few} (TS 38.214, "
-                f"5.2.2.2.{clause})"
+                f"param_combination: got {self.combination} with {ports} ports, expected {one_to(few)} (TS 38.214, "
+                f"{self.clause})"
             )
-        if self.n_beams > 4 and (ports < 32 or self.units_per_subband > 1 or self.rank > 2):
+        if self.n_beams > 4 and (ports < 32 or self.units_per_subband > 1):
             raise FeedbackInputError(
-                f"param_combination: got {self.combination} with {ports} ports, rank {self.rank} and "
-                f"{self.units_per_subband} units per subband, expected 32 ports, rank 1 or 2, and 1"
+                f"param_combination: got {self.combination} with {ports} ports and {self.units_per_subband} units per "
+                "subband, expected 32 ports and 1"
             )
-
-        self._check_port_selection()
+        if self.port_step is not None:
+            self._check_port_selection(self.port_step)
         if self.most_in_all < self.rank:
             raise FeedbackInputError(
                 f"subbands: got {self.n_units} at rank {self.rank}, expected enough for a coefficient of each layer"
             )
 
-    def _check_port_selection(self) -> None:
-        if self.port_step is None:
-            return
+    def _check_port_selection(self, step: int) -> None:
         if self.combination > _MOST_PORT_SELECTION:
             raise FeedbackInputError(
                 f"param_combination: got {self.combination}, expected 1 to {_MOST_PORT_SELECTION} for port selection "
-                "(TS 38.214, 5.2.2.2.6)"
+                f"(TS 38.214, {self.clause})"
             )
         most = min(_MOST_PORT_STEP, self.n_beams, self.layout.per_polarisation)
-        if not 1 <= self.port_step <= most:
-            raise FeedbackInputError(f"port_step: got {self.port_step}, expected 1 to {most} (TS 38.214, 5.2.2.2.6)")
+        if not 1 <= step <= most:
+            raise FeedbackInputError(f"port_step: got {step}, expected 1 to {most} (TS 38.214, {self.clause})")
+
+    @property
+    def clause(self) -> str:
+        """That of port selection or of predicted PMI, where the report is one of these."""
+        if self.predicted:
+            return "5.2.2.2.10"
+        return "5.2.2.2.5" if self.port_step is None else "5.2.2.2.6"
+
+    @property
+    def most_rank(self) -> int:
+        """4 layers, 2 with the combinations that the standard has for ranks 1 and 2 only."""
+        return 2 if self._combination.tap_share_above is None else _MOST_RANK
 
     @property
     def n_first(self) -> int:
         """Values of i11: rotations of the beams, or where the chosen ports may begin."""
         if self.port_step is None:
-            return self.layout.o1 * self.layout.o2
+            return self.layout.rotations
         return -(-self.layout.per_polarisation // self.port_step)
 
     @property
     def beam_bits(self) -> int:
         """Bits of i12, the set of beams; ports follow from i11."""
-        return 0 if self.port_step else bits_for(math.comb(self.layout.per_polarisation, self.n_beams))
+        return 0 if self.port_step else bits_for(self.layout.beam_sets(self.n_beams))
 
     @property
     def n_beams(self) -> int:
         """Beams L per polarisation."""
-        return self._combinations[self.combination][0]
+        return self._combination.n_beams
 
     @property
     def n_shifts(self) -> int:
@@ -151,8 +171,7 @@ class EnhancedType2Plan:
     @property
     def most_per_layer(self) -> int:
         """Coefficients K0 that a layer reports at most; all layers together twice as many."""
-        beta = self._combinations[self.combination][3]
-        return math.ceil(beta * self.width * self._taps(1))
+        return math.ceil(self._combination.coefficient_share * self.width * self._taps(1))
 
     @property
     def most_in_all(self) -> int:
@@ -186,10 +205,14 @@ class EnhancedType2Plan:
         return bits_for(self.n_intervals - 1)
 
     @property
-    def _combinations(self) -> dict[int, tuple[int, Fraction, Fraction | None, Fraction]]:
+    def _combinations(self) -> dict[int, ParameterCombination]:
         return PREDICTED_COMBINATIONS if self.predicted else PARAMETER_COMBINATIONS
 
+    @property
+    def _combination(self) -> ParameterCombination:
+        return self._combinations[self.combination]
+
     def _taps(self, rank: int) -> int:
-        share = self._combinations[self.combination][1 if rank <= 2 else 2]
+        share = self._combination.tap_share if rank <= 2 else self._combination.tap_share_above
         assert share is not None
         return math.ceil(share * self.n_units / self.units_per_subband)

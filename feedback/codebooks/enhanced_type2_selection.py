@@ -6,7 +6,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from feedback.codebooks.beam_selection import project, rounded_order, select_beams
+from feedback.codebooks.beam_selection import project, select_beams
+from feedback.codebooks.choices import falling_order, first_largest, rounded
 from feedback.codebooks.enhanced_type2 import (
     N_PHASES,
     EnhancedType2Report,
@@ -58,8 +59,7 @@ def _select_ports(plan: EnhancedType2Plan, target: Tensor) -> tuple[Tensor, Tens
     """Where the L consecutive ports of most power begin, over both polarisations, and which they are."""
     power = target.abs().square().sum((1, 3)).unflatten(1, (2, plan.layout.per_polarisation)).sum(1)
     choices = ports_from(plan, torch.arange(plan.n_first, device=target.device))
-    total = torch.round(power[:, choices].sum(-1), decimals=9)
-    first = (total == total.amax(-1, keepdim=True)).to(torch.uint8).argmax(-1)
+    first = first_largest(rounded(power[:, choices].sum(-1)))
     return first, ports_from(plan, first)
 
 
@@ -72,7 +72,7 @@ def _quantise(
     if n_instants > 1:
         delays = torch.fft.fft(delays, dim=2) / n_instants
     # By Doppler shift, tap and then coefficient; equal amplitudes keep that order.
-    strongest = rounded_order(delays.abs().flatten(2))[..., 0]
+    strongest = falling_order(delays.abs().flatten(2))[..., 0]
     i_star = strongest % on_beams
     first_tap, first_shift = strongest // on_beams % n_units, strongest // (on_beams * n_units)
     delays = _from(delays, first_tap, 3)
@@ -125,8 +125,7 @@ def _two_shifts(delays: Tensor) -> tuple[Tensor, Tensor]:
     Returns:
         ``[batch, rank, units, 4 L]``, and which shift the other one is, ``[batch, rank]``.
     """
-    energy = torch.round(delays.abs().square().sum((3, 4))[..., 1:], decimals=9)
-    other = (energy == energy.amax(-1, keepdim=True)).to(torch.uint8).argmax(-1) + 1
+    other = first_largest(rounded(delays.abs().square().sum((3, 4))[..., 1:])) + 1
     index = other[:, :, None, None, None].expand(-1, -1, 1, *delays.shape[3:])
     return torch.cat([delays[:, :, 0], delays.gather(2, index)[:, :, 0]], dim=-1), other
 
@@ -146,21 +145,19 @@ def _select_taps(plan: EnhancedType2Plan, energy: Tensor) -> tuple[Tensor, Tenso
     if m == 1:
         return zero, window
     if not plan.windowed:
-        others = rounded_order(energy[..., 1:])[..., : m - 1] + 1
+        others = falling_order(energy[..., 1:])[..., : m - 1] + 1
         return torch.cat([zero, others.sort(-1).values], dim=-1), window
     starts = torch.arange(0, -2 * m, -1, device=energy.device)
     members = (starts[:, None] + torch.arange(2 * m, device=energy.device)) % n_units
     inside = torch.zeros(2 * m, n_units, dtype=torch.bool, device=energy.device)
     inside.scatter_(1, members, True)
     inside[:, 0] = False
-    masked = torch.where(inside, torch.round(energy, decimals=9)[:, :, None, :], -1.0)
+    masked = torch.where(inside, rounded(energy)[:, :, None, :], -1.0)
     best = masked.topk(m - 1, dim=-1).values.sum((-1, 1))
-    choice = (best == best.amax(-1, keepdim=True)).to(torch.uint8).argmax(-1)
+    choice = first_largest(best)
     window = starts[choice]
     allowed = inside[choice][:, None, :].expand(-1, rank, -1)
-    others = torch.argsort(
-        torch.where(allowed, torch.round(energy, decimals=9), -1.0), dim=-1, descending=True, stable=True
-    )[..., : m - 1]
+    others = falling_order(torch.where(allowed, energy, -1.0))[..., : m - 1]
     return torch.cat([zero, others.sort(-1).values], dim=-1), window
 
 
@@ -180,7 +177,7 @@ def _largest(plan: EnhancedType2Plan, amplitude: Tensor, i_star: Tensor) -> Tens
 
 def _place(amplitude: Tensor) -> Tensor:
     """Place of each value by falling size along the last axis, from 0."""
-    order = rounded_order(amplitude)
+    order = falling_order(amplitude)
     return order.argsort(-1)
 
 

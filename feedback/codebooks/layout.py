@@ -73,6 +73,15 @@ class PortLayout:
         """All ports, P = 2 N1 N2."""
         return 2 * self.per_polarisation
 
+    @property
+    def rotations(self) -> int:
+        """Orthogonal bases of beams, O1 O2."""
+        return self.o1 * self.o2
+
+    def beam_sets(self, n_beams: int) -> int:
+        """How many sets of ``n_beams`` beams of a basis there are."""
+        return math.comb(self.per_polarisation, n_beams)
+
     def beams(self) -> Tensor:
         r"""The whole oversampled grid, ``[N1 O1, N2 O2, N1 N2]``, complex128, of norm :math:`\sqrt{N_1 N_2}`.
 

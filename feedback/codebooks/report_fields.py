@@ -7,11 +7,12 @@ import torch
 from torch import Tensor
 
 from feedback.codebooks.bit_fields import BitWriter
+from feedback.codebooks.choices import first_largest
 from feedback.codebooks.cqi_report import CqiReport
 from feedback.codebooks.layout import bits_for
 from feedback.codebooks.link_quality import layer_rates
 
-_CQI_BITS, _SUBBAND_CQI_BITS, _MOST_LAYER_BITS = 4, 2, 2
+_CQI_BITS, _SUBBAND_CQI_BITS = 4, 2
 # (bits per symbol, 1024 x code rate) of CQI 1 to 15 with 256QAM, TS 38.214 Table 5.2.2.1-3.
 _CQI_TABLE = (
     *((2, rate) for rate in (78, 193, 449)),
@@ -28,7 +29,6 @@ class ReportFields:
 
     Attributes:
         ranks: ranks that may be reported, ascending; field RI holds a rank's place among them.
-        most_rank_bits: bits that RI has at most with the codebook.
         cqi: none, one for the band, or also one for each subband relative to it.
         layer_indicator: whether LI is sent.
         n_units: frequency units with a precoder each.
@@ -36,7 +36,6 @@ class ReportFields:
     """
 
     ranks: Sequence[int]
-    most_rank_bits: int
     cqi: CqiReport
     layer_indicator: bool
     n_units: int
@@ -49,8 +48,8 @@ class ReportFields:
 
     @property
     def rank_bits(self) -> int:
-        """Bits of RI, which opens part 1."""
-        return min(bits_for(len(self.ranks)), self.most_rank_bits)
+        """Bits of RI, which opens part 1; the limits of TS 38.212 are those of a codebook's ranks."""
+        return bits_for(len(self.ranks))
 
     @property
     def cqi_bits(self) -> int:
@@ -60,7 +59,7 @@ class ReportFields:
 
     def layer_bits(self, rank: int) -> int:
         """Bits of LI, which opens part 2."""
-        return min(bits_for(rank), _MOST_LAYER_BITS) if self.layer_indicator else 0
+        return bits_for(rank) if self.layer_indicator else 0
 
     def write_part1(self, writer: BitWriter, rank: int, sinr: Tensor | None, like: Tensor) -> None:
         """RI and CQI of reports of one rank.
@@ -90,8 +89,7 @@ class ReportFields:
             return
         assert sinr is not None
         rates = layer_rates(sinr).mean(1)
-        strongest = (rates == rates.amax(-1, keepdim=True)).to(torch.uint8).argmax(-1)
-        writer.write(strongest, self.layer_bits(sinr.shape[-1]))
+        writer.write(first_largest(rates), self.layer_bits(sinr.shape[-1]))
 
 
 def cqi_of(efficiency: Tensor) -> Tensor:

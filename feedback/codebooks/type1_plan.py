@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from functools import cached_property
 
-from feedback.codebooks.layout import PortLayout, bits_for
+from feedback.codebooks.layout import bits_for
+from feedback.codebooks.plan import CodebookPlan
 from feedback.errors import FeedbackInputError
 
 # From this many ports, ranks 3 and 4 are built of beams over half of the first dimension.
@@ -12,32 +13,30 @@ N_ANGLES = 4
 
 
 @dataclass(frozen=True)
-class Type1Plan:
-    """Sizes of a report, which both sides know.
+class Type1Plan(CodebookPlan):
+    """Sizes of a Type I report: one unit for a wideband one, ranks 1 to 4.
 
     Attributes:
-        layout: the ports.
-        n_subbands: subbands with a precoder each; 1 for a wideband report.
-        rank: layers, 1 to 4.
         mode: ``codebookMode``, 1 or 2: the beam is wideband, or chosen from a group of four in each subband.
-
-    Raises:
-        FeedbackInputError: where the standard allows no such report.
     """
 
-    layout: PortLayout
-    n_subbands: int
-    rank: int = 1
+    codebook = "type1"
+    clause = "5.2.2.2.1"
+    least_ports = 2
+
     mode: int = 1
 
     def __post_init__(self) -> None:
         if self.mode not in (1, 2):
             raise FeedbackInputError(f"mode: got {self.mode}, expected 1 or 2 (TS 38.214, codebookMode)")
-        most = min(4, self.layout.ports)
-        if not 1 <= self.rank <= most:
-            raise FeedbackInputError(f"rank: got {self.rank} with {self.layout.ports} ports, expected 1 to {most}")
         if self.layout.ports == 2 and self.mode == 2:
             raise FeedbackInputError("mode: got 2 with 2 ports, expected 1")
+        super().__post_init__()
+
+    @property
+    def most_rank(self) -> int:
+        """As many layers as ports, up to 4."""
+        return min(4, self.layout.ports)
 
     @property
     def half_beams(self) -> bool:
@@ -93,4 +92,4 @@ class Type1Plan:
     def bits(self) -> int:
         """Bits of the whole report."""
         first, second, offset, each = self.field_bits
-        return first + second + offset + each * self.n_subbands
+        return first + second + offset + each * self.n_units

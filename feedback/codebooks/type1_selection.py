@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 from feedback.codebooks.bit_fields import BitReader, BitWriter
+from feedback.codebooks.choices import first_largest
 from feedback.codebooks.type1 import Type1Report, beam_grid, columns
 from feedback.codebooks.type1_plan import Type1Plan
 
@@ -24,7 +25,7 @@ def select(plan: Type1Plan, covariance: Tensor, noise: float | None = 0.1) -> Ty
         noise: noise power over the covariance's mean eigenvalue, without meaning at rank 1; ``None`` for covariances
             that are relative to the noise power.
     """
-    if plan.n_subbands == 1:
+    if plan.n_units == 1:
         covariance = covariance.mean(1, keepdim=True)
     scaled = covariance
     if noise is not None:
@@ -40,12 +41,12 @@ def _select(plan: Type1Plan, covariance: Tensor) -> Type1Report:
         scores = _by_group(plan, scores)
     best = scores.amax(-1)
     total = best.sum(1).flatten(1)
-    choice = _first_best(total)
+    choice = first_largest(total, _TIE)
     n_second, n_offset = scores.shape[3], scores.shape[4]
     first, second, offset = choice // (n_second * n_offset), choice // n_offset % n_second, choice % n_offset
     index = torch.arange(len(scores), device=scores.device)
     chosen = scores[index, :, first, second, offset]
-    return Type1Report(first, second, offset, _first_best(chosen))
+    return Type1Report(first, second, offset, first_largest(chosen, _TIE))
 
 
 def _scores(plan: Type1Plan, covariance: Tensor) -> Tensor:
@@ -108,12 +109,6 @@ def _by_group(plan: Type1Plan, scores: Tensor) -> Tensor:
     return torch.cat(members, dim=-1)
 
 
-def _first_best(scores: Tensor) -> Tensor:
-    """Index of the first score along the last axis that is the largest but for rounding."""
-    largest = scores.amax(-1, keepdim=True)
-    return (scores >= largest - _TIE * largest.abs()).to(torch.uint8).argmax(-1)
-
-
 def write(plan: Type1Plan, report: Type1Report) -> Tensor:
     """Bits ``[batch, plan.bits]``, uint8: wideband fields, then i2 of even and of odd subbands."""
     first, second, offset, each = plan.field_bits
@@ -121,7 +116,7 @@ def write(plan: Type1Plan, report: Type1Report) -> Tensor:
     writer.write(report.first, first)
     writer.write(report.second, second)
     writer.write(report.offset, offset)
-    writer.write(report.subband[:, _order(plan)], each)
+    writer.write(report.subband[:, plan.sending_order], each)
     return writer.finish()[0]
 
 
@@ -131,12 +126,8 @@ def read(plan: Type1Plan, bits: Tensor) -> tuple[Type1Report, Tensor]:
     reader = BitReader(bits)
     first, second, offset = (reader.read_one(width) for width in widths[:3])
     valid = (first < plan.n_first) & (second < plan.n_second) & (offset < len(plan.offsets))
-    in_order = reader.read(plan.n_subbands, widths[3])
+    in_order = reader.read(plan.n_units, widths[3])
     subband = torch.empty_like(in_order)
-    subband[:, _order(plan)] = in_order
+    subband[:, plan.sending_order] = in_order
     first, second = first.clamp(max=plan.n_first - 1), second.clamp(max=plan.n_second - 1)
     return Type1Report(first, second, offset.clamp(max=len(plan.offsets) - 1), subband), valid
-
-
-def _order(plan: Type1Plan) -> list[int]:
-    return [*range(0, plan.n_subbands, 2), *range(1, plan.n_subbands, 2)]

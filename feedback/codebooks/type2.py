@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from feedback.codebooks.beam_selection import beam_matrix, expand, project, select_beams
+from feedback.codebooks.choices import first_largest, rounded
 from feedback.codebooks.type2_plan import Type2Plan
 
 _STRONGEST = 7
@@ -91,15 +92,13 @@ def select(plan: Type2Plan, target: Tensor) -> Type2Report:
     rotation, beams = select_beams(target, plan.layout, plan.n_beams)
     on_beams = project(target, beam_matrix(plan.layout, rotation, beams)).permute(0, 3, 1, 2)
     mean_amplitude = on_beams.abs().square().mean(2).sqrt()
-    # To nine digits, so that coefficients that differ by rounding only keep their order.
-    strongest = torch.round(mean_amplitude, decimals=9)
-    strongest = (strongest == strongest.amax(-1, keepdim=True)).to(torch.uint8).argmax(-1)
+    strongest = first_largest(rounded(mean_amplitude))
     largest = mean_amplitude.gather(2, strongest[..., None])
     p1 = wideband_amplitudes().to(target.device)
     wideband = ((mean_amplitude / largest)[..., None] - p1).abs().argmin(-1)
     is_strongest = torch.arange(on_beams.shape[-1], device=target.device) == strongest[..., None]
     wideband = torch.where(is_strongest, _STRONGEST, wideband)
-    guide = on_beams.gather(3, strongest[:, :, None, None].expand(-1, -1, plan.n_subbands, 1))
+    guide = on_beams.gather(3, strongest[:, :, None, None].expand(-1, -1, plan.n_units, 1))
     modulus = guide.abs()
     turned = on_beams * torch.where(modulus == 0, 1, guide.conj() / torch.where(modulus == 0, 1, modulus))
     fine, coarse = fine_coefficients(plan, wideband, strongest)

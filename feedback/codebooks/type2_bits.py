@@ -1,7 +1,5 @@
 """Bits of a Type II report, parts 1 and 2 (TS 38.214 clause 5.2.3, TS 38.212 clause 6.3.2.1.2)."""
 
-import math
-
 import torch
 from torch import Tensor
 
@@ -14,18 +12,13 @@ from feedback.codebooks.type2_plan import Type2Plan
 _WIDEBAND_BITS = 3
 
 
-def part1_bits(plan: Type2Plan, largest_rank: int) -> int:
-    """Bits of the indicators of the non-zero wideband amplitudes, one of each layer that the UE may report."""
-    return largest_rank * bits_for(2 * plan.n_beams - 1)
-
-
 def longest_part2(plan: Type2Plan) -> int:
     """Bits of part 2 where no amplitude is zero."""
     width, each = 2 * plan.n_beams, bits_for(plan.n_phases)
     fine = min(width, plan.n_fine)
     subband = (fine - 1) * (each + 1) + 2 * (width - fine) if plan.subband_amplitude else (width - 1) * each
-    layer = bits_for(width) + _WIDEBAND_BITS * (width - 1) + plan.n_subbands * subband
-    return bits_for(plan.layout.o1 * plan.layout.o2) + _beam_bits(plan) + plan.rank * layer
+    layer = bits_for(width) + _WIDEBAND_BITS * (width - 1) + plan.n_units * subband
+    return bits_for(plan.layout.rotations) + plan.beam_bits + plan.rank * layer
 
 
 def write(plan: Type2Plan, report: Type2Report) -> tuple[Tensor, Tensor]:
@@ -35,14 +28,14 @@ def write(plan: Type2Plan, report: Type2Report) -> tuple[Tensor, Tensor]:
         Bits ``[batch, longest]``, uint8, and lengths ``[batch]``.
     """
     writer = BitWriter()
-    writer.write(report.rotation, bits_for(plan.layout.o1 * plan.layout.o2))
-    writer.write(combination_number(report.beams, plan.layout.per_polarisation), _beam_bits(plan))
+    writer.write(report.rotation, bits_for(plan.layout.rotations))
+    writer.write(combination_number(report.beams, plan.layout.per_polarisation), plan.beam_bits)
     others = torch.arange(2 * plan.n_beams, device=report.phase.device) != report.strongest[..., None]
     for layer in range(plan.rank):
         writer.write(report.strongest[:, layer], bits_for(2 * plan.n_beams))
         writer.write(report.wideband[:, layer], torch.where(others[:, layer], _WIDEBAND_BITS, 0))
     phase_widths, subband_widths = _widths(plan, report.wideband, report.strongest)
-    for subband in _order(plan):
+    for subband in plan.sending_order:
         for layer in range(plan.rank):
             writer.write(report.phase[:, layer, subband], phase_widths[:, layer])
             writer.write(report.subband[:, layer, subband], subband_widths[:, layer])
@@ -62,10 +55,10 @@ def read(plan: Type2Plan, counts: Tensor, bits: Tensor) -> tuple[Type2Report, Te
     """
     width = 2 * plan.n_beams
     reader = BitReader(bits)
-    rotation = reader.read_one(bits_for(plan.layout.o1 * plan.layout.o2))
-    number = reader.read_one(_beam_bits(plan))
+    rotation = reader.read_one(bits_for(plan.layout.rotations))
+    number = reader.read_one(plan.beam_bits)
     beams = combination_of(number, plan.layout.per_polarisation, plan.n_beams)
-    valid = number < math.comb(plan.layout.per_polarisation, plan.n_beams)
+    valid = number < plan.layout.beam_sets(plan.n_beams)
     strongest, wideband = [], []
     for _ in range(plan.rank):
         star = reader.read_one(bits_for(width))
@@ -78,9 +71,9 @@ def read(plan: Type2Plan, counts: Tensor, bits: Tensor) -> tuple[Type2Report, Te
     star, k1 = torch.stack(strongest, 1), torch.stack(wideband, 1)
     valid &= ((k1 > 0).sum(-1) == counts).all(1)
     phase_widths, subband_widths = _widths(plan, k1, star)
-    phase = bits.new_zeros((len(bits), plan.rank, plan.n_subbands, width), dtype=torch.int64)
+    phase = bits.new_zeros((len(bits), plan.rank, plan.n_units, width), dtype=torch.int64)
     subband = torch.ones_like(phase)
-    for index in _order(plan):
+    for index in plan.sending_order:
         for layer in range(plan.rank):
             phase[:, layer, index] = reader.read(width, phase_widths[:, layer])
             read_amplitude = reader.read(width, subband_widths[:, layer])
@@ -94,11 +87,3 @@ def _widths(plan: Type2Plan, wideband: Tensor, strongest: Tensor) -> tuple[Tenso
     coarse_bits = torch.where(phases_of(plan, wideband, strongest) == 4, 2, 3)
     phase = torch.where(fine | coarse, coarse_bits, 0)
     return phase, torch.where(fine, int(plan.subband_amplitude), 0)
-
-
-def _order(plan: Type2Plan) -> list[int]:
-    return [*range(0, plan.n_subbands, 2), *range(1, plan.n_subbands, 2)]
-
-
-def _beam_bits(plan: Type2Plan) -> int:
-    return bits_for(math.comb(plan.layout.per_polarisation, plan.n_beams))

@@ -67,10 +67,6 @@ class Type1(CodebookCompressor):
         plan = self.settings.plan(self.layout, self.dimensions.n_subbands, rank)
         return Type1Codebook(plan, self.settings.noise)
 
-    def rank_indicator_bits(self) -> int:
-        """At most 1 bit with 2 ports, 2 with 4; with more as many as the ranks need."""
-        return 1 if self.layout.ports == 2 else 2
-
     def complexity(self) -> Complexity:
         """At the UE the covariances and their forms with all beams, 4 real products a complex one; no search counted.
 
@@ -80,10 +76,10 @@ class Type1(CodebookCompressor):
         beams = self.layout.n1 * self.layout.o1 * self.layout.n2 * self.layout.o2
         covariance = sizes.n_subcarriers * sizes.n_rx * ports**2
         forms = sum(
-            plan.n_subbands * beams * (ports**2 + 4 * ports) * (len(plan.offsets) if plan.rank > 1 else 1)
+            plan.n_units * beams * (ports**2 + 4 * ports) * (len(plan.offsets) if plan.rank > 1 else 1)
             for plan in self.plans
         )
-        columns = self.plans[-1].n_subbands * ports * self.n_layers
+        columns = self.plans[-1].n_units * ports * self.n_layers
         return Complexity(ue_macs=4 * (covariance + forms), bs_macs=4 * columns, ue_parameters=0, bs_parameters=0)
 
     @property

@@ -59,10 +59,6 @@ class Type2(CodebookCompressor):
         """Type II at one rank."""
         return Type2Codebook(self.settings.plan(self.layout, self.dimensions.n_subbands, rank), largest_rank)
 
-    def rank_indicator_bits(self) -> int:
-        """At most 1 bit."""
-        return 1
-
     def complexity(self) -> Complexity:
         """Complex products, each 4 real ones: with all rotated beams at the UE, with the L beams at the BS.
 

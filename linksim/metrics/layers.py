@@ -7,6 +7,7 @@ from itertools import permutations
 import torch
 from torch import Tensor
 
+from feedback.codebooks.choices import first_largest
 from feedback.codebooks.link_quality import mmse_sinr
 from linksim.metrics.directions import Directions
 
@@ -83,5 +84,5 @@ def best_layers(known: Directions, snr: float) -> Tensor:
     vectors = known.first(most)
     kept = [torch.arange(most, device=response.device) < count for count in range(1, most + 1)]
     rates = torch.stack([sum_rate(response, vectors * each[:, None, None], bands, snr) for each in kept], dim=1)
-    best = (rates >= rates.amax(1, keepdim=True) * (1 - _RATE_TIE)).to(torch.uint8).argmax(1)
+    best = first_largest(rates, _RATE_TIE)
     return vectors * torch.stack(kept)[best][:, :, None, None]

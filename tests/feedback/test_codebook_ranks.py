@@ -265,7 +265,7 @@ def test_a_rank_that_a_codebook_has_not() -> None:
 
 
 def test_fields_that_are_not_asked_for_take_nothing() -> None:
-    fields = ReportFields((2,), 2, "none", False, 13)
+    fields = ReportFields((2,), "none", False, 13)
     assert (fields.rank_bits, fields.cqi_bits, fields.layer_bits(2)) == (0, 0, 0)
 
 

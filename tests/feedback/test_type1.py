@@ -47,7 +47,7 @@ def random_report(plan: Type1Plan, batch: int) -> Type1Report:
 
     group = 4 if plan.grouped else 1
     fields = (integers(plan.n_first), integers(plan.n_second), integers(len(plan.offsets)))
-    return Type1Report(*fields, integers(plan.n_cophases * group, plan.n_subbands))
+    return Type1Report(*fields, integers(plan.n_cophases * group, plan.n_units))
 
 
 @pytest.mark.parametrize("plan", PLANS, ids=str)

@@ -53,7 +53,7 @@ def test_golden_precoder() -> None:
 @pytest.mark.parametrize("plan", PLANS, ids=str)
 def test_bits_hold_the_report(plan: Type2Plan) -> None:
     generator = torch.Generator().manual_seed(1)
-    target = torch.randn(6, plan.n_subbands, plan.layout.ports, plan.rank, 2, generator=generator, dtype=torch.float64)
+    target = torch.randn(6, plan.n_units, plan.layout.ports, plan.rank, 2, generator=generator, dtype=torch.float64)
     report = select(plan, torch.linalg.qr(torch.view_as_complex(target))[0])
     bits, _ = write(plan, report)
     found, valid = read(plan, (report.wideband > 0).sum(-1), bits)

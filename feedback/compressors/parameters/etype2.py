@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from feedback.codebook_parameters import EnhancedType2Keys
-from feedback.codebooks.enhanced_type2_plan import EnhancedType2Plan, largest_rank
+from feedback.codebooks.enhanced_type2_plan import EnhancedType2Plan
 from feedback.codebooks.layout import PortLayout
 
 
@@ -18,10 +18,6 @@ class EnhancedType2Parameters(EnhancedType2Keys):
     param_combination: int = Field(
         default=4, ge=1, le=8, description="paramCombination-r16: beams, taps and coefficients; 7 and 8 with 32 ports"
     )
-
-    def most_rank(self, layout: PortLayout) -> int:
-        """4 layers, 2 with the combinations that the standard has for ranks 1 and 2 only."""
-        return largest_rank(self.param_combination)
 
     def plan(self, layout: PortLayout, n_subbands: int, rank: int) -> EnhancedType2Plan:
         """Of the combination of the keys."""

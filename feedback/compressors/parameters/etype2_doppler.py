@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from feedback.codebook_parameters import EnhancedType2Keys
-from feedback.codebooks.enhanced_type2_plan import EnhancedType2Plan, largest_rank
+from feedback.codebooks.enhanced_type2_plan import EnhancedType2Plan
 from feedback.codebooks.layout import PortLayout
 
 
@@ -33,10 +33,6 @@ class EnhancedType2DopplerParameters(EnhancedType2Keys):
     pooling: float = Field(
         default=0.1, ge=0, le=1e6, description="weight of the UE's mean model against that of a beam and delay alone"
     )
-
-    def most_rank(self, layout: PortLayout) -> int:
-        """4 layers, 2 with the combinations that the standard has for ranks 1 and 2 only."""
-        return largest_rank(self.param_combination, predicted=True)
 
     def plan(self, layout: PortLayout, n_subbands: int, rank: int) -> EnhancedType2Plan:
         """Of the combination and the instants of the keys."""

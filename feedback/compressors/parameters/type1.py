@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from feedback.codebook_parameters import MOST_LAYERS, CodebookParameters
+from feedback.codebook_parameters import CodebookParameters
 from feedback.codebooks.layout import PortLayout
 from feedback.codebooks.type1_plan import Type1Plan
 
@@ -15,7 +15,6 @@ class Type1Parameters(CodebookParameters):
     titles = ("Type I",)
     takes = "estimate"
     sends = "levels"
-    reserves_bits = True
 
     name: Literal["type1"] = "type1"
     mode: Literal[1, 2] = Field(
@@ -29,10 +28,6 @@ class Type1Parameters(CodebookParameters):
         description="noise power of the UE's search over the channel's power in a port; by default the downlink's "
         "where the UE weighs it, as with rank auto, else 0.1",
     )
-
-    def most_rank(self, layout: PortLayout) -> int:
-        """As many layers as ports, up to 4."""
-        return min(MOST_LAYERS, layout.ports)
 
     def plan(self, layout: PortLayout, n_subbands: int, rank: int) -> Type1Plan:
         """Of one subband where the report is wideband."""

@@ -13,18 +13,11 @@ class Type2Parameters(CodebookParameters):
     """Parameters of ``type2``."""
 
     titles = ("Type II",)
-    takes = "eigenvectors"
-    sends = "bitstream"
-    reserves_bits = True
 
     name: Literal["type2"] = "type2"
     n_beams: int = Field(default=4, ge=2, le=4, description="beams L per polarisation; 2 with 4 ports")
     n_phases: Literal[4, 8] = Field(default=8, description="phases of a coefficient, N_PSK")
     subband_amplitude: bool = Field(default=False, description="subbandAmplitude: amplitudes refined in each subband")
-
-    def most_rank(self, layout: PortLayout) -> int:
-        """Two layers."""
-        return 2
 
     def plan(self, layout: PortLayout, n_subbands: int, rank: int) -> Type2Plan:
         """Of as many beams and phases as the keys say."""
