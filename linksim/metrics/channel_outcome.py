@@ -11,9 +11,9 @@ from torch import Tensor
 
 from channels.transforms.angular_delay import AngularDelayTransform
 from linksim.metrics.delivered import PLAIN, Delivery
-from linksim.metrics.directions import Directions
 from linksim.metrics.layers import best_layers, sum_rate
-from linksim.metrics.matrix_norms import energy, inner, row_norm
+from linksim.metrics.matrix_norms import energy, inner
+from linksim.metrics.response import Response
 from linksim.precoding import Precoder
 from linksim.subbands import subbands
 
@@ -90,24 +90,14 @@ class ChannelOutcome:
         return energy(self.csi_true)
 
     @cached_property
-    def norm_report(self) -> Tensor:
-        r""":math:`\lVert h_n \rVert` when the report was made, ``[batch, Nc]``, real."""
-        return row_norm(self.response_report)
+    def true_report(self) -> Response:
+        """The true channel when the report was made."""
+        return self._response(self.response_report)
 
     @cached_property
-    def norm_use(self) -> Tensor:
-        r""":math:`\lVert h_n \rVert` when the precoder is used, ``[batch, Nc]``, real."""
-        return self.norm_report if self.static else row_norm(self.response_use)
-
-    @cached_property
-    def energy_report(self) -> Tensor:
-        r""":math:`\lVert H \rVert^2` when the report was made, ``[batch]``, float64."""
-        return self.norm_report.double().square().sum(-1)
-
-    @cached_property
-    def energy_use(self) -> Tensor:
-        r""":math:`\lVert H \rVert^2` when the precoder is used, ``[batch]``, float64."""
-        return self.norm_use.double().square().sum(-1)
+    def true_use(self) -> Response:
+        """The true channel when the precoder is used."""
+        return self.true_report if self.static else self._response(self.response_use)
 
     @cached_property
     def csi_use(self) -> Tensor:
@@ -118,8 +108,8 @@ class ChannelOutcome:
     def gain_perfect(self) -> Tensor:
         r"""Channel gain :math:`\lVert H_n w_n \rVert^2` of the precoder from the true channel, ``[batch, Nc]``."""
         if self._by_inner_product:
-            return self.norm_use.square()
-        return self._gain_of(self.precoder.weights(self.matrices(self.response_use)))
+            return self.true_use.norm.square()
+        return self._gain_of(self.precoder.weights(self.true_use.matrices))
 
     @cached_property
     def rate_perfect(self) -> Tensor:
@@ -129,41 +119,24 @@ class ChannelOutcome:
     @cached_property
     def sum_rate_perfect(self) -> Tensor:
         """Rate of all layers with perfect CSI, mean over the subcarriers, ``[batch]``, float64, bit/s/Hz."""
-        layers = best_layers(self.directions_use, self.snr)
-        return sum_rate(self.matrices(self.response_use), layers, self._bands, self.snr)
-
-    @cached_property
-    def directions_report(self) -> Directions:
-        """Eigenvectors of the true channel's covariances when the report was made."""
-        return self._directions(self.response_report)
-
-    @cached_property
-    def directions_use(self) -> Directions:
-        """Eigenvectors of the true channel's covariances when the precoder is used."""
-        return self.directions_report if self.static else self._directions(self.response_use)
+        layers = best_layers(self.true_use.directions, self.snr)
+        return sum_rate(self.true_use.matrices, layers, self.true_use.bands, self.snr)
 
     @property
     def n_rx(self) -> int:
         """UE antennas."""
         return self.transform.array.n_rx
 
-    def matrices(self, response: Tensor) -> Tensor:
-        """Responses ``[batch, Nc, n_ports]`` as one channel matrix a subcarrier, ``[batch, Nc, n_rx, n_tx]``."""
-        return response.unflatten(-1, (self.n_rx, self.transform.array.n_tx))
-
     @property
     def _by_inner_product(self) -> bool:
         return self.precoder.matched and self.n_rx == 1
 
-    @property
-    def _bands(self) -> list[slice]:
-        return subbands(self.response_report.shape[-2], self.n_subbands, "sgcs.n_subbands")
-
-    def _directions(self, response: Tensor) -> Directions:
-        return Directions(self.matrices(response), self._bands)
+    def _response(self, ports: Tensor) -> Response:
+        bands = subbands(ports.shape[-2], self.n_subbands, "sgcs.n_subbands")
+        return Response(ports, self.n_rx, bands)
 
     def _gain_of(self, weights: Tensor) -> Tensor:
-        received = inner(weights.conj()[..., None, :], self.matrices(self.response_use))
+        received = inner(weights.conj()[..., None, :], self.true_use.matrices)
         return received.abs().square().sum(-1)
 
     def _rate(self, gain: Tensor) -> Tensor:

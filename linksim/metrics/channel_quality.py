@@ -19,7 +19,7 @@ SAMPLES_LEFT_OUT = "samples_left_out"
 def _share_kept(outcome: LinkOutcome) -> Tensor:
     """Share of each sample's energy in the delay rows kept, ``[batch]``, float64."""
     # Rounding may leave the truncated matrix with a little more than everything.
-    return (outcome.energy_true / outcome.energy_report).clamp(max=1)
+    return (outcome.energy_true / outcome.true_report.energy).clamp(max=1)
 
 
 class LossBeforeReport(MeanMetric):
@@ -45,7 +45,7 @@ class EstimationNmseDb(LossBeforeReport):
 
     def per_sample(self, outcome: LinkOutcome) -> Tensor:
         """Squared error over the sample's energy."""
-        return energy(outcome.response_estimated - outcome.response_report) / outcome.energy_report
+        return energy(outcome.response_estimated - outcome.response_report) / outcome.true_report.energy
 
 
 @METRICS.register("truncation_nmse_db")

@@ -129,5 +129,5 @@ class NmseEndToEndDb(MeanMetric):
 
     def per_sample(self, outcome: LinkOutcome) -> Tensor:
         """Squared error over the sample's energy."""
-        energy_cut = (outcome.energy_use - energy(outcome.csi_use)).clamp(min=0)
-        return (energy(outcome.csi_use - outcome.predicted) + energy_cut) / outcome.energy_use
+        energy_cut = (outcome.true_use.energy - energy(outcome.csi_use)).clamp(min=0)
+        return (energy(outcome.csi_use - outcome.predicted) + energy_cut) / outcome.true_use.energy

@@ -11,7 +11,8 @@ from linksim.metrics.channel_outcome import CHANNEL_ONLY, ChannelOutcome
 from linksim.metrics.delivered import PLAIN, Delivery
 from linksim.metrics.directions import Directions
 from linksim.metrics.layers import best_layers, layer_counts, matched_layers, sum_rate
-from linksim.metrics.matrix_norms import inner, row_norm
+from linksim.metrics.matrix_norms import inner
+from linksim.metrics.response import Response
 from linksim.precoding import right_singular_vector
 
 
@@ -30,8 +31,8 @@ class LinkOutcome(ChannelOutcome):
         precoder_reported: Tensor | None = None,
     ) -> Self:
         """The same channels with another compressor's report; what was computed of the channels is kept."""
-        # Computed here at the latest, as every report's end-to-end error needs them.
-        _ = self.csi_use, self.energy_use, self.directions_report, self.directions_use
+        # There from here on, so that reports share what is computed of them later.
+        _ = self.csi_use, self.true_report, self.true_use
         other = replace(
             self,
             csi_rebuilt=csi_rebuilt,
@@ -89,36 +90,26 @@ class LinkOutcome(ChannelOutcome):
         return self.predicted is self.rebuilt
 
     @cached_property
-    def response_reconstructed(self) -> Tensor:
-        """Spatial-frequency channel of the matrix that the BS rebuilt, ``[batch, Nc, n_ports]``."""
-        return self.transform.inverse(self.rebuilt)
+    def known_report(self) -> Response:
+        """The channel of the matrix that the BS rebuilt."""
+        return self._response(self.transform.inverse(self.rebuilt))
 
     @cached_property
-    def response_predicted(self) -> Tensor:
-        """Spatial-frequency channel that the BS computes its precoder from, ``[batch, Nc, n_ports]``."""
-        return self.response_reconstructed if self.held else self.transform.inverse(self.predicted)
-
-    @cached_property
-    def norm_reconstructed(self) -> Tensor:
-        r""":math:`\lVert \hat h_n \rVert`, ``[batch, Nc]``, real."""
-        return row_norm(self.response_reconstructed)
-
-    @cached_property
-    def norm_predicted(self) -> Tensor:
-        r""":math:`\lVert \hat h_n \rVert` of the predicted channel, ``[batch, Nc]``, real."""
-        return self.norm_reconstructed if self.held else row_norm(self.response_predicted)
+    def known_use(self) -> Response:
+        """The channel that the BS computes its precoder from."""
+        return self.known_report if self.held else self._response(self.transform.inverse(self.predicted))
 
     @cached_property
     def inner_report(self) -> Tensor:
         r""":math:`h_n \hat h_n^H` with the channel when the report was made, ``[batch, Nc]``, complex."""
-        return inner(self.response_reconstructed, self.response_report)
+        return inner(self.known_report.ports, self.response_report)
 
     @cached_property
     def inner_use(self) -> Tensor:
         r""":math:`h_n \hat h_n^H` of the channel at the time of use and its prediction, ``[batch, Nc]``, complex."""
         if self.static and self.held:
             return self.inner_report
-        return inner(self.response_predicted, self.response_use)
+        return inner(self.known_use.ports, self.response_use)
 
     @cached_property
     def cosine(self) -> Tensor:
@@ -129,11 +120,11 @@ class LinkOutcome(ChannelOutcome):
         It is 0 where either vector is zero. With several UE antennas the vectors are the dominant right singular
         vectors.
         """
+        known, true = self.known_report, self.true_report
         if self.n_rx > 1:
-            known, true = (self.matrices(h) for h in (self.response_reconstructed, self.response_report))
-            cosine = inner(right_singular_vector(known), right_singular_vector(true)).abs().clamp(max=1)
-            return cosine.masked_fill((self.norm_reconstructed == 0) | (self.norm_report == 0), 0)
-        norms = self.norm_reconstructed * self.norm_report
+            vectors = right_singular_vector(known.matrices), right_singular_vector(true.matrices)
+            return inner(*vectors).abs().clamp(max=1).masked_fill((known.norm == 0) | (true.norm == 0), 0)
+        norms = known.norm * true.norm
         return torch.where(norms == 0, 0.0, self.inner_report.abs() / norms).clamp(max=1)
 
     def direction_reconstructed(self, layer: int = 1) -> Tensor | None:
@@ -146,7 +137,7 @@ class LinkOutcome(ChannelOutcome):
             layer: 1 for the strongest eigenvector, and so on.
         """
         if self.precoder_reported is None:
-            return self._directions_reconstructed.layer(layer)
+            return self.known_report.directions.layer(layer)
         return self._layers_matched[:, layer - 1] if layer <= self.precoder_reported.shape[1] else None
 
     @cached_property
@@ -156,8 +147,8 @@ class LinkOutcome(ChannelOutcome):
         ``[batch, n_subbands, n_tx]``, complex, unit norm.
         """
         if self.precoder_reported is not None:
-            return _matched(self.precoder_reported, self.directions_use)[:, 0]
-        return self._directions_predicted.layer(1)
+            return _matched(self.precoder_reported, self.true_use.directions)[:, 0]
+        return self.known_use.directions.layer(1)
 
     @cached_property
     def ranks_reported(self) -> Tensor | None:
@@ -172,19 +163,21 @@ class LinkOutcome(ChannelOutcome):
         """
         if self.precoder_reported is not None:
             return self.precoder_reported
-        return best_layers(self._directions_predicted, self.snr)
+        return best_layers(self.known_use.directions, self.snr)
 
     @cached_property
     def sum_rate(self) -> Tensor:
         """Rate of all layers of the BS's precoder when it is used, mean over the subcarriers, ``[batch]``, float64."""
-        return sum_rate(self.matrices(self.response_use), self.layers, self._bands, self.snr)
+        return sum_rate(self.true_use.matrices, self.layers, self.true_use.bands, self.snr)
 
     @cached_property
     def weights(self) -> Tensor:
         """Precoder weights of the first layer from what the BS holds, ``[batch, Nc, n_tx]``."""
         if self.precoder_reported is None:
-            return self.precoder.weights(self.matrices(self.response_predicted))
-        widths = torch.tensor([band.stop - band.start for band in self._bands], device=self.precoder_reported.device)
+            return self.precoder.weights(self.known_use.matrices)
+        widths = torch.tensor(
+            [band.stop - band.start for band in self.true_use.bands], device=self.precoder_reported.device
+        )
         return self.precoder_reported[:, 0].repeat_interleave(widths, dim=1)
 
     @cached_property
@@ -192,7 +185,7 @@ class LinkOutcome(ChannelOutcome):
         r"""Channel gain :math:`\lVert H_n w_n \rVert^2` of the BS's precoder when it is used, ``[batch, Nc]``."""
         if not self._by_inner_product or self.precoder_reported is not None:
             return self._gain_of(self.weights)
-        norm = self.norm_predicted
+        norm = self.known_use.norm
         # The weights of a zero channel are the first unit vector.
         return torch.where(norm == 0, self.response_use[..., 0].abs(), self.inner_use.abs() / norm).square()
 
@@ -202,17 +195,9 @@ class LinkOutcome(ChannelOutcome):
         return self._rate(self.gain)
 
     @cached_property
-    def _directions_reconstructed(self) -> Directions:
-        return self._directions(self.response_reconstructed)
-
-    @cached_property
-    def _directions_predicted(self) -> Directions:
-        return self._directions_reconstructed if self.held else self._directions(self.response_predicted)
-
-    @cached_property
     def _layers_matched(self) -> Tensor:
         assert self.precoder_reported is not None
-        return _matched(self.precoder_reported, self.directions_report)
+        return _matched(self.precoder_reported, self.true_report.directions)
 
 
 def _matched(reported: Tensor, true: Directions) -> Tensor:

@@ -108,7 +108,7 @@ def layer_similarity(outcome: LinkOutcome, layer: int) -> Tensor | None:
     reported = outcome.direction_reconstructed(layer)
     if reported is None:
         return None
-    return _mean_squared_cosine(reported, outcome.directions_report.layer(layer))
+    return _mean_squared_cosine(reported, outcome.true_report.directions.layer(layer))
 
 
 def _mean_squared_cosine(known: Tensor, true: Tensor) -> Tensor:
@@ -134,7 +134,7 @@ class SgcsEndToEnd(CosineSimilarity):
 
     def per_sample(self, outcome: LinkOutcome) -> Tensor:
         """Mean over the subbands."""
-        return _mean_squared_cosine(outcome.direction_sent, outcome.directions_use.layer(1))
+        return _mean_squared_cosine(outcome.direction_sent, outcome.true_use.directions.layer(1))
 
 
 class SgcsOfLayer(Metric["PresentMeanAccumulator"]):

@@ -113,7 +113,7 @@ def test_definition(name: str, precoder: str, moving: bool) -> None:
 def test_sgcs_of_every_layer(number: int) -> None:
     # Subbands wide enough for four eigenvectors of one UE antenna's rows.
     outcome = replace(made_up_outcome(), n_subbands=2)
-    true, rebuilt = (outcome.matrices(h).numpy() for h in (outcome.response_report, outcome.response_reconstructed))
+    true, rebuilt = (each.matrices.numpy() for each in (outcome.true_report, outcome.known_report))
     # Eigenvalues that lie a tenth apart turn by ten times the rounding of float32 products, about 1e-6.
     assert value_of(f"sgcs_layer{number}", outcome) == pytest.approx(
         direct_sgcs(true, rebuilt, 2, number).mean(), rel=1e-3
@@ -122,13 +122,13 @@ def test_sgcs_of_every_layer(number: int) -> None:
 
 def test_a_reported_precoder_is_used_as_it_is() -> None:
     outcome = made_up_outcome()
-    channels = outcome.matrices(outcome.response_report)
+    channels = outcome.true_report.matrices
     bands = subbands(channels.shape[1])
     precoder = subband_eigenvectors(channels, bands, 2).transpose(1, 2)
     seen = outcome.with_report(None, bits=7, overhead=None, precoder_reported=precoder)
     assert value_of("sgcs", seen) == pytest.approx(1, abs=1e-5)
     weights = torch.cat([precoder[:, 0, [t]].expand(-1, b.stop - b.start, -1) for t, b in enumerate(bands)], dim=1)
-    gain = (outcome.matrices(outcome.response_use)[:, :, 0] * weights).sum(-1).abs().square()
+    gain = (outcome.true_use.matrices[:, :, 0] * weights).sum(-1).abs().square()
     assert value_of("rate_bps_hz", seen) == pytest.approx(float(torch.log2(1 + SNR * gain).mean()), rel=1e-5)
     # Neither a third layer nor an overhead in real numbers.
     for name in ("sgcs_layer3", "overhead"):
