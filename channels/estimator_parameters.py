@@ -1,10 +1,11 @@
 """What a scenario says of a channel estimator, and what is known of it before it is built; without PyTorch."""
 
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from channels.dimensions import ArrayShape, OfdmGrid
+from channels.plugin_section import PluginSection
 from channels.registry import Registry
 from channels.traits import Traits
 
@@ -12,22 +13,11 @@ ESTIMATORS: Registry[Any] = Registry("channels.estimators", "estimator")
 
 
 class EstimatorTraits(Traits):
-    """What is known of a channel estimator before it is built.
-
-    Attributes:
-        titles: names in figures and reports, one for each name in the registry; by default that itself.
-        results_version: raised when the same input gets other digits.
-    """
-
-    titles: ClassVar[tuple[str, ...]] = ()
-    results_version: ClassVar[int] = 1
+    """What is known of a channel estimator before it is built."""
 
 
-class EstimatorParameters(EstimatorTraits, BaseModel):
+class EstimatorParameters(EstimatorTraits, PluginSection):
     """Parameters that every estimator has; each estimator extends it with its own ``name`` literal."""
-
-    # Built when a scenario names it, as one names few.
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, defer_build=True)
 
     name: str
     snr_db: float | None = Field(

@@ -1,11 +1,12 @@
 """What a scenario says of a channel source, and what is known of it before it is opened; without PyTorch."""
 
 from pathlib import Path
-from typing import Any, ClassVar, Literal, get_args
+from typing import Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
 from channels.dimensions import ArrayShape, OfdmGrid
+from channels.plugin_section import PluginSection
 from channels.registry import Registry
 from channels.traits import Traits
 
@@ -15,15 +16,7 @@ Split = Literal["train", "validation", "test"]
 
 
 class SourceTraits(Traits):
-    """What is known of a channel source before it is opened.
-
-    Attributes:
-        titles: names in figures and reports, one for each name in the registry; by default that itself.
-        results_version: raised when the same parameters and seed make other channels.
-    """
-
-    titles: ClassVar[tuple[str, ...]] = ()
-    results_version: ClassVar[int] = 1
+    """What is known of a channel source before it is opened."""
 
 
 class SourceOutline:
@@ -75,11 +68,8 @@ class DrawnChannels(SourceOutline):
         return self._warnings
 
 
-class SourceParameters(SourceTraits, BaseModel):
+class SourceParameters(SourceTraits, PluginSection):
     """Parameters that every source has; each source extends it with its own ``source`` literal."""
-
-    # Built when a scenario names it, as one names few.
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, defer_build=True)
 
     source: str
 

@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from feedback.csi_dimensions import CsiDimensions, CsiForm
 from feedback.errors import FeedbackInputError
+from feedback.plugin_section import PluginSection
 from feedback.registry import Registry
 from feedback.signals import Reconstructed, Signal
 from feedback.traits import Traits
@@ -16,8 +17,6 @@ class CompressorTraits(Traits):
     """What is known of a compressor before it is built, of its ``Parameters`` and of its class alike.
 
     Attributes:
-        titles: names in figures and reports, one for each name in the registry; by default that itself.
-        results_version: raised when the same input gets other digits.
         trained: ``True`` where ``fit`` is a training run whose result is kept in a checkpoint, ``False`` where
             nothing is learnt or ``fit`` takes seconds.
         learns: whether ``fit`` does anything.
@@ -35,8 +34,6 @@ class CompressorTraits(Traits):
         has_ratio: whether the compression ratio says how long its codeword is.
     """
 
-    titles: ClassVar[tuple[str, ...]] = ()
-    results_version: ClassVar[int] = 1
     trained: ClassVar[bool] = False
     learns: ClassVar[bool] = False
     takes: ClassVar[CsiForm] = "truncated"
@@ -55,16 +52,13 @@ class CompressorTraits(Traits):
 COMPRESSORS: Registry[Any] = Registry("feedback.compressors", "compressor")
 
 
-class CompressorParameters(CompressorTraits, BaseModel):
+class CompressorParameters(CompressorTraits, PluginSection):
     """Parameters that every compressor has; each compressor extends it with its own ``name`` literal.
 
     Attributes:
         run_time: names of parameters that say how trained weights are used; weights do not depend on them.
         example: keys of a section that shows a compressor which has no defaults for all of them.
     """
-
-    # Built when a scenario names it, as one names few.
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, defer_build=True)
 
     run_time: ClassVar[frozenset[str]] = frozenset({"label", "curve", "only_ratios", "trained_on"})
     example: ClassVar[dict[str, object]] = {}

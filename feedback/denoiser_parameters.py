@@ -2,8 +2,7 @@
 
 from typing import Any, ClassVar, get_args
 
-from pydantic import BaseModel, ConfigDict
-
+from feedback.plugin_section import PluginSection
 from feedback.registry import Registry
 from feedback.signals import Signal
 from feedback.traits import Traits
@@ -13,15 +12,11 @@ class DenoiserTraits(Traits):
     """What is known of a denoiser of received codewords before it is built.
 
     Attributes:
-        titles: names in figures and reports, one for each name in the registry; by default that itself.
-        results_version: raised when the same input gets other digits.
         learns: whether ``fit`` does anything.
         learns_jointly: whether it learns on, together with a compressor.
         accepts: what a quantiser may have sent.
     """
 
-    titles: ClassVar[tuple[str, ...]] = ()
-    results_version: ClassVar[int] = 1
     learns: ClassVar[bool] = False
     learns_jointly: ClassVar[bool] = False
     accepts: ClassVar[frozenset[Signal]] = frozenset(get_args(Signal))
@@ -30,10 +25,7 @@ class DenoiserTraits(Traits):
 DENOISERS: Registry[Any] = Registry("feedback.denoisers", "denoiser")
 
 
-class DenoiserParameters(DenoiserTraits, BaseModel):
+class DenoiserParameters(DenoiserTraits, PluginSection):
     """Parameters that every denoiser has; each extends it with its own ``name`` literal."""
-
-    # Built when a scenario names it, as one names few.
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, defer_build=True)
 
     name: str

@@ -2,8 +2,7 @@
 
 from typing import Any, ClassVar, get_args
 
-from pydantic import BaseModel, ConfigDict
-
+from feedback.plugin_section import PluginSection
 from feedback.registry import Registry
 from feedback.signals import Signal
 from feedback.traits import Traits
@@ -13,15 +12,11 @@ class LinkTraits(Traits):
     """What is known of a feedback link before it is built.
 
     Attributes:
-        titles: names in figures and reports, one for each name in the registry; by default that itself.
-        results_version: raised when the same input gets other digits.
         carries: what a quantiser, or a compressor of its own bits, may send over it.
         loses_reports: whether a report may be erased.
         garbles_bits: whether bits of a report that is not erased may be wrong.
     """
 
-    titles: ClassVar[tuple[str, ...]] = ()
-    results_version: ClassVar[int] = 1
     carries: ClassVar[frozenset[Signal]] = frozenset(get_args(Signal))
     loses_reports: ClassVar[bool] = False
     garbles_bits: ClassVar[bool] = False
@@ -35,11 +30,8 @@ class LinkTraits(Traits):
 LINKS: Registry[Any] = Registry("feedback.links", "link")
 
 
-class LinkParameters(LinkTraits, BaseModel):
+class LinkParameters(LinkTraits, PluginSection):
     """Parameters that every link has; each link extends it with its own ``name`` literal."""
-
-    # Built when a scenario names it, as one names few.
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, defer_build=True)
 
     name: str
 

@@ -71,5 +71,5 @@ class MatrixParameters(CompressorParameters):
 @cache
 def on_eigenvectors(model: type[CompressorTraits]) -> type[CompressorTraits]:
     """The same traits, but for the form that is taken and given."""
-    said: dict[str, Any] = {name: getattr(model, name) for name in CompressorTraits.__annotations__}
+    said: dict[str, Any] = {name: getattr(model, name) for name in CompressorTraits.names()}
     return type(model.__name__, (CompressorTraits,), said | {"takes": "eigenvectors", "gives": "precoder"})

@@ -9,6 +9,7 @@ from channels.dimensions import ArrayShape, OfdmGrid
 from channels.errors import ChannelInputError
 from channels.estimator_parameters import ESTIMATORS, EstimatorTraits
 from channels.source_parameters import SOURCES, SourceTraits
+from channels.traits import Traits
 from channels.transforms.angular_delay import AngularDelayTransform
 from channels.transforms.sizes import check_truncation
 
@@ -78,9 +79,9 @@ def test_checking_a_transform_says_what_building_it_says() -> None:
 
 
 @pytest.mark.parametrize(("registry", "traits"), [(SOURCES, SourceTraits), (ESTIMATORS, EstimatorTraits)])
-def test_class_and_parameters_say_the_same(registry: Any, traits: type) -> None:
+def test_class_and_parameters_say_the_same(registry: Any, traits: type[Traits]) -> None:
     for name in registry.keys():  # noqa: SIM118 - no mapping
         model, plugin = registry.parameters(name), registry.get_class(name)
         assert plugin.Parameters is model
-        for trait in traits.__annotations__:
+        for trait in traits.names():
             assert getattr(plugin, trait) == getattr(model, trait), (name, trait)

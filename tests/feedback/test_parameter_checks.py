@@ -88,6 +88,6 @@ def test_class_and_parameters_say_the_same(name: str) -> None:
     assert COMPRESSORS.get_class(name).Parameters is model
     for parameters in _parameters(name):
         said, found = parameters.traits, compressor_class(parameters)
-        for trait in CompressorTraits.__annotations__:
+        for trait in CompressorTraits.names():
             assert getattr(found, trait) == getattr(said, trait), (trait, parameters)
     assert len(model.titles) == len([other for other in NAMES if COMPRESSORS.parameters(other) is model])

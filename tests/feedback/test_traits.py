@@ -9,6 +9,7 @@ from feedback.predictor_parameters import PREDICTORS, PredictorTraits
 from feedback.quantiser import Quantiser
 from feedback.quantiser_parameters import QUANTISERS, QuantiserTraits
 from feedback.registry import Registry
+from feedback.traits import Traits
 
 KINDS = (
     (QUANTISERS, QuantiserTraits),
@@ -20,10 +21,10 @@ PLUGINS = [(registry, traits, str(name)) for registry, traits in KINDS for name 
 
 
 @pytest.mark.parametrize(("registry", "traits", "name"), PLUGINS)
-def test_class_and_parameters_say_the_same(registry: Registry, traits: type, name: str) -> None:
+def test_class_and_parameters_say_the_same(registry: Registry, traits: type[Traits], name: str) -> None:
     model, plugin = registry.parameters(name), registry.get_class(name)
     assert plugin.Parameters is model
-    for trait in traits.__annotations__:
+    for trait in traits.names():
         assert getattr(plugin, trait) == getattr(model, trait), trait
     assert len(model.titles) == 1
 
