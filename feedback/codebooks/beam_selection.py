@@ -56,6 +56,14 @@ def project(target: Tensor, beams: Tensor) -> Tensor:
 
 
 def expand(coefficients: Tensor, beams: Tensor) -> Tensor:
-    """Vectors over the ports of coefficients on the beams, inverse of ``project`` within their span."""
+    """Vectors over the ports of coefficients on the beams, inverse of ``project`` within their span.
+
+    Args:
+        coefficients: ``[batch, units, 2 L, rank]``.
+        beams: orthonormal beams of one polarisation, ``[batch, N1 N2, L]``.
+
+    Returns:
+        ``[batch, units, P, rank]``, complex.
+    """
     half = coefficients.unflatten(2, (2, beams.shape[2]))
     return torch.einsum("bnl,btzlr->btznr", beams, half).flatten(2, 3)

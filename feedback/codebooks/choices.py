@@ -28,5 +28,5 @@ def falling_order(values: Tensor) -> Tensor:
 
 
 def rounded(values: Tensor) -> Tensor:
-    """Values to nine digits behind the point."""
+    """Values ``[...]`` to nine digits behind the point."""
     return torch.round(values, decimals=_DIGITS)

@@ -28,7 +28,7 @@ class SeenChannel:
 
     @property
     def covariance(self) -> Tensor:
-        """Covariances of the units.
+        """Covariances of the units, ``[batch, units, P, P]``, complex128.
 
         Raises:
             ValueError: if only eigenvectors are known.
@@ -38,7 +38,7 @@ class SeenChannel:
         return self._covariance
 
     def targets(self, rank: int) -> Tensor:
-        """The ``rank`` strongest eigenvectors of each unit."""
+        """The ``rank`` strongest eigenvectors of each unit, ``[batch, units, P, rank]``, complex128."""
         if self._targets is None:
             self._targets, _ = eigenvectors(self.covariance, self._n_layers)
         return self._targets[..., :rank]

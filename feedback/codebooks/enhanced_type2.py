@@ -42,14 +42,14 @@ class EnhancedType2Report:
 
 
 def reference_amplitudes() -> Tensor:
-    """p1 of k1 = 0 .. 15, Table 5.2.2.2.5-2; 0 is reserved and stands for 0."""
+    """p1 of k1 = 0 .. 15, Table 5.2.2.2.5-2, ``[16]``, float64; 0 is reserved and stands for 0."""
     table = 2.0 ** (-(15 - torch.arange(16, dtype=torch.float64)) / 4)
     table[0] = 0.0
     return table
 
 
 def differential_amplitudes() -> Tensor:
-    """p2 of k2 = 0 .. 7, Table 5.2.2.2.5-3."""
+    """p2 of k2 = 0 .. 7, Table 5.2.2.2.5-3, ``[8]``, float64."""
     return 2.0 ** (-(7 - torch.arange(8, dtype=torch.float64)) / 2)
 
 
@@ -81,7 +81,7 @@ def units_of(plan: EnhancedType2Plan, report: EnhancedType2Report, instant: int 
 
 
 def phasors(turns: Tensor, steps: int) -> Tensor:
-    """``exp(j 2 pi k / steps)`` of integers ``k``, complex128."""
+    """``exp(j 2 pi k / steps)`` of integers ``k``, ``[...]``, complex128."""
     angle = 2 * math.pi * (turns % steps).to(torch.float64) / steps
     return torch.polar(torch.ones_like(angle), angle)
 

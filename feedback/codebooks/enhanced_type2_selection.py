@@ -56,7 +56,7 @@ def select(plan: EnhancedType2Plan, target: Tensor, refinements: int = 3) -> Enh
 
 
 def _select_ports(plan: EnhancedType2Plan, target: Tensor) -> tuple[Tensor, Tensor]:
-    """Where the L consecutive ports of most power begin, over both polarisations, and which they are."""
+    """Where the ports of most power over both polarisations begin, ``[batch]``, and which they are, ``[batch, L]``."""
     power = target.abs().square().sum((1, 3)).unflatten(1, (2, plan.layout.per_polarisation)).sum(1)
     choices = ports_from(plan, torch.arange(plan.n_first, device=target.device))
     first = first_largest(rounded(power[:, choices].sum(-1)))

@@ -35,5 +35,5 @@ def layer_sinr(covariance: Tensor, precoder: Tensor) -> Tensor:
 
 
 def layer_rates(sinr: Tensor) -> Tensor:
-    """Rate of each layer, ``log2(1 + SINR)``, bit/s/Hz."""
+    """Rate ``log2(1 + SINR)`` of SINRs ``[...]``, ``[...]``, bit/s/Hz."""
     return torch.log1p(sinr) / math.log(2)

@@ -93,7 +93,7 @@ class ReportFields:
 
 
 def cqi_of(efficiency: Tensor) -> Tensor:
-    """The largest CQI whose spectral efficiency is not above ``efficiency``, bit/s/Hz and layer; 0 where none is.
+    """The largest CQI whose efficiency is not above ``efficiency``, ``[...]``, bit/s/Hz and layer; 0 where none is.
 
     That the channel's capacity for the code rate is what a block survives is a bound: a UE of TS 38.214 takes the
     largest CQI at which a tenth of the blocks are lost.

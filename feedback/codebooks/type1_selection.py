@@ -87,7 +87,7 @@ def _forms(blocks: Tensor, left: Tensor, right: Tensor) -> Tensor:
 
 
 def _log_det(gram: list[list[Tensor]]) -> Tensor:
-    """``log2 det(I + G)`` of small Hermitian matrices of tensors, by elimination."""
+    """``log2 det(I + G)``, ``[...]``, of small Hermitian matrices of tensors ``[...]``, by elimination."""
     rank = len(gram)
     rows = [[gram[c][d] + (1 if c == d else 0) for d in range(rank)] for c in range(rank)]
     total = torch.zeros_like(rows[0][0].real)

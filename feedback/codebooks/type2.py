@@ -36,14 +36,14 @@ class Type2Report:
 
 
 def wideband_amplitudes() -> Tensor:
-    """p1 of k1 = 0 .. 7, Table 5.2.2.2.3-2."""
+    """p1 of k1 = 0 .. 7, Table 5.2.2.2.3-2, ``[8]``, float64."""
     table = 2.0 ** (-(7 - torch.arange(8, dtype=torch.float64)) / 2)
     table[0] = 0.0
     return table
 
 
 def subband_amplitudes() -> Tensor:
-    """p2 of k2 = 0, 1, Table 5.2.2.2.3-3."""
+    """p2 of k2 = 0, 1, Table 5.2.2.2.3-3, ``[2]``, float64."""
     return torch.tensor([math.sqrt(0.5), 1.0], dtype=torch.float64)
 
 

@@ -136,10 +136,12 @@ class ChannelOutcome:
         return Response(ports, self.n_rx, bands)
 
     def _gain_of(self, weights: Tensor) -> Tensor:
+        """Channel gain when the precoder is used of weights ``[batch, Nc, n_tx]``, ``[batch, Nc]``, real."""
         received = inner(weights.conj()[..., None, :], self.true_use.matrices)
         return received.abs().square().sum(-1)
 
     def _rate(self, gain: Tensor) -> Tensor:
+        """Rate of gains ``[batch, Nc]``, mean over the subcarriers, ``[batch]``, float64, bit/s/Hz."""
         return torch.log1p(self.snr * gain).mean(-1, dtype=torch.float64) / math.log(2)
 
 

@@ -16,21 +16,21 @@ def energy(matrix: Tensor) -> Tensor:
 
 
 def row_norm(matrix: Tensor) -> Tensor:
-    """Norm along the last axis of a complex tensor, real."""
+    """Norm along the last axis of complex ``[..., n]``, ``[...]``, real."""
     import torch
 
     return torch.linalg.vector_norm(torch.view_as_real(matrix.resolve_conj()).flatten(-2), dim=-1)
 
 
 def inner(left: Tensor, right: Tensor) -> Tensor:
-    """Inner product along the last axis, the left factor conjugated."""
+    """Inner product along the last axis of complex ``[..., n]``, the left factor conjugated, ``[...]``, complex."""
     import torch
 
     return torch.einsum("...m,...m->...", left.conj(), right)
 
 
 def mean_in_double(values: Tensor) -> Tensor:
-    """Mean along the last axis, float64."""
+    """Mean along the last axis of real ``[..., n]``, ``[...]``, float64."""
     import torch
 
     return values.mean(-1, dtype=torch.float64)

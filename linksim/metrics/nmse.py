@@ -18,6 +18,7 @@ LEGACY_BATCH = 200
 
 
 def _relative_error(outcome: LinkOutcome) -> Tensor:
+    """Squared error of the truncated matrix over its energy, ``[batch]``, float64."""
     return energy(outcome.csi_true - outcome.rebuilt) / outcome.energy_true
 
 

@@ -70,7 +70,7 @@ class LinkOutcome(ChannelOutcome):
 
     @property
     def rebuilt(self) -> Tensor:
-        """``csi_rebuilt``, for metrics that need one.
+        """``csi_rebuilt``, ``[batch, Na, n_ports]``, for metrics that need one.
 
         Raises:
             ValueError: if there is none.
@@ -81,7 +81,7 @@ class LinkOutcome(ChannelOutcome):
 
     @property
     def predicted(self) -> Tensor:
-        """``csi_predicted``, or ``rebuilt`` where that is held."""
+        """``csi_predicted``, or ``rebuilt`` where that is held, ``[batch, Na, n_ports]``."""
         return self.rebuilt if self.csi_predicted is None else self.csi_predicted
 
     @cached_property

@@ -17,6 +17,7 @@ from linksim.report.tables.rate_distortion import distance_heads, distance_rows,
 from linksim.report.tables.sampling import read_sampling
 from linksim.report.tables.sweep import SweepTable, sweep_tables
 from linksim.report.view.figure_options import FigureOptions
+from linksim.report.view.references import REFERENCE_METRICS
 from linksim.report.view.run_view import RunView, view_run
 from linksim.report.view.scenario_summary import quantity, scenario_summary
 from linksim.storage.csv_text import csv_text
@@ -43,8 +44,6 @@ _TABLE_METRICS = (
     "report_error_rate",
     "resource_elements",
 )
-# Rows of other metrics' tables.
-_REFERENCES = ("estimation_nmse_db", "truncation_nmse_db", "rate_perfect_bps_hz", "sum_rate_perfect_bps_hz")
 # Shown elsewhere on the page, or too long for a line.
 _OWN_PLACE = ("scenario", "description", "command", "wall_time_s", "compressors", "warnings")
 
@@ -118,7 +117,9 @@ def _content(run: RunView, drawings: list[Drawing], costs: tuple[list[str], list
     def figures(place: str) -> list[InlineFigure]:
         return [_inline(drawing) for drawing in drawings if drawing.place == place]
 
-    others = [name for name in run.results["metric"].drop_duplicates() if name not in (*_TABLE_METRICS, *_REFERENCES)]
+    others = [
+        name for name in run.results["metric"].drop_duplicates() if name not in {*_TABLE_METRICS, *REFERENCE_METRICS}
+    ]
     tables = sweep_tables(run, [*_TABLE_METRICS, *others])
     sections = [
         SweepSection(

@@ -1,6 +1,6 @@
 """Metrics of a sweep over its horizontal axis: a panel for each metric, or for each combination of the other axes."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,24 +9,16 @@ from matplotlib.axes import Axes
 
 from linksim.report.figures.curves import draw_curves, draw_reference, legend_handle, used_positions
 from linksim.report.figures.layouts import Layout, columns_of, label_outer, new_blocks, with_legend
-from linksim.report.view.curve_style import ESTIMATION, PERFECT, TRUNCATION, CurveStyle
+from linksim.report.view.curve_style import CurveStyle
 from linksim.report.view.independence import flat_labels
 from linksim.report.view.limits import apply_limits, mark_outside, robust_limits
 from linksim.report.view.metric_format import MetricText, drawable, metric_text
+from linksim.report.view.references import REFERENCES
 from linksim.report.view.run_view import RunView, Sweep
 from linksim.report.view.style import plain_text
 from linksim.report.view.ticks import set_log_ticks
 from linksim.storage.results_table import NO_COMPRESSOR
 
-# Curves that no compressor influences, by the metric that they accompany: metric, legend, style.
-_REFERENCES: Mapping[str, tuple[tuple[str, str, CurveStyle], ...]] = {
-    "rate_bps_hz": (("rate_perfect_bps_hz", "perfect CSI", PERFECT),),
-    "sum_rate_bps_hz": (("sum_rate_perfect_bps_hz", "perfect CSI", PERFECT),),
-    "nmse_e2e_db": (
-        ("estimation_nmse_db", "estimation only", ESTIMATION),
-        ("truncation_nmse_db", "truncation only", TRUNCATION),
-    ),
-}
 # The error of the truncated matrix and that of the whole channel: what the one hides shows on the same axis.
 NMSE_PAIR = ("nmse_db", "nmse_e2e_db")
 
@@ -88,10 +80,10 @@ def _draw_panel(layout: Layout, axes: Axes, run: RunView, sweep: Sweep, metric: 
     layout.entries |= {label: legend_handle(run.styles[label]) for label in drawn}
     _note(layout.lossless, lossless)
     _note(layout.flat, [label for label in flat if label in drawn])
-    for reference, name, style in _REFERENCES.get(metric.name, ()):
-        if draw_reference(axes, rows, reference, style, positions):
-            _note(layout.references, [name])
-            layout.entries[name] = legend_handle(style)
+    for reference in REFERENCES.get(metric.name, ()):
+        if draw_reference(axes, rows, reference.metric, reference.style, positions):
+            _note(layout.references, [reference.title])
+            layout.entries[reference.title] = legend_handle(reference.style)
 
 
 def _limit(layout: Layout, run: RunView, sweep: Sweep, panels: list[_Panel]) -> None:
@@ -131,9 +123,9 @@ def _curves(run: RunView, sweep: Sweep, panel: _Panel) -> dict[str, _Curve]:
     for label, style in run.styles_of(sweep).items():
         rows = panel.rows[(panel.rows["compressor"] == label) & (panel.rows["metric"] == panel.metric.name)]
         found[run.title(label)] = _curve(drawable(rows, panel.metric), style, label in run.uncompressed)
-    for name, title, style in _REFERENCES.get(panel.metric.name, ()):
-        rows = panel.rows[(panel.rows["compressor"] == NO_COMPRESSOR) & (panel.rows["metric"] == name)]
-        found[title] = _curve(drawable(rows, metric_text(name)), style, True)
+    for reference in REFERENCES.get(panel.metric.name, ()):
+        rows = panel.rows[(panel.rows["compressor"] == NO_COMPRESSOR) & (panel.rows["metric"] == reference.metric)]
+        found[reference.title] = _curve(drawable(rows, metric_text(reference.metric)), reference.style, True)
     return {title: curve for title, curve in found.items() if curve.values}
 
 

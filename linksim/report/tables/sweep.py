@@ -11,16 +11,9 @@ from linksim.report.view.axes import Panel, axis_values
 from linksim.report.view.best import best_labels
 from linksim.report.view.independence import flat_labels
 from linksim.report.view.metric_format import MetricText, metric_text
+from linksim.report.view.references import REFERENCES
 from linksim.report.view.run_view import RunView, Sweep
 from linksim.storage.results_table import NO_COMPRESSOR
-
-# Rows that no compressor influences, by the metric that they go with: metric, name.
-_REFERENCES: dict[str, tuple[tuple[str, str], ...]] = {
-    "rate_bps_hz": (("rate_perfect_bps_hz", "perfect CSI"),),
-    "sum_rate_bps_hz": (("sum_rate_perfect_bps_hz", "perfect CSI"),),
-    "nmse_e2e_db": (("estimation_nmse_db", "estimation only"), ("truncation_nmse_db", "truncation only")),
-}
-
 
 # Rows of results of one column of a table, by compressor and metric.
 _Column = Mapping[tuple[str, str], pd.Series]
@@ -186,9 +179,9 @@ def _block(run: RunView, sweep: Sweep, panel: Panel, parts: list[_Column], name:
         for label in labels
         if label in run.uncompressed and label in found and label not in elsewhere
     ]
-    for reference, title in _REFERENCES.get(name, ()):
-        results = [part.get((NO_COMPRESSOR, reference)) for part in parts]
-        references.append((title, title, results, metric_text(reference)))
+    for reference in REFERENCES.get(name, ()):
+        results = [part.get((NO_COMPRESSOR, reference.metric)) for part in parts]
+        references.append((reference.title, reference.title, results, metric_text(reference.metric)))
     if NO_COMPRESSOR in found:
         references.append(("all compressors", "all compressors", found[NO_COMPRESSOR], metric))
     for label, title, results, text in references:
