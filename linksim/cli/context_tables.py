@@ -1,24 +1,19 @@
 """``linksim context-tables``."""
 
-import shlex
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from linksim.terminal import Console
+from linksim.cli.command import command_line
+from linksim.cli.options import Overrides, SourcesFile, WithoutSources
 
 
 def context_tables(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="document of sources to learn from (YAML)")],
+    file: SourcesFile,
     out: Annotated[Path, typer.Option(help="tables to write (safetensors), a JSON document beside them")],
-    overrides: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="override path.to.key; may be given often")
-    ] = None,
-    without: Annotated[
-        list[str] | None, typer.Option(metavar="LABEL", help="source to leave out; may be given often")
-    ] = None,
+    overrides: Overrides = None,
+    without: WithoutSources = None,
     keep: Annotated[
         Path | None, typer.Option(metavar="FOLDER", help="where channels are kept, so that they are made once")
     ] = None,
@@ -27,6 +22,5 @@ def context_tables(
     from linksim.execution.executor import one_thread
     from linksim.preparation.context_tables import train_context_tables
 
-    command = shlex.join(["linksim", *sys.argv[1:]])
     with one_thread():
-        train_context_tables(file, overrides or [], out, command, Console(stderr=True).print, without or [], keep)
+        train_context_tables(file, overrides or [], out, command_line(), without or [], keep)

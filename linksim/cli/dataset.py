@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from linksim.cli.options import Workers
 from linksim.errors import InputError
 from linksim.terminal import Console, say
 
@@ -37,7 +38,7 @@ def build(
     device: Annotated[
         Literal["auto", "cpu", "cuda"], typer.Option(help="device; each kind draws channels of its own")
     ] = "cpu",
-    workers: Annotated[int | None, typer.Option(min=1, help="worker processes; by default one a core")] = None,
+    workers: Workers = None,
     batch_size: Annotated[int, typer.Option(min=1, help="samples per task; changes no digit")] = 250,
     force: Annotated[bool, typer.Option("--force", help="build anew, replace the file")] = False,
 ) -> None:

@@ -21,7 +21,16 @@ from linksim.cli.export import export
 from linksim.cli.export_tables import export_tables
 from linksim.cli.figures import plot
 from linksim.cli.init import init
-from linksim.cli.options import Device, ExecutorName, Overrides, ScenarioFile, Scheduler, Workers
+from linksim.cli.options import (
+    Device,
+    ExecutorName,
+    Overrides,
+    ResultsFolder,
+    ScenarioFile,
+    Scheduler,
+    TrainMissing,
+    Workers,
+)
 from linksim.cli.reproduce import reproduce
 from linksim.cli.study import study
 from linksim.cli.training import train
@@ -56,7 +65,7 @@ RunFolderArgument = Annotated[
 def run(
     scenario: ScenarioFile,
     overrides: Overrides = None,
-    out: Annotated[Path, typer.Option(help="folder of all results")] = Path("results"),
+    out: ResultsFolder = Path("results"),
     device: Device = None,
     workers: Workers = None,
     executor: ExecutorName = "local",
@@ -64,7 +73,7 @@ def run(
     adopt: Annotated[
         Path | None, typer.Option(metavar="FOLDER", help="take over partial results, a results/<name> of elsewhere")
     ] = None,
-    train: Annotated[bool, typer.Option("--train", help="train networks whose weights are missing")] = False,
+    train: TrainMissing = False,
     smoke: Annotated[bool, typer.Option("--smoke", help="a tiny run of the same path, in seconds")] = False,
 ) -> None:
     """Runs a scenario and reports it; the same command continues a run that was stopped."""

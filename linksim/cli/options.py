@@ -38,3 +38,12 @@ ExecutorName = Annotated[
 Scheduler = Annotated[
     str | None, typer.Option(metavar="ADDRESS", help="Dask scheduler, such as tcp://host:8786; for --executor dask")
 ]
+ResultsFolder = Annotated[Path, typer.Option("--out", help="folder of all results")]
+TrainMissing = Annotated[bool, typer.Option("--train", help="train networks whose weights are missing")]
+Budget = Annotated[
+    str | None, typer.Option(help="of every network: 50epochs, 100000samples or 5min; overrides recipes")
+]
+SourcesFile = Annotated[Path, typer.Argument(metavar="FILE", help="document of sources to learn from (YAML)")]
+WithoutSources = Annotated[
+    list[str] | None, typer.Option("--without", metavar="LABEL", help="source to leave out; may be given often")
+]

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from linksim.cli.command import command_line
-from linksim.cli.options import Device, Overrides, Workers
+from linksim.cli.options import Device, Overrides, ResultsFolder, Workers
 from linksim.terminal import Console
 
 _LOGGER = logging.getLogger(__name__)
@@ -20,7 +20,7 @@ def reproduce(
         str, typer.Option(metavar="BUDGET", help="for each network to train: 20000samples seen, 5min, 3epochs")
     ] = "20000samples",
     overrides: Overrides = None,
-    out: Annotated[Path, typer.Option(help="folder of all results")] = Path("results"),
+    out: ResultsFolder = Path("results"),
     device: Device = None,
     workers: Workers = None,
     complexity: Annotated[

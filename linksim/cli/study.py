@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from linksim.cli.command import command_line
-from linksim.cli.options import ExecutorName, Scheduler, Workers, file_argument
+from linksim.cli.options import Budget, ExecutorName, ResultsFolder, Scheduler, TrainMissing, Workers, file_argument
 from linksim.execution.options import ExecutionOptions
 from linksim.terminal import say
 
@@ -17,14 +17,12 @@ def study(
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="override base.path.to.key, or a key of the study; often"),
     ] = None,
-    out: Annotated[Path, typer.Option(help="folder of all results")] = Path("results"),
+    out: ResultsFolder = Path("results"),
     workers: Workers = None,
     executor: ExecutorName = "local",
     scheduler: Scheduler = None,
-    train: Annotated[bool, typer.Option("--train", help="train networks whose weights are missing")] = False,
-    budget: Annotated[
-        str | None, typer.Option(help="of every network's training: 50epochs, 100000samples or 5min")
-    ] = None,
+    train: TrainMissing = False,
+    budget: Budget = None,
     smoke: Annotated[bool, typer.Option("--smoke", help="a tiny study of the same path, in seconds")] = False,
 ) -> None:
     """Runs a study over many scenarios and reports it; the same command continues one that was stopped."""

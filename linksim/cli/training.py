@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from linksim.cli.command import command_line
-from linksim.cli.options import Device, ExecutorName, Overrides, Scheduler, Workers, file_argument
+from linksim.cli.options import Budget, Device, ExecutorName, Overrides, Scheduler, Workers, file_argument
 from linksim.errors import InputError
 from linksim.execution.options import ExecutionOptions
 from linksim.terminal import Console, say
@@ -26,9 +26,7 @@ def train(
     executor: ExecutorName = "local",
     scheduler: Scheduler = None,
     again: Annotated[bool, typer.Option("--again", help="train also what the zoo already has")] = False,
-    budget: Annotated[
-        str | None, typer.Option(help="of every network: 50epochs, 100000samples or 5min; overrides recipes")
-    ] = None,
+    budget: Budget = None,
     devices: Annotated[int, typer.Option(min=1, help="processes with one device each for every network")] = 1,
     nice: Annotated[
         int, typer.Option(min=0, max=19, help="how far to stand back for other processes of this machine")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from linksim.cli.options import Workers
 from linksim.terminal import say
 
 if TYPE_CHECKING:
@@ -95,7 +96,7 @@ def evaluate(
     seed: Annotated[
         int | None, typer.Option(min=0, max=2**63 - 1, help="seed of the channels; by default that of the training")
     ] = None,
-    workers: Annotated[int | None, typer.Option(min=1, help="worker processes; by default one a core")] = None,
+    workers: Workers = None,
     folder: Folder = None,
     csv: Csv = False,
 ) -> None:

@@ -1,39 +1,31 @@
 """Filters that refine the context codec's reports at the BS, trained on the channel sources that one document names."""
 
-from collections.abc import Callable, Sequence
+import logging
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from pydantic import Field
 
-from channels.source import BLOCK_SIZE, Source, Split
+from channels.source import Split
 from feedback.context_codec.codec import amplitude
 from feedback.context_codec.tables import shipped_tables
 from feedback.enhancement.gated_filters import GatedFilters
 from feedback.enhancement.training import Course, Gain, save_filters, train_filters
 from linksim.errors import InputError
-from linksim.preparation.context_tables import checked_without
-from linksim.scenario.document import validated
-from linksim.scenario.file import read_overridden
-from linksim.scenario.plugin_sections import ChannelSection
-from linksim.scenario.section import Section
-from linksim.scenario.sources import open_source
+from linksim.preparation.training_sources import TrainingSources, matrices_of, opened_source, read_training_sources
+
+_LOGGER = logging.getLogger(__name__)
 
 
-class ContextEnhancer(Section):
+class ContextEnhancer(TrainingSources):
     """What the filters learn from."""
 
-    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
-    description: str = ""
-    seed: int = Field(default=1, ge=0, lt=2**63, description="of channels and training; one that no test uses")
-    samples: int = Field(default=10000, ge=1, description="training channels of each source")
-    held_out: int = Field(default=250, ge=1, description="channels of each source that gains are told of")
+    samples: int = Field(default=10000, ge=1, le=10**7, description="training channels of each source")
+    held_out: int = Field(default=250, ge=1, le=10**7, description="channels of each source that gains are told of")
     reports: int = Field(default=200000, ge=1, description="reports to learn from, each seen once")
-    n_delay: int = Field(default=32, ge=1, description="delay rows Na")
-    sources: dict[str, ChannelSection] = Field(min_length=1, description="label -> channel section")
 
 
 def train_context_enhancer(
@@ -41,7 +33,6 @@ def train_context_enhancer(
     overrides: Sequence[str],
     out: Path,
     command: str,
-    tell: Callable[[str], None],
     without: Sequence[str] = (),
 ) -> None:
     """Trains filters and writes them, a document beside them that says from what and with what gain.
@@ -53,40 +44,40 @@ def train_context_enhancer(
         overrides: ``path.to.key=value`` settings, values in YAML.
         out: safetensors file to write.
         command: how it was started, for the document.
-        tell: called with one progress line.
         without: labels of sources that are not learnt from; gains are told of them all the same.
 
     Raises:
         InputError: one line with file, key, found and expected.
     """
-    if out.suffix != ".safetensors":
-        raise InputError(f"--out: got {out.name}, expected a name that ends in .safetensors")
-    wanted = validated(ContextEnhancer, read_overridden(file, overrides), lambda line: f"{file}: {line}")
-    learnt = checked_without(wanted.sources, without)
+    wanted, learnt = read_training_sources(ContextEnhancer, file, overrides, out, without)
     channels, held_out, sizes = {}, {}, set()
     for label, section in wanted.sources.items():
-        source = open_source(section, wanted.seed, torch.device("cpu"))
-        sizes.add((source.array.n_ports, source.array.n_columns))
+        counts: dict[Split, int] = {"validation": wanted.held_out}
+        if label in learnt:
+            counts["train"] = wanted.samples
+        source = opened_source(file, label, section, wanted.seed, counts)
         ports, columns = source.array.n_ports, source.array.n_columns
+        sizes.add((ports, columns))
         if len(sizes) > 1 or ports != columns:
             raise InputError(
                 f"{file}: sources.{label}: got {ports} ports in {columns} columns, expected one row of antennas, the "
                 "same of all sources"
             )
-        tell(f"making channels of {label}")
-        held_out[label] = _channels(source, "validation", wanted.held_out, wanted.n_delay)
+        _LOGGER.info("making channels of %s", label)
+        made = {split: _unit_power(matrices_of(source, split, n, wanted.n_delay)) for split, n in counts.items()}
+        held_out[label] = made["validation"]
         if label in learnt:
-            channels[label] = _channels(source, "train", wanted.samples, wanted.n_delay)
+            channels[label] = made["train"]
     curve: list[tuple[int, list[Gain]]] = []
 
     def note(reports: int, gains: list[Gain]) -> None:
         curve.append((reports, gains))
-        tell(f"{reports} reports: {_words(gains)}")
+        _LOGGER.info("%d reports: %s", reports, _words(gains))
 
     network, tables = GatedFilters(), shipped_tables()
     state_file = out.with_suffix(".state")
     gains = train_filters(network, tables, channels, held_out, Course(wanted.reports), wanted.seed, state_file, note)
-    tell(f"gains in dB: {_words(gains)}")
+    _LOGGER.info("gains in dB: %s", _words(gains))
     document = {
         "command": command,
         **wanted.model_dump(mode="json"),
@@ -98,16 +89,10 @@ def train_context_enhancer(
     save_filters(out, network, document)
 
 
-def _channels(source: Source, split: Split, count: int, n_delay: int) -> NDArray[np.complex64]:
-    """Matrices of unit power, those without energy left out."""
-    parts = [
-        source.read_truncated(split, start, min(start + BLOCK_SIZE, count), n_delay)
-        for start in range(0, count, BLOCK_SIZE)
-    ]
-    csi: NDArray[np.complex64] = torch.cat(parts).numpy()
+def _unit_power(csi: NDArray[np.complex64]) -> NDArray[np.complex64]:
+    """Matrices ``[n, Na, n_ports]`` whose entries have a root mean square of 1 each."""
     size = amplitude(csi.astype(np.complex128))
-    scaled: NDArray[np.complex64] = (csi[size > 0] / size[size > 0, None, None]).astype(np.complex64)
-    return scaled
+    return (csi / size[:, None, None]).astype(np.complex64)
 
 
 def _words(gains: list[Gain]) -> str:

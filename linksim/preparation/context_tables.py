@@ -1,8 +1,7 @@
 """Tables of the context codec, trained on a mixture of channel sources that one document names."""
 
-from collections.abc import Callable, Mapping, Sequence
-from functools import partial
-from io import BytesIO
+import logging
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -16,36 +15,26 @@ from channels.source import BLOCK_SIZE, Source, Split
 from channels.source_parameters import SourceParameters
 from feedback.beam_delay import BeamDelay
 from feedback.context_codec.training import EIGENVECTORS, MATRICES, save_tables, train_tables
-from feedback.files import write_whole
 from linksim.content_hash import content_hash
-from linksim.errors import InputError
-from linksim.scenario.document import validated
-from linksim.scenario.file import read_overridden
-from linksim.scenario.outlines import split_hint
-from linksim.scenario.plugin_sections import ChannelSection
+from linksim.files import kept_tensors, save_tensors
+from linksim.preparation.training_sources import TrainingSources, matrices_of, opened_source, read_training_sources
 from linksim.scenario.results_versions import source_versions
-from linksim.scenario.section import Section
-from linksim.scenario.sources import open_source
 from linksim.subband_eigenvectors import subband_eigenvectors
 from linksim.subbands import subbands
 
+_LOGGER = logging.getLogger(__name__)
 
-class ContextTables(Section):
+
+class ContextTables(TrainingSources):
     """What the tables of the context codec learn from."""
 
-    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
-    description: str = ""
-    seed: int = Field(default=1, ge=0, lt=2**63, description="of channels and training; one that no test uses")
-    samples: int = Field(default=2500, ge=1, description="training channels of each source")
     csi: Literal["matrix", "eigenvectors"] = Field(
         default="matrix", description="what the reports are of: angular-delay matrices, or eigenvectors of subbands"
     )
-    n_delay: int = Field(default=32, ge=1, description="delay rows Na of matrices")
     n_subbands: int = Field(default=13, ge=1, description="subbands of eigenvectors")
     rank: int = Field(default=1, ge=1, le=4, description="layers of eigenvectors, at most the UE's antennas")
     hidden_units: int = Field(default=5, ge=1, le=16, description="of the network that chooses the tables")
     network_steps: int = Field(default=6000, ge=1, description="steps of its training")
-    sources: dict[str, ChannelSection] = Field(min_length=1, description="label -> channel section")
 
 
 def train_context_tables(
@@ -53,7 +42,6 @@ def train_context_tables(
     overrides: Sequence[str],
     out: Path,
     command: str,
-    tell: Callable[[str], None],
     without: Sequence[str] = (),
     keep: Path | None = None,
 ) -> None:
@@ -64,82 +52,55 @@ def train_context_tables(
         overrides: ``path.to.key=value`` settings, values in YAML.
         out: safetensors file to write.
         command: how it was started, for the document.
-        tell: called with one progress line.
         without: labels of sources that are left out, to see how tables do on channels that they never saw.
         keep: folder of channels that were made before, for those made here too.
 
     Raises:
         InputError: one line with file, key, found and expected.
     """
-    if out.suffix != ".safetensors":
-        raise InputError(f"--out: got {out.name}, expected a name that ends in .safetensors")
-    wanted = validated(ContextTables, read_overridden(file, overrides), lambda line: f"{file}: {line}")
-    kept = checked_without(wanted.sources, without)
+    wanted, learnt = read_training_sources(ContextTables, file, overrides, out, without)
     channels: dict[str, NDArray[np.complex64]] = {}
-    for label, section in kept.items():
-        channels |= _kept(keep, wanted, section, partial(_made, file, wanted, label, section, tell), label)
+    for label, section in learnt.items():
+        layers = _kept_channels(file, wanted, label, section, keep)
+        channels |= {f"{label}, layer {n + 1}" if len(layers) > 1 else label: layer for n, layer in enumerate(layers)}
     tables = train_tables(
         channels,
         seed=wanted.seed,
         hidden_units=wanted.hidden_units,
         network_steps=wanted.network_steps,
-        tell=tell,
+        tell=_LOGGER.info,
         plan=MATRICES if wanted.csi == "matrix" else EIGENVECTORS,
     )
-    sources = {label: section.model_dump(mode="json") for label, section in kept.items()}
+    sources = {label: section.model_dump(mode="json") for label, section in learnt.items()}
     save_tables(out, tables, {"command": command, **wanted.model_dump(mode="json"), "sources": sources})
 
 
-def checked_without(sources: Mapping[str, SourceParameters], without: Sequence[str]) -> dict[str, SourceParameters]:
-    """Sources to learn from: all but those that are left out.
-
-    Raises:
-        InputError: if one is left out that there is not.
-    """
-    if unknown := [label for label in without if label not in sources]:
-        raise InputError(f"--without: got {unknown[0]!r}, expected one of {', '.join(sources)}")
-    return {label: section for label, section in sources.items() if label not in without}
-
-
-def _made(
-    file: Path, wanted: ContextTables, label: str, section: SourceParameters, tell: Callable[[str], None]
+def _kept_channels(
+    file: Path, wanted: ContextTables, label: str, section: SourceParameters, folder: Path | None
 ) -> list[NDArray[np.complex64]]:
+    """Training channels of a source, layer by layer: those that a folder has, or that it has afterwards."""
+    if folder is None:
+        return _made(file, wanted, label, section)
+    said = wanted.model_dump(mode="json", include={"seed", "samples", "csi", "n_delay", "n_subbands", "rank"})
+    key = content_hash([said, section.model_dump(mode="json"), source_versions(section)])
+    kept_file = folder / f"channels-{key}.safetensors"
+    kept = kept_tensors(kept_file)
+    if kept is not None:
+        layers = [kept.tensors[str(n)] for n in range(len(kept.tensors))]
+        return [torch.view_as_complex(layer).numpy() for layer in layers]
+    made = _made(file, wanted, label, section)
+    folder.mkdir(parents=True, exist_ok=True)
+    save_tensors(kept_file, {str(n): torch.view_as_real(torch.from_numpy(layer)) for n, layer in enumerate(made)})
+    return made
+
+
+def _made(file: Path, wanted: ContextTables, label: str, section: SourceParameters) -> list[NDArray[np.complex64]]:
     """Training channels of a source in the axes of the codec, layer by layer."""
-    tell(f"making {wanted.samples} channels of {label}")
-    source = open_source(section, wanted.seed, torch.device("cpu"))
-    available = source.n_samples("train")
-    if available is not None and available < wanted.samples:
-        hint = split_hint(section, "train")
-        raise InputError(
-            f"{file}: sources.{label}: got {available} train channels, expected {wanted.samples} (samples){hint}"
-        )
+    _LOGGER.info("making %d channels of %s", wanted.samples, label)
+    source = opened_source(file, label, section, wanted.seed, {"train": wanted.samples})
     if wanted.csi == "matrix":
-        return [coding_axes(source, _channels(source, wanted.samples, wanted.n_delay))]
+        return [coding_axes(source, matrices_of(source, "train", wanted.samples, wanted.n_delay))]
     return eigenvector_coefficients(source, "train", wanted.samples, wanted.n_subbands, wanted.rank)
-
-
-def _kept(
-    folder: Path | None,
-    wanted: ContextTables,
-    section: SourceParameters,
-    make: Callable[[], list[NDArray[np.complex64]]],
-    label: str,
-) -> dict[str, NDArray[np.complex64]]:
-    """Channels that a folder has of a source, or that it has afterwards; by label, layers apart."""
-    told = wanted.model_dump(mode="json", include={"seed", "samples", "csi", "n_delay", "n_subbands", "rank"})
-    key = content_hash([told, section.model_dump(mode="json"), source_versions(section)])
-    file = None if folder is None else folder / f"channels-{key}.npz"
-    if file is not None and file.exists():
-        with np.load(file, allow_pickle=False) as opened:
-            found = [opened[name] for name in opened.files]
-    else:
-        found = make()
-        if file is not None:
-            content = BytesIO()
-            np.savez(content, *found)
-            file.parent.mkdir(parents=True, exist_ok=True)
-            write_whole(file, content.getvalue())
-    return {f"{label}, layer {n + 1}" if len(found) > 1 else label: layer for n, layer in enumerate(found)}
 
 
 def coding_axes(source: Source, csi: NDArray[np.complex64]) -> NDArray[np.complex64]:
@@ -163,13 +124,3 @@ def eigenvector_coefficients(
     found = np.concatenate(parts)
     # Vectors of zeros teach nothing.
     return [layer[np.abs(layer).max(axis=(1, 2, 3, 4)) > 0] for layer in found.swapaxes(0, 1)]
-
-
-def _channels(source: Source, count: int, n_delay: int) -> NDArray[np.complex64]:
-    parts = [
-        source.read_truncated("train", start, min(start + BLOCK_SIZE, count), n_delay)
-        for start in range(0, count, BLOCK_SIZE)
-    ]
-    csi: NDArray[np.complex64] = torch.cat(parts).numpy()
-    # A channel without energy teaches nothing.
-    return csi[np.abs(csi).max(axis=(1, 2)) > 0]

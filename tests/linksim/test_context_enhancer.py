@@ -25,7 +25,7 @@ def test_filters_say_what_they_are_from(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr("feedback.enhancement.training._CHUNK", 4)
     (tmp_path / "tiny.yaml").write_text(TINY)
     out = tmp_path / "filters.safetensors"
-    train_context_enhancer(tmp_path / "tiny.yaml", ["seed=5"], out, "the command", lambda line: None, ["outdoor"])
+    train_context_enhancer(tmp_path / "tiny.yaml", ["seed=5"], out, "the command", ["outdoor"])
     document = json.loads(out.with_suffix(".json").read_text("utf-8"))
     assert read_weights(out)["real"].shape == (12, 1, 9, 5)
     assert (document["seed"], document["command"], list(document["sources"])) == (5, "the command", ["indoor"])
@@ -44,6 +44,6 @@ def test_filters_say_what_they_are_from(tmp_path: Path, monkeypatch: pytest.Monk
 def test_documents_are_checked(overrides: list[str], message: str, tmp_path: Path) -> None:
     (tmp_path / "tiny.yaml").write_text(TINY)
     with pytest.raises(InputError, match=message):
-        train_context_enhancer(tmp_path / "tiny.yaml", overrides, tmp_path / "a.safetensors", "", lambda line: None)
+        train_context_enhancer(tmp_path / "tiny.yaml", overrides, tmp_path / "a.safetensors", "")
     with pytest.raises(InputError, match="--without: got 'garden', expected one of indoor, outdoor"):
-        train_context_enhancer(tmp_path / "tiny.yaml", [], tmp_path / "a.safetensors", "", print, ["garden"])
+        train_context_enhancer(tmp_path / "tiny.yaml", [], tmp_path / "a.safetensors", "", ["garden"])

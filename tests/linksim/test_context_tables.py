@@ -25,17 +25,17 @@ sources:
 """
 
 
-def test_tables_say_what_they_are_from(tmp_path: Path) -> None:
+def test_tables_say_what_they_are_from(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     (tmp_path / "tiny.yaml").write_text(TINY)
     out = tmp_path / "tables.safetensors"
-    lines: list[str] = []
-    train_context_tables(tmp_path / "tiny.yaml", ["seed=5"], out, "linksim context-tables tiny.yaml", lines.append)
+    caplog.set_level("INFO")
+    train_context_tables(tmp_path / "tiny.yaml", ["seed=5"], out, "linksim context-tables tiny.yaml")
     document = json.loads(out.with_suffix(".json").read_text("utf-8"))
     assert document["sha256"] == read_tables(out).digest
     assert document["seed"] == 5
     assert document["command"] == "linksim context-tables tiny.yaml"
     assert document["sources"]["indoor"]["environment"] == "indoor"
-    assert lines[0] == "making 3 channels of indoor"
+    assert caplog.messages[0] == "making 3 channels of indoor"
 
 
 @pytest.mark.parametrize(
@@ -50,37 +50,56 @@ def test_tables_say_what_they_are_from(tmp_path: Path) -> None:
 def test_documents_are_checked(overrides: list[str], message: str, tmp_path: Path) -> None:
     (tmp_path / "tiny.yaml").write_text(TINY)
     with pytest.raises(InputError, match=message):
-        train_context_tables(tmp_path / "tiny.yaml", overrides, tmp_path / "a.safetensors", "", print)
+        train_context_tables(tmp_path / "tiny.yaml", overrides, tmp_path / "a.safetensors", "")
 
 
 def test_a_source_is_left_out(tmp_path: Path) -> None:
     (tmp_path / "tiny.yaml").write_text(TINY + "  outdoor: {source: cost2100, environment: outdoor}\n")
     out = tmp_path / "tables.safetensors"
-    train_context_tables(tmp_path / "tiny.yaml", [], out, "", lambda line: None, ["outdoor"])
+    train_context_tables(tmp_path / "tiny.yaml", [], out, "", ["outdoor"])
     assert list(json.loads(out.with_suffix(".json").read_text("utf-8"))["sources"]) == ["indoor"]
     with pytest.raises(InputError, match="--without: got 'garden', expected one of indoor, outdoor"):
-        train_context_tables(tmp_path / "tiny.yaml", [], out, "", print, ["garden"])
+        train_context_tables(tmp_path / "tiny.yaml", [], out, "", ["garden"])
+    with pytest.raises(InputError, match="--without: got all sources, expected one to be left"):
+        train_context_tables(tmp_path / "tiny.yaml", [], out, "", ["indoor", "outdoor"])
 
 
-def test_tables_of_eigenvectors_from_channels_that_were_kept(tmp_path: Path) -> None:
+def test_tables_of_eigenvectors_from_channels_that_were_kept(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """The second time nothing is made, and the tables are the same; other subbands are other channels."""
     document = tmp_path / "tiny.yaml"
     document.write_text(TINY.replace("n_delay: 4", "csi: eigenvectors\nn_subbands: 3"))
-    lines: list[str] = []
+    caplog.set_level("INFO")
     digests = []
     for number, overrides in enumerate(([], [], ["n_subbands=2"])):
         out = tmp_path / f"{number}.safetensors"
-        train_context_tables(document, overrides, out, "", lines.append, keep=tmp_path / "kept")
+        train_context_tables(document, overrides, out, "", keep=tmp_path / "kept")
         digests.append(read_tables(out).digest)
-    assert lines.count("making 3 channels of indoor") == 2
+    assert caplog.messages.count("making 3 channels of indoor") == 2
     assert digests[0] == digests[1] != digests[2]
     assert read_tables(tmp_path / "0.safetensors").inputs == 24
     assert len(list((tmp_path / "kept").iterdir())) == 2
 
 
+def test_damaged_channels_are_set_aside_and_made_again(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / "tiny.yaml").write_text(TINY)
+    keep = tmp_path / "kept"
+    train_context_tables(tmp_path / "tiny.yaml", [], tmp_path / "whole.safetensors", "", keep=keep)
+    (file,) = keep.iterdir()
+    content = file.read_bytes()
+    file.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    train_context_tables(tmp_path / "tiny.yaml", [], tmp_path / "again.safetensors", "", keep=keep)
+    aside = file.with_name(f"{file.name}.damaged")
+    assert caplog.messages == [
+        f"{file}: damaged (its checksum is another), set aside as {aside.name}; what it held is made again"
+    ]
+    assert set(keep.iterdir()) == {file, aside}
+    assert file.read_bytes() == content
+    assert read_tables(tmp_path / "again.safetensors").digest == read_tables(tmp_path / "whole.safetensors").digest
+
+
 def test_only_safetensors_are_written(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"--out: got a\.npz, expected"):
-        train_context_tables(tmp_path / "tiny.yaml", [], tmp_path / "a.npz", "", print)
+        train_context_tables(tmp_path / "tiny.yaml", [], tmp_path / "a.npz", "")
 
 
 def test_the_shipped_document_is_one() -> None:
