@@ -92,14 +92,39 @@ def test_the_phase_of_a_subband_does_not_matter(mode: int) -> None:
     assert float(sgcs(compressor.decode(first), compressor.decode(second))) > 0.99
 
 
-def test_precision_and_batch_do_not_matter() -> None:
-    compressor, csi = of_mode(0), vectors(9, dimensions(), seed=3)
+@pytest.mark.parametrize("mode", range(3))
+def test_precision_batch_and_threads_do_not_matter(mode: int) -> None:
+    """Neither to the bits of the UE nor to what the BS makes of them: each report is computed alone."""
+    compressor, csi = of_mode(mode), vectors(9, dimensions(), seed=3)
     whole = compressor.encode(csi)
     double = compressor.encode(csi.to(torch.complex128))
     assert torch.equal(whole.values, double.values)
     for report in range(9):
         one = compressor.encode(csi[report : report + 1])
         assert torch.equal(one.values[0], whole.values[report, : int(whole.value_bits[report])])
+    threads, found = torch.get_num_threads(), compressor.decode(whole)
+    try:
+        torch.set_num_threads(threads % 3 + 1)
+        again = compressor.encode(csi)
+        assert torch.equal(again.values, whole.values)
+        assert torch.equal(again.value_bits, whole.value_bits)
+        assert torch.equal(compressor.decode(whole), found)
+    finally:
+        torch.set_num_threads(threads)
+
+
+@pytest.mark.parametrize("mode", range(3))
+def test_reports_that_are_cut_or_erased_are_lost(mode: int) -> None:
+    """Lost ones are told, and stand for some unit vector all the same."""
+    compressor, csi = of_mode(mode), vectors(3, dimensions(), seed=3)
+    sent = compressor.encode(csi)
+    for left in (sent.value_bits - 1, sent.value_bits // 2, 0 * sent.value_bits):
+        rebuilt, _ = compressor.rebuild(replace(sent, value_bits=left), {})
+        assert rebuilt.erased.all()
+        # 16 products of complex64 numbers.
+        assert torch.allclose(rebuilt.csi.abs().square().sum(-1), torch.ones(3, 1, 6), atol=1e-5)
+    gone = replace(sent, erased=torch.tensor([True, False, True]))
+    assert compressor.rebuild(gone, {})[0].erased.tolist() == [True, False, True]
 
 
 @pytest.mark.parametrize(
@@ -201,11 +226,8 @@ def test_a_payload_without_room_is_refused() -> None:
         section.check(dimensions())
 
 
-def test_nan_and_lost_reports() -> None:
+def test_nan_is_refused() -> None:
     compressor, csi = of_mode(0), vectors(3, dimensions(), seed=3)
-    sent = compressor.encode(csi)
-    gone = replace(sent, erased=torch.tensor([True, False, True]))
-    assert compressor.rebuild(gone, {})[0].erased.tolist() == [True, False, True]
     csi[1, 0, 2, 3] = float("nan")
     with pytest.raises(FeedbackInputError, match="NaN or infinity"):
         compressor.encode(csi)
