@@ -16,7 +16,8 @@ import torch
 from safetensors.torch import load, save
 from torch import Tensor
 
-from feedback.checkpoint_info import CheckpointInfo, Storage, read_bounded, read_info
+from feedback.bounded_file import read_bounded
+from feedback.checkpoint_info import CheckpointInfo, Storage, read_info
 from feedback.checkpoint_key import described
 from feedback.compressor import Compressor
 from feedback.errors import FeedbackInputError
@@ -105,7 +106,7 @@ def load_checkpoint(path: Path, compressor: Compressor) -> CheckpointInfo:
     if found != expected:
         raise FeedbackInputError(f"{path}: made for {json.dumps(found)}, expected {json.dumps(expected)}")
     wanted = compressor.state()
-    content = read_bounded(path, _stored_bytes(wanted, info.storage) + _MAX_HEADER_BYTES)
+    content = read_bounded(path, _stored_bytes(wanted, info.storage) + _MAX_HEADER_BYTES, "a readable checkpoint file")
     digest = hashlib.sha256(content).hexdigest()
     if digest != info.sha256:
         raise FeedbackInputError(f"{path}: got SHA-256 {digest}, expected {info.sha256} as its .json says")

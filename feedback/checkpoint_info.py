@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, field_validator
 
+from feedback.bounded_file import read_bounded
 from feedback.errors import FeedbackInputError
 from feedback.training.disturbance import Disturbance
 from feedback.training.recipe import TrainingRecipe
@@ -95,7 +96,7 @@ def read_info(path: Path) -> CheckpointInfo:
         FeedbackInputError: if it is missing, or not such a document.
     """
     document = path.with_suffix(".json")
-    content = read_bounded(document, _MAX_DOCUMENT_BYTES)
+    content = read_bounded(document, _MAX_DOCUMENT_BYTES, "a readable checkpoint file")
     try:
         return CheckpointInfo.model_validate_json(content)
     except ValidationError as error:
@@ -105,19 +106,3 @@ def read_info(path: Path) -> CheckpointInfo:
         if first["type"] not in ("value_error", "missing", "json_invalid"):
             reason = f"got {repr(first['input'])[:60]}, {reason}"
         raise FeedbackInputError(f"{document}: {place}: {reason}, expected a checkpoint's document") from error
-
-
-def read_bounded(path: Path, max_bytes: int) -> bytes:
-    """What a file holds.
-
-    Raises:
-        FeedbackInputError: if it cannot be read, or is larger than ``max_bytes``.
-    """
-    try:
-        with path.open("rb") as file:
-            content = file.read(max_bytes + 1)
-    except OSError as error:
-        raise FeedbackInputError(f"{path}: {error.strerror}, expected a readable checkpoint file") from error
-    if len(content) > max_bytes:
-        raise FeedbackInputError(f"{path}: got more than {max_bytes} bytes, expected fewer for this compressor")
-    return content

@@ -37,6 +37,16 @@ class Learner(nn.Module, ABC):
 
     inner: ClassVar[str] = ""
 
+    def __init_subclass__(cls, **options: Any) -> None:
+        """Refuses a class that names an inner module and cannot make it.
+
+        Raises:
+            TypeError: that says so.
+        """
+        super().__init_subclass__(**options)
+        if cls.inner and cls.build_inner is Learner.build_inner:
+            raise TypeError(f"{cls.__name__}: got inner = {cls.inner!r} without build_inner, expected both or neither")
+
     def __init__(self, settings: Any) -> None:
         super().__init__()
         self.settings = settings
@@ -61,8 +71,11 @@ class Learner(nn.Module, ABC):
         self._declared |= shapes
 
     def build_inner(self, state: Mapping[str, Tensor]) -> nn.Module:
-        """The inner module as large as kept tensors need it; their names and shapes are checked later."""
-        raise NotImplementedError
+        """The inner module as large as kept tensors need it; their names and shapes are checked later.
+
+        A class without an inner module is not asked.
+        """
+        return nn.Module()
 
     def check_learnt(self, state: Mapping[str, Tensor]) -> None:
         """Refuses tensors of the right names and shapes whose values are of no use; takes all by default.

@@ -11,6 +11,7 @@ import safetensors
 from numpy.typing import NDArray
 from safetensors.numpy import load, save
 
+from feedback.bounded_file import read_parsed
 from feedback.context_codec import sizes
 from feedback.errors import FeedbackInputError
 
@@ -127,17 +128,7 @@ def read_tables(file: Path) -> ContextTables:
     Raises:
         FeedbackInputError: if it cannot be read, or does not hold such tables.
     """
-    try:
-        with file.open("rb") as opened:
-            content = opened.read(_MAX_FILE_BYTES + 1)
-    except OSError as error:
-        raise FeedbackInputError(f"{file}: {error.strerror}, expected a readable file of tables") from error
-    if len(content) > _MAX_FILE_BYTES:
-        raise FeedbackInputError(f"{file}: got more than {_MAX_FILE_BYTES} bytes, expected a file of tables")
-    try:
-        return tables_of(content)
-    except FeedbackInputError as error:
-        raise FeedbackInputError(f"{file}: {error}") from error
+    return read_parsed(file, _MAX_FILE_BYTES, "a readable file of tables", tables_of)
 
 
 @cache

@@ -20,7 +20,8 @@ from feedback.context_codec.kernel import LevelShape
 from feedback.context_codec.tables import ContextTables
 from feedback.enhancement.gated_filters import GatedFilters
 from feedback.errors import FeedbackInputError
-from feedback.files import whole_file, write_whole
+from feedback.files import write_whole
+from feedback.state_file import kept_state, save_state_file
 
 # Numbers of the steps that are learnt from: 0.14 to 4 times the root mean square of the entries.
 _STEP_NUMBERS = (30, 89)
@@ -28,6 +29,8 @@ _STEP_NUMBERS = (30, 89)
 _VALIDATED = (44, 56, 68, 80)
 _CHUNK = 256
 _STATE_CHUNKS = 8
+# The largest filters that are read take 8.5 MB with two moments.
+_MAX_STATE_BYTES = 2**25
 # Scales lie anywhere in their cell.
 _SCALE_DB = 1.0
 
@@ -111,7 +114,8 @@ def train_filters(
         raise FeedbackInputError("enhancer: got no channels to learn from, expected some of every source")
     network.initialise(torch.Generator().manual_seed(seed))
     optimiser = torch.optim.Adam(network.parameters(), lr=course.learning_rate)
-    signature = {"seed": seed, "tables": tables.digest, "sources": list(channels), **asdict(course)}
+    sources = {name: hashlib.sha256(np.ascontiguousarray(csi).data).hexdigest() for name, csi in channels.items()}
+    signature = {"seed": seed, "tables": tables.digest, "sources": sources, **asdict(course)}
     seen = _taken_up(state_file, signature, network, optimiser)
     validation = {
         (name, number): _pairs(tables, matrices, np.full(len(matrices), number), np.random.default_rng(seed))
@@ -134,7 +138,8 @@ def train_filters(
         if seen // every > (seen - _CHUNK) // every:
             tell(seen, [_gain(network, name, part) for (name, _), part in validation.items()])
         if state_file is not None and (chunk + 1) % _STATE_CHUNKS == 0:
-            _keep(state_file, signature, network, optimiser, seen)
+            state = {"seen": seen, "network": network.state_dict(), "optimiser": optimiser.state_dict()}
+            save_state_file(state_file, state, signature)
     if state_file is not None:
         state_file.unlink(missing_ok=True)
     return [_gain(network, name, part) for (name, _), part in validation.items()]
@@ -208,24 +213,16 @@ def _gain(network: GatedFilters, name: str, pairs: _Pairs) -> Gain:
     return Gain(name, float(pairs.bits.mean()), before, after)
 
 
-def _keep(
-    file: Path, signature: dict[str, object], network: GatedFilters, optimiser: torch.optim.Optimizer, seen: int
-) -> None:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    state = {"signature": signature, "seen": seen, "network": network.state_dict(), "optimiser": optimiser.state_dict()}
-    with whole_file(file) as temporary, temporary.open("wb") as stream:
-        torch.save(state, stream)
-
-
 def _taken_up(
     file: Path | None, signature: dict[str, object], network: GatedFilters, optimiser: torch.optim.Optimizer
 ) -> int:
     """Reports seen by the training that a state file is of; 0 where there is none."""
-    if file is None or not file.exists():
+    state = None if file is None else kept_state(file, signature, _MAX_STATE_BYTES)
+    if state is None:
         return 0
-    state = torch.load(file, weights_only=True)
-    if state["signature"] != signature:
-        raise FeedbackInputError(f"{file}: is the state of another training; without it training starts anew")
-    network.load_state_dict(state["network"])
-    optimiser.load_state_dict(state["optimiser"])
-    return int(state["seen"])
+    try:
+        network.load_state_dict(state["network"])
+        optimiser.load_state_dict(state["optimiser"])
+        return int(state["seen"])
+    except (RuntimeError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise FeedbackInputError(f"{file}: is the state of other filters; without it training starts anew") from error

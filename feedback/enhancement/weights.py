@@ -11,6 +11,7 @@ import safetensors
 from numpy.typing import NDArray
 from safetensors.numpy import load
 
+from feedback.bounded_file import read_parsed
 from feedback.errors import FeedbackInputError
 
 Weights = Mapping[str, NDArray[np.float32]]
@@ -30,17 +31,7 @@ def read_weights(file: Path | None) -> Weights:
     """
     if file is None:
         return _shipped()
-    try:
-        with file.open("rb") as opened:
-            content = opened.read(_MAX_FILE_BYTES + 1)
-    except OSError as error:
-        raise FeedbackInputError(f"{file}: {error.strerror}, expected a readable file of filters") from error
-    if len(content) > _MAX_FILE_BYTES:
-        raise FeedbackInputError(f"{file}: got more than {_MAX_FILE_BYTES} bytes, expected a file of filters")
-    try:
-        return weights_of(content)
-    except FeedbackInputError as error:
-        raise FeedbackInputError(f"{file}: {error}") from error
+    return read_parsed(file, _MAX_FILE_BYTES, "a readable file of filters", weights_of)
 
 
 def weights_of(content: bytes) -> Weights:

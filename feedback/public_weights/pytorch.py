@@ -5,16 +5,16 @@ A checkpoint is a state dict, or a mapping with one as ``state_dict``, written b
 (Lu and others, https://github.com/Kylin9511). Images lie ``[2, angle, delay]`` there.
 """
 
-import pickle
-import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
+from feedback.bounded_file import read_bounded
 from feedback.errors import FeedbackInputError
 from feedback.state import checked_state
+from feedback.torch_file import torch_content
 
 # ``profile`` of thop leaves counters in a checkpoint, batch norm counts its steps; neither is used in inference.
 _UNUSED = ("total_ops", "total_params", "num_batches_tracked")
@@ -162,23 +162,12 @@ def _names(layers: Layers, wanted: Mapping[str, Tensor], found: Mapping[str, Ten
 
 
 def _state_dict(path: Path, max_bytes: int) -> dict[str, Tensor]:
+    expected = "a checkpoint of tensors only, as torch.save writes a state dict of this network"
+    stored = read_bounded(path, max_bytes, expected)
     try:
-        size = path.stat().st_size
-        unpacked = _unpacked_bytes(path)
-    except (OSError, zipfile.BadZipFile) as error:
-        raise FeedbackInputError(f"{path}: {_reason(error)}, expected a PyTorch checkpoint that can be read") from None
-    if max(size, unpacked) > max_bytes:
-        raise FeedbackInputError(
-            f"{path}: got {max(size, unpacked)} bytes, expected at most {max_bytes} for a checkpoint of this network"
-        )
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, pickle.UnpicklingError, EOFError, ValueError, KeyError, TypeError) as error:
-        # PyTorch's words are advice on how to run what the file holds.
-        reason = _reason(error) if isinstance(error, OSError) else "damaged, or it holds more than tensors"
-        raise FeedbackInputError(
-            f"{path}: {reason}, expected a checkpoint of tensors only, as torch.save writes a state dict"
-        ) from None
+        content = torch_content(stored, max_bytes)
+    except FeedbackInputError as error:
+        raise FeedbackInputError(f"{path}: {error}, expected {expected}") from None
     inner = content.get("state_dict", content) if isinstance(content, dict) else content
     if not isinstance(inner, dict) or not all(isinstance(part, Tensor) for part in inner.values()):
         raise FeedbackInputError(f"{path}: got no state dict, expected names and tensors, or them as `state_dict`")
@@ -188,16 +177,3 @@ def _state_dict(path: Path, max_bytes: int) -> dict[str, Tensor]:
         for name, tensor in named.items()
         if name.rpartition(".")[2] not in _UNUSED
     }
-
-
-def _unpacked_bytes(path: Path) -> int:
-    """Bytes that a zip file says it unpacks to; 0 for the older form, which is not compressed."""
-    if not zipfile.is_zipfile(path):
-        return 0
-    with zipfile.ZipFile(path) as archive:
-        return sum(member.file_size for member in archive.infolist())
-
-
-def _reason(error: Exception) -> str:
-    text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-    return " ".join(text.split())[:160] or type(error).__name__

@@ -1,15 +1,13 @@
 """The state of a training run on disk, so that a killed run goes on where it was."""
 
-import pickle
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from feedback.errors import FeedbackInputError
-from feedback.files import whole_file
+from feedback.state_file import kept_state, save_state_file
 
 
 @dataclass(frozen=True)
@@ -76,43 +74,22 @@ class TrainingState:
 
 def save_state(file: Path, state: TrainingState, signature: dict[str, Any]) -> None:
     """Writes the state whole or not at all; its folder is made."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    document = {**vars(state), "history": [asdict(progress) for progress in state.history], "signature": signature}
-    with whole_file(file) as temporary, temporary.open("wb") as stream:
-        # Into a stream, because what is written by name fails with an error that is not the system's.
-        torch.save(document, stream)
+    history = [asdict(progress) for progress in state.history]
+    save_state_file(file, {**vars(state), "history": history}, signature)
 
 
-def load_state(file: Path, signature: dict[str, Any]) -> TrainingState | None:
-    """The state that a file holds, ``None`` where there is no file.
+def load_state(file: Path, signature: dict[str, Any], max_bytes: int) -> TrainingState | None:
+    """The state that a file holds, ``None`` where there is none; a damaged file is set aside with a warning.
 
     Raises:
-        FeedbackInputError: if it is damaged, or of a run of another signature; one line names what differs.
+        FeedbackInputError: if it cannot be read, is larger than ``max_bytes``, or of a run of another signature; one
+            line names what differs.
     """
-    if not file.exists():
+    document = kept_state(file, signature, max_bytes)
+    if document is None:
         return None
     try:
-        document = torch.load(file, weights_only=True)
-        found = document.pop("signature")
         document["history"] = [Progress(**progress) for progress in document["history"]]
-        state = TrainingState(**document)
-    except (OSError, RuntimeError, EOFError, KeyError, TypeError, ValueError, pickle.UnpicklingError) as error:
-        raise FeedbackInputError(
-            f"{file}: cannot be read, expected the state of a training run; without it training starts anew"
-        ) from error
-    differing = _difference(found, signature)
-    if differing is not None:
-        raise FeedbackInputError(f"{file}: is the state of a run with {differing}; without it training starts anew")
-    return state
-
-
-def _difference(found: dict[str, Any], expected: dict[str, Any], place: str = "") -> str | None:
-    for name in sorted(expected.keys() | found.keys()):
-        mine, theirs = expected.get(name), found.get(name)
-        if isinstance(mine, dict) and isinstance(theirs, dict):
-            inner = _difference(theirs, mine, f"{place}{name}.")
-            if inner is not None:
-                return inner
-        elif mine != theirs:
-            return f"{place}{name} {theirs!r}, expected {mine!r}"
-    return None
+        return TrainingState(**document)
+    except (KeyError, TypeError) as error:
+        raise FeedbackInputError(f"{file}: is no state of a training run; without it training starts anew") from error

@@ -1,6 +1,7 @@
 """What a training run leaves behind while it goes on: a CSV and a TensorBoard log of its validations."""
 
 import math
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,12 +24,15 @@ class TrainingLog:
     Args:
         folder: of this training run; made if it is missing.
         resumed: whether rows that are there belong to the same run.
+
+    Raises:
+        InputError: if rows that belong to the same run cannot be read.
     """
 
     def __init__(self, folder: Path, resumed: bool) -> None:
         self.file = folder / LOG_FILE
         folder.mkdir(parents=True, exist_ok=True)
-        self.rows = _rows(self.file) if resumed else []
+        self.rows = read_log(folder) if resumed else []
         if not resumed:
             for events in folder.glob("events.*"):
                 events.unlink()
@@ -65,8 +69,11 @@ class TrainingLog:
 def _rows(file: Path) -> list[Progress]:
     if not file.exists():
         return []
+    names = [field.name for field in fields(Progress)]
     table = pd.read_csv(file)
-    return [Progress(*values) for values in table.itertuples(index=False)]
+    if list(table) != names:
+        raise ValueError(f"got columns {list(table)}")
+    return [Progress(int(samples), *values) for samples, *values in table.astype(float).itertuples(index=False)]
 
 
 def read_log(folder: Path) -> list[Progress]:
@@ -79,7 +86,9 @@ def read_log(folder: Path) -> list[Progress]:
     try:
         return _rows(file)
     except (ValueError, TypeError) as error:
-        raise InputError(f"{file}: {str(error).splitlines()[0][:200]}, expected the log of a training run") from None
+        raise InputError(
+            f"{file}: {str(error).splitlines()[0][:200]}, expected the log of a training run, or no file"
+        ) from None
 
 
 def finished_samples(folder: Path) -> int:

@@ -252,7 +252,16 @@ def test_learns_what_reports_leave_out_and_goes_on_after_a_kill(
     assert not file.exists()
     with pytest.raises(KeyboardInterrupt):
         trained(file, stop_at=600)
-    with pytest.raises(FeedbackInputError, match=r"filters.state: is the state of another training"):
+    with pytest.raises(FeedbackInputError, match=r"filters.state: is the state of a training with seed 5, expected 6"):
         train_filters(GatedFilters(), shipped_tables(), channels, held_out, course, 6, file)
+    with pytest.raises(FeedbackInputError, match=r"filters.state: is the state of other filters; without it"):
+        train_filters(GatedFilters(), shipped_tables(), channels, held_out, course, 5, file)
+    others = {"paths": channels["paths"][::-1]}
+    with pytest.raises(FeedbackInputError, match=r"filters.state: is the state of a training with sources.paths '"):
+        train_filters(GatedFilters(), shipped_tables(), others, held_out, course, 5, file)
+    # A damaged state is set aside, and the same comes of starting anew.
+    file.write_bytes(file.read_bytes()[:2000])
+    assert trained(file)[1] == gains
+    assert file.with_name("filters.state.damaged").exists()
     with pytest.raises(FeedbackInputError, match="got no channels to learn from"):
         train_filters(GatedFilters(), shipped_tables(), {}, held_out, course, 6)

@@ -120,6 +120,10 @@ def test_registry_stays_what_ships(file: Path) -> None:
             "ShallowNet in .* has no complexity, decode, encode, expected these methods",
         ),
         (
+            "from feedback.compressor import Compressor\nclass ShallowNet(Compressor):\n    inner = 'network'",
+            "line 2: TypeError: ShallowNet: got inner = 'network' without build_inner, expected both or neither",
+        ),
+        (
             "from feedback.networks.fully_connected import FullyConnectedNetwork\n"
             "class ShallowNet(FullyConnectedNetwork):\n"
             "    Parameters = 3\n    build_features = build_refinement = None",

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 from linear_networks import LinearDecoder, LinearEncoder, channels, networks, seeded
-from torch import Tensor
+from torch import Tensor, nn
 
 from feedback.errors import FeedbackInputError
 from feedback.training.disturbance import Disturbance
@@ -82,8 +82,8 @@ def test_killed_run_goes_on_at_the_same_digits(
     assert not state_file.exists()
 
 
-def test_state_of_another_run_is_refused(
-    training: TrainingSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_state_of_another_run_is_refused_and_a_damaged_one_set_aside(
+    training: TrainingSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr("feedback.training.loop._STATE_INTERVAL_S", 0.0)
     file = tmp_path / "state.pt"
@@ -97,9 +97,16 @@ def test_state_of_another_run_is_refused(
         trained(training, TrainingRecipe(epochs=2, batch_size=50, learning_rate=1e-3), options)
     with pytest.raises(FeedbackInputError, match=r"recipe.learning_rate 0.001, expected 0.002"):
         trained(training, TrainingRecipe(epochs=2, batch_size=50), TrainingOptions(state_file=file))
-    file.write_bytes(b"no state")
-    with pytest.raises(FeedbackInputError, match=r"state.pt: cannot be read"):
-        trained(training, TrainingRecipe(epochs=2, batch_size=50), TrainingOptions(state_file=file))
+    kept = file.read_bytes()
+    same = TrainingRecipe(epochs=2, batch_size=50, learning_rate=1e-3)
+    with pytest.raises(FeedbackInputError, match=r"state.pt: is the state of another network; without it"):
+        train(nn.Sequential(networks()[0]), networks()[1], training, same, seeded(), TrainingOptions(state_file=file))
+    assert file.read_bytes() == kept
+    file.write_bytes(kept[:1000])
+    anew = trained(training, same, TrainingOptions(state_file=file))
+    assert f"{file}: damaged (" in caplog.text
+    assert file.with_name("state.pt.damaged").read_bytes() == kept[:1000]
+    assert torch.equal(anew[0].fc.weight, trained(training, same)[0].fc.weight)
 
 
 def test_fresh_channels_are_each_seen_once(training: TrainingSet) -> None:
