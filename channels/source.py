@@ -8,7 +8,15 @@ import torch
 from torch import Tensor
 
 from channels.channel_batch import ChannelBatch, Paths, Snapshots
-from channels.source_parameters import SOURCES, SourceOutline, SourceParameters, SourceTraits, Split, is_path
+from channels.source_parameters import (
+    BLOCK_SIZE,
+    SOURCES,
+    SourceOutline,
+    SourceParameters,
+    SourceTraits,
+    Split,
+    is_path,
+)
 from channels.statistics.late_energy import LateEnergy, late_energy
 from channels.statistics.spreads import path_powers
 from channels.transforms.angular_delay import AngularDelayTransform
@@ -18,10 +26,6 @@ from channels.transforms.frequency_response import frequency_response
 from channels.transforms.hf_all import angular_reference, reference_grid, refuse_beam_squint
 
 __all__ = ["BLOCK_SIZE", "SOURCES", "PathSource", "Source", "SourceParameters", "Split", "is_path"]
-
-# Generators that draw many samples per call draw them in blocks of this many, so that sample ``i`` is the
-# same whatever range it was asked for in.
-BLOCK_SIZE = 50
 
 
 class Source(SourceTraits, SourceOutline, ABC):

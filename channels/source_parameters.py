@@ -14,6 +14,10 @@ SOURCES: Registry[Any] = Registry("channels.sources", "source", key="source")
 
 Split = Literal["train", "validation", "test"]
 
+# Generators that draw many samples per call draw them in blocks of this many, so that sample ``i`` is the
+# same whatever range it was asked for in.
+BLOCK_SIZE = 50
+
 
 class SourceTraits(Traits):
     """What is known of a channel source before it is opened."""

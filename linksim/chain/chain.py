@@ -127,6 +127,7 @@ class Chain:
             hf_all=batch.hf_all,
             first_index=start,
             n_subbands=self.scenario.sgcs.n_subbands,
+            multi_user=self.scenario.multi_user,
         )
         outcome = outcome if kept.all() else outcome.only(kept)
         self.samples.mark(outcome.response_report, tuple(start + place for place in outcome.left_out))

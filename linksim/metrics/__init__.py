@@ -6,6 +6,7 @@ Importing this package registers them.
 import linksim.metrics.channel_quality
 import linksim.metrics.cost
 import linksim.metrics.delivery
+import linksim.metrics.multi_user
 import linksim.metrics.nmse
 import linksim.metrics.rate
 import linksim.metrics.similarity  # noqa: F401 - registers its metrics

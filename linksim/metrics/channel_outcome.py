@@ -1,7 +1,7 @@
 """One batch at the end of the chain: its tensors, and quantities that no report influences."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -14,6 +14,9 @@ from linksim.metrics.delivered import PLAIN, Delivery
 from linksim.metrics.layers import best_layers, sum_rate
 from linksim.metrics.matrix_norms import energy, inner
 from linksim.metrics.response import Response
+from linksim.multi_user.cells import cells
+from linksim.multi_user.parameters import MultiUserParameters
+from linksim.multi_user.user_rates import user_rates
 from linksim.precoding import Precoder
 from linksim.subbands import subbands
 
@@ -49,6 +52,7 @@ class ChannelOutcome:
         precoder_reported: precoder of the newest report, ``[batch, n_layers, n_subbands, n_tx]``, complex, of unit
             norm, zero in layers that a report has not; the BS uses it as it is. ``None`` where the report is a channel.
         n_subbands: subbands of the SGCS, ``None`` for 13, or as many as there are subcarriers if these are fewer.
+        multi_user: how many users share a cell, and how the BS serves them.
     """
 
     transform: AngularDelayTransform
@@ -69,6 +73,7 @@ class ChannelOutcome:
     csi_predicted: Tensor | None = None
     precoder_reported: Tensor | None = None
     n_subbands: int | None = None
+    multi_user: MultiUserParameters = field(default_factory=MultiUserParameters)
 
     @property
     def indices(self) -> NDArray[np.int64]:
@@ -109,7 +114,12 @@ class ChannelOutcome:
         r"""Channel gain :math:`\lVert H_n w_n \rVert^2` of the precoder from the true channel, ``[batch, Nc]``."""
         if self._by_inner_product:
             return self.true_use.norm.square()
-        return self._gain_of(self.precoder.weights(self.true_use.matrices))
+        return self._gain_of(self.weights_perfect)
+
+    @cached_property
+    def weights_perfect(self) -> Tensor:
+        """Precoder weights of the first layer from the true channel when it is used, ``[batch, Nc, n_tx]``."""
+        return self.precoder.weights(self.true_use.matrices)
 
     @cached_property
     def rate_perfect(self) -> Tensor:
@@ -121,6 +131,16 @@ class ChannelOutcome:
         """Rate of all layers with perfect CSI, mean over the subcarriers, ``[batch]``, float64, bit/s/Hz."""
         layers = best_layers(self.true_use.directions, self.snr)
         return sum_rate(self.true_use.matrices, layers, self.true_use.bands, self.snr)
+
+    @cached_property
+    def cells(self) -> Tensor:
+        """Samples that share a cell, by their place in the batch, ``[n_cells, users]``, int64."""
+        return cells(self.indices, self.multi_user.users).to(self.csi_true.device)
+
+    @cached_property
+    def user_rates_perfect(self) -> Tensor:
+        """Rates of the users of each cell with perfect CSI, ``[n_cells, users]``, float64, bit/s/Hz."""
+        return self._user_rates(self.weights_perfect)
 
     @property
     def n_rx(self) -> int:
@@ -134,6 +154,11 @@ class ChannelOutcome:
     def _response(self, ports: Tensor) -> Response:
         bands = subbands(ports.shape[-2], self.n_subbands, "sgcs.n_subbands")
         return Response(ports, self.n_rx, bands)
+
+    def _user_rates(self, weights: Tensor) -> Tensor:
+        """Rates of the users of each cell, from weights that would suit each alone, ``[batch, Nc, n_tx]``."""
+        true = self.true_use
+        return user_rates(true.matrices[self.cells], weights[self.cells], true.bands, self.snr, self.multi_user)
 
     def _gain_of(self, weights: Tensor) -> Tensor:
         """Channel gain when the precoder is used of weights ``[batch, Nc, n_tx]``, ``[batch, Nc]``, real."""

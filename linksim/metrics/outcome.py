@@ -181,6 +181,11 @@ class LinkOutcome(ChannelOutcome):
         return self.precoder_reported[:, 0].repeat_interleave(widths, dim=1)
 
     @cached_property
+    def user_rates(self) -> Tensor:
+        """Rates of the users of each cell with the BS's precoder, ``[n_cells, users]``, float64, bit/s/Hz."""
+        return self._user_rates(self.weights)
+
+    @cached_property
     def gain(self) -> Tensor:
         r"""Channel gain :math:`\lVert H_n w_n \rVert^2` of the BS's precoder when it is used, ``[batch, Nc]``."""
         if not self._by_inner_product or self.precoder_reported is not None:

@@ -7,6 +7,7 @@ from channels.transforms.sizes import HF_POINTS, check_truncation
 from feedback.errors import FeedbackInputError
 from feedback.plugin_file import PluginParameters
 from linksim.errors import InputError
+from linksim.metrics.multi_user import MULTI_USER_METRICS
 from linksim.precoding import PRECODERS
 from linksim.preparation.scheme_spec import SchemeSpec, schemes_of
 from linksim.preparation.teacher import teacher_of
@@ -64,6 +65,8 @@ def check_points(points: Sequence[Point], *, to_be_tested: bool = True) -> None:
             checked.add(asked)
         checked.add(front_end)
         _check_figures(scenario, source.grid.n_subcarriers)
+        if not MULTI_USER_METRICS.isdisjoint(scenario.metrics):
+            scenario.multi_user.check(source.array.n_tx)
         available, wanted = source.n_samples("test"), scenario.monte_carlo.samples
         if to_be_tested and available is not None and available < wanted:
             raise InputError(

@@ -86,6 +86,7 @@ MOVES: Mapping[str, Key] = {
     "overhead": _POINT,
     "metrics": _POINT,
     "sgcs": _POINT,
+    "multi_user": _POINT,
     "samples_without_energy": _POINT,
     "monte_carlo": Key.RUN | Key.POINT,
     "monte_carlo.batch_size": Key.NONE,

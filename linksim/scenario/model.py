@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BeforeValidator, Field, model_validator
 
 from linksim.metrics import METRICS
+from linksim.multi_user.parameters import MultiUserParameters
 from linksim.scenario.feedback_section import FeedbackSection
 from linksim.scenario.key_suggestion import unknown_name
 from linksim.scenario.monte_carlo_section import MonteCarloSection
@@ -98,6 +99,7 @@ class Scenario(Section):
     precoder: PrecoderSection = Field(default={"name": "mrt"}, validate_default=True)
     metrics: tuple[str, ...] = Field(default=DEFAULT_METRICS, min_length=1, description="figures of merit, by name")
     sgcs: SgcsSection = SgcsSection()
+    multi_user: MultiUserParameters = MultiUserParameters()
     samples_without_energy: Literal["leave_out", "refuse"] = Field(
         default="leave_out", description="all-zero channels, such as blocked users: left out and counted, or an error"
     )

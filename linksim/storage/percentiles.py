@@ -6,7 +6,7 @@ from typing import Final, TypeAlias
 
 import numpy as np
 
-from linksim.statistics.accumulators import MeanAccumulator, ProportionAccumulator
+from linksim.statistics.accumulators import MeanAccumulator, PresentMeanAccumulator, ProportionAccumulator
 from linksim.statistics.measurements import Measurements
 from linksim.storage.sample_values import SampleValues
 
@@ -32,7 +32,11 @@ def percentiles_of(samples: SampleValues, measurements: Measurements) -> Percent
         values = samples.columns.get(key)
         if not isinstance(accumulator, MeanAccumulator) or isinstance(accumulator, ProportionAccumulator):
             continue
-        if values is None or values.shape != (1, accumulator.n) or not accumulator.n:
+        if values is None or not accumulator.n:
+            continue
+        if isinstance(accumulator, PresentMeanAccumulator) and len(values) == 2:
+            values = values[:1, values[1] > 0]
+        if values.shape != (1, accumulator.n):
             continue
         at = np.percentile(values[0], list(PERCENTILES.values())).tolist()
         if accumulator.decibel:

@@ -14,6 +14,7 @@ from linksim.metrics.outcome import LinkOutcome
 from linksim.precoding import PRECODERS
 from linksim.subband_eigenvectors import subband_eigenvectors
 from linksim.subbands import subbands
+from tests.linksim.direct_multi_user import direct_selection, direct_user_rates
 from tests.linksim.made_up_outcome import (
     BATCH,
     NA,
@@ -67,6 +68,14 @@ def _definitions(outcome: LinkOutcome) -> dict[str, float]:
             gains.append(np.abs(np.einsum("bnt,bt->bn", use[:, band], vectors[..., -1])) ** 2)
         return np.log2(1 + SNR * np.concatenate(gains, axis=1)).mean(1)
 
+    def user_rates(known: np.ndarray) -> np.ndarray:
+        """Of the only cell that the samples fill: the first four."""
+        weights = outcome.precoder.weights(torch.from_numpy(known)[:4, :, None, :]).numpy()
+        middles = [(band.start + band.stop - 1) // 2 for band in subbands(N)]
+        directions = weights[:, middles].transpose(1, 0, 2)
+        gram = directions.conj() @ directions.transpose(0, 2, 1)
+        return direct_user_rates(use[:4, :, None], weights, SNR, direct_selection(gram, SNR * NT))
+
     error, kept = energy(true - rebuilt), energy(true) / energy(report)
     sgcs = direct_sgcs(report[:, :, None], response[:, :, None], 13)
     return {
@@ -86,6 +95,9 @@ def _definitions(outcome: LinkOutcome) -> dict[str, float]:
         "rank": 1.0,
         "sum_rate_bps_hz": subband_rate(response).mean(),
         "sum_rate_perfect_bps_hz": subband_rate(use).mean(),
+        "cell_rate_bps_hz": user_rates(response).sum(),
+        "cell_rate_perfect_bps_hz": user_rates(use).sum(),
+        "user_rate_bps_hz": user_rates(response).mean(),
         "bits": 640.0,
         "bits_max": 640.0,
         "overhead": 0.25,

@@ -1,0 +1,1 @@
+"""Several users on the same resources: who shares a cell, whom the BS serves, its precoder, and each user's rate."""

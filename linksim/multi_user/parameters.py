@@ -1,0 +1,37 @@
+"""What a scenario says of users that share a cell; without PyTorch."""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from channels.source_parameters import BLOCK_SIZE
+from linksim.errors import InputError
+
+
+class MultiUserParameters(BaseModel):
+    """The section ``multi_user`` of a scenario."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    users: int = Field(
+        default=4, ge=2, le=BLOCK_SIZE // 2, description="users that share a cell; consecutive test channels"
+    )
+    precoder: Literal["zf", "rzf"] = Field(
+        default="rzf", description="zf: zero-forcing; rzf: regularised by noise over signal, after Peel et al."
+    )
+    selection: Literal["all", "greedy"] = Field(
+        default="greedy",
+        description="all: every user is served at once; greedy: users are added while the expected rate grows",
+    )
+
+    def check(self, n_tx: int) -> None:
+        """Refuses more users than zero-forcing can keep apart.
+
+        Raises:
+            InputError: if all users are served by zero-forcing, and there are more than antennas at the BS.
+        """
+        if self.precoder == "zf" and self.selection == "all" and self.users > n_tx:
+            raise InputError(
+                f"multi_user.users: got {self.users}, expected at most {n_tx}, the antennas of the BS, where "
+                "zero-forcing serves all; selection: greedy serves some of more"
+            )

@@ -1,0 +1,55 @@
+"""Whom the BS serves at once, by the rate that it expects of the directions that it knows."""
+
+import math
+
+import torch
+from torch import Tensor
+
+# Expected rates within this share of the best one's are equal: the user of the lowest number is taken.
+_TIE = 1e-9
+
+
+def greedy_selection(gram: Tensor, power: float) -> Tensor:
+    r"""Adds the user of the largest expected sum rate, as long as there is one that raises it.
+
+    Expected of users :math:`S` that zero-forcing keeps apart, with equal power on each:
+
+    .. math:: \sum_{k \in S} \log_2 \left(1 + \frac{P}{|S| \, [(D_S^H D_S)^{-1}]_{kk}} \right)
+
+    averaged over the subbands (G. Dimic and N. D. Sidiropoulos, IEEE Trans. Signal Process. 53(10), 2005,
+    DOI 10.1109/TSP.2005.855401, with equal powers).
+
+    Args:
+        gram: ``D^H D`` of the directions of a cell's users in each subband, ``[n_cells, n_subbands, users, users]``,
+            complex128.
+        power: SNR of a user that is served alone, ``P``, linear.
+
+    Returns:
+        Which users are served, ``[n_cells, users]``, bool; at least one.
+    """
+    n_cells, _, users, _ = gram.shape
+    served = torch.zeros(n_cells, users, dtype=torch.bool, device=gram.device)
+    reached = torch.zeros(n_cells, dtype=torch.float64, device=gram.device)
+    for _ in range(users):
+        candidates = served[:, None] | torch.eye(users, dtype=torch.bool, device=gram.device)
+        rates = _expected(gram[:, None], candidates, power).masked_fill(served, -1.0)
+        best = rates.amax(1)
+        user = (rates >= best[:, None] * (1 - _TIE)).to(torch.uint8).argmax(1)
+        better = best > reached * (1 + _TIE)
+        if not better.any():
+            break
+        served[better, user[better]] = True
+        reached = torch.where(better, best, reached)
+    return served
+
+
+def _expected(gram: Tensor, served: Tensor, power: float) -> Tensor:
+    """Expected sum rates of sets of users ``[n_cells, n_sets, users]``, ``[n_cells, n_sets]``, float64."""
+    pair = (served[..., None] & served[..., None, :])[:, :, None]
+    others = torch.diag_embed((~served).double())[:, :, None]
+    # Users of one direction have a singular Gram matrix; with this share of noise they just have no rate.
+    noise = 1e-9 * torch.eye(served.shape[-1], dtype=gram.dtype, device=gram.device)
+    inverse = torch.linalg.inv(gram * pair + others + noise).diagonal(dim1=-2, dim2=-1).real
+    share = power / served.sum(-1, dtype=torch.float64)[:, :, None, None]
+    rates = torch.log1p(share / inverse) * served[:, :, None]
+    return rates.sum(-1).mean(-1) / math.log(2)
