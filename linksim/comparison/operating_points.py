@@ -10,6 +10,8 @@ from linksim.storage.results_table import NO_COMPRESSOR
 
 # What is varied to spend more or fewer bits; whatever else varies makes other channels of it.
 BIT_AXES = ("compression_ratio", "feedback.quantiser.")
+# Numbers that make another question of it, not more of the same: their values are shown side by side.
+_QUESTIONS = ("multi_user.users",)
 
 
 def curve_names(scenario: Mapping[str, Any]) -> dict[str, str]:
@@ -29,8 +31,9 @@ def spends_bits(column: str) -> bool:
 
 
 def over_bits(rows: pd.DataFrame, columns: Sequence[str]) -> bool:
-    """Whether nothing of the columns of results that vary is a number, but those that are varied for the bits."""
-    return not any(is_numeric_dtype(rows[column]) for column in columns if not spends_bits(column))
+    """Whether the bits of a report are the only number that columns of results vary on a scale."""
+    others = (column for column in columns if not spends_bits(column) and column not in _QUESTIONS)
+    return not any(is_numeric_dtype(rows[column]) for column in others)
 
 
 def operating_points(rows: pd.DataFrame, axes: list[str], curves: Mapping[str, str], metric: str) -> pd.DataFrame:

@@ -82,6 +82,7 @@ OTHER_AXES = (
     Axis("transform.scale_bits", "Bits of the scale"),
     Axis("transform.n_delay", "Delay rows"),
     Axis("estimation.spacing", "Pilot spacing", "subcarriers"),
+    Axis("multi_user.users", "Users per cell"),
     Axis("feedback.report_period_s", "Report period", "ms", scale=1e3),
     Axis("feedback.n_reports", "Reports seen"),
     Axis("feedback.predictor", "Predictor", curves=True),

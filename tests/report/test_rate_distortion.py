@@ -106,6 +106,26 @@ def test_what_has_a_name_gets_panels_of_its_own_and_a_number_none(folder):
     assert not parts_with_curves(view_run(folder), view_run(folder).sweeps[0])
 
 
+def test_numbers_of_users_get_panels_and_perfect_csi_is_a_level(folder):
+    table = pd.read_csv(folder / "results.csv")
+    rates = table[table["metric"] == "sgcs"].assign(metric="cell_rate_bps_hz")
+    perfect = rates.iloc[:1].assign(
+        compressor="none", metric="cell_rate_perfect_bps_hz", value=9.0, ci_low=9.0, ci_high=9.0
+    )
+    whole = pd.concat([table, rates, perfect])
+    swept = [whole.assign(**{"multi_user.users": users}) for users in (4.0, 8.0)]
+    pd.concat(swept).to_csv(folder / "results.csv", index=False)
+    file = folder / "scenario.yaml"
+    added = {"sweeps": {"base": {"multi_user.users": [4, 8]}}}
+    file.write_text(yaml.safe_dump(yaml.safe_load(file.read_text()) | added), encoding="utf-8")
+    with paper_style():
+        (plan,) = (plan for plan in figure_layouts(view_run(folder)) if plan.name.endswith("equal_bits"))
+    assert [axes.get_ylabel() for axes in plan.figure.axes].count("Sum rate of a cell [bit/s/Hz]") == 2
+    levels = [list(line.get_ydata()) for axes in plan.figure.axes for line in axes.get_lines()]
+    assert levels.count([9.0, 9.0]) == 2
+    assert "Curves without markers: perfect CSI." in plan.caption
+
+
 def over_snr(folder: Path, labels: list[str]) -> RunView:
     """The run with a sweep over the SNR beside its points, of these compressors, their bits a little different."""
     table = pd.read_csv(folder / "results.csv")

@@ -9,12 +9,15 @@ from matplotlib.axes import Axes
 from linksim.comparison.bjontegaard import efficient
 from linksim.report.figures.curves import interval_bars, legend_handle
 from linksim.report.figures.layouts import Layout, new_blocks, with_legend
+from linksim.report.view.axes import Panel
 from linksim.report.view.curve_style import CurveStyle
 from linksim.report.view.limits import WORST_ERROR_DB
 from linksim.report.view.metric_format import MetricText, metric_text
 from linksim.report.view.rate_distortion import METRICS, curves_styles, parts_with_curves, points_of
+from linksim.report.view.references import REFERENCES
 from linksim.report.view.run_view import RunView, Sweep
 from linksim.report.view.ticks import set_log_ticks
+from linksim.storage.results_table import NO_COMPRESSOR
 
 
 def draw_rate_distortion(run: RunView, sweep: Sweep) -> tuple[Layout, list[str]] | None:
@@ -33,9 +36,10 @@ def draw_rate_distortion(run: RunView, sweep: Sweep) -> tuple[Layout, list[str]]
     styles = curves_styles(run)
     layout, blocks = new_blocks([[part.title] * len(metrics) for part in parts], [metrics] * len(parts), run.options)
     faint = False
-    for block, points in zip(blocks, tables, strict=True):
+    for part, block, points in zip(parts, blocks, tables, strict=True):
         for axes, name in zip(block, metrics, strict=True):
             faint |= _draw_panel(axes, points[name], metric_text(name), styles)
+            _draw_references(layout, axes, part, name)
     drawn = [
         curve
         for curve in styles
@@ -50,7 +54,18 @@ def draw_rate_distortion(run: RunView, sweep: Sweep) -> tuple[Layout, list[str]]
     missing = _without(tables, "nmse_db", styles) if "nmse_db" in metrics else []
     if missing:
         layout.notes.append(f"NMSE is not defined for what reports a precoder: {', '.join(missing)}.")
-    return with_legend(layout, run, drawn), metrics
+    return with_legend(layout, run, [*drawn, *layout.references]), metrics
+
+
+def _draw_references(layout: Layout, axes: Axes, part: Panel, metric: str) -> None:
+    """Levels that no compressor influences, such as perfect CSI; nothing where they are not the same at all points."""
+    for reference in REFERENCES.get(metric, ()):
+        of_all = (part.rows["compressor"] == NO_COMPRESSOR) & (part.rows["metric"] == reference.metric)
+        levels = part.rows.loc[of_all, "value"].unique()
+        if len(levels) == 1:
+            axes.axhline(levels[0], **reference.style.line_options(), zorder=2.2)
+            layout.entries[reference.title] = legend_handle(reference.style)
+            layout.references += [] if reference.title in layout.references else [reference.title]
 
 
 def _limit(layout: Layout, run: RunView, axes: Axes, metric: str) -> None:

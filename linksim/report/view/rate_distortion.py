@@ -8,7 +8,7 @@ from linksim.report.view.curve_style import CurveStyle
 from linksim.report.view.metric_format import drawable, metric_text
 from linksim.report.view.run_view import RunView, Sweep, styles_of_curves
 
-METRICS = ("nmse_db", "sgcs", "rate_bps_hz")
+METRICS = ("nmse_db", "sgcs", "rate_bps_hz", "cell_rate_bps_hz")
 
 
 _MOST_PARTS = 6
