@@ -97,7 +97,7 @@ class Context(ScaledBitstreamCompressor):
             bits, lengths, after = self._sequence.encode(matrices, reference)
             kept = _remembered(after, csi.device)
         else:
-            bits, lengths = self._codec.encode(matrices)
+            bits, lengths = self.codec.encode(matrices)
         return self.codeword(bits, lengths, csi.device), kept
 
     def rebuild(self, received: Codeword, memory: Memory) -> tuple[Reconstruction, Memory]:
@@ -111,7 +111,7 @@ class Context(ScaledBitstreamCompressor):
             matrices, erased, after = self._sequence.decode(bits, arrived, reference)
             kept = _remembered(after, values.device)
         else:
-            matrices, erased = self._codec.decode(bits, arrived)
+            matrices, erased = self.codec.decode(bits, arrived)
         channel = torch.from_numpy(matrices.reshape(n, *self.shape)).to(values.device)
         return Reconstruction(channel=channel, erased=torch.from_numpy(erased).to(values.device)), kept
 
@@ -132,12 +132,13 @@ class Context(ScaledBitstreamCompressor):
         )
 
     @property
-    def _codec(self) -> ContextCodec:
+    def codec(self) -> ContextCodec:
+        """The codec of reports that stand alone."""
         return self._codec_of(*self.learnt_mode)
 
     @property
     def _sequence(self) -> SequenceCodec:
-        return SequenceCodec(self._codec, self.settings.alone_every)
+        return SequenceCodec(self.codec, self.settings.alone_every)
 
     def _reference(self, memory: Memory, n: int) -> Reference:
         if not memory:

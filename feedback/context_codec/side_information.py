@@ -11,8 +11,8 @@ from feedback.errors import FeedbackInputError
 
 # Steps that a report may choose from: 12 an octave, from 2^-16/3 to 2^21/4 times the scale.
 STEP_BITS = 7
-_STEPS_PER_OCTAVE = 12
-_UNIT_STEP = 64
+STEPS_PER_OCTAVE = 12
+UNIT_STEP = 64
 
 _MAX_SCALE_BITS = 16
 
@@ -77,14 +77,14 @@ def step_number(step: float) -> int:
 
 def steps(numbers: NDArray[np.int64]) -> NDArray[np.float64]:
     """Steps of their numbers in a report, ``0 .. 2^STEP_BITS - 1``, ``[n]``, relative to the scale."""
-    found: NDArray[np.float64] = np.exp2((numbers - _UNIT_STEP) / _STEPS_PER_OCTAVE)
+    found: NDArray[np.float64] = np.exp2((numbers - UNIT_STEP) / STEPS_PER_OCTAVE)
     return found
 
 
 def context_steps(numbers: NDArray[np.int64]) -> NDArray[np.int32]:
     """``round(16 log2(step))`` of steps by their numbers, ``[n]``."""
-    sixteenths = (numbers - _UNIT_STEP) * 16
-    rounded: NDArray[np.int32] = ((2 * sixteenths + _STEPS_PER_OCTAVE) // (2 * _STEPS_PER_OCTAVE)).astype(np.int32)
+    sixteenths = (numbers - UNIT_STEP) * 16
+    rounded: NDArray[np.int32] = ((2 * sixteenths + STEPS_PER_OCTAVE) // (2 * STEPS_PER_OCTAVE)).astype(np.int32)
     return rounded
 
 

@@ -20,7 +20,7 @@ _MAX_WEIGHT = 4096
 _MAX_PREDICTOR = 256
 _MAX_FILE_BYTES = 2**20
 
-_BS_ONLY = frozenset({"centroid"})
+BS_ONLY = frozenset({"centroid"})
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,12 +98,12 @@ class ContextTables:
     @property
     def ue_bytes(self) -> int:
         """Stored bytes at the UE: all but what only the BS has."""
-        return sum(getattr(self, field.name).nbytes for field in fields(self) if field.name not in _BS_ONLY)
+        return sum(getattr(self, field.name).nbytes for field in fields(self) if field.name not in BS_ONLY)
 
     @property
     def ue_numbers(self) -> int:
         """Stored numbers at the UE."""
-        return sum(getattr(self, field.name).size for field in fields(self) if field.name not in _BS_ONLY)
+        return sum(getattr(self, field.name).size for field in fields(self) if field.name not in BS_ONLY)
 
     def macs_per_entry(self, with_layers: bool = False, with_tilts: bool = False) -> int:
         """Integer multiply-adds an entry: network and prediction; inputs that an array does not have are left out."""

@@ -1,1 +1,1 @@
-"""A UE's encoder as an ONNX file: float, 8 bits, packed; what it takes on disk."""
+"""A UE's encoder: networks as an ONNX file (float, 8 bits, packed) and its size, the context codec in C."""

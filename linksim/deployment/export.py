@@ -1,7 +1,6 @@
 """Writes the UE encoder of a trained network in several formats, once each has shown what it does in the chain."""
 
 import logging
-import re
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -13,13 +12,14 @@ from torch import Tensor
 
 from channels.files import write_whole as write_bytes_whole
 from feedback.codec import taken
+from feedback.compressor import CompressorParameters
 from feedback.encoder_export.formats import ExportFormat, checked_formats
 from feedback.encoder_export.onnx import export_encoder
 from feedback.layers.images import to_unit_interval
 from feedback.neural import NeuralCompressor
 from feedback.number_text import number_text
 from feedback.observation import Observation
-from feedback.plugin_file import has_training_run
+from linksim.deployment.encoder_choice import file_stem
 from linksim.deployment.measurement import METRIC, EncoderFigures, measure
 from linksim.errors import InputError
 from linksim.execution.executor import local_executor
@@ -31,7 +31,6 @@ from linksim.preparation.scheme_spec import SchemeSpec, scheme_specs
 from linksim.scenario.model import Scenario
 from linksim.scenario.outlines import split_hint
 from linksim.scenario.paths import zoo_folders
-from linksim.scenario.plugin_sections import compressor_label
 from linksim.scenario.sources import device_of, source_of
 from linksim.scenario.sweep import points_of
 from linksim.scenario.true_channels import truncated_channels
@@ -45,12 +44,14 @@ SUFFIX = ".onnx"
 _CALIBRATION_CHANNELS = 200
 
 
-def export(scenario: Scenario, label: str | None, formats: Sequence[str], out: Path) -> list[EncoderFigures]:
+def export(
+    scenario: Scenario, section: CompressorParameters, formats: Sequence[str], out: Path
+) -> list[EncoderFigures]:
     """Writes a network's encoder in some formats, and a CSV of what they cost and lose beside them.
 
     Args:
         scenario: says the network, its zoo, the channels and the rest of the chain; sweeps are left out.
-        label: the network's label in the scenario; ``None`` where it has one network only.
+        section: the network's.
         formats: empty for all that the network can have.
         out: a folder, or the one file to write, which ends in ``.onnx``.
 
@@ -58,10 +59,11 @@ def export(scenario: Scenario, label: str | None, formats: Sequence[str], out: P
         The rows of the CSV: one an encoder, that of PyTorch first.
 
     Raises:
-        InputError: if the scenario has no such network, its weights are missing, the formats do not fit, or a format
-            that should be exact is not; nothing is written then.
+        InputError: if its weights are missing, the formats do not fit, or a format that should be exact is not; nothing
+            is written then.
     """
-    scenario = with_one_network(scenario, label)
+    only = {"compressors": (section,), "sweeps": {}, "metrics": (METRIC,), "device": "cpu"}
+    scenario = scenario.model_copy(update=only)
     points = points_of(scenario)
     check_points(points)
     (spec,) = scheme_specs(scenario)
@@ -100,34 +102,13 @@ def export(scenario: Scenario, label: str | None, formats: Sequence[str], out: P
     return figures
 
 
-def with_one_network(scenario: Scenario, label: str | None) -> Scenario:
-    """The scenario without sweeps and with one of its networks only, on the CPU.
-
-    Raises:
-        InputError: if there is no such network, or none is named where there are several.
-    """
-    entries = {compressor_label(entry): entry for entry in scenario.compressors}
-    networks = [name for name, entry in entries.items() if has_training_run(entry)]
-    if not networks:
-        raise InputError(f"compressors: got {', '.join(entries)}, expected a network among them to export")
-    if label is None and len(networks) > 1:
-        raise InputError(f"--compressor: got none, expected one of {', '.join(networks)}")
-    chosen = networks[0] if label is None else label
-    if chosen not in networks:
-        found = f"{chosen!r}, which has no network" if chosen in entries else repr(chosen)
-        raise InputError(f"--compressor: got {found}, expected one of {', '.join(networks)}")
-    only = {"compressors": (entries[chosen],), "sweeps": {}, "metrics": (METRIC,), "device": "cpu"}
-    return scenario.model_copy(update=only)
-
-
 def _targets(spec: SchemeSpec, formats: tuple[ExportFormat, ...], out: Path) -> tuple[dict[ExportFormat, Path], Path]:
     """The file of each format, and that of the table."""
     if out.suffix == SUFFIX:
         if len(formats) != 1:
             raise InputError(f"--out: got the file {out} for {', '.join(formats)}, expected a folder, or one --format")
         return {formats[0]: out}, out.with_suffix(".csv")
-    name = re.sub(r"[^A-Za-z0-9.]+", "-", spec.label).strip("-.")
-    stem = f"{name}-cr{number_text(spec.parameters.compression_ratio or 0)}"
+    stem = f"{file_stem(spec.label)}-cr{number_text(spec.parameters.compression_ratio or 0)}"
     return {format_: out / f"{stem}-{format_}{SUFFIX}" for format_ in formats}, out / f"{stem}.csv"
 
 

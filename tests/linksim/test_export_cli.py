@@ -1,10 +1,13 @@
 """``linksim export``: files, what is said of them, and what is refused."""
 
+import shutil
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import onnx
 import pandas as pd
 import pytest
@@ -87,7 +90,10 @@ def test_one_file(command: Command, scenario: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--compressor", "klt"], "--compressor: got 'klt', which has no network, expected one of csinet, one bit"),
+        (
+            ["--compressor", "klt"],
+            "--compressor: got 'klt', which has no encoder to export, expected one of csinet, one bit",
+        ),
         (["--compressor", "crnet"], "--compressor: got 'crnet', expected one of csinet, one bit"),
         ([], "--compressor: got none, expected one of csinet, one bit"),
         (["--compressor", "csinet", "--format", "packed"], "format: got 'packed', expected float, int8, int8-static"),
@@ -97,7 +103,7 @@ def test_one_file(command: Command, scenario: Path, tmp_path: Path) -> None:
             ["--compressor", "csinet", "--set", "compression_ratio=8"],
             "compressors: no trained weights for csinet at CR 8",
         ),
-        (["--set", "compressors=[{name: klt}]"], "compressors: got klt, expected a network among them"),
+        (["--set", "compressors=[{name: klt}]"], "compressors: got klt, expected a network or `context` among them"),
     ],
 )
 def test_refused_in_one_line(command: Command, scenario: Path, options: list[str], message: str) -> None:
@@ -114,3 +120,51 @@ def test_says_what_to_install(command: Command, scenario: Path, monkeypatch: pyt
     assert err == (
         "linksim: export: package onnxruntime is not installed, expected it: pip install 'linksim[export]'\n"
     )
+
+
+@pytest.mark.skipif(shutil.which("gcc") is None, reason="no gcc to compile the exported sources with")
+def test_the_context_codec_as_c(command: Command, tiny: dict[str, Any], scenario_file: Any, tmp_path: Path) -> None:
+    """Compiled as the command says that is printed, the program gives the reports that lie beside it."""
+    tiny |= {
+        "compressors": [{"name": "klt"}, {"name": "context", "label": "codec 90", "target_bits": 90}],
+        "sweeps": {},
+    }
+    code, printed, err = command("export", scenario_file(tiny), "--out", tmp_path)
+    assert code == 0, err
+    folder = tmp_path / "codec-90-c"
+    assert "20 test channels" in printed
+    assert "compiled here: the same bits as linksim's" in printed
+    *_, change, compile_, _ = printed.splitlines()
+    assert change == f"cd {folder}"
+    subprocess.run(compile_.split(), cwd=folder, check=True)
+    channels = (folder / "channels.f32").read_bytes()
+    done = subprocess.run([folder / "encode"], input=channels, capture_output=True, check=True)
+    reports = (folder / "reports.txt").read_bytes()
+    assert done.stdout == reports
+    # 20 channels of 8 x 8 complex numbers; bits as the step of 200 others has them, on average.
+    assert len(channels) == 20 * 8 * 8 * 8
+    assert 60 < np.mean([len(line) for line in reports.split()]) < 130
+
+
+@pytest.mark.parametrize(
+    ("section", "options", "message"),
+    [
+        ({"payload_bits": 90}, ["--format", "float"], "format: got 'float' for context, expected c"),
+        ({"payload_bits": 90}, ["--out", "a.onnx"], "--out: got the file a.onnx for context, expected a folder"),
+        ({"step": 1, "memory": 1}, [], "compressors: context: memory: got 1, expected 0 to export it as C"),
+        ({"step": 1, "csi": "eigenvectors"}, [], "compressors: context: csi: got 'eigenvectors', expected 'matrix'"),
+    ],
+)
+def test_what_c_cannot_have_is_refused(
+    section: dict[str, Any],
+    options: list[str],
+    message: str,
+    command: Command,
+    tiny: dict[str, Any],
+    scenario_file: Any,
+) -> None:
+    tiny |= {"compressors": [{"name": "context", **section}], "sweeps": {}, "metrics": ["sgcs"]}
+    code, out, err = command("export", scenario_file(tiny), *options)
+    assert (code, out) == (2, ""), err
+    assert message in err
+    assert err.count("\n") == 1

@@ -1,0 +1,20 @@
+/* The UE's side of the context codec: a complex matrix to the bits of its report. */
+
+#ifndef CONTEXT_ENCODER_H
+#define CONTEXT_ENCODER_H
+
+#include <stdint.h>
+
+#include "context_settings.h"
+
+/* Encodes one truncated angular-delay matrix.
+
+   matrix: [ROWS][LAYERS][TILTS][COLUMNS][2], real and imaginary parts: delays; polarisations and UE antennas; vertical
+           beams; horizontal beams.
+   bits:   room for REPORT_BITS, 0 or 1 each.
+
+   Returns the bits of the report, -1 where an entry is NaN or infinite, -2 where there is no memory. Keeps large arrays
+   between calls: not to be called by two threads at once. */
+int context_encode(const float *matrix, uint8_t *bits);
+
+#endif
