@@ -59,8 +59,8 @@ def write(plan: EnhancedType2Plan, report: EnhancedType2Report) -> tuple[Tensor,
     if report.shift is not None:
         writer.write(report.shift - 1, plan.shift_bits)
     present, amplitude, phase = (_by_priority(plan, report.taps, x) for x in _coefficient_fields(report))
-    strongest = _by_priority(plan, report.taps, _is_strongest(report))
-    in_pairs = present.bool() & ~strongest.bool()
+    strongest = _by_priority(plan, report.taps, _at_strongest(report.present, report.strongest))
+    in_pairs = present.bool() & ~strongest
     place = in_pairs.cumsum(1) - 1
     first_pairs = (count + 1) // 2 - rank
     early, late = place < first_pairs[:, None], place >= first_pairs[:, None]
@@ -90,7 +90,7 @@ def read(plan: EnhancedType2Plan, count: Tensor, bits: Tensor) -> tuple[Enhanced
     Returns:
         The report, and which of the batch are valid, ``[batch]``, bool: others hold a value that the standard has not.
     """
-    layout, rank, m, width = plan.layout, plan.rank, plan.n_taps, plan.width
+    layout, rank, width = plan.layout, plan.rank, plan.width
     valid = (count >= rank) & (count <= plan.most_in_all)
     count = count.clamp(rank, plan.most_in_all)
     reader = BitReader(bits)
@@ -111,41 +111,49 @@ def read(plan: EnhancedType2Plan, count: Tensor, bits: Tensor) -> tuple[Enhanced
     shift = reader.read(rank, plan.shift_bits) + 1 if plan.n_shifts > 1 else None
     if shift is not None:
         valid &= (shift < plan.n_intervals).all(1)
-    entries = rank * m * width
-    first_pairs = ((count + 1) // 2 - rank).clamp(min=0)
-    pairs = count - rank
-    place = torch.arange(max(plan.most_in_all - rank, 0), device=bits.device)
-    early = place < first_pairs[:, None]
-    late = (place >= first_pairs[:, None]) & (place < pairs[:, None])
-    map_place = torch.arange(entries, device=bits.device)
-    first_map = (entries - count // 2)[:, None]
-    amplitude = reader.read(len(place), torch.where(early, _AMPLITUDE_BITS, 0))
-    phase = reader.read(len(place), torch.where(early, _PHASE_BITS, 0))
-    bitmap = reader.read(entries, (map_place < first_map).to(torch.int64))
-    amplitude = amplitude + reader.read(len(place), torch.where(late, _AMPLITUDE_BITS, 0))
-    phase = phase + reader.read(len(place), torch.where(late, _PHASE_BITS, 0))
-    bitmap = bitmap + reader.read(entries, (map_place >= first_map).to(torch.int64))
+    bitmap, amplitude, phase = _read_coefficients(plan, count, reader)
     order = _priority_order(plan, taps)
-    present = _scattered(bitmap, order).view(-1, rank, m, width).bool()
+    present = _scattered(bitmap, order).view(-1, rank, plan.n_taps, width).bool()
     strongest = _strongest_of(plan, strongest_field, present)
     valid &= (present.flatten(1).sum(1) == count) & (reference > 0).all(1)
     valid &= present[:, :, 0].gather(2, strongest.clamp(0, width - 1)[..., None]).flatten(1).all(1)
     valid &= (present.flatten(2).sum(2) <= plan.most_per_layer).all(1)
     valid &= (strongest < width).all(1) & (taps < plan.n_units).flatten(1).all(1)
     strongest = strongest.clamp(0, width - 1)
-    is_strongest = torch.zeros_like(present)
-    is_strongest[:, :, 0] = torch.arange(width, device=bits.device) == strongest[..., None]
+    is_strongest = _at_strongest(present, strongest)
     in_pairs = (present & ~is_strongest).flatten(1).gather(1, order)
-    pair = (in_pairs.cumsum(1) - 1).clamp(0, max(len(place) - 1, 0))
-    fields = []
-    for values, default in ((amplitude, 7), (phase, 0)):
-        spread = values.gather(1, pair) if len(place) else torch.zeros_like(pair)
+
+    def at_entries(values: Tensor, of_strongest: int) -> Tensor:
+        """Values of the pairs where their coefficients are, ``[batch, rank, M, C]``."""
+        n_pairs = values.shape[1]
+        pair = (in_pairs.cumsum(1) - 1).clamp(0, max(n_pairs - 1, 0))
+        spread = values.gather(1, pair) if n_pairs else torch.zeros_like(pair)
         dense = _scattered(torch.where(in_pairs, spread, 0), order).view_as(present)
-        fields.append(torch.where(is_strongest, default, dense))
-    report = EnhancedType2Report(
-        rotation, beams, taps, window, strongest, reference, present, fields[0], fields[1], shift
-    )
-    return report, valid
+        return torch.where(is_strongest, of_strongest, dense)
+
+    pairs = at_entries(amplitude, 7), at_entries(phase, 0)
+    return EnhancedType2Report(rotation, beams, taps, window, strongest, reference, present, *pairs, shift), valid
+
+
+def _read_coefficients(plan: EnhancedType2Plan, count: Tensor, reader: BitReader) -> tuple[Tensor, Tensor, Tensor]:
+    """Groups 1 and 2 by priority: bitmap ``[batch, rank M C]``, amplitudes and phases ``[batch, pairs]``.
+
+    Of pairs there are as many as a report may have; those beyond the report's own are 0.
+    """
+    entries = plan.rank * plan.n_taps * plan.width
+    first_pairs = ((count + 1) // 2 - plan.rank).clamp(min=0)
+    n_pairs = count - plan.rank
+    place = torch.arange(max(plan.most_in_all - plan.rank, 0), device=count.device)
+    early = place < first_pairs[:, None]
+    late = (place >= first_pairs[:, None]) & (place < n_pairs[:, None])
+    map_place = torch.arange(entries, device=count.device)
+    first_map = (entries - count // 2)[:, None]
+    groups = []
+    for pairs, in_map in ((early, map_place < first_map), (late, map_place >= first_map)):
+        amplitude = reader.read(len(place), torch.where(pairs, _AMPLITUDE_BITS, 0))
+        phase = reader.read(len(place), torch.where(pairs, _PHASE_BITS, 0))
+        groups.append((reader.read(entries, in_map.to(torch.int64)), amplitude, phase))
+    return groups[0][0] + groups[1][0], groups[0][1] + groups[1][1], groups[0][2] + groups[1][2]
 
 
 def _strongest_width(plan: EnhancedType2Plan, count: Tensor) -> Tensor:
@@ -197,11 +205,11 @@ def _coefficient_fields(report: EnhancedType2Report) -> tuple[Tensor, Tensor, Te
     return report.present.to(torch.int64), report.amplitude.to(torch.int64), report.phase.to(torch.int64)
 
 
-def _is_strongest(report: EnhancedType2Report) -> Tensor:
-    found = torch.zeros_like(report.present)
-    width = report.present.shape[-1]
-    found[:, :, 0] = torch.arange(width, device=found.device) == report.strongest[..., None]
-    return found.to(torch.int64)
+def _at_strongest(present: Tensor, strongest: Tensor) -> Tensor:
+    """Where the strongest coefficient of each layer is, in the shape of the bitmap."""
+    found = torch.zeros_like(present)
+    found[:, :, 0] = torch.arange(present.shape[-1], device=found.device) == strongest[..., None]
+    return found
 
 
 def _priority_order(plan: EnhancedType2Plan, taps: Tensor) -> Tensor:

@@ -117,32 +117,29 @@ def train_filters(
     sources = {name: hashlib.sha256(np.ascontiguousarray(csi).data).hexdigest() for name, csi in channels.items()}
     signature = {"seed": seed, "tables": tables.digest, "sources": sources, **asdict(course)}
     seen = _taken_up(state_file, signature, network, optimiser)
-    validation = {
-        (name, number): _pairs(tables, matrices, np.full(len(matrices), number), np.random.default_rng(seed))
+    validation = [
+        (name, _pairs(tables, matrices, np.full(len(matrices), number), np.random.default_rng(seed)))
         for name, matrices in held_out.items()
         for number in _VALIDATED
-    }
+    ]
     chunks, every = -(-course.reports // _CHUNK), max(course.reports // course.validations, 1)
     for chunk in range(seen // _CHUNK, chunks):
         generator = np.random.default_rng([seed, chunk])
         pairs = _drawn(tables, channels, generator)
         for rows in torch.arange(_CHUNK).split(course.batch_size):
             _set_rate(optimiser, course, seen)
-            estimate = network(pairs.decoded[rows], pairs.steps[rows])
-            error = _error(estimate, pairs.true[rows])
-            loss = (error / _error(pairs.decoded[rows], pairs.true[rows]).clamp_min(1e-6)).mean()
             optimiser.zero_grad()
-            loss.backward()
+            _mean_ratio(network, pairs, rows).backward()
             optimiser.step()
             seen += len(rows)
         if seen // every > (seen - _CHUNK) // every:
-            tell(seen, [_gain(network, name, part) for (name, _), part in validation.items()])
+            tell(seen, [_gain(network, name, part) for name, part in validation])
         if state_file is not None and (chunk + 1) % _STATE_CHUNKS == 0:
             state = {"seen": seen, "network": network.state_dict(), "optimiser": optimiser.state_dict()}
             save_state_file(state_file, state, signature)
     if state_file is not None:
         state_file.unlink(missing_ok=True)
-    return [_gain(network, name, part) for (name, _), part in validation.items()]
+    return [_gain(network, name, part) for name, part in validation]
 
 
 def save_filters(file: Path, network: GatedFilters, provenance: Mapping[str, object]) -> None:
@@ -197,6 +194,12 @@ def _set_rate(optimiser: torch.optim.Optimizer, course: Course, seen: int) -> No
     rate = course.learning_rate * min(1, share / 0.02 + 0.01) * (0.02 + 0.49 * (1 + math.cos(math.pi * share)))
     for group in optimiser.param_groups:
         group["lr"] = rate
+
+
+def _mean_ratio(network: GatedFilters, pairs: _Pairs, rows: Tensor) -> Tensor:
+    """Mean ratio of the error of some reports to the error that they have as they are."""
+    error = _error(network(pairs.decoded[rows], pairs.steps[rows]), pairs.true[rows])
+    return (error / _error(pairs.decoded[rows], pairs.true[rows]).clamp_min(1e-6)).mean()
 
 
 def _error(estimate: Tensor, true: Tensor) -> Tensor:

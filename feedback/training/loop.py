@@ -6,7 +6,6 @@ on at the same digits.
 
 import math
 import time
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -32,8 +31,6 @@ from feedback.training_set import TrainingSet
 _STATE_INTERVAL_S = 20.0
 # Improvements below this share of the best error do not count as such for `restart_after`.
 _STUCK = 1e-4
-# Model, best weights, moving average and the optimiser's moments; validations and everything else.
-_MAX_STATE_COPIES, _SPARE_STATE_BYTES = 8, 2**26
 # Channels whose codewords a prior is started from.
 _PRIOR_SAMPLES = 2000
 
@@ -125,9 +122,10 @@ class _Run:
 
     def _first_state(self) -> TrainingState:
         file = self.options.state_file
-        kept = None if file is None else load_state(file, self.signature, _max_state_bytes(self.model))
-        if file is not None and kept is not None:
-            self._take_up(kept, file)
+        kept = None if file is None else load_state(file, self.signature, self.model, self.optimiser, self.average)
+        if kept is not None:
+            self.loss_sum += kept.loss_sum
+            self.since_validation = kept.since_validation
             return kept
         start = self._validation_nmse(self.model)
         if not math.isfinite(start):
@@ -135,25 +133,6 @@ class _Run:
         if self.fabric.is_global_zero:
             self.options.on_start(decibel(start))
         return TrainingState(start_nmse=start, best_nmse=start, best=_snapshot(self.model))
-
-    def _take_up(self, kept: TrainingState, file: Path) -> None:
-        """Goes on from a kept state.
-
-        Raises:
-            FeedbackInputError: if it is of another network.
-        """
-        try:
-            if [tensor.shape for tensor in kept.best] != [tensor.shape for tensor in _tensors(self.model)]:
-                raise ValueError("other weights")
-            self.model.load_state_dict(kept.model)
-            self.optimiser.load_state_dict(kept.optimiser)
-            if self.average is not None:
-                self.average.load_state_dict(kept.average)
-        except (RuntimeError, ValueError, KeyError, TypeError, AttributeError) as error:
-            line = f"{file}: is the state of another network; without it training starts anew"
-            raise FeedbackInputError(line) from error
-        self.loss_sum += kept.loss_sum
-        self.since_validation = kept.since_validation
 
     def _step(self) -> None:
         state, recipe = self.state, self.recipe
@@ -267,10 +246,6 @@ class _Run:
         return steps * min(self.recipe.batch_size, len(self.training.train))
 
 
-def _max_state_bytes(model: nn.Module) -> int:
-    return _MAX_STATE_COPIES * sum(tensor.nbytes for tensor in model.state_dict().values()) + _SPARE_STATE_BYTES
-
-
 def _prior(encoder: nn.Module, training: TrainingSet, disturbance: Disturbance | None) -> FactorisedPrior | None:
     """Distributions of the first codewords, where their bits are in the loss."""
     if disturbance is None or disturbance.rate_weight is None:
@@ -290,7 +265,7 @@ def _check(training: TrainingSet) -> None:
 
 
 def _tensors(network: nn.Module) -> list[Tensor]:
-    return list(chain(network.state_dict().values()))
+    return list(network.state_dict().values())
 
 
 def _snapshot(network: nn.Module) -> list[Tensor]:

@@ -4,10 +4,13 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from feedback.errors import FeedbackInputError
 from feedback.state_file import kept_state, save_state_file
+
+# Model, best weights, moving average and the optimiser's moments; beside them validations and everything else.
+_MAX_COPIES, _SPARE_BYTES = 8, 2**26
 
 
 @dataclass(frozen=True)
@@ -78,18 +81,41 @@ def save_state(file: Path, state: TrainingState, signature: dict[str, Any]) -> N
     save_state_file(file, {**vars(state), "history": history}, signature)
 
 
-def load_state(file: Path, signature: dict[str, Any], max_bytes: int) -> TrainingState | None:
-    """The state that a file holds, ``None`` where there is none; a damaged file is set aside with a warning.
+def load_state(
+    file: Path, signature: dict[str, Any], model: nn.Module, optimiser: Any, average: nn.Module | None
+) -> TrainingState | None:
+    """Sets model, optimiser and moving average to the state that a file holds.
+
+    A damaged file is set aside with a warning.
+
+    Args:
+        file: that ``save_state`` wrote.
+        signature: of the run that is to go on.
+        model: takes over its tensors.
+        optimiser: takes over its moments.
+        average: takes over its tensors, where the recipe has one.
+
+    Returns:
+        The state, or ``None`` where there is none.
 
     Raises:
-        FeedbackInputError: if it cannot be read, is larger than ``max_bytes``, or of a run of another signature; one
-            line names what differs.
+        FeedbackInputError: if the file cannot be read, is larger than such a state may be, or is of a run of another
+            signature or network; one line says which.
     """
-    document = kept_state(file, signature, max_bytes)
+    tensors = list(model.state_dict().values())
+    document = kept_state(file, signature, _MAX_COPIES * sum(tensor.nbytes for tensor in tensors) + _SPARE_BYTES)
     if document is None:
         return None
     try:
         document["history"] = [Progress(**progress) for progress in document["history"]]
-        return TrainingState(**document)
-    except (KeyError, TypeError) as error:
-        raise FeedbackInputError(f"{file}: is no state of a training run; without it training starts anew") from error
+        state = TrainingState(**document)
+        if [kept.shape for kept in state.best] != [tensor.shape for tensor in tensors]:
+            raise ValueError("other weights")
+        model.load_state_dict(state.model)
+        optimiser.load_state_dict(state.optimiser)
+        if average is not None:
+            average.load_state_dict(state.average)
+    except (RuntimeError, ValueError, KeyError, TypeError, AttributeError) as error:
+        line = f"{file}: is the state of another network; without it training starts anew"
+        raise FeedbackInputError(line) from error
+    return state

@@ -3,13 +3,16 @@
 import logging
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from linksim.cli.command import command_line
 from linksim.cli.options import Device, Overrides, ResultsFolder, Workers
 from linksim.terminal import Console
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -35,19 +38,11 @@ def reproduce(
     Networks that the zoo holds are not trained again.
     """
     from linksim.execution.options import ExecutionOptions
-    from linksim.files import write_whole
     from linksim.report import reproduction as report
     from linksim.scenario.smoke import smoke as smoke_version
     from linksim.scenario.training_budget import budget_override
     from linksim.simulation.engine import RunOptions, run
-    from linksim.storage.csv_text import csv_text
-    from linksim.studies.reproduction import (
-        complexities,
-        load_reproduction,
-        missing_networks,
-        performance,
-        rank_correlations,
-    )
+    from linksim.studies.reproduction import complexities, load_reproduction, missing_networks, performance
 
     settings = [budget_override(budget), *(overrides or ()), *([f"device={device}"] if device else ())]
     reproduction, console = load_reproduction(table, settings), Console()
@@ -67,11 +62,22 @@ def reproduce(
     options = RunOptions(train=True, command=command_line(), execution=ExecutionOptions(workers=workers))
     folder = run(reproduction.scenario, out, options).path
     figures = performance(reproduction, folder)
-    ranks = rank_correlations(figures)
     remarks = _remarks(reproduction.scenario.description, reproduction.unavailable, budget, smoke)
-    print_remarks = [*remarks, *report.rank_lines(ranks)]
+    _show_and_write(table, figures, costs, remarks, folder, console)
+
+
+def _show_and_write(
+    table: str, figures: "pd.DataFrame", costs: "pd.DataFrame", remarks: list[str], folder: Path, console: Console
+) -> None:
+    """Ours beside published on the terminal, and as CSV, Markdown and a figure in the run's folder."""
+    from linksim.files import write_whole
+    from linksim.report import reproduction as report
+    from linksim.storage.csv_text import csv_text
+    from linksim.studies.reproduction import rank_correlations
+
+    ranks = rank_correlations(figures)
     report.print_lines(f"{table}: NMSE", report.performance_lines(figures), console)
-    for line in print_remarks:
+    for line in [*remarks, *report.rank_lines(ranks)]:
         console.print(line, highlight=False, markup=False)
     write_whole(folder / "reproduction.csv", csv_text(figures))
     write_whole(folder / "reproduction_ranks.csv", csv_text(ranks))

@@ -54,7 +54,7 @@ def measure_points(
     """
     results = PartialResults(folder.points)
     jobs = {point.key: PointJob(point, prepared[point.key].content, results) for point in points}
-    percentiles: dict[str, Percentiles] = {}
+    tables = _Tables(points, jobs, results, folder)
     tasks: list[tuple[Any, ...]] = []
     owners: list[tuple[PointJob, Range]] = []
 
@@ -62,14 +62,6 @@ def measure_points(
         for shard in job.advance():
             tasks.append((prepared[job.point.key], *shard))
             owners.append((job, shard))
-
-    def write_tables() -> None:
-        finished = [(point, jobs[point.key]) for point in points if jobs[point.key].finished]
-        for _, job in finished:
-            if job.point.key not in percentiles:
-                percentiles[job.point.key] = _gather(job, results, folder)
-        folder.write_results((point, job.measurements, percentiles[job.point.key]) for point, job in finished)
-        folder.write_sampling((point, job.taken, job.half_width, job.at_maximum) for point, job in finished)
 
     for job in jobs.values():
         queue_shards(job)
@@ -83,10 +75,10 @@ def measure_points(
             job.add(measured, shard)
             queue_shards(job)
             if job.finished and time.monotonic() - written > _TABLE_INTERVAL_S:
-                write_tables()
+                tables.write()
                 written = time.monotonic()
             progress.shard_finished(job)
-    write_tables()
+    tables.write()
     for job in jobs.values():
         require_some(job.taken - _left_out(job), job.taken, job.point.scenario, "test")
     at_maximum = [job for job in jobs.values() if job.at_maximum]
@@ -94,6 +86,33 @@ def measure_points(
         line = "%d of %d points ended at the maximum of samples, interval still wider"
         _LOGGER.info(line, len(at_maximum), len(jobs))
     return [*_left_out_warnings(list(jobs.values())), *saturation_warnings(jobs.values())]
+
+
+class _Tables:
+    """Tables of the points that are finished.
+
+    Args:
+        points: the run's points, in the order of the rows.
+        jobs: by the key of a point.
+        results: partial results of all.
+        folder: the run's folder.
+    """
+
+    def __init__(
+        self, points: Sequence[Point], jobs: Mapping[str, PointJob], results: PartialResults, folder: RunFolder
+    ) -> None:
+        self._points, self._jobs, self._results, self._folder = points, jobs, results, folder
+        self._percentiles: dict[str, Percentiles] = {}
+
+    def write(self) -> None:
+        """Writes the results, and how many samples they took."""
+        finished = [(point, self._jobs[point.key]) for point in self._points if self._jobs[point.key].finished]
+        for point, job in finished:
+            if point.key not in self._percentiles:
+                self._percentiles[point.key] = _gather(job, self._results, self._folder)
+        rows = ((point, job.measurements, self._percentiles[point.key]) for point, job in finished)
+        self._folder.write_results(rows)
+        self._folder.write_sampling((point, job.taken, job.half_width, job.at_maximum) for point, job in finished)
 
 
 def saturation_warnings(jobs: Iterable[PointJob]) -> list[str]:
