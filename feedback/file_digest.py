@@ -4,10 +4,12 @@ Hashes of large files are remembered by path, size, inode and times of change, i
 user's cache folder, so that they are not read at every start.
 """
 
+import errno
 import hashlib
 import json
 import os
 import re
+import stat
 import time
 from pathlib import Path
 
@@ -51,6 +53,9 @@ def file_digest(path: Path) -> str:
     name, started = os.path.abspath(path), time.time_ns()
     try:
         before = _marks(path)
+        if not stat.S_ISREG(path.stat().st_mode):
+            # A pipe would be waited for, a device may have no end.
+            raise OSError(errno.EINVAL, "no regular file", str(path))
         known = _in_memory.get(name) or _remembered().get(name)
         if known is not None and known[0] == before:
             return known[1]

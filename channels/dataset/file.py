@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from channels.dataset.manifest import DatasetManifest, parse
 from channels.errors import ChannelInputError
+from channels.formats.finite_numbers import require_finite
 from channels.formats.hdf5 import one_line, open_dataset
 from channels.formats.hdf5_array import require_complete
 
@@ -62,8 +63,7 @@ class DatasetFile:
             )
         with open_dataset(self.path, name) as dataset:
             values: NDArray[np.complex64] = dataset[start:stop]
-        if not np.isfinite(values).all():
-            raise ChannelInputError(f"{self.path}: {name}: got NaN or infinity, expected finite numbers")
+        require_finite(values, f"{self.path}: {name}", start)
         return values
 
     def chunks(self, name: str) -> Iterator[NDArray[np.complex64]]:

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from channels.dataset.file import DTYPE
 from channels.dataset.manifest import DatasetManifest, DatasetPlan, differences, parse, summary
 from channels.errors import ChannelInputError
+from channels.formats.finite_numbers import require_finite
 from channels.formats.output_file import hdf5_output, naming
 
 _PLAN = "plan.json"
@@ -182,10 +183,7 @@ def write_shard(folder: Path, shard: Shard, values: NDArray[np.complex64]) -> st
     Raises:
         ChannelInputError: if there is NaN or infinity among them, or if the disk is full.
     """
-    if not np.isfinite(values).all():
-        raise ChannelInputError(
-            f"{shard.array}: got NaN or infinity in samples {shard.start} to {shard.stop - 1}, expected finite numbers"
-        )
+    require_finite(values, shard.array, shard.start)
     canonical = np.ascontiguousarray(values, dtype=DTYPE)
     # Through memory: writing itself, NumPy hides why the disk refused.
     content = io.BytesIO()

@@ -45,6 +45,10 @@ def open_dataset(path: Path, name: str) -> Iterator[h5py.Dataset]:
     with open_hdf5(path, f"an HDF5 file with {name}") as file:
         found = plain_member(file, name)
         if not isinstance(found, h5py.Dataset):
+            # What iterates names links too, also those that lead nowhere.
+            if name in set(file):
+                line = f"{path}: got {name} as a group or link, expected a dataset in the file itself"
+                raise ChannelInputError(line)
             raise ChannelInputError(f"{path}: got the datasets {_some(file)}, expected {name}")
         yield found
 

@@ -13,6 +13,7 @@ from channels.bounds import DEFLATE_LARGEST_RATIO, memory_bound, require_memory,
 from channels.errors import ChannelInputError
 from channels.formats.axis_order import is_marked_matlab
 from channels.formats.complex_numbers import as_numbers, kind_of
+from channels.formats.finite_numbers import require_finite
 from channels.formats.hdf5 import open_dataset
 
 # Bytes that the index of chunks takes for each of them, at the least.
@@ -83,8 +84,7 @@ class Hdf5Array:
             self._keep(start, stop, first)
         assert self._kept is not None
         values = self._kept[3][self._along(start - self._kept[0], stop - self._kept[0])]
-        if not np.isfinite(values).all():
-            raise ChannelInputError(f"{self.path}: {self.name}: got NaN or infinity, expected finite numbers")
+        require_finite(values, f"{self.path}: {self.name}", start, self._axis)
         return values
 
     def _keep(self, start: int, stop: int, first: int | None) -> None:
@@ -169,7 +169,7 @@ def require_complete(dataset: h5py.Dataset, what: str) -> None:
 def single_precision(values: NDArray[Any]) -> NDArray[Any]:
     """The same numbers in float32 or complex64; beyond their range infinity."""
     numbers = as_numbers(values)
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"):
         return np.ascontiguousarray(numbers, dtype=np.complex64 if numbers.dtype.kind == "c" else np.float32)
 
 

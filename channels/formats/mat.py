@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from channels.errors import ChannelInputError
 from channels.formats.axis_order import AxisOrder, decided_order
+from channels.formats.finite_numbers import require_finite
 from channels.formats.hdf5 import one_line
 from channels.formats.hdf5_array import Hdf5Array
 from channels.formats.mat5 import list_variables, read_variable
@@ -65,8 +66,7 @@ class MatMatrix:
             stored = self._hdf5.read(start, stop)
             return np.ascontiguousarray(stored.T) if self._is_reversed else stored
         values = self._read_version_5()[start:stop]
-        if not np.isfinite(values).all():
-            raise ChannelInputError(f"{self.path}: {self.name}: got NaN or infinity, expected finite numbers")
+        require_finite(values, f"{self.path}: {self.name}", start)
         return values
 
     def _describe_version_5(self) -> tuple[tuple[int, ...], str]:

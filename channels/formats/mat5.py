@@ -163,7 +163,7 @@ def _padded(body: Body, n_bytes: int) -> Iterator[bytes]:
 def _fill(values: NDArray[Any], data: Iterator[bytes], dtype: np.dtype) -> None:
     position = 0
     # Values beyond float32 become infinite, which the readers refuse.
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"):
         for piece in data:
             numbers = np.frombuffer(piece, dtype)
             values[position : position + len(numbers)] = numbers

@@ -12,6 +12,7 @@ from channels.bounds import require_memory
 from channels.errors import ChannelInputError
 from channels.formats.axis_order import AxisOrder, decided_order
 from channels.formats.complex_numbers import NumberKind, kind_of
+from channels.formats.finite_numbers import require_finite
 from channels.formats.hdf5 import one_line
 from channels.formats.hdf5_array import Hdf5Array, single_precision
 from channels.formats.mat5 import Mat5Header, list_variables, read_variable
@@ -78,11 +79,11 @@ class NumberArray:
             ChannelInputError: if the file is damaged, or if the samples hold NaN or infinity or do not fit into memory.
         """
         values = self._read(start, stop)
-        if not np.isfinite(values).all():
-            raise ChannelInputError(f"{self._what}: got NaN or infinity, expected finite numbers")
         shape = [*self.shape]
         shape[self._axis] = stop - start
-        return values.reshape(shape)
+        values = values.reshape(shape)
+        require_finite(values, self._what, start, self._axis)
+        return values
 
     def _open_hdf5(self, path: Path, variable: str, layout: AxisOrder | None) -> tuple[tuple[int, ...], bool]:
         array = Hdf5Array(path, variable)

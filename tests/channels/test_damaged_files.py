@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from channels.errors import ChannelInputError
+from channels.formats.finite_numbers import require_finite
 from channels.source import SOURCES
 from tests.channels import file_readers, made_up_links, test_response_source
 from tests.channels.file_readers import READERS, Reader, refused
@@ -77,6 +78,17 @@ def link_with_nan(link: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     return link | {"coeff": with_nan(link["coeff"])}
 
 
+@pytest.mark.parametrize("axis", [0, 1, -1])
+def test_the_first_bad_sample_is_named(axis):
+    values = np.zeros((4, 5, 6), np.complex64)
+    require_finite(values, "file: H", 100, axis)
+    values[(3, 3, 3)] = complex(0, np.nan)
+    values[(2, 4, 5)] = np.inf
+    sample = 100 + min((2, 4, 5)[axis], 3)
+    with pytest.raises(ChannelInputError, match=f"^file: H: got NaN or infinity in sample {sample}, expected finite"):
+        require_finite(values, "file: H", 100, axis)
+
+
 def test_nan_shows_when_all_samples_are_checked(tmp_path, reader, monkeypatch):
     """Reading the first samples finds nothing; ``linksim validate`` reads all."""
     if reader.source == "deepmimo":
@@ -90,7 +102,8 @@ def test_nan_shows_when_all_samples_are_checked(tmp_path, reader, monkeypatch):
     if reader.source == "dataset":
         with h5py.File(path, "r+") as file:
             file["test"][-1] = np.nan
-    with pytest.raises(ChannelInputError, match="got NaN or infinity") as caught:
+    with pytest.raises(ChannelInputError, match=r"(sample|link) [1-9][0-9]*.*expected finite numbers") as caught:
         reader.open(path).check_samples()
+    assert "got NaN or infinity" in str(caught.value)
     assert str(path) in str(caught.value)
     assert "\n" not in str(caught.value)

@@ -132,6 +132,16 @@ def test_wrong_matrices_are_refused(tmp_path, values, match):
     refused(match, write(tmp_path / "x.h5", values))
 
 
+@pytest.mark.parametrize("member", ["a group", h5py.SoftLink("/nothing"), h5py.ExternalLink("other.h5", "/X")])
+def test_what_is_no_dataset_is_not_called_one(tmp_path, member):
+    with h5py.File(tmp_path / "x.h5", "w") as file:
+        if isinstance(member, str):
+            file.create_group("X")
+        else:
+            file["X"] = member
+    refused("got X as a group or link, expected a dataset in the file itself", tmp_path / "x.h5")
+
+
 def test_other_files_are_refused(tmp_path, still):
     refused("no such file", tmp_path / "none.h5")
     (tmp_path / "text.h5").write_text("X\n1\n")
@@ -141,16 +151,13 @@ def test_other_files_are_refused(tmp_path, still):
     with h5py.File(tmp_path / "y.h5", "w") as file:
         file["Y"] = 1
     refused("got the datasets Y, expected X", tmp_path / "y.h5")
-    with h5py.File(tmp_path / "group.h5", "w") as file:
-        file.create_group("X")
-    refused("expected X", tmp_path / "group.h5")
 
 
 def test_links_to_other_files_are_refused(tmp_path, still):
     with h5py.File(tmp_path / "link.h5", "w") as file:
         file["X"] = h5py.ExternalLink(str(still), "X")
         file.attrs.update(ATTRIBUTES)
-    refused("expected X", tmp_path / "link.h5")
+    refused("got X as a group or link", tmp_path / "link.h5")
 
 
 @pytest.mark.parametrize("share", [0.05, 0.5, 0.95])

@@ -42,6 +42,14 @@ def test_a_large_file_is_read_once(remembered: Path, tmp_path: Path, monkeypatch
     assert content_of(file) == sha256(b"first")
 
 
+def test_a_pipe_is_refused(tmp_path: Path) -> None:
+    """Nobody may ever write into it."""
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(OSError, match="no regular file") as caught:
+        content_of(tmp_path / "pipe")
+    assert caught.value.filename == str(tmp_path / "pipe")
+
+
 def test_edits_within_a_tick_of_the_clock_are_seen(remembered: Path, tmp_path: Path) -> None:
     file = tmp_path / "x"
     for content in (b"first", b"other"):

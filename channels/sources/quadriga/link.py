@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from channels.errors import ChannelInputError
+from channels.formats.hdf5_array import single_precision
 
 
 @dataclass(frozen=True)
@@ -42,8 +43,7 @@ def checked_link(coeff: NDArray[Any], delay: NDArray[Any], carrier_hz: NDArray[A
             f"{where}: coeff: got {coeff.dtype} of shape {_text(coeff)}, expected numbers [rx, tx, path, snapshot]"
         )
     # Values beyond float32 become infinite, and are refused below.
-    with np.errstate(over="ignore"):
-        coefficients = _four_axes(coeff).astype(np.complex64)
+    coefficients = single_precision(_four_axes(coeff)).astype(np.complex64, copy=False)
     n_rx, n_tx, n_paths, n_snapshots = coefficients.shape
     delays: NDArray[np.float64] | None = None
     if delay.dtype.kind in "fiu" and delay.ndim <= 4:
