@@ -29,17 +29,18 @@ class BinaryLayer(Protocol):
         ...
 
 
-def count_macs(network: nn.Module, *inputs: Tensor) -> int:
+def count_macs(network: nn.Module, *inputs: Tensor, without: tuple[type[nn.Module], ...] = ()) -> int:
     """Multiply-adds of one pass, additions of binary layers among them.
 
     Args:
         network: a network of convolutions, fully connected layers, norms and activations, in eval mode.
         inputs: what it takes, a batch of 1.
+        without: kinds of layers that are left out with all that is in them.
 
     Raises:
         TypeError: if a layer has weights but no rule to count it by.
     """
-    return _count(network, inputs, _layer_macs)
+    return _count(network, inputs, _layer_macs, without)
 
 
 def count_multiplications(network: nn.Module, *inputs: Tensor) -> int:
@@ -68,14 +69,17 @@ def count_stored_bytes(network: nn.Module) -> int:
     return sum(_layer_bytes(layer) for layer in network.modules())
 
 
-def _count(network: nn.Module, inputs: tuple[Tensor, ...], rule: "_Rule") -> int:
+def _count(
+    network: nn.Module, inputs: tuple[Tensor, ...], rule: "_Rule", without: tuple[type[nn.Module], ...] = ()
+) -> int:
     total = 0
+    left_out = {id(part) for layer in network.modules() if isinstance(layer, without) for part in layer.modules()}
 
     def count(layer: nn.Module, layer_inputs: tuple[Tensor, ...], output: Tensor) -> None:
         nonlocal total
         total += rule(layer, layer_inputs, output)
 
-    hooks = [layer.register_forward_hook(count) for layer in network.modules()]
+    hooks = [layer.register_forward_hook(count) for layer in network.modules() if id(layer) not in left_out]
     try:
         with torch.no_grad():
             network(*inputs)

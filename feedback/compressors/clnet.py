@@ -33,6 +33,7 @@ class ChannelAttention(nn.Module):
 
     def __init__(self, channels: int, squeezed: int) -> None:
         super().__init__()
+        self.pool = nn.AdaptiveAvgPool2d(1)
         self.weigh = nn.Sequential(
             nn.Linear(channels, squeezed, bias=False),
             nn.ReLU(),
@@ -42,7 +43,7 @@ class ChannelAttention(nn.Module):
 
     def forward(self, image: Tensor) -> Tensor:
         """``[batch, channels, Na, Nt]``, same shape out."""
-        weighted: Tensor = image * self.weigh(image.mean(dim=(2, 3)))[:, :, None, None]
+        weighted: Tensor = image * self.weigh(self.pool(image).flatten(1))[:, :, None, None]
         return weighted
 
 

@@ -41,6 +41,34 @@ class Attention(nn.Module):
         return self.output(mixed.transpose(1, 2).flatten(2))
 
 
+class CrossAttention(nn.Module):
+    """Multi-head attention of tokens to a memory: its keys and values are made of the memory's tokens.
+
+    Args:
+        width: values of a token.
+        heads: of the attention, which divide the width.
+    """
+
+    def __init__(self, width: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.queries = nn.Linear(width, width)
+        self.memory = nn.Linear(width, 2 * width)
+        self.output = nn.Linear(width, width)
+
+    def macs(self, inputs: tuple[Tensor, ...], output: Tensor) -> int:
+        """Multiply-adds of the two products of tokens with the memory's."""
+        batch, tokens, width = inputs[0].shape
+        return 2 * batch * tokens * inputs[1].shape[1] * width
+
+    def forward(self, tokens: Tensor, memory: Tensor) -> Tensor:
+        """``[batch, tokens, width]`` and ``[batch, others, width]``; the first shape out."""
+        queries = self.queries(tokens).unflatten(2, (self.heads, -1)).transpose(1, 2)
+        keys, values = self.memory(memory).unflatten(2, (2, self.heads, -1)).permute(2, 0, 3, 1, 4)
+        mixed = functional.scaled_dot_product_attention(queries, keys, values)
+        return self.output(mixed.transpose(1, 2).flatten(2))
+
+
 class TransformerLayer(nn.Module):
     """Attention and two fully connected layers, each added to its input, which is normalised before.
 

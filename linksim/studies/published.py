@@ -3,7 +3,9 @@
 Papers: ``acrnet`` (Lu and others, Binarized Aggregated Network With Quantization, 2022), ``bcsinet`` (Lu, Wang, Song,
 2021), ``cm`` (Lu and others, Codeword Mimic), ``cllwcsinet`` (convolutional latent space and denoising), ``deq`` (deep
 equilibrium learning), ``csinet`` (Wen, Shih and Jin, Deep Learning for Massive MIMO CSI Feedback, 2018,
-arXiv:1712.08919; its Table I as the authors print it beside their code, github.com/sydney222/Python_CsiNet).
+arXiv:1712.08919; its Table I as the authors print it beside their code, github.com/sydney222/Python_CsiNet). Beside
+their authors' code stand those of ``clnet`` (Ji and Li, CLNet, 2021, github.com/SIJIEJI/CLNet) and ``transnet`` (Cui,
+Guo and Song, TransNet, 2022, github.com/Treedy2020/TransNet).
 """
 
 import csv
@@ -31,7 +33,7 @@ class Published:
 
     Attributes:
         paper: which paper.
-        table: ``table1``, ``figure4`` and so on.
+        table: ``table1``, ``figure4`` and so on; ``readme`` for what stands beside the authors' code.
         row: head of its row as printed, the compression ratio first where rows are grouped by it.
         column: head of its column.
         method: network or variant, in the names of the compressors here where there is one.
@@ -40,7 +42,8 @@ class Published:
         setting: ``key=value`` of whatever else the row or column fixes, such as ``bits=8``; may be empty.
         metric: ``nmse_db``; ``macs`` and ``params`` of both sides, ``ue_macs``, ``ue_params``, ``ue_multiplications``;
             ``words``, ``ue_words``, ``bs_words`` of 32 bits that are stored; ``operations``: multiply-adds with biases,
-            activations and batch norm; ``codeword_mse_mid`` and ``codeword_mse_end``.
+            activations and batch norm; ``macs_without_attention``: multiply-adds of all other layers;
+            ``codeword_mse_mid`` and ``codeword_mse_end``.
         unit: of the value.
         relation: ``=``, or ``<`` and ``>`` where a text gives a bound.
         value: the number, ``None`` where the paper says that it is not reported.

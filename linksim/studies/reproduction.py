@@ -22,7 +22,7 @@ from linksim.scenario.model import Scenario
 from linksim.scenario.sweep import Point, points_of
 from linksim.shipped_files import shipped_scenarios
 from linksim.storage.results_table import read_results
-from linksim.studies.operations import count_operations
+from linksim.studies.operations import count_macs_without_attention, count_operations
 from linksim.studies.published import UNAVAILABLE, Published, published_table
 
 FOLDER = shipped_scenarios() / "reproduce"
@@ -246,4 +246,5 @@ _COUNTERS = {
     "ue_words": _ue_words,
     "bs_words": _bs_words,
     "operations": lambda c: count_operations(_network(c)),
+    "macs_without_attention": lambda c: count_macs_without_attention(_network(c)),
 }

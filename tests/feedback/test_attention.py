@@ -1,9 +1,14 @@
 """Transformers over rows, against PyTorch's own layers and counted by hand."""
 
+import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from feedback.complexity import count_macs, count_parameters
+from feedback.compressors.parameters.transnet import TransNetParameters
+from feedback.compressors.transnet import BsLayer, UeLayer
+from feedback.csi_dimensions import CsiDimensions
+from feedback.errors import FeedbackInputError
 from feedback.layers.attention import Attention, RowTransformer, TransformerLayer
 
 
@@ -52,3 +57,44 @@ def test_a_silent_path_passes_the_image() -> None:
     assert torch.equal(whole(image), image)
     whole.start_as_identity(torch.zeros(2), torch.ones(2), 0.02)
     assert torch.allclose(whole(image), image / 0.02)
+
+
+def _joined(state: dict[str, Tensor], names: dict[str, str]) -> dict[str, Tensor]:
+    """Tensors of ours by PyTorch's names; those that share a name are stacked, queries first."""
+    joined: dict[str, list[Tensor]] = {}
+    for name, tensor in state.items():
+        place, _, kind = name.rpartition(".")
+        joint = "_" if names[place].endswith("in_proj") else "."
+        joined.setdefault(f"{names[place]}{joint}{kind}", []).append(tensor)
+    return {name: torch.cat(parts) for name, parts in joined.items()}
+
+
+_DENSE = {"dense.widen": "linear1", "dense.narrow": "linear2"}
+_SELF = {"attention.inputs": "self_attn.in_proj", "attention.output": "self_attn.out_proj", "norm": "norm1"}
+_RECALL = {
+    "recall.queries": "multihead_attn.in_proj",
+    "recall.memory": "multihead_attn.in_proj",
+    "recall.output": "multihead_attn.out_proj",
+    "recall_norm": "norm2",
+}
+
+
+def test_transnets_layers_are_pytorchs() -> None:
+    generator = torch.Generator().manual_seed(0)
+    tokens, memory = torch.randn(2, 3, 5, 8, generator=generator)
+    ue, bs = UeLayer(8), BsLayer(8)
+    options = {"dim_feedforward": 2048, "dropout": 0.0, "batch_first": True}
+    encoder = nn.TransformerEncoderLayer(8, 2, **options)
+    encoder.load_state_dict(_joined(ue.state_dict(), _SELF | _DENSE | {"dense.norm": "norm2"}))
+    decoder = nn.TransformerDecoderLayer(8, 2, **options)
+    decoder.load_state_dict(_joined(bs.state_dict(), _SELF | _RECALL | _DENSE | {"dense.norm": "norm3"}))
+    with torch.no_grad():
+        # Float32 sums of some 2000 products of which each layer norm keeps a deviation of 1.
+        assert torch.allclose(ue(tokens), encoder.eval()(tokens), atol=1e-5)
+        assert torch.allclose(bs(tokens, memory), decoder.eval()(tokens, memory), atol=1e-5)
+
+
+def test_transnets_columns_are_shared_by_its_heads() -> None:
+    dimensions = CsiDimensions(n_delay=4, n_tx=7)
+    with pytest.raises(FeedbackInputError, match="transnet: got 7 columns, expected a multiple of its 2 heads"):
+        TransNetParameters(compression_ratio=4).check(dimensions)

@@ -51,7 +51,9 @@ DIFFERENT = {
     "acrnet-table3": set(),
     "acrnet-table4": set(),
     "bcsinet-table4": set(),
+    "clnet-readme": set(),
     "cm-table1": set(),
+    "transnet-readme": {("transnet", 8, "macs_without_attention")},
     "cllwcsinet-table5": {
         ("bcsinet-a2", 4, "words"),
         ("bcsinet-a2", 8, "words"),

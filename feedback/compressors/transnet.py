@@ -1,0 +1,119 @@
+"""TransNet: transformer layers at both sides of one FC pair (Cui, Guo, Song, 2022)."""
+
+from torch import Tensor, nn
+from torch.nn import functional
+
+from feedback.compressor import COMPRESSORS
+from feedback.compressors.parameters.transnet import HEADS, TransNetParameters
+from feedback.layers.attention import Attention, CrossAttention
+from feedback.networks.fully_connected import FullyConnectedNetwork
+from feedback.training.paper_recipes import TRANSNET
+
+_HIDDEN = 2048
+_PASSES = 2
+
+
+class TwoLayers(nn.Module):
+    """Two fully connected layers with a ReLU between, added to their input, and layer norm of the sum."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.widen = nn.Linear(width, _HIDDEN)
+        self.narrow = nn.Linear(_HIDDEN, width)
+        self.norm = nn.LayerNorm(width)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """``[batch, tokens, width]``, same shape out."""
+        normed: Tensor = self.norm(tokens + self.narrow(functional.relu(self.widen(tokens))))
+        return normed
+
+
+class UeLayer(nn.Module):
+    """Attention among tokens, then two fully connected layers, each normalised after the sum."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.attention = Attention(width, HEADS)
+        self.norm = nn.LayerNorm(width)
+        self.dense = TwoLayers(width)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """``[batch, tokens, width]``, same shape out."""
+        mixed: Tensor = self.dense(self.norm(tokens + self.attention(tokens)))
+        return mixed
+
+
+class BsLayer(nn.Module):
+    """As at the UE, with attention to a memory between."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.attention = Attention(width, HEADS)
+        self.norm = nn.LayerNorm(width)
+        self.recall = CrossAttention(width, HEADS)
+        self.recall_norm = nn.LayerNorm(width)
+        self.dense = TwoLayers(width)
+
+    def forward(self, tokens: Tensor, memory: Tensor) -> Tensor:
+        """``[batch, tokens, width]`` twice, same shape out."""
+        tokens = self.norm(tokens + self.attention(tokens))
+        mixed: Tensor = self.dense(self.recall_norm(tokens + self.recall(tokens, memory)))
+        return mixed
+
+
+class TransNetFeatures(nn.Module):
+    """Tokens through the UE's layer, twice."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.layer = UeLayer(width)
+
+    def forward(self, image: Tensor) -> Tensor:
+        """``[batch, 2, Na, Nt]``, same shape out."""
+        tokens = image.flatten(1, 2)
+        for _ in range(_PASSES):
+            tokens = self.layer(tokens)
+        return tokens.view_as(image)
+
+
+class TransNetRefinement(nn.Module):
+    """A first guess by a fully connected layer, twice through the BS's layer with what arrived as memory."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.predict = nn.Linear(width, width)
+        self.layer = BsLayer(width)
+        self.norm = nn.LayerNorm(width)
+
+    def forward(self, image: Tensor) -> Tensor:
+        """``[batch, 2, Na, Nt]``, same shape out."""
+        memory = image.flatten(1, 2)
+        tokens = self.predict(memory)
+        for _ in range(_PASSES):
+            tokens = self.layer(tokens, memory)
+        return self.norm(tokens).view_as(image)
+
+
+@COMPRESSORS.register("transnet")
+class TransNet(FullyConnectedNetwork):
+    """A transformer layer, passed twice, and FC at the UE; FC and such a layer with a memory at the BS.
+
+    Each row of real and of imaginary part is a token of ``Nt`` values, without positions; 2 heads, 2048 hidden values.
+    Source: Y. Cui, A. Guo, C. Song, TransNet: Full Attention Network for CSI Feedback in FDD Massive MIMO System, 2022,
+    DOI 10.1109/LWC.2022.3149416; layers are those of the authors' repository Treedy2020/TransNet, whose two passes
+    share their weights. There, attention runs over the channels of a batch, so that what one UE reports depends on
+    others' channels; here it runs over the tokens of one channel. It starts from drawn weights, as layer norm passes no
+    image on. No weights ship.
+    """
+
+    Parameters = TransNetParameters
+    settings: TransNetParameters
+    paper_recipe = TRANSNET
+
+    def build_features(self) -> nn.Module:
+        """The UE's layer, twice."""
+        return TransNetFeatures(self.settings.token_width(self.shape[1]))
+
+    def build_refinement(self) -> nn.Module:
+        """A first guess, and the BS's layer, twice; layer norm."""
+        return TransNetRefinement(self.settings.token_width(self.shape[1]))
