@@ -1,7 +1,7 @@
 """Tables of the context codec, trained on a mixture of channel sources that one document names."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -14,6 +14,7 @@ from channels.channel_batch import Snapshots
 from channels.source import BLOCK_SIZE, Source, Split
 from channels.source_parameters import SourceParameters
 from feedback.beam_delay import BeamDelay
+from feedback.context_codec.tables import ContextTables as Tables
 from feedback.context_codec.training import EIGENVECTORS, MATRICES, save_tables, train_tables
 from linksim.content_hash import content_hash
 from linksim.files import kept_tensors, save_tensors
@@ -59,48 +60,86 @@ def train_context_tables(
         InputError: one line with file, key, found and expected.
     """
     wanted, learnt = read_training_sources(ContextTables, file, overrides, out, without)
-    channels: dict[str, NDArray[np.complex64]] = {}
-    for label, section in learnt.items():
-        layers = _kept_channels(file, wanted, label, section, keep)
-        channels |= {f"{label}, layer {n + 1}" if len(layers) > 1 else label: layer for n, layer in enumerate(layers)}
-    tables = train_tables(
-        channels,
+    channels = {
+        label: kept_channels(file, wanted, label, section, "train", wanted.samples, keep)
+        for label, section in learnt.items()
+    }
+    tables = learn_tables(wanted, channels)
+    sources = {label: section.model_dump(mode="json") for label, section in learnt.items()}
+    save_tables(out, tables, {"command": command, **wanted.model_dump(mode="json"), "sources": sources})
+
+
+def learn_tables(wanted: ContextTables, channels: Mapping[str, Sequence[NDArray[np.complex64]]]) -> Tables:
+    """Tables of the channels of some sources.
+
+    Args:
+        wanted: how they learn.
+        channels: of ``kept_channels``, by label.
+    """
+    layers: dict[str, NDArray[np.complex64]] = {}
+    for label, each in channels.items():
+        layers |= {f"{label}, layer {n + 1}" if len(each) > 1 else label: layer for n, layer in enumerate(each)}
+    return train_tables(
+        layers,
         seed=wanted.seed,
         hidden_units=wanted.hidden_units,
         network_steps=wanted.network_steps,
         tell=_LOGGER.info,
         plan=MATRICES if wanted.csi == "matrix" else EIGENVECTORS,
     )
-    sources = {label: section.model_dump(mode="json") for label, section in learnt.items()}
-    save_tables(out, tables, {"command": command, **wanted.model_dump(mode="json"), "sources": sources})
 
 
-def _kept_channels(
-    file: Path, wanted: ContextTables, label: str, section: SourceParameters, folder: Path | None
+def channels_key(wanted: ContextTables, section: SourceParameters, split: Split, count: int) -> str:
+    """Names the channels of a source."""
+    said = wanted.model_dump(mode="json", include={"seed", "csi", "n_delay", "n_subbands", "rank"})
+    return content_hash([said, section.model_dump(mode="json"), source_versions(section), split, count])
+
+
+def kept_channels(
+    file: Path,
+    wanted: ContextTables,
+    label: str,
+    section: SourceParameters,
+    split: Split,
+    count: int,
+    folder: Path | None,
 ) -> list[NDArray[np.complex64]]:
-    """Training channels of a source, layer by layer: those that a folder has, or that it has afterwards."""
+    """Channels of a source in the axes of the codec, ``[n, rows, layers, tilts, columns]``; eigenvectors by layer.
+
+    Args:
+        file: the document, for messages.
+        wanted: what it says.
+        label: the source's in it.
+        section: the source's section.
+        split: train, or test.
+        count: how many; those without energy are left out.
+        folder: has them afterwards; ``None`` where they are not kept.
+
+    Raises:
+        InputError: if the source has fewer.
+    """
     if folder is None:
-        return _made(file, wanted, label, section)
-    said = wanted.model_dump(mode="json", include={"seed", "samples", "csi", "n_delay", "n_subbands", "rank"})
-    key = content_hash([said, section.model_dump(mode="json"), source_versions(section)])
-    kept_file = folder / f"channels-{key}.safetensors"
+        return _made(file, wanted, label, section, split, count)
+    kept_file = folder / f"channels-{channels_key(wanted, section, split, count)}.safetensors"
     kept = kept_tensors(kept_file)
     if kept is not None:
         layers = [kept.tensors[str(n)] for n in range(len(kept.tensors))]
         return [torch.view_as_complex(layer).numpy() for layer in layers]
-    made = _made(file, wanted, label, section)
+    made = _made(file, wanted, label, section, split, count)
     folder.mkdir(parents=True, exist_ok=True)
     save_tensors(kept_file, {str(n): torch.view_as_real(torch.from_numpy(layer)) for n, layer in enumerate(made)})
     return made
 
 
-def _made(file: Path, wanted: ContextTables, label: str, section: SourceParameters) -> list[NDArray[np.complex64]]:
-    """Training channels of a source in the axes of the codec, layer by layer."""
-    _LOGGER.info("making %d channels of %s", wanted.samples, label)
-    source = opened_source(file, label, section, wanted.seed, {"train": wanted.samples})
+def _made(
+    file: Path, wanted: ContextTables, label: str, section: SourceParameters, split: Split, count: int
+) -> list[NDArray[np.complex64]]:
+    of = "" if split == "train" else f"{split} "
+    _LOGGER.info("making %d %schannels of %s", count, of, label)
+    source = opened_source(file, label, section, wanted.seed, {split: count})
     if wanted.csi == "matrix":
-        return [coding_axes(source, matrices_of(source, "train", wanted.samples, wanted.n_delay))]
-    return eigenvector_coefficients(source, "train", wanted.samples, wanted.n_subbands, wanted.rank)
+        return [coding_axes(source, matrices_of(source, split, count, wanted.n_delay))]
+    return eigenvector_coefficients(source, split, count, wanted.n_subbands, wanted.rank)
 
 
 def coding_axes(source: Source, csi: NDArray[np.complex64]) -> NDArray[np.complex64]:

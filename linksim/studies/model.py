@@ -3,16 +3,20 @@
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
+from feedback.context_codec.limits import MAX_STEP, MIN_STEP
+from linksim.errors import InputError
+from linksim.preparation.context_tables import ContextTables
 from linksim.scenario.document import validated
 from linksim.scenario.file import read_overridden
+from linksim.scenario.messages import short
 from linksim.scenario.plugin_sections import ChannelSection, CompressorSection, compressor_label
 from linksim.scenario.section import Section
 
-# Name of the training source that is a mixture of the others.
+# Name of the training source that is a mixture of the others, and with which those begin that lack one.
 MIXED = "mixed"
 
 _OF_THE_STUDY = ("name", "description", "channel", "compressors", "sweeps")
@@ -86,7 +90,33 @@ class GeneralisationStudy(Section):
         return tuple(label for label in self.train_on if label != MIXED)
 
 
-def load_study(path: Path, overrides: Sequence[str] = ()) -> GeneralisationStudy:
+class TableStudy(ContextTables):
+    """Tables of the context codec, trained on every source and on mixtures of them, tested on every source."""
+
+    study: Literal["table_generalization"]
+    sources: dict[str, ChannelSection] = Field(min_length=2, description="label -> channel section")
+    test_samples: int = Field(default=400, ge=20, le=10**7, description="test channels of each source")
+    steps: tuple[Annotated[float, Field(ge=MIN_STEP, le=MAX_STEP)], ...] = Field(
+        default=(0.25, 0.5, 1.0, 2.0, 4.0), min_length=2, description="quantiser steps, the curves that are compared"
+    )
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if any(a >= b for a, b in pairwise(self.steps)):
+            raise ValueError(f"steps: got {list(self.steps)}, expected rising numbers")
+        if taken := [label for label in self.sources if label.startswith(MIXED)]:
+            raise ValueError(f"sources.{taken[0]}: is a mixture of the study, expected another label")
+        return self
+
+
+AnyStudy = GeneralisationStudy | TableStudy
+_STUDIES: dict[str, type[GeneralisationStudy] | type[TableStudy]] = {
+    "generalization": GeneralisationStudy,
+    "table_generalization": TableStudy,
+}
+
+
+def load_study(path: Path, overrides: Sequence[str] = ()) -> AnyStudy:
     """Reads a study file.
 
     Args:
@@ -97,7 +127,12 @@ def load_study(path: Path, overrides: Sequence[str] = ()) -> GeneralisationStudy
         InputError: one line with file, key, found and expected.
     """
     document = read_overridden(path, overrides)
-    return validated(GeneralisationStudy, document, lambda line: f"{path}: {line}")
+    kind = document.get("study")
+    model = _STUDIES.get(kind) if isinstance(kind, str) else None
+    if model is None:
+        found = "none" if kind is None else short(kind)
+        raise InputError(f"{path}: study: got {found}, expected {' or '.join(_STUDIES)}")
+    return validated(model, document, lambda line: f"{path}: {line}")
 
 
 def _check_labels(key: str, labels: Sequence[str], known: Sequence[str] | None) -> None:

@@ -4,15 +4,18 @@ import logging
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
+
 from linksim.execution.options import ExecutionOptions
 from linksim.files import write_whole
-from linksim.report.figures.generalisation import draw_study
-from linksim.report.tables.generalisation import study_tables
+from linksim.report.figures.generalisation import draw_losses, draw_study
+from linksim.report.tables.generalisation import loss_tables, study_tables
 from linksim.simulation.engine import RunOptions, run
 from linksim.storage.csv_text import csv_text
 from linksim.studies.generalisation import gather, runs_of
-from linksim.studies.model import GeneralisationStudy
-from linksim.studies.smoke import small_run, small_study
+from linksim.studies.model import AnyStudy, TableStudy
+from linksim.studies.smoke import small_run, small_study, small_tables
+from linksim.studies.table_generalisation import TablePlan, run_tables, table_losses, table_points
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -31,7 +34,7 @@ class StudyReport:
 
 
 def run_study(
-    study: GeneralisationStudy,
+    study: AnyStudy,
     file: Path,
     out: Path,
     execution: ExecutionOptions,
@@ -55,6 +58,8 @@ def run_study(
         InputError: for a study, file or option that cannot be used.
         ChannelInputError: if a source's file cannot be read.
     """
+    if isinstance(study, TableStudy):
+        return _run_tables(small_tables(study) if small else study, file, out, execution, vector=not small)
     study = small_study(study) if small else study
     runs = runs_of(study, file)
     if small:
@@ -72,3 +77,16 @@ def run_study(
     tables = study_tables(table, str(table.metric.iloc[0]))
     write_whole(text_file, tables)
     return StudyReport(tables, [table_file, text_file, *draw_study(table, folder / "figures", vector=not small)])
+
+
+def _run_tables(study: TableStudy, file: Path, out: Path, execution: ExecutionOptions, *, vector: bool) -> StudyReport:
+    """Tables of the context codec, trained on every source and on mixtures."""
+    folder = out / study.name
+    with execution.open_executor(torch.device("cpu")) as executor:
+        cells = run_tables(TablePlan(study, file, folder), executor)
+    losses, points = table_losses(cells), table_points(study, cells)
+    files = {"losses.csv": csv_text(losses), "points.csv": csv_text(points), "losses.md": loss_tables(losses, points)}
+    for name, text in files.items():
+        write_whole(folder / name, text)
+    figures = draw_losses(losses, folder / "figures", vector)
+    return StudyReport(files["losses.md"], [*(folder / name for name in files), *figures])

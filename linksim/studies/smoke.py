@@ -5,7 +5,7 @@ from typing import Any
 from feedback.plugin_file import has_training_run
 from linksim.scenario.smoke import smoke
 from linksim.studies.generalisation import StudyRun
-from linksim.studies.model import MIXED, GeneralisationStudy
+from linksim.studies.model import MIXED, GeneralisationStudy, TableStudy
 
 _SOURCES = 2
 _NETWORKS = 1
@@ -40,3 +40,16 @@ def small_run(run: StudyRun, zoo: str) -> StudyRun:
     """A run on few channels, with weights that mean nothing."""
     scenario = smoke(run.scenario, zoo).model_copy(update={"name": run.scenario.name})
     return StudyRun(scenario, run.cells)
+
+
+def small_tables(study: TableStudy) -> TableStudy:
+    """A study of tables of the same path with two sources, few channels and tables that mean nothing."""
+    update: dict[str, Any] = {
+        "name": f"{study.name}.smoke",
+        "sources": dict(list(study.sources.items())[:_SOURCES]),
+        "samples": 20,
+        "test_samples": 20,
+        "network_steps": 20,
+        "steps": study.steps[-2:],
+    }
+    return study.model_copy(update=update)

@@ -1,7 +1,8 @@
 """Figures of a generalisation study: who stands where when trained here and tested there, and what a few samples give.
 
 A heat map for each metric and normalisation, a panel a compressor: rows are training sources, columns tested ones, each
-cell the value and half its 95 % interval; the sources that a compressor was trained on are framed.
+cell the value and half its 95 % interval; the sources that a compressor was trained on are framed. Likewise for tables
+of the context codec, a panel for those of one source and one for those of mixtures.
 """
 
 import math
@@ -47,14 +48,32 @@ def draw_study(table: pd.DataFrame, folder: Path, vector: bool = True) -> list[P
     with paper_style():
         for _, part in matrix.groupby(["metric", "normalisation"], sort=False):
             name = f"heatmap_{part.metric.iloc[0]}_{part.normalisation.iloc[0]}"
-            files += save(_heat_map(part), folder / name, vector)
+            files += save(_heat_map(part, _axis_label(part)), folder / name, vector)
         for metric, part in table.groupby("metric", sort=False):
             if (part.adaptation_part != "").any():
                 files += save(_adaptation(part), folder / f"adaptation_{metric}", vector)
     return files
 
 
-def _heat_map(table: pd.DataFrame) -> Figure:
+def draw_losses(table: pd.DataFrame, folder: Path, vector: bool = True) -> list[Path]:
+    """Draws what tables of the context codec lose, PNG and PDF: a panel for those of one source and those of mixtures.
+
+    Args:
+        table: of ``linksim.studies.table_generalisation.table_losses``.
+        folder: where to.
+        vector: whether to write PDF beside PNG.
+
+    Returns:
+        The files written.
+    """
+    ends = {"bits_percent": "value", "bits_percent_low": "ci_low", "bits_percent_high": "ci_high"}
+    panels = {"one source": "Tables of one source", "mixture": "Tables of a mixture"}
+    cells = table.rename(columns=ends).assign(compressor=table.tables.map(panels))
+    with paper_style():
+        return save(_heat_map(cells, "More bits at equal NMSE [%]"), folder / "more_bits", vector)
+
+
+def _heat_map(table: pd.DataFrame, label: str) -> Figure:
     sources = list(table.tested_on.unique())
     learned = table[table.case != "none"]
     panels = [(str(name), part) for name, part in learned.groupby("compressor", sort=False)]
@@ -82,7 +101,7 @@ def _heat_map(table: pd.DataFrame) -> Figure:
         lowest = number + n_columns >= len(panels)
         axes.set_xticks(range(len(names)), names if lowest else [], rotation=30, ha="right")
     image = matplotlib.cm.ScalarMappable(scale, COLOUR_MAP)
-    figure.colorbar(image, ax=list(places.flat), label=_axis_label(table), pad=0.01, aspect=40)
+    figure.colorbar(image, ax=list(places.flat), label=label, pad=0.01, aspect=40)
     figure.supylabel("Trained on", fontsize=8)
     figure.supxlabel("Tested on", fontsize=8)
     return figure
@@ -97,7 +116,7 @@ def _draw_panel(axes: Axes, name: str, part: pd.DataFrame, sources: Sequence[str
         value, half = float(cell["value"]), float(cell["ci_high"] - cell["ci_low"]) / 2
         values[y, x] = value
         colour = np.asarray(colours(float(scale(np.clip(value, scale.vmin, scale.vmax)))))
-        ink = "white" if float(colour[:3] @ _LUMINANCE) < _DARK else "black"
+        ink = "white" if math.isfinite(value) and float(colour[:3] @ _LUMINANCE) < _DARK else "black"
         axes.text(x, y - 0.13, _number(value), ha="center", va="center", color=ink, fontsize=_NUMBER_SIZE)
         if math.isfinite(half):
             text = f"\N{PLUS-MINUS SIGN}{half:.2g}"
@@ -164,6 +183,8 @@ def _axis_label(table: pd.DataFrame) -> str:
 
 
 def _number(value: float) -> str:
+    if math.isnan(value):
+        return "\N{EN DASH}"
     if not math.isfinite(value):
         return "\N{MINUS SIGN}\N{INFINITY}" if value < 0 else "\N{INFINITY}"
     text = f"{value:.2f}" if abs(value) < 10 else f"{value:.1f}"

@@ -1,12 +1,13 @@
 """Tables of a generalisation study in Markdown."""
 
 import math
-from collections.abc import Hashable
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+_ENDS = {"value": "", "ci_low": "_low", "ci_high": "_high"}
 _CASES = {"same": "same source", "mixed": "mixture with it", "unseen": "unseen"}
 
 
@@ -31,6 +32,68 @@ def study_tables(table: pd.DataFrame, metric: str) -> str:
         source, target = adapted.trained_on.iloc[0], adapted.tested_on.iloc[0]
         sections.append(f"### {title}: adapted from {source} to {target}\n\n{_adaptation(matrix, adapted)}")
     return "\n\n".join(sections) + "\n"
+
+
+def loss_tables(losses: pd.DataFrame, points: pd.DataFrame) -> str:
+    """What tables of the context codec lose, and the curves of each source's own, as Markdown.
+
+    Args:
+        losses: of ``linksim.studies.table_generalisation.table_losses``.
+        points: of ``table_points``.
+    """
+    return (
+        "\n\n".join(
+            [
+                "### More bits at equal NMSE than with the source's own tables [%]: rows trained on, columns tested on",
+                _loss_matrix(losses),
+                "### Mean over the pairs of a case",
+                _loss_cases(losses),
+                "### Bits and NMSE [dB] with tables of the source itself, at each step",
+                _own_curves(points),
+            ]
+        )
+        + "\n"
+    )
+
+
+def _loss_matrix(losses: pd.DataFrame) -> str:
+    sources, lines = list(losses.tested_on.unique()), []
+    for trained_on, cells in losses.groupby("trained_on", sort=False):
+        by_source = {
+            cell["tested_on"]: {name: cell[f"bits_percent{end}"] for name, end in _ENDS.items()}
+            for cell in cells.to_dict("records")
+        }
+        lines.append([trained_on, f"{int(cells.samples_seen.iloc[0])}", *(_cell(by_source[one]) for one in sources)])
+    tested = [f"{source} ({int(losses.n[losses.tested_on == source].iloc[0])})" for source in sources]
+    return _markdown(["trained on", "samples seen", *tested], lines)
+
+
+def _loss_cases(losses: pd.DataFrame) -> str:
+    parts = {
+        "one other source": (losses.tables == "one source") & (losses.case == "unseen"),
+        "mixture with it": losses.case == "mixed",
+        "mixture without it": (losses.tables == "mixture") & (losses.case == "unseen"),
+    }
+    lines = [
+        [
+            name,
+            f"{int(part.sum())}",
+            _mean(losses.bits_percent[part]),
+            _worst(losses.bits_percent[part]),
+            _mean(losses.loss_db[part]),
+        ]
+        for name, part in parts.items()
+    ]
+    return _markdown(["trained on", "pairs", "more bits [%]", "at worst [%]", "NMSE at equal bits [dB]"], lines)
+
+
+def _own_curves(points: pd.DataFrame) -> str:
+    own, lines = points[points.trained_on == points.tested_on], []
+    for source, cells in own.groupby("tested_on", sort=False):
+        lines.append(
+            [source, *(f"{bits:.0f}: {nmse_db:.1f}" for bits, nmse_db in zip(cells.bits, cells.nmse_db, strict=True))]
+        )
+    return _markdown(["tested on", *(f"step {step:g}" for step in own.step.unique())], lines)
 
 
 def _matrix(part: pd.DataFrame) -> str:
@@ -70,7 +133,7 @@ def _adaptation(matrix: pd.DataFrame, adapted: pd.DataFrame) -> str:
     return _markdown(["compressor", "learns", "0", *map(str, counts)], lines)
 
 
-def _cell(cell: dict[Hashable, Any] | None) -> str:
+def _cell(cell: Mapping[Any, Any] | None) -> str:
     if cell is None:
         return ""
     value, low, high = (float(cell[name]) for name in ("value", "ci_low", "ci_high"))
@@ -82,10 +145,14 @@ def _mean(values: "pd.Series[float]") -> str:
     return _text(float(np.mean(values))) if len(values) else ""
 
 
+def _worst(values: "pd.Series[float]") -> str:
+    return _text(float(np.max(values))) if len(values) else ""
+
+
 def _text(value: float) -> str:
     return f"{value:.2f}" if math.isfinite(value) else f"{value:+}".replace("inf", "\N{INFINITY}")
 
 
-def _markdown(header: list[str], lines: list[list[object]]) -> str:
-    rows: list[list[object]] = [[*header], ["---"] * len(header), *lines]
+def _markdown(header: Sequence[object], lines: Sequence[Sequence[object]]) -> str:
+    rows: list[Sequence[object]] = [header, ["---"] * len(header), *lines]
     return "\n".join(f"| {' | '.join(str(entry).replace('|', chr(92) + '|') for entry in row)} |" for row in rows)
