@@ -81,16 +81,19 @@ def shown_logs(*, quiet: bool = False, file: Path | None = None) -> Iterator[Non
     if file is not None:
         handlers.append(LogFileHandler(file))
     loggers = [logging.getLogger(name) for name in LOGGERS]
-    levels = [logger.level for logger in loggers]
+    levels = [(logger.level, logger.propagate) for logger in loggers]
     for logger in loggers:
         logger.setLevel(logging.ERROR if quiet and file is None else logging.INFO)
+        # The root's handler, which a library may set up as `logging.info` does by itself, would show them again.
+        logger.propagate = False
         for handler in handlers:
             logger.addHandler(handler)
     try:
         yield
     finally:
-        for logger, level in zip(loggers, levels, strict=True):
+        for logger, (level, propagate) in zip(loggers, levels, strict=True):
             logger.setLevel(level)
+            logger.propagate = propagate
             for handler in handlers:
                 logger.removeHandler(handler)
         for handler in handlers:

@@ -2,12 +2,12 @@
 
 from dataclasses import replace
 
-from feedback.checkpoint import load_checkpoint
 from feedback.checkpoint_info import read_info
 from feedback.neural import NeuralCompressor
 from linksim.errors import InputError
 from linksim.preparation.prepare import weights_file
 from linksim.preparation.scheme_spec import SchemeSpec
+from linksim.preparation.trained_network import trained_network
 from linksim.scenario.model import Scenario
 
 
@@ -27,10 +27,7 @@ def load_unadapted(spec: SchemeSpec) -> NeuralCompressor:
     file = weights_file(start)
     if not file.exists():
         raise InputError(f"compressors: {spec.label}: adaptation: no trained weights in {file}, expected them there")
-    compressor = start.build().compressor
-    assert isinstance(compressor, NeuralCompressor)
-    load_checkpoint(file, compressor)
-    return compressor
+    return trained_network(start, file)
 
 
 def adaptation_record(spec: SchemeSpec, adapted_to: Scenario) -> dict[str, object]:

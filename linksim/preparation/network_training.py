@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from feedback.checkpoint import load_checkpoint, save_checkpoint
+from feedback.checkpoint import save_checkpoint
 from feedback.checkpoint_info import CheckpointInfo, read_info
 from feedback.neural import NeuralCompressor
 from feedback.training.devices import several_devices
@@ -31,6 +31,7 @@ from linksim.preparation.prepare import adaptation_of, weights_file
 from linksim.preparation.scheme_spec import SchemeSpec
 from linksim.preparation.taken_channels import TakenForm, taken_channels
 from linksim.preparation.teacher import load_teacher, teacher_of
+from linksim.preparation.trained_network import trained_network
 from linksim.preparation.training_log import TrainingLog
 from linksim.preparation.weights_origin import teacher_record
 from linksim.preparation.zoo_room import keep_somewhere
@@ -185,9 +186,7 @@ def _train(fabric: "Fabric | None", task: TrainingTask, logs: LogSender | None =
 def _is_better(task: TrainingTask, trained: NeuralCompressor, training: TrainingSet, nmse_db: float) -> bool:
     """Whether the weights that the zoo has are better on the validation channels than those just trained."""
     assert task.kept is not None
-    kept = task.spec.build().compressor
-    assert isinstance(kept, NeuralCompressor)
-    load_checkpoint(task.kept, kept)
+    kept = trained_network(task.spec, task.kept)
     csi, errors = trained.training_matrices(training).validation, trained.suited(TrainingOptions()).errors
     kept.to(csi.device)
     error = validation_nmse(kept.encoder, kept.decoder, csi, trained.settings.disturbance, errors=errors)

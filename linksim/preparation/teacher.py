@@ -45,17 +45,13 @@ def load_teacher(student: SchemeSpec, teacher: SchemeSpec) -> "NeuralCompressor"
     Raises:
         InputError: if it has no weights yet.
     """
-    from feedback.checkpoint import load_checkpoint
-    from feedback.neural import NeuralCompressor
     from linksim.preparation.prepare import weights_file
+    from linksim.preparation.trained_network import trained_network
 
     file = weights_file(teacher)
     if not file.exists():
         raise InputError(f"{_place(student)}: no trained weights in {file}, expected them: list the teacher among them")
-    compressor = teacher.build().compressor
-    assert isinstance(compressor, NeuralCompressor)
-    load_checkpoint(file, compressor)
-    return compressor
+    return trained_network(teacher, file)
 
 
 def _place(student: SchemeSpec) -> str:

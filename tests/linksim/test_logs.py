@@ -57,6 +57,19 @@ def test_a_library_configures_nothing(
     assert "point 1 of 1: point " in caplog.text
 
 
+def test_lines_are_shown_once_though_a_library_sets_up_logging(capsys: pytest.CaptureFixture[str]) -> None:
+    root = logging.getLogger()
+    with shown_logs():
+        handler = logging.StreamHandler()
+        root.addHandler(handler)
+        try:
+            LOGGER.error("one line")
+        finally:
+            root.removeHandler(handler)
+    assert capsys.readouterr().err.splitlines() == ["ERROR: one line"]
+    assert all(logging.getLogger(name).propagate for name in LOGGERS)
+
+
 def test_progress_from_python_where_it_is_wanted(
     tiny: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
