@@ -15,6 +15,7 @@ from linksim.cli.compare import compare_runs
 from linksim.cli.complexity import complexity
 from linksim.cli.context_enhancer import context_enhancer
 from linksim.cli.context_tables import context_tables
+from linksim.cli.curves import learning_curves
 from linksim.cli.dataset import dataset_app
 from linksim.cli.deploy import deploy
 from linksim.cli.export import export
@@ -159,6 +160,7 @@ app.command()(train)
 app.command()(init)
 app.command("show-channel")(show_channel)
 app.command()(plot)
+app.command("learning-curves")(learning_curves)
 app.command()(complexity)
 app.command()(export)
 app.command()(deploy)

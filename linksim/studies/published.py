@@ -19,6 +19,9 @@ from feedback.errors import FeedbackInputError
 
 Relation = Literal["=", "<", ">"]
 
+# Settings that a method's name says already, or that are of its training.
+_OF_THE_NETWORK = {"epochs", "fc", "latent"}
+
 _FILE = Path(__file__).with_name("published.csv")
 
 # Figures of which neither the picture's numbers nor the text's are at hand.
@@ -99,6 +102,28 @@ def published() -> tuple[Published, ...]:
 def published_table(name: str) -> tuple[Published, ...]:
     """The values of one table or figure, such as ``acrnet-table1``; empty if there are none."""
     return tuple(value for value in published() if value.name == name)
+
+
+def published_nmse_db(method: str, cr: float, scenario: str) -> float | None:
+    """The best NMSE that a paper prints of a network as it is, float codewords over a perfect link, dB.
+
+    Values that the file notes as printed otherwise elsewhere do not count.
+
+    Args:
+        method: name of the compressor.
+        cr: compression ratio.
+        scenario: ``indoor`` or ``outdoor``.
+    """
+    plain = [
+        value.value
+        for value in published()
+        if (value.method, value.cr, value.scenario, value.metric) == (method, cr, scenario, "nmse_db")
+        and value.value is not None
+        and value.relation == "="
+        and not value.note
+        and set(value.settings) <= _OF_THE_NETWORK
+    ]
+    return min(plain, default=None)
 
 
 def _value(line: int, row: dict[str, str]) -> Published:

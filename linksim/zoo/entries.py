@@ -23,6 +23,8 @@ from linksim.scenario.file import validate_scenario
 from linksim.scenario.model import Scenario
 
 TENSORS, DOCUMENT = ".safetensors", ".json"
+# Angular-delay matrices of the papers' tables.
+_PAPERS_SHAPE = (32, 32)
 COLUMNS = (
     "name", "network", "cr", "scenario", "channel", "disturbance", "samples_seen", "seed", "start_nmse_db",
     "validation_nmse_db", "improved", "learnt_from", "measured_through", "bytes", "sha256",
@@ -67,6 +69,19 @@ class ZooEntry:
     def reports_eigenvectors(self) -> bool:
         """Whether it is of eigenvectors, of which there is an SGCS and no NMSE."""
         return self.info.compressor.get("csi") == "eigenvectors"
+
+    @property
+    def papers_scenario(self) -> str:
+        """``indoor`` or ``outdoor`` where its NMSE belongs beside the papers' tables; empty elsewhere.
+
+        Their channel is COST 2100 with users placed as for CsiNet; codewords are float and arrive as they are.
+        """
+        channel = self.info.training.get("channel")
+        if not isinstance(channel, dict) or "adapted_to" in self.info.training:
+            return ""
+        place, environment = (channel.get("source"), channel.get("placement")), channel.get("environment")
+        alike = place == ("cost2100", "csinet") and self.info.shape == _PAPERS_SHAPE and not self.info.measured_through
+        return environment if alike and not self.plugin and environment in ("indoor", "outdoor") else ""
 
     def scenario(self) -> Scenario:
         """Perfect channel estimates of the channel that the weights were trained for, and the compressor.

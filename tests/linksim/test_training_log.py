@@ -1,10 +1,12 @@
 """The log of a training run: what a killed run left is taken over, and what is damaged is said in one line."""
 
 import math
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
 import pytest
+from matplotlib.figure import Figure
 
 from feedback.training.state import Progress
 from linksim.errors import InputError
@@ -39,3 +41,36 @@ def test_a_damaged_log_is_one_line(text: str, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"log\.csv: [^\n]+, expected the log of a training run, or no file$"):
         TrainingLog(tmp_path, resumed=True)
     assert file.read_text() == damaged
+
+
+def test_curves_of_several_trainings_in_one_figure(
+    tmp_path: Path, command: Callable[..., tuple[int, str, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[Figure] = []
+    monkeypatch.setattr(
+        "linksim.report.figures.learning_curves.save", lambda figure, stem, vector: drawn.append(figure) or [stem]
+    )
+    folders = [tmp_path / "crnet-cr16-0123", tmp_path / "other"]
+    for folder in folders:
+        with closing(TrainingLog(folder, resumed=False)) as log:
+            log.start(-1.0)
+            log.add(FIRST)
+            log.add(SECOND)
+    options = ("--level", "published=-11.35", "--log-samples", "--out", tmp_path / "figure")
+    code, _, err = command("learning-curves", folders[0], f"mine={folders[1]}", *options)
+    assert (code, err) == (0, "")
+    (axes,) = drawn[0].axes
+    curve, other, level = axes.lines
+    assert [line.get_label() for line in axes.lines] == ["crnet-cr16", "mine", "published"]
+    # The start has no place on a logarithmic axis.
+    assert curve.get_xydata().tolist() == other.get_xydata().tolist() == [[50, -3], [100, -3]]
+    assert list(level.get_ydata()) == [-11.35, -11.35]
+    for wrong, message in (
+        ((tmp_path / "none",), "log.csv: no such log, expected the folder of a training"),
+        ((folders[0], folders[0]), "got the label 'crnet-cr16' twice, expected one for each training"),
+        ((folders[0], "--level", "-11"), "--level: got '-11', expected LABEL=DB, such as published=-11.35"),
+    ):
+        code, _, err = command("learning-curves", *wrong)
+        assert code == 2
+        assert message in err
+        assert len(err.splitlines()) == 1

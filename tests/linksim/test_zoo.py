@@ -87,10 +87,23 @@ def test_list_is_what_the_documents_say(zoo: Path, command: Command) -> None:
         assert row.bytes == file.stat().st_size
         # Three decimals are kept.
         assert abs(row.validation_nmse_db - info.validation_nmse_db) <= 5e-4
+    assert table["published_nmse_db"].isna().all()
     code, out, err = command("zoo", "list", "--zoo", zoo)
     assert (code, err) == (0, "")
     assert "csinet-cr4" in out
+    assert "nan" not in out
     assert "trained with:" in out
+
+
+def test_published_figures_stand_beside_those_of_their_channel(command: Command) -> None:
+    table = pd.read_csv(io.StringIO(command("zoo", "list", "--zoo", ROOT / "zoo", "--csv")[1]))
+    assert table["published_nmse_db"].notna().any()
+    for row in table.itertuples():
+        alike = row.channel == "cost2100 indoor" and row.measured_through.startswith("perfect link")
+        assert pd.isna(row.published_nmse_db) or alike
+        printed = {("crnet", 16): -11.35, ("csinet", 32): -6.24, ("cl-csinet", 16): -2.19}.get((row.network, row.cr))
+        if alike and printed is not None:
+            assert row.published_nmse_db == printed
 
 
 def _flip_a_bit(zoo: Path, file: Path) -> None:

@@ -124,7 +124,7 @@ def with_legend(layout: Layout, run: RunView, order: Sequence[str] | None = None
     width, height = layout.figure.get_size_inches()
     if names:
         titles = [plain_text(run.title(name)) for name in names]
-        columns = _legend_columns(titles, width if run.options.size_in is None else run.options.size_in[0])
+        columns = legend_columns(titles, width if run.options.size_in is None else run.options.size_in[0])
         rows = -(-len(names) // columns)
         layout.figure.set_size_inches(width, height + rows * LEGEND_ROW_IN)
         handles = [layout.entries[name] for name in names]
@@ -143,7 +143,7 @@ def _columns(n_panels: int) -> int:
     return 1 if n_panels == 1 else 2 if n_panels in (2, 4) else 3
 
 
-def _legend_columns(titles: list[str], width_in: float) -> int:
+def legend_columns(titles: list[str], width_in: float) -> int:
     """As many columns as fit, then as few as take no more rows."""
     for columns in range(min(len(titles), MAX_LEGEND_COLUMNS), 1, -1):
         split = np.array_split([len(title) for title in titles], columns)

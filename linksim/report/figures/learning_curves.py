@@ -1,15 +1,16 @@
 """Learning curves of the networks of one training scenario: validation NMSE against training channels seen."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
 from matplotlib.figure import Figure
 
+from feedback.training.state import Progress
 from linksim.preparation.training_log import LOG_FILE
 from linksim.report.figures.curves import legend_handle
-from linksim.report.figures.layouts import LEGEND_ROW_IN, PANEL_HEIGHT_IN, panel_letter
+from linksim.report.figures.layouts import LEGEND_ROW_IN, PANEL_HEIGHT_IN, legend_columns, panel_letter
 from linksim.report.view.curve_style import DEFAULT_PALETTE, curve_styles
 from linksim.report.view.names import compressor_titles
 from linksim.report.view.style import COLUMN_IN, DOUBLE_COLUMN_IN, paper_style, plain_text, save
@@ -63,6 +64,47 @@ def write_learning_curves(
         labels = [plain_text(titles[name]) for name in names]
         figure.legend(handles, labels, loc="outside upper center", ncols=min(len(names), _LEGEND_COLUMNS[n_columns]))
         return save(figure, folder / "learning_curves", vector)
+
+
+def write_curves_together(
+    stem: Path,
+    curves: Mapping[str, Sequence[Progress]],
+    levels: Mapping[str, float],
+    *,
+    log_samples: bool = False,
+    vector: bool = True,
+) -> list[Path]:
+    """Draws several trainings in one panel: ``<stem>.png`` and ``<stem>.pdf``.
+
+    Args:
+        stem: path without suffix.
+        curves: label -> validations of a training, the start first.
+        levels: label -> NMSE in dB, drawn across as a reference.
+        log_samples: whether the axis of channels seen is logarithmic; the start has no place on it then.
+        vector: whether to write the PDF.
+    """
+    styles, titles = curve_styles([*curves]), [plain_text(label) for label in (*curves, *levels)]
+    columns = legend_columns(titles, COLUMN_IN)
+    rows = math.ceil(len(titles) / columns)
+    with paper_style():
+        figure = Figure(figsize=(COLUMN_IN, PANEL_HEIGHT_IN + LEGEND_ROW_IN * rows), layout="constrained")
+        panel = figure.subplots()
+        for label, validations in curves.items():
+            shown = [one for one in validations if one.samples > 0 or not log_samples]
+            samples, errors = [one.samples for one in shown], [one.validation_nmse_db for one in shown]
+            every = max(1, math.ceil(len(shown) / _MARKERS))
+            options = styles[label].line_options()
+            panel.plot(samples, errors, markevery=every, label=plain_text(label), **options)
+        for label, level in levels.items():
+            panel.axhline(level, color="0.35", linestyle=(0, (1, 1.2)), linewidth=0.9, label=plain_text(label))
+        if log_samples:
+            panel.set_xscale("log")
+        else:
+            panel.locator_params(axis="x", nbins=5)
+        panel.set_xlabel("Training channels seen")
+        panel.set_ylabel("NMSE on validation [dB]")
+        figure.legend(loc="outside upper center", ncols=columns)
+        return save(figure, stem, vector)
 
 
 def _name_and_ratio(stem: str) -> tuple[str, float]:
