@@ -15,6 +15,7 @@ from feedback.context_codec.tables import shipped_tables
 from feedback.enhancement.gated_filters import GatedFilters
 from feedback.enhancement.training import Course, Gain, save_filters, train_filters
 from linksim.errors import InputError
+from linksim.preparation.output_room import keep_somewhere
 from linksim.preparation.training_sources import TrainingSources, matrices_of, opened_source, read_training_sources
 
 _LOGGER = logging.getLogger(__name__)
@@ -86,7 +87,7 @@ def train_context_enhancer(
         "gains": [asdict(gain) for gain in gains],
         "curve": [{"reports": reports, "gain_db": _mean_gain(found)} for reports, found in curve],
     }
-    save_filters(out, network, document)
+    keep_somewhere(lambda place: save_filters(place, network, document), out, key="--out")
 
 
 def _unit_power(csi: NDArray[np.complex64]) -> NDArray[np.complex64]:

@@ -18,6 +18,7 @@ from feedback.context_codec.tables import ContextTables as Tables
 from feedback.context_codec.training import EIGENVECTORS, MATRICES, save_tables, train_tables
 from linksim.content_hash import content_hash
 from linksim.files import kept_tensors, save_tensors
+from linksim.preparation.output_room import keep_somewhere
 from linksim.preparation.training_sources import TrainingSources, matrices_of, opened_source, read_training_sources
 from linksim.scenario.results_versions import source_versions
 from linksim.subband_eigenvectors import subband_eigenvectors
@@ -66,7 +67,8 @@ def train_context_tables(
     }
     tables = learn_tables(wanted, channels)
     sources = {label: section.model_dump(mode="json") for label, section in learnt.items()}
-    save_tables(out, tables, {"command": command, **wanted.model_dump(mode="json"), "sources": sources})
+    document = {"command": command, **wanted.model_dump(mode="json"), "sources": sources}
+    keep_somewhere(lambda place: save_tables(place, tables, document), out, key="--out")
 
 
 def learn_tables(wanted: ContextTables, channels: Mapping[str, Sequence[NDArray[np.complex64]]]) -> Tables:

@@ -27,6 +27,7 @@ from linksim.files import needed_tensors
 from linksim.preparation.adaptation import adaptation_record, load_unadapted, unadapted
 from linksim.preparation.fitting import fit_generator, load_normalisation
 from linksim.preparation.kept_axes import KeptAxes
+from linksim.preparation.output_room import keep_somewhere
 from linksim.preparation.prepare import adaptation_of, weights_file
 from linksim.preparation.scheme_spec import SchemeSpec
 from linksim.preparation.taken_channels import TakenForm, taken_channels
@@ -34,7 +35,6 @@ from linksim.preparation.teacher import load_teacher, teacher_of
 from linksim.preparation.trained_network import trained_network
 from linksim.preparation.training_log import TrainingLog
 from linksim.preparation.weights_origin import teacher_record
-from linksim.preparation.zoo_room import keep_somewhere
 from linksim.scenario.identity import with_contents
 from linksim.scenario.model import Scenario
 from linksim.scenario.sources import device_of, source_of

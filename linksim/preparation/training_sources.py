@@ -12,12 +12,16 @@ from pydantic import Field
 from channels.source import BLOCK_SIZE, Source, Split
 from channels.source_parameters import SourceParameters
 from linksim.errors import InputError
+from linksim.preparation.output_room import require_room
 from linksim.scenario.document import validated
 from linksim.scenario.file import read_overridden
 from linksim.scenario.outlines import split_hint
 from linksim.scenario.plugin_sections import ChannelSection
 from linksim.scenario.section import Section
 from linksim.scenario.sources import open_source
+
+# Of a file of tables or filters, at most.
+_MAX_BYTES = 2**22
 
 
 class TrainingSources(Section):
@@ -57,6 +61,7 @@ def read_training_sources(
     learnt = {label: section for label, section in wanted.sources.items() if label not in without}
     if not learnt:
         raise InputError("--without: got all sources, expected one to be left")
+    require_room({out: _MAX_BYTES}, "--out")
     return wanted, learnt
 
 

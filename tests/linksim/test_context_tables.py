@@ -97,6 +97,24 @@ def test_damaged_channels_are_set_aside_and_made_again(tmp_path: Path, caplog: p
     assert read_tables(tmp_path / "again.safetensors").digest == read_tables(tmp_path / "whole.safetensors").digest
 
 
+def test_tables_that_cannot_be_written_are_noticed_before_and_kept_elsewhere_after(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "tiny.yaml").write_text(TINY)
+    (tmp_path / "file").write_text("")
+    monkeypatch.setattr("linksim.preparation.context_tables.opened_source", lambda *_: pytest.fail("made channels"))
+    with pytest.raises(InputError, match=r"--out: cannot write to .*file/x \(Not a directory\), expected a writable"):
+        train_context_tables(tmp_path / "tiny.yaml", [], tmp_path / "file" / "x" / "a.safetensors", "")
+    monkeypatch.undo()
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "elsewhere"))
+    out = tmp_path / "a.safetensors"
+    # What no file replaces: as on a disk that others filled meanwhile, writing fails in the end.
+    out.mkdir()
+    with pytest.raises(InputError, match=r"--out: .*a.safetensors: Is a directory, .*; it is in .*elsewhere/a.safeten"):
+        train_context_tables(tmp_path / "tiny.yaml", [], out, "")
+    assert json.loads((tmp_path / "elsewhere" / "a.json").read_text())["name"] == "tiny"
+
+
 def test_only_safetensors_are_written(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"--out: got a\.npz, expected"):
         train_context_tables(tmp_path / "tiny.yaml", [], tmp_path / "a.npz", "")

@@ -180,11 +180,11 @@ def test_weights_that_cannot_be_kept_are_noticed_before_training(
     assert code == 2
     assert error == (
         f"linksim: {tmp_path}/scenario.yaml: zoo: cannot write to {tmp_path}/file/zoo (Not a directory), expected a "
-        "writable folder for the weights that are to be trained\n"
+        "writable folder for what is to be learnt\n"
     )
     # CsiNet of 2 x 8 x 8 values at 1/4: two matrices of 128 x 32 in float32 and some more, and 1 MiB for the rest.
     full = SimpleNamespace(free=2**20)
-    monkeypatch.setattr("linksim.preparation.zoo_room.shutil.disk_usage", lambda folder: full)
+    monkeypatch.setattr("linksim.preparation.output_room.shutil.disk_usage", lambda folder: full)
     small["zoo"] = str(tmp_path / "zoo")
     code, _, error = command("train", scenario_file(small), "--out", tmp_path / "out", "--workers", "1")
     assert (code, len(error.splitlines())) == (2, 1)
@@ -207,7 +207,7 @@ def test_weights_are_kept_elsewhere_where_the_zoo_fails_after_all(
     small["training"]["recipe"] = {"epochs": 0}
     code, _, error = command("train", scenario_file(small), "--out", tmp_path / "out", "--workers", "1")
     assert code == 2
-    assert "No space left on device, expected to keep the trained weights there; they are in " in error
+    assert "No space left on device, expected to keep there what was learnt; it is in " in error
     (kept,) = (tmp_path / "out" / "training").glob("*/*/*.safetensors")
     assert str(kept) in error
     # What was kept is whole: in the zoo, it is found.

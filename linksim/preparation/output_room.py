@@ -1,4 +1,4 @@
-"""Can trained weights be kept? Found out before they are trained, and they are kept somewhere if it was wrong."""
+"""Can what is learnt be kept? Found out before it is learnt, and it is kept somewhere if that was wrong."""
 
 import shutil
 import tempfile
@@ -11,11 +11,12 @@ from linksim.errors import InputError
 _MARGIN_BYTES = 2**20
 
 
-def require_room(sizes: Mapping[Path, int]) -> None:
+def require_room(sizes: Mapping[Path, int], key: str = "zoo") -> None:
     """Makes the folders of some files and checks that each can be written.
 
     Args:
         sizes: bytes that each file takes, at most.
+        key: what the user named the folder or file with.
 
     Raises:
         InputError: if a folder cannot be written, or there is too little room for its files.
@@ -28,24 +29,25 @@ def require_room(sizes: Mapping[Path, int]) -> None:
             free = shutil.disk_usage(folder).free
         except OSError as error:
             raise InputError(
-                f"zoo: cannot write to {folder.absolute()} ({error.strerror}), expected a writable folder for the "
-                "weights that are to be trained"
+                f"{key}: cannot write to {folder.absolute()} ({error.strerror}), expected a writable folder for "
+                "what is to be learnt"
             ) from None
         wanted = _MARGIN_BYTES + sum(size for file, size in sizes.items() if file.parent == folder)
         if free < wanted:
             raise InputError(
-                f"zoo: got {free / 1e6:.1f} MB of room in {folder.absolute()}, expected {wanted / 1e6:.1f} MB for the "
-                "weights that are to be trained"
+                f"{key}: got {free / 1e6:.1f} MB of room in {folder.absolute()}, expected {wanted / 1e6:.1f} MB for "
+                "what is to be learnt"
             )
 
 
-def keep_somewhere(save: Callable[[Path], object], file: Path, others: Iterable[Path]) -> None:
-    """Saves weights in a file, or where that fails in the first of other folders that takes them.
+def keep_somewhere(save: Callable[[Path], object], file: Path, others: Iterable[Path] = (), key: str = "zoo") -> None:
+    """Saves what was learnt in a file, or where that fails in the first of other folders that takes them.
 
     Args:
         save: writes them to a path, and a document beside it.
         file: where they belong.
         others: folders to fall back to, those of temporary files last.
+        key: what the user named the folder or file with.
 
     Raises:
         InputError: if they had to go elsewhere; the line says where they are.
@@ -62,7 +64,7 @@ def keep_somewhere(save: Callable[[Path], object], file: Path, others: Iterable[
         except OSError:
             continue
         raise InputError(
-            f"zoo: {file}: {reason}, expected to keep the trained weights there; they are in {elsewhere.absolute()} "
-            "with the .json beside it: move both into the zoo"
+            f"{key}: {file}: {reason}, expected to keep there what was learnt; it is in {elsewhere.absolute()} with "
+            "the .json beside it: move both there"
         )
-    raise InputError(f"zoo: {file}: {reason}, expected to keep trained weights there; no other folder took them")
+    raise InputError(f"{key}: {file}: {reason}, expected to keep there what was learnt; no other folder took it")
