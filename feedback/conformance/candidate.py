@@ -15,6 +15,8 @@ from feedback.training_set import TrainingSet
 
 Shape = tuple[int, int]
 
+_OF_NETWORKS = 24
+
 
 @dataclass(frozen=True)
 class Candidate:
@@ -51,7 +53,8 @@ class Candidate:
     def fit(self, shape: Shape | None = None) -> Compressor:
         """A new compressor that has learnt from a few channels."""
         made = self.build(shape)
-        training = TrainingSet(csi_for(made, 60), csi_for(made, 10, seed=1))
+        # Steps of a network cost time with every channel; others need as many as they have axes.
+        training = TrainingSet(csi_for(made, _OF_NETWORKS if self.quick else 60), csi_for(made, 10, seed=1))
         made.fit(training, torch.Generator().manual_seed(2))
         return made
 

@@ -10,7 +10,7 @@ from feedback.neural import NeuralCompressor
 from feedback.training.recipe import TrainingRecipe
 
 # Enough for every step of training to run.
-QUICK = TrainingRecipe(epochs=1, batch_size=30)
+QUICK = TrainingRecipe(epochs=1, batch_size=12)
 
 
 def candidate_of(compressor: type[Compressor], given: dict[str, object]) -> Candidate:

@@ -7,6 +7,7 @@ import pytest
 
 from linksim.report import draw_figures
 from linksim.report.tables.sweep import UNDEFINED, shown_metrics, sweep_tables
+from linksim.report.view.figure_options import FigureOptions
 from linksim.report.view.run_view import view_run
 from tests.report.made_up_run import write_run
 
@@ -43,4 +44,4 @@ def test_without_precoders_tables_are_as_they_were(tmp_path: Path) -> None:
 
 
 def test_the_similarity_that_all_have_gets_a_figure(run: Path) -> None:
-    assert "over_ratio_sgcs" in {file.stem for file in draw_figures(run)}
+    assert "over_ratio_sgcs" in {file.stem for file in draw_figures(run, FigureOptions(vector=False))}
