@@ -78,12 +78,12 @@ class ContextOfEigenvectors(BitstreamCompressor):
         Raises:
             FeedbackInputError: if an entry is NaN or infinite.
         """
-        return self.codeword(*self._codec.encode(*self._coefficients(csi)), csi.device), NO_MEMORY
+        return self.codeword(*self.codec.encode(*self._coefficients(csi)), csi.device), NO_MEMORY
 
     @torch.no_grad()
     def rebuild(self, received: Codeword, memory: Memory) -> tuple[Reconstruction, Memory]:
         """The precoders; lost are those of erased reports, and of bits that are no report."""
-        matrices, rotation, erased = self._codec.decode(*received.arrived())
+        matrices, rotation, erased = self.codec.decode(*received.arrived())
         vectors = self.form.vectors(torch.from_numpy(matrices), torch.from_numpy(rotation))
         precoder = orthogonal_layers(vectors).to(received.values.device, torch.complex64)
         return Reconstruction(precoder=precoder, erased=torch.from_numpy(erased).to(precoder.device)), NO_MEMORY
@@ -105,7 +105,8 @@ class ContextOfEigenvectors(BitstreamCompressor):
         )
 
     @property
-    def _codec(self) -> LayerCodec:
+    def codec(self) -> LayerCodec:
+        """The codec of coefficients."""
         return self._codec_of(*self.learnt_mode)
 
     def _codec_of(self, step: float | None, max_bits: int | None = None) -> LayerCodec:

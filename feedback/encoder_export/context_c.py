@@ -14,18 +14,22 @@ from tempfile import TemporaryDirectory
 import numpy as np
 from numpy.typing import NDArray
 
+from feedback.beam_delay import ALIGNMENTS
 from feedback.context_codec import side_information as side
 from feedback.context_codec import sizes
 from feedback.context_codec.codec import RATE_WEIGHT, ContextCodec
+from feedback.context_codec.layer_codec import LayerCodec
 from feedback.context_codec.rotation import axis_rotations, rotation_bits
 from feedback.context_codec.tables import BS_ONLY, ContextTables
 from feedback.csi_report.codeword import Codeword
 from feedback.errors import FeedbackInputError
 
 PROGRAM, LIBRARY = "encode.c", "context_encoder.c"
+# What stands as the library for eigenvectors.
+_EIGENVECTORS = "context_eigenvectors.c"
 FLAGS = ("-std=c11", "-O2")
 _KERNEL = ("report_kernel.c", "context_model.h", "arithmetic_coder.h")
-_OWN = (PROGRAM, LIBRARY, "context_encoder.h")
+_OWN = (PROGRAM, "context_encoder.h", "context_report.h")
 # Width of lines of numbers.
 _LINE = 120
 
@@ -47,18 +51,21 @@ class CompiledEncoder:
     memory_bytes: int
 
 
-def context_sources(codec: ContextCodec) -> dict[str, str]:
+def context_sources(codec: ContextCodec | LayerCodec) -> dict[str, str]:
     """The files of an encoder by name.
 
     Args:
-        codec: fitted: of a payload, or of a step and the bits that no report may exceed.
+        codec: fitted: of a payload, or of a step and the bits that no report may exceed; ``LayerCodec`` for one that
+            takes the eigenvectors of subbands, as ``BeamDelay`` makes coefficients of them.
 
     Raises:
         FeedbackInputError: if it has a step and no bound on the bits.
     """
     own, kernel = files("feedback.encoder_export"), files("feedback.context_codec")
+    library = LIBRARY if isinstance(codec, ContextCodec) else _EIGENVECTORS
     return {
         **{name: own.joinpath(name).read_text("utf-8") for name in _OWN},
+        LIBRARY: own.joinpath(library).read_text("utf-8"),
         "context_settings.h": _settings(codec),
         "context_tables.h": _tables(codec.tables),
         **{name: kernel.joinpath(name).read_text("utf-8") for name in _KERNEL},
@@ -72,7 +79,7 @@ def compiled_encoder(
 
     Args:
         sources: of ``context_sources``.
-        matrices: to encode, ``[n, *shape]``.
+        matrices: to encode, ``[n, ...]``, axes as in ``context_encoder.h``.
         flags: of gcc.
 
     Raises:
@@ -102,8 +109,8 @@ def report_lines(codeword: Codeword) -> list[str]:
     return ["".join(map(str, row[:length])) for row, length in zip(bits.tolist(), lengths.tolist(), strict=True)]
 
 
-def _settings(codec: ContextCodec) -> str:
-    shape, columns = codec.shape, codec.shape.columns
+def _settings(codec: ContextCodec | LayerCodec) -> str:
+    shape = codec.shape
     if codec.payload_bits is not None:
         report = codec.payload_bits
         step: dict[str, float] = {
@@ -118,21 +125,31 @@ def _settings(codec: ContextCodec) -> str:
         report = codec.max_bits
         step = {"STEP_BITS": 0, "STEP": codec.step, "STEP_NUMBER": side.step_number(codec.step)}
         mode = "all reports share the step, none has more than REPORT_BITS"
+    if isinstance(codec, ContextCodec):
+        axes, matrices = "delays, polarisations and UE antennas, vertical and horizontal beams", 1
+        scale = {
+            "SCALE_BITS": codec.scale.bits,
+            "SCALE_LOW_DB": codec.scale.low_db,
+            "SCALE_CELL_DB": codec.scale.cell_db,
+        }
+        turned = {"ROTATIONS": axis_rotations(shape.columns), "ROTATION_BITS": rotation_bits(shape.columns)}
+    else:
+        axes, matrices = "subbands, polarisations, rows and columns of the panel", codec.n_layers
+        scale = {"SCALE_BITS": 0}
+        turned = {"ROW_ROTATIONS": axis_rotations(shape.tilts), "COLUMN_ROTATIONS": axis_rotations(shape.columns)}
+        turned |= {"ROTATION_BITS": codec.rotation_bits, "ALIGNMENTS": ALIGNMENTS}
+    model = {name: value for name, value in vars(sizes).items() if name.isupper() and name != "FLAGS"}
     groups: list[tuple[str, Mapping[str, float]]] = [
-        ("The matrix: delays, polarisations and UE antennas, vertical and horizontal beams.", _upper(shape._asdict())),
+        (f"Matrices of a report, and their axes: {axes}.", {"MATRICES": matrices, **_upper(shape._asdict())}),
         (f"Bits: {mode}.", {"REPORT_BITS": report, **step}),
-        ("The scale.", {"SCALE_BITS": codec.scale.bits, "SCALE_LOW_DB": codec.scale.low_db}),
-        ("", {"SCALE_CELL_DB": codec.scale.cell_db}),
-        ("Rotations.", {"ROTATIONS": axis_rotations(columns), "ROTATION_BITS": rotation_bits(columns)}),
+        ("The scale.", scale),
+        ("Rotations.", turned),
         ("What a bit is worth, 1/4096 squared step.", {"RATE_WEIGHT": RATE_WEIGHT}),
-        (
-            "The context model.",
-            {name: value for name, value in vars(sizes).items() if name.isupper() and name != "FLAGS"},
-        ),
+        ("The context model.", model),
     ]
     lines = ["/* Settings of an encoder; written by `linksim export`. */", ""]
     for title, group in groups:
-        lines += [f"/* {title} */"] if title else []
+        lines.append(f"/* {title} */")
         lines += [f"#define {name} {_number(value)}" for name, value in group.items()]
     return "\n".join(lines) + "\n"
 

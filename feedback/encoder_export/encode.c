@@ -1,4 +1,4 @@
-/* Reads matrices from standard input, float32 as context_encoder.h has them, one behind the other; writes the bits of each
+/* Reads channels from standard input, float32 as context_encoder.h has them, one behind the other; writes the bits of each
    report as a line of 0 and 1.
 
        cc -std=c11 -O2 encode.c context_encoder.c -lm -o encode
@@ -8,7 +8,7 @@
 
 #include "context_encoder.h"
 
-#define NUMBERS (2 * ROWS * LAYERS * TILTS * COLUMNS)
+#define NUMBERS (2 * MATRICES * ROWS * LAYERS * TILTS * COLUMNS)
 
 int main(void) {
     static float matrix[NUMBERS];
@@ -23,6 +23,6 @@ int main(void) {
         for (int i = 0; i < length; i++) putchar('0' + bits[i]);
         putchar('\n');
     }
-    if (read) fprintf(stderr, "got %zu numbers at the end, expected %d a matrix\n", read, NUMBERS);
+    if (read) fprintf(stderr, "got %zu numbers at the end, expected %d a channel\n", read, NUMBERS);
     return read != 0;
 }

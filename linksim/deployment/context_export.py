@@ -12,6 +12,8 @@ import torch
 from channels.files import write_whole
 from feedback.compressor import CompressorParameters
 from feedback.compressors.context import Context
+from feedback.compressors.context_eigenvectors import ContextOfEigenvectors
+from feedback.csi_report.normalisation import Normalisation
 from feedback.encoder_export.context_c import (
     FLAGS,
     LIBRARY,
@@ -29,12 +31,12 @@ from linksim.preparation.dimension_check import check_points
 from linksim.preparation.prepare import Preparation
 from linksim.preparation.prepared_point import load_schemes
 from linksim.preparation.scheme_spec import scheme_specs
+from linksim.preparation.taken_channels import TakenForm, taken_channels
 from linksim.scenario.model import Scenario
 from linksim.scenario.outlines import split_hint
 from linksim.scenario.plugin_sections import compressor_label
 from linksim.scenario.sources import device_of, source_of
 from linksim.scenario.sweep import points_of
-from linksim.scenario.true_channels import truncated_channels
 from linksim.storage.run_folder import RunFolder
 
 _LOGGER = logging.getLogger(__name__)
@@ -97,10 +99,10 @@ def export_context(
         raise InputError(
             f"channel: got no test channels, expected some to report{split_hint(scenario.channel, 'test')}"
         )
-    csi = torch.from_numpy(truncated_channels(scenario, "test", 0, count))
-    reports, sources = report_lines(codec.encode(csi)), context_sources(codec.codec)
-    matrices = csi.numpy().reshape(count, *codec.level_shape)
-    compiled = compiled_encoder(sources, matrices)
+    csi = taken_channels(scenario, TakenForm.of(codec), Normalisation("none"), "test", 0, count)
+    count = len(csi)
+    reports, sources = report_lines(codec.encode(torch.from_numpy(csi))), context_sources(codec.codec)
+    compiled = compiled_encoder(sources, csi)
     if compiled is None:
         _LOGGER.warning("no gcc was found: the sources are written without having been compiled")
     elif compiled.reports != reports:
@@ -110,20 +112,19 @@ def export_context(
     folder.mkdir(parents=True, exist_ok=True)
     for name, text in {**sources, REPORTS: "".join(f"{report}\n" for report in reports)}.items():
         write_whole(folder / name, text.encode())
-    write_whole(folder / CHANNELS, floats_of(matrices))
+    write_whole(folder / CHANNELS, floats_of(csi))
     return ContextExport(folder, count, float(np.mean([*map(len, reports)])), codec.tables.ue_bytes, compiled)
 
 
-def _fitted(scenario: Scenario) -> Context:
+def _fitted(scenario: Scenario) -> Context | ContextOfEigenvectors:
     points = points_of(scenario)
     check_points(points)
     (spec,) = scheme_specs(scenario)
-    for key, wanted in (("csi", "matrix"), ("memory", 0)):
-        if (found := getattr(spec.parameters, key)) != wanted:
-            raise InputError(f"compressors: {spec.label}: {key}: got {found!r}, expected {wanted!r} to export it as C")
+    if getattr(spec.parameters, "memory", 0):
+        raise InputError(f"compressors: {spec.label}: memory: got 1, expected 0 to export it as C")
     with TemporaryDirectory() as scratch, local_executor(1) as executor:
         folder = RunFolder(Path(scratch), scenario)
         Preparation(folder, executor, device_of(scenario)).prepare(points)
         codec = load_schemes(scenario, folder.fitted, device_of(scenario))[spec.label].compressor
-    assert isinstance(codec, Context)
+    assert isinstance(codec, Context | ContextOfEigenvectors)
     return codec

@@ -152,7 +152,6 @@ def test_the_context_codec_as_c(command: Command, tiny: dict[str, Any], scenario
         ({"payload_bits": 90}, ["--format", "float"], "format: got 'float' for context, expected c"),
         ({"payload_bits": 90}, ["--out", "a.onnx"], "--out: got the file a.onnx for context, expected a folder"),
         ({"step": 1, "memory": 1}, [], "compressors: context: memory: got 1, expected 0 to export it as C"),
-        ({"step": 1, "csi": "eigenvectors"}, [], "compressors: context: csi: got 'eigenvectors', expected 'matrix'"),
     ],
 )
 def test_what_c_cannot_have_is_refused(
