@@ -45,11 +45,11 @@ def learning_curves(
 
 
 def _labelled(text: str) -> tuple[str, Path]:
-    """Label and folder; of a folder alone its name up to the hash."""
+    """Label and folder; of a folder alone, network and ratio as its name says them."""
+    from linksim.report.figures.learning_curves import title_of
+
     label, equals, folder = text.partition("=")
-    if equals and label and folder:
-        return label, Path(folder)
-    return Path(text).resolve().name.rpartition("-")[0] or text, Path(text)
+    return (label, Path(folder)) if equals and label and folder else (title_of(Path(text)), Path(text))
 
 
 def _level(text: str) -> tuple[str, float]:

@@ -61,13 +61,13 @@ def test_curves_of_several_trainings_in_one_figure(
     assert (code, err) == (0, "")
     (axes,) = drawn[0].axes
     curve, other, level = axes.lines
-    assert [line.get_label() for line in axes.lines] == ["crnet-cr16", "mine", "published"]
+    assert [line.get_label() for line in axes.lines] == ["CRNet, 1/16", "mine", "published"]
     # The start has no place on a logarithmic axis.
     assert curve.get_xydata().tolist() == other.get_xydata().tolist() == [[50, -3], [100, -3]]
     assert list(level.get_ydata()) == [-11.35, -11.35]
     for wrong, message in (
         ((tmp_path / "none",), "log.csv: no such log, expected the folder of a training"),
-        ((folders[0], folders[0]), "got the label 'crnet-cr16' twice, expected one for each training"),
+        ((folders[0], folders[0]), "got the label 'CRNet, 1/16' twice, expected one for each training"),
         ((folders[0], "--level", "-11"), "--level: got '-11', expected LABEL=DB, such as published=-11.35"),
     ):
         code, _, err = command("learning-curves", *wrong)

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from itertools import cycle
 from pathlib import Path
 
 import pandas as pd
@@ -19,6 +20,7 @@ _COLUMNS = 2
 _LEGEND_COLUMNS = {1: 3, 2: 5}
 # Markers on a curve, however many validations it has.
 _MARKERS = 8
+_LEVEL_DASHES = ((1, 1.2), (5, 1.5), (5, 1.5, 1, 1.5))
 
 
 def write_learning_curves(
@@ -95,8 +97,8 @@ def write_curves_together(
             every = max(1, math.ceil(len(shown) / _MARKERS))
             options = styles[label].line_options()
             panel.plot(samples, errors, markevery=every, label=plain_text(label), **options)
-        for label, level in levels.items():
-            panel.axhline(level, color="0.35", linestyle=(0, (1, 1.2)), linewidth=0.9, label=plain_text(label))
+        for (label, level), dashes in zip(levels.items(), cycle(_LEVEL_DASHES), strict=False):
+            panel.axhline(level, color="0.35", linestyle=(0, dashes), linewidth=0.9, label=plain_text(label))
         if log_samples:
             panel.set_xscale("log")
         else:
@@ -105,6 +107,16 @@ def write_curves_together(
         panel.set_ylabel("NMSE on validation [dB]")
         figure.legend(loc="outside upper center", ncols=columns)
         return save(figure, stem, vector)
+
+
+def title_of(run: Path) -> str:
+    """What a training in a folder ``crnet_drawn-cr16-KEY`` is called: ``CRNet drawn, 1/16``."""
+    stem = run.resolve().name
+    label, _, rest = stem.rpartition("-cr")
+    if not label:
+        return stem
+    words = label.replace("_", " ")
+    return f"{compressor_titles({words: words.partition(' ')[0]})[words]}, 1/{rest.partition('-')[0]}"
 
 
 def _name_and_ratio(stem: str) -> tuple[str, float]:
