@@ -13,10 +13,8 @@ import torch
 from torch import Tensor
 
 from feedback.beam_delay import BeamDelay
-from feedback.csi_dimensions import CsiDimensions
+from feedback.csi_dimensions import OVERSAMPLING, CsiDimensions
 
-# Beams per port and axis, as in the oversampled grids of TS 38.214 (O1 = O2 = 4).
-OVERSAMPLING = 4
 # Beams whose energies differ by less than this share are equally strong: the first of them is taken, so that rounding
 # does not decide. Energies in float32 are sums over some hundred products.
 _TIE = 1e-5

@@ -41,12 +41,19 @@ class BitstreamCompressor(OwnBitsTraits, ReportCompressor):
         if parameters.payload_bits is None:
             self.declare(step=(), max_bits=())
 
-    def learn_step(self, lengths: Callable[[float, int], NDArray[np.int64]], count: int, more_bits: int = 0) -> None:
+    def learn_step(
+        self,
+        lengths: Callable[[float, int], NDArray[np.int64]],
+        count: int,
+        fewest_bits: Callable[[float], int],
+        more_bits: int = 0,
+    ) -> None:
         """Finds the step of ``target_bits``, and the bits to reserve, from the lengths of reports.
 
         Args:
             lengths: of the reports of the first so many channels at a step, ``[n]``, bits.
             count: channels that there are.
+            fewest_bits: of a report of nothing but zeros at a step, which may be longer than those of all channels.
             more_bits: by which a report may be longer than these.
 
         Raises:
@@ -58,6 +65,7 @@ class BitstreamCompressor(OwnBitsTraits, ReportCompressor):
         reserved = self.settings.max_bits
         if reserved is None:
             reserved = math.ceil(_RESERVE * (float(lengths(step, count).max(initial=0)) + more_bits))
+            reserved = max(reserved, fewest_bits(step) + more_bits)
         self.step, self.max_bits = torch.tensor(step), torch.tensor(float(reserved))
 
     @property

@@ -6,6 +6,8 @@ from typing import Literal, Self
 # Truncated angular-delay matrix, estimate over the whole band, the same over the noise's standard deviation, or
 # eigenvectors of each subband.
 CsiForm = Literal["truncated", "estimate", "whitened", "eigenvectors"]
+# Beams per port and axis, as in the oversampled grids of TS 38.214 (O1 = O2 = 4).
+OVERSAMPLING = 4
 
 
 @dataclass(frozen=True)

@@ -19,10 +19,10 @@ from feedback.training_set import TrainingSet
 _ALIGNMENT = "alignment"
 
 
-class EigenvectorCompressor(Compressor):
+class OfEigenvectors(Compressor):
     r"""A compressor of matrices, of which one is made of the eigenvectors of all subbands (``AlignedBeams``).
 
-    The report says beside the codeword which beams are strongest. The BS makes vectors of unit norm of the matrix.
+    The report says beside the matrix which beams are strongest. The BS makes vectors of unit norm of the matrix.
     """
 
     takes: ClassVar[CsiForm] = "eigenvectors"
@@ -34,6 +34,10 @@ class EigenvectorCompressor(Compressor):
         self.dimensions = dimensions
         self.n_layers = parameters.rank
         self.beams = beams
+
+
+class EigenvectorCompressor(OfEigenvectors):
+    """One that sends values: which beams are strongest is side information of the codeword."""
 
     def encode(self, csi: Tensor) -> Codeword:
         """Codewords of eigenvectors ``[batch, n_layers, n_subbands, n_tx]``, complex64."""
@@ -77,9 +81,9 @@ def aligned_set(training: TrainingSet, beams: AlignedBeams) -> AlignedSet:
     return AlignedSet(matrices(training.train), matrices(training.validation), made)
 
 
-def _fit(self: EigenvectorCompressor, training: TrainingSet, generator: torch.Generator) -> None:
+def _fit(self: OfEigenvectors, training: TrainingSet, generator: torch.Generator) -> None:
     """Learns from the matrices of training eigenvectors."""
-    super(EigenvectorCompressor, self).fit(aligned_set(training, self.beams), generator)
+    super(OfEigenvectors, self).fit(aligned_set(training, self.beams), generator)
 
 
 class MatrixCompressor(Compressor):
@@ -88,12 +92,18 @@ class MatrixCompressor(Compressor):
     @classmethod
     def chosen_by(cls, parameters: CompressorParameters) -> type[Compressor]:
         """The class itself, or that of the same maps on eigenvectors."""
-        return _on_eigenvectors(cls) if getattr(parameters, "csi", "matrix") == "eigenvectors" else cls
+        return on_eigenvectors(cls) if getattr(parameters, "csi", "matrix") == "eigenvectors" else cls
 
 
 @cache
-def _on_eigenvectors(kind: type[Compressor]) -> type[Compressor]:
+def on_eigenvectors(kind: type[Compressor], form: type[OfEigenvectors] = EigenvectorCompressor) -> type[Compressor]:
+    """A class of compressors of matrices as one of eigenvectors.
+
+    Args:
+        kind: the class.
+        form: how a report says which beams are strongest.
+    """
     # What learns nothing must go on saying so.
     own: dict[str, Callable[..., Any]] = {} if kind.fit is Compressor.fit else {"fit": _fit}
     name = f"{kind.__name__}OfEigenvectors"
-    return type(name, (EigenvectorCompressor, kind), {**own, "__module__": kind.__module__, "__doc__": kind.__doc__})
+    return type(name, (form, kind), {**own, "__module__": kind.__module__, "__doc__": kind.__doc__})

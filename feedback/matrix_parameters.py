@@ -1,5 +1,6 @@
 """What a scenario says of compressors of any complex matrix: the channel's, or its eigenvectors'; without PyTorch."""
 
+import math
 from functools import cache
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
@@ -7,7 +8,7 @@ from pydantic import Field, model_validator
 
 from feedback.any_of import AnyOf
 from feedback.compressor_parameters import CompressorParameters, CompressorTraits
-from feedback.csi_dimensions import CsiDimensions
+from feedback.csi_dimensions import OVERSAMPLING, CsiDimensions
 from feedback.quantiser_parameters import QUANTISERS, QuantiserParameters
 
 if TYPE_CHECKING:
@@ -16,10 +17,8 @@ else:
     _Quantiser = Annotated[Any, AnyOf(QUANTISERS.keys, QUANTISERS.parameters)]
 
 
-class MatrixParameters(CompressorParameters):
-    """Parameters of compressors that take any complex matrix."""
-
-    run_time: ClassVar[frozenset[str]] = CompressorParameters.run_time | {"quantiser"}
+class MatrixFormParameters(CompressorParameters):
+    """Keys that say which complex matrix is reported: the channel's, or that of its eigenvectors."""
 
     csi: Literal["matrix", "eigenvectors"] = Field(
         default="matrix",
@@ -33,10 +32,6 @@ class MatrixParameters(CompressorParameters):
         "that is",
     )
 
-    quantiser: _Quantiser | None = Field(
-        default=None, description="quantiser of its codewords; by default the feedback's"
-    )
-
     @model_validator(mode="after")
     def _layers_of_eigenvectors(self) -> Self:
         if self.csi == "matrix" and (self.rank != 1 or not self.align):
@@ -47,12 +42,11 @@ class MatrixParameters(CompressorParameters):
     @property
     def traits(self) -> type[CompressorTraits]:
         """Those of the compressor, which takes and gives something else where eigenvectors are reported."""
-        return type(self) if self.csi == "matrix" else on_eigenvectors(type(self))
+        return self.in_its_form(type(self))
 
-    @property
-    def own_quantiser(self) -> QuantiserParameters | None:
-        """That of the key ``quantiser``."""
-        return self.quantiser
+    def in_its_form(self, traits: type[CompressorTraits]) -> type[CompressorTraits]:
+        """Traits of a compressor of matrices as those of what is reported."""
+        return traits if self.csi == "matrix" else on_eigenvectors(traits)  # type: ignore[arg-type]
 
     def matrix_shape(self, dimensions: CsiDimensions) -> tuple[int, int]:
         """Of eigenvectors: the subbands of all layers, and the ports."""
@@ -66,6 +60,28 @@ class MatrixParameters(CompressorParameters):
             return super().dimensions_of(shape)
         subbands = max(shape[0] // self.rank, 1)
         return CsiDimensions(shape[0], shape[1], bands=tuple((band, band + 1) for band in range(subbands)))
+
+    def alignment_bits(self, dimensions: CsiDimensions) -> int:
+        """Bits that say which beams are the strongest, of all layers together (``AlignedBeams.bits``)."""
+        if self.csi == "matrix" or not self.align:
+            return 0
+        grids = (OVERSAMPLING * ports if ports > 1 else 1 for ports in (dimensions.n_rows, dimensions.n_columns))
+        return int((dimensions.n_polarizations * math.prod(grids)) ** self.rank - 1).bit_length()
+
+
+class MatrixParameters(MatrixFormParameters):
+    """Parameters of compressors that send values of any complex matrix."""
+
+    run_time: ClassVar[frozenset[str]] = CompressorParameters.run_time | {"quantiser"}
+
+    quantiser: _Quantiser | None = Field(
+        default=None, description="quantiser of its codewords; by default the feedback's"
+    )
+
+    @property
+    def own_quantiser(self) -> QuantiserParameters | None:
+        """That of the key ``quantiser``."""
+        return self.quantiser
 
 
 @cache

@@ -1,12 +1,17 @@
 """What a scenario says of compressors that quantise and entropy-code coefficients themselves; without PyTorch."""
 
+import math
 from typing import Self
 
 from pydantic import Field, model_validator
 
 from feedback.compressor_parameters import CompressorParameters, CompressorTraits
 from feedback.context_codec.limits import MAX_BITS, MAX_STEP, MIN_STEP
-from feedback.matrix_parameters import MatrixParameters
+from feedback.context_codec.side_information import STEP_BITS
+from feedback.csi_dimensions import CsiDimensions
+from feedback.errors import FeedbackInputError
+from feedback.matrix_parameters import MatrixFormParameters, MatrixParameters
+from feedback.transform_coding.sizes import CLOSING_BITS, MAX_PROBABILITY
 
 MODES = ("step", "target_bits", "payload_bits")
 _OF_A_MODE = ("scale_bits", "max_bits")
@@ -49,6 +54,22 @@ class OwnBitsParameters(CompressorParameters):
         """Whether one of the keys says how many bits."""
         return any(getattr(self, key) is not None for key in MODES)
 
+    def check_bits(self, fewest_bits: int) -> None:
+        """Passes numbers of bits that some report may have.
+
+        Args:
+            fewest_bits: of a report, at the coarsest step where the section gives none.
+
+        Raises:
+            FeedbackInputError: for fewer.
+        """
+        for key in ("target_bits", "payload_bits", "max_bits"):
+            given = getattr(self, key)
+            if given is not None and given < fewest_bits:
+                raise FeedbackInputError(
+                    f"{key}: got {given:g}, expected at least {fewest_bits}: no report takes fewer bits"
+                )
+
     @model_validator(mode="after")
     def _at_most_one_mode(self) -> Self:
         given = [key for key in MODES if getattr(self, key) is not None]
@@ -77,12 +98,23 @@ class OwnBitsOnlyParameters(OwnBitsTraits, OwnBitsParameters):
         return self
 
 
-class MatrixOrOwnBitsParameters(MatrixParameters, OwnBitsParameters):
-    """Keys of compressors that send values of a matrix, or bits of their own where a key says how many."""
+class TransformCodeParameters(MatrixFormParameters, OwnBitsParameters):
+    """Keys of transform codes, of the channel's matrix or of that of its eigenvectors."""
 
-    @model_validator(mode="after")
-    def _bits_of_matrices(self) -> Self:
-        if self.makes_bits and self.csi != "matrix":
-            given = next(key for key in MODES if getattr(self, key) is not None)
-            raise ValueError(f"{given}: got it with csi 'eigenvectors', expected it with csi 'matrix'")
-        return self
+    def check_code(self, dimensions: CsiDimensions) -> None:
+        """Refuses numbers of bits that no report has, whatever is learnt; more than that only the fit will tell.
+
+        A report says strongest beams, scale and step as far as it has them. Then it decides for each part of every
+        coefficient whether it is zero, which takes some bits even where the tables are as sure as they may be.
+
+        Raises:
+            FeedbackInputError: for fewer bits.
+        """
+        ahead = self.alignment_bits(dimensions) + (self.scale_bits if self.csi == "matrix" else 0)
+        ahead += STEP_BITS if self.payload_bits is not None else 0
+        decisions = 2 * math.prod(self.matrix_shape(dimensions))
+        self.check_bits(ahead + max(CLOSING_BITS, math.ceil(-decisions * math.log2(MAX_PROBABILITY))))
+
+
+class MatrixOrOwnBitsParameters(MatrixParameters, TransformCodeParameters):
+    """Keys of compressors that send values of a matrix, or bits of their own where a key says how many."""

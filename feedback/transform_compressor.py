@@ -1,5 +1,6 @@
 """Compressors that are transform codes: entropy-coded levels of coefficients on learnt axes."""
 
+import math
 from abc import abstractmethod
 from collections.abc import Mapping
 
@@ -9,12 +10,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from feedback.bitstream_compressor import STEP_REPORTS, ScaledBitstreamCompressor
-from feedback.compressor import NO_MEMORY, Complexity, Memory
-from feedback.context_codec.side_information import STEP_BITS
+from feedback.compressor import NO_MEMORY, Complexity, Compressor, Memory
+from feedback.compressor_parameters import CompressorParameters
+from feedback.context_codec.side_information import STEP_BITS, ScaleGrid, from_bits, to_bits
+from feedback.csi_dimensions import CsiDimensions
 from feedback.csi_report.codeword import Codeword
 from feedback.csi_report.reconstruction import Reconstruction
+from feedback.eigenvector_compressor import OfEigenvectors, on_eigenvectors
 from feedback.errors import FeedbackInputError
-from feedback.own_bits_parameters import OwnBitsParameters
+from feedback.own_bits_parameters import TransformCodeParameters
 from feedback.training_set import TrainingSet
 from feedback.transform_coding import sizes
 from feedback.transform_coding.axes import Axes, FullAxes, OwnEntries, SeparableAxes
@@ -49,8 +53,10 @@ class TransformCompressor(ScaledBitstreamCompressor):
     those that they were learnt from too well; so are the variances of a single component corrected.
     """
 
-    settings: OwnBitsParameters
+    settings: TransformCodeParameters
     covariance: Covariance = "diagonal"
+    # Bits of a report ahead of the code.
+    ahead_bits: int = 0
     spread: Tensor
     label: Tensor
     decision: Tensor
@@ -59,8 +65,10 @@ class TransformCompressor(ScaledBitstreamCompressor):
     ports: Tensor
     axes: Tensor
 
-    def __init__(self, parameters: OwnBitsParameters, shape: tuple[int, int], components: int = 1) -> None:
+    def __init__(self, parameters: TransformCodeParameters, shape: tuple[int, int], components: int = 1) -> None:
         super().__init__(parameters, shape)
+        if self.takes == "truncated":
+            parameters.check_code(self.dimensions)
         self.components = components
         nodes = 2 ** (components - 1).bit_length()
         self.declare(
@@ -69,6 +77,12 @@ class TransformCompressor(ScaledBitstreamCompressor):
             decision=(sizes.CLASSES, sizes.SEEN, sizes.DECISIONS),
             centroid=(sizes.CLASSES, sizes.SEEN, sizes.CENTROIDS + 1),
         )
+
+    @classmethod
+    def chosen_by(cls, parameters: CompressorParameters) -> type[Compressor]:
+        """The class itself, or that of the same code on eigenvectors."""
+        assert isinstance(parameters, TransformCodeParameters)
+        return cls if parameters.csi == "matrix" else on_eigenvectors(cls, CodeOfEigenvectors)
 
     @abstractmethod
     def learn_axes(self, training: TrainingSet, generator: torch.Generator) -> Tensor:
@@ -120,9 +134,9 @@ class TransformCompressor(ScaledBitstreamCompressor):
             some = Projected.joined([codec.projected(part) for part in csi[:most].split(codec.block)])
 
             def lengths(step: float, count: int) -> NDArray[np.int64]:
-                return self._codec_of(code, step).encode_projected(some.first(count))[1]
+                return self._codec_of(code, step).encode_projected(some.first(count))[1] + self.ahead_bits
 
-            self.learn_step(lengths, len(some.scale_numbers))
+            self.learn_step(lengths, len(some.scale_numbers), lambda step: self._codec_of(code, step).fewest_bits)
         self._codec_of(code, *self.learnt_mode)
 
     def check_learnt(self, state: Mapping[str, Tensor]) -> None:
@@ -144,11 +158,15 @@ class TransformCompressor(ScaledBitstreamCompressor):
 
     def rebuild(self, received: Codeword, memory: Memory) -> tuple[Reconstruction, Memory]:
         """The matrices; lost are those of erased reports, and of bits that are no report."""
-        bits, arrived = received.arrived()
+        matrices, erased = self.decoded(*received.arrived(), received.values.device)
+        return Reconstruction(channel=matrices, erased=erased), NO_MEMORY
+
+    def decoded(
+        self, bits: NDArray[np.uint8], arrived: NDArray[np.int64], device: torch.device
+    ) -> tuple[Tensor, Tensor]:
+        """Matrices ``[batch, Na, Nt]`` of bits ``[batch, width]`` that arrived; and which are lost, ``[batch]``."""
         matrices, erased = self._codec.decode(bits, arrived)
-        device = received.values.device
-        channel = torch.from_numpy(matrices).to(device)
-        return Reconstruction(channel=channel, erased=torch.from_numpy(erased).to(device)), NO_MEMORY
+        return torch.from_numpy(matrices).to(device), torch.from_numpy(erased).to(device)
 
     def complexity(self) -> Complexity:
         """Transforms of all components and the choice of their levels at the UE, one transform at the BS.
@@ -187,8 +205,64 @@ class TransformCompressor(ScaledBitstreamCompressor):
         return self._codec_of(code, *self.learnt_mode)
 
     def _codec_of(self, code: LevelCode, step: float | None = None, max_bits: int | None = None) -> TransformCodec:
-        centroid = self.centroid.cpu().numpy()
-        return TransformCodec(self.transforms, code, centroid, step, self.settings.payload_bits, max_bits, self.scale)
+        centroid, payload = self.centroid.cpu().numpy(), self.settings.payload_bits
+        return TransformCodec(
+            self.transforms, code, centroid, step, payload, max_bits, self.scale, other_bits=self.ahead_bits
+        )
+
+
+class CodeOfEigenvectors(OfEigenvectors, TransformCompressor):
+    """A transform code of matrices that are made of eigenvectors: the strongest beams are the first bits of a report.
+
+    No scale is sent, as both sides know it: such a matrix has norm 1.
+    """
+
+    settings: TransformCodeParameters
+
+    def __init__(self, parameters: TransformCodeParameters, dimensions: CsiDimensions) -> None:
+        parameters.check_code(dimensions)
+        super().__init__(parameters, dimensions)
+        self.ahead_bits = self.beams.bits
+
+    def learn_scale(self, csi: Tensor) -> None:
+        """One cell, in whose middle all scales are."""
+        middle_db = -10 * math.log10(self.shape[0] * self.shape[1])
+        self.scale_grid = torch.tensor([middle_db - 0.5, 1.0])
+
+    @property
+    def scale(self) -> ScaleGrid:
+        """The only scale."""
+        return ScaleGrid(0, *self.scale_grid.tolist())
+
+    @torch.no_grad()
+    def report(self, csi: Tensor, memory: Memory, lost: Tensor | None = None) -> tuple[Codeword, Memory]:
+        """Bits 0 and 1 as float32, ``[batch, longest]``, zeros behind the ``value_bits`` of each report.
+
+        Args:
+            csi: eigenvectors ``[batch, n_layers, n_subbands, n_tx]``, complex64.
+            memory: none.
+            lost: does not matter.
+
+        Raises:
+            FeedbackInputError: if an entry is NaN or infinite.
+        """
+        # In double precision of what complex64 holds, so that a report depends on neither precision nor batch.
+        exact = csi.detach().cpu().to(torch.complex64).to(torch.complex128)
+        matrices, alignment = self.beams.matrices(exact)
+        bits, lengths = self._codec.encode(matrices)
+        ahead = to_bits(alignment.numpy(), self.ahead_bits)
+        return self.codeword(np.concatenate([ahead, bits], axis=1), lengths + self.ahead_bits, csi.device), NO_MEMORY
+
+    @torch.no_grad()
+    def rebuild(self, received: Codeword, memory: Memory) -> tuple[Reconstruction, Memory]:
+        """Unit vectors ``[batch, n_layers, n_subbands, n_tx]``; lost are those of bits that are no report."""
+        (bits, arrived), device = received.arrived(), received.values.device
+        bits = np.pad(bits, ((0, 0), (0, max(0, self.ahead_bits - bits.shape[1]))))
+        ahead, code = np.split(bits, [self.ahead_bits], axis=1)
+        matrices, erased = self.decoded(code, np.maximum(arrived - self.ahead_bits, 0), device)
+        erased |= torch.from_numpy(arrived < self.ahead_bits).to(device)
+        precoder = self.beams.vectors(matrices, torch.from_numpy(from_bits(ahead)).to(device))
+        return Reconstruction(precoder=precoder, erased=erased), NO_MEMORY
 
 
 def _no_numbers(sets: int, size: int) -> Tensor:

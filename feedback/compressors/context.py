@@ -81,7 +81,8 @@ class Context(ScaledBitstreamCompressor):
         def lengths(step: float, count: int) -> NDArray[np.int64]:
             return self._codec_of(step).encode(some[:count])[1]
 
-        self.learn_step(lengths, len(some), (1 + NUMBER_BITS) * self.settings.memory)
+        more_bits = (1 + NUMBER_BITS) * self.settings.memory
+        self.learn_step(lengths, len(some), lambda step: self._codec_of(step).fewest_bits, more_bits)
 
     def report(self, csi: Tensor, memory: Memory, lost: Tensor | None = None) -> tuple[Codeword, Memory]:
         """Bits 0 and 1 as float32, ``[batch, longest]``, zeros behind the ``value_bits`` of each report.

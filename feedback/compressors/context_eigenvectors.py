@@ -69,7 +69,7 @@ class ContextOfEigenvectors(BitstreamCompressor):
         def lengths(step: float, count: int) -> NDArray[np.int64]:
             return self._codec_of(step).encode(coefficients[:count], rotation[:count])[1]
 
-        self.learn_step(lengths, len(coefficients))
+        self.learn_step(lengths, len(coefficients), lambda step: self._codec_of(step).fewest_bits)
 
     @torch.no_grad()
     def report(self, csi: Tensor, memory: Memory, lost: Tensor | None = None) -> tuple[Codeword, Memory]:

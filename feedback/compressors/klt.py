@@ -39,7 +39,7 @@ class Klt(MatrixCompressor):
     def chosen_by(cls, parameters: CompressorParameters) -> type[Compressor]:
         """With a key that says how many bits, all axes, entropy-coded."""
         if isinstance(parameters, KltParameters) and parameters.makes_bits:
-            return CodedKlt
+            return CodedKlt.chosen_by(parameters)
         return super().chosen_by(parameters)
 
     def __init__(self, parameters: KltParameters, shape: tuple[int, int]) -> None:

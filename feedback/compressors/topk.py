@@ -31,7 +31,7 @@ class TopK(MatrixCompressor):
     def chosen_by(cls, parameters: CompressorParameters) -> type[Compressor]:
         """With a key that says how many bits, positions and values are entropy-coded."""
         if isinstance(parameters, TopKParameters) and parameters.makes_bits:
-            return CodedTopK
+            return CodedTopK.chosen_by(parameters)
         return super().chosen_by(parameters)
 
     def __init__(self, parameters: TopKParameters, shape: tuple[int, int]) -> None:

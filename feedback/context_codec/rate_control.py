@@ -7,6 +7,7 @@ from feedback.errors import FeedbackInputError
 # Steps 96 to an octave, so that bits are met to about half a per cent: from 2^-7 to 2^5 times the scale.
 _PER_OCTAVE = 96
 _FINEST, _COARSEST = -7 * _PER_OCTAVE, 5 * _PER_OCTAVE
+COARSEST_STEP = 2.0 ** (_COARSEST / _PER_OCTAVE)
 # Channels that narrow the steps down, and how far the rest may correct them.
 _FEW = 200
 _MARGIN = _PER_OCTAVE // 4

@@ -40,6 +40,7 @@ class TransformCodec:
         payload_bits: bits of every report.
         max_bits: bits that no report of a step may exceed; one that would has levels dropped until it fits.
         scale: scales that can be told.
+        other_bits: bits of each report that are not made here, of ``payload_bits`` and ``max_bits``.
 
     Raises:
         FeedbackInputError: if a key is out of its range.
@@ -52,6 +53,7 @@ class TransformCodec:
     payload_bits: int | None = None
     max_bits: int | None = None
     scale: ScaleGrid = field(default_factory=ScaleGrid)
+    other_bits: int = 0
 
     def __post_init__(self) -> None:
         check_mode(self.step, self.payload_bits, "transform coding")
@@ -64,10 +66,10 @@ class TransformCodec:
 
     @property
     def fewest_bits(self) -> int:
-        """Bits that suffice for a report of nothing but zeros, at the coarsest step where a report chooses it."""
+        """Bits of a whole report of nothing but zeros, at the coarsest step where a report chooses it."""
         step = side_information.steps(np.array([2**STEP_BITS - 1])) if self.step is None else np.array([self.step])
         nothing = Projected(np.zeros((1, 1, self.code.entries, 2)), np.zeros(1, np.int64))
-        return self.side_bits + int(nothing.coded(self.code, step).lengths[0])
+        return self.other_bits + self.side_bits + int(nothing.coded(self.code, step).lengths[0])
 
     def projected(self, matrices: Tensor) -> "Projected":
         """Coefficients of matrices ``[n, Na, Nt]`` and the numbers of their scales.
@@ -104,12 +106,12 @@ class TransformCodec:
         n = len(projected.scale_numbers)
         side = [side_information.to_bits(projected.scale_numbers, self.scale.bits)]
         if self.step is not None:
-            most = None if self.max_bits is None else self.max_bits - self.side_bits
+            most = None if self.max_bits is None else self.max_bits - self.other_bits - self.side_bits
             coded = projected.coded(self.code, np.full(n, self.step), most)
             stream, lengths = coded.bits, coded.lengths
         else:
             assert self.payload_bits is not None
-            room = self.payload_bits - self.side_bits
+            room = self.payload_bits - self.other_bits - self.side_bits
             numbers, stream = projected.fitted(self.code, room)
             lengths = np.full(n, room, np.int64)
             side.append(side_information.to_bits(numbers, STEP_BITS))
@@ -140,7 +142,8 @@ class TransformCodec:
         step_numbers = _step_numbers(step)
         arrived = np.maximum(lengths - ahead, 0)
         labels, levels, used = kernel.decode_levels(self.code, stream, arrived, step_numbers)
-        erased = no_stream(stream, arrived, used) | (lengths < (self.payload_bits or ahead))
+        least = ahead if self.payload_bits is None else self.payload_bits - self.other_bits
+        erased = no_stream(stream, arrived, used) | (lengths < least)
         classes, seen = kernel.classes_of(self.code.spread[labels], step_numbers), kernel.seen_of(levels)
         size = np.abs(levels)
         moved = self.centroid[classes[..., None], seen, np.minimum(size, sizes.CENTROIDS)]

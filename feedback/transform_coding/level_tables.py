@@ -73,7 +73,7 @@ class LevelCounts:
         """Tables of what was seen; of Laplacian distributions where nothing was."""
         zeros, ones = self.decisions
         probability = (ones + _PRIOR_WEIGHT * _laplacian()[:, None]) / (zeros + ones + _PRIOR_WEIGHT)
-        decision = np.clip(np.rint(65536 * probability), 8, 65536 - 8).astype(np.uint16)
+        decision = np.clip(np.rint(65536 * probability), s.MIN_DOUBT, 65536 - s.MIN_DOUBT).astype(np.uint16)
         errors, n = self.values
         return LevelTables(decision, (errors / (n + _MIDDLE_WEIGHT)).astype(np.float32))
 
@@ -106,7 +106,8 @@ def label_table(counts: NDArray[np.float64]) -> tuple[NDArray[np.uint16], NDArra
         weights[node] = weights[2 * node] + weights[2 * node + 1]
     nodes = np.arange(2**width)
     below = np.maximum(weights[nodes], 1e-9)
-    one = np.clip(np.rint(65536 * weights[np.minimum(2 * nodes + 1, len(weights) - 1)] / below), 8, 65536 - 8)
+    share = weights[np.minimum(2 * nodes + 1, len(weights) - 1)] / below
+    one = np.clip(np.rint(65536 * share), s.MIN_DOUBT, 65536 - s.MIN_DOUBT)
     return one.astype(np.uint16), label_prices(one.astype(np.uint16), components)
 
 

@@ -17,3 +17,9 @@ MAX_LEVEL = 8000
 CENTROIDS = 3
 
 FLAGS = tuple(f"-D{name}={value}" for name, value in sorted(globals().items()) if name.isupper())
+
+# What tables say of a decision is at least this far from certain, in 1/65536.
+MIN_DOUBT = 8
+MAX_PROBABILITY = 1 - MIN_DOUBT / 65536
+# Bits that end a stream of the arithmetic coder.
+CLOSING_BITS = 2

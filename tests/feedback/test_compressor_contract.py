@@ -11,8 +11,18 @@ from feedback.conformance.network import NETWORK_CHECKS, candidate_of
 from feedback.neural import NeuralCompressor
 
 NAMES = sorted(map(str, COMPRESSORS.keys()))
-# Compressors of any matrix, on that of eigenvectors: linear, sparse, a network, and bits of its own.
-OF_EIGENVECTORS = ("klt", "topk", "csinet", "context")
+# Compressors of any matrix, on that of eigenvectors: linear, sparse, sensed, a network, and bits of their own.
+OF_EIGENVECTORS: dict[str, dict[str, object]] = {
+    "klt": {"name": "klt"},
+    "topk": {"name": "topk"},
+    "lasso": {"name": "lasso"},
+    "amp": {"name": "amp"},
+    "csinet": {"name": "csinet"},
+    "context": {"name": "context", "step": 0.5},
+    "klt, coded": {"name": "klt", "target_bits": 100},
+    "topk, coded": {"name": "topk", "payload_bits": 100},
+    "mixture_klt": {"name": "mixture_klt", "target_bits": 100, "components": 3},
+}
 NEURAL = [name for name in NAMES if issubclass(COMPRESSORS.get_class(name), NeuralCompressor)]
 
 
@@ -31,9 +41,8 @@ def candidate(name: str) -> Candidate:
 
 @cache
 def of_eigenvectors(name: str) -> Candidate:
-    kind = COMPRESSORS.get_class(name)
-    section = {**kind.Parameters.example, "name": name, "csi": "eigenvectors", "rank": 2}
-    return candidate_of(kind, section)
+    section = {**OF_EIGENVECTORS[name], "csi": "eigenvectors", "rank": 2}
+    return candidate_of(COMPRESSORS.get_class(str(section["name"])), section)
 
 
 # One compressor after the other, so that each is fitted once.

@@ -3,12 +3,16 @@
 from typing import Any
 
 import pytest
+import torch
 from pydantic import ValidationError
 
 from feedback.compressor_parameters import COMPRESSORS, CompressorParameters, CompressorTraits
+from feedback.conformance.candidate import csi_for
 from feedback.csi_dimensions import CsiDimensions
 from feedback.errors import FeedbackInputError
+from feedback.own_bits_parameters import MODES
 from feedback.plugin_file import build_compressor, compressor_class
+from feedback.training_set import TrainingSet
 
 NAMES = sorted(map(str, COMPRESSORS.keys()))
 # One of each model, as names of one model differ in layers.
@@ -32,6 +36,9 @@ CHANGES: tuple[dict[str, Any], ...] = (
     {"param_combination": 8},
     {"payload_bits": 3, "step": None},
     {"payload_bits": 300, "step": None},
+    {"target_bits": 3, "step": None},
+    {"max_bits": 3},
+    {"csi": "eigenvectors", "rank": 2, "payload_bits": 20, "step": None},
     {"ue_mac_budget": 3},
     {"rank": "auto"},
     {"rank": "auto", "allowed_ranks": (1, 4)},
@@ -79,6 +86,42 @@ def test_checking_says_what_building_says(name: str) -> None:
     for parameters in _parameters(name):
         for sizes in SIZES:
             assert _checked(parameters, sizes) == _built(parameters, sizes), (parameters, sizes)
+
+
+OF_BITS = [name for name in NAMES if "payload_bits" in COMPRESSORS.parameters(name).model_fields]
+
+
+@pytest.mark.parametrize("csi", ["matrix", "eigenvectors"])
+@pytest.mark.parametrize("key", ["payload_bits", "target_bits", "max_bits"])
+@pytest.mark.parametrize("name", OF_BITS)
+def test_bits_that_no_report_has_are_refused_before_anything_is_learnt(name: str, key: str, csi: str) -> None:
+    model, sizes = COMPRESSORS.parameters(name), SIZES[2]
+    keys = {key: value for key, value in model.example.items() if key not in MODES}
+    keys |= {"name": name, "csi": csi} | ({"step": 0.5} if key == "max_bits" else {})
+    # Two bits close the stream; what a report says ahead of it takes more.
+    for few in (1, 2):
+        parameters = model.model_validate({**keys, key: few})
+        with pytest.raises(FeedbackInputError, match=f"^{key}: got {few}, expected") as refused:
+            parameters.check(sizes)
+        assert "\n" not in str(refused.value)
+        assert _built(parameters, sizes) == str(refused.value)
+    assert model.model_validate({**keys, key: 2000}).check(sizes)
+
+
+@pytest.mark.parametrize("csi", ["matrix", "eigenvectors"])
+@pytest.mark.parametrize("name", ["klt", "topk", "mixture_klt"])
+def test_the_least_payload_of_a_transform_code_is_one_that_fits(name: str, csi: str) -> None:
+    """At the coarsest step zeros are all but certain, so that they take the bits that close the stream and no more."""
+    sizes, keys = SIZES[2], {"name": name, "csi": csi} | ({"components": 1} if name == "mixture_klt" else {})
+    with pytest.raises(FeedbackInputError, match="expected at least") as refused:
+        COMPRESSORS.parameters(name).model_validate({**keys, "payload_bits": 1}).check(sizes)
+    fewest = int(str(refused.value).split("at least ")[1].split(":")[0])
+    # Scale, step, and 2 x 4 x 8 beams on the grid of two polarisations, two rows and two columns.
+    assert fewest == {"matrix": 6, "eigenvectors": 7}[csi] + 7 + 2
+    compressor = build_compressor(COMPRESSORS.parameters(name).model_validate({**keys, "payload_bits": fewest}), sizes)
+    training = csi_for(compressor, 30)
+    compressor.fit(TrainingSet(training, training[:0]), torch.Generator().manual_seed(0))
+    assert compressor.encode(training).value_bits.tolist() == [fewest] * 30
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -252,8 +252,7 @@ def test_keys_are_checked(keys: dict, message: str) -> None:
 @pytest.mark.parametrize(
     ("keys", "message"),
     [
-        ({"name": "klt", "payload_bits": 9}, "payload_bits: got 9, expected [0-9]+ to"),
-        ({"name": "topk", "target_bits": 3}, "target_bits: got 3, expected more than"),
+        ({"name": "klt", "step": 0.4, "max_bits": 9}, "max_bits: got 9, expected [0-9]+ to"),
         ({"name": "mixture_klt", "components": 99, "step": 1}, "components: got 99 for 80 training channels"),
     ],
 )

@@ -37,6 +37,8 @@ BAD_VALUES = [
     ("compressors", [{"name": "csinet2"}], ["compressors.0.name", "csinet2", "csinet"]),
     ("compressors", [{"name": "topk"}, {"name": "topk"}], ["compressors", "topk", "twice"]),
     ("compressors", [{"name": "topk", "compression_ratio": 7}], ["compression_ratio", "7", "128"]),
+    ("compressors", [{"name": "topk", "payload_bits": 10}], ["compressors: topk: payload_bits: got 10", "at least 15"]),
+    ("compressors", [{"name": "context", "target_bits": 5}], ["compressors: context: target_bits: got 5", "at least"]),
     ("compression_ratio", 0, ["compression_ratio", "greater than or equal to 0.01"]),
     ("sweeps", {"cr": {"compression_ratio": []}}, ["sweeps.cr.compression_ratio", "at least 1"]),
     ("transform.n_delay", 65, ["n_delay", "65", "64"]),

@@ -107,22 +107,27 @@ class ContextParameters(OwnBitsOnlyParameters):
         return None if self.enhancer is None else read_weights(self.enhancer_weights)
 
     def check(self, dimensions: CsiDimensions) -> bool:
-        """Tables and filters of one's own can be read, and a report of nothing but zeros fits the payload."""
+        """Tables and filters of one's own can be read, and a report of zeros has no more bits than asked."""
         if self.enhancer_weights is not None:
             self.read_enhancer_weights()
-        if self.tables is None and self.payload_bits is None:
+        if self.tables is not None:
+            self.read_tables()
+        if all(bits is None for bits in (self.target_bits, self.payload_bits, self.max_bits)):
             return True
         from feedback.context_codec.codec import ContextCodec
         from feedback.context_codec.layer_codec import LayerCodec
+        from feedback.context_codec.rate_control import COARSEST_STEP
         from feedback.context_codec.rotation import panel_rotations
         from feedback.context_codec.side_information import ScaleGrid
 
         shape, tables = self.level_shape(dimensions), self.read_tables()
-        if self.payload_bits is None:
-            return True
+        step = None if self.payload_bits is not None else self.step or COARSEST_STEP
+        codec: ContextCodec | LayerCodec
         if self.csi == "eigenvectors":
             rotations = panel_rotations(dimensions.n_rows, dimensions.n_columns)
-            LayerCodec(shape, self.rank, rotations, None, self.payload_bits, None, tables)
+            codec = LayerCodec(shape, self.rank, rotations, step, self.payload_bits, self.max_bits, tables)
         else:
-            ContextCodec(shape, None, self.payload_bits, None, ScaleGrid(self.scale_bits), tables)
+            codec = ContextCodec(shape, step, self.payload_bits, self.max_bits, ScaleGrid(self.scale_bits), tables)
+        if self.target_bits is not None:
+            self.check_bits(codec.fewest_bits)
         return True

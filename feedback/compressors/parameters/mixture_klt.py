@@ -5,11 +5,11 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from feedback.csi_dimensions import CsiDimensions
-from feedback.own_bits_parameters import OwnBitsOnlyParameters
+from feedback.own_bits_parameters import OwnBitsOnlyParameters, TransformCodeParameters
 from feedback.transform_coding.covariance import Covariance
 
 
-class MixtureKltParameters(OwnBitsOnlyParameters):
+class MixtureKltParameters(OwnBitsOnlyParameters, TransformCodeParameters):
     """Parameters of ``mixture_klt``."""
 
     titles = ("mixture of KLTs",)
@@ -25,5 +25,6 @@ class MixtureKltParameters(OwnBitsOnlyParameters):
     )
 
     def check(self, dimensions: CsiDimensions) -> bool:
-        """Any will do; what a payload has to hold only the fit will tell."""
+        """Any will do; numbers of bits are such as a report may have."""
+        self.check_code(dimensions)
         return True

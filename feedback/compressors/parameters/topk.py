@@ -23,11 +23,12 @@ class TopKParameters(MatrixOrOwnBitsParameters):
     @property
     def traits(self) -> type[CompressorTraits]:
         """Positions and values entropy-coded, where a key says how many bits."""
-        return CodedTopKTraits if self.makes_bits else super().traits
+        return self.in_its_form(CodedTopKTraits) if self.makes_bits else super().traits
 
     def check(self, dimensions: CsiDimensions) -> bool:
-        """A codeword is pairs of real and imaginary parts; what a payload has to hold only the fit will tell."""
+        """A codeword is pairs of real and imaginary parts; numbers of bits are such as a report may have."""
         if self.makes_bits:
+            self.check_code(dimensions)
             return True
         complex_codeword_length(self.matrix_shape(dimensions), self.compression_ratio)
         return True
