@@ -109,9 +109,16 @@ def open_runs(folders: list[Path]) -> list[RunSamples]:
 
 def point_rows(results: pd.DataFrame, point: Point) -> pd.DataFrame:
     """The rows of a results table that belong to a point."""
-    rows = results[results["sweep"] == point.sweep]
-    named = {axis: value for axis, value in point.axes.items() if axis not in AXIS_COLUMNS and axis in rows.columns}
-    for axis, value in {**axis_values(point.scenario), **named}.items():
+    named = {axis: value for axis, value in point.axes.items() if axis not in AXIS_COLUMNS}
+    return rows_at(results, point.sweep, {**axis_values(point.scenario), **named})
+
+
+def rows_at(results: pd.DataFrame, sweep: str, axes: Mapping[str, float | str | bool | None]) -> pd.DataFrame:
+    """The rows of a results table at a place of a sweep, by the values of those axes that the table has."""
+    rows = results[results["sweep"] == sweep]
+    for axis, value in axes.items():
+        if axis not in rows.columns:
+            continue
         if value is None:
             rows = rows[rows[axis].isna()]
         elif isinstance(value, str | bool):

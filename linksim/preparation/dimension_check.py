@@ -67,6 +67,11 @@ def check_points(points: Sequence[Point], *, to_be_tested: bool = True) -> None:
         _check_figures(scenario, source.grid.n_subcarriers)
         if not MULTI_USER_METRICS.isdisjoint(scenario.metrics):
             scenario.multi_user.check(source.array.n_tx)
+        if scenario.reference_curves and source.n_samples("train") == 0:
+            raise InputError(
+                f"reference_curves: got {scenario.reference_curves[0]} and no train channels, expected some: it comes "
+                f"from their covariance{split_hint(scenario.channel, 'train')}"
+            )
         available, wanted = source.n_samples("test"), scenario.monte_carlo.samples
         if to_be_tested and available is not None and available < wanted:
             raise InputError(

@@ -94,6 +94,21 @@ def load_normalisation(scenario: Scenario, folder: Path) -> Normalisation:
     return Normalisation(kind, float(needed_tensors(_channel_file("normalisation", scenario, folder))["scale"]))
 
 
+def fit_spectrum(scenario: Scenario, folder: Path, training: Callable[[], TrainingSet]) -> None:
+    """Finds and keeps, once, the spectrum of the training channels' covariance."""
+    file = _channel_file("spectrum", scenario, folder)
+    if kept_tensors(file) is None:
+        known = training()
+        values, _ = known.principal_axes(min(len(known.train), known.train[0].numel()))
+        save_tensors(file, {"variances": values, "channels": torch.tensor(len(known.train))})
+
+
+def load_spectrum(scenario: Scenario, folder: Path) -> tuple[Tensor, int]:
+    r"""Eigenvalues of :math:`E[x x^H / \lVert x \rVert^2]`, falling, float64, and how many channels they are of."""
+    kept = needed_tensors(_channel_file("spectrum", scenario, folder))
+    return kept["variances"], int(kept["channels"])
+
+
 def needs_scale_range(scenario: Scenario) -> bool:
     """Whether reports of a point hold a scale that is sent within a range learnt from training channels."""
     over_bits = "analogue" not in scenario.feedback.link.carries

@@ -30,6 +30,7 @@ from linksim.preparation.fitting import (
     fit_generator,
     fit_normalisation,
     fit_scale_range,
+    fit_spectrum,
     fit_to_codewords,
     load_normalisation,
     save_scheme,
@@ -97,6 +98,10 @@ class Preparation:
                 fitted = fitted_file(spec, self.folder.fitted)
             self._fitted[spec.key] = fitted
         for point in points:
+            if point.scenario.reference_curves:
+                self.fit_normalisation(point.scenario)
+                with one_thread():
+                    fit_spectrum(point.scenario, self.folder.fitted, partial(self.training_set, point.scenario))
             for spec in filter(lambda spec: spec.sends_scale, schemes_of(point)):
                 fit_scale_range(spec.scenario, self.folder.fitted, partial(self._range_csi, spec.scenario))
         self._sets.clear()

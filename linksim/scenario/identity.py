@@ -85,6 +85,7 @@ MOVES: Mapping[str, Key] = {
     "precoder": _POINT,
     "overhead": _POINT,
     "metrics": _POINT,
+    "reference_curves": Key.NONE,
     "sgcs": _POINT,
     "multi_user": _POINT,
     "samples_without_energy": _POINT,

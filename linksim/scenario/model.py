@@ -98,6 +98,11 @@ class Scenario(Section):
     feedback: FeedbackSection = Field(default={}, validate_default=True)
     precoder: PrecoderSection = Field(default={"name": "mrt"}, validate_default=True)
     metrics: tuple[str, ...] = Field(default=DEFAULT_METRICS, min_length=1, description="figures of merit, by name")
+    reference_curves: tuple[Literal["gaussian_source"], ...] = Field(
+        default=(),
+        description="curves of figures over the bits that no compressor is behind; gaussian_source: what an ideal code "
+        "takes for a Gaussian source of the training channels' covariance, which is no bound for channels",
+    )
     sgcs: SgcsSection = SgcsSection()
     multi_user: MultiUserParameters = MultiUserParameters()
     samples_without_energy: Literal["leave_out", "refuse"] = Field(
@@ -144,6 +149,11 @@ class Scenario(Section):
             )
         if stop is not None:
             check_stop(stop.metric, self.compressors)
+        if self.reference_curves and "nmse_db" not in self.metrics:
+            raise ValueError(
+                f"reference_curves: got {self.reference_curves[0]} without the metric nmse_db, expected it among the "
+                "scenario's metrics"
+            )
         check_signals(self.feedback, self.compressors)
         labels = [compressor_label(compressor) for compressor in self.compressors]
         repeated = [label for label in labels if labels.count(label) > 1]

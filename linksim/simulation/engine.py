@@ -20,6 +20,7 @@ from linksim.simulation.complexity import write_complexity
 from linksim.simulation.example_matrices import write_example
 from linksim.simulation.manifest import manifest_of
 from linksim.simulation.measuring import measure_points
+from linksim.simulation.reference_curves import write_references
 from linksim.simulation.validity import validity_warnings
 from linksim.simulation.warnings import RunWarnings, late_energy_warnings
 from linksim.storage.partial_results import PartialResults
@@ -72,6 +73,7 @@ def run(scenario: Scenario, out: Path, options: RunOptions) -> RunFolder:
             if options.train:
                 train_missing(points, preparation, TrainingRun(options.command), folder.path / "training")
             preparation.prepare(points)
+        write_references(points, folder)
         warnings.add(preparation.warnings)
         records = learning_records(points)
         warnings.add(line.removeprefix("WARNING: ") for line in warnings_of(records))

@@ -111,7 +111,7 @@ def other_values(value: Any, annotation: Any) -> list[Any]:
         return [[*value[:-1]], [*value, 4.0], [*value, "ls"]] if value else [[4.0], ["x"]]
     if isinstance(value, dict):
         return [{"snr": {"snr_db": [0, 10]}}, {"x": 1}]
-    known = [8.0, 2, "x", True, {}, [4.0], [0, 1], {"epochs": 1}, {"bits": 4}, {"snr_db": [0, 10]}]
+    known = [64.0, 8.0, 2, "x", True, {}, [4.0], [0, 1], {"epochs": 1}, {"bits": 4}, {"snr_db": [0, 10]}]
     sections = [FULL["channel"] | {"model": "UMi"}, {"teacher": {"name": "csinet"}}]
     return [*choices, *sections, *known, {"name": "uniform", "bits": 6}]
 

@@ -1,18 +1,31 @@
 """Operating points that a scenario joins to curves: figure, distances, page."""
 
+import math
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
+import torch
 import yaml
 from made_up_run import AXES, write_run
 
-from linksim.report.figures.of_a_run import figure_layouts
+from linksim.errors import InputError
+from linksim.report.figures.of_a_run import Plan, figure_layouts
 from linksim.report.html import write_report
 from linksim.report.tables.rate_distortion import distance_table
+from linksim.report.view.curve_style import IDEAL
 from linksim.report.view.rate_distortion import curves_styles, parts_with_curves
 from linksim.report.view.run_view import RunView, view_run
 from linksim.report.view.style import paper_style
+from linksim.simulation.reference_curves import gaussian_curve
+from linksim.storage.reference_curves import (
+    REFERENCE_CURVES_FILE,
+    ReferenceCurve,
+    read_reference_curves,
+    write_reference_curves,
+)
 
 # Label: curve, bits, NMSE in dB (none for a precoder), SGCS.
 POINTS = {
@@ -161,3 +174,83 @@ def test_bits_that_follow_the_snr_are_no_operating_points(folder):
         names = {plan.name for plan in figure_layouts(run)}
     assert "snr_nmse" in names
     assert not any(name.startswith("snr") and name.endswith("bits") for name in names)
+
+
+WHITE = 64
+TITLE = "Gaussian source, ideal code (no bound)"
+
+
+@pytest.fixture
+def with_reference(folder: Path) -> Path:
+    """Beside the curves, that of 64 coefficients of one variance: 3.01 dB for each 64 bits."""
+    bits, values = gaussian_curve(torch.full((WHITE,), 2.0))
+    point = ("base", {"snr_db": 10.0, "feedback_snr_db": None, "seed": 3})
+    curve = ReferenceCurve("gaussian_source", "nmse_db", 5000, bits, values, (point,))
+    write_reference_curves(folder, [curve])
+    return folder
+
+
+def equal_bits_of(folder: Path) -> Plan:
+    with paper_style():
+        (plan,) = (plan for plan in figure_layouts(view_run(folder)) if plan.name.endswith("equal_bits"))
+    return plan
+
+
+def test_a_reference_is_drawn_as_far_as_there_are_points(with_reference: Path) -> None:
+    plan = equal_bits_of(with_reference)
+    nmse, sgcs = plan.figure.axes
+    (line,) = (line for line in nmse.get_lines() if line.get_color() == IDEAL.colour)
+    assert line.get_marker() == ""
+    bits, values = (np.asarray(data, float) for data in line.get_data())
+    # Compressors with an NMSE take 32 to 128 bits.
+    assert (bits[0], bits[-1]) == (32, 128)
+    known = np.isin(np.log2(bits) * 4 % 1, 0)
+    assert known.sum() == 9
+    assert values[known] == pytest.approx(-10 * math.log10(2) * bits[known] / WHITE)
+    assert all(line.get_color() != IDEAL.colour for line in sgcs.get_lines())
+    assert f"Curves without markers: {TITLE}." in plan.caption
+    assert "covariance of 5000 training channels" in plan.caption
+    assert "It bounds no code for channels, which are not Gaussian" in plan.caption
+
+
+def test_a_reference_has_its_distance_in_the_table(with_reference: Path) -> None:
+    table = distance_table(view_run(with_reference)).set_index(["metric", "curve"])
+    row = table.loc[("nmse_db", TITLE)]
+    assert row["reference"] == "Context codec"
+    assert (row["bits_from"], row["bits_to"]) == pytest.approx((32, 128))
+    # Means over log2 b from 5 to 7: of b it is (128 - 32) / (2 ln 2), of the codec's -4 to -8 dB it is -6.
+    ideal = 10 * math.log10(2) / WHITE * 96 / (2 * math.log(2))
+    # What the monotone cubic makes of an exponential between points a quarter of an octave apart.
+    assert row["gain"] == pytest.approx(ideal - 6, abs=2e-3)
+    assert ("sgcs", TITLE) not in table.index
+    assert TITLE in write_report(with_reference).read_text(encoding="utf-8")
+
+
+def test_a_reference_of_other_points_is_not_drawn(with_reference: Path) -> None:
+    (curve,) = read_reference_curves(with_reference)
+    write_reference_curves(with_reference, [replace(curve, points=(("base", {"snr_db": 20.0}),))])
+    assert TITLE not in equal_bits_of(with_reference).caption
+    write_reference_curves(with_reference, [])
+    assert read_reference_curves(with_reference) == []
+    assert TITLE not in equal_bits_of(with_reference).caption
+
+
+@pytest.mark.parametrize("damage", ["", "[]", "{}", '{"curves": []}', "half"])
+def test_a_damaged_reference_is_one_line(with_reference: Path, damage: str) -> None:
+    file = with_reference / REFERENCE_CURVES_FILE
+    text = file.read_text()
+    file.write_text(text[: len(text) // 2] if damage == "half" else damage)
+    with pytest.raises(InputError, match=r"reference_curves.json: cannot be read \(.*\), expected what") as refused:
+        view_run(with_reference).reference_curves  # noqa: B018 - read when asked for
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "change", [{"bits": [2.0, 1.0]}, {"bits": [1.0]}, {"values": [0.0, float("nan")]}, {"values": "no"}], ids=str
+)
+def test_numbers_that_are_no_curve_are_refused(change: dict[str, object]) -> None:
+    whole = {"name": "gaussian_source", "metric": "nmse_db", "channels": 3, "points": [["base", {}]]}
+    whole |= {"bits": [1.0, 2.0], "values": [-1.0, -2.0]}
+    assert ReferenceCurve.of(whole).bits == (1.0, 2.0)
+    with pytest.raises(ValueError, match=r"no curve|do not rise|could not convert"):
+        ReferenceCurve.of(whole | change)

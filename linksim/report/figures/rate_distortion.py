@@ -13,10 +13,17 @@ from linksim.report.view.axes import Panel
 from linksim.report.view.curve_style import CurveStyle
 from linksim.report.view.limits import WORST_ERROR_DB
 from linksim.report.view.metric_format import MetricText, metric_text
-from linksim.report.view.rate_distortion import METRICS, curves_styles, parts_with_curves, points_of
-from linksim.report.view.references import REFERENCES
+from linksim.report.view.rate_distortion import (
+    METRICS,
+    curves_styles,
+    parts_with_curves,
+    points_of,
+    references_of,
+)
+from linksim.report.view.references import CURVES, REFERENCES
 from linksim.report.view.run_view import RunView, Sweep
 from linksim.report.view.ticks import set_log_ticks
+from linksim.storage.reference_curves import ReferenceCurve
 from linksim.storage.results_table import NO_COMPRESSOR
 
 
@@ -40,6 +47,8 @@ def draw_rate_distortion(run: RunView, sweep: Sweep) -> tuple[Layout, list[str]]
         for axes, name in zip(block, metrics, strict=True):
             faint |= _draw_panel(axes, points[name], metric_text(name), styles)
             _draw_references(layout, axes, part, name)
+            for curve in references_of(run, part, name):
+                _draw_curve(layout, axes, curve, points[name]["bits"])
     drawn = [
         curve
         for curve in styles
@@ -66,6 +75,21 @@ def _draw_references(layout: Layout, axes: Axes, part: Panel, metric: str) -> No
             axes.axhline(levels[0], **reference.style.line_options(), zorder=2.2)
             layout.entries[reference.title] = legend_handle(reference.style)
             layout.references += [] if reference.title in layout.references else [reference.title]
+
+
+def _draw_curve(layout: Layout, axes: Axes, curve: ReferenceCurve, bits: pd.Series) -> None:
+    """A reference curve, as far as there are points of compressors; nothing where these have one number of bits."""
+    look, low, high = CURVES[curve.name], bits.min(), bits.max()
+    known, values = np.log2(curve.bits), np.array(curve.values)
+    ends = np.clip(np.log2([low, high]), known[0], known[-1])
+    if not ends[0] < ends[1]:
+        return
+    shown = np.unique([*ends, *known[(ends[0] < known) & (known < ends[1])]])
+    axes.plot(2**shown, np.interp(shown, known, values), **look.style.line_options(), zorder=2.2)
+    if look.title not in layout.references:
+        layout.references.append(look.title)
+        layout.entries[look.title] = legend_handle(look.style)
+        layout.notes.append(look.note.format(channels=curve.channels))
 
 
 def _limit(layout: Layout, run: RunView, axes: Axes, metric: str) -> None:

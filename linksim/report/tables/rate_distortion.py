@@ -3,12 +3,20 @@
 import math
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
 from linksim.comparison.bjontegaard import Bjontegaard, compare
 from linksim.report.view.axes import Panel
 from linksim.report.view.metric_format import MetricText, metric_text
-from linksim.report.view.rate_distortion import METRICS, curves_styles, parts_with_curves, points_of
+from linksim.report.view.rate_distortion import (
+    METRICS,
+    curves_styles,
+    parts_with_curves,
+    points_of,
+    references_of,
+)
+from linksim.report.view.references import CURVES
 from linksim.report.view.run_view import RunView, Sweep
 
 
@@ -48,7 +56,8 @@ def distances(run: RunView) -> list[Distances]:
 def _distances(run: RunView, sweep: Sweep, part: Panel, metric: str) -> Distances | None:
     points, text = points_of(run, sweep, part, metric), metric_text(metric)
     curves = [curve for curve in curves_styles(run) if (points["curve"] == curve).any()]
-    if text.better is None or len(curves) < 2:
+    references = references_of(run, part, metric)
+    if text.better is None or not curves or len(curves) + len(references) < 2:
         return None
     sign = -1.0 if text.better == "low" else 1.0
     pairs = {
@@ -58,12 +67,13 @@ def _distances(run: RunView, sweep: Sweep, part: Panel, metric: str) -> Distance
     }
     # A single point is no curve, and has no distance from any.
     reference = next((curve for curve in curves if len(pairs[curve][0]) > 1), curves[0])
+    pairs |= {CURVES[ideal.name].title: (np.array(ideal.bits), sign * np.array(ideal.values)) for ideal in references}
     return Distances(
         sweep.name,
         part.title,
         text,
         reference,
-        {curve: compare(*pairs[curve], *pairs[reference]) for curve in curves if curve != reference},
+        {curve: compare(*pair, *pairs[reference]) for curve, pair in pairs.items() if curve != reference},
     )
 
 

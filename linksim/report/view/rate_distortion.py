@@ -3,10 +3,13 @@
 import pandas as pd
 
 from linksim.comparison.operating_points import curve_names, operating_points, over_bits, spends_bits
+from linksim.comparison.run_samples import rows_at
 from linksim.report.view.axes import Panel, SweepAxes, sweep_panels
 from linksim.report.view.curve_style import CurveStyle
 from linksim.report.view.metric_format import drawable, metric_text
+from linksim.report.view.references import CURVES
 from linksim.report.view.run_view import RunView, Sweep, styles_of_curves
+from linksim.storage.reference_curves import ReferenceCurve
 
 METRICS = ("nmse_db", "sgcs", "rate_bps_hz", "cell_rate_bps_hz")
 
@@ -31,6 +34,16 @@ def points_of(run: RunView, sweep: Sweep, part: Panel, metric: str) -> pd.DataFr
     """The operating points of a part of a sweep that can be shown."""
     text, axes = metric_text(metric), [axis.column for axis in sweep.varying]
     return drawable(operating_points(part.rows, axes, curve_names(run.scenario), metric), text)
+
+
+def references_of(run: RunView, part: Panel, metric: str) -> list[ReferenceCurve]:
+    """The reference curves of a metric that belong to every point of a part of a sweep."""
+    found = []
+    for curve in run.reference_curves:
+        if curve.metric == metric and curve.name in CURVES:
+            rows = {row for place in curve.points for row in rows_at(part.rows, *place).index}
+            found += [curve] if rows.issuperset(part.rows.index) else []
+    return found
 
 
 def curves_styles(run: RunView) -> dict[str, CurveStyle]:

@@ -1,9 +1,9 @@
-"""Figures of merit that no compressor influences, and the metrics that they are shown beside."""
+"""Figures of merit, and curves over the bits, that no compressor is behind; and the metrics that they go with."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from linksim.report.view.curve_style import ESTIMATION, PERFECT, TRUNCATION, CurveStyle
+from linksim.report.view.curve_style import ESTIMATION, IDEAL, PERFECT, TRUNCATION, CurveStyle
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,34 @@ REFERENCES: Mapping[str, tuple[Reference, ...]] = {
     "nmse_e2e_db": (
         Reference("estimation_nmse_db", "estimation only", ESTIMATION),
         Reference("truncation_nmse_db", "truncation only", TRUNCATION),
+    ),
+}
+
+
+@dataclass(frozen=True)
+class CurveLook:
+    """How a reference curve over the bits is shown.
+
+    Attributes:
+        title: what it is called beside the compressors.
+        style: how figures draw it.
+        note: what a reader should know of it, with a place for the ``channels`` that it comes from.
+    """
+
+    title: str
+    style: CurveStyle
+    note: str
+
+
+# By their names in the scenario's key ``reference_curves``.
+CURVES: Mapping[str, CurveLook] = {
+    "gaussian_source": CurveLook(
+        "Gaussian source, ideal code (no bound)",
+        IDEAL,
+        "Gaussian source: rate-distortion function of one that has the covariance of {channels} training channels, by "
+        "reverse water-filling of its spectrum, the scale's bits not counted. It bounds no code for channels, which "
+        "are not Gaussian: each has a few paths in directions of its own, and a code that finds these takes fewer "
+        "bits.",
     ),
 }
 # Metrics that have no tables and figures of their own.

@@ -18,6 +18,7 @@ from linksim.report.view.metric_format import metric_text
 from linksim.report.view.names import compressor_labels, compressor_titles
 from linksim.report.view.pairing import KeptSamples
 from linksim.scenario.axis import Axis
+from linksim.storage.reference_curves import ReferenceCurve, read_reference_curves
 from linksim.storage.results_table import NO_COMPRESSOR, read_manifest, read_results, read_scenario
 
 
@@ -116,6 +117,15 @@ class RunView:
     def samples(self) -> KeptSamples:
         """What is kept of each test channel."""
         return KeptSamples(self.folder, self.results)
+
+    @cached_property
+    def reference_curves(self) -> list[ReferenceCurve]:
+        """Curves over the bits that no compressor is behind.
+
+        Raises:
+            InputError: if their file is damaged; one line.
+        """
+        return read_reference_curves(self.folder)
 
     @property
     def name(self) -> str:
