@@ -1,13 +1,14 @@
 """The contract of every channel estimator at the UE, and their registry."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 from torch import Tensor
 
 from channels.dimensions import ArrayShape, OfdmGrid
 from channels.estimator_parameters import ESTIMATORS, EstimatorParameters, EstimatorTraits
+from channels.training_moments import TrainingMoments
 
 __all__ = ["ESTIMATORS", "Estimator", "EstimatorParameters", "NormalDraw"]
 
@@ -62,3 +63,13 @@ class Estimator(EstimatorTraits, ABC):
     def pilot_error_variance(self, snr: float) -> float:
         """Variance of the error of an entry on a pilot, before any interpolation."""
         return 0.0
+
+    def fit(self, moments: TrainingMoments) -> None:
+        """Learns from training channels, with pilots where this estimator has them; nothing to do by default."""
+
+    def state(self) -> dict[str, Tensor]:
+        """Everything that was learnt, by name, real numbers."""
+        return {}
+
+    def load_state(self, state: Mapping[str, Tensor]) -> None:
+        """Takes over what ``state`` gave; nothing to do by default."""

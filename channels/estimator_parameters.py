@@ -1,6 +1,6 @@
 """What a scenario says of a channel estimator, and what is known of it before it is built; without PyTorch."""
 
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -13,7 +13,13 @@ ESTIMATORS: Registry[Any] = Registry("channels.estimators", "estimator")
 
 
 class EstimatorTraits(Traits):
-    """What is known of a channel estimator before it is built."""
+    """What is known of a channel estimator before it is built.
+
+    Attributes:
+        learns: whether it learns from training channels.
+    """
+
+    learns: ClassVar[bool] = False
 
 
 class EstimatorParameters(EstimatorTraits, PluginSection):
@@ -41,4 +47,8 @@ class EstimatorParameters(EstimatorTraits, PluginSection):
 
     def n_pilot_elements(self, grid: OfdmGrid, array: ArrayShape) -> int:
         """Resource elements that the pilots of one estimate take, over all subcarriers."""
+        return 0
+
+    def n_training(self, grid: OfdmGrid, array: ArrayShape) -> int:
+        """Training channels that an estimator learns from, at most."""
         return 0

@@ -1,5 +1,6 @@
 """Least-squares estimation from orthogonal pilots, on every subcarrier or on a comb."""
 
+from abc import abstractmethod
 from functools import lru_cache
 from typing import Any, ClassVar
 
@@ -10,6 +11,7 @@ from channels.dimensions import ArrayShape, OfdmGrid
 from channels.estimator import ESTIMATORS, Estimator, NormalDraw
 from channels.estimators.interpolation import DelayWindowInterpolation, LinearInterpolation
 from channels.estimators.parameters.least_squares import CombParameters, LeastSquaresParameters
+from channels.estimators.parameters.pilots import CombPilotParameters, PilotParameters
 from channels.estimators.pilots import dft_pilots
 from channels.estimators.right_inverse import right_inverse
 
@@ -28,7 +30,7 @@ class LeastSquares(Estimator):
     The error of each entry is circular Gaussian with variance :math:`(N_t / T_p) / \mathrm{SNR}`.
     """
 
-    Parameters: ClassVar[type[LeastSquaresParameters]] = LeastSquaresParameters
+    Parameters: ClassVar[type[PilotParameters]] = LeastSquaresParameters
 
     def __init__(self, parameters: Any, grid: OfdmGrid, array: ArrayShape) -> None:
         super().__init__(parameters, grid, array)
@@ -53,9 +55,8 @@ class LeastSquares(Estimator):
         return (received @ self._right_inverse.to(response.device)).flatten(-2)
 
 
-@ESTIMATORS.register("ls_comb")
-class CombLeastSquares(LeastSquares):
-    """Least squares from pilots on every ``spacing``-th subcarrier, the first included, and interpolation between.
+class CombPilots(LeastSquares):
+    """Base of estimators that begin with least squares on every ``spacing``-th subcarrier, the first included.
 
     In the terms of CSI-RS (3GPP TS 38.211, 7.4.1.5.3): ``spacing: 12`` is density 1, one resource element for each
     port and resource block, and ``spacing: 24`` density 0.5. The ports share the resource elements of a block by
@@ -63,6 +64,37 @@ class CombLeastSquares(LeastSquares):
     on different subcarriers of the block; here all ports form one on its first subcarrier, which takes the same number
     of resource elements and leaves the same error, (Nt / Tp) / SNR for each entry.
     """
+
+    Parameters: ClassVar[type[CombPilotParameters]]
+
+    def estimate(self, response: Tensor, snr: float, draw: NormalDraw) -> Tensor:
+        """Estimate from noisy observations of the pilots on the comb."""
+        comb = response[..., :: self.pilot_spacing, :]
+        observed = self._estimate_observed(comb, snr, draw)
+        return self.from_comb(observed, self.pilot_error_variance(snr))
+
+    @abstractmethod
+    def from_comb(self, pilots: Tensor, noise_variance: float) -> Tensor:
+        """Estimate on all subcarriers from least-squares estimates on those of the comb.
+
+        Args:
+            pilots: ``[batch, n_comb, n_ports]``, complex64.
+            noise_variance: of each of their entries.
+
+        Returns:
+            ``[batch, n_subcarriers, n_ports]``, complex64.
+        """
+
+    @property
+    def pilot_spacing(self) -> int:
+        """Subcarriers from pilot to pilot."""
+        spacing: int = self.parameters.spacing
+        return spacing
+
+
+@ESTIMATORS.register("ls_comb")
+class CombLeastSquares(CombPilots):
+    """Least squares on a comb, and interpolation between its pilots."""
 
     Parameters = CombParameters
 
@@ -75,13 +107,6 @@ class CombLeastSquares(LeastSquares):
             else DelayWindowInterpolation(n, spacing, parameters.window)
         )
 
-    def estimate(self, response: Tensor, snr: float, draw: NormalDraw) -> Tensor:
-        """Estimate from noisy observations of the pilots on the comb."""
-        comb = response[..., :: self.parameters.spacing, :]
-        return self._interpolate(self._estimate_observed(comb, snr, draw), self.pilot_error_variance(snr))
-
-    @property
-    def pilot_spacing(self) -> int:
-        """Subcarriers from pilot to pilot."""
-        spacing: int = self.parameters.spacing
-        return spacing
+    def from_comb(self, pilots: Tensor, noise_variance: float) -> Tensor:
+        """Interpolated."""
+        return self._interpolate(pilots, noise_variance)

@@ -5,7 +5,7 @@ import math
 import torch
 from torch import Tensor
 
-from channels.estimators.parameters.least_squares import check_pilots
+from channels.estimators.parameters.pilots import check_pilots
 
 
 def dft_pilots(n_tx: int, n_pilots: int, device: torch.device | str = "cpu") -> Tensor:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from channels.channel_batch import ChannelBatch
-from channels.estimator import ESTIMATORS, NormalDraw
+from channels.estimator import ESTIMATORS, Estimator, NormalDraw
 from channels.estimators.symbol_timing import advance, tracked_start, uniform_offset
 from channels.source import Source
 from channels.transforms.angular_delay import AngularDelayTransform
@@ -51,6 +51,7 @@ class Chain:
         codecs: fitted, by label.
         device: where to compute.
         fallback: the BS's channel in place of erased reports; only links that lose none do without.
+        estimator: the UE's, with what it has learnt; by default as the scenario says, where it learns nothing.
 
     Attributes:
         times: wall time spent in each stage.
@@ -64,6 +65,7 @@ class Chain:
         codecs: Mapping[str, Codec],
         device: torch.device,
         fallback: MeanChannel | None = None,
+        estimator: Estimator | None = None,
     ) -> None:
         self.scenario = scenario
         self.codecs = codecs
@@ -71,7 +73,8 @@ class Chain:
         self.fallback = fallback
         self.begin()
         self.transform = AngularDelayTransform(source.grid, source.array, scenario.transform.n_delay)
-        self.estimator = ESTIMATORS.get_class(scenario.estimation.name)(scenario.estimation, source.grid, source.array)
+        kind = ESTIMATORS.get_class(scenario.estimation.name)
+        self.estimator: Estimator = estimator or kind(scenario.estimation, source.grid, source.array)
         self.link = LINKS.get_class(scenario.feedback.link.name)(scenario.feedback.link)
         self.report_times = ReportTimes.of(scenario.feedback)
         self.predictor = PREDICTORS.get_class(scenario.feedback.predictor.name)(scenario.feedback.predictor)

@@ -21,6 +21,7 @@ from feedback.neural import NeuralCompressor
 from linksim.chain.chain import Chain
 from linksim.chain.report_times import ReportTimes
 from linksim.errors import InputError
+from linksim.preparation.estimator_fit import fitted_estimator, load_estimator
 from linksim.preparation.prepared_point import fallback_file, load_fallback
 from linksim.scenario.model import Scenario
 from linksim.scenario.sources import device_of, source_of
@@ -168,7 +169,8 @@ def errors_in_chain(
     """NMSE of each compressor in the place of a scheme's own, on the test channels of a point."""
     source, device = source_of(scenario), device_of(scenario)
     schemes = {name: replace(scheme, compressor=compressor) for name, compressor in compressors.items()}
-    chain = Chain(scenario, source, schemes, device, load_fallback(fallback_file(scenario, fitted)))
+    estimator = load_estimator(scenario, fitted_estimator(scenario, fitted))
+    chain = Chain(scenario, source, schemes, device, load_fallback(fallback_file(scenario, fitted)), estimator)
     measurements: Measurements = {}
     snapshots = ReportTimes.of(scenario.feedback).snapshots
     for first in range(0, scenario.monte_carlo.samples, BLOCK_SIZE):

@@ -12,7 +12,7 @@ from linksim.precoding import PRECODERS
 from linksim.preparation.scheme_spec import SchemeSpec, schemes_of
 from linksim.preparation.teacher import teacher_of
 from linksim.scenario.model import Scenario
-from linksim.scenario.outlines import csi_dimensions, outline_of, split_hint
+from linksim.scenario.outlines import csi_dimensions, outline_of, require_training_channels, split_hint
 from linksim.scenario.sweep import Point
 from linksim.subbands import subbands
 
@@ -49,6 +49,7 @@ def check_points(points: Sequence[Point], *, to_be_tested: bool = True) -> None:
             check_truncation(source.grid, source.array, scenario.transform.n_delay)
             if not scenario.estimation.check(source.grid, source.array):
                 ESTIMATORS.get_class(scenario.estimation.name)(scenario.estimation, source.grid, source.array)
+            require_training_channels(scenario)
         for spec in schemes_of(point):
             asked = _what_decides(spec)
             if asked not in checked:

@@ -25,6 +25,8 @@ from feedback.training_set import TrainingSet
 from linksim.chain.samples_without_energy import channels_with_energy, left_out_warning
 from linksim.errors import InputError
 from linksim.execution.executor import Executor, one_thread
+from linksim.preparation.estimator_fit import fit_estimator
+from linksim.preparation.fitted_file import FittedFile
 from linksim.preparation.fitting import (
     fit_fallback,
     fit_generator,
@@ -36,7 +38,7 @@ from linksim.preparation.fitting import (
     save_scheme,
 )
 from linksim.preparation.kept_axes import KeptAxes
-from linksim.preparation.prepared_point import FittedFile, PreparedPoint, fitted_file, prepared_point, prepared_scheme
+from linksim.preparation.prepared_point import PreparedPoint, fitted_file, prepared_point, prepared_scheme
 from linksim.preparation.scheme_spec import SchemeSpec, is_trained, schemes_of
 from linksim.preparation.taken_channels import TakenForm, taken_channels
 from linksim.scenario.identity import channel_fit_key
@@ -87,6 +89,9 @@ class Preparation:
         self._require_weights(list(specs.values()))
         for point in points:
             fit_fallback(point.scenario, self.folder.fitted, partial(self._quick_csi, point.scenario))
+            # Digits of eigenvectors depend on the number of threads.
+            with one_thread():
+                fit_estimator(point.scenario, self.folder.fitted, self.executor)
         for spec in specs.values():
             self.fit_normalisation(spec.scenario)
             checkpoint = read_info(weights_file(spec)).sha256 if is_trained(spec) else ""

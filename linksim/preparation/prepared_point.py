@@ -17,8 +17,10 @@ from feedback.quantiser import QuantiserParameters
 from linksim.chain.mean_channel import MeanChannel, mean_channel, needs_mean_channel
 from linksim.content_hash import content_hash
 from linksim.errors import InputError
-from linksim.files import needed_file, needed_tensors
+from linksim.files import needed_tensors
 from linksim.preparation.codecs import build_codec
+from linksim.preparation.estimator_fit import fitted_estimator
+from linksim.preparation.fitted_file import FittedFile
 from linksim.preparation.fitting import kept_scheme, load_normalisation, mean_channel_file, scale_of, scheme_file
 from linksim.preparation.scheme_spec import SchemeSpec, scheme_specs
 from linksim.scenario.identity import channels_key
@@ -26,23 +28,6 @@ from linksim.scenario.model import Scenario
 from linksim.scenario.outlines import csi_dimensions
 from linksim.storage.partial_results import PointContent
 from linksim.storage.run_folder import RunFolder
-
-
-@dataclass(frozen=True)
-class FittedFile:
-    """What is learnt of a scheme.
-
-    Attributes:
-        file: of tensors.
-        sha256: their checksum.
-        n_bytes: size of the file.
-        checkpoint: hash of the trained weights that it is from, empty where there are none.
-    """
-
-    file: Path
-    sha256: str
-    n_bytes: int
-    checkpoint: str
 
 
 @dataclass(frozen=True)
@@ -88,9 +73,7 @@ class PreparedScheme:
         scale = None if self.scale is None else ScaleQuantiser(*self.scale)
         codec = build_codec(self.parameters, self.dimensions, self.quantiser, self.denoiser, self.normalisation, scale)
         if self.fitted is not None:
-            kept = needed_file(self.fitted.file)
-            if kept.sha256 != self.fitted.sha256:
-                raise InputError(f"{self.fitted.file}: fitted anew since the run began; run it again")
+            kept = self.fitted.needed()
             codec.compressor.load_state(_below("compressor/", kept.tensors))
             codec.quantiser.load_state(_below("quantiser/", kept.tensors))
             codec.denoiser.load_state(_below("denoiser/", kept.tensors))
@@ -109,6 +92,7 @@ class PreparedPoint:
         results: folder of partial results.
         channels: folder of its test channels.
         fallback: file of the BS's channel in place of lost reports, ``None`` where the link loses none.
+        estimator: file of what the UE's estimator has learnt, ``None`` where it learns nothing.
         fingerprint: hash of all of it; what was opened for an equal one serves this one.
     """
 
@@ -117,11 +101,12 @@ class PreparedPoint:
     results: Path
     channels: Path
     fallback: Path | None
+    estimator: FittedFile | None
     fingerprint: str = field(init=False, compare=False)
 
     def __post_init__(self) -> None:
         scenario = self.content.scenario.model_dump(mode="json")
-        parts = [scenario, self.content.key, self.schemes, self.results, self.channels, self.fallback]
+        parts = [scenario, self.content.key, self.schemes, self.results, self.channels, self.fallback, self.estimator]
         object.__setattr__(self, "fingerprint", content_hash(parts))
 
     @property
@@ -173,13 +158,16 @@ def prepared_point(
 ) -> PreparedPoint:
     """A point whose schemes are fitted."""
     schemes = tuple(schemes)
-    fitted = content_hash([scheme.fitted.sha256 for scheme in schemes if scheme.fitted is not None])
+    estimator = fitted_estimator(scenario, folder.fitted)
+    files = (*(scheme.fitted for scheme in schemes), estimator)
+    fitted = content_hash([file.sha256 for file in files if file is not None])
     return PreparedPoint(
         content=PointContent(scenario, fitted, device.type),
         schemes=schemes,
         results=folder.points,
         channels=folder.channels / channels_key(scenario, device.type),
         fallback=fallback_file(scenario, folder.fitted),
+        estimator=estimator,
     )
 
 

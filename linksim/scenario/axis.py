@@ -81,6 +81,8 @@ OTHER_AXES = (
     Axis("feedback.link.payload_bits", "Payload of a report", "bit"),
     Axis("transform.scale_bits", "Bits of the scale"),
     Axis("transform.n_delay", "Delay rows"),
+    Axis("estimation", "Estimator", curves=True),
+    Axis("estimation.name", "Estimator", curves=True),
     Axis("estimation.spacing", "Pilot spacing", "subcarriers"),
     Axis("multi_user.users", "Users per cell"),
     Axis("feedback.report_period_s", "Report period", "ms", scale=1e3),

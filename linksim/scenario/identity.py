@@ -36,6 +36,8 @@ class Key(Flag):
     FIT = auto()
     # Normalisation, mean channel and range of the scale, of a training set.
     CHANNEL_FIT = auto()
+    # Statistics that the UE's estimator knows.
+    ESTIMATOR_FIT = auto()
     # Training set of a network.
     TRAINING_SET = auto()
     # Trained weights in a zoo, and the log of their training.
@@ -45,28 +47,32 @@ class Key(Flag):
 
 
 _POINT = Key.RUN | Key.POINT | Key.RESULT
-_LEARNT = Key.FIT | Key.CHANNEL_FIT | Key.TRAINING_SET | Key.WEIGHTS
+# What a compressor, or what is between it and the link, learns; and all that is learnt.
+_FEEDBACK_LEARNT = Key.FIT | Key.CHANNEL_FIT | Key.TRAINING_SET | Key.WEIGHTS
+_LEARNT = _FEEDBACK_LEARNT | Key.ESTIMATOR_FIT
 
 # Which keys a scenario key moves, with all below it that has no line of its own. Versions of the stages
-# (``linksim.scenario.results_versions``) are part of RESULT, FIT, CHANNEL_FIT, TRAINING_SET and CHANNELS; the kind of
-# device that computes is part of RESULT and CHANNELS.
+# (``linksim.scenario.results_versions``) are part of RESULT, FIT, CHANNEL_FIT, ESTIMATOR_FIT, TRAINING_SET and
+# CHANNELS; the kind of device that computes is part of RESULT and CHANNELS.
 MOVES: Mapping[str, Key] = {
     "name": Key.NONE,
     "description": Key.NONE,
     "device": Key.NONE,
     "zoo": Key.NONE,
-    "seed": _POINT | Key.FIT | Key.CHANNEL_FIT | Key.TRAINING_SET | Key.CHANNELS,
+    "seed": _POINT | Key.FIT | Key.CHANNEL_FIT | Key.ESTIMATOR_FIT | Key.TRAINING_SET | Key.CHANNELS,
     "channel": _POINT | _LEARNT | Key.CHANNELS,
     # Nothing learns from a moving channel.
     "channel.speed_m_s": _POINT | Key.CHANNELS,
     "channel.indoor_speed_m_s": _POINT | Key.CHANNELS,
     "snr_db": _POINT,
-    "estimation": _POINT,
+    "estimation": _POINT | Key.ESTIMATOR_FIT,
+    "estimation.snr_db": _POINT,
+    "estimation.n_pilots": _POINT,
     # Says where the delay axis begins of all that is learnt from.
     "estimation.timing": _POINT | _LEARNT,
     "transform": _POINT,
     "transform.n_delay": _POINT | _LEARNT,
-    "transform.normalisation": _POINT | _LEARNT,
+    "transform.normalisation": _POINT | _FEEDBACK_LEARNT,
     # By way of the compressors, which have a ratio of their own.
     "compression_ratio": _POINT | Key.FIT | Key.WEIGHTS,
     "compressors": _POINT | Key.FIT | Key.WEIGHTS,
@@ -78,7 +84,7 @@ MOVES: Mapping[str, Key] = {
     # Says which compressors a point has.
     "compressors.only_ratios": Key.RUN,
     # A channel section, which moves what is learnt from it.
-    "compressors.trained_on": _POINT | _LEARNT,
+    "compressors.trained_on": _POINT | _FEEDBACK_LEARNT,
     "feedback": _POINT,
     "feedback.quantiser": _POINT | Key.FIT,
     "feedback.denoiser": _POINT | Key.FIT,
@@ -92,7 +98,7 @@ MOVES: Mapping[str, Key] = {
     "monte_carlo": Key.RUN | Key.POINT,
     "monte_carlo.batch_size": Key.NONE,
     "training": _POINT | Key.FIT | Key.TRAINING_SET,
-    "training.samples": _POINT | Key.FIT | Key.TRAINING_SET | Key.CHANNEL_FIT,
+    "training.samples": _POINT | Key.FIT | Key.TRAINING_SET | Key.CHANNEL_FIT | Key.ESTIMATOR_FIT,
     "sweeps": Key.RUN,
 }
 
@@ -172,6 +178,13 @@ def channel_fit_key(scenario: Scenario) -> str:
     """Names what is fitted to training channels alone: normalisation, mean channel, range of the scale."""
     document = with_contents(_selected(scenario.model_dump(mode="json"), Key.CHANNEL_FIT))
     return content_hash([document, source_versions(scenario.channel), CHAIN])
+
+
+def estimator_fit_key(scenario: Scenario) -> str:
+    """Names what the UE's estimator has learnt from training channels of the point itself."""
+    document = with_contents(_selected(scenario.model_dump(mode="json"), Key.ESTIMATOR_FIT))
+    version = scenario.estimation.results_version
+    return content_hash([document, source_versions(scenario.channel), version, CHAIN])
 
 
 def training_set_key(

@@ -2,6 +2,7 @@
 
 from channels.source_parameters import SourceOutline, SourceParameters, Split
 from feedback.csi_dimensions import CsiDimensions
+from linksim.errors import InputError
 from linksim.scenario.model import Scenario
 from linksim.subbands import subbands
 
@@ -24,6 +25,19 @@ def split_hint(parameters: SourceParameters, split: Split) -> str:
     """Which key says how many samples a split has, as the end of an error message; empty where none does."""
     key = parameters.split_key(split)
     return f" (key channel.{key})" if key else ""
+
+
+def require_training_channels(scenario: Scenario) -> None:
+    """Refuses an estimator that learns where there is nothing to learn from.
+
+    Raises:
+        InputError: one line that says so.
+    """
+    if scenario.estimation.learns and outline_of(scenario).n_samples("train") == 0:
+        raise InputError(
+            f"estimation: got no train channels, expected some: {scenario.estimation.name} has to learn"
+            f"{split_hint(scenario.channel, 'train')}"
+        )
 
 
 def csi_dimensions(scenario: Scenario) -> CsiDimensions:

@@ -13,6 +13,7 @@ from linksim.chain.chain import Chain
 from linksim.chain.report_times import ReportTimes
 from linksim.chain.stage_times import StageTimes
 from linksim.execution.worker_context import WorkerContext, takes_context
+from linksim.preparation.estimator_fit import load_estimator
 from linksim.preparation.prepared_point import PreparedPoint, load_fallback
 from linksim.scenario.sources import device_of, source_of
 from linksim.statistics.measurements import Measurements, merge
@@ -40,6 +41,7 @@ def measure_shard(
         return kept, StageTimes()
     content.require_unchanged()
     n_bytes = sum(scheme.n_bytes for scheme in point.schemes)
+    n_bytes += 0 if point.estimator is None else point.estimator.n_bytes
     chain, read = context.kept(f"point {point.fingerprint}", partial(open_point, context, point), n_bytes)
     chain.begin()
     measurements: Measurements = {}
@@ -64,6 +66,7 @@ def open_point(context: WorkerContext, point: PreparedPoint) -> OpenPoint:
         )
         for scheme in point.schemes
     }
-    chain = Chain(scenario, source, codecs, device, load_fallback(point.fallback))
+    estimator = load_estimator(scenario, point.estimator)
+    chain = Chain(scenario, source, codecs, device, load_fallback(point.fallback), estimator)
     cache, snapshots = ChannelCache(source, point.channels), ReportTimes.of(scenario.feedback).snapshots
     return chain, lambda start, stop: cache.read("test", start, stop, snapshots)

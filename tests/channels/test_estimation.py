@@ -13,6 +13,7 @@ from channels.estimator import ESTIMATORS, Estimator, NormalDraw
 from channels.estimators.interpolation import DelayWindowInterpolation, LinearInterpolation
 from channels.estimators.pilots import dft_pilots
 from channels.estimators.right_inverse import right_inverse
+from channels.training_moments import TrainingMoments
 
 GRID = OfdmGrid(48, 20e6, 28e9)
 ARRAY = ArrayShape(1, 2, 4)
@@ -20,7 +21,10 @@ ARRAY = ArrayShape(1, 2, 4)
 
 def _estimator(name: str, **parameters: object) -> Estimator:
     plugin = ESTIMATORS.get_class(name)
-    return plugin(plugin.Parameters(**parameters), GRID, ARRAY)
+    estimator = plugin(plugin.Parameters(**parameters), GRID, ARRAY)
+    if estimator.learns:
+        estimator.fit(TrainingMoments.of(_response(20, seed=7), estimator.pilot_spacing))
+    return estimator
 
 
 def _draw(batch: int, seed: int = 0) -> NormalDraw:
@@ -42,6 +46,28 @@ def test_every_estimator(name: str) -> None:
     assert torch.isfinite(torch.view_as_real(estimate)).all()
     assert torch.equal(response, kept)
     assert torch.equal(estimate, _estimator(name).estimate(response, 10.0, _draw(3)))
+
+
+@pytest.mark.parametrize("name", sorted(ESTIMATORS.keys()))
+def test_a_link_s_estimate_does_not_depend_on_the_batch(name: str) -> None:
+    noise = torch.randn(3, 48, 1, 8, 2, generator=torch.Generator().manual_seed(2))
+    response, estimator = _response(3), _estimator(name)
+
+    def of(links: slice) -> torch.Tensor:
+        return estimator.estimate(response[links], 10.0, lambda shape: noise[links, : shape[0]])
+
+    assert torch.equal(of(slice(1, 2)), of(slice(3))[1:2])
+
+
+@pytest.mark.parametrize("name", sorted(ESTIMATORS.keys()))
+def test_what_was_learnt_survives_its_state(name: str) -> None:
+    fitted = _estimator(name)
+    plugin = ESTIMATORS.get_class(name)
+    loaded = plugin(plugin.Parameters(), GRID, ARRAY)
+    assert bool(fitted.state()) == fitted.learns
+    loaded.load_state(fitted.state())
+    first, second = (each.estimate(_response(2), 10.0, _draw(2)) for each in (fitted, loaded))
+    assert torch.equal(first, second)
 
 
 def test_perfect() -> None:

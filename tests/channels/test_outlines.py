@@ -30,6 +30,11 @@ SECTIONS: tuple[dict[str, Any], ...] = (
     {"name": "ls_comb", "spacing": 4, "window": 7},
     {"name": "ls_comb", "spacing": 5},
     {"name": "ls_comb", "spacing": 1},
+    {"name": "dft_denoising", "spacing": 4, "window": 6},
+    {"name": "dft_denoising", "spacing": 4, "window": 100},
+    {"name": "lmmse", "n_pilots": 4},
+    {"name": "lmmse", "spacing": 1},
+    {"name": "lmmse", "spacing": 12},
 )
 GRIDS = (OfdmGrid(24, 1e6, 1e9), OfdmGrid(2049, 1e6, 1e9))
 

@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 
 from channels.channel_batch import ArrayShape, OfdmGrid
+from channels.training_moments import TrainingMoments
 from feedback.compressor import COMPRESSORS
 from feedback.conformance.candidate import channels
 from feedback.conformance.network import candidate_of
@@ -146,6 +147,7 @@ def estimation(name: str) -> list[float]:
     gains = torch.randn(3, 2, 4, dtype=torch.complex64, generator=torch.Generator().manual_seed(1))
     made = registered(registered.Parameters(name=name), OfdmGrid(24, 20e6, 28e9), ArrayShape(1, 1, 4))
     response = torch.einsum("bpt,pk->bkt", gains, paths)
+    made.fit(TrainingMoments.of(response, made.pilot_spacing))
     return summary(made.estimate(response, 10.0, normal_draw(1, "pilot noise", 0, 3, CPU)))
 
 

@@ -20,6 +20,7 @@ from linksim.scenario.identity import (
     Key,
     channel_fit_key,
     channels_key,
+    estimator_fit_key,
     fit_key,
     moved_by,
     point_key,
@@ -62,6 +63,7 @@ def keys(scenario: Scenario) -> dict[Key, str]:
         Key.POINT: point_key(scenario),
         Key.RESULT: content_hash(result_document(scenario, "fitted", "cpu")),
         Key.CHANNELS: channels_key(scenario, "cpu"),
+        Key.ESTIMATOR_FIT: estimator_fit_key(scenario),
     }
     learnt: dict[Key, list[str]] = {key: [] for key in (Key.FIT, Key.CHANNEL_FIT, Key.TRAINING_SET, Key.WEIGHTS)}
     for entry, ratio in taking_part(scenario):
@@ -217,7 +219,7 @@ def file_sections(folder: Path) -> dict[str, dict[str, Any]]:
     return sections | {"mixture": {"source": "mixture", "parts": parts}}
 
 
-INPUTS = Key.RESULT | Key.FIT | Key.CHANNEL_FIT | Key.TRAINING_SET | Key.WEIGHTS | Key.CHANNELS
+INPUTS = Key.RESULT | Key.FIT | Key.CHANNEL_FIT | Key.ESTIMATOR_FIT | Key.TRAINING_SET | Key.WEIGHTS | Key.CHANNELS
 
 
 @pytest.mark.parametrize("source", [*sorted(set(map(str, SOURCES.keys())) - {"sionna"})])

@@ -7,47 +7,26 @@ from pydantic import Field
 
 from channels.dimensions import ArrayShape, OfdmGrid
 from channels.errors import ChannelInputError
-from channels.estimator_parameters import EstimatorParameters
+from channels.estimators.parameters.pilots import CombPilotParameters, PilotParameters
 
 # Memory and time of the eigenvectors of ``DelayWindowInterpolation`` grow with the square and the cube of it.
 _MAX_PILOTS = 2048
 
 
-class LeastSquaresParameters(EstimatorParameters):
+class LeastSquaresParameters(PilotParameters):
     """Parameters of the estimator ``ls``."""
 
     titles = ("LS",)
 
     name: Literal["ls"] = "ls"
-    n_pilots: int | None = Field(
-        default=None,
-        ge=1,
-        le=4096,
-        description="pilot symbols Tp, at least Nt; by default Nt, one for each transmit port",
-    )
-
-    def check(self, grid: OfdmGrid, array: ArrayShape) -> bool:
-        """As many pilots as transmit ports."""
-        check_pilots(array.n_tx, self.n_pilots or array.n_tx)
-        return True
-
-    def n_pilot_elements(self, grid: OfdmGrid, array: ArrayShape) -> int:
-        """Pilot symbols times the subcarriers that have them."""
-        return (self.n_pilots or array.n_tx) * grid.n_subcarriers
 
 
-class CombParameters(LeastSquaresParameters):
+class CombParameters(CombPilotParameters):
     """Parameters of the estimator ``ls_comb``."""
 
     titles = ("LS on a comb",)
 
-    name: Literal["ls_comb"] = "ls_comb"  # type: ignore[assignment]
-    spacing: int = Field(
-        default=12,
-        ge=1,
-        le=4096,
-        description="subcarriers from pilot to pilot: 12 is a CSI-RS of density 1, 24 of density 0.5",
-    )
+    name: Literal["ls_comb"] = "ls_comb"
     interpolation: Literal["linear", "delay_window"] = Field(
         default="delay_window",
         description="between pilots: linear in frequency, or MMSE for delays inside a window",
@@ -65,20 +44,6 @@ class CombParameters(LeastSquaresParameters):
         if self.interpolation == "delay_window":
             longest_window(grid.n_subcarriers, self.spacing, self.window)
         return True
-
-    def n_pilot_elements(self, grid: OfdmGrid, array: ArrayShape) -> int:
-        """Pilot symbols times the subcarriers of the comb."""
-        return (self.n_pilots or array.n_tx) * math.ceil(grid.n_subcarriers / self.spacing)
-
-
-def check_pilots(n_tx: int, n_pilots: int) -> None:
-    """Refuses too few pilots.
-
-    Raises:
-        ChannelInputError: if there are fewer pilots than transmit ports.
-    """
-    if n_pilots < n_tx:
-        raise ChannelInputError(f"n_pilots: got {n_pilots}, expected at least {n_tx}, one for each transmit port")
 
 
 def longest_window(n_subcarriers: int, spacing: int, window: int | None) -> float:
