@@ -19,6 +19,7 @@ from feedback.codec import Codec
 from feedback.compressor import Compressor
 from feedback.link import LINKS
 from feedback.predictor import PREDICTORS, ReportHistory
+from linksim.chain.channel_quality import CqiChoice
 from linksim.chain.downlink_overhead import downlink_overhead
 from linksim.chain.mean_channel import MeanChannel, needs_mean_channel
 from linksim.chain.observing import observation_of
@@ -88,6 +89,7 @@ class Chain:
         self.metrics = {name: METRICS.get_class(name)() for name in names}
         self.overhead = downlink_overhead(scenario, self.estimator.n_pilot_elements, source.grid)
         self.snr = 10 ** (scenario.snr_db / 10)
+        self.cqi = CqiChoice(scenario, self.transform, self.precoder, self.snr, self.overhead.data)
         pilot_snr_db = scenario.estimation.snr_db
         self.pilot_snr = 10 ** ((scenario.snr_db if pilot_snr_db is None else pilot_snr_db) / 10)
 
@@ -117,6 +119,11 @@ class Chain:
             for sequence in sequences.values() if kept.any() else ():
                 with self.times.stage("feedback"):
                     sequence.report(observation, self._draw("feedback noise", start, len(response), age))
+            if self.cqi.needed and kept.any():
+                with self.times.stage("link adaptation"):
+                    expectation = self.cqi.expectation(estimated, observation.form("truncated"))
+                    for sequence in sequences.values():
+                        self.cqi.note(sequence, expectation)
         outcome = LinkOutcome(
             transform=self.transform,
             csi_true=csi_true,
@@ -131,6 +138,7 @@ class Chain:
             first_index=start,
             n_subbands=self.scenario.sgcs.n_subbands,
             multi_user=self.scenario.multi_user,
+            link_adaptation=self.scenario.link_adaptation,
         )
         outcome = outcome if kept.all() else outcome.only(kept)
         self.samples.mark(outcome.response_report, tuple(start + place for place in outcome.left_out))
@@ -168,14 +176,17 @@ class Chain:
         overhead = compressor.length / (2 * outcome.csi_true[0].numel()) if compressor.sends == "analogue" else None
         fate = delivery(self.link, sent, sequence.received, sequence.lost[-1] if sequence.may_be_lost else None)
         fate = replace(fate, scale_saturated=sequence.saturated)
-        bits = sent.bits
+        bits, cqi = sent.bits, sequence.cqi
         if not kept.all():
             fate, bits = fate.only(kept), bits[kept] if isinstance(bits, Tensor) else bits
+            cqi = None if cqi is None else cqi[kept]
         if compressor.gives == "precoder":
             precoder = sequence.last_precoder(self._fallback_precoder(compressor))
             self._require_finite(label, precoder)
             precoder = precoder if kept.all() else precoder[kept]
-            return outcome.with_report(None, bits=bits, overhead=overhead, delivery=fate, precoder_reported=precoder)
+            return outcome.with_report(
+                None, bits=bits, overhead=overhead, delivery=fate, precoder_reported=precoder, cqi=cqi
+            )
         with self.times.stage("prediction"):
             history = self._history(sequence)
             predicted = self.predictor.predict(history)
@@ -185,7 +196,9 @@ class Chain:
             held = predicted is rebuilt
             rebuilt = rebuilt[kept]
             predicted = rebuilt if held else predicted[kept]
-        return outcome.with_report(rebuilt, bits=bits, overhead=overhead, delivery=fate, csi_predicted=predicted)
+        return outcome.with_report(
+            rebuilt, bits=bits, overhead=overhead, delivery=fate, csi_predicted=predicted, cqi=cqi
+        )
 
     def _require_finite(self, label: str, *rebuilt: Tensor) -> None:
         if not all(torch.view_as_real(csi).isfinite().all() for csi in rebuilt):

@@ -22,15 +22,19 @@ class ReportSequence:
         link: what lies between.
         rebuilt: channels or precoders of the reports, as the BS gets them, the oldest first.
         lost: which of them it takes for lost, ``[batch]`` each, bool.
+        cqi: CQI index of the newest report that arrived, ``[batch]``, int64, 0 where none did; ``None`` if none is
+            sent.
     """
 
     codec: Codec
     link: FeedbackLink
     rebuilt: list[Tensor] = field(default_factory=list)
     lost: list[Tensor] = field(default_factory=list)
+    cqi: Tensor | None = None
     _ue_memory: Memory = field(default_factory=dict)
     _bs_memory: Memory = field(default_factory=dict)
     _newest: tuple[Codeword, Codeword] | None = None
+    _before: Memory = field(default_factory=dict)
     _saturated: Tensor | None = None
 
     def report(self, observation: Observation, draw: NormalDraw) -> None:
@@ -39,10 +43,16 @@ class ReportSequence:
         sent, self._ue_memory = self.codec.ue.report(observation, self._ue_memory, told)
         received = self.link.transmit(sent, draw)
         arrived = ReceivedReport(received, self.link.noise_to_signal)
-        rebuilt, self._bs_memory = self.codec.bs.rebuild(arrived, self._bs_memory)
+        self._before = self._bs_memory
+        rebuilt, self._bs_memory = self.codec.bs.rebuild(arrived, self._before)
         self._newest, self._saturated = (sent, received), self.codec.ue.saturated(observation)
         self.rebuilt.append(rebuilt.csi)
         self.lost.append(_lost(rebuilt, len(sent.values)))
+
+    def note_cqi(self, cqi: Tensor) -> None:
+        """The CQI of the newest report, ``[batch]``, int64, which is lost with it."""
+        held = torch.zeros_like(cqi) if self.cqi is None else self.cqi
+        self.cqi = torch.where(self.lost[-1], held, cqi)
 
     @property
     def sent(self) -> Codeword:
@@ -55,6 +65,16 @@ class ReportSequence:
         """The newest report as the link delivered it."""
         assert self._newest is not None
         return self._newest[1]
+
+    @property
+    def assumed(self) -> Tensor:
+        """What the UE takes the newest of ``rebuilt`` for: what its report stands for as it was sent.
+
+        Of what the BS remembers the UE knows as much as the BS.
+        """
+        if self.received is self.sent:
+            return self.rebuilt[-1]
+        return self.codec.bs.rebuild(ReceivedReport(self.sent), self._before)[0].csi
 
     @property
     def saturated(self) -> Tensor | None:

@@ -9,7 +9,8 @@ import linksim.metrics.delivery
 import linksim.metrics.multi_user
 import linksim.metrics.nmse
 import linksim.metrics.rate
-import linksim.metrics.similarity  # noqa: F401 - registers its metrics
+import linksim.metrics.similarity
+import linksim.metrics.throughput  # noqa: F401 - registers its metrics
 from linksim.metrics.metric import METRICS, Metric
 
 __all__ = ["METRICS", "Metric"]

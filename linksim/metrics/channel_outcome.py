@@ -10,8 +10,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from channels.transforms.angular_delay import AngularDelayTransform
+from linksim.link_adaptation.adaptation import LinkAdaptation, Transmission
+from linksim.link_adaptation.parameters import LinkAdaptationParameters
 from linksim.metrics.delivered import PLAIN, Delivery
-from linksim.metrics.layers import best_layers, sum_rate
+from linksim.metrics.layers import best_layers, layer_sinr, layers_sent, sum_rate
 from linksim.metrics.matrix_norms import energy, inner
 from linksim.metrics.response import Response
 from linksim.multi_user.cells import cells
@@ -53,6 +55,9 @@ class ChannelOutcome:
             norm, zero in layers that a report has not; the BS uses it as it is. ``None`` where the report is a channel.
         n_subbands: subbands of the SGCS, ``None`` for 13, or as many as there are subcarriers if these are fewer.
         multi_user: how many users share a cell, and how the BS serves them.
+        link_adaptation: modulation, coding and retransmissions.
+        cqi: CQI index of the newest report that arrived, ``[batch]``, int64, 0 where none did; ``None`` for metrics
+            that no compressor influences, and where no metric asks for it.
     """
 
     transform: AngularDelayTransform
@@ -74,6 +79,8 @@ class ChannelOutcome:
     precoder_reported: Tensor | None = None
     n_subbands: int | None = None
     multi_user: MultiUserParameters = field(default_factory=MultiUserParameters)
+    link_adaptation: LinkAdaptationParameters = field(default_factory=LinkAdaptationParameters)
+    cqi: Tensor | None = None
 
     @property
     def indices(self) -> NDArray[np.int64]:
@@ -133,6 +140,21 @@ class ChannelOutcome:
         return sum_rate(self.true_use.matrices, layers, self.true_use.bands, self.snr)
 
     @cached_property
+    def adaptation(self) -> LinkAdaptation:
+        """Modulation and coding of a slot."""
+        return LinkAdaptation(self.link_adaptation, self.response_use.shape[-2], self.data_share)
+
+    @cached_property
+    def transmission_perfect(self) -> Transmission:
+        """A block with precoder, CQI and MCS of the true channel when it is sent."""
+        true = self.true_use
+        if self.link_adaptation.layers == "all":
+            sinr, sent = self._sinr_of_layers(best_layers(true.directions, self.snr))
+        else:
+            sinr, sent = self._sinr_of_gain(self.gain_perfect)
+        return self.adaptation.transmission(sinr, sent, self.adaptation.mcs(self.adaptation.cqi(sinr, sent)))
+
+    @cached_property
     def cells(self) -> Tensor:
         """Samples that share a cell, by their place in the batch, ``[n_cells, users]``, int64."""
         return cells(self.indices, self.multi_user.users).to(self.csi_true.device)
@@ -164,6 +186,16 @@ class ChannelOutcome:
         """Channel gain when the precoder is used of weights ``[batch, Nc, n_tx]``, ``[batch, Nc]``, real."""
         received = inner(weights.conj()[..., None, :], self.true_use.matrices)
         return received.abs().square().sum(-1)
+
+    def _sinr_of_layers(self, layers: Tensor) -> tuple[Tensor, Tensor]:
+        """SINRs ``[batch, Nc, n_layers]`` when layers are used, and which are sent, ``[batch, n_layers]``, bool."""
+        true = self.true_use
+        return layer_sinr(true.matrices, layers, true.bands, self.snr), layers_sent(layers)
+
+    def _sinr_of_gain(self, gain: Tensor) -> tuple[Tensor, Tensor]:
+        """SINRs ``[batch, Nc, 1]`` of one layer of gains ``[batch, Nc]``, and that it is sent, ``[batch, 1]``, bool."""
+        sent = torch.ones(len(gain), 1, dtype=torch.bool, device=gain.device)
+        return (self.snr * gain.to(torch.float64))[..., None], sent
 
     def _rate(self, gain: Tensor) -> Tensor:
         """Rate of gains ``[batch, Nc]``, mean over the subcarriers, ``[batch]``, float64, bit/s/Hz."""

@@ -20,7 +20,12 @@ _RATE_TIE = 1e-9
 
 def layer_counts(layers: Tensor) -> Tensor:
     """Layers that are not zero of precoders ``[batch, n_layers, n_subbands, n_tx]``, ``[batch]``, int64."""
-    return torch.view_as_real(layers.resolve_conj()).flatten(2).any(dim=2).sum(1)
+    return layers_sent(layers).sum(1)
+
+
+def layers_sent(layers: Tensor) -> Tensor:
+    """Which layers are not zero of precoders ``[batch, n_layers, n_subbands, n_tx]``, ``[batch, n_layers]``, bool."""
+    return torch.view_as_real(layers.resolve_conj()).flatten(2).any(dim=2)
 
 
 def matched_layers(layers: Tensor, eigenvectors: Tensor) -> Tensor:
@@ -52,7 +57,21 @@ def matched_layers(layers: Tensor, eigenvectors: Tensor) -> Tensor:
 def sum_rate(response: Tensor, layers: Tensor, bands: Sequence[slice], snr: float) -> Tensor:
     r"""Rate of all layers together, mean over the subcarriers, ``[batch]``, float64, bit/s/Hz.
 
-    .. math:: \sum_l \log_2(1 + \mathrm{SINR}_l), \qquad \mathrm{SINR}_l = \frac{1}{[(I + G)^{-1}]_{ll}} - 1,
+    .. math:: \sum_l \log_2(1 + \mathrm{SINR}_l)
+
+    Args:
+        response: ``[batch, Nc, n_rx, n_tx]``, complex.
+        layers: precoders of each subband, ``[batch, n_layers, n_subbands, n_tx]``, unit norm, or zero.
+        bands: subcarriers of each subband.
+        snr: per antenna at unit channel power and precoder power 1, linear.
+    """
+    return torch.log1p(layer_sinr(response, layers, bands, snr)).sum(-1).mean(-1) / math.log(2)
+
+
+def layer_sinr(response: Tensor, layers: Tensor, bands: Sequence[slice], snr: float) -> Tensor:
+    r"""SINR of each layer behind an MMSE receiver, with equal power on each, ``[batch, Nc, n_layers]``, float64.
+
+    .. math:: \mathrm{SINR}_l = \frac{1}{[(I + G)^{-1}]_{ll}} - 1,
               \qquad G = \frac{\mathrm{SNR}}{\nu} W_n^H H_n^H H_n W_n
 
     Args:
@@ -66,7 +85,7 @@ def sum_rate(response: Tensor, layers: Tensor, bands: Sequence[slice], snr: floa
     received = torch.einsum("bnrt,blnt->bnrl", response, weights)
     power = snr / layer_counts(layers).clamp(min=1)
     gram = (received.mH @ received) * power[:, None, None, None]
-    return torch.log1p(mmse_sinr(gram)).sum(-1).mean(-1) / math.log(2)
+    return mmse_sinr(gram)
 
 
 def best_layers(known: Directions, snr: float) -> Tensor:

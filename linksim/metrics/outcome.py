@@ -7,6 +7,7 @@ from typing import Self
 import torch
 from torch import Tensor
 
+from linksim.link_adaptation.adaptation import Transmission
 from linksim.metrics.channel_outcome import CHANNEL_ONLY, ChannelOutcome
 from linksim.metrics.delivered import PLAIN, Delivery
 from linksim.metrics.directions import Directions
@@ -29,6 +30,7 @@ class LinkOutcome(ChannelOutcome):
         delivery: Delivery = PLAIN,
         csi_predicted: Tensor | None = None,
         precoder_reported: Tensor | None = None,
+        cqi: Tensor | None = None,
     ) -> Self:
         """The same channels with another compressor's report; what was computed of the channels is kept."""
         # There from here on, so that reports share what is computed of them later.
@@ -41,6 +43,7 @@ class LinkOutcome(ChannelOutcome):
             bits=bits,
             overhead=overhead,
             delivery=delivery,
+            cqi=cqi,
         )
         shared = {name: value for name, value in self.__dict__.items() if name in CHANNEL_ONLY}
         other.__dict__.update(shared)
@@ -66,6 +69,7 @@ class LinkOutcome(ChannelOutcome):
             csi_predicted=of(self.csi_predicted),
             precoder_reported=of(self.precoder_reported),
             hf_all=of(self.hf_all),
+            cqi=of(self.cqi),
         )
 
     @property
@@ -184,6 +188,32 @@ class LinkOutcome(ChannelOutcome):
     def user_rates(self) -> Tensor:
         """Rates of the users of each cell with the BS's precoder, ``[n_cells, users]``, float64, bit/s/Hz."""
         return self._user_rates(self.weights)
+
+    @cached_property
+    def sinr(self) -> tuple[Tensor, Tensor]:
+        """SINRs of the layers that the BS sends, when they are, and which of them it sends.
+
+        ``[batch, Nc, n_layers]``, float64, linear; ``[batch, n_layers]``, bool.
+        """
+        if self.link_adaptation.layers == "all":
+            return self._sinr_of_layers(self.layers)
+        return self._sinr_of_gain(self.gain)
+
+    @cached_property
+    def best_cqi(self) -> Tensor:
+        """CQI index that suits the BS's precoder on the channel that it is used on, ``[batch]``, int64."""
+        return self.adaptation.cqi(*self.sinr)
+
+    @cached_property
+    def transmission(self) -> Transmission:
+        """A block with the BS's precoder and the MCS that it takes for the CQI of the report.
+
+        Raises:
+            ValueError: if there is no CQI.
+        """
+        if self.cqi is None:
+            raise ValueError("cqi: got None, expected that of the newest report")
+        return self.adaptation.transmission(*self.sinr, self.adaptation.mcs(self.cqi))
 
     @cached_property
     def gain(self) -> Tensor:

@@ -94,6 +94,7 @@ MOVES: Mapping[str, Key] = {
     "reference_curves": Key.NONE,
     "sgcs": _POINT,
     "multi_user": _POINT,
+    "link_adaptation": _POINT,
     "samples_without_energy": _POINT,
     "monte_carlo": Key.RUN | Key.POINT,
     "monte_carlo.batch_size": Key.NONE,

@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from linksim.link_adaptation.parameters import LinkAdaptationParameters
 from linksim.metrics import METRICS
 from linksim.multi_user.parameters import MultiUserParameters
 from linksim.scenario.feedback_section import FeedbackSection
@@ -105,6 +106,7 @@ class Scenario(Section):
     )
     sgcs: SgcsSection = SgcsSection()
     multi_user: MultiUserParameters = MultiUserParameters()
+    link_adaptation: LinkAdaptationParameters = LinkAdaptationParameters()
     samples_without_energy: Literal["leave_out", "refuse"] = Field(
         default="leave_out", description="all-zero channels, such as blocked users: left out and counted, or an error"
     )

@@ -46,6 +46,7 @@ def made_up_outcome(precoder: str = "mrt", *, moving: bool = True) -> LinkOutcom
             scale_saturated=torch.arange(BATCH) == 0,
         ),
         first_index=0,
+        cqi=torch.arange(BATCH) + 5,
     )
 
 

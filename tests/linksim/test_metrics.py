@@ -14,6 +14,7 @@ from linksim.metrics.outcome import LinkOutcome
 from linksim.precoding import PRECODERS
 from linksim.subband_eigenvectors import subband_eigenvectors
 from linksim.subbands import subbands
+from tests.linksim.direct_link_adaptation import direct_transmission
 from tests.linksim.direct_multi_user import direct_selection, direct_user_rates
 from tests.linksim.made_up_outcome import (
     BATCH,
@@ -76,6 +77,17 @@ def _definitions(outcome: LinkOutcome) -> dict[str, float]:
         gram = directions.conj() @ directions.transpose(0, 2, 1)
         return direct_user_rates(use[:4, :, None], weights, SNR, direct_selection(gram, SNR * NT))
 
+    def transmission(known: np.ndarray, cqi: np.ndarray | None) -> np.ndarray:
+        """Throughput, block error rate and MCS of each sample; the best CQI for ``None``."""
+        weights = outcome.precoder.weights(torch.from_numpy(known)[:, :, None, :]).numpy()
+        gains = SNR * np.abs(np.einsum("bnt,bnt->bn", use, weights)) ** 2
+        return np.array(
+            [
+                direct_transmission(row, outcome.data_share, None if cqi is None else cqi[i])
+                for i, row in enumerate(gains)
+            ]
+        ).T
+
     error, kept = energy(true - rebuilt), energy(true) / energy(report)
     sgcs = direct_sgcs(report[:, :, None], response[:, :, None], 13)
     return {
@@ -95,6 +107,10 @@ def _definitions(outcome: LinkOutcome) -> dict[str, float]:
         "rank": 1.0,
         "sum_rate_bps_hz": subband_rate(response).mean(),
         "sum_rate_perfect_bps_hz": subband_rate(use).mean(),
+        "throughput_bps_hz": transmission(response, np.arange(len(use)) + 5)[0].mean(),
+        "throughput_perfect_bps_hz": transmission(use, None)[0].mean(),
+        "bler": transmission(response, np.arange(len(use)) + 5)[1].mean(),
+        "mcs": transmission(response, np.arange(len(use)) + 5)[2].mean(),
         "cell_rate_bps_hz": user_rates(response).sum(),
         "cell_rate_perfect_bps_hz": user_rates(use).sum(),
         "user_rate_bps_hz": user_rates(response).mean(),
@@ -198,7 +214,7 @@ def test_with_report_equals_a_fresh_outcome(moving: bool) -> None:
     for name in METRICS:
         if name != "rho_hf_all":
             estimate_of(name, outcome)
-    other = outcome.with_report(rebuilt, bits=3, overhead=0.5, delivery=outcome.delivery)
+    other = outcome.with_report(rebuilt, bits=3, overhead=0.5, delivery=outcome.delivery, cqi=outcome.cqi)
     fresh = replace(outcome, csi_rebuilt=rebuilt, bits=3, overhead=0.5)
     for name in METRICS:
         if name != "rho_hf_all":

@@ -86,7 +86,15 @@ class SweepTable:
 UNDEFINED = "not defined"
 
 # Shown wherever they were measured.
-_ON_REQUEST = ("sgcs_e2e", "sum_rate_bps_hz", "rank", "cell_rate_bps_hz", "user_rate_bps_hz")
+_ON_REQUEST = (
+    "sgcs_e2e",
+    "sum_rate_bps_hz",
+    "rank",
+    "cell_rate_bps_hz",
+    "user_rate_bps_hz",
+    "throughput_bps_hz",
+    "bler",
+)
 
 # What a metric leaves out of the picture, by the metric: shown beside it.
 _COMPANIONS = {"nmse_db": ("nmse_e2e_db", "undetected_error_rate")}

@@ -26,6 +26,7 @@ REFERENCES: Mapping[str, tuple[Reference, ...]] = {
     "rate_bps_hz": (Reference("rate_perfect_bps_hz", "perfect CSI", PERFECT),),
     "sum_rate_bps_hz": (Reference("sum_rate_perfect_bps_hz", "perfect CSI", PERFECT),),
     "cell_rate_bps_hz": (Reference("cell_rate_perfect_bps_hz", "perfect CSI", PERFECT),),
+    "throughput_bps_hz": (Reference("throughput_perfect_bps_hz", "perfect CSI", PERFECT),),
     "nmse_e2e_db": (
         Reference("estimation_nmse_db", "estimation only", ESTIMATION),
         Reference("truncation_nmse_db", "truncation only", TRUNCATION),

@@ -1,0 +1,35 @@
+"""What a scenario says of modulation, coding and retransmissions; without PyTorch."""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class LinkAdaptationParameters(BaseModel):
+    """The section ``link_adaptation`` of a scenario, for the metrics ``throughput_bps_hz``, ``bler`` and ``mcs``."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    mcs_table: Literal["qam64", "qam256"] = Field(
+        default="qam256",
+        description="MCS and CQI table of TS 38.214: qam64: 5.1.3.1-1 and 5.2.2.1-2; qam256: 5.1.3.1-2 and 5.2.2.1-3",
+    )
+    target_bler: float = Field(
+        default=0.1,
+        gt=0,
+        lt=1,
+        description="block error rate that the UE's CQI promises not to exceed at the first transmission",
+    )
+    backoff_db: float = Field(
+        default=0.0,
+        ge=-30,
+        le=30,
+        description="taken off the UE's SINR before it chooses the CQI, as an outer loop settles at [dB]",
+    )
+    retransmissions: int = Field(
+        default=0, ge=0, le=7, description="of a block that failed, at most; all are combined (chase combining)"
+    )
+    layers: Literal["first", "all"] = Field(
+        default="first",
+        description="first: one layer, as in `rate_bps_hz`; all: those of the precoder, as in `sum_rate_bps_hz`",
+    )
