@@ -34,7 +34,10 @@ class OwnBitsParameters(CompressorParameters):
         default=None, ge=MIN_STEP, le=MAX_STEP, description="quantiser step over the root mean square of the entries"
     )
     target_bits: float | None = Field(
-        default=None, gt=0, le=1e6, description="mean bits of a report; the step is found from training channels"
+        default=None,
+        gt=0,
+        le=1e6,
+        description="mean bits of a report; the step is found from training channels, which have no noise",
     )
     payload_bits: int | None = Field(
         default=None, ge=1, le=MAX_BITS, description="bits of every report, each with the finest step that fits"

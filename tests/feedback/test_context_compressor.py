@@ -71,6 +71,15 @@ def test_a_target_is_the_mean_over_training() -> None:
     assert 0.98 * 120 < mean <= 120
 
 
+def test_a_target_is_the_mean_of_fresh_channels_too() -> None:
+    """But for the sampling of either set, of independent channels, and at most two steps of the grid of 0.7 % each."""
+    training, fresh = channels(200, seed=11), channels(200, seed=12)
+    compressor = make_compressor("context", shape=SHAPE, target_bits=120)
+    compressor.fit(TrainingSet(training, training[:0]), torch.Generator())
+    bits = compressor.encode(fresh).value_bits.double()
+    assert abs(float(bits.mean()) - 120) < 3.3 * float(bits.std()) * (2 / 200) ** 0.5 + 0.014 * 120
+
+
 def test_validation_channels_choose_the_step_where_there_are_some() -> None:
     keys = {"target_bits": 120}
     csi, louder = channels(60), channels(30, seed=5)

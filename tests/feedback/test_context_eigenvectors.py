@@ -173,6 +173,16 @@ def test_a_target_is_the_mean_over_training() -> None:
     assert 0.98 * 150 < mean <= 150
 
 
+def test_a_target_is_the_mean_of_fresh_eigenvectors_too() -> None:
+    """But for the sampling of either set, of independent channels, and at most two steps of the grid of 0.7 % each."""
+    known = dimensions()
+    training, fresh = vectors(150, known, seed=11), vectors(150, known, seed=12)
+    compressor = build_compressor(of_mode(1).settings, known)
+    compressor.fit(TrainingSet(training, training[:0]), torch.Generator())
+    bits = compressor.encode(fresh).value_bits.double()
+    assert abs(float(bits.mean()) - 150) < 3.3 * float(bits.std()) * (2 / 150) ** 0.5 + 0.014 * 150
+
+
 @pytest.mark.parametrize("link", [{"name": "perfect"}, {"name": "bsc", "flip_rate": 0.0}], ids=str)
 def test_links_of_bits_carry_it(link: dict) -> None:
     compressor, csi = of_mode(0), vectors(4, dimensions(), seed=2)
