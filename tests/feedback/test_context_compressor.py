@@ -200,7 +200,7 @@ def test_nan_is_refused() -> None:
 
 
 def test_a_target_that_no_step_has_is_refused() -> None:
-    with pytest.raises(FeedbackInputError, match="target_bits: got 5, expected more than"):
+    with pytest.raises(FeedbackInputError, match="target_bits: got 5, expected at least 11"):
         fitted({"target_bits": 5})
 
 
