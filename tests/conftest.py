@@ -1,5 +1,6 @@
 """Fixtures for all tests."""
 
+import gc
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,13 @@ torch.set_num_threads(1)
 # No test measures time.
 settings.register_profile("linksim", deadline=None)
 settings.load_profile("linksim")
+
+
+def pytest_collection_finish() -> None:
+    """The garbage collector leaves modules and collected tests alone: a tenth of the suite's time went into them."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 10, 10)
 
 
 @pytest.fixture(scope="session")

@@ -5,6 +5,7 @@ import platform
 import subprocess
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -60,6 +61,7 @@ def manifest_of(
     }
 
 
+@cache
 def _version(package: str) -> str:
     try:
         return metadata.version(package)

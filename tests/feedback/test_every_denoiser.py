@@ -22,7 +22,7 @@ QUICK = {"dnnnet": {"width": 16, "epochs": 1, "joint": {"epochs": 1, "batch_size
 @pytest.mark.parametrize("name", NAMES)
 def test_any_compressor_with_any_denoiser(name: str, denoiser_name: str) -> None:
     candidate = Candidate(COMPRESSORS.get_class(name), {"name": name})
-    training = TrainingSet(channels(40, SHAPE), channels(10, SHAPE, seed=1))
+    training = TrainingSet(channels(20, SHAPE), channels(10, SHAPE, seed=1))
     compressor = candidate.build()
     # Networks keep the weights that they are built with: this is not about how well they do.
     if not candidate.compressor.trained:

@@ -188,7 +188,7 @@ def test_bad_mat_files(tiny: dict[str, Any], scenario_file: ScenarioFile, comman
     for part, images in cases.items():
         tiny["channel"] = _mat_channel(tmp_path, images)
         tiny["monte_carlo"] = {"samples": 61 if part.startswith("60") else 60}
-        assert_one_line(command("run", scenario_file(tiny), "--out", tmp_path / "out"), part)
+        assert_one_line(command("run", scenario_file(tiny), "--out", tmp_path / "out", "--workers", "1"), part)
 
 
 def test_truncated_hdf5(tiny: dict[str, Any], scenario_file: ScenarioFile, command: Command, tmp_path: Path) -> None:
@@ -256,6 +256,7 @@ def test_teacher_that_is_no_network(
     assert "registered" not in result[2]
 
 
+@pytest.mark.usefixtures("without_report")
 def test_full_disk_keeps_finished_points(
     tiny: dict[str, Any],
     scenario_file: ScenarioFile,

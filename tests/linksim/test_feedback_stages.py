@@ -98,7 +98,7 @@ def test_bit_errors_cost_what_they_flip(tiny: dict[str, Any], run: Run) -> None:
 
 
 def test_wiener_filter_never_loses_beyond_its_interval(tiny: dict[str, Any], run: Run, tmp_path: Path) -> None:
-    snrs = [-5, 0, 5, 10, 20, 30, 40]
+    snrs = [-5, 5, 20, 40]
     networks = [{"name": name, "disturbance": {"snr_db": [-5, 40]}} for name in ("csinet", "cllwcsinet")]
     tiny["compressors"] += networks
     tiny["training"]["recipe"] = {"epochs": 10, "batch_size": 30}

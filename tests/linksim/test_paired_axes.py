@@ -20,6 +20,7 @@ Command = Callable[..., tuple[int, str, str]]
 ScenarioFile = Callable[[dict[str, Any]], Path]
 
 
+@pytest.mark.usefixtures("without_report")
 def test_keys_that_go_together_are_one_axis(
     tiny: dict[str, Any], scenario_file: ScenarioFile, command: Command, tmp_path: Path
 ) -> None:

@@ -144,7 +144,8 @@ def test_labels_of_all_kinds_go_through_a_run(
     results = read_results(folder)
     assert set(labels) <= set(results["compressor"])
     assert set(results["sweep"]) == {"=s \N{GRINNING FACE}"}
-    for arguments in (("plot",), ("show",), *(("export-tables", "--format", kind) for kind in ("latex", "csv"))):
+    exports = [("export-tables", "--format", kind) for kind in ("latex", "csv")]
+    for arguments in (("plot", "--metric", "nmse_db"), ("show",), *exports):
         code, out, err = command(arguments[0], folder, *arguments[1:])
         assert (code, err) == (0, ""), err
         assert "\x1b" not in out
