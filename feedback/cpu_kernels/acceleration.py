@@ -115,7 +115,8 @@ def _image_fits(image: Tensor) -> bool:
 def _conv(layer: nn.Conv2d, image: Tensor) -> Tensor:
     if not _image_fits(image):
         return nn.Conv2d.forward(layer, image)
-    out: Tensor = _Convolution.apply(image.contiguous(), layer.weight.contiguous(), _shape(layer, image))
+    shape = _shape(layer, image)
+    out: Tensor = _Convolution.apply(image.contiguous(), layer.weight.contiguous(), shape)  # type: ignore[no-untyped-call]
     return out if layer.bias is None else out + layer.bias[:, None, None]
 
 
@@ -123,7 +124,7 @@ def _conv_bn(layer: ConvBn, image: Tensor) -> Tensor:
     if not (layer.training and _image_fits(image)):
         return type(layer).forward(layer, image)
     conv, norm = layer.conv, layer.norm
-    out, mean, variance = _ConvolutionNormActivation.apply(
+    out, mean, variance = _ConvolutionNormActivation.apply(  # type: ignore[no-untyped-call]
         image.contiguous(),
         conv.weight.contiguous(),
         conv.bias,

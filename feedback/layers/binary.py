@@ -58,7 +58,7 @@ class BinaryLinear(CentredLinear):
 
     def forward(self, x: Tensor) -> Tensor:
         """``[batch, in_features]`` to ``[batch, out_features]``."""
-        product: Tensor = _BinaryProduct.apply(x - self.centre, self.weight)
+        product: Tensor = _BinaryProduct.apply(x - self.centre, self.weight)  # type: ignore[no-untyped-call]
         return product + self.bias
 
     def stored_bytes(self) -> int:

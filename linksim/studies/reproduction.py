@@ -1,6 +1,6 @@
 """Our figures beside a paper's: a scenario that mirrors a published table, run, and joined with what is printed."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -236,7 +236,7 @@ def _network(compressor: Compressor) -> NeuralCompressor:
     return compressor
 
 
-_COUNTERS = {
+_COUNTERS: dict[str, Callable[[Compressor], float]] = {
     "macs": lambda c: c.complexity().ue_macs + c.complexity().bs_macs,
     "ue_macs": lambda c: c.complexity().ue_macs,
     "ue_multiplications": lambda c: c.complexity().ue_multiplications,

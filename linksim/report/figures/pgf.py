@@ -43,7 +43,8 @@ def write_pgf(figure: Figure, path: Path) -> None:
     width, height = figure.get_size_inches()
     drawing = io.StringIO()
     with matplotlib.rc_context({"pgf.rcfonts": False}):
-        renderer: Any = MixedModeRenderer(figure, width, height, figure.dpi, _WithoutTex(figure, drawing))
+        pgf = _WithoutTex(figure, drawing)  # type: ignore[no-untyped-call]
+        renderer: Any = MixedModeRenderer(figure, width, height, figure.dpi, pgf)
         figure.draw(renderer)
     box = f"\\pgfpathrectangle{{\\pgfpointorigin}}{{\\pgfqpoint{{{width:f}in}}{{{height:f}in}}}}\n"
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -72,4 +73,4 @@ class _WithoutTex(RendererPgf):
     ) -> None:
         """Writes a text; plain text is escaped, formulas are LaTeX already but for the minus sign."""
         text = s.replace("\N{MINUS SIGN}", "-") if ismath else latex(s)
-        super().draw_text(gc, x, y, text, prop, angle, ismath, mtext)
+        super().draw_text(gc, x, y, text, prop, angle, ismath, mtext)  # type: ignore[no-untyped-call]
