@@ -314,5 +314,6 @@ def test_under_fading_a_report_fails_where_its_own_snr_does() -> None:
     # At -4 dB hardly a report of this code arrives, at 4 dB hardly one is lost (1.5 dB: 2 %).
     assert received.erased[own_snr_db < -4].double().mean() > 0.95
     assert received.erased[own_snr_db > 4].double().mean() < 0.02
-    # Share of exponential gains below 10^-0.9: 1 - exp(-0.126) = 0.118, standard deviation 0.019; 4 of them.
-    assert float((own_snr_db < -4).double().mean()) == pytest.approx(0.118, abs=0.076)
+    # Shares of exponential gains below 10^-0.9 and 10^-0.1: 1 - exp(-0.126) = 0.118 and 1 - exp(-0.794) = 0.548, of
+    # standard deviation 0.019 and 0.029; 4 of them. Between both a report of this code begins to arrive.
+    assert 0.118 - 0.076 < float(received.erased.double().mean()) < 0.548 + 0.115

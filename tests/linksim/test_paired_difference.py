@@ -95,6 +95,31 @@ def test_delta_method_agrees_with_the_jackknife(metric: str) -> None:
     assert (found.high - found.low) / 2 == pytest.approx(stats.t.ppf(0.975, 399) * jackknife, rel=0.05)
 
 
+@pytest.mark.parametrize("metric", ["rho", "nmse_db", "nmse_ratio_db", "rate_ratio", "sgcs_layer2"])
+def test_influence_is_the_derivative_by_the_weight_of_a_sample(metric: str) -> None:
+    r"""Of the estimate :math:`T`: :math:`\partial T((1 - \epsilon) F + \epsilon \delta_i) / \partial \epsilon`."""
+    top, bottom = correlated(50)
+    if metric == "sgcs_layer2":
+        # Samples without a second layer count neither above nor below.
+        bottom = (np.arange(50) % 3 > 0).astype(np.float64)
+        top = top * bottom
+    one_row = metric in ("rho", "nmse_db")
+    values = top[None] if one_row else np.stack([top, bottom])
+
+    def estimate(weights: Array) -> float:
+        mean = (weights * top).sum() / (weights if one_row else weights * bottom).sum()
+        return 10 * math.log10(mean) if metric.endswith("_db") else float(mean)
+
+    found = sample_estimate(metric, values)
+    assert found.value == pytest.approx(estimate(np.ones(50)), rel=1e-12)
+    step = 1e-6
+    for i in range(50):
+        ahead, behind = (estimate((1 - sign * step) / 50 + sign * step * (np.arange(50) == i)) for sign in (1, -1))
+        # The third derivative of a ratio is about (x / mean)^3 of it, at most 10^3 here: central differences are off
+        # by 1e-9 of it, their rounding by 1e-16 / 1e-6.
+        assert found.influence[i] == pytest.approx((ahead - behind) / (2 * step), abs=1e-7)
+
+
 def test_pairing_removes_what_is_common() -> None:
     a, b = (sample_estimate("nmse_db", x[None]) for x in correlated(500))
     paired, unpaired = paired_difference(a, b), unpaired_difference(a, b)

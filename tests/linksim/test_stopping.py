@@ -1,5 +1,6 @@
 """Adaptive sample counts: narrow enough or at the maximum, and the same for any split of the work."""
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from rich.console import Console
 from channels.source import BLOCK_SIZE
 from linksim.report import show, write_report
 from linksim.scenario.monte_carlo_section import MonteCarloSection, StopSection
-from linksim.simulation.stopping import most_of_one_sample, next_count, widest_interval
+from linksim.simulation.stopping import is_enough, most_of_one_sample, next_count, widest_interval
 from linksim.statistics.accumulators import MeanAccumulator
 from linksim.statistics.measurements import Measurements
 
@@ -65,6 +66,20 @@ def test_no_point_ends_before_enough_samples_share_the_spread() -> None:
         assert most_of_one_sample(measurements, "nmse_db") == pytest.approx(1 / rare, rel=0.02)
         assert widest_interval(measurements, "nmse_db") < 5
         assert (next_count(section, 1000 + rare, measurements) is None) == enough
+
+
+def test_an_interval_of_just_the_width_is_too_wide_and_just_enough_rare_events_are_enough() -> None:
+    """The bounds of the two keys: less than ``half_width``, at least ``minimum_rare_events``."""
+    measurements = normal(1000, 0.1)
+    width = widest_interval(measurements, "rho")
+    for half_width, enough in ((width, False), (math.nextafter(width, 1), True)):
+        assert is_enough(StopSection(metric="rho", half_width=half_width), measurements) == enough
+    pairs = MeanAccumulator("rho")
+    pairs.update([0.25, 0.75] * 8)
+    measurements = {("a", "rho"): pairs}
+    assert most_of_one_sample(measurements, "rho") == 1 / 16
+    for events, enough in ((16, True), (17, False)):
+        assert is_enough(StopSection(metric="rho", half_width=1, minimum_rare_events=events), measurements) == enough
 
 
 @pytest.fixture
