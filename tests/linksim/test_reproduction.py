@@ -6,10 +6,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from linksim.report.reproduction import performance_lines
 from linksim.scenario.sweep import points_of
 from linksim.scenario.training_section import BudgetSection
 from linksim.studies.published import UNAVAILABLE, published
-from linksim.studies.reproduction import complexities, load_reproduction, rank_correlations
+from linksim.studies.reproduction import complexities, load_reproduction, performance, rank_correlations
 
 Command = Callable[..., tuple[int, str, str]]
 
@@ -42,6 +43,18 @@ def test_mirrors_cover_what_is_built_here(name: str) -> None:
         if known and value.value is not None and value.scenario in ("indoor", "outdoor"):
             places = {(getattr(p.scenario.channel, "environment", ""), p.scenario.compression_ratio) for p in points}
             assert (value.scenario, value.cr) in places
+
+
+def test_what_is_printed_and_not_built_here_stands_in_the_table(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """CsiNet, arXiv:1712.08919, Table I: sparse recovery that is published only, with no figure of ours."""
+    monkeypatch.setattr("linksim.studies.reproduction._our_figures", lambda *_: [])
+    _, lines = performance_lines(performance(load_reproduction("csinet-table1", []), tmp_path))
+    shown = {(ratio, method, where): (printed, ours) for ratio, method, where, printed, ours, _ in lines}
+    assert shown["1/4", "tval3", "indoor"] == ("\N{MINUS SIGN}14.87", "not here")
+    assert shown["1/16", "bm3d-amp", "outdoor"] == ("0.55", "not here")
+    assert shown["1/4", "lasso", "indoor"] == ("\N{MINUS SIGN}7.59", "not here")
 
 
 # Where the printed complexity is not what the layers of the same paper give: see the notes in published.csv, and
