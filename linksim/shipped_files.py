@@ -46,7 +46,8 @@ def scenario_path(scenario: str | Path) -> Path:
     shipped = folder / f"{scenario}{SUFFIX}"
     if not shipped.is_file() or not shipped.resolve().is_relative_to(folder):
         names = ", ".join(sorted(file.stem for file in folder.glob(f"*{SUFFIX}")))
-        raise InputError(f"{scenario}: no such file, expected a scenario in YAML, or one that ships: {names}")
+        found = "a folder" if path.is_dir() else "no such file"
+        raise InputError(f"{scenario}: {found}, expected a scenario in YAML, or one that ships: {names}")
     return shipped
 
 

@@ -11,6 +11,7 @@ import h5py
 import numpy as np
 
 from channels.errors import ChannelInputError
+from channels.formats.regular_file import require_file
 
 
 @contextmanager
@@ -24,8 +25,7 @@ def open_hdf5(path: Path, expected: str) -> Iterator[h5py.File]:
     Raises:
         ChannelInputError: if the file is missing, no HDF5, or truncated, or if reading inside the block fails.
     """
-    if not path.is_file():
-        raise ChannelInputError(f"{path}: no such file, expected {expected}")
+    require_file(path, expected)
     try:
         with h5py.File(path, "r") as file:
             yield file

@@ -14,6 +14,7 @@ from channels.formats.hdf5 import one_line
 from channels.formats.hdf5_array import Hdf5Array
 from channels.formats.mat5 import list_variables, read_variable
 from channels.formats.mat5_stream import DamagedFileError
+from channels.formats.regular_file import require_file
 
 
 class MatMatrix:
@@ -70,8 +71,7 @@ class MatMatrix:
         return values
 
     def _describe_version_5(self) -> tuple[tuple[int, ...], str]:
-        if not self.path.is_file():
-            raise ChannelInputError(f"{self.path}: no such file, expected a .mat file with {self.name}")
+        require_file(self.path, f"a .mat file with {self.name}")
         try:
             found = {header.name: header for header in list_variables(self.path)}
         except (DamagedFileError, OSError) as error:

@@ -18,6 +18,7 @@ from channels.bounds import require_memory, require_ratio, require_stored
 from channels.errors import ChannelInputError
 from channels.formats.complex_numbers import as_numbers, kind_of
 from channels.formats.hdf5 import one_line
+from channels.formats.regular_file import require_file
 
 _PIECE: Final = 1 << 20
 _METHODS: Final = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
@@ -135,8 +136,7 @@ def _read_header(stream: IO[bytes], what: str) -> NpyHeader:
 
 @contextmanager
 def _readable(path: Path) -> Iterator[None]:
-    if not path.is_file():
-        raise ChannelInputError(f"{path}: no such file, expected a .npy or .npz file")
+    require_file(path, "a .npy or .npz file")
     try:
         yield
     except ChannelInputError:

@@ -18,6 +18,7 @@ from channels.formats.hdf5_array import Hdf5Array, single_precision
 from channels.formats.mat5 import Mat5Header, list_variables, read_variable
 from channels.formats.mat5_stream import DamagedFileError
 from channels.formats.npy import map_npy, read_npy
+from channels.formats.regular_file import require_file
 
 _Rows = Callable[[int, int], NDArray[Any]]
 
@@ -52,8 +53,7 @@ class NumberArray:
         self._whole: NDArray[Any] | None = None
         self.kind: NumberKind
         self._read: _Rows
-        if not path.is_file():
-            raise ChannelInputError(f"{path}: no such file, expected {variable} in a .mat, HDF5, .npy or .npz file")
+        require_file(path, f"{variable} in a .mat, HDF5, .npy or .npz file")
         drops_axes = False
         if h5py.is_hdf5(path):
             shape, drops_axes = self._open_hdf5(path, variable, layout)

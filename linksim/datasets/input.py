@@ -10,6 +10,7 @@ import torch
 
 from channels.channel_batch import Snapshots
 from channels.formats.hdf5 import open_dataset
+from channels.formats.regular_file import require_file
 from channels.source import SOURCES, Source, SourceParameters, Split
 from linksim.errors import InputError
 from linksim.scenario.channel_section import ChannelDocument
@@ -138,8 +139,7 @@ def with_distinct_labels(a: ChannelInput, b: ChannelInput) -> tuple[ChannelInput
 
 
 def _hdf5_section(path: Path) -> dict[str, Any]:
-    if not path.is_file():
-        raise InputError(f"{path}: no such file, expected {_EXPECTED}")
+    require_file(path, _EXPECTED)
     try:
         with h5py.File(path, "r") as file:
             built = "manifest" in file.attrs

@@ -30,5 +30,6 @@ def read_document(path: Path) -> dict[str, Any]:
     except YamlTextError as error:
         raise InputError(f"{path}: {error}") from None
     if not isinstance(document, dict):
-        raise InputError(f"{path}: got {type(document).__name__}, expected a mapping of scenario keys")
+        found = {type(None): "nothing", list: "a list"}.get(type(document), "a single value")
+        raise InputError(f"{path}: got {found}, expected a mapping of scenario keys")
     return document

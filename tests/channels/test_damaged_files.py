@@ -25,6 +25,21 @@ def test_every_source_of_files_has_a_reader_here():
     assert of_files == {reader.source for reader in READERS.values()}
 
 
+@pytest.mark.parametrize("there", ["no such file", "a folder"])
+def test_what_is_no_file_is_called_what_it_is(tmp_path, reader, there):
+    path = tmp_path / reader.name
+    reader.write(path)
+    path.unlink()
+    if there == "a folder":
+        path.mkdir()
+    if reader.source == "deepmimo":
+        # One of several files of the folder, of any of three kinds.
+        there = "no such file"
+    with pytest.raises(ChannelInputError, match=rf": {there}, expected ") as caught:
+        reader.read(path)
+    assert str(path.with_suffix("")) in str(caught.value)
+
+
 @pytest.mark.parametrize("share", [0.0, 0.04, 0.5, 0.97])
 def test_truncated_files_are_refused(tmp_path, reader, share):
     path = tmp_path / reader.name

@@ -112,8 +112,9 @@ def test_bad_value(
     ("content", "part"),
     [
         (b"name: [unclosed", "line"),
-        (b"- a\n- b\n", "list"),
-        (b"", "NoneType"),
+        (b"- a\n- b\n", "got a list, expected a mapping"),
+        (b"", "got nothing, expected a mapping"),
+        (b"text", "got a single value, expected a mapping"),
         (b"name: a\nname: b\n", "twice"),
         (b"\xff\xfe\x00binary", "UTF-8"),
         (b"!!python/object/apply:os.system ['true']", "the tag '!!python/object/apply:os.system'"),

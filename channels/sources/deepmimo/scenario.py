@@ -17,6 +17,7 @@ from channels.formats.hdf5 import one_line
 from channels.formats.mat5 import read_variable
 from channels.formats.mat5_stream import DamagedFileError
 from channels.formats.npy import read_npy
+from channels.formats.regular_file import require_file
 
 _LONGEST_PARAMETERS: Final = 16 << 20
 QUANTITIES: Final = ("power", "phase", "delay", "aod_az", "aod_el", "aoa_az", "aoa_el")
@@ -85,8 +86,7 @@ class DeepMimoScenario:
 
 
 def _read_parameters(path: Path) -> _Scenario:
-    if not path.is_file():
-        raise ChannelInputError(f"{path}: no such file, expected the folder of a DeepMIMO v4 scenario")
+    require_file(path, "the folder of a DeepMIMO v4 scenario")
     if path.stat().st_size > _LONGEST_PARAMETERS:
         found = size_text(path.stat().st_size)
         raise ChannelInputError(f"{path}: got {found}, expected at most {size_text(_LONGEST_PARAMETERS)} of parameters")

@@ -9,6 +9,7 @@ from channels.formats.hdf5 import one_line
 from channels.formats.mat5 import Mat5Header, list_variables, read_at
 from channels.formats.mat5_stream import DamagedFileError
 from channels.formats.mat5_struct import CELL, OBJECT, STRUCT, read_structs
+from channels.formats.regular_file import require_file
 from channels.sources.quadriga.layout import EXPECTED, SAVED_NAMES, Fields, link_of_fields, only, saved_links
 from channels.sources.quadriga.link import QuadrigaLink
 
@@ -70,8 +71,7 @@ class Mat5Links:
 
 @contextmanager
 def _readable(path: Path) -> Iterator[None]:
-    if not path.is_file():
-        raise ChannelInputError(f"{path}: no such file, expected a file with {EXPECTED}")
+    require_file(path, f"a file with {EXPECTED}")
     try:
         yield
     except (DamagedFileError, OSError, MemoryError) as error:
