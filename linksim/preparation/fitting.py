@@ -96,17 +96,19 @@ def load_normalisation(scenario: Scenario, folder: Path) -> Normalisation:
 
 def fit_spectrum(scenario: Scenario, folder: Path, training: Callable[[], TrainingSet]) -> None:
     """Finds and keeps, once, the spectrum of the training channels' covariance."""
-    file = _channel_file("spectrum", scenario, folder)
+    file = _channel_file("covariance-spectrum", scenario, folder)
     if kept_tensors(file) is None:
         known = training()
-        values, _ = known.principal_axes(min(len(known.train), known.train[0].numel()))
-        save_tensors(file, {"variances": values, "channels": torch.tensor(len(known.train))})
+        sizes = len(known.train), known.train[0].numel()
+        values, _ = known.principal_axes(min(sizes))
+        save_tensors(file, {"variances": values, "sizes": torch.tensor(sizes)})
 
 
-def load_spectrum(scenario: Scenario, folder: Path) -> tuple[Tensor, int]:
-    r"""Eigenvalues of :math:`E[x x^H / \lVert x \rVert^2]`, falling, float64, and how many channels they are of."""
-    kept = needed_tensors(_channel_file("spectrum", scenario, folder))
-    return kept["variances"], int(kept["channels"])
+def load_spectrum(scenario: Scenario, folder: Path) -> tuple[Tensor, int, int]:
+    r"""Eigenvalues of :math:`E[x x^H / \lVert x \rVert^2]`, falling; of how many channels, of how many entries."""
+    kept = needed_tensors(_channel_file("covariance-spectrum", scenario, folder))
+    channels, dimensions = kept["sizes"].tolist()
+    return kept["variances"], channels, dimensions
 
 
 def needs_scale_range(scenario: Scenario) -> bool:

@@ -29,10 +29,10 @@ def write_references(points: Sequence[Point], folder: RunFolder) -> None:
 
 
 def _gaussian_source(points: Sequence[Point], folder: RunFolder) -> ReferenceCurve:
-    variances, channels = load_spectrum(points[0].scenario, folder.fitted)
+    variances, channels, dimensions = load_spectrum(points[0].scenario, folder.fitted)
     bits, values = gaussian_curve(variances)
     places = tuple((point.sweep, {**axis_values(point.scenario), **point.axes}) for point in points)
-    return ReferenceCurve(GAUSSIAN_SOURCE, "nmse_db", channels, bits, values, places)
+    return ReferenceCurve(GAUSSIAN_SOURCE, "nmse_db", channels, dimensions, bits, values, places)
 
 
 def gaussian_curve(variances: Tensor) -> tuple[tuple[float, ...], tuple[float, ...]]:

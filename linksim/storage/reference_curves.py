@@ -21,6 +21,7 @@ class ReferenceCurve:
         name: which curve, as the scenario's key ``reference_curves`` has it.
         metric: the metric.
         channels: training channels that it comes from.
+        dimensions: entries of each of these.
         bits: rising, positive.
         values: the metric at each of these.
         points: sweep, and values of axes as the results have them, of each point that it belongs to.
@@ -29,6 +30,7 @@ class ReferenceCurve:
     name: str
     metric: str
     channels: int
+    dimensions: int
     bits: tuple[float, ...]
     values: tuple[float, ...]
     points: tuple[tuple[str, Mapping[str, Any]], ...]
@@ -48,7 +50,8 @@ class ReferenceCurve:
         if any(not 0 < low < high for low, high in itertools.pairwise(bits)):
             raise ValueError("bits that do not rise")
         points = tuple((str(sweep), dict(axes)) for sweep, axes in document["points"])
-        return cls(str(document["name"]), str(document["metric"]), int(document["channels"]), bits, values, points)
+        counts = int(document["channels"]), int(document["dimensions"])
+        return cls(str(document["name"]), str(document["metric"]), *counts, bits, values, points)
 
 
 def write_reference_curves(folder: Path, curves: Sequence[ReferenceCurve]) -> None:

@@ -36,7 +36,7 @@ def test_the_curve_is_that_of_the_runs_training_channels(
 ) -> None:
     folder = run_folder(asking)
     curves = read_reference_curves(folder)
-    assert [curve.channels for curve in curves] == [150, 150]
+    assert [(curve.channels, curve.dimensions) for curve in curves] == [(150, 32), (150, 64)]
     for curve, n_delay in zip(curves, (4, 8), strict=True):
         places = [(sweep, axes["transform.n_delay"], axes["snr_db"]) for sweep, axes in curve.points]
         assert places == [("sizes", n_delay, 0), ("sizes", n_delay, 20)]

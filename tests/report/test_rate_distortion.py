@@ -185,7 +185,7 @@ def with_reference(folder: Path) -> Path:
     """Beside the curves, that of 64 coefficients of one variance: 3.01 dB for each 64 bits."""
     bits, values = gaussian_curve(torch.full((WHITE,), 2.0))
     point = ("base", {"snr_db": 10.0, "feedback_snr_db": None, "seed": 3})
-    curve = ReferenceCurve("gaussian_source", "nmse_db", 5000, bits, values, (point,))
+    curve = ReferenceCurve("gaussian_source", "nmse_db", 5000, WHITE, bits, values, (point,))
     write_reference_curves(folder, [curve])
     return folder
 
@@ -211,6 +211,10 @@ def test_a_reference_is_drawn_as_far_as_there_are_points(with_reference: Path) -
     assert f"Curves without markers: {TITLE}." in plan.caption
     assert "covariance of 5000 training channels" in plan.caption
     assert "It bounds no code for channels, which are not Gaussian" in plan.caption
+    assert "lies too low" not in plan.caption
+    (curve,) = read_reference_curves(with_reference)
+    write_reference_curves(with_reference, [replace(curve, channels=WHITE - 1)])
+    assert "fewer than the 64 entries of each, so that it lies too low" in equal_bits_of(with_reference).caption
 
 
 def test_a_reference_has_its_distance_in_the_table(with_reference: Path) -> None:
@@ -249,7 +253,7 @@ def test_a_damaged_reference_is_one_line(with_reference: Path, damage: str) -> N
     "change", [{"bits": [2.0, 1.0]}, {"bits": [1.0]}, {"values": [0.0, float("nan")]}, {"values": "no"}], ids=str
 )
 def test_numbers_that_are_no_curve_are_refused(change: dict[str, object]) -> None:
-    whole = {"name": "gaussian_source", "metric": "nmse_db", "channels": 3, "points": [["base", {}]]}
+    whole = {"name": "gaussian_source", "metric": "nmse_db", "channels": 3, "dimensions": 8, "points": [["base", {}]]}
     whole |= {"bits": [1.0, 2.0], "values": [-1.0, -2.0]}
     assert ReferenceCurve.of(whole).bits == (1.0, 2.0)
     with pytest.raises(ValueError, match=r"no curve|do not rise|could not convert"):

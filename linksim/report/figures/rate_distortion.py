@@ -90,6 +90,10 @@ def _draw_curve(layout: Layout, axes: Axes, curve: ReferenceCurve, bits: pd.Seri
         layout.references.append(look.title)
         layout.entries[look.title] = legend_handle(look.style)
         layout.notes.append(look.note.format(channels=curve.channels))
+        if curve.channels < curve.dimensions:
+            layout.notes.append(
+                f"These are fewer than the {curve.dimensions} entries of each, so that it lies too low."
+            )
 
 
 def _limit(layout: Layout, run: RunView, axes: Axes, metric: str) -> None:
