@@ -14,7 +14,9 @@ from linksim.report.view.figure_options import FigureOptions, parse_limits, pars
 from linksim.report.view.independence import depends_on, flat_labels
 from linksim.report.view.limits import mark_outside, robust_limits
 from linksim.report.view.metric_format import metric_text
+from linksim.report.view.references import common_references
 from linksim.report.view.ticks import log_ticks, set_log_ticks
+from linksim.scenario.axis import COMMON_AXES
 
 NMSE, RATE = metric_text("nmse_db"), metric_text("rate_bps_hz")
 
@@ -104,6 +106,26 @@ def test_flat_schemes_are_those_that_never_change():
     table = rows("nmse_db", klt=[-5.0, -6.0, -5.5, -6.5], fixed=[-7.0, -8.0, -7.0, -8.0])
     assert flat_labels(table, "speed", ["delay"], NMSE) == ["fixed"]
     assert flat_labels(table, "delay", ["speed"], NMSE) == []
+
+
+@pytest.mark.parametrize("estimator_b", [-20.0, -17.0])
+def test_a_reference_that_differs_between_curves_is_none_of_all(estimator_b: float) -> None:
+    """Two estimators as curves over the SNR: both see the same truncation, and each has an error of its own."""
+    values = {
+        "estimation_nmse_db": [-10.0, -20.0, -10.0, estimator_b],
+        "truncation_nmse_db": [-15.0] * 4,
+        "nmse_e2e_db": [-9.0, -14.0, -9.0, -13.0],
+    }
+    table = pd.concat(
+        pd.DataFrame({"snr_db": [0.0, 10.0] * 2, "compressor": "none", "metric": name, "value": value})
+        for name, value in values.items()
+    )
+    (snr,) = (axis for axis in COMMON_AXES if axis.column == "snr_db")
+    found = [reference.metric for reference in common_references("nmse_e2e_db", table, snr)]
+    expected = ["estimation_nmse_db", "truncation_nmse_db"] if estimator_b == -20 else ["truncation_nmse_db"]
+    assert found == expected
+    # Without an axis all of it would be one place.
+    assert [each.metric for each in common_references("nmse_e2e_db", table, None)] == ["truncation_nmse_db"]
 
 
 def result(value: float, half: float) -> pd.Series:
