@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from torch import Tensor
 
 from feedback.csi_report.codeword import Codeword
-from feedback.csi_report.scale import ScaleQuantiser, learnt_range
+from feedback.csi_report.scale import EXACT_BITS, ScaleQuantiser, learnt_range, needs_range
 from feedback.csi_report.side_format import LevelFormat
 from feedback.errors import FeedbackInputError
 from feedback.link import LINKS, FeedbackLink, NormalDraw
@@ -194,6 +194,13 @@ def test_the_range_is_that_of_training_scales_and_a_guard(power_db: float) -> No
     assert wide == pytest.approx((power_db - 20, power_db + 25), abs=1e-5)
     narrow = learnt_range(unit * torch.tensor([1.0, 10**0.2]))
     assert narrow == pytest.approx((power_db - 6, power_db + 7), abs=1e-5)
+
+
+@pytest.mark.parametrize("bits", [0, 1, 8, 31, EXACT_BITS])
+def test_a_range_is_learnt_for_what_is_quantised(bits: int) -> None:
+    """The exact number needs one where wrong bits could make it any number; no bits need none."""
+    assert needs_range(bits, over_bits=False) == (0 < bits < EXACT_BITS)
+    assert needs_range(bits, over_bits=True) == (bits > 0)
 
 
 @pytest.mark.parametrize("scales", [[], [0.0], [1.0, math.nan], [1.0, math.inf], [-1.0]])

@@ -12,6 +12,7 @@ from scipy import stats
 
 from linksim.comparison.paired_difference import (
     filled_accumulator,
+    has_values,
     paired_difference,
     sample_estimate,
     unpaired_difference,
@@ -118,6 +119,15 @@ def test_influence_is_the_derivative_by_the_weight_of_a_sample(metric: str) -> N
         # The third derivative of a ratio is about (x / mean)^3 of it, at most 10^3 here: central differences are off
         # by 1e-9 of it, their rounding by 1e-16 / 1e-6.
         assert found.influence[i] == pytest.approx((ahead - behind) / (2 * step), abs=1e-7)
+
+
+def test_samples_have_a_value_unless_none_of_them_has_one() -> None:
+    values = np.full((2, 3), 0.5)
+    for present, expected in (([0, 0, 0], False), ([0, 1, 0], True)):
+        values[1] = present
+        assert has_values("sgcs_layer2", values) == expected
+    # Of no samples nothing is missing.
+    assert has_values("sgcs_layer2", np.empty((2, 0)))
 
 
 def test_pairing_removes_what_is_common() -> None:
