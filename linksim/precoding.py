@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from class_registry import ClassRegistry
@@ -49,6 +50,25 @@ class Precoder(ABC):
         Raises:
             InputError: if it cannot; the line names the key.
         """
+
+    def bands(self, n_subcarriers: int) -> list[slice] | None:
+        """Subbands whose dominant eigenvectors are the weights; ``None`` where they are something else."""
+        return None
+
+    def weights_of_bands(self, vectors: Tensor, bands: Sequence[slice]) -> Tensor:
+        """Weights from the dominant eigenvectors of the subbands that ``bands`` gives: one vector on each subcarrier.
+
+        Args:
+            vectors: ``[batch, n_subbands, n_tx]``, complex, of unit norm, zero where a subband's channel is.
+            bands: subcarriers of each subband.
+
+        Returns:
+            What ``weights`` makes of the channel, ``[batch, n_subcarriers, n_tx]``.
+        """
+        import torch
+
+        widths = torch.tensor([band.stop - band.start for band in bands], device=vectors.device)
+        return unit_vectors(vectors.contiguous()).repeat_interleave(widths, dim=1)
 
     @abstractmethod
     def weights(self, response: Tensor) -> Tensor:
@@ -112,16 +132,16 @@ class MrtSubband(Precoder):
         """Refuses more subbands than subcarriers."""
         subbands(n_subcarriers, self.parameters.n_subbands, "precoder.n_subbands")
 
+    def bands(self, n_subcarriers: int) -> list[slice]:
+        """The subbands of the parameters."""
+        return subbands(n_subcarriers, self.parameters.n_subbands, "precoder.n_subbands")
+
     def weights(self, response: Tensor) -> Tensor:
         """The subband's vector on each of its subcarriers."""
-        import torch
-
         from linksim.subband_eigenvectors import subband_eigenvectors
 
-        bands = subbands(response.shape[-3], self.parameters.n_subbands, "precoder.n_subbands")
-        vectors = unit_vectors(subband_eigenvectors(response, bands)[:, :, 0])
-        widths = torch.tensor([band.stop - band.start for band in bands], device=response.device)
-        return vectors.repeat_interleave(widths, dim=1)
+        bands = self.bands(response.shape[-3])
+        return self.weights_of_bands(subband_eigenvectors(response, bands)[:, :, 0], bands)
 
 
 def right_singular_vector(response: Tensor) -> Tensor:

@@ -126,7 +126,7 @@ class ChannelOutcome:
     @cached_property
     def weights_perfect(self) -> Tensor:
         """Precoder weights of the first layer from the true channel when it is used, ``[batch, Nc, n_tx]``."""
-        return self.precoder.weights(self.true_use.matrices)
+        return self._weights(self.true_use)
 
     @cached_property
     def rate_perfect(self) -> Tensor:
@@ -176,6 +176,15 @@ class ChannelOutcome:
     def _response(self, ports: Tensor) -> Response:
         bands = subbands(ports.shape[-2], self.n_subbands, "sgcs.n_subbands")
         return Response(ports, self.n_rx, bands)
+
+    def _weights(self, known: Response) -> Tensor:
+        """Precoder weights of the first layer for a known channel, ``[batch, Nc, n_tx]``.
+
+        A precoder of the eigenvectors that the similarity is made of takes those, as they take longest to compute.
+        """
+        if self.precoder.bands(known.matrices.shape[1]) == list(known.bands):
+            return self.precoder.weights_of_bands(known.directions.layer(1), known.bands)
+        return self.precoder.weights(known.matrices)
 
     def _user_rates(self, weights: Tensor) -> Tensor:
         """Rates of the users of each cell, from weights that would suit each alone, ``[batch, Nc, n_tx]``."""

@@ -178,7 +178,7 @@ class LinkOutcome(ChannelOutcome):
     def weights(self) -> Tensor:
         """Precoder weights of the first layer from what the BS holds, ``[batch, Nc, n_tx]``."""
         if self.precoder_reported is None:
-            return self.precoder.weights(self.known_use.matrices)
+            return self._weights(self.known_use)
         widths = torch.tensor(
             [band.stop - band.start for band in self.true_use.bands], device=self.precoder_reported.device
         )

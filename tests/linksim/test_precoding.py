@@ -5,6 +5,7 @@ import torch
 
 from linksim.errors import InputError
 from linksim.precoding import PRECODERS, Precoder
+from linksim.subband_eigenvectors import subband_eigenvectors
 from linksim.subbands import subbands
 
 
@@ -43,6 +44,19 @@ def test_every_precoder(name: str) -> None:
     for row in range(3):
         alone = _precoder(name).weights(_matrices(response[row : row + 1]))
         torch.testing.assert_close(alone[0], weights[row], atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("name", sorted(PRECODERS.keys()))
+@pytest.mark.parametrize("n_layers", [1, 2])
+def test_weights_from_eigenvectors_that_are_known_have_the_same_digits(name: str, n_layers: int) -> None:
+    precoder = _precoder(name)
+    bands = precoder.bands(52)
+    response = torch.randn(3, 52, 2, 8, dtype=torch.complex64, generator=torch.Generator().manual_seed(1))
+    response[1, bands[2] if bands else 0] = 0
+    if bands is not None:
+        # Whatever number of layers a metric has asked for.
+        vectors = subband_eigenvectors(response, bands, n_layers)[:, :, 0]
+        assert torch.equal(precoder.weights_of_bands(vectors, bands), precoder.weights(response))
 
 
 def test_mrt_reaches_the_whole_channel_power() -> None:
