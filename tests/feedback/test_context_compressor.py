@@ -11,6 +11,7 @@ from feedback import make_compressor
 from feedback.compressors.context import Context
 from feedback.context_codec.kernel import LevelShape
 from feedback.context_codec.operations import operations
+from feedback.context_codec.rate_control import finest_step
 from feedback.context_codec.tables import shipped_tables
 from feedback.csi_report.codeword import Codeword
 from feedback.errors import FeedbackInputError
@@ -202,6 +203,13 @@ def test_nan_is_refused() -> None:
 def test_a_target_that_no_step_has_is_refused() -> None:
     with pytest.raises(FeedbackInputError, match="target_bits: got 5, expected at least 11"):
         fitted({"target_bits": 5})
+
+
+def test_a_target_below_the_coarsest_step_is_refused() -> None:
+    with pytest.raises(
+        FeedbackInputError, match="target_bits: got 5, expected more than 20, which is what reports take"
+    ):
+        finest_step(lambda step, n: 20.0, 10, 5.0)
 
 
 def test_cost_of_a_32_by_32_matrix() -> None:
