@@ -26,13 +26,19 @@ def study(
     smoke: Annotated[bool, typer.Option("--smoke", help="a tiny study of the same path, in seconds")] = False,
 ) -> None:
     """Runs a study over many scenarios and reports it; the same command continues one that was stopped."""
+    from linksim.errors import InputError
     from linksim.scenario.training_budget import budget_override
-    from linksim.studies.model import load_study
+    from linksim.studies.model import TableStudy, load_study
     from linksim.studies.run import run_study
 
     execution = ExecutionOptions(workers, executor, scheduler)
-    settings = [*(overrides or ()), *([f"base.{budget_override(budget)}"] if budget else ())]
-    study_model = load_study(file, settings)
+    study_model = load_study(file, overrides or ())
+    if budget is not None:
+        if isinstance(study_model, TableStudy):
+            raise InputError(
+                "--budget: got it for a study of tables, which trains no network; network_steps is its key"
+            )
+        study_model = load_study(file, [*(overrides or ()), f"base.{budget_override(budget)}"])
     report = run_study(study_model, file, out, execution, command_line(), train=train, small=smoke)
     say(report.tables)
     for path in report.files:

@@ -161,6 +161,12 @@ def test_the_shipped_study_runs_small(command: Command, tmp_path: Path) -> None:
     assert (folder / "figures" / "more_bits.png").stat().st_size > 2000
 
 
+def test_no_network_is_trained_within_a_budget(command: Command) -> None:
+    code, out, err = command("study", SHIPPED, "--budget", "5min")
+    assert (code, out) == (2, "")
+    assert err.startswith("linksim: --budget: got it for a study of tables")
+
+
 def test_the_shipped_study_is_of_the_sources_of_the_networks() -> None:
     networks = load_study(SHIPPED.with_name("generalization.yaml"))
     study = load_study(SHIPPED)
