@@ -248,7 +248,7 @@ def _losses(cell: TableCell, own: TableCell, kept: NDArray[np.bool_]) -> tuple[f
     (bits, nmse_db), (own_bits, own_nmse_db) = cell.curve(kept), own.curve(kept)
     found = compare(bits, -nmse_db, own_bits, -own_nmse_db)
     percent = math.nan if found.bits_ratio is None else 100 * (found.bits_ratio - 1)
-    loss_db = math.nan if found.gain is None else -found.gain
+    loss_db = math.nan if found.gain is None else 0.0 - found.gain
     return percent, loss_db, *(found.bits or (math.nan, math.nan))
 
 
