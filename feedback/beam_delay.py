@@ -99,10 +99,19 @@ class BeamDelay:
             power = coefficients.abs().square()
             least = _STRONG * power.mean((-4, -3, -2, -1), keepdim=True)
             strong = coefficients * (power / torch.where(least > 0, power + least, 1))
-            angle = (self._beams_at(strong).conj() * beams).sum((-3, -2, -1), keepdim=True).angle()
-            beams = beams * torch.polar(torch.ones_like(angle), -angle)
+            beams = _in_phase(beams, self._beams_at(strong))
             coefficients = self._delays_of(beams)
         return coefficients
+
+    def aligned(self, vectors: Tensor, rotation: Tensor, known: Tensor) -> Tensor:
+        """Coefficients under a given rotation, the phase of each subband chosen for little difference from known ones.
+
+        Args:
+            vectors: ``[..., n_subbands, n_tx]``.
+            rotation: numbers of the rotations of the beams, ``[...]``, int64.
+            known: coefficients of other vectors under the same rotations.
+        """
+        return self._delays_of(_in_phase(self._beams_of(vectors, rotation), self._beams_at(known)))
 
     def compact(self, vectors: Tensor) -> tuple[Tensor, Tensor]:
         """Coefficients whose energy lies in few: under the best rotation, with phases that follow the strong ones.
@@ -175,6 +184,12 @@ class BeamDelay:
         """Phase ramps over rows and columns by the number of the rotation, ``[n_rotations, n_rows, n_columns]``."""
         along_rows, along_columns = (_axis_ramps(ports, like) for ports in (self.n_rows, self.n_columns))
         return (along_rows[:, None, :, None] * along_columns[None, :, None, :]).flatten(0, 1)
+
+
+def _in_phase(beams: Tensor, reference: Tensor) -> Tensor:
+    """Beams whose inner product with those of a reference is real and positive in every subband."""
+    angle = (reference.conj() * beams).sum((-3, -2, -1), keepdim=True).angle()
+    return beams * torch.polar(torch.ones_like(angle), -angle)
 
 
 def _axis_ramps(ports: int, like: Tensor) -> Tensor:

@@ -1,6 +1,6 @@
 """The context codec on eigenvectors: precoders as bitstreams of an integer context model."""
 
-import math
+from dataclasses import fields
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -14,12 +14,14 @@ from feedback.bitstream_compressor import STEP_REPORTS, BitstreamCompressor
 from feedback.compressor import NO_MEMORY, Complexity, Memory
 from feedback.compressors.parameters.context import ContextParameters
 from feedback.context_codec.layer_codec import LayerCodec
-from feedback.context_codec.operations import layer_operations
+from feedback.context_codec.layer_sequence import LayerReference, LayerSequenceCodec
+from feedback.context_codec.operations import following_operations, layer_operations
+from feedback.context_codec.sequence import NUMBER_BITS
 from feedback.context_codec.side_information import STEP_BITS
 from feedback.csi_dimensions import CsiDimensions, CsiForm
 from feedback.csi_report.codeword import Codeword
 from feedback.csi_report.reconstruction import Reconstruction
-from feedback.errors import FeedbackInputError
+from feedback.eigenvector_sequence import EigenvectorSequence, compact_coefficients, exact_vectors
 from feedback.signals import Reconstructed
 from feedback.training_set import TrainingSet
 
@@ -37,6 +39,10 @@ class ContextOfEigenvectors(BitstreamCompressor):
 
     as eigenvectors are. Tables ship with the package; nothing but the step of ``target_bits`` and the bits to reserve
     is learnt.
+
+    With ``memory: 1`` a report may code what has changed since the one before (``EigenvectorSequence``), where that is
+    better for its bits: in each subband the UE takes the phase of what both sides remember, and the context model sees
+    where that is large.
     """
 
     Parameters = ContextParameters
@@ -48,8 +54,11 @@ class ContextOfEigenvectors(BitstreamCompressor):
         super().__init__(parameters, dimensions)
         parameters.check(dimensions)
         self.n_layers = parameters.rank
+        self.told_of_losses = bool(parameters.memory) and parameters.told_of_losses
         self.form = BeamDelay.of(dimensions)
+        self.level_shape = parameters.level_shape(dimensions)
         self.tables = parameters.read_tables()
+        self.memory_tables = parameters.read_memory_tables() if parameters.memory else None
 
     @classmethod
     def build(cls, parameters: Any, dimensions: CsiDimensions) -> Self:
@@ -64,12 +73,13 @@ class ContextOfEigenvectors(BitstreamCompressor):
         if self.settings.payload_bits is not None:
             return
         csi = training.train if len(training.validation) == 0 else training.validation
-        coefficients, rotation = self._coefficients(csi[:STEP_REPORTS])
+        coefficients, rotation = compact_coefficients(self.form, exact_vectors(csi[:STEP_REPORTS]))
 
         def lengths(step: float, count: int) -> NDArray[np.int64]:
             return self._codec_of(step).encode(coefficients[:count], rotation[:count])[1]
 
-        self.learn_step(lengths, len(coefficients), lambda step: self._codec_of(step).fewest_bits)
+        more_bits = (1 + NUMBER_BITS) * self.settings.memory
+        self.learn_step(lengths, len(coefficients), lambda step: self._codec_of(step).fewest_bits, more_bits)
 
     @torch.no_grad()
     def report(self, csi: Tensor, memory: Memory, lost: Tensor | None = None) -> tuple[Codeword, Memory]:
@@ -78,15 +88,29 @@ class ContextOfEigenvectors(BitstreamCompressor):
         Raises:
             FeedbackInputError: if an entry is NaN or infinite.
         """
-        return self.codeword(*self.codec.encode(*self._coefficients(csi)), csi.device), NO_MEMORY
+        vectors = exact_vectors(csi)
+        if not self.settings.memory:
+            reports = self.codec.encode(*compact_coefficients(self.form, vectors))
+            return self.codeword(*reports, csi.device), NO_MEMORY
+        reference = self._reference(memory, len(csi))
+        if lost is not None:
+            reference = reference.forgotten(lost.cpu().numpy())
+        bits, lengths, after = self._sequence.encode(vectors, reference)
+        return self.codeword(bits, lengths, csi.device), _remembered(after, csi.device)
 
     @torch.no_grad()
     def rebuild(self, received: Codeword, memory: Memory) -> tuple[Reconstruction, Memory]:
         """The precoders; lost are those of erased reports, and of bits that are no report."""
-        matrices, rotation, erased = self.codec.decode(*received.arrived())
+        (bits, arrived), kept = received.arrived(), NO_MEMORY
+        if self.settings.memory:
+            reference = self._reference(memory, len(bits))
+            matrices, rotation, erased, after = self._sequence.codec.decode(bits, arrived, reference)
+            kept = _remembered(after, received.values.device)
+        else:
+            matrices, rotation, erased = self.codec.decode(bits, arrived)
         vectors = self.form.vectors(torch.from_numpy(matrices), torch.from_numpy(rotation))
         precoder = orthogonal_layers(vectors).to(received.values.device, torch.complex64)
-        return Reconstruction(precoder=precoder, erased=torch.from_numpy(erased).to(precoder.device)), NO_MEMORY
+        return Reconstruction(precoder=precoder, erased=torch.from_numpy(erased).to(precoder.device)), kept
 
     def complexity(self) -> Complexity:
         """Integer multiply-adds of the context model, real ones of beams and delays, and the tables' bytes.
@@ -94,14 +118,18 @@ class ContextOfEigenvectors(BitstreamCompressor):
         The eigenvectors, which it takes, are not counted.
         """
         passes = STEP_BITS + 1 if self.settings.payload_bits is not None else 1
-        shape = self.settings.level_shape(self.dimensions)
-        cost = layer_operations(shape, self.tables, self.n_layers, passes, ALIGNMENTS)
+        cost = layer_operations(self.level_shape, self.tables, self.n_layers, passes, ALIGNMENTS)
+        following, tables = 0, [self.tables]
+        if self.memory_tables is not None:
+            following = following_operations(self.level_shape, self.memory_tables, self.n_layers)
+            tables.append(self.memory_tables)
+        numbers = sum(each.ue_numbers for each in tables)
         return Complexity(
-            ue_macs=cost.ue,
+            ue_macs=cost.ue + following,
             bs_macs=cost.bs,
-            ue_parameters=self.tables.ue_numbers,
-            bs_parameters=self.tables.ue_numbers + self.tables.centroid.size,
-            ue_bytes=self.tables.ue_bytes,
+            ue_parameters=numbers,
+            bs_parameters=numbers + sum(each.centroid.size for each in tables),
+            ue_bytes=sum(each.ue_bytes for each in tables),
         )
 
     @property
@@ -110,22 +138,23 @@ class ContextOfEigenvectors(BitstreamCompressor):
         return self._codec_of(*self.learnt_mode)
 
     def _codec_of(self, step: float | None, max_bits: int | None = None) -> LayerCodec:
-        shape, rotations = self.settings.level_shape(self.dimensions), self.form.n_rotations
-        payload = self.settings.payload_bits
-        return LayerCodec(shape, self.n_layers, rotations, step, payload, max_bits, self.tables)
+        rotations, payload = self.form.n_rotations, self.settings.payload_bits
+        return LayerCodec(self.level_shape, self.n_layers, rotations, step, payload, max_bits, self.tables)
 
-    def _coefficients(self, csi: Tensor) -> tuple[NDArray[np.complex128], NDArray[np.int64]]:
-        """Coefficients of unit mean square ``[batch, n_layers, *shape]``, and rotations ``[batch, n_layers]``.
+    @property
+    def _sequence(self) -> EigenvectorSequence:
+        assert self.memory_tables is not None
+        codec = LayerSequenceCodec(self.codec, self.settings.alone_every, self.memory_tables)
+        return EigenvectorSequence(self.form, codec)
 
-        In double precision of what complex64 holds, so that a report does not depend on the precision of the channel.
-        """
-        exact = csi.detach().cpu().to(torch.complex64).to(torch.complex128)
-        if not torch.view_as_real(exact).isfinite().all():
-            raise FeedbackInputError("context: got NaN or infinity among the eigenvectors, expected finite ones")
-        # By parts, as the moduli of all rotations take more memory than the vectors.
-        parts = [self.form.compact(part) for part in exact.split(250)]
-        coefficients = torch.cat([part[0] for part in parts]) * math.sqrt(exact.shape[-1])
-        return coefficients.numpy(), torch.cat([part[1] for part in parts]).numpy()
+    def _reference(self, memory: Memory, n: int) -> LayerReference:
+        if not memory:
+            return LayerReference.nothing(n, self.n_layers, self.level_shape)
+        return LayerReference(**{field.name: memory[field.name].cpu().numpy() for field in fields(LayerReference)})
+
+
+def _remembered(reference: LayerReference, device: torch.device) -> Memory:
+    return {field.name: torch.from_numpy(getattr(reference, field.name)).to(device) for field in fields(reference)}
 
 
 def orthogonal_layers(vectors: Tensor) -> Tensor:

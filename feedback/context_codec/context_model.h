@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 struct tables {
-    int32_t hidden_units, inputs;     /* inputs: INPUTS, or MORE_INPUTS more */
+    int32_t hidden_units, inputs;     /* inputs: INPUTS, MORE_INPUTS more, or BASE_INPUTS more again */
     const int16_t *hidden;            /* hidden_units x (inputs + 2): the last two are for row and step; 1/64 */
     const int16_t *hidden_bias;       /* hidden_units, 1/64 of sixteenths */
     const int16_t *output;            /* 2 x hidden_units, 1/64 */
@@ -35,6 +35,7 @@ struct plane {
     int32_t *row_total; /* [groups]: of the row above */
     int64_t energy;     /* that is still to come, 1/65536 squared step */
     int32_t total;      /* activity up to here */
+    const int32_t *base; /* [rows][groups][columns][2]: what is taken off the values, 1/256 step; null for nothing */
 };
 
 struct place {
@@ -67,6 +68,13 @@ static int active(const struct plane *p, int row, int group, int column) {
 
 static int both_sides(const struct plane *p, int row, int group, int left, int right) {
     return active(p, row, group, left) + active(p, row, group, right);
+}
+
+/* Size of what is taken off an entry, 1/8 step; 0 outside the matrix. */
+static int base_size(const struct plane *p, int row, int group, int column) {
+    if (!p->base || row < 0 || row >= p->shape.rows) return 0;
+    const int32_t *parts = p->base + 2 * (((size_t)row * p->groups + group) * p->shape.columns + column);
+    return least((abs(parts[0]) + abs(parts[1])) >> 5, LOGARITHMS - 1);
 }
 
 static int logarithm(const struct tables *t, int v) { return t->logarithm[least(v, LOGARITHMS - 1)]; }
@@ -113,6 +121,23 @@ static void inputs_of(const struct plane *p, const struct tables *t, const struc
         row == 1 ? YES : 0,
     };
     for (int i = 0; i < MORE_INPUTS; i++) inputs[INPUTS + i] = logarithm(t, more[i]);
+    if (t->inputs == INPUTS + MORE_INPUTS) return;
+    int other_layers = 0, other_tilts = 0; /* this column in other layers and at other tilts */
+    for (int k = at->tilt; k < p->groups; k += p->shape.tilts)
+        if (k != g) other_layers += base_size(p, row, k, column);
+    for (int k = g - at->tilt; k < g - at->tilt + p->shape.tilts; k++)
+        if (k != g) other_tilts += base_size(p, row, k, column);
+    int base[BASE_INPUTS] = {
+        base_size(p, row, g, column),
+        base_size(p, row, g, left) + base_size(p, row, g, right),
+        base_size(p, row, g, far_left) + base_size(p, row, g, far_right),
+        base_size(p, row - 1, g, column) + base_size(p, row + 1, g, column),
+        base_size(p, row - 2, g, column) + base_size(p, row + 2, g, column),
+        base_size(p, row + 1, g, left) + base_size(p, row + 1, g, right),
+        other_layers,
+        other_tilts,
+    };
+    for (int i = 0; i < BASE_INPUTS; i++) inputs[INPUTS + MORE_INPUTS + i] = logarithm(t, base[i]);
 }
 
 /* 65536 2^(k/8) */
@@ -124,6 +149,13 @@ static int64_t energy_of(const struct shape *s, int step_number) {
     int64_t entry = EIGHTHS[-step_number & 7];
     entry = octaves < 0 ? entry >> least(-octaves, 62) : entry << least(octaves, 24);
     return entry * s->rows * s->layers * s->tilts * s->columns;
+}
+
+/* The energy that is left, at least 0, once that of what is taken off the values is gone. */
+static int64_t without_base(const struct plane *p, int64_t energy) {
+    size_t parts = p->base ? 2 * (size_t)p->shape.rows * p->groups * p->shape.columns : 0;
+    for (size_t i = 0; i < parts && energy > 0; i++) energy -= (int64_t)p->base[i] * p->base[i];
+    return energy < 0 ? 0 : energy;
 }
 
 /* Mean energy of an entry from here on, 1/64 squared step. */

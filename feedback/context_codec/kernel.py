@@ -75,6 +75,7 @@ def encode_values(
     step_numbers: NDArray[np.int32],
     multiplier: int,
     record: CodingRecord | None = None,
+    bases: NDArray[np.int32] | None = None,
 ) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     """Chooses levels and codes them.
 
@@ -85,16 +86,18 @@ def encode_values(
         step_numbers: ``round(16 log2(step))`` of each report, ``[n]``.
         multiplier: what a bit may cost: 4096 times the squared error in steps that is worth one bit.
         record: filled in where it is given.
+        bases: what was taken off the values, in 1/256 step, ``[n, entries, 2]``, so that the model knows of it.
 
     Returns:
         Bits 0 and 1, ``[n, longest]``, zeros behind the end of each, and their lengths, ``[n]``.
     """
     library = compiled()
     if library is None:
-        return _padded(reference_kernel.encode_reports(tables, shape, values, step_numbers, multiplier, record))
+        return _padded(reference_kernel.encode_reports(tables, shape, values, step_numbers, multiplier, record, bases))
     n, capacity = len(values), 4 * shape.entries + 64
     values = np.ascontiguousarray(values, np.int32)
     step_numbers = np.ascontiguousarray(step_numbers, np.int32)
+    bases = _whole(bases)
     while True:
         bits, lengths = np.zeros((n, capacity), np.uint8), np.zeros(n, np.int64)
         _checked(
@@ -103,6 +106,7 @@ def encode_values(
                 ctypes.byref(_CShape(*shape)),
                 ctypes.c_int64(n),
                 _at(values),
+                _at(bases),
                 _at(step_numbers),
                 ctypes.c_int64(multiplier),
                 ctypes.c_int64(capacity),
@@ -123,6 +127,7 @@ def decode_values(
     bits: NDArray[np.uint8],
     lengths: NDArray[np.int64],
     step_numbers: NDArray[np.int32],
+    bases: NDArray[np.int32] | None = None,
 ) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
     """Values from bits, whatever bits they are.
 
@@ -132,16 +137,18 @@ def decode_values(
         bits: ``[n, width]``, 0 and 1.
         lengths: bits that arrived of each report, ``[n]``, 0 to ``width``; zeros are taken for what lies behind.
         step_numbers: ``round(16 log2(step))`` of each report, ``[n]``.
+        bases: as for ``encode_values``.
 
     Returns:
         Values in 1/256 step, ``[n, entries, 2]``, and the bits of each stream, ``[n]``; -1 for what is no stream.
     """
     library = compiled()
     if library is None:
-        return reference_kernel.decode_reports(tables, shape, bits, lengths, step_numbers)
+        return reference_kernel.decode_reports(tables, shape, bits, lengths, step_numbers, bases)
     n = len(bits)
     bits, lengths = np.ascontiguousarray(bits, np.uint8), np.ascontiguousarray(lengths, np.int64)
     step_numbers = np.ascontiguousarray(step_numbers, np.int32)
+    bases = _whole(bases)
     values, used = np.zeros((n, shape.entries, 2), np.int32), np.zeros(n, np.int64)
     _checked(
         library.decode_reports(
@@ -151,6 +158,7 @@ def decode_values(
             _at(bits),
             ctypes.c_int64(bits.shape[1]),
             _at(lengths),
+            _at(bases),
             _at(step_numbers),
             _at(values),
             _at(used),
@@ -191,6 +199,10 @@ class _CShape(ctypes.Structure):
 def _c_tables(tables: ContextTables) -> _CTables:
     """Pointers into the tables, whose arrays are contiguous as they come from a file."""
     return _CTables(tables.hidden_units, tables.inputs, *(getattr(tables, name).ctypes.data for name in _POINTERS))
+
+
+def _whole(bases: NDArray[np.int32] | None) -> NDArray[np.int32] | None:
+    return None if bases is None else np.ascontiguousarray(bases, np.int32)
 
 
 def _at(array: NDArray[Any] | None) -> ctypes.c_void_p | None:

@@ -9,11 +9,12 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from feedback.context_codec import kernel, side_information
+from feedback.context_codec import side_information
 from feedback.context_codec.codec import BLOCK, MAX_ENTRIES, RATE_WEIGHT, values_of
 from feedback.context_codec.finest_step import finest_fit, shortened
 from feedback.context_codec.kernel import LevelShape
-from feedback.context_codec.received_bits import check_bits, no_stream
+from feedback.context_codec.layer_streams import decode_layers, encode_layers
+from feedback.context_codec.received_bits import check_bits
 from feedback.context_codec.report_bits import Reports, check_mode, check_room, joined
 from feedback.context_codec.side_information import STEP_BITS
 from feedback.context_codec.tables import ContextTables, shipped_eigenvector_tables
@@ -95,12 +96,7 @@ class LayerCodec:
         Raises:
             FeedbackInputError: if the shape differs, or an entry is NaN or infinite.
         """
-        expected = [self.n_layers, *self.shape]
-        if list(matrices.shape[1:]) != expected:
-            raise FeedbackInputError(f"context codec: got matrices of {list(matrices.shape[1:])}, expected {expected}")
-        if not np.isfinite(matrices).all():
-            raise FeedbackInputError("context codec: got NaN or infinity among the entries, expected finite ones")
-        exact, starts = matrices.astype(np.complex128), range(0, len(matrices), BLOCK)
+        exact, starts = self.checked(matrices), range(0, len(matrices), BLOCK)
         return joined([self._encode(exact[start : start + BLOCK], rotation[start : start + BLOCK]) for start in starts])
 
     def decode(
@@ -127,20 +123,29 @@ class LayerCodec:
         fields = bits[:, at:ahead].reshape(n * self.n_layers, width)
         rotation = side_information.from_bits(fields).reshape(n, self.n_layers)
         stream, left = bits[:, ahead:], np.maximum(lengths - ahead, 0)
-        values = np.zeros((n, self.n_layers, self.shape.entries, 2), np.int32)
-        erased = lengths < (self.payload_bits or ahead)
-        for layer in range(self.n_layers):
-            values[:, layer], used = kernel.decode_values(self.tables, self.shape, stream, left, number)
-            if layer == self.n_layers - 1:
-                erased |= no_stream(stream, left, used)
-                break
-            erased |= (used < 0) | (used > left)
-            taken = np.clip(used, 0, left)
-            stream, left = _without(stream, taken), left - taken
-        entries = values.astype(np.float64).view(np.complex128)[..., 0] * (steps / 256)[:, None, None]
-        matrices = entries.reshape(n, self.n_layers, *self.shape)
+        values, erased = decode_layers(self.tables, self.shape, self.n_layers, stream, left, number)
+        erased |= lengths < (self.payload_bits or ahead)
+        matrices = self.matrices(values, steps)
         matrices[erased] = 0
         return matrices, rotation, erased
+
+    def checked(self, matrices: NDArray[np.complexfloating]) -> NDArray[np.complex128]:
+        """Matrices ``[n, n_layers, *shape]`` in double precision.
+
+        Raises:
+            FeedbackInputError: if the shape differs, or an entry is NaN or infinite.
+        """
+        expected = [self.n_layers, *self.shape]
+        if list(matrices.shape[1:]) != expected:
+            raise FeedbackInputError(f"context codec: got matrices of {list(matrices.shape[1:])}, expected {expected}")
+        if not np.isfinite(matrices).all():
+            raise FeedbackInputError("context codec: got NaN or infinity among the entries, expected finite ones")
+        return matrices.astype(np.complex128)
+
+    def matrices(self, values: NDArray[np.int32], steps: NDArray[np.float64]) -> NDArray[np.complex128]:
+        """Values ``[n, n_layers, entries, 2]`` in 1/256 of the steps ``[n]`` as matrices."""
+        entries = values.astype(np.float64).view(np.complex128)[..., 0] * (steps / 256)[:, None, None]
+        return entries.reshape(len(values), self.n_layers, *self.shape)
 
     def _told_steps(self, bits: NDArray[np.uint8]) -> tuple[NDArray[np.float64], NDArray[np.int32], int]:
         """Steps and their context numbers, and how many bits told them."""
@@ -182,24 +187,4 @@ class LayerCodec:
         return np.concatenate([step_bits, rotation_bits, stream], axis=1), lengths + self.side_bits
 
     def _streams(self, values: NDArray[np.int32], number: NDArray[np.int32], rate_weight: int) -> Reports:
-        """Streams of all layers of values ``[n, n_layers, entries, 2]``, one behind the other, and their lengths."""
-        n, layers = values.shape[:2]
-        flat, numbers = values.reshape(n * layers, *values.shape[2:]), np.repeat(number, layers)
-        bits, lengths = kernel.encode_values(self.tables, self.shape, flat, numbers, rate_weight)
-        if layers == 1:
-            return bits, lengths
-        each = lengths.reshape(n, layers)
-        total = each.sum(axis=1)
-        streams = np.zeros((n, int(total.max(initial=0))), np.uint8)
-        for report in range(n):
-            parts = [bits[report * layers + layer, : each[report, layer]] for layer in range(layers)]
-            streams[report, : total[report]] = np.concatenate(parts)
-        return streams, total
-
-
-def _without(stream: NDArray[np.uint8], taken: NDArray[np.int64]) -> NDArray[np.uint8]:
-    """Streams ``[n, width]`` without their first bits, ``[n]``, and zeros behind."""
-    place = np.arange(stream.shape[1]) + taken[:, None]
-    padded = np.pad(stream, ((0, 0), (0, stream.shape[1])))
-    rest: NDArray[np.uint8] = np.take_along_axis(padded, place, axis=1)
-    return rest
+        return encode_layers(self.tables, self.shape, values, number, rate_weight)

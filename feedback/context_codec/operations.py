@@ -52,6 +52,26 @@ def layer_operations(
     return Operations(n_layers * model, n_layers * ue, n_layers * (model + delays + beams + turned))
 
 
+def following_operations(shape: LevelShape, tables: ContextTables, n_layers: int) -> int:
+    """What the UE of a report with memory takes beside that of one that stands alone.
+
+    For each layer the beams under one more rotation, those of what it remembers, an inner product, the phases and the
+    delays; then the context model and the price of its levels.
+
+    Args:
+        shape: delays, polarisations, rows and columns of a layer.
+        tables: of reports that build on the one before.
+        n_layers: of them.
+    """
+    entries = shape.entries
+    model = entries * tables.macs_per_entry(shape.layers > 1, shape.tilts > 1)
+    delays = math.ceil(entries * 2 * math.log2(shape.rows))
+    beams = math.ceil(entries * 2 * math.log2(shape.tilts * shape.columns))
+    turned = 4 * entries if panel_rotations(shape.tilts, shape.columns) > 1 else 0
+    in_phase = turned + beams + 2 * delays + 4 * entries + 4 * entries
+    return n_layers * (in_phase + model + 2 * entries)
+
+
 def operations(shape: LevelShape, tables: ContextTables, passes: int) -> Operations:
     """What a report of that shape takes.
 

@@ -21,12 +21,13 @@ def encode_reports(
     step_numbers: NDArray[np.int32],
     multiplier: int,
     record: Any = None,
+    bases: NDArray[np.int32] | None = None,
 ) -> list[NDArray[np.uint8]]:
     """As ``kernel.encode_values``, one array of bits a report."""
     streams = []
     for index, (report, step_number) in enumerate(zip(values.tolist(), step_numbers.tolist(), strict=True)):
         writer = BitWriter()
-        model = _Report(tables, shape, step_number)
+        model = _Report(tables, shape, step_number, None if bases is None else bases[index])
         model.run(writer, report, multiplier)
         writer.close()
         streams.append(np.array(writer.bits, np.uint8))
@@ -43,6 +44,7 @@ def decode_reports(
     bits: NDArray[np.uint8],
     lengths: NDArray[np.int64],
     step_numbers: NDArray[np.int32],
+    bases: NDArray[np.int32] | None = None,
 ) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
     """As ``kernel.decode_values``."""
     values = np.zeros((len(bits), shape.entries, 2), np.int32)
@@ -50,7 +52,7 @@ def decode_reports(
     for index, (length, step_number) in enumerate(zip(lengths.tolist(), step_numbers.tolist(), strict=True)):
         reader = BitReader(bits[index, :length].tolist())
         found: list[list[int]] = [[0, 0] for _ in range(shape.entries)]
-        _Report(tables, shape, step_number).run(reader, found, 0)
+        _Report(tables, shape, step_number, None if bases is None else bases[index]).run(reader, found, 0)
         values[index] = found
         used[index] = reader.stream_length()
     return values, used
@@ -68,7 +70,7 @@ def _energy_of(entries: int, step_number: int) -> int:
 class _Report:
     """Context model of one report: what has been coded of it, and the decisions on its levels."""
 
-    def __init__(self, tables: ContextTables, shape: Any, step_number: int) -> None:
+    def __init__(self, tables: ContextTables, shape: Any, step_number: int, base: NDArray[np.int32] | None) -> None:
         self.tables, self.shape = tables, shape
         self.hidden = tables.hidden.tolist()
         self.hidden_bias, self.output_bias = tables.hidden_bias.tolist(), tables.output_bias.tolist()
@@ -84,6 +86,11 @@ class _Report:
         self.row_total = [0] * groups
         self.total, self.expected = 0, 0
         self.energy = _energy_of(shape.entries, step_number)
+        self.base = [[[0] * n for _ in range(groups)] for _ in range(shape.rows)]
+        if base is not None:
+            size = np.minimum(np.abs(base.astype(np.int64)).sum(axis=-1) >> 5, sizes.LOGARITHMS - 1)
+            self.base = size.reshape(shape.rows, groups, n).tolist()
+            self.energy = max(self.energy - int(np.square(base.astype(np.int64)).sum()), 0)
         self.levels_coded: list[list[int]] = []
         self.contexts_seen: list[list[list[int]]] = []
         self.inputs_seen: list[list[int]] = []
@@ -153,7 +160,28 @@ class _Report:
         ]
         if self.tables.inputs == sizes.INPUTS:
             return around
-        return around + [self._log(value) for value in self._more(row, group, column)]
+        more = [self._log(value) for value in self._more(row, group, column)]
+        if self.tables.inputs == sizes.INPUTS + sizes.MORE_INPUTS:
+            return around + more
+        return around + more + [self._log(value) for value in self._base(row, group, column)]
+
+    def _base(self, row: int, group: int, column: int) -> tuple[int, ...]:
+        n, tilts, tilt = self.shape.columns, self.shape.tilts, group % self.shape.tilts
+        left, right = (column - 1) % n, (column + 1) % n
+        up, up2, down, down2 = (
+            self.base[r][group] if 0 <= r < self.shape.rows else [0] * n for r in (row - 1, row - 2, row + 1, row + 2)
+        )
+        here, groups = self.base[row][group], [sizes[column] for sizes in self.base[row]]
+        return (
+            here[column],
+            here[left] + here[right],
+            here[(left - 1) % n] + here[(right + 1) % n],
+            up[column] + down[column],
+            up2[column] + down2[column],
+            down[left] + down[right],
+            sum(groups[tilt::tilts]) - groups[group],
+            sum(groups[group - tilt : group - tilt + tilts]) - groups[group],
+        )
 
     def _more(self, row: int, group: int, column: int) -> tuple[int, ...]:
         tilts, yes = self.shape.tilts, sizes.YES

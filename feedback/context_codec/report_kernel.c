@@ -86,7 +86,7 @@ static void code_report(struct coder *coder, struct plane *p, const struct table
     int n = p->shape.columns;
     size_t entry = 0;
     struct place at = {0};
-    p->energy = energy_of(&p->shape, step_number);
+    p->energy = without_base(p, energy_of(&p->shape, step_number));
     for (at.row = 0; at.row < p->shape.rows; at.row++) {
         int32_t bias[MAX_HIDDEN];
         row_bias(t, at.row, step_number, bias);
@@ -96,7 +96,7 @@ static void code_report(struct coder *coder, struct plane *p, const struct table
             at.before = 0;
             at.expected = expected_of(p, entry);
             for (at.column = 0; at.column < n; at.column++, entry++) {
-                int32_t inputs[INPUTS + MORE_INPUTS], predicted[2];
+                int32_t inputs[INPUTS + MORE_INPUTS + BASE_INPUTS], predicted[2];
                 inputs_of(p, t, &at, inputs);
                 predict(p, t, &at, predicted);
                 struct context c = context_of(t, inputs, bias, predicted);
@@ -149,16 +149,22 @@ static struct plane empty_plane(const struct shape *s, void *memory) {
     return p;
 }
 
-/* Reports of `count` matrices, bits [count][capacity]; lengths also count the bits that the capacity has no room for.
+/* Base of a report, of those of all; null where there are none. */
+static const int32_t *base_of(const int32_t *bases, size_t entries, int64_t report) {
+    return bases ? bases + 2 * entries * report : 0;
+}
+
+/* Reports of `count` matrices, of which `bases` are taken off where they are given, bits [count][capacity]; lengths also count the bits that the capacity has no room for.
    Returns 0, or -1 where there is no memory. */
 int encode_reports(const struct tables *t, const struct shape *s, int64_t count, const int32_t *values,
-                   const int32_t *step_numbers, int64_t multiplier, int64_t capacity, uint8_t *bits, int64_t *lengths,
+                   const int32_t *bases, const int32_t *step_numbers, int64_t multiplier, int64_t capacity, uint8_t *bits, int64_t *lengths,
                    int16_t *levels, uint8_t *contexts, uint8_t *inputs) {
     void *memory = malloc(plane_bytes(s));
     if (!memory) return -1;
     size_t entries = plane_cells(s) / (s->rows + 2) * s->rows;
     for (int64_t i = 0; i < count; i++) {
         struct plane p = empty_plane(s, memory);
+        p.base = base_of(bases, entries, i);
         struct coder c = writer(bits + i * capacity, capacity);
         struct record record = {levels ? levels + 2 * entries * i : 0, contexts ? contexts + 8 * entries * i : 0,
                                 inputs ? inputs + t->inputs * entries * i : 0};
@@ -173,12 +179,14 @@ int encode_reports(const struct tables *t, const struct shape *s, int64_t count,
 /* Values of `count` reports, bits [count][width] of the given lengths; `used` are the bits of each stream, -1 for what
    is none. Returns 0, or -1 where there is no memory. */
 int decode_reports(const struct tables *t, const struct shape *s, int64_t count, const uint8_t *bits, int64_t width,
-                   const int64_t *lengths, const int32_t *step_numbers, int32_t *values, int64_t *used) {
+                   const int64_t *lengths, const int32_t *bases, const int32_t *step_numbers, int32_t *values,
+                   int64_t *used) {
     void *memory = malloc(plane_bytes(s));
     if (!memory) return -1;
     size_t entries = plane_cells(s) / (s->rows + 2) * s->rows;
     for (int64_t i = 0; i < count; i++) {
         struct plane p = empty_plane(s, memory);
+        p.base = base_of(bases, entries, i);
         struct coder c = reader(bits + i * width, lengths[i]);
         code_report(&c, &p, t, step_numbers[i], 0, values + 2 * entries * i, (struct record){0});
         used[i] = stream_length(&c);

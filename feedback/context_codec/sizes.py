@@ -1,9 +1,10 @@
 """Sizes of the context model: of its tables, and what it bounds. The C kernel gets them as compiler flags."""
 
-# Activities around an entry that every network sees, what a network may see beside them, and levels that the prediction
-# is a weighted sum of.
+# Activities around an entry that every network sees, what a network may see beside them, what it may see of a report
+# that it builds on beside those, and levels that the prediction is a weighted sum of.
 INPUTS = 16
 MORE_INPUTS = 8
+BASE_INPUTS = 8
 NEIGHBOURS = 8
 # Bounds of the network: its hidden units, and their values in sixteenths.
 MAX_HIDDEN = 16

@@ -15,7 +15,13 @@ from feedback.bounded_file import read_parsed
 from feedback.context_codec import sizes
 from feedback.errors import FeedbackInputError
 
-# Largest magnitude of a weight of the network: sums stay far below 2^31 (26 x 4096 x 160; 16 x 4096 x 4096).
+# Inputs that a network may have beside row and step.
+_INPUTS = (
+    sizes.INPUTS,
+    sizes.INPUTS + sizes.MORE_INPUTS,
+    sizes.INPUTS + sizes.MORE_INPUTS + sizes.BASE_INPUTS,
+)
+# Largest magnitude of a weight of the network: sums stay far below 2^31 (34 x 4096 x 160; 16 x 4096 x 4096).
 _MAX_WEIGHT = 4096
 _MAX_PREDICTOR = 256
 _MAX_FILE_BYTES = 2**20
@@ -31,7 +37,7 @@ class ContextTables:
 
     Attributes:
         hidden: weights of activities, row and step, ``[H, inputs + 2]``, int16, in 1/64; a network may see
-            ``MORE_INPUTS`` more than ``INPUTS``.
+            ``MORE_INPUTS`` more than ``INPUTS``, and ``BASE_INPUTS`` more again of the report that is built on.
         hidden_bias: ``[H]``, int16, in 1/1024.
         output: weights of the two context numbers, ``[2, H]``, int16, in 1/64.
         output_bias: ``[2]``, int16, in 1/1024.
@@ -68,8 +74,8 @@ class ContextTables:
         units = len(self.hidden_bias) if self.hidden_bias.ndim == 1 else 0
         if not 1 <= units <= sizes.MAX_HIDDEN:
             raise FeedbackInputError(f"tables: got {units} hidden units, expected 1 to {sizes.MAX_HIDDEN}")
-        more = self.hidden.ndim == 2 and self.hidden.shape[1] > sizes.INPUTS + 2
-        inputs = sizes.INPUTS + sizes.MORE_INPUTS * more
+        columns = self.hidden.shape[1] if self.hidden.ndim == 2 else 0
+        inputs = next((known for known in _INPUTS if columns <= known + 2), _INPUTS[-1])
         for name, (dtype, shape) in _layout(units, inputs).items():
             found = getattr(self, name)
             if found.dtype != dtype or found.shape != shape:
@@ -107,7 +113,8 @@ class ContextTables:
 
     def macs_per_entry(self, with_layers: bool = False, with_tilts: bool = False) -> int:
         """Integer multiply-adds an entry: network and prediction; inputs that an array does not have are left out."""
-        each = 4 if self.inputs > sizes.INPUTS else 2
+        # Of the activities around, of what networks may see beside them, and of a report that is built on.
+        each = 2 + 2 * (self.inputs > sizes.INPUTS) + (self.inputs > sizes.INPUTS + sizes.MORE_INPUTS)
         missing = each * (not with_layers) + each * (not with_tilts)
         network = self.hidden_units * (self.inputs - missing) + 2 * self.hidden_units
         return network + 2 * (sizes.NEIGHBOURS - (not with_tilts))
@@ -141,6 +148,12 @@ def shipped_tables() -> ContextTables:
 def shipped_eigenvector_tables() -> ContextTables:
     """The tables for eigenvectors that ship; ``data/eigenvectors.json`` beside them says the same of them."""
     return tables_of(files("feedback.context_codec").joinpath("data/eigenvectors.safetensors").read_bytes())
+
+
+@cache
+def shipped_following_tables() -> ContextTables:
+    """Those for eigenvectors' reports that build on the one before; ``data/following.json`` says the same of them."""
+    return tables_of(files("feedback.context_codec").joinpath("data/following.safetensors").read_bytes())
 
 
 def tables_of(content: bytes) -> ContextTables:

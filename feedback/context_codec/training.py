@@ -6,7 +6,7 @@ over, as what an encoder chooses depends on what its tables say.
 
 import json
 import platform
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -57,6 +57,24 @@ class TrainingPlan:
 MATRICES = TrainingPlan(steps=(0.06, 6.0), inputs=sizes.INPUTS, rotates=True, copies=1)
 # About 600 to 20 bits for the eigenvectors of 13 subbands and 32 ports.
 EIGENVECTORS = TrainingPlan(steps=(0.5, 8.0), inputs=sizes.INPUTS + sizes.MORE_INPUTS, rotates=False, copies=2)
+_INPUTS_OF_FOLLOWING = sizes.INPUTS + sizes.MORE_INPUTS + sizes.BASE_INPUTS
+
+
+@dataclass(frozen=True)
+class FollowingValues:
+    """What reports code that build on the one before.
+
+    Attributes:
+        shape: of the matrices.
+        values: what is left, in 1/256 step, ``[n, entries, 2]``.
+        bases: what was taken off, of the same shape.
+        step_numbers: ``round(16 log2(step))``, ``[n]``.
+    """
+
+    shape: LevelShape
+    values: NDArray[np.int32]
+    bases: NDArray[np.int32]
+    step_numbers: NDArray[np.int32]
 
 
 def train_tables(
@@ -88,10 +106,47 @@ def train_tables(
         for name, matrices in channels.items()
         for _ in range(plan.copies)
     ]
+    return _learnt(sets, generator, seed, hidden_units, network_steps, tell, plan.inputs)
+
+
+def train_following_tables(
+    reports: Sequence[FollowingValues],
+    *,
+    seed: int,
+    hidden_units: int = 5,
+    network_steps: int = 5000,
+    tell: Callable[[str], None] = lambda line: None,
+) -> ContextTables:
+    """Tables of reports that build on the one before: they see what was taken off.
+
+    Args:
+        reports: of each source, all weighted by their number.
+        seed: as for ``train_tables``, like the rest.
+        hidden_units: of the network.
+        network_steps: of its training.
+        tell: called with one progress line.
+
+    Raises:
+        FeedbackInputError: if there are no reports.
+    """
+    sets = [_TrainingReports(each.shape, each.values, each.step_numbers, each.bases) for each in reports]
+    generator = np.random.default_rng(seed)
+    return _learnt(sets, generator, seed, hidden_units, network_steps, tell, _INPUTS_OF_FOLLOWING)
+
+
+def _learnt(
+    sets: Sequence["_TrainingReports"],
+    generator: np.random.Generator,
+    seed: int,
+    hidden_units: int,
+    network_steps: int,
+    tell: Callable[[str], None],
+    inputs: int,
+) -> ContextTables:
     if not sets:
         raise FeedbackInputError("tables: got no channels to learn from, expected some")
     fixed = {**number_tables(), "size_bounds": np.array(_SIZE_BOUNDS, np.int16)}
-    tables = ContextTables(**fixed, **_even_tables(hidden_units, plan.inputs))
+    tables = ContextTables(**fixed, **_even_tables(hidden_units, inputs))
     pairs = [_around(reports.shape, record) for reports in sets for _, record in reports.coded(tables)]
     fixed["predictor"] = predictor_weights(*(np.concatenate(part) for part in zip(*pairs, strict=True)))
     tables = ContextTables(**{**_fields(tables), **fixed})
@@ -129,10 +184,16 @@ _OBSERVED = ("inputs", "levels", "sizes", "negative")
 
 
 class _TrainingReports:
-    """Matrices of one source, each at a step of its own, rotated and in units of 1/256 step."""
+    """Matrices of one source, each at a step of its own, rotated, in units of 1/256 step; what was taken off."""
 
-    def __init__(self, shape: LevelShape, values: NDArray[np.int32], step_numbers: NDArray[np.int32]) -> None:
-        self.shape, self.values, self.step_numbers = shape, values, step_numbers
+    def __init__(
+        self,
+        shape: LevelShape,
+        values: NDArray[np.int32],
+        step_numbers: NDArray[np.int32],
+        bases: NDArray[np.int32] | None = None,
+    ) -> None:
+        self.shape, self.values, self.step_numbers, self.bases = shape, values, step_numbers, bases
 
     @classmethod
     def of(
@@ -164,8 +225,9 @@ class _TrainingReports:
         """Values of a few reports at a time, and what the context model saw of them."""
         for start in range(0, len(self.values), _BLOCK):
             values, numbers = self.values[start : start + _BLOCK], self.step_numbers[start : start + _BLOCK]
+            bases = None if self.bases is None else self.bases[start : start + _BLOCK]
             record = CodingRecord.empty(len(values), self.shape.entries, tables.inputs)
-            kernel.encode_values(tables, self.shape, values, numbers, RATE_WEIGHT, record)
+            kernel.encode_values(tables, self.shape, values, numbers, RATE_WEIGHT, record, bases)
             yield values, record
 
     def observations(self, tables: ContextTables, generator: np.random.Generator) -> Iterator[Observations]:

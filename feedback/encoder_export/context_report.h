@@ -36,7 +36,7 @@ static int64_t coded(int32_t number, int64_t rate_weight, uint8_t *stream) {
     memset(stream, 0, STREAM_BITS);
     for (int m = 0; m < MATRICES; m++) {
         int64_t length, room = STREAM_BITS - total;
-        if (encode_reports(&TABLES, &SHAPE, 1, values[m][0], &number, rate_weight, STREAM_BITS, one, &length, 0, 0, 0))
+        if (encode_reports(&TABLES, &SHAPE, 1, values[m][0], 0, &number, rate_weight, STREAM_BITS, one, &length, 0, 0, 0))
             return -1;
         if (room > 0) memcpy(stream + total, one, (size_t)(length < room ? length : room));
         total += length;

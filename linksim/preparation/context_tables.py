@@ -1,14 +1,14 @@
 """Tables of the context codec, trained on a mixture of channel sources that one document names."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from channels.channel_batch import Snapshots
 from channels.source import BLOCK_SIZE, Source, Split
@@ -16,6 +16,7 @@ from channels.source_parameters import SourceParameters
 from feedback.beam_delay import BeamDelay
 from feedback.context_codec.tables import ContextTables as Tables
 from feedback.context_codec.training import EIGENVECTORS, MATRICES, save_tables, train_tables
+from feedback.eigenvector_memory_training import VectorSequences, train_eigenvector_memory
 from linksim.content_hash import content_hash
 from linksim.files import kept_tensors, save_tensors
 from linksim.preparation.output_room import keep_somewhere
@@ -35,8 +36,19 @@ class ContextTables(TrainingSources):
     )
     n_subbands: int = Field(default=13, ge=1, description="subbands of eigenvectors")
     rank: int = Field(default=1, ge=1, le=4, description="layers of eigenvectors, at most the UE's antennas")
+    memory: Literal[0, 1] = Field(
+        default=0, description="1: of eigenvectors' reports that build on the one before; sources are seen over time"
+    )
+    report_period_s: float = Field(default=0.005, gt=0, le=10, description="with memory: time between reports, s")
+    n_reports: int = Field(default=5, ge=2, le=1000, description="with memory: reports of each UE")
     hidden_units: int = Field(default=5, ge=1, le=16, description="of the network that chooses the tables")
     network_steps: int = Field(default=6000, ge=1, description="steps of its training")
+
+    @model_validator(mode="after")
+    def _memory_of_eigenvectors(self) -> Self:
+        if self.memory and self.csi == "matrix":
+            raise ValueError("memory: got 1 with csi 'matrix', expected it with csi 'eigenvectors'")
+        return self
 
 
 def train_context_tables(
@@ -61,11 +73,20 @@ def train_context_tables(
         InputError: one line with file, key, found and expected.
     """
     wanted, learnt = read_training_sources(ContextTables, file, overrides, out, without)
-    channels = {
-        label: kept_channels(file, wanted, label, section, "train", wanted.samples, keep)
-        for label, section in learnt.items()
-    }
-    tables = learn_tables(wanted, channels)
+    if wanted.memory:
+        tables = train_eigenvector_memory(
+            [_kept_sequences(file, wanted, label, section, keep) for label, section in learnt.items()],
+            seed=wanted.seed,
+            hidden_units=wanted.hidden_units,
+            network_steps=wanted.network_steps,
+            tell=_LOGGER.info,
+        )
+    else:
+        channels = {
+            label: kept_channels(file, wanted, label, section, "train", wanted.samples, keep)
+            for label, section in learnt.items()
+        }
+        tables = learn_tables(wanted, channels)
     sources = {label: section.model_dump(mode="json") for label, section in learnt.items()}
     document = {"command": command, **wanted.model_dump(mode="json"), "sources": sources}
     keep_somewhere(lambda place: save_tables(place, tables, document), out, key="--out")
@@ -120,17 +141,60 @@ def kept_channels(
     Raises:
         InputError: if the source has fewer.
     """
+    return _kept(
+        folder,
+        channels_key(wanted, section, split, count),
+        lambda: _made(file, wanted, label, section, split, count),
+    )
+
+
+def _kept(
+    folder: Path | None, key: str, make: Callable[[], list[NDArray[np.complex64]]]
+) -> list[NDArray[np.complex64]]:
+    """Arrays that a folder has under a key, and afterwards in any case; ``None``: they are made."""
     if folder is None:
-        return _made(file, wanted, label, section, split, count)
-    kept_file = folder / f"channels-{channels_key(wanted, section, split, count)}.safetensors"
+        return make()
+    kept_file = folder / f"channels-{key}.safetensors"
     kept = kept_tensors(kept_file)
     if kept is not None:
         layers = [kept.tensors[str(n)] for n in range(len(kept.tensors))]
         return [torch.view_as_complex(layer).numpy() for layer in layers]
-    made = _made(file, wanted, label, section, split, count)
+    made = make()
     folder.mkdir(parents=True, exist_ok=True)
     save_tensors(kept_file, {str(n): torch.view_as_real(torch.from_numpy(layer)) for n, layer in enumerate(made)})
     return made
+
+
+def _kept_sequences(
+    file: Path, wanted: ContextTables, label: str, section: SourceParameters, folder: Path | None
+) -> VectorSequences:
+    """Eigenvectors of a source over time."""
+    source = opened_source(file, label, section, wanted.seed, {"train": wanted.samples})
+    times = Snapshots.every(wanted.report_period_s, wanted.n_reports)
+
+    def make() -> list[NDArray[np.complex64]]:
+        _LOGGER.info("making %d channels of %s at %d times", wanted.samples, label, times.n)
+        return [eigenvector_sequences(source, wanted.samples, wanted.n_subbands, wanted.rank, times)]
+
+    key = content_hash([channels_key(wanted, section, "train", wanted.samples), times.times_s])
+    array = source.array
+    form = BeamDelay(wanted.n_subbands, array.n_polarizations, array.n_rows, array.n_columns)
+    return VectorSequences(form, _kept(folder, key, make)[0])
+
+
+def eigenvector_sequences(
+    source: Source, count: int, n_subbands: int, rank: int, times: Snapshots
+) -> NDArray[np.complex64]:
+    """True eigenvectors over time, ``[n, n_reports, n_layers, n_subbands, n_ports]``; UEs with none are left out."""
+    array, bands = source.array, subbands(source.grid.n_subcarriers, n_subbands)
+    parts = []
+    for start in range(0, count, BLOCK_SIZE):
+        response = source.read("train", start, min(start + BLOCK_SIZE, count), times).response
+        matrices = response.flatten(0, 1).unflatten(-1, (array.n_rx, array.n_tx))
+        vectors = subband_eigenvectors(matrices, bands, min(rank, array.n_rx)).transpose(1, 2)
+        parts.append(vectors.unflatten(0, (-1, times.n)).to(torch.complex64).numpy())
+    found: NDArray[np.complex64] = np.concatenate(parts)
+    return found[np.abs(found).max(axis=-1).min(axis=(1, 2, 3)) > 0]
 
 
 def _made(

@@ -94,6 +94,7 @@ class TableStudy(ContextTables):
     """Tables of the context codec, trained on every source and on mixtures of them, tested on every source."""
 
     study: Literal["table_generalization"]
+    memory: Literal[0] = Field(default=0, description="tables are those of reports that stand alone")
     sources: dict[str, ChannelSection] = Field(min_length=2, description="label -> channel section")
     test_samples: int = Field(default=400, ge=20, le=10**7, description="test channels of each source")
     steps: tuple[Annotated[float, Field(ge=MIN_STEP, le=MAX_STEP)], ...] = Field(

@@ -24,6 +24,7 @@ SHAPES = [
 ]
 TABLES = random_tables(1)
 MORE_INPUTS = random_tables(3, inputs=sizes.INPUTS + sizes.MORE_INPUTS)
+BASE_INPUTS = random_tables(4, inputs=sizes.INPUTS + sizes.MORE_INPUTS + sizes.BASE_INPUTS)
 NO_OFFSETS = random_tables(2, centroids=0)
 MULTIPLIER = 451
 
@@ -40,24 +41,46 @@ def draw(shape: LevelShape, n: int = 4, spread: float = 400.0) -> tuple[np.ndarr
 
 
 @needs_compiler
-@pytest.mark.parametrize("tables", [TABLES, MORE_INPUTS], ids=["inputs", "more inputs"])
+@pytest.mark.parametrize("on_base", [False, True], ids=["alone", "on a base"])
+@pytest.mark.parametrize(
+    "tables", [TABLES, MORE_INPUTS, BASE_INPUTS], ids=["inputs", "more inputs", "inputs of a base"]
+)
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 def test_the_compiled_kernel_is_the_reference(
-    shape: LevelShape, tables: ContextTables, monkeypatch: pytest.MonkeyPatch
+    shape: LevelShape, tables: ContextTables, on_base: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     values, numbers = draw(shape)
+    bases = values[::-1] // 2 if on_base else None
     records = [CodingRecord.empty(len(values), shape.entries, tables.inputs) for _ in range(2)]
     assert kernel.compiled() is not None
-    coded = encode_values(tables, shape, values, numbers, MULTIPLIER, records[0])
+    coded = encode_values(tables, shape, values, numbers, MULTIPLIER, records[0], bases)
     damaged = coded[0] ^ (np.random.default_rng(0).random(coded[0].shape) < 0.02)
-    read = [decode_values(tables, shape, bits, coded[1], numbers) for bits in (coded[0], damaged)]
+    read = [decode_values(tables, shape, bits, coded[1], numbers, bases) for bits in (coded[0], damaged)]
     monkeypatch.setattr(kernel, "compiled", lambda: None)
-    again = encode_values(tables, shape, values, numbers, MULTIPLIER, records[1])
+    again = encode_values(tables, shape, values, numbers, MULTIPLIER, records[1], bases)
     assert all(np.array_equal(*pair) for pair in zip(coded, again, strict=True))
     assert all(np.array_equal(getattr(records[0], name), getattr(records[1], name)) for name in vars(records[0]))
     for bits, found in zip((coded[0], damaged), read, strict=True):
-        expected = decode_values(tables, shape, bits, coded[1], numbers)
+        expected = decode_values(tables, shape, bits, coded[1], numbers, bases)
         assert all(np.array_equal(*pair) for pair in zip(found, expected, strict=True))
+
+
+def test_what_a_network_sees_of_a_base() -> None:
+    """By hand, 16 log2(1 + v) of sizes in 1/8 step: a base of 2 steps, 16, in the middle, and 0.5 left of it."""
+    shape = LevelShape(3, 1, 1, 5)
+    base = np.zeros((1, *shape, 2), np.int32)
+    base[0, 1, 0, 0, 2] = 300, -212
+    base[0, 1, 0, 0, 1, 1] = 128
+    record = CodingRecord.empty(1, shape.entries, BASE_INPUTS.inputs)
+    flat = base.reshape(1, shape.entries, 2)
+    encode_values(BASE_INPUTS, shape, 0 * flat, np.zeros(1, np.int32), MULTIPLIER, record, flat)
+    seen = record.inputs[0].reshape(*shape, -1)[:, 0, 0, :, sizes.INPUTS + sizes.MORE_INPUTS :]
+    two, half, both = 65, 37, 70  # 16 log2(17), 16 log2(5), 16 log2(21)
+    assert seen[1, 2].tolist() == [two, half, 0, 0, 0, 0, 0, 0]
+    assert seen[1, 0].tolist() == [0, half, two, 0, 0, 0, 0, 0]
+    assert seen[1, 4].tolist() == [0, 0, both, 0, 0, 0, 0, 0]
+    assert seen[0, 2].tolist() == [0, 0, 0, two, 0, half, 0, 0]
+    assert seen[2, 1].tolist() == [0, 0, 0, half, 0, 0, 0, 0]
 
 
 @given(

@@ -1,13 +1,20 @@
 """``linksim context-tables``: tables of the context codec from the sources of a document."""
 
 import json
+from collections.abc import Callable
 from importlib.resources import files
 from pathlib import Path
 
 import pytest
 
 from channels.channel_batch import ArrayShape
-from feedback.context_codec.tables import read_tables, shipped_eigenvector_tables, shipped_tables
+from feedback.context_codec.tables import ContextTables as Tables
+from feedback.context_codec.tables import (
+    read_tables,
+    shipped_eigenvector_tables,
+    shipped_following_tables,
+    shipped_tables,
+)
 from linksim.errors import InputError
 from linksim.preparation.context_tables import ContextTables, train_context_tables
 from linksim.scenario.document import validated
@@ -45,6 +52,8 @@ def test_tables_say_what_they_are_from(tmp_path: Path, caplog: pytest.LogCapture
         (["sources.indoor.source=nowhere"], r"sources\.indoor.*'nowhere'"),
         (["hidden_units=99"], r"hidden_units: got 99"),
         (["nonsense=1"], "nonsense: unknown key"),
+        (["memory=1"], "memory: got 1 with csi 'matrix', expected it with csi 'eigenvectors'"),
+        (["n_reports=1"], "n_reports: got 1, expected"),
     ],
 )
 def test_documents_are_checked(overrides: list[str], message: str, tmp_path: Path) -> None:
@@ -77,6 +86,22 @@ def test_tables_of_eigenvectors_from_channels_that_were_kept(tmp_path: Path, cap
     assert caplog.messages.count("making 3 channels of indoor") == 2
     assert digests[0] == digests[1] != digests[2]
     assert read_tables(tmp_path / "0.safetensors").inputs == 24
+    assert len(list((tmp_path / "kept").iterdir())) == 2
+
+
+def test_tables_of_reports_that_build_on_others(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Of UEs over time, which are kept as well; another period is another walk."""
+    document = tmp_path / "tiny.yaml"
+    document.write_text(TINY.replace("n_delay: 4", "csi: eigenvectors\nmemory: 1\nn_reports: 2\nn_subbands: 3"))
+    caplog.set_level("INFO")
+    digests = []
+    for number, overrides in enumerate(([], [], ["report_period_s=0.5"])):
+        out = tmp_path / f"{number}.safetensors"
+        train_context_tables(document, overrides, out, "", keep=tmp_path / "kept")
+        digests.append(read_tables(out).digest)
+    assert caplog.messages.count("making 3 channels of indoor at 2 times") == 2
+    assert digests[0] == digests[1]
+    assert read_tables(tmp_path / "0.safetensors").inputs == 32
     assert len(list((tmp_path / "kept").iterdir())) == 2
 
 
@@ -133,14 +158,21 @@ def test_the_shipped_document_is_one() -> None:
     assert sum(array.n_polarizations == 2 for array in arrays) == 2
 
 
-@pytest.mark.parametrize(("document", "tables"), [("context_tables", "tables"), ("eigenvector_tables", "eigenvectors")])
-def test_shipped_tables_say_what_they_are_from(document: str, tables: str) -> None:
+@pytest.mark.parametrize(
+    ("document", "tables", "shipped"),
+    [
+        ("context_tables", "tables", shipped_tables),
+        ("eigenvector_tables", "eigenvectors", shipped_eigenvector_tables),
+        ("eigenvector_memory_tables", "following", shipped_following_tables),
+    ],
+)
+def test_shipped_tables_say_what_they_are_from(document: str, tables: str, shipped: Callable[[], Tables]) -> None:
     """The document beside them is the one that ships, but for what sources have gained since."""
     wanted = validated(ContextTables, read_overridden(STUDIES / f"{document}.yaml", ()), str).model_dump(mode="json")
     said = json.loads(files("feedback.context_codec").joinpath(f"data/{tables}.json").read_text("utf-8"))
     for key in said.keys() & wanted.keys() - {"sources"}:
         assert said[key] == wanted[key], key
     assert list(said["sources"]) == list(wanted["sources"])
-    found = shipped_tables() if tables == "tables" else shipped_eigenvector_tables()
+    found = shipped()
     assert said["sha256"] == found.digest
     assert said["ue_bytes"] == found.ue_bytes < 2**15

@@ -40,6 +40,11 @@ class ContextParameters(OwnBitsOnlyParameters):
     told_of_losses: bool = Field(
         default=True, description="with memory: the UE is told which report was lost, and makes the next stand alone"
     )
+    memory_tables: Path | None = Field(
+        default=None,
+        description="with memory and eigenvectors: tables of `linksim context-tables` with `memory: 1` (safetensors), "
+        "for reports that build on the one before; by default those that ship",
+    )
     tables: Path | None = Field(
         default=None, description="tables of `linksim context-tables` (safetensors); by default those that ship"
     )
@@ -63,8 +68,11 @@ class ContextParameters(OwnBitsOnlyParameters):
     def _one_form(self) -> Self:
         if self.csi == "matrix" and self.rank != 1:
             raise ValueError(f"rank: got {self.rank} with csi 'matrix', expected it with csi 'eigenvectors'")
-        if self.csi == "eigenvectors" and self.memory:
-            raise ValueError("memory: got 1 with csi 'eigenvectors', expected it with csi 'matrix'")
+        if self.memory_tables is not None and not (self.csi == "eigenvectors" and self.memory):
+            raise ValueError(
+                f"memory_tables: got a file with csi {self.csi!r} and memory {self.memory}, expected it with csi "
+                "'eigenvectors' and memory 1"
+            )
         if self.csi == "eigenvectors" and self.enhancer is not None:
             raise ValueError("enhancer: got 'filters' with csi 'eigenvectors', expected it with csi 'matrix'")
         return self
@@ -100,6 +108,12 @@ class ContextParameters(OwnBitsOnlyParameters):
             return read_tables(self.tables)
         return shipped_tables() if self.csi == "matrix" else shipped_eigenvector_tables()
 
+    def read_memory_tables(self) -> "ContextTables":
+        """The tables of the context model for eigenvectors' reports that build on the one before."""
+        from feedback.context_codec.tables import read_tables, shipped_following_tables
+
+        return shipped_following_tables() if self.memory_tables is None else read_tables(self.memory_tables)
+
     def read_enhancer_weights(self) -> "Weights | None":
         """The weights of the filters at the BS, ``None`` without."""
         from feedback.enhancement.weights import read_weights
@@ -110,6 +124,8 @@ class ContextParameters(OwnBitsOnlyParameters):
         """Tables and filters of one's own can be read, and a report of zeros has no more bits than asked."""
         if self.enhancer_weights is not None:
             self.read_enhancer_weights()
+        if self.memory_tables is not None:
+            self.read_memory_tables()
         if self.tables is not None:
             self.read_tables()
         if all(bits is None for bits in (self.target_bits, self.payload_bits, self.max_bits)):
