@@ -218,7 +218,7 @@ def test_what_was_learnt_is_kept() -> None:
 @pytest.mark.parametrize(
     ("keys", "message"),
     [
-        ({"step": 1, "csi": "eigenvectors", "memory": 1}, "memory: got 1 with csi 'eigenvectors'"),
+        ({"target_bits": 99, "csi": "eigenvectors", "memory": 1}, "memory: got 1 with target_bits"),
         ({"step": 1, "csi": "eigenvectors", "enhancer": "filters"}, "enhancer: got 'filters' with csi 'eigenvectors'"),
         ({"step": 1, "rank": 2}, "rank: got 2 with csi 'matrix'"),
         ({"step": 1, "csi": "eigenvectors", "rank": 5}, "rank"),
