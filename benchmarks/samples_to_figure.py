@@ -8,6 +8,7 @@ are those that one core worked, so that other load on the machine matters little
 
 import contextlib
 import copy
+import os
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -140,6 +141,8 @@ Step = Callable[[Tensor, float], None]
 def public_steps() -> Iterator[tuple[str, Step, nn.Sequential]]:
     """Each way to take the same step: its name, the step of a batch at a learning rate, the network."""
     drawn = crnet(init="xavier")
+    # Otherwise its compiler keeps a pool of processes, which one core has no use for.
+    os.environ.setdefault("TORCHINDUCTOR_COMPILE_THREADS", "1")
     for name in ("plain", "fused Adam", "fused Adam, channels last", "fused Adam, compiled"):
         network = nn.Sequential(copy.deepcopy(drawn.encoder), copy.deepcopy(drawn.decoder)).train()
         if "channels last" in name:

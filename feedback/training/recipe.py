@@ -63,7 +63,12 @@ class TrainingRecipe(BaseModel):
         le=1,
         description="learning rate of the encoder over that of the decoder; 0 keeps it as it is",
     )
-    schedule: Literal["cosine", "constant"] = Field(default="cosine", description="of the learning rate after warm-up")
+    schedule: Literal["cosine", "hold", "constant"] = Field(
+        default="cosine",
+        description="of the learning rate after warm-up; hold: it stays until the last share of the budget, `decay`, "
+        "in which it falls as a cosine",
+    )
+    decay: float = Field(default=0.3, gt=0, le=1, description="share of the budget in which `hold` lets go")
     warmup: float = Field(default=0.03, ge=0, lt=1, description="share of the budget in which the learning rate rises")
     restart_after: int | None = Field(
         default=None,
@@ -92,7 +97,11 @@ class TrainingRecipe(BaseModel):
         given = [name for name in _BUDGETS if getattr(self, name) is not None]
         if len(given) > 1:
             raise ValueError(f"got the budgets {' and '.join(given)}, expected one of {', '.join(_BUDGETS)}")
-        if self.schedule == "cosine" and self.final_learning_rate > self.learning_rate:
+        if self.schedule == "hold" and self.warmup + self.decay > 1:
+            raise ValueError(
+                f"decay is {self.decay:g} after a warmup of {self.warmup:g}, expected no more than 1 together"
+            )
+        if self.schedule != "constant" and self.final_learning_rate > self.learning_rate:
             raise ValueError(
                 f"final_learning_rate is {self.final_learning_rate:g}, expected at most learning_rate "
                 f"({self.learning_rate:g})"

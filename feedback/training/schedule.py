@@ -13,6 +13,8 @@ def learning_rate(recipe: TrainingRecipe, spent: float, origin: float = 0.0, end
     .. math:: r = r_0 \, p / w \quad (p < w), \qquad
               r = r_1 + (r_0 - r_1) \tfrac{1}{2} \bigl( 1 + \cos \pi \tfrac{p - w}{1 - w} \bigr).
 
+    A schedule that holds stays at :math:`r_0` until :math:`1 - d`, which takes the place of :math:`w` in the cosine.
+
     Args:
         recipe: learning rates :math:`r_0`, :math:`r_1` and warm-up.
         spent: share of the whole budget, 0 to 1.
@@ -24,6 +26,7 @@ def learning_rate(recipe: TrainingRecipe, spent: float, origin: float = 0.0, end
         return recipe.learning_rate * share / recipe.warmup
     if recipe.schedule == "constant":
         return recipe.learning_rate
-    progress = (share - recipe.warmup) / (1 - recipe.warmup)
+    begin = recipe.warmup if recipe.schedule == "cosine" else 1 - recipe.decay
+    progress = max(share - begin, 0.0) / (1 - begin)
     fall = recipe.learning_rate - recipe.final_learning_rate
     return recipe.final_learning_rate + fall * (1 + math.cos(math.pi * progress)) / 2

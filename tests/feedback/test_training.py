@@ -131,6 +131,19 @@ def test_step_size_rises_then_falls_like_a_cosine() -> None:
     assert all(a > b for a, b in pairwise(rates[20:]))
 
 
+def test_step_size_holds_until_the_last_share() -> None:
+    recipe = TrainingRecipe(learning_rate=2e-3, final_learning_rate=5e-5, warmup=0.2, schedule="hold", decay=0.4)
+    rates = [learning_rate(recipe, step / 100) for step in range(101)]
+    assert rates[10] == pytest.approx(1e-3)
+    assert rates[20:61] == pytest.approx([2e-3] * 41)
+    # A cosine over the last 40 %: half of the way after 20 %.
+    assert rates[80] == pytest.approx((2e-3 + 5e-5) / 2)
+    assert rates[100] == pytest.approx(5e-5)
+    assert all(a > b for a, b in pairwise(rates[60:]))
+    with pytest.raises(ValidationError, match=r"decay is 0\.9 after a warmup of 0\.2, expected no more"):
+        TrainingRecipe(warmup=0.2, schedule="hold", decay=0.9)
+
+
 @given(spent=st.floats(0, 1), origin=st.floats(0, 0.9))
 def test_restarted_schedule_is_the_schedule_of_the_rest(spent: float, origin: float) -> None:
     recipe = TrainingRecipe(warmup=0.1)
