@@ -140,7 +140,7 @@ def test_sigmoid_uniform_error_is_a_twelfth_of_a_squared_cell_after_the_sigmoid(
 def test_mu_law_is_its_formula() -> None:
     quantiser = build("mu_law", bits=8)
     quantiser.fit(torch.tensor([[-2.0], [2.0]]))
-    for value in (-2.0, -0.3, 0.001, 0.7, 1.99):
+    for value in (-2.0, -0.3, 0.001, 0.7, 1.99, 2.0):
         companded = math.copysign(math.log1p(255 * abs(value) / 2) / math.log1p(255), value)
         level = min(math.floor((companded + 1) * 128), 255)
         sent = quantiser.quantise(Codeword(torch.tensor([[value]])))
