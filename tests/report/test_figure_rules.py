@@ -14,9 +14,9 @@ from linksim.report.view.figure_options import FigureOptions, parse_limits, pars
 from linksim.report.view.independence import depends_on, flat_labels
 from linksim.report.view.limits import mark_outside, robust_limits
 from linksim.report.view.metric_format import metric_text
-from linksim.report.view.references import common_references
+from linksim.report.view.run_view import view_sweeps
 from linksim.report.view.ticks import log_ticks, set_log_ticks
-from linksim.scenario.axis import COMMON_AXES
+from linksim.scenario.axis import AXIS_COLUMNS
 
 NMSE, RATE = metric_text("nmse_db"), metric_text("rate_bps_hz")
 
@@ -108,24 +108,29 @@ def test_flat_schemes_are_those_that_never_change():
     assert flat_labels(table, "delay", ["speed"], NMSE) == []
 
 
-@pytest.mark.parametrize("estimator_b", [-20.0, -17.0])
-def test_a_reference_that_differs_between_curves_is_none_of_all(estimator_b: float) -> None:
-    """Two estimators as curves over the SNR: both see the same truncation, and each has an error of its own."""
+@pytest.mark.parametrize("other", [-20.0, -17.0])
+def test_a_reference_that_differs_between_curves_is_none_of_all(other: float) -> None:
+    """Two estimators as curves over the SNR: both see the same truncation, and each may have an error of its own."""
     values = {
-        "estimation_nmse_db": [-10.0, -20.0, -10.0, estimator_b],
-        "truncation_nmse_db": [-15.0] * 4,
-        "nmse_e2e_db": [-9.0, -14.0, -9.0, -13.0],
+        ("none", "estimation_nmse_db"): [-10.0, -20.0, -10.0, other],
+        ("none", "truncation_nmse_db"): [-15.0] * 4,
+        ("topk", "nmse_e2e_db"): [-9.0, -14.0, -9.0, -13.0],
+    }
+    rest = dict.fromkeys(AXIS_COLUMNS, math.nan)
+    point = rest | {
+        "sweep": "snr",
+        "snr_db": [0.0, 10.0] * 2,
+        "estimation": ["ls", "ls", "lmmse", "lmmse"],
+        "unit": "dB",
     }
     table = pd.concat(
-        pd.DataFrame({"snr_db": [0.0, 10.0] * 2, "compressor": "none", "metric": name, "value": value})
-        for name, value in values.items()
+        pd.DataFrame({**point, "compressor": label, "metric": name, "value": value, "ci_low": value, "ci_high": value})
+        for (label, name), value in values.items()
     )
-    (snr,) = (axis for axis in COMMON_AXES if axis.column == "snr_db")
-    found = [reference.metric for reference in common_references("nmse_e2e_db", table, snr)]
-    expected = ["estimation_nmse_db", "truncation_nmse_db"] if estimator_b == -20 else ["truncation_nmse_db"]
-    assert found == expected
-    # Without an axis all of it would be one place.
-    assert [each.metric for each in common_references("nmse_e2e_db", table, None)] == ["truncation_nmse_db"]
+    (sweep,) = view_sweeps(table.assign(n=100).reset_index(drop=True))
+    assert sweep.compressors == ["ls", "lmmse"]
+    references = set(sweep.rows.loc[sweep.rows["compressor"] == "none", "metric"])
+    assert references == {"truncation_nmse_db"} | ({"estimation_nmse_db"} if other == -20 else set())
 
 
 def result(value: float, half: float) -> pd.Series:

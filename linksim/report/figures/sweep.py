@@ -13,7 +13,7 @@ from linksim.report.view.curve_style import CurveStyle
 from linksim.report.view.independence import flat_labels
 from linksim.report.view.limits import apply_limits, mark_outside, robust_limits
 from linksim.report.view.metric_format import MetricText, drawable, metric_text
-from linksim.report.view.references import common_references
+from linksim.report.view.references import REFERENCES
 from linksim.report.view.run_view import RunView, Sweep
 from linksim.report.view.style import plain_text
 from linksim.report.view.ticks import set_log_ticks
@@ -80,7 +80,7 @@ def _draw_panel(layout: Layout, axes: Axes, run: RunView, sweep: Sweep, metric: 
     layout.entries |= {label: legend_handle(run.styles[label]) for label in drawn}
     _note(layout.lossless, lossless)
     _note(layout.flat, [label for label in flat if label in drawn])
-    for reference in common_references(metric.name, rows, x):
+    for reference in REFERENCES.get(metric.name, ()):
         if draw_reference(axes, rows, reference.metric, reference.style, positions):
             _note(layout.references, [reference.title])
             layout.entries[reference.title] = legend_handle(reference.style)
@@ -123,7 +123,7 @@ def _curves(run: RunView, sweep: Sweep, panel: _Panel) -> dict[str, _Curve]:
     for label, style in run.styles_of(sweep).items():
         rows = panel.rows[(panel.rows["compressor"] == label) & (panel.rows["metric"] == panel.metric.name)]
         found[run.title(label)] = _curve(drawable(rows, panel.metric), style, label in run.uncompressed)
-    for reference in common_references(panel.metric.name, panel.rows, sweep.axes.x):
+    for reference in REFERENCES.get(panel.metric.name, ()):
         rows = panel.rows[(panel.rows["compressor"] == NO_COMPRESSOR) & (panel.rows["metric"] == reference.metric)]
         found[reference.title] = _curve(drawable(rows, metric_text(reference.metric)), reference.style, True)
     return {title: curve for title, curve in found.items() if curve.values}

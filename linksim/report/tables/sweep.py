@@ -11,7 +11,7 @@ from linksim.report.view.axes import Panel, axis_values
 from linksim.report.view.best import best_labels
 from linksim.report.view.independence import flat_labels
 from linksim.report.view.metric_format import MetricText, metric_text
-from linksim.report.view.references import common_references
+from linksim.report.view.references import REFERENCES
 from linksim.report.view.run_view import RunView, Sweep
 from linksim.storage.results_table import NO_COMPRESSOR
 
@@ -187,7 +187,7 @@ def _block(run: RunView, sweep: Sweep, panel: Panel, parts: list[_Column], name:
         for label in labels
         if label in run.uncompressed and label in found and label not in elsewhere
     ]
-    for reference in common_references(name, panel.rows, sweep.axes.x):
+    for reference in REFERENCES.get(name, ()):
         results = [part.get((NO_COMPRESSOR, reference.metric)) for part in parts]
         references.append((reference.title, reference.title, results, metric_text(reference.metric)))
     if NO_COMPRESSOR in found:

@@ -3,11 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import pandas as pd
-
 from linksim.report.view.curve_style import ESTIMATION, IDEAL, PERFECT, TRUNCATION, CurveStyle
-from linksim.scenario.axis import Axis
-from linksim.storage.results_table import NO_COMPRESSOR
 
 
 @dataclass(frozen=True)
@@ -36,26 +32,6 @@ REFERENCES: Mapping[str, tuple[Reference, ...]] = {
         Reference("truncation_nmse_db", "truncation only", TRUNCATION),
     ),
 }
-
-
-def common_references(metric: str, rows: pd.DataFrame, x: Axis | None) -> list[Reference]:
-    """The references of a metric that are one curve in a panel.
-
-    Where curves are of several estimators, each has an estimation error of its own, and none is that of all.
-
-    Args:
-        metric: what the panel shows.
-        rows: results that the panel is of.
-        x: its horizontal axis, ``None`` where it has none.
-    """
-    of_none = rows[rows["compressor"] == NO_COMPRESSOR]
-
-    def is_one(reference: Reference) -> bool:
-        there = of_none[of_none["metric"] == reference.metric]
-        places = there[x.column] if x is not None else pd.Series(0, index=there.index)
-        return bool((there.groupby(places, dropna=False)["value"].nunique() <= 1).all())
-
-    return [reference for reference in REFERENCES.get(metric, ()) if is_one(reference)]
 
 
 @dataclass(frozen=True)

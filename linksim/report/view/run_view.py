@@ -19,7 +19,10 @@ from linksim.report.view.names import compressor_labels, compressor_titles
 from linksim.report.view.pairing import KeptSamples
 from linksim.scenario.axis import Axis
 from linksim.storage.reference_curves import ReferenceCurve, read_reference_curves
-from linksim.storage.results_table import NO_COMPRESSOR, read_manifest, read_results, read_scenario
+from linksim.storage.results_table import FACT_COLUMNS, NO_COMPRESSOR, read_manifest, read_results, read_scenario
+
+# Columns of the results that say nothing of the point.
+_MEASURED = ("value", "ci_low", "ci_high", "n", *FACT_COLUMNS)
 
 
 @dataclass(frozen=True)
@@ -238,9 +241,15 @@ def _curve_title(sweep: Sweep, label: str) -> str:
 
 
 def _exchanged(rows: pd.DataFrame, column: str) -> pd.DataFrame:
-    """Results with a column and the compressors exchanged; what no compressor influences goes with each of them."""
+    """Results with a column and the compressors exchanged; what no compressor influences goes with each of them.
+
+    Unless the column does: each of several estimators has an error of its own, and none is that of all.
+    """
     of_none = rows["compressor"] == NO_COMPRESSOR
-    shared = rows[of_none & (rows[column] == rows[column].iloc[0])]
+    point = [name for name in rows.columns if name not in (*_MEASURED, column)]
+    differing = rows[of_none].groupby(point, dropna=False)["value"].transform("nunique") > 1
+    own = set(rows.loc[of_none, "metric"][differing.to_numpy()])
+    shared = rows[of_none & (rows[column] == rows[column].iloc[0]) & ~rows["metric"].isin(own)]
     exchanged = rows[~of_none].rename(columns={column: "compressor", "compressor": column})
     labels = list(exchanged[column].drop_duplicates())
     return pd.concat([exchanged, *(shared.assign(**{column: label}) for label in labels)], ignore_index=True)
