@@ -119,14 +119,15 @@ class ContextOfEigenvectors(BitstreamCompressor):
         """
         passes = STEP_BITS + 1 if self.settings.payload_bits is not None else 1
         cost = layer_operations(self.level_shape, self.tables, self.n_layers, passes, ALIGNMENTS)
-        following, tables = 0, [self.tables]
+        following, tables, at_bs = 0, [self.tables], cost.bs
         if self.memory_tables is not None:
             following = following_operations(self.level_shape, self.memory_tables, self.n_layers)
             tables.append(self.memory_tables)
+            at_bs = max(at_bs, layer_operations(self.level_shape, self.memory_tables, self.n_layers, 1, 0).bs)
         numbers = sum(each.ue_numbers for each in tables)
         return Complexity(
             ue_macs=cost.ue + following,
-            bs_macs=cost.bs,
+            bs_macs=at_bs,
             ue_parameters=numbers,
             bs_parameters=numbers + sum(each.centroid.size for each in tables),
             ue_bytes=sum(each.ue_bytes for each in tables),

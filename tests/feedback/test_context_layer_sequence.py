@@ -212,6 +212,9 @@ def test_cost_of_memory() -> None:
     assert following_operations(SHAPE, tables, 1) == entries * (4 + 6 + 4 + 4) + 2 * delays + model + 2 * entries
     more = compressor.complexity().ue_macs - plain.complexity().ue_macs
     assert more == following_operations(SHAPE, tables, 1)
+    # The BS reads one report, at most as costly as one under the larger network.
+    wider = entries * (units * (32 + 2) - units * (24 + 2))
+    assert compressor.complexity().bs_macs == plain.complexity().bs_macs + wider
     assert compressor.complexity().ue_bytes == plain.complexity().ue_bytes + tables.ue_bytes
     assert tables.ue_bytes < 2**15
 
