@@ -89,8 +89,8 @@ def similarity(compressor: Any, turns: float, delay: float, occasions: int = 6) 
 
 
 @pytest.mark.parametrize(("n_intervals", "turn"), [(2, 1), (4, 1), (4, 2), (8, 3)])
-def test_a_doppler_shift_on_the_grid_is_exact_at_every_instant(n_intervals: int, turn: int) -> None:
-    for instant in range(n_intervals):
+def test_a_doppler_shift_on_the_grid_is_exact_at_first_middle_and_last_instant(n_intervals: int, turn: int) -> None:
+    for instant in sorted({0, n_intervals // 2, n_intervals - 1}):
         known = replace(SIZES, delay_s=instant * PERIOD_S)
         found = similarity(doppler(known, n_intervals=n_intervals), turn / n_intervals, instant)
         # The amplitudes are 1 and 1/2, and the phases 0 and quarters of a turn but for the estimate's rounding; eighths

@@ -15,6 +15,8 @@ from linksim.storage.sample_values import read_samples
 
 Run = Callable[..., Path]
 BLOCKED = (0, 3, 51, 59)
+CELL_RATES = ["cell_rate_bps_hz", "cell_rate_perfect_bps_hz"]
+OF_CELLS = [*CELL_RATES, "user_rate_bps_hz"]
 
 
 def _channels(n: int, seed: int) -> np.ndarray:
@@ -57,7 +59,11 @@ def test_they_are_left_out_of_every_figure_and_counted(
     by_metric = results.set_index(["compressor", "metric"])
     assert by_metric.loc[("none", "samples_left_out"), "value"] == 4
     assert by_metric.loc[("identity", "rho"), "value"] == pytest.approx(1, abs=1e-6)
-    assert set(results.loc[~results.metric.isin(["samples_left_out", "nmse_db_batchmean"]), "n"]) == {56}
+    counts = results[~results.metric.isin(["samples_left_out", "nmse_db_batchmean"])]
+    # Twelve cells of four in the first block and two in the second; one of each block lacks a user.
+    for metrics, count in ((CELL_RATES, 12), (["user_rate_bps_hz"], 48)):
+        assert set(counts.loc[counts.metric.isin(metrics), "n"]) == {count}
+    assert set(counts.loc[~counts.metric.isin(OF_CELLS), "n"]) == {56}
     (file,) = (folder / "samples").iterdir()
     samples = read_samples(file)
     assert samples.left_out == BLOCKED
@@ -78,9 +84,14 @@ def test_figures_are_those_without_them(blocked: dict[str, Any], run_folder: Run
     (some,) = (run_folder(blocked, "some") / "samples").iterdir()
     (every,) = (run_folder(whole, "every") / "samples").iterdir()
     left, full = read_samples(some), read_samples(every)
-    for key, values in left.columns.items():
+    for (label, metric), values in left.columns.items():
+        expected = full.columns[label, metric][:, left.indices()]
+        if metric in OF_CELLS:
+            # Cells that lack a user have no value; the last row says which have one.
+            expected = expected * values[-1]
+            assert values[-1].any()
         # Float32 sums whose terms are taken in another order.
-        np.testing.assert_allclose(values, full.columns[key][:, left.indices()], rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(values, expected, rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize("split", ["test", "train"])
