@@ -140,7 +140,11 @@ def _curves(schemes: tuple[Scheme, ...], n_resource_elements: int) -> _Curves:
         for layers in range(1, MOST_LAYERS + 1)
     ]
     falls = [
-        [waterfall(scheme, block.code_block_size) for scheme, block in zip(schemes, row, strict=True)] for row in blocks
+        [
+            waterfall(scheme.order, block.code_rate, block.code_block_size)
+            for scheme, block in zip(schemes, row, strict=True)
+        ]
+        for row in blocks
     ]
 
     def table(rows: list[list[float]]) -> Tensor:

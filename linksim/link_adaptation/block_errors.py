@@ -1,23 +1,21 @@
 r"""Block error rates of NR's LDPC codes over AWGN, as curves of three numbers each.
 
 Sionna ships block error rates of each scheme at signal-to-noise ratios 1.3 to 1.8 dB apart (``sionna.sys``, 20
-iterations of belief propagation), and none of code rates below 0.24. Between its points the curves fall from 1 to 0,
-so what an interpolation makes of them is off by up to a decibel. Here they are fitted together instead, each modulation
-with the probit
+iterations of belief propagation), and none of code rates below 0.24. The curves fall from 1 to 0 between its points, so
+an interpolation does not tell where. Here they are fitted together instead, each modulation with the probit
 
 .. math:: \mathrm{BLER} = Q\left(\frac{\gamma - \mu - (a_0 + a_1 (R - 0.6)) / \sqrt K}{s / \sqrt K + b}\right)
 
 of the ratio :math:`\gamma` in dB, whose shift and width fall with the code block's size as those of the normal
 approximation do (Y. Polyanskiy, H. V. Poor and S. Verdú, IEEE Trans. Inf. Theory 56(5), 2010,
-DOI 10.1109/TIT.2010.2043769), by maximum likelihood. ``tests/validate/test_block_errors.py`` makes the fit anew, and
-compares it with coded transmission. Rates below 1/5 repeat a code of that rate (TS 38.212, 5.3.2 and 5.4.2).
+DOI 10.1109/TIT.2010.2043769), by maximum likelihood. ``tests/validate/test_coded_transmission.py`` makes the fit anew
+and compares it with coded transmission. Rates below 1/5 repeat a code of that rate (TS 38.212, 5.3.2 and 5.4.2).
 """
 
 import math
+from bisect import bisect_left
 from collections.abc import Mapping
 from typing import NamedTuple
-
-from linksim.link_adaptation.coding_schemes import Scheme
 
 
 class Waterfall(NamedTuple):
@@ -75,18 +73,29 @@ _MODULATIONS: Mapping[int, _Modulation] = {
 }
 
 
-def waterfall(scheme: Scheme, code_block_size: int) -> Waterfall:
-    """The curve of a code block.
+def waterfall(order: int, code_rate: float, code_block_size: int) -> Waterfall:
+    """The curve of a code block; linear between the code rates of the standard's schemes.
 
     Args:
-        scheme: modulation and code rate, one of the standard's.
+        order: bits per symbol.
+        code_rate: bits that are encoded, checksums included, over those that are sent: rounding a transport block's
+            size moves it off the scheme's target, most where blocks are small.
         code_block_size: bits that are encoded, ``K``.
     """
-    modulation = _MODULATIONS[scheme.order]
-    rate_1024 = max(scheme.rate_1024, _LOWEST_RATE_1024)
-    repeated_db = 10 * math.log10(rate_1024 / scheme.rate_1024)
+    if code_rate >= 1:
+        return Waterfall(math.inf, 1.0)
+    modulation = _MODULATIONS[order]
+    coded_rate = max(code_rate, _LOWEST_RATE_1024 / 1024) if order == 2 else code_rate
+    repeated_db = 10 * math.log10(coded_rate / code_rate)
     root = math.sqrt(code_block_size)
-    shift = modulation.shift + modulation.shift_by_rate * (rate_1024 / 1024 - 0.6)
-    return Waterfall(
-        modulation.middles[rate_1024] + shift / root - repeated_db, modulation.width / root + modulation.least_width
-    )
+    shift = modulation.shift + modulation.shift_by_rate * (coded_rate - 0.6)
+    middle_db = _interpolated(modulation.middles, 1024 * coded_rate) + shift / root - repeated_db
+    return Waterfall(middle_db, modulation.width / root + modulation.least_width)
+
+
+def _interpolated(middles: Mapping[float, float], rate_1024: float) -> float:
+    """Linear between the two nearest code rates, and beyond the outermost."""
+    rates = list(middles)
+    place = min(max(bisect_left(rates, rate_1024), 1), len(rates) - 1)
+    low, high = rates[place - 1], rates[place]
+    return middles[low] + (middles[high] - middles[low]) * (rate_1024 - low) / (high - low)

@@ -31,11 +31,18 @@ class TransportBlock:
         size: bits of information, 0 where there is no resource element.
         n_code_blocks: code blocks that they are cut into.
         code_block_size: bits of each that are encoded, checksums included.
+        coded_bits: bits of all that are sent.
     """
 
     size: int
     n_code_blocks: int
     code_block_size: int
+    coded_bits: int
+
+    @property
+    def code_rate(self) -> float:
+        """Bits that are encoded over those that are sent."""
+        return self.n_code_blocks * self.code_block_size / self.coded_bits
 
 
 def transport_block(scheme: Scheme, n_layers: int, n_resource_elements: int) -> TransportBlock:
@@ -47,15 +54,16 @@ def transport_block(scheme: Scheme, n_layers: int, n_resource_elements: int) -> 
         n_resource_elements: of the slot that data may take, in each layer.
     """
     if n_resource_elements < 1:
-        return TransportBlock(0, 1, _SIZES[0])
+        return TransportBlock(0, 1, _SIZES[0], 1)
+    coded_bits = n_resource_elements * scheme.order * n_layers
     size = _size(n_resource_elements * scheme.rate * scheme.order * n_layers, scheme.rate)
     second_graph = size <= 292 or (size <= _LARGEST_OF_TABLE and scheme.rate <= 0.67) or scheme.rate <= 0.25
     largest = 3840 if second_graph else 8448
     with_checksum = size + (24 if size > _LARGEST_OF_TABLE else 16)
     if with_checksum <= largest:
-        return TransportBlock(size, 1, with_checksum)
+        return TransportBlock(size, 1, with_checksum, coded_bits)
     count = math.ceil(with_checksum / (largest - 24))
-    return TransportBlock(size, count, math.ceil(with_checksum / count) + 24)
+    return TransportBlock(size, count, math.ceil(with_checksum / count) + 24, coded_bits)
 
 
 def _size(bits: float, rate: float) -> int:

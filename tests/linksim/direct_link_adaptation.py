@@ -24,7 +24,7 @@ def direct_transmission(sinr: np.ndarray, data_share: float, cqi: int | None) ->
     def error_rate(scheme: Scheme) -> float:
         block = transport_block(scheme, 1, elements)
         effective = -beta(scheme) * math.log(np.exp(-sinr.astype(float) / beta(scheme)).mean())
-        middle, width = waterfall(scheme, block.code_block_size)
+        middle, width = waterfall(scheme.order, block.code_rate, block.code_block_size)
         return 1 - (1 - norm.sf((10 * math.log10(effective) - middle) / width)) ** block.n_code_blocks
 
     if cqi is None:

@@ -123,9 +123,10 @@ def test_error_rates_are_within_a_third_of_a_decibel_of_those_that_sionna_measur
         text = json.loads(sionna_file(f"bler_tables/PDSCH_table{number}.json").read_text())
         for index, curves in text["category"]["1"]["index"][str(number)]["MCS"].items():
             for size, curve in curves["CBS"].items():
+                scheme = TABLES[table].mcs[int(index)]
                 if int(size) < 500:
                     continue
-                middle, width = waterfall(TABLES[table].mcs[int(index)], int(size))
+                middle, width = waterfall(scheme.order, scheme.rate, int(size))
                 for snr_db, rate in zip(curves["SNR_db"], curve["BLER"], strict=True):
                     if 0.01 < rate < 0.99:
                         off.append(snr_db - middle - width * norm.isf(rate))
@@ -133,6 +134,13 @@ def test_error_rates_are_within_a_third_of_a_decibel_of_those_that_sionna_measur
     # The 0.3 dB that systems are compared within, of curves that are less than 1 dB wide.
     assert max(map(abs, off)) < 0.32
     assert math.sqrt(np.square(off).mean()) < 0.1
+
+
+def test_half_the_code_rate_below_a_fifth_is_a_repetition_and_a_rate_of_one_no_code() -> None:
+    """Twice the resource elements are twice the SNR: 3.01 dB."""
+    fifth, tenth = waterfall(2, 0.2, 500), waterfall(2, 0.1, 500)
+    assert fifth.middle_db - tenth.middle_db == pytest.approx(10 * math.log10(2))
+    assert waterfall(2, 1.0, 500).middle_db == math.inf
 
 
 @pytest.mark.parametrize(("name", "number"), [("qam64", "1"), ("qam256", "2")])
@@ -146,10 +154,10 @@ def test_thresholds_rise_with_the_efficiency_and_keep_their_distance_from_capaci
     """No code beats the capacity of the Gaussian channel; long LDPC codes come within 3 dB of it."""
     schemes = sorted({*TABLES[name].mcs, *TABLES[name].cqi}, key=lambda scheme: (scheme.order, scheme.rate_1024))
     for scheme in schemes:
-        gap = waterfall(scheme, 8448).middle_db - 10 * math.log10(2**scheme.efficiency - 1)
+        gap = waterfall(scheme.order, scheme.rate, 8448).middle_db - 10 * math.log10(2**scheme.efficiency - 1)
         assert 0.8 < gap < 3
     for order in {scheme.order for scheme in schemes}:
-        middles = [waterfall(scheme, 8448).middle_db for scheme in schemes if scheme.order == order]
+        middles = [waterfall(scheme.order, scheme.rate, 8448).middle_db for scheme in schemes if scheme.order == order]
         assert middles == sorted(middles)
 
 
