@@ -15,7 +15,6 @@ import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import NDArray
-from scipy.stats import t
 
 from feedback.compressors.parameters.context import ContextParameters
 from feedback.context_codec.codec import ContextCodec, amplitude
@@ -213,6 +212,8 @@ def table_points(study: TableStudy, cells: Sequence[TableCell]) -> pd.DataFrame:
 
 
 def _row(cell: TableCell, own: TableCell) -> dict[str, Any]:
+    from scipy.stats import t
+
     n = cell.bits.shape[1]
     every = np.ones(n, np.bool_)
     # An interval by the jackknife over groups of channels, which both tables have in common (Efron, The Jackknife, the
