@@ -17,10 +17,9 @@ from feedback.context_codec.kernel import LevelShape
 from feedback.context_codec.layer_codec import LayerCodec
 from feedback.context_codec.layer_streams import decode_layers, encode_layers
 from feedback.context_codec.received_bits import check_bits
-from feedback.context_codec.report_bits import Reports
+from feedback.context_codec.report_bits import Reports, check_sequence
 from feedback.context_codec.sequence import NUMBER_BITS
 from feedback.context_codec.tables import ContextTables, shipped_following_tables
-from feedback.errors import FeedbackInputError
 
 SHARE_BITS = 2
 # Shares of the predecessor's values that may be taken off, in sixteenths.
@@ -66,7 +65,7 @@ class LayerSequenceCodec:
         tables: of the reports that build on another.
 
     Raises:
-        FeedbackInputError: if the codec has no step, or ``alone_every`` is below 1.
+        FeedbackInputError: if the codec has no step, ``alone_every`` is below 1, or no report has room in ``max_bits``.
     """
 
     codec: LayerCodec
@@ -74,13 +73,10 @@ class LayerSequenceCodec:
     tables: ContextTables = field(default_factory=shipped_following_tables)
 
     def __post_init__(self) -> None:
-        if self.codec.step is None:
-            raise FeedbackInputError("memory: got a codec without step, expected a step, which all reports share")
-        if self.alone_every < 1:
-            raise FeedbackInputError(f"alone_every: got {self.alone_every}, expected 1 or more")
-        fewest = self.codec.fewest_bits + 1 + NUMBER_BITS
-        if self.codec.max_bits is not None and self.codec.max_bits < fewest:
-            raise FeedbackInputError(f"max_bits: got {self.codec.max_bits}, expected {fewest} or more")
+        codec = self.codec
+        check_sequence(
+            codec.step, self.alone_every, codec.max_bits, lambda: codec.fewest_bits + self.alone_bits - codec.side_bits
+        )
 
     @property
     def following_bits(self) -> int:

@@ -47,6 +47,30 @@ def check_room(payload_bits: int | None, max_bits: int | None, fewest_bits: Call
             )
 
 
+def check_sequence(step: float | None, alone_every: int, max_bits: int | None, fewest_bits: Callable[[], int]) -> None:
+    """Passes what reports that build on the one before can be made of.
+
+    Args:
+        step: quantiser step, which all reports share.
+        alone_every: reports from one that stands alone to the next, at most.
+        max_bits: bits that no report may exceed.
+        fewest_bits: gives the bits of a report of nothing but zeros, what tells its place among them included; asked
+            for where ``max_bits`` is given.
+
+    Raises:
+        FeedbackInputError: for others.
+    """
+    if step is None:
+        raise FeedbackInputError("memory: got a codec without step, expected a step, which all reports share")
+    if alone_every < 1:
+        raise FeedbackInputError(f"alone_every: got {alone_every}, expected 1 or more")
+    if max_bits is not None and max_bits < (fewest := fewest_bits()):
+        raise FeedbackInputError(
+            f"max_bits: got {max_bits}, expected {fewest} or more: a report of nothing but zeros takes {fewest} with "
+            "memory"
+        )
+
+
 def joined(parts: Sequence[Reports]) -> Reports:
     """Reports that were coded in blocks, as one."""
     if not parts:

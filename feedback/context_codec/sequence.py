@@ -14,7 +14,7 @@ from feedback.context_codec import kernel, rotation, side_information
 from feedback.context_codec.codec import MOST_VALUE, RATE_WEIGHT, ContextCodec, Report, amplitude, values_of
 from feedback.context_codec.kernel import LevelShape
 from feedback.context_codec.received_bits import check_bits, no_stream
-from feedback.errors import FeedbackInputError
+from feedback.context_codec.report_bits import check_sequence
 
 NUMBER_BITS = 2
 SHARE_BITS = 2
@@ -61,20 +61,17 @@ class SequenceCodec:
         alone_every: reports from one that stands alone to the next, at most; 1: all stand alone.
 
     Raises:
-        FeedbackInputError: if the codec has no step, or ``alone_every`` is below 1.
+        FeedbackInputError: if the codec has no step, ``alone_every`` is below 1, or no report has room in ``max_bits``.
     """
 
     codec: ContextCodec
     alone_every: int = 8
 
     def __post_init__(self) -> None:
-        if self.codec.step is None:
-            raise FeedbackInputError("memory: got a codec without step, expected a step, which all reports share")
-        if self.alone_every < 1:
-            raise FeedbackInputError(f"alone_every: got {self.alone_every}, expected 1 or more")
-        fewest = self.codec.fewest_bits + 1 + NUMBER_BITS
-        if self.codec.max_bits is not None and self.codec.max_bits < fewest:
-            raise FeedbackInputError(f"max_bits: got {self.codec.max_bits}, expected {fewest} or more")
+        codec = self.codec
+        check_sequence(
+            codec.step, self.alone_every, codec.max_bits, lambda: codec.fewest_bits + self.alone_bits - codec.side_bits
+        )
 
     @property
     def following_bits(self) -> int:

@@ -9,6 +9,7 @@ import torch
 
 from feedback import make_compressor
 from feedback.compressors.context import Context
+from feedback.compressors.parameters.context import ContextParameters
 from feedback.context_codec.kernel import LevelShape
 from feedback.context_codec.operations import operations
 from feedback.context_codec.rate_control import finest_step
@@ -165,6 +166,20 @@ def test_what_was_learnt_is_kept() -> None:
 def test_keys_are_checked(keys: dict, message: str) -> None:
     with pytest.raises(FeedbackInputError, match=message):
         make_compressor("context", shape=SHAPE, **keys)
+
+
+@pytest.mark.parametrize("csi", [{}, {"csi": "eigenvectors", "rank": 2}])
+def test_bits_that_hold_no_report_with_memory_are_refused_before_a_run(csi: dict) -> None:
+    """One bit says whether a report stands alone, two say its number: what holds zeros without memory is 3 short."""
+    known = CsiDimensions(12, 8, bands=((0, 6), (6, 12)))
+    keys = {"name": "context", "step": 1, **csi}
+    with pytest.raises(FeedbackInputError, match=r"expected \d+ to") as found:
+        ContextParameters.model_validate({**keys, "max_bits": 1}).check(known)
+    fewest = int(str(found.value).split("expected ")[1].split()[0])
+    ContextParameters.model_validate({**keys, "max_bits": fewest}).check(known)
+    with pytest.raises(FeedbackInputError, match=f"max_bits: got {fewest + 2}, expected {fewest + 3} or more"):
+        ContextParameters.model_validate({**keys, "max_bits": fewest + 2, "memory": 1}).check(known)
+    ContextParameters.model_validate({**keys, "max_bits": fewest + 3, "memory": 1}).check(known)
 
 
 def test_nothing_is_reported_before_it_has_learnt() -> None:

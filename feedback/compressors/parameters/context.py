@@ -11,7 +11,9 @@ from feedback.matrix_parameters import on_eigenvectors
 from feedback.own_bits_parameters import OwnBitsOnlyParameters
 
 if TYPE_CHECKING:
+    from feedback.context_codec.codec import ContextCodec
     from feedback.context_codec.kernel import LevelShape
+    from feedback.context_codec.layer_codec import LayerCodec
     from feedback.context_codec.tables import ContextTables
     from feedback.enhancement.weights import Weights
 
@@ -146,4 +148,17 @@ class ContextParameters(OwnBitsOnlyParameters):
             codec = ContextCodec(shape, step, self.payload_bits, self.max_bits, ScaleGrid(self.scale_bits), tables)
         if self.target_bits is not None:
             self.check_bits(codec.fewest_bits)
+        if self.memory:
+            self._check_memory(codec)
         return True
+
+    def _check_memory(self, codec: "ContextCodec | LayerCodec") -> None:
+        """Passes bounds that reports with memory fit into, which say their place among the others as well."""
+        from feedback.context_codec.layer_codec import LayerCodec
+        from feedback.context_codec.layer_sequence import LayerSequenceCodec
+        from feedback.context_codec.sequence import SequenceCodec
+
+        if isinstance(codec, LayerCodec):
+            LayerSequenceCodec(codec, self.alone_every, self.read_memory_tables())
+        else:
+            SequenceCodec(codec, self.alone_every)
