@@ -5,6 +5,10 @@ import math
 import torch
 from torch import Tensor
 
+# What keeps a layer apart from others is no less than this share of it: layers nearer to each other have no inverse in
+# float64.
+_ROUNDING = 1e-15
+
 
 def mmse_sinr(gram: Tensor) -> Tensor:
     r"""SINR of each layer behind a linear MMSE receiver.
@@ -19,8 +23,9 @@ def mmse_sinr(gram: Tensor) -> Tensor:
     Returns:
         ``[..., rank]``, float64, not negative.
     """
-    identity = torch.eye(gram.shape[-1], dtype=torch.complex128, device=gram.device)
-    inverse = torch.linalg.inv(identity + gram.to(torch.complex128))
+    gram = gram.to(torch.complex128)
+    apart = (_ROUNDING * gram.diagonal(dim1=-2, dim2=-1).real).clamp(min=1)
+    inverse = torch.linalg.inv(torch.diag_embed(apart) + gram)
     return (1 / inverse.diagonal(dim1=-2, dim2=-1).real - 1).clamp(min=0)
 
 

@@ -10,6 +10,9 @@ from linksim.multi_user.parameters import MultiUserParameters
 from linksim.multi_user.user_selection import greedy_selection
 from linksim.multi_user.zero_forcing import regularisation, zero_forcing
 
+# Noise is no less than this share of the interference: covariances further apart have no inverse in float64.
+_ROUNDING = 1e-15
+
 
 def user_rates(
     response: Tensor, directions: Tensor, bands: Sequence[slice], snr: float, parameters: MultiUserParameters
@@ -52,9 +55,7 @@ def user_rates(
 
 
 def _sinr(received: Tensor, power: Tensor) -> Tensor:
-    r"""SINR of user ``k``'s own signal among those of all.
-
-    With :math:`q = p\, a_{kk}^H (I + p \sum_j a_{kj} a_{kj}^H)^{-1} a_{kk}`, :math:`\mathrm{SINR} = q / (1 - q)`.
+    """SINR of user ``k``'s own signal among those of all.
 
     Args:
         received: ``[n_cells, users, Nc, n_rx, users]``, complex128.
@@ -66,9 +67,10 @@ def _sinr(received: Tensor, power: Tensor) -> Tensor:
     n_rx, users = received.shape[-2:]
     scaled = received * power.sqrt()[:, None, None, None, None]
     own = torch.stack([scaled[:, user, ..., user] for user in range(users)], dim=1)
+    others = scaled * ~torch.eye(users, dtype=torch.bool, device=scaled.device)[:, None, None]
+    interference = others.abs().square().sum((-2, -1))
     if n_rx == 1:
-        signal = own[..., 0].abs().square()
-        return signal / (1 + scaled[..., 0, :].abs().square().sum(-1) - signal).clamp(min=1)
-    covariance = torch.eye(n_rx, dtype=scaled.dtype, device=scaled.device) + scaled @ scaled.mH
-    share = (own.conj() * torch.linalg.solve(covariance, own)).sum(-1).real.clamp(0, 1 - 1e-15)
-    return share / (1 - share)
+        return own[..., 0].abs().square() / (1 + interference)
+    noise = (_ROUNDING * interference).clamp(min=1)
+    covariance = others @ others.mH + torch.diag_embed(noise[..., None].expand(own.shape)).to(scaled.dtype)
+    return (own.conj() * torch.linalg.solve(covariance, own)).sum(-1).real.clamp(min=0)

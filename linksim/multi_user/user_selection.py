@@ -7,6 +7,10 @@ from torch import Tensor
 
 # Expected rates within this share of the best one's are equal: the user of the lowest number is taken.
 _TIE = 1e-9
+# On the diagonal of Gram matrices, those of users of one direction being singular.
+_SMALLEST = 1e-9
+# A user who keeps less than this share of its power is of one direction with others, as far as float32 tells.
+_LEAST_SHARE = 1e-8
 
 
 def greedy_selection(gram: Tensor, power: float) -> Tensor:
@@ -17,7 +21,7 @@ def greedy_selection(gram: Tensor, power: float) -> Tensor:
     .. math:: \sum_{k \in S} \log_2 \left(1 + \frac{P}{|S| \, [(D_S^H D_S)^{-1}]_{kk}} \right)
 
     averaged over the subbands (G. Dimic and N. D. Sidiropoulos, IEEE Trans. Signal Process. 53(10), 2005,
-    DOI 10.1109/TSP.2005.855401, with equal powers).
+    DOI 10.1109/TSP.2005.855401, with equal powers); users of one direction have no rate.
 
     Args:
         gram: ``D^H D`` of the directions of a cell's users in each subband, ``[n_cells, n_subbands, users, users]``,
@@ -47,9 +51,9 @@ def _expected(gram: Tensor, served: Tensor, power: float) -> Tensor:
     """Expected sum rates of sets of users ``[n_cells, n_sets, users]``, ``[n_cells, n_sets]``, float64."""
     pair = (served[..., None] & served[..., None, :])[:, :, None]
     others = torch.diag_embed((~served).double())[:, :, None]
-    # Users of one direction have a singular Gram matrix; with this share of noise they just have no rate.
-    noise = 1e-9 * torch.eye(served.shape[-1], dtype=gram.dtype, device=gram.device)
+    noise = _SMALLEST * torch.eye(served.shape[-1], dtype=gram.dtype, device=gram.device)
     inverse = torch.linalg.inv(gram * pair + others + noise).diagonal(dim1=-2, dim2=-1).real
     share = power / served.sum(-1, dtype=torch.float64)[:, :, None, None]
-    rates = torch.log1p(share / inverse) * served[:, :, None]
+    apart = served[:, :, None] & (inverse * _LEAST_SHARE < 1)
+    rates = torch.log1p(share / inverse) * apart
     return rates.sum(-1).mean(-1) / math.log(2)

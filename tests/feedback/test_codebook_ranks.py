@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from feedback.codebook_compressor import CodebookCompressor
+from feedback.codebooks.link_quality import mmse_sinr
 from feedback.codebooks.report_fields import CQI_EFFICIENCIES, ReportFields, cqi_of
 from feedback.codebooks.targets import covariances, eigenvectors
 from feedback.compressor import NO_MEMORY
@@ -280,3 +281,12 @@ def test_a_choice_of_one_rank_is_that_rank() -> None:
     # Eigenvectors of float32 and float64 differ in the seventh digit, which quantised coefficients hardly show.
     apart = one.decode(delivered(by_vectors)) - same.decode(delivered(same.encode(csi)))
     assert (apart.abs().amax((1, 2, 3)) < 1e-5).sum() >= 4
+
+
+@pytest.mark.parametrize("snr", [1e8, 1e20])
+def test_layers_that_a_channel_does_not_keep_apart_disturb_each_other_at_every_snr(snr: float) -> None:
+    """Two layers seen as one: an SINR of 1, as far as rounding tells, which is 1e-16 of the signals."""
+    both = mmse_sinr(torch.full((2, 2), snr, dtype=torch.complex128))
+    assert ((both > 0.5) & (both < 1.5 + 1e-14 * snr)).all()
+    alone = mmse_sinr(torch.diag(torch.tensor([snr, 0], dtype=torch.complex128)))
+    assert alone.tolist() == pytest.approx([snr, 0.0], rel=1e-6)

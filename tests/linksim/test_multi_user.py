@@ -86,6 +86,30 @@ def test_rates_are_those_of_a_receiver_that_knows_the_interference(n_rx: int) ->
         np.testing.assert_allclose(rates[cell], direct_user_rates(channels, known, snr, [0, 1, 2]), rtol=1e-5)
 
 
+@pytest.mark.parametrize("decibels", [0, 100, 140, 160, 200])
+@pytest.mark.parametrize("n_rx", [1, 4])
+def test_a_user_who_is_alone_has_the_rate_of_its_gain_at_every_snr(decibels: float, n_rx: int) -> None:
+    """Of two users of one channel the first alone is served: log2(1 + SNR ||H||^2) of a channel of rank 1."""
+    snr = 10 ** (decibels / 10)
+    direction = unit_vectors(random_tensor(1, 1, 1, 4, seed=6)).expand(1, 2, 1, 4)
+    response = random_tensor(1, 1, 1, n_rx, 1, seed=9) * direction[..., None, :].conj()
+    greedy = MultiUserParameters(precoder="zf", selection="greedy")
+    rates = user_rates(response, direction, [slice(0, 1)], snr, greedy)[0].tolist()
+    gain = float(response[0, 0].abs().double().square().sum())
+    assert rates == pytest.approx([math.log2(1 + snr * gain), 0.0], rel=1e-5)
+
+
+@pytest.mark.parametrize("n_rx", [1, 2, 4])
+def test_users_of_one_channel_at_once_have_half_the_power_against_that_of_the_other(n_rx: int) -> None:
+    """SINR 1 of either at any SNR that drowns the noise; a covariance of 200 dB has an inverse."""
+    direction = unit_vectors(random_tensor(1, 1, 1, 4, seed=6)).expand(1, 2, 1, 4)
+    response = random_tensor(1, 1, 1, n_rx, 1, seed=9) * direction[..., None, :].conj()
+    for snr in (1e8, 1e20):
+        rates = user_rates(response, direction, [slice(0, 1)], snr, ALL_RZF)[0].tolist()
+        # Rounding counts as noise: a share of 1e-15 of the interference, of which solving may leave some 1e-2.
+        assert rates == pytest.approx([1.0, 1.0], rel=2e-2)
+
+
 def test_users_of_one_direction_or_not_served_break_nothing() -> None:
     same = unit_vectors(random_tensor(1, 1, 4, seed=6)).expand(1, 3, 4)
     served = torch.tensor([[True, True, False]])
@@ -106,8 +130,9 @@ def test_greedy_selection_is_that_of_loops(power: float) -> None:
 
 def test_no_more_users_are_served_than_there_are_antennas() -> None:
     directions = unit_vectors(random_tensor(4, 1, 8, 3, seed=8)).to(torch.complex128)
-    served = greedy_selection(directions.conj() @ directions.mT, 1e4)
-    assert served.sum(1).max() <= 3
+    for power in (1e4, 1e21):
+        served = greedy_selection(directions.conj() @ directions.mT, power)
+        assert served.sum(1).max() <= 3
 
 
 @pytest.mark.parametrize("users", [2, 4, 8, 25])
