@@ -21,6 +21,7 @@ from linksim.content_hash import content_hash
 from linksim.files import kept_tensors, save_tensors
 from linksim.preparation.output_room import keep_somewhere
 from linksim.preparation.training_sources import TrainingSources, matrices_of, opened_source, read_training_sources
+from linksim.scenario.identity import with_contents
 from linksim.scenario.results_versions import source_versions
 from linksim.subband_eigenvectors import subband_eigenvectors
 from linksim.subbands import subbands
@@ -113,9 +114,10 @@ def learn_tables(wanted: ContextTables, channels: Mapping[str, Sequence[NDArray[
 
 
 def channels_key(wanted: ContextTables, section: SourceParameters, split: Split, count: int) -> str:
-    """Names the channels of a source."""
+    """Names the channels of a source, by what its files hold."""
     said = wanted.model_dump(mode="json", include={"seed", "csi", "n_delay", "n_subbands", "rank"})
-    return content_hash([said, section.model_dump(mode="json"), source_versions(section), split, count])
+    channel = with_contents(section.model_dump(mode="json"), "channel")
+    return content_hash([said, channel, source_versions(section), split, count])
 
 
 def kept_channels(

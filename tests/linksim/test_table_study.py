@@ -60,6 +60,21 @@ def cell(trained_on: tuple[str, ...], bits: np.ndarray, error: np.ndarray) -> Ta
     return TableCell(Mixture(" and ".join(trained_on), trained_on), "a", bits, error, 100)
 
 
+def test_what_is_kept_is_of_what_files_hold(tmp_path: Path) -> None:
+    """Other channels in a file of the same name: neither channels nor tables nor cells are those of before."""
+    file = tmp_path / "own.npy"
+    section = f"{{source: response, file: {file}, carrier_hz: 3.5e+9, bandwidth_hz: 1.0e+7, train_fraction: 0.5}}"
+
+    def kept(more: int) -> set[Path]:
+        np.save(file, np.random.default_rng(0).normal(size=(60 + more, 32, 4, 2)) @ [1, 1j])
+        plan = TablePlan(study_of(tmp_path, f"sources.own={section}"), tmp_path / "tiny.yaml", tmp_path)
+        own = Mixture("own", ("own",))
+        return {plan.tables_file(own), plan.cell_file(Mixture("indoor", ("indoor",)), "own")}
+
+    assert kept(0) == kept(0)
+    assert kept(0).isdisjoint(kept(1))
+
+
 def test_losses_of_a_tenth_and_of_half_a_decibel() -> None:
     """Every report with 1.1 times the bits, or 0.5 dB more error: exactly so much, whichever channels are left out."""
     bits, error = curves()
