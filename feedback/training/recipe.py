@@ -68,7 +68,7 @@ class TrainingRecipe(BaseModel):
         description="of the learning rate after warm-up; hold: it stays until the last share of the budget, `decay`, "
         "in which it falls as a cosine",
     )
-    decay: float = Field(default=0.3, gt=0, le=1, description="share of the budget in which `hold` lets go")
+    decay: float = Field(default=0.3, ge=1e-6, le=1, description="share of the budget in which `hold` lets go")
     warmup: float = Field(default=0.03, ge=0, lt=1, description="share of the budget in which the learning rate rises")
     restart_after: int | None = Field(
         default=None,

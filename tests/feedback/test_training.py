@@ -144,6 +144,15 @@ def test_step_size_holds_until_the_last_share() -> None:
         TrainingRecipe(warmup=0.2, schedule="hold", decay=0.9)
 
 
+def test_the_shortest_decay_falls_to_the_final_rate() -> None:
+    """A share that 1 has no room for, as 1e-17, would leave no end to fall in; the smallest one that is taken does."""
+    with pytest.raises(ValidationError, match="decay"):
+        TrainingRecipe(schedule="hold", decay=1e-17)
+    recipe = TrainingRecipe(learning_rate=2e-3, final_learning_rate=5e-5, schedule="hold", decay=1e-6)
+    assert learning_rate(recipe, 0.999) == pytest.approx(2e-3)
+    assert learning_rate(recipe, 1.0) == pytest.approx(5e-5)
+
+
 @given(spent=st.floats(0, 1), origin=st.floats(0, 0.9))
 def test_restarted_schedule_is_the_schedule_of_the_rest(spent: float, origin: float) -> None:
     recipe = TrainingRecipe(warmup=0.1)
