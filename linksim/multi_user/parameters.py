@@ -24,12 +24,22 @@ class MultiUserParameters(BaseModel):
         description="all: every user is served at once; greedy: users are added while the expected rate grows",
     )
 
-    def check(self, n_tx: int) -> None:
-        """Refuses more users than zero-forcing can keep apart.
+    def check(self, n_tx: int, samples: int) -> None:
+        """Refuses more users than zero-forcing can keep apart, and than there are test channels.
+
+        Args:
+            n_tx: antennas of the BS.
+            samples: test channels of a point.
 
         Raises:
-            InputError: if all users are served by zero-forcing, and there are more than antennas at the BS.
+            InputError: if all users are served by zero-forcing, and there are more than antennas at the BS; or if not
+                one cell has all its users.
         """
+        if samples < self.users:
+            raise InputError(
+                f"monte_carlo.samples: got {samples}, expected at least {self.users}, the users of a cell "
+                "(`multi_user.users`)"
+            )
         if self.precoder == "zf" and self.selection == "all" and self.users > n_tx:
             raise InputError(
                 f"multi_user.users: got {self.users}, expected at most {n_tx}, the antennas of the BS, where "

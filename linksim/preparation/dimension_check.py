@@ -67,7 +67,7 @@ def check_points(points: Sequence[Point], *, to_be_tested: bool = True) -> None:
         checked.add(front_end)
         _check_figures(scenario, source.grid.n_subcarriers)
         if not MULTI_USER_METRICS.isdisjoint(scenario.metrics):
-            scenario.multi_user.check(source.array.n_tx)
+            scenario.multi_user.check(source.array.n_tx, scenario.monte_carlo.samples)
         if scenario.reference_curves and source.n_samples("train") == 0:
             raise InputError(
                 f"reference_curves: got {scenario.reference_curves[0]} and no train channels, expected some: it comes "

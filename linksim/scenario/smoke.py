@@ -1,11 +1,15 @@
 """The tiny version of a scenario: every stage runs, on few channels."""
 
+from channels.source_parameters import BLOCK_SIZE
+from linksim.metrics.multi_user import MULTI_USER_METRICS
 from linksim.scenario.model import Scenario
 from linksim.scenario.monte_carlo_section import MonteCarloSection
 from linksim.scenario.training_section import BudgetSection
 
 _TEST_CHANNELS = 20
 _TRAINING_CHANNELS = 200
+# The largest cell.
+_TEST_CHANNELS_OF_CELLS = BLOCK_SIZE // 2
 _VALUES_PER_AXIS = 2
 
 
@@ -31,10 +35,12 @@ def smoke(scenario: Scenario, zoo: str) -> Scenario:
     stop = scenario.monte_carlo.stop
     if stop is not None:
         stop = stop.model_copy(update={"minimum_samples": _TEST_CHANNELS // 2})
+    of_cells = not MULTI_USER_METRICS.isdisjoint(scenario.metrics)
+    test_channels = _TEST_CHANNELS_OF_CELLS if of_cells else _TEST_CHANNELS
     return scenario.model_copy(
         update={
             "name": f"{scenario.name}.smoke",
-            "monte_carlo": MonteCarloSection(samples=_TEST_CHANNELS, stop=stop),
+            "monte_carlo": MonteCarloSection(samples=test_channels, stop=stop),
             "training": training,
             "sweeps": sweeps,
             "zoo": zoo,

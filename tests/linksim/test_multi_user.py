@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,6 +21,10 @@ from linksim.multi_user.user_rates import user_rates
 from linksim.multi_user.user_selection import greedy_selection
 from linksim.multi_user.zero_forcing import regularisation, zero_forcing
 from linksim.precoding import unit_vectors
+from linksim.preparation.dimension_check import check_points
+from linksim.scenario.file import validate_scenario
+from linksim.scenario.smoke import smoke
+from linksim.scenario.sweep import points_of
 from linksim.storage.percentiles import percentiles_of
 from linksim.storage.sample_values import SampleRecorder
 from linksim.subbands import subbands
@@ -192,10 +197,20 @@ def test_percentiles_are_those_of_the_samples_that_have_a_value() -> None:
 
 
 def test_more_users_than_antennas_need_a_selection() -> None:
-    MultiUserParameters(users=8, precoder="zf").check(4)
-    MultiUserParameters(users=8, selection="all").check(4)
+    MultiUserParameters(users=8, precoder="zf").check(4, 8)
+    MultiUserParameters(users=8, selection="all").check(4, 8)
     with pytest.raises(InputError, match=r"multi_user\.users: got 8, expected at most 4"):
-        MultiUserParameters(users=8, precoder="zf", selection="all").check(4)
+        MultiUserParameters(users=8, precoder="zf", selection="all").check(4, 8)
+
+
+def test_a_point_without_a_whole_cell_is_refused_and_a_smoke_run_has_one_of_any_size(tiny: dict[str, Any]) -> None:
+    """Otherwise the metrics would just be missing from the results."""
+    cells_asked = tiny | {"metrics": ["cell_rate_bps_hz"], "multi_user": {"users": 25}, "sweeps": {}}
+    few = validate_scenario(cells_asked | {"monte_carlo": {"samples": 24}}, "x")
+    with pytest.raises(InputError, match=r"^monte_carlo\.samples: got 24, expected at least 25, the users of a cell"):
+        check_points(points_of(few))
+    check_points(points_of(smoke(few, "zoo")))
+    check_points(points_of(validate_scenario(tiny | {"monte_carlo": {"samples": 3}, "sweeps": {}}, "x")))
 
 
 def test_metrics_of_cells_are_all_on_request() -> None:
