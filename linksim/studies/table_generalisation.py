@@ -96,7 +96,7 @@ class TablePlan:
         """Where it is kept what the tables of a mixture give on a source."""
         wanted = self.study
         channels = channels_key(wanted, wanted.sources[tested_on], "test", wanted.test_samples)
-        key = content_hash([self.tables_file(mixture).stem, channels, wanted.steps])
+        key = content_hash([self.tables_file(mixture).stem, channels, wanted.steps, "layers of a channel together"])
         return self.folder / "cells" / f"{key}.safetensors"
 
 
@@ -107,8 +107,8 @@ class TableCell:
     Attributes:
         mixture: what the tables were trained on.
         tested_on: label of the source.
-        bits: of each report at each step, ``[steps, n]``.
-        error: its squared error over the energy of what is reported, ``[steps, n]``.
+        bits: of a layer's report, mean over those of each channel, at each step, ``[steps, n]``.
+        error: its squared error over the energy of what is reported, the same mean, ``[steps, n]``.
         samples_seen: channels that the tables were trained on.
     """
 
@@ -170,10 +170,21 @@ def measure_cell(plan: TablePlan, mixture: Mixture, tested_on: str) -> None:
     layers = plan.channels(tested_on, "test")
     # Of each step and layer: bits and errors.
     found = [[_reports(plan.study, tables, layer, step) for layer in layers] for step in plan.study.steps]
-    bits, error = (np.stack([np.concatenate([part[k] for part in step]) for step in found]) for k in range(2))
+    bits, error = (np.stack([by_channel([part[k] for part in step]) for step in found]) for k in range(2))
     file = plan.cell_file(mixture, tested_on)
     file.parent.mkdir(parents=True, exist_ok=True)
     save_tensors(file, {"bits": torch.from_numpy(bits), "error": torch.from_numpy(error)}, kept.metadata)
+
+
+def by_channel(layers: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
+    """Means over the layers ``[n]`` of each channel, ``[n]``; all of them, one layer behind the other, where some lack.
+
+    Layers of a channel have a UE in common: an interval that took them for different channels would be too narrow.
+    """
+    if len({len(layer) for layer in layers}) > 1:
+        return np.concatenate(layers)
+    means: NDArray[np.float64] = np.mean(layers, axis=0)
+    return means
 
 
 def read_cell(plan: TablePlan, mixture: Mixture, tested_on: str) -> TableCell:

@@ -19,6 +19,7 @@ from linksim.studies.table_generalisation import (
     Mixture,
     TableCell,
     TablePlan,
+    by_channel,
     mixtures_of,
     run_tables,
     table_losses,
@@ -107,6 +108,19 @@ def test_the_interval_is_that_of_the_mean() -> None:
         # 97.5 % point of Student's distribution of 19 degrees of freedom.
         expected.append(2.093 * 110 * 0.2 * math.sqrt(np.square(bits[0]).sum()) / bits[0].sum())
     assert np.mean(halves) == pytest.approx(np.mean(expected), rel=0.15)
+
+
+def test_layers_of_a_channel_count_once(tmp_path: Path) -> None:
+    """21 channels of two layers are 21 for an interval, whose 20 groups would part layers of a channel otherwise."""
+    section = "{source: sionna, model: CDL-A, n_subcarriers: 8, n_columns: 2, n_rx: 2}"
+    overrides = ["csi=eigenvectors", "rank=2", "n_subbands=2", "test_samples=21", "steps=[1, 2]"]
+    study = study_of(tmp_path, *overrides, f"sources.indoor={section}", f"sources.outdoor={section}")
+    plan = TablePlan(study, tmp_path / "tiny.yaml", tmp_path / "out")
+    cells = run_tables(plan, InProcess())
+    assert all(each.bits.shape == each.error.shape == (2, 21) for each in cells)
+    first, second = np.array([1.0, 2, 3]), np.array([5.0, 4, 9])
+    assert by_channel([first, second]).tolist() == [3, 3, 6]
+    assert by_channel([first, second[:2]]).tolist() == [1, 2, 3, 5, 4]
 
 
 def test_curves_that_have_nothing_in_common_have_no_loss() -> None:
