@@ -48,6 +48,8 @@ class TransportBlock:
 def transport_block(scheme: Scheme, n_layers: int, n_resource_elements: int) -> TransportBlock:
     """The transport block of a slot.
 
+    The standard counts 156 of a resource block's 168 elements at most; here all count that pilots leave.
+
     Args:
         scheme: modulation and code rate.
         n_layers: layers that share it.

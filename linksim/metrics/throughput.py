@@ -1,8 +1,9 @@
 """Throughput with NR's modulation and coding, chosen by the UE's CQI: what a link carries where rates are bounds.
 
-The UE computes its CQI from the channel that it has estimated and the precoder that its report stands for. The BS takes
-the MCS of it and sends a block over the whole band, whose error rate follows from the effective SINR behind an MMSE
-receiver on the true channel at the time of use. All are expectations over the noise: nothing is drawn.
+The UE computes its CQI from the channel that it has estimated and the precoder that its report stands for. It takes
+noise of the estimate for signal: where pilots are weak, it promises too much, unless ``backoff_db`` allows for that.
+The BS takes the MCS of it and sends a block over the whole band, whose error rate follows from the effective SINR
+behind an MMSE receiver on the true channel at the time of use. All are expectations over the noise: nothing is drawn.
 """
 
 from __future__ import annotations
