@@ -93,7 +93,7 @@ def test_every_metric_and_precoder_serves_a_narrow_band(
     tiny["transform"] = {"n_delay": 1}
     tiny["compressors"] = [{"name": "identity"}]
     tiny["metrics"] = sorted(str(name) for name in METRICS)
-    tiny["monte_carlo"] = {"samples": 3}
+    tiny["monte_carlo"] = {"samples": 4}
     tiny["sweeps"] = {"precoders": {"precoder.name": sorted(str(name) for name in PRECODERS)}}
     assert (run_folder(tiny) / "results.csv").exists()
 
