@@ -1,6 +1,5 @@
 """The context codec as a compressor: angular-delay matrices as bitstreams of an integer context model."""
 
-from dataclasses import fields
 from typing import Any, Self
 
 import numpy as np
@@ -14,7 +13,8 @@ from feedback.compressors.context_eigenvectors import ContextOfEigenvectors
 from feedback.compressors.parameters.context import ContextParameters
 from feedback.context_codec.codec import ContextCodec
 from feedback.context_codec.operations import operations
-from feedback.context_codec.sequence import NUMBER_BITS, Reference, SequenceCodec
+from feedback.context_codec.remembered_reports import NUMBER_BITS
+from feedback.context_codec.sequence import Reference, SequenceCodec
 from feedback.context_codec.side_information import STEP_BITS
 from feedback.csi_report.codeword import Codeword
 from feedback.csi_report.reconstruction import Reconstruction
@@ -96,7 +96,7 @@ class Context(ScaledBitstreamCompressor):
             if lost is not None:
                 reference = reference.forgotten(lost.cpu().numpy())
             bits, lengths, after = self._sequence.encode(matrices, reference)
-            kept = _remembered(after, csi.device)
+            kept = after.to_memory(csi.device)
         else:
             bits, lengths = self.codec.encode(matrices)
         return self.codeword(bits, lengths, csi.device), kept
@@ -110,7 +110,7 @@ class Context(ScaledBitstreamCompressor):
         if self.settings.memory:
             reference = self._reference(memory, n)
             matrices, erased, after = self._sequence.decode(bits, arrived, reference)
-            kept = _remembered(after, values.device)
+            kept = after.to_memory(values.device)
         else:
             matrices, erased = self.codec.decode(bits, arrived)
         channel = torch.from_numpy(matrices.reshape(n, *self.shape)).to(values.device)
@@ -144,8 +144,7 @@ class Context(ScaledBitstreamCompressor):
     def _reference(self, memory: Memory, n: int) -> Reference:
         if not memory:
             return Reference.nothing(n, self.level_shape)
-        arrays = {field.name: memory[field.name].cpu().numpy() for field in fields(Reference)}
-        return Reference(**arrays)
+        return Reference.of_memory(memory)
 
     def _codec_of(self, step: float | None, max_bits: int | None = None) -> ContextCodec:
         shape, payload_bits = self.level_shape, self.settings.payload_bits
@@ -154,7 +153,3 @@ class Context(ScaledBitstreamCompressor):
     def _axes_of(self, csi: Tensor) -> NDArray[np.complex64]:
         axes: NDArray[np.complex64] = csi.detach().cpu().numpy().reshape(len(csi), *self.level_shape)
         return axes
-
-
-def _remembered(reference: Reference, device: torch.device) -> Memory:
-    return {field.name: torch.from_numpy(getattr(reference, field.name)).to(device) for field in fields(Reference)}

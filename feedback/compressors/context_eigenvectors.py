@@ -1,6 +1,5 @@
 """The context codec on eigenvectors: precoders as bitstreams of an integer context model."""
 
-from dataclasses import fields
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -16,7 +15,7 @@ from feedback.compressors.parameters.context import ContextParameters
 from feedback.context_codec.layer_codec import LayerCodec
 from feedback.context_codec.layer_sequence import LayerReference, LayerSequenceCodec
 from feedback.context_codec.operations import following_operations, layer_operations
-from feedback.context_codec.sequence import NUMBER_BITS
+from feedback.context_codec.remembered_reports import NUMBER_BITS
 from feedback.context_codec.side_information import STEP_BITS
 from feedback.csi_dimensions import CsiDimensions, CsiForm
 from feedback.csi_report.codeword import Codeword
@@ -96,7 +95,7 @@ class ContextOfEigenvectors(BitstreamCompressor):
         if lost is not None:
             reference = reference.forgotten(lost.cpu().numpy())
         bits, lengths, after = self._sequence.encode(vectors, reference)
-        return self.codeword(bits, lengths, csi.device), _remembered(after, csi.device)
+        return self.codeword(bits, lengths, csi.device), after.to_memory(csi.device)
 
     @torch.no_grad()
     def rebuild(self, received: Codeword, memory: Memory) -> tuple[Reconstruction, Memory]:
@@ -105,7 +104,7 @@ class ContextOfEigenvectors(BitstreamCompressor):
         if self.settings.memory:
             reference = self._reference(memory, len(bits))
             matrices, rotation, erased, after = self._sequence.codec.decode(bits, arrived, reference)
-            kept = _remembered(after, received.values.device)
+            kept = after.to_memory(received.values.device)
         else:
             matrices, rotation, erased = self.codec.decode(bits, arrived)
         vectors = self.form.vectors(torch.from_numpy(matrices), torch.from_numpy(rotation))
@@ -151,11 +150,7 @@ class ContextOfEigenvectors(BitstreamCompressor):
     def _reference(self, memory: Memory, n: int) -> LayerReference:
         if not memory:
             return LayerReference.nothing(n, self.n_layers, self.level_shape)
-        return LayerReference(**{field.name: memory[field.name].cpu().numpy() for field in fields(LayerReference)})
-
-
-def _remembered(reference: LayerReference, device: torch.device) -> Memory:
-    return {field.name: torch.from_numpy(getattr(reference, field.name)).to(device) for field in fields(reference)}
+        return LayerReference.of_memory(memory)
 
 
 def orthogonal_layers(vectors: Tensor) -> Tensor:

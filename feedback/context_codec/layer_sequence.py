@@ -5,7 +5,7 @@ and codes for each layer what is left once a share of the predecessor's values i
 they know where those values are large. The BS takes it for lost if the predecessor is not the last report that it has.
 """
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,42 +17,29 @@ from feedback.context_codec.kernel import LevelShape
 from feedback.context_codec.layer_codec import LayerCodec
 from feedback.context_codec.layer_streams import decode_layers, encode_layers
 from feedback.context_codec.received_bits import check_bits
+from feedback.context_codec.remembered_reports import (
+    NUMBER_BITS,
+    SHARE_BITS,
+    RememberedReports,
+    bounded,
+    no_reports,
+    written,
+)
 from feedback.context_codec.report_bits import Reports, check_sequence
-from feedback.context_codec.sequence import NUMBER_BITS
 from feedback.context_codec.tables import ContextTables, shipped_following_tables
 
-SHARE_BITS = 2
 # Shares of the predecessor's values that may be taken off, in sixteenths.
 SHARES = np.array([16, 15, 13, 10])
-_NONE = -1
 
 
-@dataclass(frozen=True)
-class LayerReference:
-    """What a side remembers of the last report of each UE.
-
-    Attributes:
-        number: of the report modulo 4, ``[n]``; -1 where there is none.
-        age: reports since the last that stands alone, ``[n]``.
-        values: as rebuilt, in 1/256 step, ``[n, n_layers, entries, 2]``.
-        rotation: of each layer, ``[n, n_layers]``.
-    """
-
-    number: NDArray[np.int64]
-    age: NDArray[np.int64]
-    values: NDArray[np.int32]
-    rotation: NDArray[np.int64]
+class LayerReference(RememberedReports):
+    """What a side remembers of each UE: values ``[n, n_layers, entries, 2]``, a rotation of each layer."""
 
     @classmethod
     def nothing(cls, n: int, n_layers: int, shape: LevelShape) -> "LayerReference":
         """That of UEs that have not reported."""
-        zeros = np.zeros(n, np.int64)
         values = np.zeros((n, n_layers, shape.entries, 2), np.int32)
-        return cls(zeros + _NONE, zeros, values, np.zeros((n, n_layers), np.int64))
-
-    def forgotten(self, lost: NDArray[np.bool_]) -> "LayerReference":
-        """The same without the reports that were lost, ``[n]``."""
-        return replace(self, number=np.where(lost, _NONE, self.number))
+        return cls(no_reports(n), np.zeros(n, np.int64), values, np.zeros((n, n_layers), np.int64))
 
 
 @dataclass(frozen=True)
@@ -114,30 +101,26 @@ class LayerSequenceCodec:
             of the next reports, which is that of a BS that has got these.
         """
         codec, n = self.codec, len(alone)
-        number = np.where(reference.number == _NONE, 0, (reference.number + 1) % 4)
+        number = reference.next_number
         wanted = self._values(codec.checked(alone))
         stream, lengths, found = self._alone(wanted)
-        known = reference.number != _NONE
         wanted_following = self._values(codec.checked(following))
         share = self._best_share(wanted_following, reference)
         bases = self._bases(reference, share)
         more, more_lengths, found_following = self._following(_left(wanted_following, bases), bases)
         total = more_lengths + self.following_bits
-        follows = known & (reference.age + 1 < self.alone_every)
+        follows = reference.may_be_followed(self.alone_every)
         if codec.max_bits is not None:
             follows &= total <= codec.max_bits
         cost = _cost(wanted_following, found_following, total)
         follows &= cost < _cost(wanted, found, lengths + self.alone_bits)
         told = side_information.to_bits(number, NUMBER_BITS)
-        heads = (
-            np.concatenate([np.ones((n, 1), np.uint8), told, _bits_of(share, SHARE_BITS)], axis=1),
-            np.concatenate([np.zeros((n, 1), np.uint8), told, _bits_of(rotation, codec.rotation_bits)], axis=1),
+        ahead_following = np.concatenate([np.ones((n, 1), np.uint8), told, _bits_of(share, SHARE_BITS)], axis=1)
+        ahead_alone = np.concatenate(
+            [np.zeros((n, 1), np.uint8), told, _bits_of(rotation, codec.rotation_bits)], axis=1
         )
         sent_lengths = np.where(follows, total, lengths + self.alone_bits)
-        bits = np.zeros((n, int(sent_lengths.max(initial=0))), np.uint8)
-        for row in range(n):
-            parts = (heads[0], more) if follows[row] else (heads[1], stream)
-            bits[row, : sent_lengths[row]] = np.concatenate([part[row] for part in parts])[: sent_lengths[row]]
+        bits = written(follows, (ahead_alone, stream), (ahead_following, more), sent_lengths)
         kept = LayerReference(
             number,
             np.where(follows, reference.age + 1, 0),
@@ -164,7 +147,7 @@ class LayerSequenceCodec:
         share = _numbers_of(bits[:, at : self.following_bits], codec.n_layers, SHARE_BITS)
         rotation = _numbers_of(bits[:, at : self.alone_bits], codec.n_layers, codec.rotation_bits)
         rotation = np.where(follows[:, None], reference.rotation, rotation)
-        erased = follows & ((reference.number == _NONE) | (number != (reference.number + 1) % 4))
+        erased = follows & ~reference.precede(number)
         values = np.zeros((n, codec.n_layers, codec.shape.entries, 2), np.int32)
         for form, tables, ahead in ((0, codec.tables, self.alone_bits), (1, self.tables, self.following_bits)):
             rows = (follows == form) & ~erased
@@ -172,7 +155,7 @@ class LayerSequenceCodec:
             bases = self._bases(reference, share)[rows] if form else None
             context_step = self._steps(len(stream))[1]
             found, wrong = decode_layers(tables, codec.shape, codec.n_layers, stream, arrived, context_step, bases)
-            values[rows] = _sum(np.zeros_like(found) if bases is None else bases, found)
+            values[rows] = bounded(found if bases is None else bases + found)
             erased[rows] = wrong | (lengths[rows] < ahead)
         matrices = codec.matrices(values, self._steps(n)[0])
         matrices[erased] = 0
@@ -210,7 +193,7 @@ class LayerSequenceCodec:
         coded = encode_layers(codec.tables, codec.shape, values, context_step, RATE_WEIGHT)
         bits, lengths = shortened(*coded, most, again, RATE_WEIGHT)
         found, _ = decode_layers(codec.tables, codec.shape, codec.n_layers, bits, lengths, context_step)
-        return bits, lengths, _sum(np.zeros_like(found), found)
+        return bits, lengths, bounded(found)
 
     def _following(
         self, left: NDArray[np.int32], bases: NDArray[np.int32]
@@ -219,7 +202,7 @@ class LayerSequenceCodec:
         codec, context_step = self.codec, self._steps(len(left))[1]
         bits, lengths = encode_layers(self.tables, codec.shape, left, context_step, RATE_WEIGHT, bases)
         found, _ = decode_layers(self.tables, codec.shape, codec.n_layers, bits, lengths, context_step, bases)
-        return bits, lengths, _sum(bases, found)
+        return bits, lengths, bounded(bases + found)
 
     def _bases(self, reference: LayerReference, share: NDArray[np.int64]) -> NDArray[np.int32]:
         return _share_of(reference.values, SHARES[share][:, :, None, None])
@@ -241,12 +224,6 @@ def _share_of(values: NDArray[np.int32], share: NDArray[np.int64] | np.int64) ->
 def _left(values: NDArray[np.int32], bases: NDArray[np.int32]) -> NDArray[np.int32]:
     found: NDArray[np.int32] = np.clip(values - bases, -MOST_VALUE, MOST_VALUE).astype(np.int32)
     return found
-
-
-def _sum(base: NDArray[np.int32], left: NDArray[np.int32]) -> NDArray[np.int32]:
-    """Values of reports, bounded whatever arrives."""
-    bounded: NDArray[np.int32] = np.clip(base + left, -2 * MOST_VALUE, 2 * MOST_VALUE).astype(np.int32)
-    return bounded
 
 
 def _cost(wanted: NDArray[np.int32], found: NDArray[np.int32], bits: NDArray[np.int64]) -> NDArray[np.float64]:

@@ -5,7 +5,7 @@ rotation of its predecessor, and codes what is left once a share of the predeces
 it for lost if the predecessor is not the last report that it has.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,42 +14,35 @@ from feedback.context_codec import kernel, rotation, side_information
 from feedback.context_codec.codec import MOST_VALUE, RATE_WEIGHT, ContextCodec, Report, amplitude, values_of
 from feedback.context_codec.kernel import LevelShape
 from feedback.context_codec.received_bits import check_bits, no_stream
+from feedback.context_codec.remembered_reports import (
+    NUMBER_BITS,
+    SHARE_BITS,
+    RememberedReports,
+    bounded,
+    no_reports,
+    written,
+)
 from feedback.context_codec.report_bits import check_sequence
 
-NUMBER_BITS = 2
-SHARE_BITS = 2
 # Shares of the predecessor's values that may be taken off, in sixteenths.
 _SHARES = np.array([16, 14, 12, 8])
-_NONE = -1
 
 
 @dataclass(frozen=True)
-class Reference:
-    """What a side remembers of the last report of each UE.
+class Reference(RememberedReports):
+    """What a side remembers of the last report of each UE: values ``[n, entries, 2]``, one rotation.
 
     Attributes:
-        number: of the report modulo 4, ``[n]``; -1 where there is none.
-        age: reports since the last that stands alone, ``[n]``.
-        values: as rebuilt, in 1/256 step, ``[n, entries, 2]``.
-        turned: rotation of the angle axis, ``[n]``.
         scale: number of the scale, ``[n]``.
     """
 
-    number: NDArray[np.int64]
-    age: NDArray[np.int64]
-    values: NDArray[np.int32]
-    turned: NDArray[np.int64]
     scale: NDArray[np.int64]
 
     @classmethod
     def nothing(cls, n: int, shape: LevelShape) -> "Reference":
         """That of UEs that have not reported."""
         zeros = np.zeros(n, np.int64)
-        return cls(zeros + _NONE, zeros, np.zeros((n, shape.entries, 2), np.int32), zeros, zeros)
-
-    def forgotten(self, lost: NDArray[np.bool_]) -> "Reference":
-        """The same without the reports that were lost, ``[n]``."""
-        return replace(self, number=np.where(lost, _NONE, self.number))
+        return cls(no_reports(n), zeros, np.zeros((n, shape.entries, 2), np.int32), zeros, zeros)
 
 
 @dataclass(frozen=True)
@@ -99,14 +92,14 @@ class SequenceCodec:
         codec, exact = self.codec, self.codec.checked(matrices)
         n = len(exact)
         step, context_step = self._steps(n)
-        number = np.where(reference.number == _NONE, 0, (reference.number + 1) % 4)
+        number = reference.next_number
         scale = codec.scale.numbers(amplitude(exact))
         most = None if codec.max_bits is None else codec.max_bits - self.alone_bits
         report = Report(codec.tables, codec.shape, rotation.all_rotations(exact / _column(codec.scale.scales(scale))))
         turned, alone, alone_lengths = report.coded(step, context_step, most)
         share, base, following, following_lengths = self._following(exact, reference)
         total = following_lengths + self.following_bits
-        follows = (reference.number != _NONE) & (reference.age + 1 < self.alone_every)
+        follows = reference.may_be_followed(self.alone_every)
         follows &= total < alone_lengths + self.alone_bits
         side_alone = np.concatenate(
             [
@@ -126,10 +119,7 @@ class SequenceCodec:
             axis=1,
         )
         lengths = np.where(follows, total, alone_lengths + self.alone_bits)
-        bits = np.zeros((n, int(lengths.max(initial=0))), np.uint8)
-        for row in range(n):
-            parts = (side_following, following) if follows[row] else (side_alone, alone)
-            bits[row, : lengths[row]] = np.concatenate([part[row] for part in parts])[: lengths[row]]
+        bits = written(follows, (side_alone, alone), (side_following, following), lengths)
         levels = np.where(follows[:, None], _padded(following, alone), _padded(alone, following))
         left, _ = kernel.decode_values(
             codec.tables, codec.shape, levels, np.where(follows, following_lengths, alone_lengths), context_step
@@ -138,7 +128,7 @@ class SequenceCodec:
             number,
             np.where(follows, reference.age + 1, 0),
             _sum(base, left, follows),
-            np.where(follows, reference.turned, turned),
+            np.where(follows, reference.rotation, turned),
             np.where(follows, reference.scale, scale),
         )
         return bits, lengths, kept
@@ -171,16 +161,16 @@ class SequenceCodec:
         arrived = np.maximum(lengths - start, 0)
         left, used = kernel.decode_values(codec.tables, codec.shape, stream, arrived, context_step)
         erased = no_stream(stream, arrived, used) | (lengths < start)
-        erased |= follows & ((reference.number == _NONE) | (number != (reference.number + 1) % 4))
+        erased |= follows & ~reference.precede(number)
         values = _sum(reference.values * _SHARES[share][:, None, None] >> 4, left, follows)
-        turned, scale = np.where(follows, reference.turned, turned), np.where(follows, reference.scale, scale)
+        turned, scale = np.where(follows, reference.rotation, turned), np.where(follows, reference.scale, scale)
         matrices = codec.matrices(values, step, turned, scale).astype(np.complex64)
         matrices[erased] = 0
         kept = Reference(
             np.where(erased, reference.number, number),
             np.zeros(n, np.int64),
             np.where(erased[:, None, None], reference.values, values),
-            np.where(erased, reference.turned, turned),
+            np.where(erased, reference.rotation, turned),
             np.where(erased, reference.scale, scale),
         )
         return matrices, erased, kept
@@ -192,14 +182,14 @@ class SequenceCodec:
         codec, n = self.codec, len(exact)
         step, context_step = self._steps(n)
         scaled = exact / _column(codec.scale.scales(reference.scale))
-        values = values_of(rotation.rotate(scaled, reference.turned), step)
+        values = values_of(rotation.rotate(scaled, reference.rotation), step)
         bases = reference.values[:, None] * _SHARES[:, None, None] >> 4
         error = np.square((values[:, None] - bases) / 256.0).sum(axis=-1)
         share = np.log2(1 + error).sum(axis=-1).argmin(axis=1)
         base = bases[np.arange(n), share].astype(np.int32)
         left = np.clip(values - base, -MOST_VALUE, MOST_VALUE).astype(np.int32)
         # Those without predecessor have no scale that would suit them.
-        left[reference.number == _NONE] = 0
+        left[~reference.known] = 0
         bits, lengths = kernel.encode_values(codec.tables, codec.shape, left, context_step, RATE_WEIGHT)
         return share, base, bits, lengths
 
@@ -210,9 +200,7 @@ class SequenceCodec:
 
 def _sum(base: NDArray[np.signedinteger], left: NDArray[np.int32], follows: NDArray[np.bool_]) -> NDArray[np.int32]:
     """Values of reports, bounded whatever arrives."""
-    total = np.where(follows[:, None, None], base, 0) + left
-    bounded: NDArray[np.int32] = np.clip(total, -2 * MOST_VALUE, 2 * MOST_VALUE).astype(np.int32)
-    return bounded
+    return bounded(np.where(follows[:, None, None], base, 0) + left)
 
 
 def _padded(bits: NDArray[np.uint8], other: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -34,7 +34,9 @@ def walk(correlation: float, reports: int) -> list[np.ndarray]:
 
 
 def same(ue: Reference, bs: Reference) -> bool:
-    return all(np.array_equal(getattr(ue, name), getattr(bs, name)) for name in ("number", "values", "turned", "scale"))
+    return all(
+        np.array_equal(getattr(ue, name), getattr(bs, name)) for name in ("number", "values", "rotation", "scale")
+    )
 
 
 @pytest.mark.parametrize("correlation", [1.0, 0.99, 0.5, 0.0])
