@@ -21,12 +21,15 @@ class Paths:
         band_coefficients: path gains at the frequencies of ``channels.transforms.beam_squint`` where they change over
             the band, ``[batch, n_snapshots, n_nodes, n_ports, n_paths]``, complex64; ``None`` where those at the
             carrier hold for all.
+        path_gain_db: gain between isotropic antennas that no coefficient has: path loss, penetration loss and shadow
+            fading, ``[batch]``, float32, dB; ``None`` where a source knows none.
     """
 
     coefficients: Tensor
     delays_s: Tensor
     gain_db: Tensor
     band_coefficients: Tensor | None = None
+    path_gain_db: Tensor | None = None
 
     def scaled(self, factor: Tensor) -> Self:
         """All gains of each link times a factor, ``[batch]``."""
@@ -37,6 +40,14 @@ class Paths:
             band_coefficients=None if band is None else band * factor[:, None, None, None, None],
         )
 
+    @property
+    def coupling_gain_db(self) -> Tensor | None:
+        """Gain from a port of the BS to an antenna of the UE that the coefficients lack, ``[batch]``, float32, dB.
+
+        Large-scale gain and what the normalisation removed: antenna patterns and the drop's own power.
+        """
+        return None if self.path_gain_db is None else self.path_gain_db + self.gain_db
+
 
 @dataclass(frozen=True)
 class ChannelBatch:
@@ -46,7 +57,10 @@ class ChannelBatch:
         response: ``[batch, n_snapshots, n_subcarriers, n_ports]``, complex64, mean power 1 per entry unless the
             source says otherwise.
         hf_all: the public ``HF_all`` reference, ``[batch, 125, n_tx]``, complex64, where a data set has one.
+        coupling_gain_db: mean gain from a port of the BS to an antenna of the UE that the response lacks, path loss and
+            shadow fading included, ``[batch]``, float32, dB; ``None`` where a source knows none.
     """
 
     response: Tensor
     hf_all: Tensor | None = None
+    coupling_gain_db: Tensor | None = None

@@ -129,7 +129,11 @@ class PathSource(Source):
 
     def read(self, split: Split, start: int, stop: int, snapshots: Snapshots) -> ChannelBatch:
         """Frequency responses of samples ``start`` to ``stop - 1`` of a split."""
-        return ChannelBatch(frequency_response(self.read_paths(split, start, stop, snapshots), self.grid))
+        return self.batch_of(self.read_paths(split, start, stop, snapshots))
+
+    def batch_of(self, paths: Paths) -> ChannelBatch:
+        """Frequency responses of paths that ``read_paths`` made."""
+        return ChannelBatch(frequency_response(paths, self.grid), coupling_gain_db=paths.coupling_gain_db)
 
     def read_truncated(self, split: Split, start: int, stop: int, n_delay: int) -> Tensor:
         """Truncated angular-delay matrices straight from the paths, ``[batch, n_delay, n_ports]``, complex64."""

@@ -81,6 +81,11 @@ class SourceParameters(SourceTraits, PluginSection):
         """What lies outside of the range that the model is stated for, a line each that begins with the key."""
         return []
 
+    @property
+    def has_path_gain(self) -> bool:
+        """Whether its channels come with path loss and shadow fading, beside the response."""
+        return False
+
     def outline(self) -> SourceOutline | None:
         """All of the source but its channels, without opening it; ``None`` where only its files say what they hold.
 

@@ -49,10 +49,14 @@ class MixtureSource(Source):
     def read(self, split: Split, start: int, stop: int, snapshots: Snapshots) -> ChannelBatch:
         """Samples ``start`` to ``stop - 1`` of a split."""
         batches = [
-            None if first >= end else part.read(split, first, end, snapshots).response
+            None if first >= end else part.read(split, first, end, snapshots)
             for part, first, end in self._ranges(start, stop)
         ]
-        return ChannelBatch(self._in_turn(batches, start, stop))
+        response = self._in_turn([None if batch is None else batch.response for batch in batches], start, stop)
+        if not self.parameters.has_path_gain:
+            return ChannelBatch(response)
+        gain_db = self._in_turn([None if batch is None else batch.coupling_gain_db for batch in batches], start, stop)
+        return ChannelBatch(response, coupling_gain_db=gain_db)
 
     def read_truncated(self, split: Split, start: int, stop: int, n_delay: int) -> Tensor:
         """Truncated angular-delay matrices as each part makes them, ``[batch, n_delay, n_ports]``, complex64."""

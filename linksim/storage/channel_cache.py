@@ -9,7 +9,6 @@ import torch
 
 from channels.channel_batch import ChannelBatch, Paths, Snapshots
 from channels.source import PathSource, Source, Split
-from channels.transforms.frequency_response import frequency_response
 from linksim.content_hash import content_hash
 from linksim.files import DamagedFileError, load_tensors, save_tensors, set_aside
 
@@ -33,11 +32,11 @@ class ChannelCache:
         times = content_hash(snapshots.times_s)
         file = self.folder / f"{split}-{start}-{stop}-{times}.safetensors"
         paths = _kept(file, self.source.device)
-        if paths is None:
+        if paths is None or (paths.path_gain_db is None and self.source.parameters.has_path_gain):
             paths = self.source.read_paths(split, start, stop, snapshots)
             self.folder.mkdir(parents=True, exist_ok=True)
             save_tensors(file, {name: tensor for name, tensor in vars(paths).items() if tensor is not None})
-        return ChannelBatch(frequency_response(paths, self.source.grid))
+        return self.source.batch_of(paths)
 
 
 def _kept(file: Path, device: torch.device) -> Paths | None:

@@ -80,6 +80,11 @@ class MixtureParameters(SourceParameters):
         min_length=2, description="channel sections of the sources; with equal subcarriers, antennas and UE antennas"
     )
 
+    @property
+    def has_path_gain(self) -> bool:
+        """Whether all parts have one."""
+        return all(part.has_path_gain for part in self.parts)
+
     def outline(self) -> SourceOutline | None:
         """That of the parts, where all have one."""
         outlines = [outline for part in self.parts if (outline := part.outline()) is not None]

@@ -35,7 +35,8 @@ _TDL_NLOS = ("TDL-A", "TDL-B", "TDL-C")
 class SionnaParameters(SourceParameters):
     """Stochastic channels of 3GPP TR 38.901: system-level drops (UMa, UMi, RMa, InH, InF), CDL or TDL.
 
-    The defaults are UMa NLOS at 28 GHz with a 32-port uniform linear array. Path loss and shadow fading are left out.
+    The defaults are UMa NLOS at 28 GHz with a 32-port uniform linear array. Path loss and shadow fading are no part of
+    the response; `link_budget` makes use of them.
     """
 
     titles = ("TR 38.901 (Sionna)",)
@@ -123,6 +124,11 @@ class SionnaParameters(SourceParameters):
     def is_profile(self) -> bool:
         """Whether the model is a CDL or TDL profile, which has no geometry."""
         return self.is_cdl or self.is_tdl
+
+    @property
+    def has_path_gain(self) -> bool:
+        """Whether the model has a geometry, and so path loss and shadow fading."""
+        return not self.is_profile
 
     @property
     def is_cdl(self) -> bool:

@@ -17,6 +17,7 @@ from torch import Tensor
 from channels.channel_batch import Paths, Snapshots
 from channels.sources.parameters.sionna import SionnaParameters
 from channels.sources.sionna.drops import UserDrops
+from channels.sources.sionna.path_gain import path_gain_db
 
 _UE_SPACING = 0.5
 
@@ -107,6 +108,14 @@ class SionnaModel:
         coefficients = coefficients[:, 0, :, 0].permute(0, 4, 1, 2, 3).flatten(2, 3)
         gain_db = torch.zeros(coefficients.shape[0], dtype=torch.float32, device=self.device)
         return Paths(coefficients.to(torch.complex64).contiguous(), delays[:, 0, 0], gain_db)
+
+    def path_gain_db(self, seed: int) -> Tensor:
+        """Path loss, penetration loss and shadow fading of the block that was drawn last, ``[block]``, float32, dB.
+
+        Args:
+            seed: 64-bit seed of the penetration loss.
+        """
+        return path_gain_db(self._system, config.torch_rng(str(self.device)), seed)
 
     def impulse_response(self, drops: UserDrops, snapshots: Snapshots, seed: int) -> tuple[Tensor, Tensor]:
         """Gains ``[block, 1, n_rx, 1, n_ports, n_paths, n_snapshots]`` and delays ``[block, 1, 1, n_paths]``, s."""

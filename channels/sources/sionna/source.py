@@ -26,7 +26,7 @@ _FLOOR_M = 3.0
 
 @SOURCES.register("sionna")
 class SionnaSource(PathSource):
-    """Independent drops of a TR 38.901 model, one UE each, without path loss and shadow fading.
+    """Independent drops of a TR 38.901 model, one UE each; path loss and shadow fading stand beside the coefficients.
 
     TDL profiles have no angles: every port fades by itself, or with ``port_correlation``. Channels with a direction
     to compress need CDL or a scenario.
@@ -58,6 +58,9 @@ class SionnaSource(PathSource):
         drops = self.drops(split, block)
         seed = stream_seed(self.seed, split, block, "rays")
         paths = self.model.draw(drops, snapshots, seed)
+        if self.parameters.has_path_gain:
+            gain_db = self.model.path_gain_db(stream_seed(self.seed, split, block, "penetration"))
+            paths = replace(paths, path_gain_db=gain_db)
         if self.parameters.beam_squint:
             # The same draws with the arrays as large in wavelengths as they are at each frequency.
             at_nodes = [model.draw(drops, snapshots, seed).coefficients for model in self._node_models()]
