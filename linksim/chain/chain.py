@@ -16,9 +16,9 @@ from channels.estimators.symbol_timing import advance, tracked_start, uniform_of
 from channels.source import Source
 from channels.transforms.angular_delay import AngularDelayTransform
 from feedback.codec import Codec
-from feedback.compressor import Compressor
 from feedback.link import LINKS
-from feedback.predictor import PREDICTORS, ReportHistory
+from feedback.predictor import PREDICTORS
+from linksim.chain.base_station import BaseStation
 from linksim.chain.channel_quality import CqiChoice
 from linksim.chain.downlink_overhead import downlink_overhead
 from linksim.chain.mean_channel import MeanChannel, needs_mean_channel
@@ -28,18 +28,16 @@ from linksim.chain.report_times import ReportTimes
 from linksim.chain.reporting import ReportSequence
 from linksim.chain.samples_without_energy import has_energy, require_energy
 from linksim.chain.stage_times import StageTimes
-from linksim.errors import InputError
 from linksim.metrics import METRICS
 from linksim.metrics.channel_quality import SAMPLES_LEFT_OUT
 from linksim.metrics.delivered import delivery
 from linksim.metrics.outcome import LinkOutcome
 from linksim.metrics.rate import MeanRank, SumRate
 from linksim.metrics.similarity import SGCS_LAYERS, Sgcs
-from linksim.precoding import PRECODERS, unit_vectors
+from linksim.precoding import PRECODERS
 from linksim.scenario.model import Scenario
 from linksim.statistics.measurements import NO_COMPRESSOR, Measurements
 from linksim.storage.sample_values import SampleRecorder
-from linksim.subband_eigenvectors import subband_eigenvectors
 from linksim.subbands import subbands
 
 
@@ -71,14 +69,14 @@ class Chain:
         self.scenario = scenario
         self.codecs = codecs
         self.device = device
-        self.fallback = fallback
         self.begin()
         self.transform = AngularDelayTransform(source.grid, source.array, scenario.transform.n_delay)
         kind = ESTIMATORS.get_class(scenario.estimation.name)
         self.estimator: Estimator = estimator or kind(scenario.estimation, source.grid, source.array)
         self.link = LINKS.get_class(scenario.feedback.link.name)(scenario.feedback.link)
-        self.report_times = ReportTimes.of(scenario.feedback)
-        self.predictor = PREDICTORS.get_class(scenario.feedback.predictor.name)(scenario.feedback.predictor)
+        self.report_times = ReportTimes.of_point(scenario)
+        predictor = PREDICTORS.get_class(scenario.feedback.predictor.name)(scenario.feedback.predictor)
+        self.base_station = BaseStation(self.transform, self._bands, predictor, self.report_times, fallback, device)
         self.precoder = PRECODERS.get_class(scenario.precoder.name)(scenario.precoder)
         unscaled = [label for label, codec in codecs.items() if codec.needs_scale and codec.scale is None]
         if unscaled:
@@ -124,6 +122,7 @@ class Chain:
                     expectation = self.cqi.expectation(estimated, observation.form("truncated"))
                     for sequence in sequences.values():
                         self.cqi.note(sequence, expectation)
+                self._acknowledge(sequences, response, start, age)
         outcome = LinkOutcome(
             transform=self.transform,
             csi_true=csi_true,
@@ -139,6 +138,7 @@ class Chain:
             n_subbands=self.scenario.sgcs.n_subbands,
             multi_user=self.scenario.multi_user,
             link_adaptation=self.scenario.link_adaptation,
+            response_later=self.report_times.later(response),
         )
         outcome = outcome if kept.all() else outcome.only(kept)
         self.samples.mark(outcome.response_report, tuple(start + place for place in outcome.left_out))
@@ -170,72 +170,43 @@ class Chain:
         """At the UE: the channel as its pilots show it."""
         return self.estimator.estimate(response, self.pilot_snr, self._draw("pilot noise", start, len(response), age))
 
+    def _acknowledge(self, sequences: Mapping[str, ReportSequence], response: Tensor, start: int, age: int) -> None:
+        """At the BS: what it learns from the blocks that it sends between a report and the next."""
+        if not self.cqi.adapts or not age:
+            return
+        with self.times.stage("link adaptation"):
+            used = self.cqi.over(self.report_times.use(response, age))
+            for label, sequence in sequences.items():
+                known = self.base_station.known(label, sequence)
+                self.cqi.acknowledge(sequence, used, known, self._draw("acknowledgements", start, len(response), age))
+
     def _outcome_of(self, label: str, sequence: ReportSequence, outcome: LinkOutcome, kept: Tensor) -> LinkOutcome:
         """What the metrics see of one compressor's newest report."""
         compressor, sent = sequence.codec.compressor, sequence.sent
         overhead = compressor.length / (2 * outcome.csi_true[0].numel()) if compressor.sends == "analogue" else None
         fate = delivery(self.link, sent, sequence.received, sequence.lost[-1] if sequence.may_be_lost else None)
         fate = replace(fate, scale_saturated=sequence.saturated)
-        bits, cqi = sent.bits, sequence.cqi
+        bits, cqi, offset_db = sent.bits, sequence.cqi, sequence.offset_db
+        with self.times.stage("prediction"):
+            known = self.base_station.known(label, sequence)
         if not kept.all():
             fate, bits = fate.only(kept), bits[kept] if isinstance(bits, Tensor) else bits
-            cqi = None if cqi is None else cqi[kept]
-        if compressor.gives == "precoder":
-            precoder = sequence.last_precoder(self._fallback_precoder(compressor))
-            self._require_finite(label, precoder)
-            precoder = precoder if kept.all() else precoder[kept]
-            return outcome.with_report(
-                None, bits=bits, overhead=overhead, delivery=fate, precoder_reported=precoder, cqi=cqi
-            )
-        with self.times.stage("prediction"):
-            history = self._history(sequence)
-            predicted = self.predictor.predict(history)
-        self._require_finite(label, history.csi, predicted)
-        rebuilt = history.last_good
-        if not kept.all():
-            held = predicted is rebuilt
-            rebuilt = rebuilt[kept]
-            predicted = rebuilt if held else predicted[kept]
+            cqi, offset_db = (None if each is None else each[kept] for each in (cqi, offset_db))
+            known = known.only(kept)
         return outcome.with_report(
-            rebuilt, bits=bits, overhead=overhead, delivery=fate, csi_predicted=predicted, cqi=cqi
+            known.rebuilt,
+            bits=bits,
+            overhead=overhead,
+            delivery=fate,
+            csi_predicted=known.predicted,
+            precoder_reported=known.precoder,
+            cqi=cqi,
+            offset_db=offset_db,
         )
-
-    def _require_finite(self, label: str, *rebuilt: Tensor) -> None:
-        if not all(torch.view_as_real(csi).isfinite().all() for csi in rebuilt):
-            raise InputError(f"compressors: {label} rebuilt NaN or infinity, expected finite channels")
-
-    def _history(self, sequence: ReportSequence) -> ReportHistory:
-        """At the BS: what it remembers, without anything of reports that were lost."""
-        lost = torch.stack(sequence.lost, dim=1)
-        csi = torch.stack(sequence.rebuilt, dim=1)
-        return ReportHistory(
-            csi=csi.masked_fill(lost[:, :, None, None], 0) if lost.any() else csi,
-            erased=lost,
-            mean=torch.zeros_like(csi[0, 0]) if self.fallback is None else self.fallback.mean.to(csi.device),
-            period_s=self.report_times.period_s,
-            delay_s=self.report_times.delay_s,
-        )
-
-    def _fallback_precoder(self, compressor: Compressor) -> Tensor:
-        """At the BS: the precoder of the mean channel, ``[n_layers, n_subbands, n_tx]``; one layer if UEs choose."""
-        n_layers = compressor.n_layers
-        if self.fallback is None:
-            n_tx = self.transform.array.n_tx
-            layers = torch.eye(n_layers, n_tx, dtype=torch.complex64, device=self.device)[:, None]
-        else:
-            mean = self._matrices(self.transform.inverse(self.fallback.mean[None].to(self.device)))
-            layers = unit_vectors(subband_eigenvectors(mean, self._bands, n_layers)[0]).transpose(0, 1)
-        if compressor.chooses_rank:
-            layers[1:] = 0
-        return layers
 
     @property
     def _bands(self) -> list[slice]:
         return subbands(self.transform.grid.n_subcarriers, self.scenario.sgcs.n_subbands, "sgcs.n_subbands")
-
-    def _matrices(self, response: Tensor) -> Tensor:
-        """Responses ``[batch, Nc, n_ports]`` as one matrix a subcarrier, ``[batch, Nc, n_rx, n_tx]``."""
-        return response.unflatten(-1, (self.transform.array.n_rx, self.transform.array.n_tx))
 
     def _evaluate(self, outcome: LinkOutcome, label: str) -> Measurements:
         reported, no_channel = label != NO_COMPRESSOR, outcome.csi_rebuilt is None

@@ -1,11 +1,15 @@
-"""The UE's CQI: what it expects of its own channel estimate and the precoder that its report stands for."""
+"""The UE's CQI, which it expects of its own channel estimate and of its report, and how the BS corrects it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+import torch
 from torch import Tensor
 
 from channels.transforms.angular_delay import AngularDelayTransform
+from feedback.link import NormalDraw
+from linksim.chain.base_station import Known
 from linksim.chain.reporting import ReportSequence
+from linksim.link_adaptation.outer_loop import next_offset
 from linksim.metrics.outcome import LinkOutcome
 from linksim.metrics.throughput import ADAPTED_METRICS
 from linksim.precoding import Precoder
@@ -35,6 +39,11 @@ class CqiChoice:
         """Whether a metric asks for it."""
         return not ADAPTED_METRICS.isdisjoint(self.scenario.metrics)
 
+    @property
+    def adapts(self) -> bool:
+        """Whether the BS corrects CQIs by acknowledgements."""
+        return self.needed and self.scenario.link_adaptation.outer_loop.step_db > 0
+
     def expectation(self, estimated: Tensor, truncated: Tensor) -> LinkOutcome:
         """The link as UEs expect it before they know the precoder: over the channel that they have estimated.
 
@@ -56,6 +65,10 @@ class CqiChoice:
             link_adaptation=self.scenario.link_adaptation,
         )
 
+    def over(self, response: Tensor) -> LinkOutcome:
+        """The link over a channel ``[batch, Nc, n_ports]`` before the BS has chosen its precoder."""
+        return self.expectation(response, self.transform.truncate(response))
+
     def note(self, sequence: ReportSequence, expectation: LinkOutcome) -> None:
         """Hands the CQI of the newest report to the BS, which gets it if it gets the report."""
         assumed = sequence.assumed
@@ -64,3 +77,32 @@ class CqiChoice:
         else:
             seen = expectation.with_report(assumed, bits=None, overhead=None)
         sequence.note_cqi(seen.best_cqi)
+
+    def acknowledge(self, sequence: ReportSequence, used: LinkOutcome, known: Known, draw: NormalDraw) -> None:
+        """Moves the BS's offset by the blocks that it sends with what it knows, over the channel of ``used``.
+
+        Args:
+            sequence: the reports so far.
+            used: the link when the precoder of the newest of them comes into use.
+            known: what the BS knows then.
+            draw: of the noise that each block meets.
+        """
+        loop, target = self.scenario.link_adaptation.outer_loop, self.scenario.link_adaptation.target_bler
+        assert sequence.cqi is not None
+        if sequence.offset_db is None:
+            sequence.offset_db = torch.zeros(len(sequence.cqi), dtype=torch.float64, device=sequence.cqi.device)
+        seen = used.with_report(
+            known.rebuilt,
+            bits=None,
+            overhead=None,
+            csi_predicted=known.predicted,
+            precoder_reported=known.precoder,
+            cqi=sequence.cqi,
+        )
+        chances = torch.special.ndtr(draw((loop.blocks,)).to(torch.float64))
+        for chance in chances.unbind(1):
+            with_offset = replace(seen, offset_db=sequence.offset_db)
+            # What the SINRs follow from does not depend on the offset.
+            with_offset.__dict__["sinr"] = seen.sinr
+            failed = chance < with_offset.block_error_rate
+            sequence.offset_db = next_offset(sequence.offset_db, failed, loop, target)

@@ -24,6 +24,7 @@ class ReportSequence:
         lost: which of them it takes for lost, ``[batch]`` each, bool.
         cqi: CQI index of the newest report that arrived, ``[batch]``, int64, 0 where none did; ``None`` if none is
             sent.
+        offset_db: what the BS's outer loop has come to, ``[batch]``, float64; ``None`` without one.
     """
 
     codec: Codec
@@ -31,6 +32,7 @@ class ReportSequence:
     rebuilt: list[Tensor] = field(default_factory=list)
     lost: list[Tensor] = field(default_factory=list)
     cqi: Tensor | None = None
+    offset_db: Tensor | None = None
     _ue_memory: Memory = field(default_factory=dict)
     _bs_memory: Memory = field(default_factory=dict)
     _newest: tuple[Codeword, Codeword] | None = None

@@ -1,6 +1,7 @@
 """CQI of the UE, MCS of the BS, and what a transmission with it carries."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -16,6 +17,8 @@ from linksim.link_adaptation.transport_block import SLOT_SYMBOLS, transport_bloc
 MOST_LAYERS = 4
 # Effective SINRs below this are as good as none.
 _LEAST_SINR = 1e-12
+# Thresholds within this of each other are the same.
+_THRESHOLD_TIE_DB = 1e-9
 
 
 @dataclass(frozen=True)
@@ -66,12 +69,34 @@ class LinkAdaptation:
             best[bler <= self.parameters.target_bler] = index
         return best
 
-    def mcs(self, cqi: Tensor) -> Tensor:
-        """MCS indices that the BS takes for CQI indices ``[batch]``: as efficient as the CQI at most, or the lowest."""
-        return torch.tensor(TABLES[self.parameters.mcs_table].mcs_of_cqi, device=cqi.device)[cqi]
+    def mcs(self, cqi: Tensor, sent: Tensor, offset_db: Tensor | None = None) -> Tensor:
+        """MCS indices that the BS takes for CQI indices: as efficient as the CQI at most, or the lowest.
 
-    def transmission(self, sinr: Tensor, sent: Tensor, mcs: Tensor) -> Transmission:
-        r"""What comes of a block, and of its retransmissions over the same channel.
+        With an offset, the most efficient that keeps the target at the SINR of the CQI's own threshold, shifted.
+
+        Args:
+            cqi: CQI index, ``[batch]``, int64.
+            sent: which layers are, ``[batch, n_layers]``, bool.
+            offset_db: of the outer loop, ``[batch]``, float64, dB; ``None`` without one.
+        """
+        tables = TABLES[self.parameters.mcs_table]
+        if offset_db is None:
+            return torch.tensor(tables.mcs_of_cqi, device=cqi.device)[cqi]
+        of_cqi = _curves(tables.cqi, self._resource_elements).to(cqi.device)
+        of_mcs = self._mcs_curves(cqi.device)
+        target = self.parameters.target_bler
+        promised = of_cqi.of(of_cqi.thresholds_db(target), sent, (cqi - 1).clamp(min=0))
+        needed = of_mcs.thresholds_db(target)[_layers(sent) - 1]
+        kept = needed <= (promised + offset_db)[:, None] + _THRESHOLD_TIE_DB
+        efficiencies = torch.tensor([scheme.efficiency for scheme in tables.mcs], device=cqi.device)
+        return torch.where(cqi > 0, (kept * efficiencies).argmax(1), 0)
+
+    def block_error_rate(self, sinr: Tensor, sent: Tensor, mcs: Tensor) -> Tensor:
+        """Error rate of a block's first transmission, ``[batch]``, float64; arguments as of ``transmission``."""
+        return self._mcs_curves(sinr.device).block_error_rate(sinr.to(torch.float64), sent, mcs)
+
+    def transmission(self, sinr: Tensor, sent: Tensor, mcs: Tensor, later: Sequence[Tensor] = ()) -> Transmission:
+        r"""What comes of a block, and of its retransmissions.
 
         With :math:`p_m` the error rate of ``m`` transmissions that are combined, whose SINRs add up, and ``B`` bits in
         a block, up to ``M`` transmissions carry
@@ -84,15 +109,20 @@ class LinkAdaptation:
             sinr: of each subcarrier and layer, ``[batch, Nc, n_layers]``, linear.
             sent: which layers are, ``[batch, n_layers]``, bool.
             mcs: MCS index, ``[batch]``, int64.
+            later: SINRs at each retransmission, of the same shape; without them that of the first.
         """
-        curves = _curves(TABLES[self.parameters.mcs_table].mcs, self._resource_elements).to(sinr.device)
-        rates = [
-            curves.block_error_rate(sinr.to(torch.float64) * count, sent, mcs)
-            for count in range(1, self.parameters.retransmissions + 2)
-        ]
+        curves = self._mcs_curves(sinr.device)
+        first = sinr.to(torch.float64)
+        combined = [first * count for count in range(1, self.parameters.retransmissions + 2)]
+        if later:
+            combined = [first + sum(later[:count], torch.zeros_like(first)) for count in range(len(combined))]
+        rates = [curves.block_error_rate(total, sent, mcs) for total in combined]
         length = torch.stack([torch.ones_like(rates[0]), *rates[:-1]]).sum(0)
         bits = curves.of(curves.bits, sent, mcs) * (1 - rates[-1]) / length
         return Transmission(mcs, rates[0], bits / (self.n_subcarriers * SLOT_SYMBOLS))
+
+    def _mcs_curves(self, device: torch.device) -> "_Curves":
+        return _curves(TABLES[self.parameters.mcs_table].mcs, self._resource_elements).to(device)
 
     @property
     def _resource_elements(self) -> int:
@@ -123,7 +153,12 @@ class _Curves:
 
     def of(self, table: Tensor, sent: Tensor, scheme: Tensor) -> Tensor:
         """Entries of a table for the layers that are sent, ``[batch]``."""
-        return table[sent.sum(-1).clamp(1, MOST_LAYERS) - 1, scheme]
+        return table[_layers(sent) - 1, scheme]
+
+    def thresholds_db(self, target_bler: float) -> Tensor:
+        """SINRs over AWGN at which a transport block's error rate is the target, ``[MOST_LAYERS, n_schemes]``."""
+        of_a_code_block = -torch.expm1(math.log1p(-target_bler) / self.n_code_blocks)
+        return self.middle_db - self.width_db * torch.special.ndtri(of_a_code_block)
 
     def block_error_rate(self, sinr: Tensor, sent: Tensor, scheme: Tensor) -> Tensor:
         r"""Error rate of a transport block, :math:`1 - (1 - p)^C` of ``C`` code blocks, ``[batch]``, float64."""
@@ -131,6 +166,11 @@ class _Curves:
         middle, width = self.of(self.middle_db, sent, scheme), self.of(self.width_db, sent, scheme)
         arrives = torch.special.log_ndtr((decibels - middle) / width)
         return -torch.expm1(self.of(self.n_code_blocks, sent, scheme) * arrives)
+
+
+def _layers(sent: Tensor) -> Tensor:
+    """Layers of each sample as far as there are curves, at least one, ``[batch]``."""
+    return sent.sum(-1).clamp(1, MOST_LAYERS)
 
 
 @cache

@@ -5,6 +5,28 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 
+class OuterLoopParameters(BaseModel):
+    """The section ``link_adaptation.outer_loop``: the BS corrects what CQIs promise by what becomes of its blocks."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    step_db: float = Field(
+        default=0.0,
+        ge=0,
+        le=10,
+        description="taken off the SINR that a CQI stands for after a block that failed; one that arrived adds "
+        "step_db target_bler / (1 - target_bler) [dB]; 0: no outer loop",
+    )
+    limit_db: float = Field(default=20.0, gt=0, le=60, description="largest offset in either direction [dB]")
+    blocks: int = Field(
+        default=1,
+        ge=1,
+        le=100,
+        description="blocks that are acknowledged after each report, all over the channel when its precoder comes into "
+        "use",
+    )
+
+
 class LinkAdaptationParameters(BaseModel):
     """The section ``link_adaptation`` of a scenario, for the metrics ``throughput_bps_hz``, ``bler`` and ``mcs``."""
 
@@ -24,10 +46,17 @@ class LinkAdaptationParameters(BaseModel):
         default=0.0,
         ge=-30,
         le=30,
-        description="taken off the UE's SINR before it chooses the CQI, as an outer loop settles at [dB]",
+        description="taken off the UE's SINR before it chooses the CQI [dB]",
     )
+    outer_loop: OuterLoopParameters = OuterLoopParameters()
     retransmissions: int = Field(
         default=0, ge=0, le=7, description="of a block that failed, at most; all are combined (chase combining)"
+    )
+    retransmission_delay_s: float = Field(
+        default=0.0,
+        ge=0,
+        le=1,
+        description="time from a transmission to the next of the same block [s]; 0: over the same channel",
     )
     layers: Literal["first", "all"] = Field(
         default="first",

@@ -58,6 +58,9 @@ class ChannelOutcome:
         link_adaptation: modulation, coding and retransmissions.
         cqi: CQI index of the newest report that arrived, ``[batch]``, int64, 0 where none did; ``None`` for metrics
             that no compressor influences, and where no metric asks for it.
+        offset_db: of the outer loop, ``[batch]``, float64, dB; ``None`` where the BS has none.
+        response_later: true channels at the retransmissions of a block, ``[batch, Nc, n_ports]`` each; empty where they
+            see that of the first transmission.
     """
 
     transform: AngularDelayTransform
@@ -81,6 +84,8 @@ class ChannelOutcome:
     multi_user: MultiUserParameters = field(default_factory=MultiUserParameters)
     link_adaptation: LinkAdaptationParameters = field(default_factory=LinkAdaptationParameters)
     cqi: Tensor | None = None
+    offset_db: Tensor | None = None
+    response_later: tuple[Tensor, ...] = ()
 
     @property
     def indices(self) -> NDArray[np.int64]:
@@ -149,10 +154,14 @@ class ChannelOutcome:
         """A block with precoder, CQI and MCS of the true channel when it is sent."""
         true = self.true_use
         if self.link_adaptation.layers == "all":
-            sinr, sent = self._sinr_of_layers(best_layers(true.directions, self.snr))
+            layers = best_layers(true.directions, self.snr)
+            sinr, sent = self._sinr_of_layers(layers)
+            later = self._later_of_layers(layers)
         else:
             sinr, sent = self._sinr_of_gain(self.gain_perfect)
-        return self.adaptation.transmission(sinr, sent, self.adaptation.mcs(self.adaptation.cqi(sinr, sent)))
+            later = self._later_of_weights(self.weights_perfect) if self.response_later else []
+        mcs = self.adaptation.mcs(self.adaptation.cqi(sinr, sent), sent)
+        return self.adaptation.transmission(sinr, sent, mcs, later)
 
     @cached_property
     def cells(self) -> Tensor:
@@ -191,15 +200,28 @@ class ChannelOutcome:
         true = self.true_use
         return user_rates(true.matrices[self.cells], weights[self.cells], true.bands, self.snr, self.multi_user)
 
-    def _gain_of(self, weights: Tensor) -> Tensor:
-        """Channel gain when the precoder is used of weights ``[batch, Nc, n_tx]``, ``[batch, Nc]``, real."""
-        received = inner(weights.conj()[..., None, :], self.true_use.matrices)
-        return received.abs().square().sum(-1)
+    def _gain_of(self, weights: Tensor, true: Response | None = None) -> Tensor:
+        """Channel gain of weights ``[batch, Nc, n_tx]`` when the precoder is used, or ever, ``[batch, Nc]``, real."""
+        matrices = (self.true_use if true is None else true).matrices
+        return inner(weights.conj()[..., None, :], matrices).abs().square().sum(-1)
 
     def _sinr_of_layers(self, layers: Tensor) -> tuple[Tensor, Tensor]:
         """SINRs ``[batch, Nc, n_layers]`` when layers are used, and which are sent, ``[batch, n_layers]``, bool."""
         true = self.true_use
         return layer_sinr(true.matrices, layers, true.bands, self.snr), layers_sent(layers)
+
+    @cached_property
+    def true_later(self) -> tuple[Response, ...]:
+        """The true channels at the retransmissions of a block."""
+        return tuple(map(self._response, self.response_later))
+
+    def _later_of_layers(self, layers: Tensor) -> list[Tensor]:
+        """SINRs of the layers of a block's retransmissions, ``[batch, Nc, n_layers]`` each."""
+        return [layer_sinr(true.matrices, layers, true.bands, self.snr) for true in self.true_later]
+
+    def _later_of_weights(self, weights: Tensor) -> list[Tensor]:
+        """SINRs of one layer of a block's retransmissions, ``[batch, Nc, 1]`` each."""
+        return [self._sinr_of_gain(self._gain_of(weights, true))[0] for true in self.true_later]
 
     def _sinr_of_gain(self, gain: Tensor) -> tuple[Tensor, Tensor]:
         """SINRs ``[batch, Nc, 1]`` of one layer of gains ``[batch, Nc]``, and that it is sent, ``[batch, 1]``, bool."""

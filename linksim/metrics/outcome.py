@@ -31,6 +31,7 @@ class LinkOutcome(ChannelOutcome):
         csi_predicted: Tensor | None = None,
         precoder_reported: Tensor | None = None,
         cqi: Tensor | None = None,
+        offset_db: Tensor | None = None,
     ) -> Self:
         """The same channels with another compressor's report; what was computed of the channels is kept."""
         # There from here on, so that reports share what is computed of them later.
@@ -44,6 +45,7 @@ class LinkOutcome(ChannelOutcome):
             overhead=overhead,
             delivery=delivery,
             cqi=cqi,
+            offset_db=offset_db,
         )
         shared = {name: value for name, value in self.__dict__.items() if name in CHANNEL_ONLY}
         other.__dict__.update(shared)
@@ -70,6 +72,8 @@ class LinkOutcome(ChannelOutcome):
             precoder_reported=of(self.precoder_reported),
             hf_all=of(self.hf_all),
             cqi=of(self.cqi),
+            offset_db=of(self.offset_db),
+            response_later=tuple(response[kept] for response in self.response_later),
         )
 
     @property
@@ -211,9 +215,28 @@ class LinkOutcome(ChannelOutcome):
         Raises:
             ValueError: if there is no CQI.
         """
+        sinr, sent = self.sinr
+        later: list[Tensor] = []
+        if self.response_later:
+            several = self.link_adaptation.layers == "all"
+            later = self._later_of_layers(self.layers) if several else self._later_of_weights(self.weights)
+        return self.adaptation.transmission(sinr, sent, self.mcs, later)
+
+    @property
+    def mcs(self) -> Tensor:
+        """MCS index that the BS takes for the CQI of the report, ``[batch]``, int64.
+
+        Raises:
+            ValueError: if there is no CQI.
+        """
         if self.cqi is None:
             raise ValueError("cqi: got None, expected that of the newest report")
-        return self.adaptation.transmission(*self.sinr, self.adaptation.mcs(self.cqi))
+        return self.adaptation.mcs(self.cqi, self.sinr[1], self.offset_db)
+
+    @property
+    def block_error_rate(self) -> Tensor:
+        """Of the first transmission of ``transmission``, ``[batch]``, float64, without the work of the others."""
+        return self.adaptation.block_error_rate(*self.sinr, self.mcs)
 
     @cached_property
     def gain(self) -> Tensor:

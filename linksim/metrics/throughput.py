@@ -3,7 +3,8 @@
 The UE computes its CQI from the channel that it has estimated and the precoder that its report stands for. It takes
 noise of the estimate for signal: where pilots are weak, it promises too much, unless ``backoff_db`` allows for that.
 The BS takes the MCS of it and sends a block over the whole band, whose error rate follows from the effective SINR
-behind an MMSE receiver on the true channel at the time of use. All are expectations over the noise: nothing is drawn.
+behind an MMSE receiver on the true channel at the time of use. All are expectations over the noise: nothing is drawn
+but the acknowledgements that an outer loop goes by.
 """
 
 from __future__ import annotations
@@ -96,5 +97,6 @@ class MeanMcs(ThroughputMetric):
         return outcome.transmission.mcs.double()
 
 
-# Those that need a CQI.
+# Those that need a CQI, and all that look at blocks.
 ADAPTED_METRICS = frozenset({Throughput.name, BlockErrorRate.name, MeanMcs.name})
+THROUGHPUT_METRICS = ADAPTED_METRICS | {ThroughputPerfect.name}

@@ -85,6 +85,7 @@ OTHER_AXES = (
     Axis("estimation.name", "Estimator", curves=True),
     Axis("estimation.spacing", "Pilot spacing", "subcarriers"),
     Axis("multi_user.users", "Users per cell"),
+    Axis("link_adaptation.outer_loop.step_db", "Outer loop's step", "dB", curves=True),
     Axis("feedback.report_period_s", "Report period", "ms", scale=1e3),
     Axis("feedback.n_reports", "Reports seen"),
     Axis("feedback.predictor", "Predictor", curves=True),

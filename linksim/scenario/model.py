@@ -156,6 +156,11 @@ class Scenario(Section):
                 f"reference_curves: got {self.reference_curves[0]} without the metric nmse_db, expected it among the "
                 "scenario's metrics"
             )
+        if self.link_adaptation.outer_loop.step_db > 0 and self.feedback.reports_seen < 2:
+            raise ValueError(
+                "link_adaptation.outer_loop.step_db: got one report, expected feedback.n_reports of 2 or more with a "
+                "report_period_s: the loop learns from blocks after earlier reports"
+            )
         check_signals(self.feedback, self.compressors)
         labels = [compressor_label(compressor) for compressor in self.compressors]
         repeated = [label for label in labels if labels.count(label) > 1]

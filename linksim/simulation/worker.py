@@ -10,7 +10,6 @@ from functools import partial
 from channels.channel_batch import ChannelBatch
 from channels.source import BLOCK_SIZE
 from linksim.chain.chain import Chain
-from linksim.chain.report_times import ReportTimes
 from linksim.chain.stage_times import StageTimes
 from linksim.execution.worker_context import WorkerContext, takes_context
 from linksim.preparation.estimator_fit import load_estimator
@@ -68,5 +67,5 @@ def open_point(context: WorkerContext, point: PreparedPoint) -> OpenPoint:
     }
     estimator = load_estimator(scenario, point.estimator)
     chain = Chain(scenario, source, codecs, device, load_fallback(point.fallback), estimator)
-    cache, snapshots = ChannelCache(source, point.channels), ReportTimes.of(scenario.feedback).snapshots
+    cache, snapshots = ChannelCache(source, point.channels), chain.report_times.snapshots
     return chain, lambda start, stop: cache.read("test", start, stop, snapshots)

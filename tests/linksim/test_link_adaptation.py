@@ -181,11 +181,11 @@ def test_chosen_mcs_keeps_the_target_over_awgn_and_the_next_cqi_would_not(name: 
     sinr, sent = flat(list(np.arange(-5.0, 30.0, 0.37)))
     cqi = link.cqi(sinr, sent)
     assert sorted(set(cqi.tolist())) == list(range(min(cqi.tolist()), 16))
-    found = link.transmission(sinr, sent, link.mcs(cqi))
+    found = link.transmission(sinr, sent, link.mcs(cqi, sent))
     assert (found.bler[cqi >= 2] <= target).all()
     higher = cqi[(cqi < 15) & (cqi > 0)] + 1
     rows = (cqi < 15) & (cqi > 0)
-    assert (link.transmission(sinr[rows], sent[rows], link.mcs(higher)).bler > target).all()
+    assert (link.transmission(sinr[rows], sent[rows], link.mcs(higher, sent[rows])).bler > target).all()
 
 
 def test_backoff_is_taken_off_the_sinr_of_the_cqi() -> None:
@@ -199,7 +199,7 @@ def test_throughput_rises_with_the_snr_and_stays_below_capacity_times_the_share(
     link = adaptation(data_share=0.8, retransmissions=retransmissions)
     decibels = np.arange(-12.0, 40.0, 0.5)
     sinr, sent = flat(list(decibels))
-    carried = link.transmission(sinr, sent, link.mcs(link.cqi(sinr, sent))).throughput.numpy()
+    carried = link.transmission(sinr, sent, link.mcs(link.cqi(sinr, sent), sent)).throughput.numpy()
     assert (carried <= 0.8 * np.log2(1 + 10 ** (decibels / 10)) * (1 + 1e-9)).all()
     # A step of half a decibel that moves the CQI may cost up to the target's share of blocks, never more.
     assert (np.diff(carried) >= -0.1 * carried[1:]).all()
@@ -238,7 +238,7 @@ def test_layers_share_a_block_and_those_that_are_not_sent_do_not_count() -> None
 def test_nothing_arrives_where_pilots_take_all() -> None:
     sinr, sent = flat([20.0])
     link = adaptation(data_share=0.0)
-    assert link.transmission(sinr, sent, link.mcs(link.cqi(sinr, sent))).throughput.item() == 0
+    assert link.transmission(sinr, sent, link.mcs(link.cqi(sinr, sent), sent)).throughput.item() == 0
 
 
 @pytest.mark.parametrize("layers", ["first", "all"])
