@@ -1,7 +1,7 @@
 """Batches of downlink channels: as propagation paths, or as a frequency response."""
 
 from dataclasses import dataclass, replace
-from typing import Self
+from typing import Any, Self
 
 from torch import Tensor
 
@@ -64,3 +64,8 @@ class ChannelBatch:
     response: Tensor
     hf_all: Tensor | None = None
     coupling_gain_db: Tensor | None = None
+
+    def only(self, samples: slice) -> Self:
+        """Some of the samples, with all that belongs to them."""
+        kept: dict[str, Any] = {name: None if value is None else value[samples] for name, value in vars(self).items()}
+        return replace(self, **kept)

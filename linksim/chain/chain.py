@@ -3,7 +3,6 @@
 source -> estimate -> transform -> encode -> quantise -> link -> denoise -> decode -> predict -> precode -> metrics
 """
 
-import math
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -12,7 +11,6 @@ from torch import Tensor
 
 from channels.channel_batch import ChannelBatch
 from channels.estimator import ESTIMATORS, Estimator, NormalDraw
-from channels.estimators.symbol_timing import advance, tracked_start, uniform_offset
 from channels.source import Source
 from channels.transforms.angular_delay import AngularDelayTransform
 from feedback.codec import Codec
@@ -21,13 +19,16 @@ from feedback.predictor import PREDICTORS
 from linksim.chain.base_station import BaseStation
 from linksim.chain.channel_quality import CqiChoice
 from linksim.chain.downlink_overhead import downlink_overhead
+from linksim.chain.front_end import FrontEnd
 from linksim.chain.mean_channel import MeanChannel, needs_mean_channel
 from linksim.chain.observing import observation_of
-from linksim.chain.random_streams import normal_draw
+from linksim.chain.random_streams import report_draw
 from linksim.chain.report_times import ReportTimes
 from linksim.chain.reporting import ReportSequence
 from linksim.chain.samples_without_energy import has_energy, require_energy
 from linksim.chain.stage_times import StageTimes
+from linksim.errors import InputError
+from linksim.link_budget.ue_snr import ue_snr
 from linksim.metrics import METRICS
 from linksim.metrics.channel_quality import SAMPLES_LEFT_OUT
 from linksim.metrics.delivered import delivery
@@ -73,6 +74,7 @@ class Chain:
         self.transform = AngularDelayTransform(source.grid, source.array, scenario.transform.n_delay)
         kind = ESTIMATORS.get_class(scenario.estimation.name)
         self.estimator: Estimator = estimator or kind(scenario.estimation, source.grid, source.array)
+        self.front_end = FrontEnd(scenario, self.transform, self.estimator, device)
         self.link = LINKS.get_class(scenario.feedback.link.name)(scenario.feedback.link)
         self.report_times = ReportTimes.of_point(scenario)
         predictor = PREDICTORS.get_class(scenario.feedback.predictor.name)(scenario.feedback.predictor)
@@ -86,10 +88,8 @@ class Chain:
         names = measured_metrics(scenario, layers, any(each.chooses_rank for each in precoders))
         self.metrics = {name: METRICS.get_class(name)() for name in names}
         self.overhead = downlink_overhead(scenario, self.estimator.n_pilot_elements, source.grid)
-        self.snr = 10 ** (scenario.snr_db / 10)
+        self.snr: float | Tensor = 10 ** (scenario.snr_db / 10)
         self.cqi = CqiChoice(scenario, self.transform, self.precoder, self.snr, self.overhead.data)
-        pilot_snr_db = scenario.estimation.snr_db
-        self.pilot_snr = 10 ** ((scenario.snr_db if pilot_snr_db is None else pilot_snr_db) / 10)
 
     def begin(self) -> None:
         """Begins anew with ``times`` and ``samples``; nothing else is kept from one batch to the next."""
@@ -102,8 +102,9 @@ class Chain:
         Raises:
             InputError: if a stage makes NaN or infinity.
         """
+        self._set_snr(batch, start)
         with self.times.stage("estimation and transform"):
-            response = self._timed(batch.response, start)
+            response = self.front_end.timed(batch.response, self._oldest, self.snr, start)
             reports = self.report_times.reports(response)
             csi_true = self.transform.truncate(reports[0])
         kept = has_energy(reports[0]) & has_energy(csi_true) & has_energy(self.report_times.use(response))
@@ -112,7 +113,7 @@ class Chain:
         # Towards the newest, so that no more than one estimate of the whole band is held.
         for age in reversed(range(len(reports))):
             with self.times.stage("estimation and transform"):
-                estimated = self._estimate(reports[age], start, age)
+                estimated = self.front_end.estimate(reports[age], self.snr, start, age)
                 observation = observation_of(estimated, self.transform, self._bands, self.snr)
             for sequence in sequences.values() if kept.any() else ():
                 with self.times.stage("feedback"):
@@ -152,23 +153,24 @@ class Chain:
                 results |= self._evaluate(seen, label)
         return results | self._left_out(outcome)
 
-    def _timed(self, response: Tensor, start: int) -> Tensor:
-        """At the UE: channels on the delay axis that its timing sets.
+    def _oldest(self, response: Tensor) -> Tensor:
+        """Channels at the oldest report."""
+        return self.report_times.reports(response)[-1]
 
-        Timing by pilots begins somewhere within a sampling interval, is found at the oldest report, and held.
+    def _set_snr(self, batch: ChannelBatch, start: int) -> None:
+        """SNRs of the UEs of a batch, where a link budget gives each its own.
+
+        Raises:
+            InputError: if the channels come without path loss.
         """
-        if self.scenario.estimation.timing == "perfect":
-            return response
-        grid = self.transform.grid
-        offset, noise = (self._draw(purpose, start, len(response), 0) for purpose in ("clock offset", "tracking noise"))
-        response = advance(response, uniform_offset(offset((1,))[:, 0], grid), grid)
-        oldest = self.report_times.reports(response)[-1]
-        snr = self.pilot_snr if self.estimator.n_pilot_elements else math.inf
-        return advance(response, tracked_start(oldest, snr, noise, grid, self.transform.n_delay), grid)
-
-    def _estimate(self, response: Tensor, start: int, age: int) -> Tensor:
-        """At the UE: the channel as its pilots show it."""
-        return self.estimator.estimate(response, self.pilot_snr, self._draw("pilot noise", start, len(response), age))
+        budget = self.scenario.link_budget
+        if budget is None:
+            return
+        if batch.coupling_gain_db is None:
+            raise InputError(f"link_budget: got channels of {self.scenario.channel.source} without path loss")
+        normal = self._draw("geometry", start, len(batch.response), 0)((1,))[:, 0]
+        self.snr = ue_snr(budget, self.transform.grid.bandwidth_hz, batch.coupling_gain_db, normal)
+        self.cqi = replace(self.cqi, snr=self.snr)
 
     def _acknowledge(self, sequences: Mapping[str, ReportSequence], response: Tensor, start: int, age: int) -> None:
         """At the BS: what it learns from the blocks that it sends between a report and the next."""
@@ -229,9 +231,7 @@ class Chain:
         return {(NO_COMPRESSOR, SAMPLES_LEFT_OUT): accumulator}
 
     def _draw(self, purpose: str, start: int, count: int, age: int) -> NormalDraw:
-        """Draws of a report, ``age`` reports before the newest, whose draws depend on no other report."""
-        stream = f"{purpose} {age} reports ago" if age else purpose
-        return normal_draw(self.scenario.seed, stream, start, start + count, self.device)
+        return report_draw(self.scenario.seed, purpose, start, count, age, self.device)
 
 
 def measured_metrics(scenario: Scenario, n_layers: int, chosen_ranks: bool = False) -> tuple[str, ...]:

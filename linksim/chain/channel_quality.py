@@ -24,14 +24,14 @@ class CqiChoice:
         scenario: the point's.
         transform: angular-delay transform of the reports.
         precoder: that the BS will use, as the UE assumes.
-        snr: per antenna at unit channel power, linear.
+        snr: per antenna at unit channel power, linear, of all UEs or of each, ``[batch]``.
         data_share: share of resource elements that pilots leave for data.
     """
 
     scenario: Scenario
     transform: AngularDelayTransform
     precoder: Precoder
-    snr: float
+    snr: float | Tensor
     data_share: float
 
     @property

@@ -35,3 +35,11 @@ def normal_draw(
         return out.to(device)
 
     return draw
+
+
+def report_draw(
+    seed: int, purpose: str, start: int, count: int, age: int, device: torch.device
+) -> Callable[[tuple[int, ...]], Tensor]:
+    """As ``normal_draw``, of a report ``age`` reports before the newest, whose draws depend on no other report."""
+    stream = f"{purpose} {age} reports ago" if age else purpose
+    return normal_draw(seed, stream, start, start + count, device)

@@ -29,7 +29,7 @@ from linksim.statistics.measurements import NO_COMPRESSOR
 from linksim.storage.sample_values import SampleValues
 
 # Keys of a point's scenario that make the channels and their use.
-_CHANNEL_KEYS = ("channel", "snr_db", "feedback.delay_s")
+_CHANNEL_KEYS = ("channel", "snr_db", "link_budget", "feedback.delay_s")
 # Keys that say nothing of how reports are made.
 _NOT_COMPARED = ("name", "description", "device", "zoo", "sweeps", "monte_carlo.batch_size", "metrics")
 # Differences of scenarios that a note names one by one.

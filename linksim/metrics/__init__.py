@@ -3,8 +3,10 @@
 Importing this package registers them.
 """
 
+import linksim.metrics.cell_edge
 import linksim.metrics.channel_quality
 import linksim.metrics.cost
+import linksim.metrics.coverage
 import linksim.metrics.delivery
 import linksim.metrics.multi_user
 import linksim.metrics.nmse

@@ -12,6 +12,7 @@ from torch import Tensor
 from channels.transforms.angular_delay import AngularDelayTransform
 from linksim.link_adaptation.adaptation import LinkAdaptation, Transmission
 from linksim.link_adaptation.parameters import LinkAdaptationParameters
+from linksim.link_budget.ue_snr import beside
 from linksim.metrics.delivered import PLAIN, Delivery
 from linksim.metrics.layers import best_layers, layer_sinr, layers_sent, sum_rate
 from linksim.metrics.matrix_norms import energy, inner
@@ -41,7 +42,7 @@ class ChannelOutcome:
         response_use: true channel when the precoder is used, ``[batch, Nc, n_ports]``, complex.
         response_estimated: the UE's estimate of ``response_report``, ``[batch, Nc, n_ports]``, complex.
         precoder: precoder of the BS.
-        snr: downlink SNR per antenna at unit channel power, linear.
+        snr: downlink SNR per antenna at unit channel power, linear: of all samples, or of each, ``[batch]``, float32.
         bits: bits per report, one number or ``[batch]``, ``None`` for an analogue report.
         overhead: codeword length over the real entries of the truncated matrix; ``None`` for reports that are bits.
         delivery: what became of the reports on the feedback link.
@@ -70,7 +71,7 @@ class ChannelOutcome:
     response_use: Tensor
     response_estimated: Tensor
     precoder: Precoder
-    snr: float
+    snr: float | Tensor
     bits: int | Tensor | None = None
     overhead: float | None = 0.0
     delivery: Delivery = PLAIN
@@ -168,6 +169,14 @@ class ChannelOutcome:
         """Samples that share a cell, by their place in the batch, ``[n_cells, users]``, int64."""
         return cells(self.indices, self.multi_user.users).to(self.csi_true.device)
 
+    @property
+    def snr_of_users(self) -> Tensor:
+        """SNR of the users of each cell, ``[n_cells, users]``, float64, linear."""
+        places = self.cells
+        if isinstance(self.snr, Tensor):
+            return self.snr.to(torch.float64)[places]
+        return torch.full(places.shape, self.snr, dtype=torch.float64, device=places.device)
+
     @cached_property
     def user_rates_perfect(self) -> Tensor:
         """Rates of the users of each cell with perfect CSI, ``[n_cells, users]``, float64, bit/s/Hz."""
@@ -198,7 +207,9 @@ class ChannelOutcome:
     def _user_rates(self, weights: Tensor) -> Tensor:
         """Rates of the users of each cell, from weights that would suit each alone, ``[batch, Nc, n_tx]``."""
         true = self.true_use
-        return user_rates(true.matrices[self.cells], weights[self.cells], true.bands, self.snr, self.multi_user)
+        return user_rates(
+            true.matrices[self.cells], weights[self.cells], true.bands, self.snr_of_users, self.multi_user
+        )
 
     def _gain_of(self, weights: Tensor, true: Response | None = None) -> Tensor:
         """Channel gain of weights ``[batch, Nc, n_tx]`` when the precoder is used, or ever, ``[batch, Nc]``, real."""
@@ -226,11 +237,11 @@ class ChannelOutcome:
     def _sinr_of_gain(self, gain: Tensor) -> tuple[Tensor, Tensor]:
         """SINRs ``[batch, Nc, 1]`` of one layer of gains ``[batch, Nc]``, and that it is sent, ``[batch, 1]``, bool."""
         sent = torch.ones(len(gain), 1, dtype=torch.bool, device=gain.device)
-        return (self.snr * gain.to(torch.float64))[..., None], sent
+        return (beside(self.snr, gain.ndim) * gain.to(torch.float64))[..., None], sent
 
     def _rate(self, gain: Tensor) -> Tensor:
         """Rate of gains ``[batch, Nc]``, mean over the subcarriers, ``[batch]``, float64, bit/s/Hz."""
-        return torch.log1p(self.snr * gain).mean(-1, dtype=torch.float64) / math.log(2)
+        return torch.log1p(beside(self.snr, gain.ndim) * gain).mean(-1, dtype=torch.float64) / math.log(2)
 
 
 # Quantities that no report influences.

@@ -54,7 +54,7 @@ def matched_layers(layers: Tensor, eigenvectors: Tensor) -> Tensor:
     return layers.gather(1, index)
 
 
-def sum_rate(response: Tensor, layers: Tensor, bands: Sequence[slice], snr: float) -> Tensor:
+def sum_rate(response: Tensor, layers: Tensor, bands: Sequence[slice], snr: float | Tensor) -> Tensor:
     r"""Rate of all layers together, mean over the subcarriers, ``[batch]``, float64, bit/s/Hz.
 
     .. math:: \sum_l \log_2(1 + \mathrm{SINR}_l)
@@ -63,12 +63,12 @@ def sum_rate(response: Tensor, layers: Tensor, bands: Sequence[slice], snr: floa
         response: ``[batch, Nc, n_rx, n_tx]``, complex.
         layers: precoders of each subband, ``[batch, n_layers, n_subbands, n_tx]``, unit norm, or zero.
         bands: subcarriers of each subband.
-        snr: per antenna at unit channel power and precoder power 1, linear.
+        snr: per antenna at unit channel power and precoder power 1, linear, of all samples or ``[batch]``.
     """
     return torch.log1p(layer_sinr(response, layers, bands, snr)).sum(-1).mean(-1) / math.log(2)
 
 
-def layer_sinr(response: Tensor, layers: Tensor, bands: Sequence[slice], snr: float) -> Tensor:
+def layer_sinr(response: Tensor, layers: Tensor, bands: Sequence[slice], snr: float | Tensor) -> Tensor:
     r"""SINR of each layer behind an MMSE receiver, with equal power on each, ``[batch, Nc, n_layers]``, float64.
 
     .. math:: \mathrm{SINR}_l = \frac{1}{[(I + G)^{-1}]_{ll}} - 1,
@@ -78,7 +78,7 @@ def layer_sinr(response: Tensor, layers: Tensor, bands: Sequence[slice], snr: fl
         response: ``[batch, Nc, n_rx, n_tx]``, complex.
         layers: precoders of each subband, ``[batch, n_layers, n_subbands, n_tx]``, unit norm, or zero.
         bands: subcarriers of each subband.
-        snr: per antenna at unit channel power and precoder power 1, linear.
+        snr: per antenna at unit channel power and precoder power 1, linear, of all samples or ``[batch]``.
     """
     widths = torch.tensor([band.stop - band.start for band in bands], device=layers.device)
     weights = layers.repeat_interleave(widths, dim=2)
@@ -88,12 +88,12 @@ def layer_sinr(response: Tensor, layers: Tensor, bands: Sequence[slice], snr: fl
     return mmse_sinr(gram)
 
 
-def best_layers(known: Directions, snr: float) -> Tensor:
+def best_layers(known: Directions, snr: float | Tensor) -> Tensor:
     """Eigenvectors of each subband, as many as the sum rate is largest with, zero beyond them.
 
     Args:
         known: directions of the known channel.
-        snr: per antenna at unit channel power and precoder power 1, linear.
+        snr: per antenna at unit channel power and precoder power 1, linear, of all samples or ``[batch]``.
 
     Returns:
         ``[batch, n_layers, n_subbands, n_tx]``, with up to four layers, as many as antennas on either side.

@@ -1,14 +1,15 @@
 """Rates of users that share the resources of a cell: where the accuracy of CSI counts most.
 
-Consecutive test channels are the users of a cell, each with the SNR of the scenario. The BS points a beam of equal
-power at each user that it serves, from the directions of their reports, so that the users do not disturb each other
-as far as it knows; users hear of the others what it does not know.
+Consecutive test channels are the users of a cell, each with the SNR of the scenario, or of its link budget. The
+BS points a beam of equal power at each user that it serves, from the directions of their reports, so that the users do
+not disturb each other as far as it knows; users hear of the others what it does not know.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
+from linksim.metrics.cell_edge import UserRateAtTheEdge, UserRatePerfectAtTheEdge
 from linksim.metrics.metric import METRICS, Metric
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ class MultiUserRate(Metric["PresentMeanAccumulator"]):
 
 _SERVED = (
     "consecutive test channels are the users of a cell (`multi_user.users`), the BS serves those that "
-    "`multi_user.selection` takes at equal power with zero-forcing beams, each user has the scenario's SNR and a "
+    "`multi_user.selection` takes at equal power with zero-forcing beams, each user has its SNR and a "
     "receiver that knows the interference."
 )
 
@@ -109,4 +110,6 @@ class UserRate(MultiUserRate):
     aggregation = "mean over subcarriers, then over users"
 
 
-MULTI_USER_METRICS = frozenset({CellRate.name, CellRatePerfect.name, UserRate.name})
+MULTI_USER_METRICS = frozenset(
+    {CellRate.name, CellRatePerfect.name, UserRate.name, UserRateAtTheEdge.name, UserRatePerfectAtTheEdge.name}
+)

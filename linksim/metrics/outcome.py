@@ -74,6 +74,7 @@ class LinkOutcome(ChannelOutcome):
             cqi=of(self.cqi),
             offset_db=of(self.offset_db),
             response_later=tuple(response[kept] for response in self.response_later),
+            snr=self.snr[kept] if isinstance(self.snr, Tensor) else self.snr,
         )
 
     @property

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from linksim.metrics.cell_edge import ThroughputAtTheEdge, ThroughputPerfectAtTheEdge
 from linksim.metrics.metric import METRICS, MeanMetric
 
 if TYPE_CHECKING:
@@ -98,5 +99,5 @@ class MeanMcs(ThroughputMetric):
 
 
 # Those that need a CQI, and all that look at blocks.
-ADAPTED_METRICS = frozenset({Throughput.name, BlockErrorRate.name, MeanMcs.name})
-THROUGHPUT_METRICS = ADAPTED_METRICS | {ThroughputPerfect.name}
+ADAPTED_METRICS = frozenset({Throughput.name, BlockErrorRate.name, MeanMcs.name, ThroughputAtTheEdge.name})
+THROUGHPUT_METRICS = ADAPTED_METRICS | {ThroughputPerfect.name, ThroughputPerfectAtTheEdge.name}

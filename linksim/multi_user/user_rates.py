@@ -15,7 +15,7 @@ _ROUNDING = 1e-15
 
 
 def user_rates(
-    response: Tensor, directions: Tensor, bands: Sequence[slice], snr: float, parameters: MultiUserParameters
+    response: Tensor, directions: Tensor, bands: Sequence[slice], snr: float | Tensor, parameters: MultiUserParameters
 ) -> Tensor:
     r"""Rate of every user, mean over the subcarriers; 0 for users that are not served.
 
@@ -23,14 +23,14 @@ def user_rates(
               \Big(I + p \sum_{j \ne k} a_{kj} a_{kj}^H \Big)^{-1} a_{kk}, \qquad a_{kj} = H_k w_j
 
     behind a receiver that knows its own channel and the interference (MMSE-IRC), with the power shared equally among
-    the users that are served, :math:`p = \mathrm{SNR} / |S|`.
+    the users that are served, :math:`p = \mathrm{SNR}_k / |S|`. The BS knows the users' SNRs.
 
     Args:
         response: true channels, ``[n_cells, users, Nc, n_rx, n_tx]``, complex.
         directions: weights that the BS would use for each user alone, ``[n_cells, users, Nc, n_tx]``, complex, of unit
             norm.
         bands: subcarriers of each subband; selection looks at one subcarrier of each.
-        snr: per antenna at unit channel power and precoder power 1, linear.
+        snr: per antenna at unit channel power and precoder power 1, linear, of all users or ``[n_cells, users]``.
         parameters: precoder and selection.
 
     Returns:
@@ -40,14 +40,15 @@ def user_rates(
     gain = float(n_rx * n_tx)
     by_subcarrier = directions.transpose(1, 2)
     served = torch.ones(response.shape[:2], dtype=torch.bool, device=response.device)
+    snr = torch.as_tensor(snr, dtype=torch.float64, device=response.device).expand(served.shape)
     if parameters.selection == "greedy":
         middles = [(band.start + band.stop - 1) // 2 for band in bands]
         looked_at = by_subcarrier[:, middles].to(torch.complex128)
         served = greedy_selection(looked_at.conj() @ looked_at.mT, snr * gain)
     alpha = regularisation(served, snr, gain) * (parameters.precoder == "rzf")
     in_use = served[:, None].expand(by_subcarrier.shape[:3])
-    weights = zero_forcing(by_subcarrier, in_use, alpha[:, None].expand(in_use.shape[:2]))
-    power = snr / served.sum(-1, dtype=torch.float64)
+    weights = zero_forcing(by_subcarrier, in_use, alpha[:, None].expand(in_use.shape))
+    power = snr / served.sum(-1, keepdim=True, dtype=torch.float64)
     # a_kj as columns j, of each user k: [n_cells, users, Nc, n_rx, users].
     received = torch.einsum("cknrt,cnjt->cknrj", response, weights).to(torch.complex128)
     rates = torch.log1p(_sinr(received, power)) / math.log(2)
@@ -59,13 +60,13 @@ def _sinr(received: Tensor, power: Tensor) -> Tensor:
 
     Args:
         received: ``[n_cells, users, Nc, n_rx, users]``, complex128.
-        power: of each user that is served, ``[n_cells]``, float64.
+        power: of what is sent to one user, relative to the noise of each, ``[n_cells, users]``, float64.
 
     Returns:
         ``[n_cells, users, Nc]``, float64.
     """
     n_rx, users = received.shape[-2:]
-    scaled = received * power.sqrt()[:, None, None, None, None]
+    scaled = received * power.sqrt()[:, :, None, None, None]
     own = torch.stack([scaled[:, user, ..., user] for user in range(users)], dim=1)
     others = scaled * ~torch.eye(users, dtype=torch.bool, device=scaled.device)[:, None, None]
     interference = others.abs().square().sum((-2, -1))

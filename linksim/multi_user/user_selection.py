@@ -13,12 +13,12 @@ _SMALLEST = 1e-9
 _LEAST_SHARE = 1e-8
 
 
-def greedy_selection(gram: Tensor, power: float) -> Tensor:
+def greedy_selection(gram: Tensor, power: Tensor) -> Tensor:
     r"""Adds the user of the largest expected sum rate, as long as there is one that raises it.
 
     Expected of users :math:`S` that zero-forcing keeps apart, with equal power on each:
 
-    .. math:: \sum_{k \in S} \log_2 \left(1 + \frac{P}{|S| \, [(D_S^H D_S)^{-1}]_{kk}} \right)
+    .. math:: \sum_{k \in S} \log_2 \left(1 + \frac{P_k}{|S| \, [(D_S^H D_S)^{-1}]_{kk}} \right)
 
     averaged over the subbands (G. Dimic and N. D. Sidiropoulos, IEEE Trans. Signal Process. 53(10), 2005,
     DOI 10.1109/TSP.2005.855401, with equal powers); users of one direction have no rate.
@@ -26,7 +26,7 @@ def greedy_selection(gram: Tensor, power: float) -> Tensor:
     Args:
         gram: ``D^H D`` of the directions of a cell's users in each subband, ``[n_cells, n_subbands, users, users]``,
             complex128.
-        power: SNR of a user that is served alone, ``P``, linear.
+        power: SNR of each user if it is served alone, ``P``, ``[n_cells, users]``, float64, linear.
 
     Returns:
         Which users are served, ``[n_cells, users]``, bool; at least one.
@@ -47,13 +47,13 @@ def greedy_selection(gram: Tensor, power: float) -> Tensor:
     return served
 
 
-def _expected(gram: Tensor, served: Tensor, power: float) -> Tensor:
+def _expected(gram: Tensor, served: Tensor, power: Tensor) -> Tensor:
     """Expected sum rates of sets of users ``[n_cells, n_sets, users]``, ``[n_cells, n_sets]``, float64."""
     pair = (served[..., None] & served[..., None, :])[:, :, None]
     others = torch.diag_embed((~served).double())[:, :, None]
     noise = _SMALLEST * torch.eye(served.shape[-1], dtype=gram.dtype, device=gram.device)
     inverse = torch.linalg.inv(gram * pair + others + noise).diagonal(dim1=-2, dim2=-1).real
-    share = power / served.sum(-1, dtype=torch.float64)[:, :, None, None]
+    share = power[:, None, None] / served.sum(-1, dtype=torch.float64)[:, :, None, None]
     apart = served[:, :, None] & (inverse * _LEAST_SHARE < 1)
     rates = torch.log1p(share / inverse) * apart
     return rates.sum(-1).mean(-1) / math.log(2)

@@ -7,34 +7,36 @@ from torch import Tensor
 _SMALLEST = 1e-9
 
 
-def regularisation(served: Tensor, snr: float, gain: float) -> Tensor:
-    r"""What regularised zero-forcing adds for unit vectors: :math:`\alpha = |S| / (\mathrm{SNR} \cdot g)`.
+def regularisation(served: Tensor, snr: Tensor, gain: float) -> Tensor:
+    r"""What regularised zero-forcing adds for unit vectors: :math:`\alpha_k = |S| / (\mathrm{SNR}_k \, g)`.
 
     C. B. Peel, B. M. Hochwald and A. L. Swindlehurst, IEEE Trans. Commun. 53(1), 2005, DOI 10.1109/TCOMM.2004.840638,
-    equation (20), where rows have the mean power :math:`g` and the transmitter the power SNR.
+    equation (20), where rows have the mean power :math:`g` and the transmitter the power SNR. Rows of unequal power,
+    :math:`S D^H` with :math:`S` diagonal, have the precoder :math:`D S (S D^H D S + \alpha I)^{-1}`, whose columns are
+    those of :math:`D (D^H D + \alpha S^{-2})^{-1}` but for their length.
 
     Args:
         served: which users are, ``[..., users]``, bool.
-        snr: per antenna at unit channel power and precoder power 1, linear.
+        snr: per antenna at unit channel power and precoder power 1, linear, ``[..., users]``, float64.
         gain: power :math:`g` of a channel.
 
     Returns:
-        ``[...]``, float64.
+        ``[..., users]``, float64.
     """
-    return served.sum(-1, dtype=torch.float64) / (snr * gain)
+    return served.sum(-1, keepdim=True, dtype=torch.float64) / (snr * gain)
 
 
 def zero_forcing(directions: Tensor, served: Tensor, alpha: Tensor) -> Tensor:
     r"""Weights that keep the served users apart.
 
-    .. math:: W = D (D^H D + \alpha I)^{-1}
+    .. math:: W = D (D^H D + \mathrm{diag}(\alpha))^{-1}
 
     with columns scaled to unit norm; those of ``D`` are the users' directions.
 
     Args:
         directions: weights that would suit each user alone, ``[..., users, n_tx]``, complex, of unit norm.
         served: which users are, ``[..., users]``, bool.
-        alpha: regularisation, ``[...]``, float64; zero-forcing at 0.
+        alpha: regularisation, ``[..., users]``, float64; zero-forcing at 0.
 
     Returns:
         Weights ``[..., users, n_tx]``, complex, zero for users that are not served.
@@ -47,15 +49,15 @@ def zero_forcing(directions: Tensor, served: Tensor, alpha: Tensor) -> Tensor:
 
 
 def regularised_gram(directions: Tensor, served: Tensor, alpha: Tensor) -> Tensor:
-    """``D^H D + alpha I`` of the users that are served, and 1 on the diagonal of the others.
+    """``D^H D + diag(alpha)`` of the users that are served, and 1 on the diagonal of the others.
 
     Args:
         directions: ``[..., users, n_tx]``, complex128, zero for users that are not served.
         served: ``[..., users]``, bool.
-        alpha: ``[...]``, float64.
+        alpha: ``[..., users]``, float64.
 
     Returns:
         ``[..., users, users]``, complex128, positive definite.
     """
-    diagonal = torch.where(served, alpha[..., None].clamp(min=_SMALLEST), 1.0)
+    diagonal = torch.where(served, alpha.clamp(min=_SMALLEST), 1.0)
     return directions.conj() @ directions.mT + torch.diag_embed(diagonal).to(directions.dtype)

@@ -65,6 +65,7 @@ MOVES: Mapping[str, Key] = {
     "channel.speed_m_s": _POINT | Key.CHANNELS,
     "channel.indoor_speed_m_s": _POINT | Key.CHANNELS,
     "snr_db": _POINT,
+    "link_budget": _POINT,
     "estimation": _POINT | Key.ESTIMATOR_FIT,
     "estimation.snr_db": _POINT,
     "estimation.n_pilots": _POINT,

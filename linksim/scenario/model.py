@@ -5,11 +5,13 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BeforeValidator, Field, model_validator
 
 from linksim.link_adaptation.parameters import LinkAdaptationParameters
+from linksim.link_budget.parameters import LinkBudgetParameters
 from linksim.metrics import METRICS
 from linksim.multi_user.parameters import MultiUserParameters
 from linksim.scenario.feedback_section import FeedbackSection
 from linksim.scenario.key_suggestion import unknown_name
 from linksim.scenario.monte_carlo_section import MonteCarloSection
+from linksim.scenario.paired_axes import axis_keys
 from linksim.scenario.plugin_sections import (
     ChannelSection,
     CompressorSection,
@@ -91,6 +93,10 @@ class Scenario(Section):
     device: Literal["auto", "cpu", "cuda"] = Field(default="auto", description="auto: a GPU when there is one")
     channel: ChannelSection
     snr_db: float = Field(default=10.0, ge=-100, le=200, description="downlink SNR per antenna, also the pilots' [dB]")
+    link_budget: LinkBudgetParameters | None = Field(
+        default=None,
+        description="an SNR of each UE by power, path loss and noise in place of `snr_db`; by default none",
+    )
     estimation: EstimatorSection = Field(default={"name": "ls"}, validate_default=True)
     overhead: OverheadSection = OverheadSection()
     transform: TransformSection = TransformSection()
@@ -161,9 +167,31 @@ class Scenario(Section):
                 "link_adaptation.outer_loop.step_db: got one report, expected feedback.n_reports of 2 or more with a "
                 "report_period_s: the loop learns from blocks after earlier reports"
             )
+        self._check_link_budget()
         check_signals(self.feedback, self.compressors)
         labels = [compressor_label(compressor) for compressor in self.compressors]
         repeated = [label for label in labels if labels.count(label) > 1]
         if repeated:
             raise ValueError(f"compressors: got the label {repeated[0]!r} twice, expected one `label` for each")
         return self
+
+    def _check_link_budget(self) -> None:
+        """Refuses a budget of channels without path loss, and an SNR for all beside it.
+
+        The SNR is compared by value, so that a resolved scenario, in which defaults are spelt out, stays valid.
+        """
+        if self.link_budget is None:
+            return
+        if not self.channel.has_path_gain:
+            raise ValueError(
+                f"link_budget: got channels of {self.channel.source!r} without path loss, expected those of a scenario "
+                "of TR 38.901, such as {source: sionna, model: UMa}"
+            )
+        if self.snr_db != type(self).model_fields["snr_db"].default:
+            raise ValueError(f"snr_db: got {self.snr_db:g} beside link_budget, expected one of the two")
+        for name, axes in self.sweeps.items():
+            if any("snr_db" in axis_keys(axis) for axis in axes):
+                raise ValueError(
+                    f"sweeps.{name}: got snr_db beside link_budget, expected another axis, such as "
+                    "link_budget.transmit_power_dbm"
+                )

@@ -146,7 +146,9 @@ def _value_text(value: Any) -> str:
 
 def axis_values(scenario: Scenario) -> dict[str, float | None]:
     """What a result row says of its point: downlink and feedback SNR, compression ratio, speed, feedback delay."""
-    return {axis.column: _value_of(scenario, axis.key) for axis in COMMON_AXES}
+    values = {axis.column: _value_of(scenario, axis.key) for axis in COMMON_AXES}
+    # Under a link budget there is no SNR of all UEs.
+    return values if scenario.link_budget is None else {**values, "snr_db": None}
 
 
 def _value_of(scenario: Scenario, key: str) -> float | None:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -109,7 +109,7 @@ def example_of(
     for number in range(len(batch.response)):
         # A channel without energy is left out, and tells nothing.
         if not watch.seen:
-            chain.measure(replace(batch, response=batch.response[number : number + 1], hf_all=None), number)
+            chain.measure(batch.only(slice(number, number + 1)), number)
     if not watch.seen:
         return None
     rebuilt = {label: _complex64(outcome.rebuilt[0]) for label, outcome in zip(labels, watch.seen, strict=False)}

@@ -1,4 +1,4 @@
-"""The accumulators that metrics use: mean, ratio of means, maximum, and the legacy mean of group values in dB."""
+"""The accumulators that metrics use: means, ratios of means, maxima, quantiles, and the legacy mean of groups in dB."""
 
 import math
 from collections.abc import Mapping
@@ -16,6 +16,7 @@ from linksim.statistics.mean_accumulators import (
     ProportionAccumulator,
     RatioAccumulator,
 )
+from linksim.statistics.quantile_accumulator import QuantileAccumulator
 
 __all__ = [
     "CountAccumulator",
@@ -24,6 +25,7 @@ __all__ = [
     "MeanAccumulator",
     "PresentMeanAccumulator",
     "ProportionAccumulator",
+    "QuantileAccumulator",
     "RatioAccumulator",
     "accumulator_from_json",
 ]
@@ -178,6 +180,7 @@ _TYPES: Mapping[str, type[Accumulator]] = {
         MaximumAccumulator,
         GroupedDecibelAccumulator,
         CountAccumulator,
+        QuantileAccumulator,
     )
 }
 

@@ -18,6 +18,7 @@ from linksim.statistics.accumulators import (
     MaximumAccumulator,
     MeanAccumulator,
     ProportionAccumulator,
+    QuantileAccumulator,
     RatioAccumulator,
     accumulator_from_json,
 )
@@ -80,7 +81,13 @@ def _fill_maximum(values: list[float], first: int) -> MaximumAccumulator:
     return accumulator
 
 
-@pytest.mark.parametrize("fill", [_fill_mean, _fill_ratio, _fill_groups, _fill_share, _fill_maximum])
+def _fill_quantile(values: list[float], first: int) -> QuantileAccumulator:
+    accumulator = QuantileAccumulator("q", share=0.3)
+    accumulator.update(values)
+    return accumulator
+
+
+@pytest.mark.parametrize("fill", [_fill_mean, _fill_ratio, _fill_groups, _fill_share, _fill_maximum, _fill_quantile])
 @given(values=st.lists(FINITE, min_size=1, max_size=30), data=st.data())
 def test_split_and_order_change_no_digit(
     fill: Callable[[list[float], int], Accumulator], values: list[float], data: st.DataObject
@@ -254,6 +261,15 @@ def test_damaged_json_is_refused(change: dict[str, object]) -> None:
 def test_damaged_maximum_is_refused(change: dict[str, object]) -> None:
     document = {**_fill_maximum([1.0, 3.0, 2.0], 0).to_json(), **change}
     with pytest.raises(InputError, match=r"accumulator: got|metric x: got inf"):
+        accumulator_from_json(document)
+
+
+@pytest.mark.parametrize(
+    "change", [{"share": 1}, {"values": [1.0]}, {"values": ["nan", 1, 2]}, {"n": 2}, {"values": 7}]
+)
+def test_damaged_quantile_is_refused(change: dict[str, object]) -> None:
+    document = {**_fill_quantile([1.0, 3.0, 2.0], 0).to_json(), **change}
+    with pytest.raises(InputError, match=r"accumulator: got|metric q: got nan"):
         accumulator_from_json(document)
 
 

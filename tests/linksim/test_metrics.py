@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import pytest
@@ -114,6 +115,13 @@ def _definitions(outcome: LinkOutcome) -> dict[str, float]:
         "cell_rate_bps_hz": user_rates(response).sum(),
         "cell_rate_perfect_bps_hz": user_rates(use).sum(),
         "user_rate_bps_hz": user_rates(response).mean(),
+        "user_rate_p5_bps_hz": np.percentile(user_rates(response), 5),
+        "user_rate_perfect_p5_bps_hz": np.percentile(user_rates(use), 5),
+        "rate_p5_bps_hz": np.percentile(rate(response), 5),
+        "rate_perfect_p5_bps_hz": np.percentile(rate(use), 5),
+        "throughput_p5_bps_hz": np.percentile(transmission(response, np.arange(len(use)) + 5)[0], 5),
+        "throughput_perfect_p5_bps_hz": np.percentile(transmission(use, None)[0], 5),
+        "ue_snr_db": decibels(SNR),
         "bits": 640.0,
         "bits_max": 640.0,
         "overhead": 0.25,
@@ -132,9 +140,15 @@ def _definitions(outcome: LinkOutcome) -> dict[str, float]:
 @pytest.mark.parametrize("precoder", sorted(PRECODERS.keys()))
 @pytest.mark.parametrize("moving", [True, False])
 def test_definition(name: str, precoder: str, moving: bool) -> None:
-    outcome = made_up_outcome(precoder, moving=moving)
+    outcome, values = _outcome_and_definitions(precoder, moving)
     # float32 sums of a few hundred terms against float64; 1e-5 in a ratio is 5e-5 dB.
-    assert value_of(name, outcome) == pytest.approx(_definitions(outcome)[name], rel=1e-5, abs=5e-5)
+    assert value_of(name, outcome) == pytest.approx(values[name], rel=1e-5, abs=5e-5)
+
+
+@cache
+def _outcome_and_definitions(precoder: str, moving: bool) -> tuple[LinkOutcome, dict[str, float]]:
+    outcome = made_up_outcome(precoder, moving=moving)
+    return outcome, _definitions(outcome)
 
 
 @pytest.mark.parametrize("number", [2, 3, 4])

@@ -118,17 +118,18 @@ def test_users_of_one_channel_at_once_have_half_the_power_against_that_of_the_ot
 def test_users_of_one_direction_or_not_served_break_nothing() -> None:
     same = unit_vectors(random_tensor(1, 1, 4, seed=6)).expand(1, 3, 4)
     served = torch.tensor([[True, True, False]])
-    weights = zero_forcing(same, served, torch.zeros(1, dtype=torch.float64))
+    weights = zero_forcing(same, served, torch.zeros(1, 3, dtype=torch.float64))
     assert torch.equal(weights[0, 2], torch.zeros(4, dtype=torch.complex64))
     torch.testing.assert_close(torch.linalg.vector_norm(weights, dim=-1), torch.tensor([[1.0, 1.0, 0.0]]))
-    assert regularisation(served, 10.0, 4.0).item() == pytest.approx(2 / 40)
+    snr = torch.tensor([[10.0, 1.0, 10.0]], dtype=torch.float64)
+    assert regularisation(served, snr, 4.0)[0].tolist() == pytest.approx([2 / 40, 2 / 4, 2 / 40])
 
 
 @pytest.mark.parametrize("power", [0.5, 10.0, 1000.0])
 def test_greedy_selection_is_that_of_loops(power: float) -> None:
     directions = unit_vectors(random_tensor(6, 3, 5, 4, seed=7)).to(torch.complex128)
     gram = directions.conj() @ directions.mT
-    served = greedy_selection(gram, power)
+    served = greedy_selection(gram, torch.full((6, 5), power, dtype=torch.float64))
     for cell in range(6):
         assert served[cell].nonzero()[:, 0].tolist() == direct_selection(gram[cell].numpy(), power)
 
@@ -136,7 +137,8 @@ def test_greedy_selection_is_that_of_loops(power: float) -> None:
 def test_no_more_users_are_served_than_there_are_antennas() -> None:
     directions = unit_vectors(random_tensor(4, 1, 8, 3, seed=8)).to(torch.complex128)
     for power in (1e4, 1e21):
-        served = greedy_selection(directions.conj() @ directions.mT, power)
+        powers = torch.full((4, 8), power, dtype=torch.float64)
+        served = greedy_selection(directions.conj() @ directions.mT, powers)
         assert served.sum(1).max() <= 3
 
 

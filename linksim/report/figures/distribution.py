@@ -12,14 +12,16 @@ from linksim.report.figures.layouts import PANEL_HEIGHT_IN, Layout, new_layout, 
 from linksim.report.view.curve_style import PERFECT, CurveStyle
 from linksim.report.view.limits import apply_limits, mark_outside, robust_limits
 from linksim.report.view.metric_format import LOSSLESS_DB, MetricText, metric_text
+from linksim.report.view.references import REFERENCES
 from linksim.report.view.run_view import RunView
 from linksim.report.view.style import COLUMN_IN, DOUBLE_COLUMN_IN, plain_text
 from linksim.storage.results_table import NO_COMPRESSOR
 from linksim.storage.sample_values import SampleValues
 
-DISTRIBUTION_METRICS = ("nmse_db", "nmse_e2e_db", "rho", "sgcs", "rate_bps_hz")
-# What no compressor influences, beside the rate.
-_BOUND, _BOUND_NAME = "rate_perfect_bps_hz", "perfect CSI"
+DISTRIBUTION_METRICS = (
+    *("ue_snr_db", "nmse_db", "nmse_e2e_db", "rho", "sgcs"),
+    *("rate_bps_hz", "throughput_bps_hz", "user_rate_bps_hz"),
+)
 _MARKERS = 6
 # The axis shows this much of each curve; a few channels may be far away.
 _SHOWN_SHARE = (0.005, 0.995)
@@ -46,22 +48,30 @@ def draw_distributions(run: RunView, samples: SampleValues) -> tuple[Layout, lis
         axes.set_ylabel("Share of test channels" if i % columns == 0 else "")
     for axes in grid[len(found) :]:
         axes.set_axis_off()
-    bound = samples.columns.get((NO_COMPRESSOR, _BOUND))
-    if bound is not None and "rate_bps_hz" in found:
-        axes = grid[list(found).index("rate_bps_hz")]
-        _step(axes, np.sort(bound[0]), PERFECT)
-        layout.references.append(_BOUND_NAME)
-        layout.entries[_BOUND_NAME] = legend_handle(PERFECT)
+    for axes, metric in zip(grid, found, strict=False):
+        _draw_bound(layout, axes, samples, metric)
     return with_legend(layout, run), list(found)
 
 
+def _draw_bound(layout: Layout, axes: Axes, samples: SampleValues, metric: str) -> None:
+    """Perfect CSI, where the metric has it."""
+    for reference in REFERENCES.get(metric, ()):
+        bound = samples.columns.get((NO_COMPRESSOR, reference.metric))
+        if bound is not None and len(bound) == 1 and reference.style == PERFECT:
+            _step(axes, np.sort(bound[0]), PERFECT)
+            if reference.title not in layout.references:
+                layout.references.append(reference.title)
+            layout.entries[reference.title] = legend_handle(PERFECT)
+
+
 def _values(run: RunView, samples: SampleValues, metric: MetricText) -> dict[str, NDArray[np.float64]]:
-    """Values of each compressor in ascending order, errors in dB."""
+    """Values of each compressor in ascending order, errors in dB; of what none influences under its own label."""
     found = {}
-    for label in run.styles:
+    for label in (*run.styles, NO_COMPRESSOR):
         column = samples.columns.get((label, metric.name))
-        if column is not None and len(column) == 1:
-            values = column[0]
+        if column is not None:
+            # A second row says which samples have a value.
+            values = column[0] if len(column) == 1 else column[0, column[1] > 0]
             if metric.is_error_db:
                 # An error of 0 lies below all that can be shown.
                 values = 10 * np.log10(np.maximum(values, 10 ** (2 * LOSSLESS_DB / 10)))
@@ -75,8 +85,9 @@ def _draw_panel(
     shown = {label: values for label, values in curves.items() if not metric.is_error_db or values[-1] > LOSSLESS_DB}
     layout.lossless += [label for label in curves if label not in shown and label not in layout.lossless]
     for label, values in shown.items():
-        _step(axes, values, run.styles[label])
-        layout.entries[label] = legend_handle(run.styles[label])
+        _step(axes, values, run.styles.get(label, PERFECT))
+        if label in run.styles:
+            layout.entries[label] = legend_handle(run.styles[label])
     axes.set(xlabel=metric.label, ylim=(0, 1.0))
     axes.xaxis.set_major_locator(MaxNLocator(5, steps=TICK_STEPS))
     if metric.name in run.options.limits:
@@ -91,7 +102,7 @@ def _draw_panel(
     if limits is not None:
         low, high = apply_limits(axes, limits, [], vertical=False)
         marks = {
-            plain_text(run.title(label)): (pair, run.styles[label].colour)
+            plain_text(run.title(label)): (pair, run.styles.get(label, PERFECT).colour)
             for label, pair in ends.items()
             if max(pair) < low or min(pair) > high
         }

@@ -35,11 +35,12 @@ _RATE = ("rate_bps_hz", "rate_loss_bps_hz")
 _SUM_RATE = ("sum_rate_bps_hz", "rank")
 _CELL_RATE = ("cell_rate_bps_hz", "user_rate_bps_hz")
 _THROUGHPUT = ("throughput_bps_hz", "bler")
+_EDGE = ("rate_p5_bps_hz", "throughput_p5_bps_hz", "user_rate_p5_bps_hz")
 _ERRORS = ("report_error_rate", "undetected_error_rate")
 _OVER_TIME = (("rate_bps_hz",), ("sgcs_e2e",), ("nmse_e2e_db",), _SUM_RATE, _CELL_RATE, _THROUGHPUT)
 # Figures by the column of the horizontal axis.
 _FIGURES: dict[str, tuple[tuple[str, ...], ...]] = {
-    "snr_db": (NMSE_PAIR, ("rho",), _SIMILARITY, _RATE, _SUM_RATE, _CELL_RATE, _THROUGHPUT),
+    "snr_db": (NMSE_PAIR, ("rho",), _SIMILARITY, _RATE, _SUM_RATE, _CELL_RATE, _THROUGHPUT, _EDGE),
     "feedback_snr_db": (NMSE_PAIR, _RATE, _CELL_RATE, _THROUGHPUT, _ERRORS),
     "compression_ratio": (NMSE_PAIR, ("rho",), _RATE),
     "speed_m_s": _OVER_TIME,
@@ -48,7 +49,7 @@ _FIGURES: dict[str, tuple[tuple[str, ...], ...]] = {
     "feedback.n_reports": _OVER_TIME,
     "feedback.predictor.order": _OVER_TIME,
 }
-_OTHER_FIGURES = (NMSE_PAIR, ("rho",), _RATE, _SUM_RATE, _CELL_RATE, _THROUGHPUT, _ERRORS)
+_OTHER_FIGURES = (NMSE_PAIR, ("rho",), _RATE, _SUM_RATE, _CELL_RATE, _THROUGHPUT, _EDGE, _ERRORS)
 _POINT_METRICS = (*NMSE_PAIR, "rho", "rate_bps_hz", "report_error_rate")
 # The first of these that a run has stands between error and rate; a cosine of channels is not defined for precoders.
 _SIMILARITIES = ("sgcs", "rho")

@@ -94,6 +94,9 @@ _ON_REQUEST = (
     "user_rate_bps_hz",
     "throughput_bps_hz",
     "bler",
+    "rate_p5_bps_hz",
+    "throughput_p5_bps_hz",
+    "user_rate_p5_bps_hz",
 )
 
 # What a metric leaves out of the picture, by the metric: shown beside it.

@@ -11,7 +11,10 @@ from linksim.report.view.references import CURVES
 from linksim.report.view.run_view import RunView, Sweep, styles_of_curves
 from linksim.storage.reference_curves import ReferenceCurve
 
-METRICS = ("nmse_db", "sgcs", "rate_bps_hz", "cell_rate_bps_hz")
+METRICS = (
+    *("nmse_db", "sgcs", "rate_bps_hz", "cell_rate_bps_hz"),
+    *("rate_p5_bps_hz", "throughput_p5_bps_hz", "user_rate_p5_bps_hz"),
+)
 
 
 _MOST_PARTS = 6

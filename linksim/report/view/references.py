@@ -26,6 +26,9 @@ REFERENCES: Mapping[str, tuple[Reference, ...]] = {
     "rate_bps_hz": (Reference("rate_perfect_bps_hz", "perfect CSI", PERFECT),),
     "sum_rate_bps_hz": (Reference("sum_rate_perfect_bps_hz", "perfect CSI", PERFECT),),
     "cell_rate_bps_hz": (Reference("cell_rate_perfect_bps_hz", "perfect CSI", PERFECT),),
+    "rate_p5_bps_hz": (Reference("rate_perfect_p5_bps_hz", "perfect CSI", PERFECT),),
+    "throughput_p5_bps_hz": (Reference("throughput_perfect_p5_bps_hz", "perfect CSI", PERFECT),),
+    "user_rate_p5_bps_hz": (Reference("user_rate_perfect_p5_bps_hz", "perfect CSI", PERFECT),),
     "throughput_bps_hz": (Reference("throughput_perfect_bps_hz", "perfect CSI", PERFECT),),
     "nmse_e2e_db": (
         Reference("estimation_nmse_db", "estimation only", ESTIMATION),

@@ -8,6 +8,7 @@ from linksim.scenario.paired_axes import axis_keys
 _UNITS: tuple[tuple[str, str, tuple[tuple[float, str], ...]], ...] = (
     ("_hz", "Hz", ((1e9, "G"), (1e6, "M"), (1e3, "k"))),
     ("_m_s", "m/s", ()),
+    ("_dbm", "dBm", ()),
     ("_db", "dB", ()),
     ("_deg", "\N{DEGREE SIGN}", ()),
     ("_m", "m", ()),
@@ -25,11 +26,16 @@ def scenario_summary(scenario: dict[str, Any]) -> list[tuple[str, str]]:
     """Pairs of a topic and what the scenario says about it; topics that it does not mention are left out."""
     feedback = _mapping(scenario, "feedback")
     monte_carlo, training = _mapping(scenario, "monte_carlo"), _mapping(scenario, "training")
+    budget = _mapping(scenario, "link_budget")
     lines = [
         ("Channel", _plugin(scenario.get("channel"))),
         ("Test channels per point", _test_channels(monte_carlo)),
         ("Training channels", _join(training, ("samples",), bare=True)),
-        ("Downlink SNR", quantity("snr_db", scenario["snr_db"], bare=True) if "snr_db" in scenario else ""),
+        (
+            "Downlink SNR",
+            "" if budget or "snr_db" not in scenario else quantity("snr_db", scenario["snr_db"], bare=True),
+        ),
+        ("Link budget", _join(budget)),
         ("Channel estimation", _plugin(scenario.get("estimation"))),
         ("Angular-delay transform", _join(_mapping(scenario, "transform"))),
         (
