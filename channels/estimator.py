@@ -64,6 +64,14 @@ class Estimator(EstimatorTraits, ABC):
         """Variance of the error of an entry on a pilot, before any interpolation."""
         return 0.0
 
+    def noise_in_estimate(self, snr: float) -> float:
+        """Mean power that noise adds to an entry of the estimate, as the UE knows it.
+
+        0, the default, for estimates that have no more power than the channel in the mean, as those of least mean
+        squared error.
+        """
+        return 0.0
+
     def fit(self, moments: TrainingMoments) -> None:
         """Learns from training channels, with pilots where this estimator has them; nothing to do by default."""
 

@@ -30,6 +30,12 @@ class DftDenoising(CombPilots):
     def __init__(self, parameters: Any, grid: OfdmGrid, array: ArrayShape) -> None:
         super().__init__(parameters, grid, array)
         self._n_taps: int = parameters.n_taps(grid)
+        self._n_pilots: int = parameters.n_pilot_subcarriers(grid)
+
+    @property
+    def noise_kept(self) -> float:
+        """Share of the taps; with a threshold it is not known before, and taken for none."""
+        return 0.0 if self.parameters.threshold_db is not None else self._n_taps / self._n_pilots
 
     def from_comb(self, pilots: Tensor, noise_variance: float) -> Tensor:
         """Estimate on all subcarriers from the taps that are kept."""

@@ -36,6 +36,12 @@ class LinearInterpolation:
         self._right = (self._left + 1).clamp(max=last)
         self._share = ((index % spacing) / spacing)[:, None]
 
+    @property
+    def noise_kept(self) -> float:
+        """Variance of noise behind the interpolation over that before, mean over the subcarriers."""
+        apart = self._left != self._right
+        return float(torch.where(apart, self._share[:, 0] ** 2 + (1 - self._share[:, 0]) ** 2, 1.0).mean())
+
     def __call__(self, pilots: Tensor, noise_variance: float = 0.0) -> Tensor:
         """Estimates on the comb ``[..., n_comb, n_ports]`` to all subcarriers, whatever their noise variance is."""
         left, right = (pilots[..., index.to(pilots.device), :] for index in (self._left, self._right))
@@ -67,6 +73,9 @@ class DelayWindowInterpolation:
     Raises:
         ChannelInputError: if the window exceeds the unambiguous range, or there are more than 2048 pilots.
     """
+
+    # The weights of least mean squared error take off what noise adds.
+    noise_kept = 0.0
 
     def __init__(self, n_subcarriers: int, spacing: int, window: int | None = None) -> None:
         longest = longest_window(n_subcarriers, spacing, window)

@@ -43,6 +43,10 @@ class LeastSquares(Estimator):
         """(Nt / Tp) / SNR."""
         return self.array.n_tx / self._pilots.shape[-1] / snr
 
+    def noise_in_estimate(self, snr: float) -> float:
+        """That of every entry's error."""
+        return self.pilot_error_variance(snr)
+
     def estimate(self, response: Tensor, snr: float, draw: NormalDraw) -> Tensor:
         """Estimate from noisy observations of the pilots on all subcarriers."""
         return self._estimate_observed(response, snr, draw)
@@ -66,6 +70,15 @@ class CombPilots(LeastSquares):
     """
 
     Parameters: ClassVar[type[CombPilotParameters]]
+
+    @property
+    @abstractmethod
+    def noise_kept(self) -> float:
+        """Mean power that noise adds to an entry of the estimate, relative to that of an entry on the comb."""
+
+    def noise_in_estimate(self, snr: float) -> float:
+        """That of an entry on the comb, as far as it is kept."""
+        return self.noise_kept * self.pilot_error_variance(snr)
 
     def estimate(self, response: Tensor, snr: float, draw: NormalDraw) -> Tensor:
         """Estimate from noisy observations of the pilots on the comb."""
@@ -106,6 +119,11 @@ class CombLeastSquares(CombPilots):
             if parameters.interpolation == "linear"
             else DelayWindowInterpolation(n, spacing, parameters.window)
         )
+
+    @property
+    def noise_kept(self) -> float:
+        """What is interpolated linearly keeps most of it; a window of delays makes no more of noise than of none."""
+        return self._interpolate.noise_kept
 
     def from_comb(self, pilots: Tensor, noise_variance: float) -> Tensor:
         """Interpolated."""

@@ -21,7 +21,7 @@ from linksim.chain.channel_quality import CqiChoice
 from linksim.chain.downlink_overhead import downlink_overhead
 from linksim.chain.front_end import FrontEnd
 from linksim.chain.mean_channel import MeanChannel, needs_mean_channel
-from linksim.chain.observing import observation_of
+from linksim.chain.observing import denoised, observation_of
 from linksim.chain.random_streams import report_draw
 from linksim.chain.report_times import ReportTimes
 from linksim.chain.reporting import ReportSequence
@@ -114,16 +114,17 @@ class Chain:
         for age in reversed(range(len(reports))):
             with self.times.stage("estimation and transform"):
                 estimated = self.front_end.estimate(reports[age], self.snr, start, age)
-                observation = observation_of(estimated, self.transform, self._bands, self.snr)
+                known = denoised(estimated, self.transform, self._bands, self.front_end.noise_in_estimate(self.snr))
+                observation = observation_of(estimated, self.transform, self._bands, self.snr, known)
             for sequence in sequences.values() if kept.any() else ():
                 with self.times.stage("feedback"):
                     sequence.report(observation, self._draw("feedback noise", start, len(response), age))
             if self.cqi.needed and kept.any():
                 with self.times.stage("link adaptation"):
-                    expectation = self.cqi.expectation(estimated, observation.form("truncated"))
+                    expectation = self.cqi.expectation(known().flatten(2), observation.form("truncated"))
                     for sequence in sequences.values():
                         self.cqi.note(sequence, expectation)
-                self._acknowledge(sequences, response, start, age)
+                    self._acknowledge(sequences, response, start, age)
         outcome = LinkOutcome(
             transform=self.transform,
             csi_true=csi_true,
@@ -176,11 +177,10 @@ class Chain:
         """At the BS: what it learns from the blocks that it sends between a report and the next."""
         if not self.cqi.adapts or not age:
             return
-        with self.times.stage("link adaptation"):
-            used = self.cqi.over(self.report_times.use(response, age))
-            for label, sequence in sequences.items():
-                known = self.base_station.known(label, sequence)
-                self.cqi.acknowledge(sequence, used, known, self._draw("acknowledgements", start, len(response), age))
+        used = self.cqi.over(self.report_times.use(response, age))
+        for label, sequence in sequences.items():
+            known = self.base_station.known(label, sequence)
+            self.cqi.acknowledge(sequence, used, known, self._draw("acknowledgements", start, len(response), age))
 
     def _outcome_of(self, label: str, sequence: ReportSequence, outcome: LinkOutcome, kept: Tensor) -> LinkOutcome:
         """What the metrics see of one compressor's newest report."""

@@ -48,7 +48,7 @@ class CqiChoice:
         """The link as UEs expect it before they know the precoder: over the channel that they have estimated.
 
         Args:
-            estimated: channel estimate, ``[batch, Nc, n_ports]``, complex.
+            estimated: channel estimate without its noise, ``[batch, Nc, n_ports]``, complex.
             truncated: its truncated angular-delay matrix, ``[batch, Na, n_ports]``, complex.
         """
         return LinkOutcome(

@@ -64,6 +64,18 @@ class FrontEnd:
         """
         return self._each(self.estimator.estimate, response, self._pilot_snr(snr), "pilot noise", start, age)
 
+    def noise_in_estimate(self, snr: float | Tensor) -> float | Tensor:
+        """Mean power that noise adds to an entry of what ``estimate`` gives, of all UEs or of each, ``[batch]``.
+
+        Args:
+            snr: of the downlink, linear, of all UEs or of each, ``[batch]``.
+        """
+        pilot_snr = self._pilot_snr(snr)
+        if not isinstance(pilot_snr, Tensor):
+            return self.estimator.noise_in_estimate(pilot_snr)
+        powers = [self.estimator.noise_in_estimate(own_snr) for own_snr in pilot_snr.tolist()]
+        return torch.tensor(powers, dtype=torch.float64, device=self.device)
+
     def _pilot_snr(self, snr: float | Tensor) -> float | Tensor:
         """That of the scenario, or the downlink's."""
         pilot_snr_db = self.scenario.estimation.snr_db

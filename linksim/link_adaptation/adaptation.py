@@ -12,7 +12,7 @@ from linksim.link_adaptation.block_errors import waterfall
 from linksim.link_adaptation.coding_schemes import TABLES, Scheme
 from linksim.link_adaptation.effective_sinr import beta, effective_sinr
 from linksim.link_adaptation.parameters import LinkAdaptationParameters
-from linksim.link_adaptation.transport_block import SLOT_SYMBOLS, transport_block
+from linksim.link_adaptation.transport_block import COUNTED_SYMBOLS, SLOT_SYMBOLS, transport_block
 
 MOST_LAYERS = 4
 # Effective SINRs below this are as good as none.
@@ -64,7 +64,7 @@ class LinkAdaptation:
         schemes = TABLES[self.parameters.mcs_table].cqi
         best = torch.zeros(len(sinr), dtype=torch.int64, device=sinr.device)
         for index, scheme in enumerate(schemes, start=1):
-            curves = _curves((scheme,), self._resource_elements).to(sinr.device)
+            curves = self._curves((scheme,), sinr.device)
             bler = curves.block_error_rate(expected, sent, torch.zeros_like(best))
             best[bler <= self.parameters.target_bler] = index
         return best
@@ -82,7 +82,7 @@ class LinkAdaptation:
         tables = TABLES[self.parameters.mcs_table]
         if offset_db is None:
             return torch.tensor(tables.mcs_of_cqi, device=cqi.device)[cqi]
-        of_cqi = _curves(tables.cqi, self._resource_elements).to(cqi.device)
+        of_cqi = self._curves(tables.cqi, cqi.device)
         of_mcs = self._mcs_curves(cqi.device)
         target = self.parameters.target_bler
         promised = of_cqi.of(of_cqi.thresholds_db(target), sent, (cqi - 1).clamp(min=0))
@@ -122,7 +122,10 @@ class LinkAdaptation:
         return Transmission(mcs, rates[0], bits / (self.n_subcarriers * SLOT_SYMBOLS))
 
     def _mcs_curves(self, device: torch.device) -> "_Curves":
-        return _curves(TABLES[self.parameters.mcs_table].mcs, self._resource_elements).to(device)
+        return self._curves(TABLES[self.parameters.mcs_table].mcs, device)
+
+    def _curves(self, schemes: tuple[Scheme, ...], device: torch.device) -> "_Curves":
+        return _curves(schemes, self._resource_elements, self.n_subcarriers * COUNTED_SYMBOLS).to(device)
 
     @property
     def _resource_elements(self) -> int:
@@ -174,9 +177,9 @@ def _layers(sent: Tensor) -> Tensor:
 
 
 @cache
-def _curves(schemes: tuple[Scheme, ...], n_resource_elements: int) -> _Curves:
+def _curves(schemes: tuple[Scheme, ...], n_resource_elements: int, counted: int) -> _Curves:
     blocks = [
-        [transport_block(scheme, layers, n_resource_elements) for scheme in schemes]
+        [transport_block(scheme, layers, n_resource_elements, counted) for scheme in schemes]
         for layers in range(1, MOST_LAYERS + 1)
     ]
     falls = [

@@ -58,6 +58,11 @@ class LinkAdaptationParameters(BaseModel):
         le=1,
         description="time from a transmission to the next of the same block [s]; 0: over the same channel",
     )
+    rank: Literal[1, 2, 3, 4] | None = Field(
+        default=None,
+        description="layers of a BS that knows a channel, for `sum_rate_bps_hz` and `rank` as well; by default as many "
+        "as it expects the largest sum rate of; reported precoders have their own",
+    )
     layers: Literal["first", "all"] = Field(
         default="first",
         description="first: one layer, as in `rate_bps_hz`; all: those of the precoder, as in `sum_rate_bps_hz`",

@@ -11,6 +11,8 @@ from linksim.link_adaptation.coding_schemes import Scheme
 
 # Symbols of a slot with normal cyclic prefix.
 SLOT_SYMBOLS = 14
+# Resource elements of a block's 168 that its size may count (TS 38.214, 5.1.3.2), for each of its 12 subcarriers.
+COUNTED_SYMBOLS = 13
 
 _LARGEST_OF_TABLE = 3824
 # TS 38.214, Table 5.1.3.2-1.
@@ -45,20 +47,23 @@ class TransportBlock:
         return self.n_code_blocks * self.code_block_size / self.coded_bits
 
 
-def transport_block(scheme: Scheme, n_layers: int, n_resource_elements: int) -> TransportBlock:
+def transport_block(
+    scheme: Scheme, n_layers: int, n_resource_elements: int, counted: int | None = None
+) -> TransportBlock:
     """The transport block of a slot.
-
-    The standard counts 156 of a resource block's 168 elements at most; here all count that pilots leave.
 
     Args:
         scheme: modulation and code rate.
         n_layers: layers that share it.
         n_resource_elements: of the slot that data may take, in each layer.
+        counted: of these, those that the size is made of, all by default: of each resource block's 168 elements the
+            standard counts 156 at most.
     """
     if n_resource_elements < 1:
         return TransportBlock(0, 1, _SIZES[0], 1)
     coded_bits = n_resource_elements * scheme.order * n_layers
-    size = _size(n_resource_elements * scheme.rate * scheme.order * n_layers, scheme.rate)
+    counted = n_resource_elements if counted is None else min(counted, n_resource_elements)
+    size = _size(counted * scheme.rate * scheme.order * n_layers, scheme.rate)
     second_graph = size <= 292 or (size <= _LARGEST_OF_TABLE and scheme.rate <= 0.67) or scheme.rate <= 0.25
     largest = 3840 if second_graph else 8448
     with_checksum = size + (24 if size > _LARGEST_OF_TABLE else 16)

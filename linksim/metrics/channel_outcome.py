@@ -142,7 +142,7 @@ class ChannelOutcome:
     @cached_property
     def sum_rate_perfect(self) -> Tensor:
         """Rate of all layers with perfect CSI, mean over the subcarriers, ``[batch]``, float64, bit/s/Hz."""
-        layers = best_layers(self.true_use.directions, self.snr)
+        layers = best_layers(self.true_use.directions, self.snr, self.link_adaptation.rank)
         return sum_rate(self.true_use.matrices, layers, self.true_use.bands, self.snr)
 
     @cached_property
@@ -155,7 +155,7 @@ class ChannelOutcome:
         """A block with precoder, CQI and MCS of the true channel when it is sent."""
         true = self.true_use
         if self.link_adaptation.layers == "all":
-            layers = best_layers(true.directions, self.snr)
+            layers = best_layers(true.directions, self.snr, self.link_adaptation.rank)
             sinr, sent = self._sinr_of_layers(layers)
             later = self._later_of_layers(layers)
         else:

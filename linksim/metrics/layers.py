@@ -88,18 +88,21 @@ def layer_sinr(response: Tensor, layers: Tensor, bands: Sequence[slice], snr: fl
     return mmse_sinr(gram)
 
 
-def best_layers(known: Directions, snr: float | Tensor) -> Tensor:
+def best_layers(known: Directions, snr: float | Tensor, rank: int | None = None) -> Tensor:
     """Eigenvectors of each subband, as many as the sum rate is largest with, zero beyond them.
 
     Args:
         known: directions of the known channel.
         snr: per antenna at unit channel power and precoder power 1, linear, of all samples or ``[batch]``.
+        rank: layers to take instead, as far as there are antennas for them.
 
     Returns:
         ``[batch, n_layers, n_subbands, n_tx]``, with up to four layers, as many as antennas on either side.
     """
     response, bands = known.response, known.bands
     most = min(_MOST_LAYERS, *response.shape[-2:])
+    if rank is not None:
+        return known.first(min(rank, most))
     vectors = known.first(most)
     kept = [torch.arange(most, device=response.device) < count for count in range(1, most + 1)]
     rates = torch.stack([sum_rate(response, vectors * each[:, None, None], bands, snr) for each in kept], dim=1)

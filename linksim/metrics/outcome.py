@@ -172,7 +172,7 @@ class LinkOutcome(ChannelOutcome):
         """
         if self.precoder_reported is not None:
             return self.precoder_reported
-        return best_layers(self.known_use.directions, self.snr)
+        return best_layers(self.known_use.directions, self.snr, self.link_adaptation.rank)
 
     @cached_property
     def sum_rate(self) -> Tensor:

@@ -27,7 +27,7 @@ class ThroughputMetric(MeanMetric):
     domain = "spatial-frequency, time of use"
     aggregation = "mean over samples"
     on_request = True
-    results_version = 2
+    results_version = 3
 
 
 @METRICS.register("throughput_bps_hz")
