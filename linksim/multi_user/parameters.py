@@ -1,8 +1,8 @@
 """What a scenario says of users that share a cell; without PyTorch."""
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from channels.source_parameters import BLOCK_SIZE
 from linksim.errors import InputError
@@ -23,6 +23,21 @@ class MultiUserParameters(BaseModel):
         default="greedy",
         description="all: every user is served at once; greedy: users are added while the expected rate grows",
     )
+
+    scheduling: Literal["sum_rate", "proportional_fair"] = Field(
+        default="sum_rate",
+        description="what greedy selection strives for: the largest sum of rates; or, over `slots`, the largest sum of "
+        "their logarithms",
+    )
+    slots: int = Field(
+        default=20, ge=1, le=1000, description="proportional_fair: slots over which users take turns in a still channel"
+    )
+
+    @model_validator(mode="after")
+    def _of_a_selection(self) -> Self:
+        if self.scheduling == "proportional_fair" and self.selection == "all":
+            raise ValueError("got scheduling proportional_fair with selection all, expected selection greedy")
+        return self
 
     def check(self, n_tx: int, samples: int) -> None:
         """Refuses more users than zero-forcing can keep apart, and than there are test channels.

@@ -7,7 +7,8 @@ import torch
 from torch import Tensor
 
 from linksim.multi_user.parameters import MultiUserParameters
-from linksim.multi_user.user_selection import greedy_selection
+from linksim.multi_user.scheduling import fair_rates
+from linksim.multi_user.user_selection import expected_rates, greedy_selection
 from linksim.multi_user.zero_forcing import regularisation, zero_forcing
 
 # Noise is no less than this share of the interference: covariances further apart have no inverse in float64.
@@ -23,7 +24,8 @@ def user_rates(
               \Big(I + p \sum_{j \ne k} a_{kj} a_{kj}^H \Big)^{-1} a_{kk}, \qquad a_{kj} = H_k w_j
 
     behind a receiver that knows its own channel and the interference (MMSE-IRC), with the power shared equally among
-    the users that are served, :math:`p = \mathrm{SNR}_k / |S|`. The BS knows the users' SNRs.
+    the users that are served, :math:`p = \mathrm{SNR}_k / |S|`. The BS knows the users' SNRs. Under proportionally fair
+    scheduling users take turns, and have the mean over the slots.
 
     Args:
         response: true channels, ``[n_cells, users, Nc, n_rx, n_tx]``, complex.
@@ -38,13 +40,29 @@ def user_rates(
     """
     n_rx, n_tx = response.shape[-2:]
     gain = float(n_rx * n_tx)
+    snr = torch.as_tensor(snr, dtype=torch.float64, device=response.device).expand(response.shape[:2])
+    if parameters.selection == "all":
+        return _served_rates(response, directions, snr, torch.ones_like(snr, dtype=torch.bool), parameters)
+    middles = [(band.start + band.stop - 1) // 2 for band in bands]
+    looked_at = directions[:, :, middles].transpose(1, 2).to(torch.complex128)
+    gram, power = looked_at.conj() @ looked_at.mT, snr * gain
+    if parameters.scheduling == "sum_rate":
+        return _served_rates(response, directions, snr, greedy_selection(gram, power), parameters)
+
+    def rates(cells: Tensor, served: Tensor) -> Tensor:
+        return _served_rates(response[cells], directions[cells], snr[cells], served, parameters)
+
+    single = torch.eye(snr.shape[1], dtype=torch.bool, device=snr.device).expand(len(snr), -1, -1)
+    alone = expected_rates(gram[:, None], single, power).diagonal(dim1=1, dim2=2)
+    return fair_rates(lambda weights: greedy_selection(gram, power, weights), rates, alone, parameters.slots)
+
+
+def _served_rates(
+    response: Tensor, directions: Tensor, snr: Tensor, served: Tensor, parameters: MultiUserParameters
+) -> Tensor:
+    """Rates ``[n_cells, users]`` where ``served`` of them are, ``[n_cells, users]``, bool; as ``user_rates`` has it."""
+    gain = float(response.shape[-2] * response.shape[-1])
     by_subcarrier = directions.transpose(1, 2)
-    served = torch.ones(response.shape[:2], dtype=torch.bool, device=response.device)
-    snr = torch.as_tensor(snr, dtype=torch.float64, device=response.device).expand(served.shape)
-    if parameters.selection == "greedy":
-        middles = [(band.start + band.stop - 1) // 2 for band in bands]
-        looked_at = by_subcarrier[:, middles].to(torch.complex128)
-        served = greedy_selection(looked_at.conj() @ looked_at.mT, snr * gain)
     alpha = regularisation(served, snr, gain) * (parameters.precoder == "rzf")
     in_use = served[:, None].expand(by_subcarrier.shape[:3])
     weights = zero_forcing(by_subcarrier, in_use, alpha[:, None].expand(in_use.shape))

@@ -13,12 +13,12 @@ _SMALLEST = 1e-9
 _LEAST_SHARE = 1e-8
 
 
-def greedy_selection(gram: Tensor, power: Tensor) -> Tensor:
+def greedy_selection(gram: Tensor, power: Tensor, weights: Tensor | None = None) -> Tensor:
     r"""Adds the user of the largest expected sum rate, as long as there is one that raises it.
 
     Expected of users :math:`S` that zero-forcing keeps apart, with equal power on each:
 
-    .. math:: \sum_{k \in S} \log_2 \left(1 + \frac{P_k}{|S| \, [(D_S^H D_S)^{-1}]_{kk}} \right)
+    .. math:: \sum_{k \in S} w_k \log_2 \left(1 + \frac{P_k}{|S| \, [(D_S^H D_S)^{-1}]_{kk}} \right)
 
     averaged over the subbands (G. Dimic and N. D. Sidiropoulos, IEEE Trans. Signal Process. 53(10), 2005,
     DOI 10.1109/TSP.2005.855401, with equal powers); users of one direction have no rate.
@@ -27,16 +27,19 @@ def greedy_selection(gram: Tensor, power: Tensor) -> Tensor:
         gram: ``D^H D`` of the directions of a cell's users in each subband, ``[n_cells, n_subbands, users, users]``,
             complex128.
         power: SNR of each user if it is served alone, ``P``, ``[n_cells, users]``, float64, linear.
+        weights: of the users' rates, ``w``, ``[n_cells, users]``, float64; by default 1.
 
     Returns:
         Which users are served, ``[n_cells, users]``, bool; at least one.
     """
     n_cells, _, users, _ = gram.shape
+    weights = torch.ones_like(power) if weights is None else weights
     served = torch.zeros(n_cells, users, dtype=torch.bool, device=gram.device)
     reached = torch.zeros(n_cells, dtype=torch.float64, device=gram.device)
     for _ in range(users):
         candidates = served[:, None] | torch.eye(users, dtype=torch.bool, device=gram.device)
-        rates = _expected(gram[:, None], candidates, power).masked_fill(served, -1.0)
+        expected = expected_rates(gram[:, None], candidates, power) * weights[:, None]
+        rates = expected.sum(-1).masked_fill(served, -1.0)
         best = rates.amax(1)
         user = (rates >= best[:, None] * (1 - _TIE)).to(torch.uint8).argmax(1)
         better = best > reached * (1 + _TIE)
@@ -47,8 +50,17 @@ def greedy_selection(gram: Tensor, power: Tensor) -> Tensor:
     return served
 
 
-def _expected(gram: Tensor, served: Tensor, power: Tensor) -> Tensor:
-    """Expected sum rates of sets of users ``[n_cells, n_sets, users]``, ``[n_cells, n_sets]``, float64."""
+def expected_rates(gram: Tensor, served: Tensor, power: Tensor) -> Tensor:
+    """Rates that the BS expects of users if they are served together, 0 for others, mean over the subbands.
+
+    Args:
+        gram: as ``greedy_selection`` has it, with an axis for the sets, ``[n_cells, 1, n_subbands, users, users]``.
+        served: sets of users, ``[n_cells, n_sets, users]``, bool.
+        power: as ``greedy_selection`` has it.
+
+    Returns:
+        ``[n_cells, n_sets, users]``, float64, bit/s/Hz.
+    """
     pair = (served[..., None] & served[..., None, :])[:, :, None]
     others = torch.diag_embed((~served).double())[:, :, None]
     noise = _SMALLEST * torch.eye(served.shape[-1], dtype=gram.dtype, device=gram.device)
@@ -56,4 +68,4 @@ def _expected(gram: Tensor, served: Tensor, power: Tensor) -> Tensor:
     share = power[:, None, None] / served.sum(-1, dtype=torch.float64)[:, :, None, None]
     apart = served[:, :, None] & (inverse * _LEAST_SHARE < 1)
     rates = torch.log1p(share / inverse) * apart
-    return rates.sum(-1).mean(-1) / math.log(2)
+    return rates.mean(2) / math.log(2)
