@@ -19,7 +19,7 @@ from feedback.csi_report.codeword import Codeword
 from feedback.csi_report.side_format import LevelFormat, SubsetFormat
 from feedback.errors import FeedbackInputError
 from feedback.link import NormalDraw
-from feedback.links.uci.channel_code import PolarBlock, ReportCode
+from feedback.links.uci.channel_code import ReportCode
 from feedback.links.uci.code_plan import CodePlan, code_plan
 from feedback.links.uci.layout import ReportLayout
 from feedback.links.uci.link import Uci, UciParameters
@@ -57,7 +57,13 @@ def with_side(sent: Codeword, seed: int = 1) -> Codeword:
     ("payload", "code_rate", "bits_per_symbol", "n_blocks", "n_crc", "resource_elements"),
     [
         (12, 0.5, 2, 1, 6, 18),
-        (5, 0.5, 2, 1, 6, 18),
+        # Up to 11 bits without CRC; and no fewer bits than tell all payloads apart, here 17.
+        (1, 0.5, 2, 1, 0, 1),
+        (5, 0.5, 2, 1, 0, 5),
+        (11, 0.5, 4, 1, 0, 6),
+        (11, 0.9, 2, 1, 0, 9),
+        # Nor fewer than 12 + 6 and three parity checks.
+        (12, 0.9, 2, 1, 6, 11),
         (19, 0.5, 2, 1, 6, 25),
         (20, 0.5, 2, 1, 11, 31),
         (359, 0.25, 2, 1, 11, 740),
@@ -199,13 +205,6 @@ def test_refuses_what_it_cannot_carry() -> None:
     for wrong in ({"snr_db": math.nan}, {"code_rate": 0.95}, {"code_rate": 0.0}, {"modulation": "bpsk"}):
         with pytest.raises(ValidationError):
             uci(**wrong)
-
-
-def test_repetition_beyond_the_mother_code_is_that_of_the_standard() -> None:
-    # Sionna repeats up to 1088 coded bits.
-    bits = reports(4, 400).values
-    ours, theirs = PolarBlock(400, 1088, "cpu").encode(bits), Polar5GEncoder(400, 1088)(bits)
-    assert torch.equal(ours, theirs)
 
 
 def test_results_depend_on_no_batch_and_no_global_state() -> None:

@@ -7,7 +7,7 @@ from pydantic import Field
 from feedback.link_parameters import LinkParameters
 from feedback.signals import Signal
 
-Modulation = Literal["qpsk", "16qam", "64qam"]
+Modulation = Literal["qpsk", "16qam", "64qam", "256qam"]
 
 
 class UciParameters(LinkParameters):
@@ -17,11 +17,17 @@ class UciParameters(LinkParameters):
     loses_reports = True
     garbles_bits = True
     titles = ("UCI",)
+    results_version = 2
 
     name: Literal["uci"] = "uci"
     snr_db: float = Field(ge=-100, le=200, description="uplink SNR per resource element, Es/N0 at mean gain 1, dB")
     code_rate: float = Field(default=0.5, ge=0.08, le=0.9, description="report and CRC bits over coded bits")
     modulation: Modulation = Field(default="qpsk", description="of the coded bits")
+    carried_by: Literal["control", "data"] = Field(
+        default="control",
+        description="control: uplink control information, by a small block code up to 11 bits and the polar code up to "
+        "1706, beyond as data; data: by the LDPC code",
+    )
     fading: Literal["none", "rayleigh"] = Field(
         default="none", description="rayleigh: one complex Gaussian gain for each report, which the BS knows"
     )

@@ -3,25 +3,30 @@
 Importing this module takes seconds, so links import it where they first code a report.
 """
 
-import contextlib
-import io
 from collections.abc import Callable
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import torch
 from sionna.phy.fec.crc import CRCDecoder, CRCEncoder
 from sionna.phy.fec.ldpc import LDPC5GDecoder, LDPC5GEncoder
-from sionna.phy.fec.polar import Polar5GDecoder, Polar5GEncoder
+from sionna.phy.fec.polar import PolarEncoder, PolarSCLDecoder
+from sionna.phy.fec.polar.utils import generate_5g_ranking
 from torch import Tensor
 
-from feedback.links.uci.code_plan import MIN_POLAR_PAYLOAD, BaseGraph, CodePlan
+from feedback.links.uci.code_plan import BaseGraph, CodePlan
+from feedback.links.uci.parity_check_polar import CrcCheck, ParityCheckDecoder
+from feedback.links.uci.polar_construction import polar_construction
+from feedback.links.uci.small_block import SmallBlock
 
 # A quick decoder, and the full one for blocks whose CRC the quick one leaves wrong.
 _POLAR_LISTS = (1, 8)
 _LDPC_ITERATIONS = (8, 20)
 
-_POLAR_MOTHER_BITS = 1024
+_MAX_MOTHER_BITS = 1024
+# LLRs beyond are certain, as Sionna's decoders have it.
+_MAX_LLR = 30.0
 # Lowest rates of the base graphs; what is longer repeats bits.
 _LDPC_EXPANSION: dict[BaseGraph, int] = {"bg1": 3, "bg2": 5}
 
@@ -30,46 +35,62 @@ _Decoder = Callable[[Tensor], tuple[Tensor, Tensor]]
 
 
 class PolarBlock:
-    """CRC and polar code of the uplink (clauses 5.2.1, 5.3.1 and 5.4.1).
-
-    Sionna leaves out the three parity-check bits of 12 to 19 bits of payload. Its code ends at 1088 coded bits; beyond,
-    the 1024 bits of the mother code are repeated as clause 5.4.1.2 has it, before the channel interleaver.
+    """CRC and polar code of the uplink (clauses 5.2.1, 5.3.1 and 5.4.1), 12 to 1012 bits a block.
 
     Args:
         n_bits: bits of a block, 12 or more.
+        crc_bits: bits of its CRC.
         coded_bits: bits after rate matching.
         device: where to compute.
     """
 
-    def __init__(self, n_bits: int, coded_bits: int, device: str) -> None:
-        self._coded_bits = coded_bits
-        self._mother_bits = min(coded_bits, _POLAR_MOTHER_BITS)
-        # Sionna tells of the missing parity-check bits on standard output.
-        with contextlib.redirect_stdout(io.StringIO()):
-            self._encoder = Polar5GEncoder(n_bits, self._mother_bits, precision="single", device=device)
-        interleaver = self._encoder.channel_interleaver
-        self._mother_order = torch.from_numpy(np.argsort(interleaver(np.arange(self._mother_bits)))).to(device)
-        self._order = torch.from_numpy(interleaver(np.arange(coded_bits))).to(device)
-        self._decoders = [
-            Polar5GDecoder(
-                self._encoder, "SCL", list_size=size, return_crc_status=True, precision="single", device=device
-            )
-            for size in _POLAR_LISTS
-        ]
+    def __init__(self, n_bits: int, crc_bits: int, coded_bits: int, device: str) -> None:
+        options: dict[str, Any] = {"precision": "single", "device": device}
+        reliabilities = generate_5g_ranking(0, _MAX_MOTHER_BITS, sort=False)[0]
+        code = polar_construction(n_bits + crc_bits, coded_bits, reliabilities)
+        self._code, self._n_bits = code, n_bits
+        self._crc = CRCEncoder(f"CRC{crc_bits}", **options)
+        self._encoder = PolarEncoder(code.frozen, code.mother_bits, **options)
+        self._order, self._outputs, self._buffer_order = (
+            torch.from_numpy(order).to(device) for order in (code.order, code.outputs, code.interleaver.argsort())
+        )
+        self._carried = torch.from_numpy(np.flatnonzero(~code.is_check)).to(device)
+        self._checked = torch.from_numpy(np.flatnonzero(code.is_check)).to(device)
+        self._checks = torch.from_numpy(code.checks).to(device, torch.float32)
+        check = CRCDecoder(self._crc, **options)
+        self._decoders: list[_Decoder]
+        if code.is_check.any():
+            self._decoders = [self._checked_by_parity(size, check) for size in _POLAR_LISTS]
+        else:
+            self._decoders = [self._plain(size, options) for size in _POLAR_LISTS]
 
     def encode(self, bits: Tensor) -> Tensor:
         """Bits ``[n, n_bits]`` to coded bits ``[n, coded_bits]``, float32."""
-        coded: Tensor = self._encoder(bits)
-        if self._mother_bits == self._coded_bits:
-            return coded
-        return coded[:, self._mother_order][:, self._order % self._mother_bits]
+        carried = self._crc(bits)
+        inputs = carried.new_zeros((len(bits), len(self._code.positions)))
+        inputs[:, self._carried] = carried
+        inputs[:, self._checked] = carried @ self._checks % 2
+        coded: Tensor = self._encoder(inputs)
+        return coded[:, self._order]
 
     def decode(self, llr: Tensor) -> tuple[Tensor, Tensor]:
         """LLRs ``[n, coded_bits]`` to bits ``[n, n_bits]``, and which blocks pass their CRC, ``[n]``."""
-        if self._mother_bits != self._coded_bits:
-            ordered = _combine(llr[:, self._order.argsort()], self._mother_bits)
-            llr = ordered[:, self._mother_order.argsort()]
-        return _decode_in_turn(self._decoders, llr)
+        # Outputs that are never sent are known where the code is shortened, else anything.
+        outputs = llr.new_full((len(llr), self._code.mother_bits), -_MAX_LLR if self._code.shortened else 0.0)
+        outputs[:, self._outputs] = _combine(llr[:, self._buffer_order], len(self._outputs))
+        bits, passed = _decode_in_turn(self._decoders, outputs)
+        return bits[:, : self._n_bits], passed
+
+    def _plain(self, list_size: int, options: dict[str, Any]) -> _Decoder:
+        crc, code = self._crc.crc_degree, self._code
+        decoder: _Decoder = PolarSCLDecoder(
+            code.frozen, code.mother_bits, list_size, crc, return_crc_status=True, **options
+        )
+        return decoder
+
+    def _checked_by_parity(self, list_size: int, check: CrcCheck) -> _Decoder:
+        decoder = ParityCheckDecoder(self._code, check, list_size)
+        return lambda llr: decoder.decode((-llr).clamp(-_MAX_LLR, _MAX_LLR))
 
 
 class LdpcBlock:
@@ -122,7 +143,7 @@ class ReportCode:
 
     Args:
         plan: sizes.
-        bits_per_symbol: for the bit interleaver of the LDPC code.
+        bits_per_symbol: for the bit interleaver of the LDPC code, and the corners that 1 and 2 bits are sent at.
         device: where to compute.
     """
 
@@ -132,9 +153,11 @@ class ReportCode:
             CRCEncoder(name, precision="single", device=device) if name else None for name in _crc_names(plan)
         )
         self._report_check = CRCDecoder(self._report_crc, device=device) if self._report_crc else None
-        self._block: PolarBlock | LdpcBlock
-        if plan.graph is None:
-            self._block = PolarBlock(plan.block_size, plan.coded_bits, device)
+        self._block: SmallBlock | PolarBlock | LdpcBlock
+        if plan.code == "small_block":
+            self._block = SmallBlock(plan.block_size, plan.coded_bits, bits_per_symbol, device)
+        elif plan.graph is None:
+            self._block = PolarBlock(plan.block_size, plan.block_crc, plan.coded_bits, device)
         else:
             size, crc = plan.block_size + plan.block_crc, self._block_crc or self._report_crc
             self._block = LdpcBlock(size, plan.coded_bits, plan.graph, crc, bits_per_symbol, device)
@@ -142,8 +165,7 @@ class ReportCode:
     def encode(self, bits: Tensor) -> Tensor:
         """Reports ``[batch, payload]`` of bits 0 and 1 to coded bits, the blocks one after the other, float32."""
         plan = self.plan
-        filled = max(plan.payload, MIN_POLAR_PAYLOAD)
-        report = torch.nn.functional.pad(bits.to(torch.float32), (0, filled - plan.payload))
+        report = bits.to(torch.float32)
         if self._report_crc is not None:
             report = self._report_crc(report)
         # Zeros in front, as clause 5.2.1 fills the first block.
@@ -163,12 +185,11 @@ class ReportCode:
         blocks, passed = self._block.decode(llr.view(-1, plan.coded_bits))
         report = blocks[:, : plan.block_size].reshape(len(llr), -1)
         passed = passed.view(len(llr), -1).all(dim=1)
-        filled = max(plan.payload, MIN_POLAR_PAYLOAD) + plan.report_crc
-        report = report[:, report.shape[1] - filled :]
+        report = report[:, report.shape[1] - plan.payload - plan.report_crc :]
         if self._report_check is not None:
             report, right = self._report_check(report)
             passed = passed & right.squeeze(-1)
-        return report[:, : plan.payload], passed
+        return report, passed
 
 
 @lru_cache(maxsize=16)

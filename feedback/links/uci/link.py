@@ -9,7 +9,7 @@ from feedback.links.parameters.uci import Modulation, UciParameters
 from feedback.links.uci.code_plan import CodePlan, code_plan
 from feedback.links.uci.layout import ReportLayout
 
-_BITS_PER_SYMBOL: dict[Modulation, int] = {"qpsk": 2, "16qam": 4, "64qam": 6}
+_BITS_PER_SYMBOL: dict[Modulation, int] = {"qpsk": 2, "16qam": 4, "64qam": 6, "256qam": 8}
 
 
 @LINKS.register("uci")
@@ -19,13 +19,16 @@ class Uci(FeedbackLink):
     .. math:: y_k = h x_k + n_k, \qquad E|x_k|^2 = 1, \quad n_k \sim \mathcal{CN}(0, 1 / \mathrm{SNR}), \quad
               h = 1 \text{ or } h \sim \mathcal{CN}(0, 1)
 
-    Side information and values make up the payload, so all of it is coded and nothing is protected otherwise. It is
-    coded as ``code_plan`` has it, modulated, and decoded from exact LLRs: the polar code by a CRC-aided list of 8, the
-    LDPC code by 20 iterations of belief propagation, each after a quicker try of the same.
+    Side information and values make up the payload, so all of it is coded and nothing is protected otherwise. There is
+    no retransmission. It is coded as ``code_plan`` has it: as control information by a small block code up to 11 bits
+    and the polar code up to 1706, and beyond, or if ``carried_by`` is ``data``, as data by the LDPC code. It is decoded
+    from exact LLRs: small blocks by maximum likelihood, the polar code by a CRC-aided list of 8, the LDPC code by 20
+    iterations of belief propagation, these two after a quicker try of the same.
 
-    A report whose CRC fails, or whose bits are no report, is ``erased``. A wrong report that passes its CRC is handed
-    over, wrong as it is. A bitstream of variable length lies in ``payload_bits``, or in as many bits as it has at
-    most, with zeros behind its end; the UE drops one that is longer, and the BS misses it.
+    A report whose CRC fails, or whose bits are no report, is ``erased``. A wrong report that passes its CRC, or that
+    has none as those of 11 bits or fewer, is handed over, wrong as it is. A bitstream of variable length lies in
+    ``payload_bits``, or in as many bits as it has at most, with zeros behind its end; the UE drops one that is longer,
+    and the BS misses it.
     """
 
     Parameters = UciParameters
@@ -52,7 +55,8 @@ class Uci(FeedbackLink):
         return self._plan(ReportLayout.of(codeword, self.parameters.payload_bits)).resource_elements
 
     def _plan(self, layout: ReportLayout) -> CodePlan:
-        return code_plan(layout.n_bits, self.parameters.code_rate, self._bits_per_symbol)
+        parameters = self.parameters
+        return code_plan(layout.n_bits, parameters.code_rate, self._bits_per_symbol, parameters.carried_by)
 
     @property
     def _bits_per_symbol(self) -> int:
