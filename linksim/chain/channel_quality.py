@@ -10,6 +10,7 @@ from feedback.link import NormalDraw
 from linksim.chain.base_station import Known
 from linksim.chain.reporting import ReportSequence
 from linksim.link_adaptation.outer_loop import next_offset
+from linksim.metrics.multi_user import MULTI_USER_METRICS
 from linksim.metrics.outcome import LinkOutcome
 from linksim.metrics.throughput import ADAPTED_METRICS
 from linksim.precoding import Precoder
@@ -36,8 +37,10 @@ class CqiChoice:
 
     @property
     def needed(self) -> bool:
-        """Whether a metric asks for it."""
-        return not ADAPTED_METRICS.isdisjoint(self.scenario.metrics)
+        """Whether a metric asks for it, or the BS takes users' strengths from it."""
+        of_users = self.scenario.multi_user.strengths == "cqi"
+        asking = ADAPTED_METRICS | MULTI_USER_METRICS if of_users else ADAPTED_METRICS
+        return not asking.isdisjoint(self.scenario.metrics)
 
     @property
     def adapts(self) -> bool:

@@ -82,14 +82,26 @@ class LinkAdaptation:
         tables = TABLES[self.parameters.mcs_table]
         if offset_db is None:
             return torch.tensor(tables.mcs_of_cqi, device=cqi.device)[cqi]
-        of_cqi = self._curves(tables.cqi, cqi.device)
         of_mcs = self._mcs_curves(cqi.device)
         target = self.parameters.target_bler
-        promised = of_cqi.of(of_cqi.thresholds_db(target), sent, (cqi - 1).clamp(min=0))
+        promised = self._threshold_db(cqi, sent)
         needed = of_mcs.thresholds_db(target)[_layers(sent) - 1]
         kept = needed <= (promised + offset_db)[:, None] + _THRESHOLD_TIE_DB
         efficiencies = torch.tensor([scheme.efficiency for scheme in tables.mcs], device=cqi.device)
         return torch.where(cqi > 0, (kept * efficiencies).argmax(1), 0)
+
+    def promised_sinr(self, cqi: Tensor, sent: Tensor) -> Tensor:
+        """SINR over AWGN that CQI indices ``[batch]`` stand for, ``[batch]``, float64, linear.
+
+        That at which the scheme of an index keeps the target; half of that of index 1 for index 0, out of range.
+        """
+        threshold_db = self._threshold_db(cqi, sent)
+        return 10 ** (threshold_db / 10) * torch.where(cqi > 0, 1.0, 0.5)
+
+    def _threshold_db(self, cqi: Tensor, sent: Tensor) -> Tensor:
+        """SINR at which the scheme of an index keeps the target, of index 1 for index 0, ``[batch]``, float64, dB."""
+        curves = self._curves(TABLES[self.parameters.mcs_table].cqi, cqi.device)
+        return curves.of(curves.thresholds_db(self.parameters.target_bler), sent, (cqi - 1).clamp(min=0))
 
     def block_error_rate(self, sinr: Tensor, sent: Tensor, mcs: Tensor) -> Tensor:
         """Error rate of a block's first transmission, ``[batch]``, float64; arguments as of ``transmission``."""

@@ -180,7 +180,10 @@ class ChannelOutcome:
     @cached_property
     def user_rates_perfect(self) -> Tensor:
         """Rates of the users of each cell with perfect CSI, ``[n_cells, users]``, float64, bit/s/Hz."""
-        return self._user_rates(self.weights_perfect)
+        cqi = None
+        if self.multi_user.strengths == "cqi":
+            cqi = self.adaptation.cqi(*self._sinr_of_gain(self.gain_perfect))
+        return self._user_rates(self.weights_perfect, cqi)
 
     @property
     def n_rx(self) -> int:
@@ -204,11 +207,24 @@ class ChannelOutcome:
             return self.precoder.weights_of_bands(known.directions.layer(1), known.bands)
         return self.precoder.weights(known.matrices)
 
-    def _user_rates(self, weights: Tensor) -> Tensor:
-        """Rates of the users of each cell, from weights that would suit each alone, ``[batch, Nc, n_tx]``."""
-        true = self.true_use
+    def _user_rates(self, weights: Tensor, cqi: Tensor | None) -> Tensor:
+        """Rates of the users of each cell, ``[n_cells, users]``.
+
+        Args:
+            weights: that would suit each alone, ``[batch, Nc, n_tx]``, complex.
+            cqi: of their reports, ``[batch]``, int64; ``None`` where the BS does not look at it.
+
+        Raises:
+            ValueError: if it looks at it, and there is none.
+        """
+        true, places, strengths = self.true_use, self.cells, None
+        if self.multi_user.strengths == "cqi":
+            if cqi is None:
+                raise ValueError("cqi: got None, expected that of the newest report")
+            one_layer = torch.ones(len(cqi), 1, dtype=torch.bool, device=cqi.device)
+            strengths = self.adaptation.promised_sinr(cqi, one_layer)[places]
         return user_rates(
-            true.matrices[self.cells], weights[self.cells], true.bands, self.snr_of_users, self.multi_user
+            *(true.matrices[places], weights[places], true.bands, self.snr_of_users, self.multi_user, strengths)
         )
 
     def _gain_of(self, weights: Tensor, true: Response | None = None) -> Tensor:

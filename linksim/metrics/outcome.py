@@ -192,7 +192,7 @@ class LinkOutcome(ChannelOutcome):
     @cached_property
     def user_rates(self) -> Tensor:
         """Rates of the users of each cell with the BS's precoder, ``[n_cells, users]``, float64, bit/s/Hz."""
-        return self._user_rates(self.weights)
+        return self._user_rates(self.weights, self.cqi)
 
     @cached_property
     def sinr(self) -> tuple[Tensor, Tensor]:

@@ -29,6 +29,11 @@ class MultiUserParameters(BaseModel):
         description="what greedy selection strives for: the largest sum of rates; or, over `slots`, the largest sum of "
         "their logarithms",
     )
+    strengths: Literal["snr", "cqi"] = Field(
+        default="snr",
+        description="what the BS knows of a user's strength. snr: its SNR per antenna, times the antennas; cqi: the "
+        "SINR of the CQI that comes with the report",
+    )
     slots: int = Field(
         default=20, ge=1, le=1000, description="proportional_fair: slots over which users take turns in a still channel"
     )

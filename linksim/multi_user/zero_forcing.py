@@ -7,8 +7,8 @@ from torch import Tensor
 _SMALLEST = 1e-9
 
 
-def regularisation(served: Tensor, snr: Tensor, gain: float) -> Tensor:
-    r"""What regularised zero-forcing adds for unit vectors: :math:`\alpha_k = |S| / (\mathrm{SNR}_k \, g)`.
+def regularisation(served: Tensor, power: Tensor) -> Tensor:
+    r"""What regularised zero-forcing adds for unit vectors: :math:`\alpha_k = |S| / P_k`, ``P = g SNR``.
 
     C. B. Peel, B. M. Hochwald and A. L. Swindlehurst, IEEE Trans. Commun. 53(1), 2005, DOI 10.1109/TCOMM.2004.840638,
     equation (20), where rows have the mean power :math:`g` and the transmitter the power SNR. Rows of unequal power,
@@ -17,13 +17,12 @@ def regularisation(served: Tensor, snr: Tensor, gain: float) -> Tensor:
 
     Args:
         served: which users are, ``[..., users]``, bool.
-        snr: per antenna at unit channel power and precoder power 1, linear, ``[..., users]``, float64.
-        gain: power :math:`g` of a channel.
+        power: SNR of each user if it is served alone, ``[..., users]``, float64, linear.
 
     Returns:
         ``[..., users]``, float64.
     """
-    return served.sum(-1, keepdim=True, dtype=torch.float64) / (snr * gain)
+    return served.sum(-1, keepdim=True, dtype=torch.float64) / power
 
 
 def zero_forcing(directions: Tensor, served: Tensor, alpha: Tensor) -> Tensor:

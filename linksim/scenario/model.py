@@ -167,6 +167,10 @@ class Scenario(Section):
                 "link_adaptation.outer_loop.step_db: got one report, expected feedback.n_reports of 2 or more with a "
                 "report_period_s: the loop learns from blocks after earlier reports"
             )
+        if self.multi_user.strengths == "cqi" and self.link_adaptation.layers == "all":
+            raise ValueError(
+                "multi_user.strengths: got cqi with link_adaptation.layers all, expected first: users have a layer each"
+            )
         self._check_link_budget()
         check_signals(self.feedback, self.compressors)
         labels = [compressor_label(compressor) for compressor in self.compressors]

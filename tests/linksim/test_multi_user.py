@@ -122,7 +122,7 @@ def test_users_of_one_direction_or_not_served_break_nothing() -> None:
     assert torch.equal(weights[0, 2], torch.zeros(4, dtype=torch.complex64))
     torch.testing.assert_close(torch.linalg.vector_norm(weights, dim=-1), torch.tensor([[1.0, 1.0, 0.0]]))
     snr = torch.tensor([[10.0, 1.0, 10.0]], dtype=torch.float64)
-    assert regularisation(served, snr, 4.0)[0].tolist() == pytest.approx([2 / 40, 2 / 4, 2 / 40])
+    assert regularisation(served, 4 * snr)[0].tolist() == pytest.approx([2 / 40, 2 / 4, 2 / 40])
 
 
 @pytest.mark.parametrize("power", [0.5, 10.0, 1000.0])

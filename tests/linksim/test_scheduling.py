@@ -3,6 +3,7 @@
 import itertools
 import math
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,7 +11,10 @@ import torch
 from scipy.optimize import minimize
 from torch import Tensor
 
+from linksim.chain.channel_quality import CqiChoice
 from linksim.errors import InputError
+from linksim.link_adaptation.adaptation import LinkAdaptation
+from linksim.link_adaptation.parameters import LinkAdaptationParameters
 from linksim.multi_user.parameters import MultiUserParameters
 from linksim.multi_user.scheduling import fair_rates
 from linksim.multi_user.user_rates import user_rates
@@ -30,7 +34,7 @@ def test_regularised_beams_of_unequal_users_are_those_of_their_channels() -> Non
     users, n_tx, snr = 3, 4, torch.tensor([0.1, 3.0, 50.0], dtype=torch.float64)
     directions = unit_vectors(random_tensor(users, n_tx, seed=1)).to(torch.complex128)
     served = torch.ones(users, dtype=torch.bool)
-    found = zero_forcing(directions, served, regularisation(served, snr, float(n_tx)))
+    found = zero_forcing(directions, served, regularisation(served, snr * n_tx))
     rows = (snr * n_tx).sqrt()[:, None] * directions.conj()
     direct = (rows.mH @ torch.linalg.inv(rows @ rows.mH + users * torch.eye(users))).mT
     torch.testing.assert_close(found, direct / torch.linalg.vector_norm(direct, dim=1, keepdim=True))
@@ -135,13 +139,64 @@ def test_fairness_reaches_the_metrics_and_helps_the_weakest() -> None:
     assert (fair > 0).all()
 
 
-def test_turns_need_a_selection() -> None:
-    section = {"selection": "all", "scheduling": "proportional_fair"}
-    document = {
-        "name": "x",
-        "channel": {"source": "cost2100"},
-        "compressors": [{"name": "topk"}],
-        "multi_user": section,
-    }
-    with pytest.raises(InputError, match=r"multi_user: got scheduling proportional_fair with selection all, expected"):
-        validate_scenario(document, "x")
+@pytest.mark.parametrize("table", ["qam64", "qam256"])
+def test_a_cqi_stands_for_the_sinr_at_which_it_begins(table: str) -> None:
+    adaptation = LinkAdaptation(LinkAdaptationParameters(mcs_table=table), 624, 0.9)
+    cqi, sent = torch.arange(1, 16), torch.ones(15, 1, dtype=torch.bool)
+    promised = adaptation.promised_sinr(cqi, sent)
+    # Flat over the band the effective SINR is the SINR itself.
+    for factor, expected in ((1.001, cqi), (0.999, cqi - 1)):
+        flat = (factor * promised)[:, None, None].expand(15, 4, 1)
+        assert torch.equal(adaptation.cqi(flat, sent), expected)
+    out_of_range = adaptation.promised_sinr(torch.zeros(1, dtype=torch.int64), sent[:1])
+    assert float(out_of_range) == pytest.approx(float(promised[0]) / 2)
+
+
+def test_a_bs_that_knows_cqis_weighs_users_by_these() -> None:
+    """Of two users of one direction the one of the larger CQI is served, whatever their long-term SNRs are."""
+    outcome = replace(made_up_outcome(), snr=torch.tensor([1.0, 100.0] * 3 + [1.0]))
+    known = MultiUserParameters(users=2, strengths="cqi")
+    asked = replace(outcome, multi_user=known, cqi=torch.tensor([15, 1] * 3 + [1]))
+    strengths = outcome.adaptation.promised_sinr(asked.cqi, torch.ones(7, 1, dtype=torch.bool))
+    places, weights, true = asked.cells, outcome.weights, outcome.true_use
+    direct = user_rates(
+        *(true.matrices[places], weights[places], true.bands, asked.snr_of_users, known, strengths[places])
+    )
+    assert torch.equal(asked.user_rates, direct)
+    assert (asked.user_rates_perfect.sum(1) > 0).all()
+    response, directions, snr = one_direction([1.0, 100.0])
+    stronger = torch.tensor([[50.0, 0.1]], dtype=torch.float64)
+    assert user_rates(response, directions, BAND, snr, GREEDY, stronger)[0].tolist() == pytest.approx([math.log2(5), 0])
+    with pytest.raises(ValueError, match="cqi: got None"):
+        _ = replace(asked, cqi=None).user_rates
+
+
+DOCUMENT = {"name": "x", "channel": {"source": "cost2100"}, "compressors": [{"name": "topk"}]}
+
+
+@pytest.mark.parametrize(
+    ("change", "line"),
+    [
+        (
+            {"multi_user": {"selection": "all", "scheduling": "proportional_fair"}},
+            r"multi_user: got scheduling proportional_fair with selection all, expected selection greedy",
+        ),
+        (
+            {"multi_user": {"strengths": "cqi"}, "link_adaptation": {"layers": "all"}},
+            r"multi_user\.strengths: got cqi with link_adaptation\.layers all, expected first",
+        ),
+    ],
+)
+def test_what_does_not_go_together_is_refused(change: dict[str, Any], line: str) -> None:
+    with pytest.raises(InputError, match=line):
+        validate_scenario(DOCUMENT | change, "x")
+
+
+def test_the_chain_hands_cqis_over_where_only_users_need_them() -> None:
+    asked: dict[str, Any] = {"metrics": ["cell_rate_bps_hz"], "multi_user": {"strengths": "cqi"}}
+    nothing: Any = None
+    needed = [
+        CqiChoice(validate_scenario(DOCUMENT | {**asked, **change}, "x"), *[nothing] * 4).needed
+        for change in ({}, {"metrics": ["nmse_db"]}, {"multi_user": {}})
+    ]
+    assert needed == [True, False, False]

@@ -22,7 +22,7 @@ _GEOMETRY = {
 }
 _NOT_IN_CDL = frozenset(
     {"bs_height_m", "ue_height_m", "distance_m", "los", "indoor_share", "o2i_model", "office", "downtilt_deg"}
-    | {"spatial_consistency", "indoor_floors", "indoor_speed_m_s"}
+    | {"spatial_consistency", "indoor_floors", "indoor_speed_m_s", "hotspot_radius_m"}
 )
 _NOT_IN_TDL = _NOT_IN_CDL | {
     "azimuth_deg", "element_spacing", "antenna_pattern", "beam_squint", "sub_array_rows", "sub_array_zenith_deg",
@@ -83,6 +83,13 @@ class SionnaParameters(SourceParameters):
     )
     distance_m: tuple[float, float] | None = Field(
         default=None, description="horizontal distance of the UE, least and greatest, m; by default the model's"
+    )
+    hotspot_radius_m: float | None = Field(
+        default=None,
+        gt=0,
+        le=1000,
+        description="radius of a disc that the UEs of a block of 50 are in, around a place of the sector [m]: users "
+        "beside each other, whose channels are alike with `spatial_consistency`; by default they are anywhere in it",
     )
     azimuth_deg: tuple[float, float] | None = Field(
         default=None,

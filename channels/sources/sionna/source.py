@@ -70,11 +70,10 @@ class SionnaSource(PathSource):
         return normalise_power(paths, self.grid) if self.parameters.normalise else paths
 
     def drops(self, split: Split, block: int) -> UserDrops:
-        """UEs of a block, uniform over the area of the sector."""
+        """UEs of a block, uniform over the area of the sector, or around a place that is."""
         generator = torch.Generator().manual_seed(stream_seed(self.seed, split, block, "users"))
         place, angle, heading, building = torch.rand(4, BLOCK_SIZE, generator=generator, dtype=torch.float64)
-        near, far = (0.0, 0.0) if self.parameters.is_profile else self.parameters.distance_range_m
-        left, right = self.parameters.azimuth_range_deg
+        distance_m, azimuth_rad = self._places(split, block, place, angle)
         direction = torch.stack((torch.cos(2 * math.pi * heading), torch.sin(2 * math.pi * heading), 0 * heading), -1)
         indoor = building < self.parameters.indoor_share
         if self.parameters.all_indoor:
@@ -83,12 +82,28 @@ class SionnaSource(PathSource):
         if self.parameters.indoor_speed_m_s is not None:
             speed_m_s[indoor] = self.parameters.indoor_speed_m_s
         return UserDrops(
-            distance_m=(near**2 + place * (far**2 - near**2)).sqrt().to(self.device, torch.float32),
-            azimuth_rad=torch.deg2rad(left + angle * (right - left)).to(self.device, torch.float32),
+            distance_m=distance_m.to(self.device, torch.float32),
+            azimuth_rad=azimuth_rad.to(self.device, torch.float32),
             velocity_m_s=(speed_m_s[:, None] * direction).to(self.device, torch.float32),
             indoor=indoor.to(self.device),
             height_m=self._heights_m(indoor, generator).to(self.device, torch.float32),
         )
+
+    def _places(self, split: Split, block: int, place: Tensor, angle: Tensor) -> tuple[Tensor, Tensor]:
+        """Distances from the BS, m, and azimuths, radians, ``[block]``, float64, of draws between 0 and 1."""
+        radius_m = self.parameters.hotspot_radius_m
+        if radius_m is None:
+            return self._in_sector(place, angle)
+        generator = torch.Generator().manual_seed(stream_seed(self.seed, split, block, "hotspot"))
+        centre = torch.polar(*self._in_sector(*torch.rand(2, 1, generator=generator, dtype=torch.float64)))
+        found = centre + torch.polar(radius_m * place.sqrt(), 2 * math.pi * angle)
+        return found.abs().clamp(min=self.parameters.distance_range_m[0]), found.angle()
+
+    def _in_sector(self, place: Tensor, angle: Tensor) -> tuple[Tensor, Tensor]:
+        """Uniform over the area of the sector."""
+        near, far = (0.0, 0.0) if self.parameters.is_profile else self.parameters.distance_range_m
+        left, right = self.parameters.azimuth_range_deg
+        return (near**2 + place * (far**2 - near**2)).sqrt(), torch.deg2rad(left + angle * (right - left))
 
     def _heights_m(self, indoor: Tensor, generator: torch.Generator) -> Tensor:
         """Heights of the UEs, m, ``[block]``, float64: those indoors on any floor of their building."""
