@@ -17,9 +17,11 @@ class EstimatorTraits(Traits):
 
     Attributes:
         learns: whether it learns from training channels.
+        fewest_training: channels below which what it learns is mostly chance.
     """
 
     learns: ClassVar[bool] = False
+    fewest_training: ClassVar[int] = 0
 
 
 class EstimatorParameters(EstimatorTraits, PluginSection):

@@ -1,11 +1,14 @@
 """What the UE's estimator learns: moments of training channels, summed by tasks, fitted once and kept as a file."""
 
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from channels.estimator import ESTIMATORS, Estimator
 from channels.source import BLOCK_SIZE
 from channels.training_moments import TrainingMoments
-from linksim.chain.samples_without_energy import has_energy, require_energy, require_some
+from linksim.chain.samples_without_energy import has_energy, left_out_warning, require_energy, require_some
 from linksim.execution.executor import Executor
 from linksim.files import kept_tensors, needed_file, save_tensors
 from linksim.preparation.fitted_file import FittedFile
@@ -17,6 +20,41 @@ from linksim.scenario.true_channels import true_response
 
 # Training channels per task.
 _TASK_SIZE = 250
+# In the file of what was learnt: channels that it was learnt from, and those looked at, some perhaps without energy.
+_LEARNT_FROM, _LOOKED_AT = "learnt_from", "looked_at"
+
+
+@dataclass(frozen=True)
+class EstimatorRecord:
+    """What an estimator has learnt from.
+
+    Attributes:
+        name: the estimator.
+        learnt_from: training channels; ``None`` where the file does not say.
+        looked_at: those and the ones without energy.
+        fewest: channels below which what is learnt is mostly chance.
+    """
+
+    name: str
+    learnt_from: int | None
+    looked_at: int | None
+    fewest: int
+
+    def document(self) -> dict[str, Any]:
+        """As a mapping that ``json`` can write."""
+        return {"estimator": self.name, "learnt_from": self.learnt_from}
+
+    def warnings(self) -> Iterator[str]:
+        """What a reader of the results should know, a line each."""
+        if self.learnt_from is None or self.looked_at is None:
+            return
+        if self.learnt_from < self.looked_at:
+            yield left_out_warning(self.looked_at - self.learnt_from, self.looked_at, "train")
+        if self.learnt_from < self.fewest:
+            yield (
+                f"estimation: {self.name} learnt from {self.learnt_from} train channels, expected at least "
+                f"{self.fewest} for statistics that are more than chance"
+            )
 
 
 def estimator_of(scenario: Scenario) -> Estimator:
@@ -54,7 +92,29 @@ def fit_estimator(scenario: Scenario, folder: Path, executor: Executor) -> None:
     require_some(moments.n, count, scenario, "train")
     estimator = estimator_of(scenario)
     estimator.fit(moments)
-    save_tensors(file, estimator.state())
+    save_tensors(file, estimator.state(), {_LEARNT_FROM: str(moments.n), _LOOKED_AT: str(count)})
+
+
+def estimator_records(scenarios: Iterable[Scenario], folder: Path) -> list[EstimatorRecord]:
+    """What estimators have learnt from, each estimator at each number of channels once.
+
+    Raises:
+        InputError: if a file is missing or damaged.
+    """
+    records = []
+    for file, scenario in {estimator_file(one, folder): one for one in scenarios if one.estimation.learns}.items():
+        metadata = needed_file(file).metadata
+        # A file that another version wrote may not say.
+        known, looked_at = metadata.get(_LEARNT_FROM), metadata.get(_LOOKED_AT)
+        records.append(
+            EstimatorRecord(
+                scenario.estimation.name,
+                int(known) if known else None,
+                int(looked_at) if looked_at else None,
+                scenario.estimation.fewest_training,
+            )
+        )
+    return list(dict.fromkeys(records))
 
 
 def training_moments(scenario: Scenario, start: int, stop: int) -> TrainingMoments:

@@ -45,7 +45,7 @@ _TABLE_METRICS = (
     "resource_elements",
 )
 # Shown elsewhere on the page, or too long for a line.
-_OWN_PLACE = ("scenario", "description", "command", "wall_time_s", "compressors", "warnings")
+_OWN_PLACE = ("scenario", "description", "command", "wall_time_s", "compressors", "estimators", "warnings")
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from pathlib import Path
 from linksim.chain.stage_times import StageTimes
 from linksim.execution.options import ExecutionOptions
 from linksim.preparation.dimension_check import check_points
+from linksim.preparation.estimator_fit import estimator_records
 from linksim.preparation.learning_record import learning_records, learnt_from, warnings_of
 from linksim.preparation.networks import TrainingRun, train_missing
 from linksim.preparation.prepare import Preparation
@@ -78,6 +79,8 @@ def run(scenario: Scenario, out: Path, options: RunOptions) -> RunFolder:
         records = learning_records(points)
         warnings.add(line.removeprefix("WARNING: ") for line in warnings_of(records))
         folder.learnt_from = learnt_from(points)
+        estimators = estimator_records((point.scenario for point in points), folder.fitted)
+        warnings.add(line for record in estimators for line in record.warnings())
         prepared = {point.key: preparation.prepared(point) for point in points}
         if options.adopt is not None:
             count = PartialResults(folder.points).adopt(options.adopt, [one.content for one in prepared.values()])
@@ -87,5 +90,7 @@ def run(scenario: Scenario, out: Path, options: RunOptions) -> RunFolder:
         write_example(scenario, points, prepared, folder, executor)
     write_complexity(scenario, folder.path)
     times.seconds["whole run"] = time.perf_counter() - clock
-    folder.write_manifest(manifest_of(scenario, started, times, options.command, device, records, warnings.lines))
+    folder.write_manifest(
+        manifest_of(scenario, started, times, options.command, device, records, estimators, warnings.lines)
+    )
     return folder

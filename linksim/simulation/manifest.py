@@ -14,6 +14,7 @@ import torch
 
 from linksim.chain.downlink_overhead import overhead_of
 from linksim.chain.stage_times import StageTimes
+from linksim.preparation.estimator_fit import EstimatorRecord
 from linksim.preparation.learning_record import LearningRecord
 from linksim.scenario.model import Scenario
 
@@ -25,6 +26,7 @@ def manifest_of(
     command: str,
     device: torch.device,
     records: Sequence[LearningRecord],
+    estimators: Sequence[EstimatorRecord],
     warnings: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Everything that a reader needs to know of a run beside its scenario.
@@ -36,6 +38,7 @@ def manifest_of(
         command: what the user typed.
         device: what it computed on.
         records: what its compressors have learnt from.
+        estimators: what its UEs' estimators have learnt from.
         warnings: what a reader of the results should know of their validity, a line each.
     """
     packages = ("linksim", "torch", "sionna-no-rt", "numpy", "scipy", "pandas", "h5py", "matplotlib")
@@ -57,6 +60,7 @@ def manifest_of(
             "device": torch.cuda.get_device_name() if device.type == "cuda" else "cpu",
         },
         "compressors": [record.document() for record in records],
+        "estimators": [record.document() for record in estimators],
         "wall_time_s": {name: round(seconds, 2) for name, seconds in times.seconds.items()},
     }
 

@@ -1,6 +1,7 @@
 """Statistics that the UE's estimator learns: kept once, from training channels, whatever the workers and batches."""
 
 import copy
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,8 @@ from channels.training_moments import TrainingMoments
 from linksim.execution.executor import InProcess
 from linksim.files import load_tensors, save_tensors
 from linksim.preparation import estimator_fit
-from linksim.preparation.estimator_fit import estimator_file, fit_estimator, training_moments
+from linksim.preparation.estimator_fit import estimator_file, estimator_records, fit_estimator, training_moments
+from linksim.report.tables.learning import learning_rows, learnt_from_line
 from linksim.scenario.file import validate_scenario
 from linksim.scenario.model import Scenario
 from linksim.scenario.sources import source_of
@@ -109,6 +111,45 @@ def test_results_know_the_statistics_that_they_were_made_with(
     # A damaged file is set aside, and made anew.
     file.write_bytes(b"damaged")
     pd.testing.assert_series_equal(pd.read_csv(run_folder(learning) / "results.csv").value, before)
+
+
+def test_a_run_says_what_its_estimator_learnt_from(
+    learning: dict[str, Any], run_folder: RunTiny, without_report: None
+) -> None:
+    learning["sweeps"] = {"all": {"snr_db": [0, 20]}}
+    for samples, warns in ((99, True), (100, False)):
+        learning["training"] = learning.get("training", {}) | {"samples": samples}
+        folder = run_folder(learning)
+        manifest = json.loads((folder / "manifest.json").read_text())
+        assert manifest["estimators"] == [{"estimator": "lmmse", "learnt_from": samples}]
+        assert any("lmmse learnt from 99" in line for line in manifest["warnings"]) == warns
+        line = learnt_from_line(pd.read_csv(folder / "results.csv"), manifest)
+        assert line.endswith(f"lmmse (estimator): {samples}")
+        assert learning_rows(manifest)[-1][:3] == ["lmmse (estimator)", "", str(samples)]
+
+
+def test_training_channels_without_energy_are_told_of(learning: dict[str, Any], tmp_path: Path) -> None:
+    channels = np.ones((30, 16, 4), dtype=np.complex64)
+    channels[:3] = 0
+    np.save(tmp_path / "h.npy", channels)
+    learning["channel"] = {
+        "source": "response",
+        "file": str(tmp_path / "h.npy"),
+        "axes": ["sample", "subcarrier", "tx"],
+        "carrier_hz": 3.5e9,
+        "bandwidth_hz": 20e6,
+        "train_fraction": 0.9,
+    }
+    scenario = _scenario(learning)
+    fit_estimator(scenario, tmp_path, InProcess())
+    (record,) = estimator_records([scenario, scenario], tmp_path)
+    assert record.looked_at is not None
+    assert record.learnt_from is not None
+    assert record.learnt_from < record.looked_at
+    left_out = record.looked_at - record.learnt_from
+    assert f"channel: {left_out} of {record.looked_at} train channels have no energy and are left out" in [
+        *record.warnings()
+    ]
 
 
 def test_no_training_channels_in_one_line(

@@ -19,6 +19,8 @@ class LmmseParameters(CombPilotParameters):
 
     titles = ("LMMSE",)
     learns = True
+    # A mean power over as many independent fading channels is known to 10 %.
+    fewest_training = _FEWEST_CHANNELS
 
     name: Literal["lmmse"] = "lmmse"
 

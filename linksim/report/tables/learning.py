@@ -1,4 +1,4 @@
-"""What the compressors of a run have learnt from, in words: training channels, and what a network's weights saw."""
+"""What compressors and estimators learnt from, in words: training channels, and what a network's weights saw."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -15,10 +15,10 @@ UNKNOWN = "unknown"
 _HASH_DIGITS = 12
 
 
-def learnt_from_line(results: pd.DataFrame) -> str:
-    """One line: how many distinct training channels each compressor learnt from.
+def learnt_from_line(results: pd.DataFrame, manifest: Mapping[str, Any] | None = None) -> str:
+    """One line: how many distinct training channels each compressor and each estimator learnt from.
 
-    Empty where the table does not say, and where no compressor has a figure.
+    Empty where neither table nor manifest says, and where no compressor has a figure.
     """
     if "learnt_from" not in results.columns:
         return ""
@@ -28,20 +28,38 @@ def learnt_from_line(results: pd.DataFrame) -> str:
         known = sorted(counts.dropna().unique())
         text = " to ".join(count_text(count) for count in dict.fromkeys([known[0], known[-1]])) if known else UNKNOWN
         groups.setdefault(text, []).append(str(label))
+    for estimator in _estimators(manifest or {}):
+        groups.setdefault(count_text(estimator.get("learnt_from")), []).append(_estimator_title(estimator))
     parts = [f"{', '.join(labels)}: {text}" for text, labels in groups.items()]
     return f"learnt from, in distinct training channels: {'; '.join(parts)}" if parts else ""
 
 
 def learning_rows(manifest: Mapping[str, Any]) -> list[list[str]]:
-    """The table of a report, one row a compressor and compression ratio; columns ``HEADS``."""
-    entries = manifest.get("compressors")
-    return [_row(entry) for entry in entries if isinstance(entry, dict)] if isinstance(entries, list) else []
+    """The table of a report, a row for each compressor and ratio, and for each estimator; columns ``HEADS``."""
+    estimators = [
+        [_estimator_title(entry), "", count_text(entry.get("learnt_from")), *[""] * (len(HEADS) - 3)]
+        for entry in _estimators(manifest)
+    ]
+    return [*map(_row, _entries(manifest, "compressors")), *estimators]
 
 
 def count_text(count: Any) -> str:
     """A count with its thousands set apart; ``unknown`` for none."""
     number = isinstance(count, int | float) and count == count
     return f"{count:,.0f}".replace(",", "\N{NARROW NO-BREAK SPACE}") if number else UNKNOWN
+
+
+def _entries(manifest: Mapping[str, Any], key: str) -> list[dict[str, Any]]:
+    entries = manifest.get(key)
+    return [entry for entry in entries if isinstance(entry, dict)] if isinstance(entries, list) else []
+
+
+def _estimators(manifest: Mapping[str, Any]) -> list[dict[str, Any]]:
+    return _entries(manifest, "estimators")
+
+
+def _estimator_title(entry: Mapping[str, Any]) -> str:
+    return f"{entry.get('estimator', '')} (estimator)"
 
 
 def _row(entry: Mapping[str, Any]) -> list[str]:

@@ -40,7 +40,7 @@ def show(run_folder: Path, console: Console, metric: str | None = None, *, perce
     # A run that measured none of the usual metrics shows those that it did.
     for table in tables or sweep_tables(run, known, percentiles=percentiles):
         print_table(table, console)
-    if line := learnt_from_line(run.results):
+    if line := learnt_from_line(run.results, run.manifest):
         console.print(line, highlight=False, markup=False, soft_wrap=True)
     sampling = read_sampling(run_folder)
     if sampling is not None:
