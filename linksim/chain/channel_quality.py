@@ -1,6 +1,6 @@
 """The UE's CQI, which it expects of its own channel estimate and of its report, and how the BS corrects it."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -82,13 +82,13 @@ class CqiChoice:
         sequence.note_cqi(seen.best_cqi)
 
     def acknowledge(self, sequence: ReportSequence, used: LinkOutcome, known: Known, draw: NormalDraw) -> None:
-        """Moves the BS's offset by the blocks that it sends with what it knows, over the channel of ``used``.
+        """Moves the BS's offset by the block that it sends with what it knows, over the channel of ``used``.
 
         Args:
             sequence: the reports so far.
             used: the link when the precoder of the newest of them comes into use.
             known: what the BS knows then.
-            draw: of the noise that each block meets.
+            draw: of the noise that the block meets.
         """
         loop, target = self.scenario.link_adaptation.outer_loop, self.scenario.link_adaptation.target_bler
         assert sequence.cqi is not None
@@ -101,11 +101,7 @@ class CqiChoice:
             csi_predicted=known.predicted,
             precoder_reported=known.precoder,
             cqi=sequence.cqi,
+            offset_db=sequence.offset_db,
         )
-        chances = torch.special.ndtr(draw((loop.blocks,)).to(torch.float64))
-        for chance in chances.unbind(1):
-            with_offset = replace(seen, offset_db=sequence.offset_db)
-            # What the SINRs follow from does not depend on the offset.
-            with_offset.__dict__["sinr"] = seen.sinr
-            failed = chance < with_offset.block_error_rate
-            sequence.offset_db = next_offset(sequence.offset_db, failed, loop, target)
+        chance = torch.special.ndtr(draw((1,))[:, 0].to(torch.float64))
+        sequence.offset_db = next_offset(sequence.offset_db, chance < seen.block_error_rate, loop, target)

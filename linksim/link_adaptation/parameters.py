@@ -6,7 +6,10 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class OuterLoopParameters(BaseModel):
-    """The section ``link_adaptation.outer_loop``: the BS corrects what CQIs promise by what becomes of its blocks."""
+    """The section ``link_adaptation.outer_loop``: the BS corrects what CQIs promise by what becomes of its blocks.
+
+    One block is sent, and acknowledged, as the precoder of each of the `feedback.n_reports` comes into use.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
@@ -18,13 +21,6 @@ class OuterLoopParameters(BaseModel):
         "step_db target_bler / (1 - target_bler) [dB]; 0: no outer loop",
     )
     limit_db: float = Field(default=20.0, gt=0, le=60, description="largest offset in either direction [dB]")
-    blocks: int = Field(
-        default=1,
-        ge=1,
-        le=100,
-        description="blocks that are acknowledged after each report, all over the channel when its precoder comes into "
-        "use",
-    )
 
 
 class LinkAdaptationParameters(BaseModel):
