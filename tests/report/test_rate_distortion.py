@@ -16,7 +16,7 @@ from linksim.report.figures.of_a_run import Plan, figure_layouts
 from linksim.report.html import write_report
 from linksim.report.tables.rate_distortion import distance_table
 from linksim.report.view.curve_style import IDEAL
-from linksim.report.view.rate_distortion import curves_styles, parts_with_curves
+from linksim.report.view.rate_distortion import curves_styles, one_of_each_curve, parts_with_curves
 from linksim.report.view.run_view import RunView, view_run
 from linksim.report.view.style import paper_style
 from linksim.simulation.reference_curves import gaussian_curve
@@ -73,6 +73,19 @@ def test_the_figure_joins_the_points_of_a_curve(folder):
     assert [line.get_xdata()[0] for line in sgcs.get_lines() if line.get_alpha() == 0.35] == [300]
     assert all(64 not in line.get_xdata() for line in nmse.get_lines())
     assert "NMSE is not defined for what reports a precoder: Type I, Enhanced Type II." in plan.caption
+
+
+def test_a_distribution_has_one_point_of_each_curve_by_its_bits(folder):
+    """The middle between 32 and 300 bits is 98: 64 and 128 are nearest to it."""
+    run = view_run(folder)
+    shown = one_of_each_curve(run, run.sweeps[0])
+    assert {label: shown.title(label) for label in shown.styles} == {
+        "type1": "Type I, 32 bits",
+        "pc1": "Enhanced Type II, 64 bits",
+        "context 128": "Context codec, 128 bits",
+        "klt": "klt, 128 bits",
+    }
+    assert shown.styles["pc1"] == curves_styles(run)["Enhanced Type II"]
 
 
 def test_distances_are_those_from_the_first_curve(folder):

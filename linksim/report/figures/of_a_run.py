@@ -21,6 +21,7 @@ from linksim.report.figures.sweep import NMSE_PAIR, draw_metrics
 from linksim.report.tables.costs import read_costs
 from linksim.report.view.figure_options import FigureOptions
 from linksim.report.view.metric_format import metric_text
+from linksim.report.view.rate_distortion import one_of_each_curve
 from linksim.report.view.run_view import RunView, Sweep, view_run
 from linksim.report.view.style import COLUMN_IN, paper_style, save
 from linksim.scenario.chosen_point import check_chosen, chosen_point
@@ -36,6 +37,8 @@ _SUM_RATE = ("sum_rate_bps_hz", "rank")
 _CELL_RATE = ("cell_rate_bps_hz", "user_rate_bps_hz")
 _THROUGHPUT = ("throughput_bps_hz", "bler")
 _EDGE = ("rate_p5_bps_hz", "throughput_p5_bps_hz", "user_rate_p5_bps_hz")
+# UEs differ by their place: distributions tell what curves over the bits do not.
+_COVERAGE = "ue_snr_db"
 _ERRORS = ("report_error_rate", "undetected_error_rate")
 _OVER_TIME = (("rate_bps_hz",), ("sgcs_e2e",), ("nmse_e2e_db",), _SUM_RATE, _CELL_RATE, _THROUGHPUT)
 # Figures by the column of the horizontal axis.
@@ -127,6 +130,8 @@ def figure_layouts(run: RunView) -> Iterator[Plan]:
         if joined is not None:
             layout, metrics = joined
             yield Plan(f"{stem}_equal_bits", OVERVIEW, caption(run, sweep, metrics, layout), layout.figure)
+            if sweep.has(_COVERAGE):
+                yield from _distributions(one_of_each_curve(run, sweep), sweep, stem, distributed)
             continue
         for name, metrics, layout in _layouts(run, sweep):
             text = caption(run, sweep, metrics, layout)

@@ -1,5 +1,8 @@
 """Operating points of a run that its scenario joins to curves: which there are, and what the curves look like."""
 
+from dataclasses import replace
+
+import numpy as np
 import pandas as pd
 
 from linksim.comparison.operating_points import curve_names, operating_points, over_bits, spends_bits
@@ -55,3 +58,19 @@ def curves_styles(run: RunView) -> dict[str, CurveStyle]:
     shown = {names[label] for label in run.styles if label in names}
     found = styles_of_curves(run.scenario, run.options.palette)
     return {curve: style for curve, style in found.items() if curve in shown}
+
+
+def one_of_each_curve(run: RunView, sweep: Sweep) -> RunView:
+    """The run with one operating point of each curve, those of the most similar bits, and called by curve and bits.
+
+    It is the point of the bits nearest to the middle between the fewest and the most of all, on a logarithmic scale.
+    """
+    part, *_ = parts_with_curves(run, sweep)
+    points = points_of(run, sweep, part, "bits")
+    points = points.assign(away=(np.log(points["bits"] ** 2 / (points["bits"].min() * points["bits"].max())) / 2).abs())
+    nearest = points.sort_values("away", kind="stable").drop_duplicates("curve").set_index("curve")
+    looks = {curve: style for curve, style in curves_styles(run).items() if curve in nearest.index}
+    labels = {curve: str(nearest.at[curve, "compressor"]) for curve in looks}
+    bits = {str(curve): float(count) for curve, count in nearest["bits"].items()}
+    titles = {labels[curve]: f"{curve}, {bits[curve]:.0f} bits" for curve in looks}
+    return replace(run, styles={labels[curve]: style for curve, style in looks.items()}, titles=titles)
