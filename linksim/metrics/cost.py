@@ -86,7 +86,7 @@ class ResourceElements(ReportCost):
     name = "resource_elements"
     label = "Resource elements per report"
     stem = "resources"
-    meaning = "Uplink resource elements that a report takes, check bits included, pilots not."
+    meaning = "Uplink resource elements that a report takes, check bits and pilots included."
     unit = "1"
 
     def per_sample(self, outcome: LinkOutcome) -> Tensor | None:

@@ -1,29 +1,23 @@
 """Coded digital feedback: uplink control information with CRC, channel code and block errors."""
 
-import torch
-from torch import Tensor
-
 from feedback.csi_report.codeword import Codeword
 from feedback.link import LINKS, FeedbackLink, NormalDraw
-from feedback.links.parameters.uci import Modulation, UciParameters
+from feedback.links.parameters.uci import UciParameters
 from feedback.links.uci.code_plan import CodePlan, code_plan
 from feedback.links.uci.layout import ReportLayout
-
-_BITS_PER_SYMBOL: dict[Modulation, int] = {"qpsk": 2, "16qam": 4, "64qam": 6, "256qam": 8}
+from feedback.links.uci.uplink import BITS_PER_SYMBOL, uplink
 
 
 @LINKS.register("uci")
 class Uci(FeedbackLink):
-    r"""Reports as coded bits over flat uplink channels, after TS 38.212.
-
-    .. math:: y_k = h x_k + n_k, \qquad E|x_k|^2 = 1, \quad n_k \sim \mathcal{CN}(0, 1 / \mathrm{SNR}), \quad
-              h = 1 \text{ or } h \sim \mathcal{CN}(0, 1)
+    """Reports as coded bits over the uplink, after TS 38.212.
 
     Side information and values make up the payload, so all of it is coded and nothing is protected otherwise. There is
     no retransmission. It is coded as ``code_plan`` has it: as control information by a small block code up to 11 bits
-    and the polar code up to 1706, and beyond, or if ``carried_by`` is ``data``, as data by the LDPC code. It is decoded
-    from exact LLRs: small blocks by maximum likelihood, the polar code by a CRC-aided list of 8, the LDPC code by 20
-    iterations of belief propagation, these two after a quicker try of the same.
+    and the polar code up to 1706, and beyond, or if ``carried_by`` is ``data``, as data by the LDPC code. The channel,
+    and what the BS knows of it, is that of ``feedback.links.uci.uplink.Uplink``. Small blocks are decoded by maximum
+    likelihood, the polar code by a CRC-aided list of 8, the LDPC code by 20 iterations of belief propagation, these two
+    after a quicker try of the same.
 
     A report whose CRC fails, or whose bits are no report, is ``erased``. A wrong report that passes its CRC, or that
     has none as those of 11 bits or fewer, is handed over, wrong as it is. A bitstream of variable length lies in
@@ -46,13 +40,16 @@ class Uci(FeedbackLink):
 
         layout = ReportLayout.of(codeword, self.parameters.payload_bits)
         payload, fits = layout.pack(codeword)
-        code = report_code(self._plan(layout), self._bits_per_symbol, str(payload.device))
-        decoded, passed = code.decode(self._llr(code.encode(payload), draw))
+        plan, device = self._plan(layout), str(payload.device)
+        code = report_code(plan, self._bits_per_symbol, device)
+        channel = uplink(self.parameters, plan.resource_elements, device)
+        decoded, passed = code.decode(channel.llr(code.encode(payload), draw))
         return layout.unpack(decoded, passed & fits)
 
     def resource_elements(self, codeword: Codeword) -> int:
-        """Symbols of a report, those of its CRC included; pilots are not counted."""
-        return self._plan(ReportLayout.of(codeword, self.parameters.payload_bits)).resource_elements
+        """Symbols of a report, those of its CRC and the pilots in its resource blocks included."""
+        n_data = self._plan(ReportLayout.of(codeword, self.parameters.payload_bits)).resource_elements
+        return n_data + uplink(self.parameters, n_data, "cpu").n_pilots
 
     def _plan(self, layout: ReportLayout) -> CodePlan:
         parameters = self.parameters
@@ -60,23 +57,4 @@ class Uci(FeedbackLink):
 
     @property
     def _bits_per_symbol(self) -> int:
-        return _BITS_PER_SYMBOL[self.parameters.modulation]
-
-    def _llr(self, coded: Tensor, draw: NormalDraw) -> Tensor:
-        """LLRs at the BS of coded bits ``[batch, n]``, same shape, float32."""
-        from sionna.phy.mapping import Demapper, Mapper
-
-        device, noise_power = str(coded.device), 10 ** (-self.parameters.snr_db / 10)
-        options = {"num_bits_per_symbol": self._bits_per_symbol, "precision": "single", "device": device}
-        symbols = Mapper("qam", **options)(coded)
-        # Drawn first, so that a report meets the same gain whatever its length.
-        gain = _complex_normal(draw, 1) if self.parameters.fading == "rayleigh" else torch.ones_like(symbols[:, :1])
-        received = gain * symbols + noise_power**0.5 * _complex_normal(draw, symbols.shape[1])
-        power = gain.real.square() + gain.imag.square()
-        llr: Tensor = Demapper("app", "qam", **options)(received / gain, noise_power / power)
-        return llr
-
-
-def _complex_normal(draw: NormalDraw, count: int) -> Tensor:
-    """Circular complex Gaussian numbers of mean power 1, ``[batch, count]``."""
-    return torch.view_as_complex(draw((count, 2)) * 0.5**0.5)
+        return BITS_PER_SYMBOL[self.parameters.modulation]
