@@ -12,6 +12,8 @@ from typing import Any, Literal, TypeVar, cast, get_args, get_origin
 from class_registry import ClassRegistry, RegistryKeyError
 from pydantic import BaseModel
 
+from feedback.traits import Traits
+
 Plugin = TypeVar("Plugin")
 
 
@@ -87,6 +89,7 @@ class Registry(ClassRegistry[Plugin]):
 
 def _names(model: type, key: str) -> tuple[str, ...]:
     """Names of the plug-ins whose section a model is; none for a base of models."""
-    field = model.model_fields.get(key) if issubclass(model, BaseModel) else None
+    # A section within a plug-in's own may have a name as well.
+    field = model.model_fields.get(key) if issubclass(model, BaseModel) and issubclass(model, Traits) else None
     is_named = field is not None and get_origin(field.annotation) is Literal
     return get_args(field.annotation) if field is not None and is_named else ()

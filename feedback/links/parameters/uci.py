@@ -41,7 +41,7 @@ class UplinkEstimation(PluginSection):
         ge=0,
         le=4,
         description="OFDM symbols of pilots in a slot, in each half where the report hops; by default 1 with pilots, "
-        "else 0; with a perfect estimate they are sent and counted for nothing",
+        "else 0; with a perfect estimate they are counted, and not needed",
     )
 
     @property
@@ -88,7 +88,8 @@ class UciParameters(LinkParameters):
         default=1, ge=1, le=64, description="BS antennas of independent fading, combined by maximum ratio"
     )
     channel_estimation: UplinkEstimation = Field(
-        default_factory=UplinkEstimation, description="how the BS knows the uplink's channel"
+        default_factory=UplinkEstimation,
+        description="how the BS knows the uplink's channel: name perfect, or pilots for an estimate from them",
     )
     payload_bits: int | None = Field(
         default=None, ge=1, le=100_000, description="bits reserved for a report; by default as many as it has at most"
