@@ -168,6 +168,20 @@ class Compressor(CompressorTraits, Learner):
             return Reconstruction(precoder=csi, erased=received.erased), NO_MEMORY
         return Reconstruction(channel=csi, erased=received.erased), NO_MEMORY
 
+    def expected_change(self, memory: Memory) -> Tensor | None:
+        """At the UE: what the channel will have changed by when the newest report is used; nothing by default.
+
+        A UE that predicts computes its CQI with it.
+
+        Args:
+            memory: what the UE remembers of its reports, the newest among them.
+
+        Returns:
+            ``[batch, n_rx, n_subcarriers, n_tx]``, complex64, in the unit of what it takes; ``None`` where it takes the
+            channel to stay.
+        """
+        return None
+
     def fit(self, training: TrainingSet, generator: torch.Generator) -> None:
         """Learns from training channels; nothing to do by default."""
 

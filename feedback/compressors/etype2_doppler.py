@@ -68,6 +68,14 @@ class EnhancedType2Doppler(EnhancedType2):
             used = covariance if instant == self.instant else used
         return SeenChannel(torch.cat(targets, dim=1), used, noisy=self.takes == "whitened"), {"beams": known}
 
+    def expected_change(self, memory: Memory) -> Tensor | None:
+        """By the UE's prediction, to the instant that the BS will use."""
+        change = self._changes(memory["beams"])[self.instant]
+        if change is None:
+            return None
+        in_order = self._response(change)
+        return torch.empty_like(in_order).index_copy_(-1, self._ports, in_order)
+
     def complexity(self) -> Complexity:
         """As ``etype2`` for each instant, and the normal equations and steps of the UE's models."""
         cost, settings, sizes = super().complexity(), self.settings, self.dimensions

@@ -1,5 +1,6 @@
 """The UE's CQI, which it expects of its own channel estimate and of its report, and how the BS corrects it."""
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -10,6 +11,7 @@ from feedback.link import NormalDraw
 from linksim.chain.base_station import Known
 from linksim.chain.reporting import ReportSequence
 from linksim.link_adaptation.outer_loop import next_offset
+from linksim.link_budget.ue_snr import beside
 from linksim.metrics.multi_user import MULTI_USER_METRICS
 from linksim.metrics.outcome import LinkOutcome
 from linksim.metrics.throughput import ADAPTED_METRICS
@@ -74,7 +76,11 @@ class CqiChoice:
 
     def note(self, sequence: ReportSequence, expectation: LinkOutcome) -> None:
         """Hands the CQI of the newest report to the BS, which gets it if it gets the report."""
-        assumed = sequence.assumed
+        assumed, change = sequence.assumed, sequence.expected_change
+        if change is not None:
+            amplitude = math.sqrt(self.snr) if isinstance(self.snr, float) else beside(self.snr.sqrt(), change.ndim)
+            scale = amplitude if sequence.codec.compressor.takes == "whitened" else 1.0
+            expectation = self.over(expectation.response_use + (change / scale).transpose(1, 2).flatten(2))
         if sequence.codec.compressor.gives == "precoder":
             seen = expectation.with_report(None, bits=None, overhead=None, precoder_reported=assumed)
         else:

@@ -79,6 +79,11 @@ class ReportSequence:
         return self.codec.bs.rebuild(ReceivedReport(self.sent), self._before)[0].csi
 
     @property
+    def expected_change(self) -> Tensor | None:
+        """What the UE expects of its channel until the newest report is used, as ``Compressor.expected_change``."""
+        return self.codec.compressor.expected_change(self._ue_memory)
+
+    @property
     def saturated(self) -> Tensor | None:
         """Which of the newest have a scale that cannot be sent, ``[batch]``, bool; ``None`` where there is no range."""
         return self._saturated

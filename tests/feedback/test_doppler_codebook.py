@@ -110,6 +110,21 @@ def test_what_prediction_is_worth() -> None:
     assert similarity(doppler(known), 0.25, 3, occasions=2) == pytest.approx(held, abs=1e-5)
 
 
+def test_a_ue_expects_the_channel_that_it_will_have() -> None:
+    """What its CQI is made for: the path that turns is known from its past, at any port."""
+    compressor = doppler(replace(SIZES, delay_s=3 * PERIOD_S))
+    memory = NO_MEMORY
+    assert made("etype2", SIZES, param_combination=4).expected_change(memory) is None
+    for occasion in range(6):
+        now = moving((1, 1), (5, 0), 0.25, float(occasion))
+        _, memory = compressor.report(now.transpose(1, 2), memory)
+    change = compressor.expected_change(memory)
+    assert change is not None
+    later = moving((1, 1), (5, 0), 0.25, 8.0).transpose(1, 2)
+    torch.testing.assert_close(now.transpose(1, 2) + change, later, rtol=0, atol=1e-3)
+    assert (later - now.transpose(1, 2)).abs().max() > 0.5
+
+
 def test_a_delay_beyond_the_last_instant_takes_that() -> None:
     assert doppler(replace(SIZES, delay_s=1.0)).instant == 3
     assert doppler(replace(SIZES, delay_s=3.1e-3)).instant == 2
