@@ -51,7 +51,7 @@ class RateAtTheEdge(FifthPercentile):
     """5th percentile of the rate of one layer with the reported channel."""
 
     name = stem = "rate_p5_bps_hz"
-    label = "Rate, 5th percentile"
+    label = "5 % rate"
     meaning = (
         "5th percentile over the UEs of the rate with a precoder computed from the reported channel, averaged over "
         "subcarriers; each UE is served alone."
@@ -67,7 +67,7 @@ class RatePerfectAtTheEdge(FifthPercentile):
     """5th percentile of the rate of one layer with perfect CSI."""
 
     name = stem = "rate_perfect_p5_bps_hz"
-    label = "Rate with perfect CSI, 5th percentile"
+    label = "5 % rate with perfect CSI"
     meaning = "5th percentile over the UEs of the rate with a precoder computed from the true channel."
     needs_reconstruction = False
 
@@ -81,7 +81,7 @@ class ThroughputAtTheEdge(FifthPercentile):
     """5th percentile of the throughput."""
 
     name = stem = "throughput_p5_bps_hz"
-    label = "Throughput, 5th percentile"
+    label = "5 % throughput"
     meaning = (
         "5th percentile over the UEs of the bits that arrive per resource element, with the MCS that the BS takes for "
         "the UE's CQI; each UE is served alone."
@@ -98,7 +98,7 @@ class ThroughputPerfectAtTheEdge(FifthPercentile):
     """5th percentile of the throughput with precoder and CQI from the true channel."""
 
     name = stem = "throughput_perfect_p5_bps_hz"
-    label = "Throughput with perfect CSI, 5th percentile"
+    label = "5 % throughput with perfect CSI"
     meaning = "5th percentile over the UEs of the throughput with precoder and CQI computed from the true channel."
     aggregation = "5th percentile over UEs"
     needs_reconstruction = False
@@ -119,7 +119,7 @@ class UserRateAtTheEdge(FifthPercentile):
     """5th percentile of the rate of users that share a cell, with beams from what they reported."""
 
     name = stem = "user_rate_p5_bps_hz"
-    label = "Rate of a user in a cell, 5th percentile"
+    label = "5 % user rate"
     meaning = _OF_USERS
 
     def per_ue(self, outcome: LinkOutcome) -> Tensor:
@@ -132,7 +132,7 @@ class UserRatePerfectAtTheEdge(FifthPercentile):
     """5th percentile of the rate of users that share a cell, with beams from the true channels."""
 
     name = stem = "user_rate_perfect_p5_bps_hz"
-    label = "Rate of a user in a cell with perfect CSI, 5th percentile"
+    label = "5 % user rate with perfect CSI"
     meaning = f"With directions of the true channels: {_OF_USERS[0].lower()}{_OF_USERS[1:]}"
     needs_reconstruction = False
 

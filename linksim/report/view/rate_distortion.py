@@ -16,7 +16,7 @@ from linksim.storage.reference_curves import ReferenceCurve
 
 METRICS = (
     *("nmse_db", "sgcs", "rate_bps_hz", "cell_rate_bps_hz"),
-    *("rate_p5_bps_hz", "throughput_p5_bps_hz", "user_rate_p5_bps_hz"),
+    *("rate_p5_bps_hz", "user_rate_p5_bps_hz"),
 )
 
 
