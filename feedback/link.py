@@ -32,6 +32,10 @@ class FeedbackLink(LinkTraits, ABC):
         """Resource elements that each of these reports takes, ``None`` where the link counts none."""
         return None
 
+    def carried_as_data(self, codeword: Codeword) -> bool | None:
+        """Whether data carry these reports and not control information; ``None`` where that is the same."""
+        return None
+
     @abstractmethod
     def transmit(self, codeword: Codeword, draw: NormalDraw) -> Codeword:
         """The codeword as received."""

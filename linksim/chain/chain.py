@@ -238,7 +238,8 @@ def measured_metrics(scenario: Scenario, n_layers: int, chosen_ranks: bool = Fal
     """A scenario's metrics, and those that no reader may do without: what is lost, and what the BS takes for right.
 
     One wrong report that passes for right may weigh more in ``nmse_db`` than all others, so that figure does not stand
-    without their share. Saturated scales are counted for a warning, and the SGCS is that of every reported layer.
+    without their share. Saturated scales, and reports that data carry, are counted for a warning, and the SGCS is that
+    of every reported layer.
 
     Args:
         scenario: the point's.
@@ -249,5 +250,5 @@ def measured_metrics(scenario: Scenario, n_layers: int, chosen_ranks: bool = Fal
     if Sgcs.name in scenario.metrics:
         added += [metric.name for layer, metric in SGCS_LAYERS.items() if layer <= n_layers]
     if needs_mean_channel(scenario):
-        added += ["report_error_rate", "undetected_error_rate"]
+        added += ["report_error_rate", "undetected_error_rate", "data_report_rate"]
     return (*scenario.metrics, *(name for name in added if name not in scenario.metrics))

@@ -19,12 +19,15 @@ class Delivery:
         resource_elements: resource elements of each report, ``None`` where the link counts none.
         scale_saturated: which reports have a scale outside the range that can be sent, ``[batch]``, bool; ``None``
             where there is no range.
+        carried_as_data: whether data carried them and not control information, ``None`` where a link has no such
+            difference.
     """
 
     erased: Tensor | None = None
     wrong: Tensor | None = None
     resource_elements: int | None = None
     scale_saturated: Tensor | None = None
+    carried_as_data: bool | None = None
 
     def only(self, kept: Tensor) -> "Delivery":
         """Some of the reports, ``kept`` ``[batch]``, bool."""
@@ -51,12 +54,12 @@ def delivery(link: FeedbackLink, sent: Codeword, received: Codeword, lost: Tenso
         lost: which of them the BS takes for lost once it has looked into them, ``[batch]``, bool; ``None`` where none
             can be.
     """
-    resource_elements = link.resource_elements(sent)
+    spent, as_data = link.resource_elements(sent), link.carried_as_data(sent)
     if lost is None:
-        return Delivery(resource_elements=resource_elements)
+        return Delivery(resource_elements=spent, carried_as_data=as_data)
     # Of a bitstream, only zeros lie behind the shorter width, unless the report is erased.
     width = min(sent.values.shape[1], received.values.shape[1])
     wrong = (sent.values[:, :width] != received.values[:, :width]).any(dim=1)
     for name, side in sent.side.items():
         wrong = wrong | (side != received.side[name]).view(len(wrong), -1).any(dim=1)
-    return Delivery(lost, wrong & ~lost, resource_elements)
+    return Delivery(lost, wrong & ~lost, spent, carried_as_data=as_data)

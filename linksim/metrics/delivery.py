@@ -83,3 +83,26 @@ class ScaleSaturationRate(FailureRate):
     def failed(self, delivery: Delivery) -> Tensor | None:
         """Those whose scale saturates; ``None`` where no scale is sent within a range."""
         return delivery.scale_saturated
+
+
+@METRICS.register("data_report_rate")
+class DataReportRate(FailureRate):
+    """Share of the reports that data carried and not control information."""
+
+    name = "data_report_rate"
+    label = "Reports as data"
+    stem = "reports_as_data"
+    meaning = "Share of the reports over the coded uplink that data carried, by the LDPC code, and not UCI."
+    logarithmic = False
+    on_request = True
+
+    def per_sample(self, outcome: LinkOutcome) -> Tensor | None:
+        """1 where data carried the report, else 0; ``None`` for links without such a difference."""
+        import torch
+
+        carried = outcome.delivery.carried_as_data
+        return None if carried is None else torch.full((len(outcome.csi_true),), float(carried), dtype=torch.float64)
+
+    def failed(self, delivery: Delivery) -> Tensor | None:
+        """None: a report arrives as well either way."""
+        return None

@@ -68,6 +68,12 @@ COMMON_AXES = (
     Axis("feedback.delay_s", "Feedback delay", "ms", scale=1e3, short="feedback_delay_s"),
 )
 
+_UPLINK_ESTIMATES = {
+    **dict.fromkeys(("perfect", "perfect, pilot_symbols 1"), "Uplink channel known"),
+    **dict.fromkeys(("pilots", "pilots, method lmmse"), "LMMSE from pilots"),
+    "pilots, method ls": "LS from pilots",
+}
+
 # Further keys that are often swept; any other is shown by its own name.
 OTHER_AXES = (
     Axis("feedback.denoiser.name", "Denoiser"),
@@ -78,6 +84,11 @@ OTHER_AXES = (
     Axis("feedback.link.code_rate", "Code rate of the uplink"),
     Axis("feedback.link.fading", "Uplink fading"),
     Axis("feedback.link.modulation", "Modulation of the uplink"),
+    Axis("feedback.link.carried_by", "Reports carried by"),
+    Axis("feedback.link.bs_antennas", "BS antennas of the uplink"),
+    Axis("feedback.link.multipath.hop_prbs", "Hop of the uplink", "PRB"),
+    Axis("feedback.link.channel_estimation", "Uplink estimate", curves=True, titles=_UPLINK_ESTIMATES),
+    Axis("feedback.link.channel_estimation.name", "Uplink estimate", curves=True),
     Axis("feedback.link.payload_bits", "Payload of a report", "bit"),
     Axis("transform.scale_bits", "Bits of the scale"),
     Axis("transform.n_delay", "Delay rows"),

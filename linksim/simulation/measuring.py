@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from feedback.links.uci.code_plan import MAX_CONTROL_PAYLOAD
 from linksim.chain.samples_without_energy import left_out_warning, require_some
 from linksim.chain.stage_times import StageTimes
 from linksim.execution.executor import Executor
@@ -85,7 +86,11 @@ def measure_points(
     if at_maximum:
         line = "%d of %d points ended at the maximum of samples, interval still wider"
         _LOGGER.info(line, len(at_maximum), len(jobs))
-    return [*_left_out_warnings(list(jobs.values())), *saturation_warnings(jobs.values())]
+    return [
+        *_left_out_warnings(list(jobs.values())),
+        *saturation_warnings(jobs.values()),
+        *data_warnings(jobs.values()),
+    ]
 
 
 class _Tables:
@@ -129,6 +134,22 @@ def saturation_warnings(jobs: Iterable[PointJob]) -> list[str]:
     return [
         f"transform.scale_bits: the scale of up to {shares[label]:.2%} of the reports ({label}) lies outside the range "
         "of training channels and saturates"
+    ]
+
+
+def data_warnings(jobs: Iterable[PointJob]) -> list[str]:
+    """One line with the compressors whose reports are not control information, if there are any."""
+    labels = dict.fromkeys(
+        label
+        for job in jobs
+        for (label, metric), accumulator in job.measurements.items()
+        if metric == "data_report_rate" and (estimate := accumulator.estimate()) is not None and estimate.value > 0
+    )
+    if not labels:
+        return []
+    return [
+        f"feedback.link: reports of {', '.join(labels)} are carried as data, by the LDPC code: uplink control "
+        f"information has {MAX_CONTROL_PAYLOAD} bits at most, or carried_by says so"
     ]
 
 

@@ -23,8 +23,8 @@ from linksim.statistics.measurements import Measurements
 from linksim.storage.csv_text import csv_text
 from linksim.storage.percentiles import PERCENTILES, Percentiles
 
-# Measured for a warning; in tables only where a scenario asks for it.
-_WARNING_ONLY = "scale_saturation_rate"
+# Measured for a warning; in tables only where a scenario asks for them.
+_WARNING_ONLY = ("scale_saturation_rate", "data_report_rate")
 
 
 class RunFolder:
@@ -99,7 +99,7 @@ class RunFolder:
     def _rows(self, point: Point, measurements: Measurements, percentiles: Percentiles) -> Iterable[dict[str, Any]]:
         for (compressor, metric), accumulator in measurements.items():
             estimate = accumulator.estimate()
-            if estimate is None or (metric == _WARNING_ONLY and metric not in point.scenario.metrics):
+            if estimate is None or (metric in _WARNING_ONLY and metric not in point.scenario.metrics):
                 continue
             yield {
                 "sweep": point.sweep,

@@ -44,6 +44,7 @@ def made_up_outcome(precoder: str = "mrt", *, moving: bool = True) -> LinkOutcom
             wrong=(torch.arange(BATCH) + 1) % 3 == 0,
             resource_elements=330,
             scale_saturated=torch.arange(BATCH) == 0,
+            carried_as_data=True,
         ),
         first_index=0,
         cqi=torch.arange(BATCH) + 5,

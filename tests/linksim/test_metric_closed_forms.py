@@ -114,7 +114,9 @@ def test_zero_report() -> None:
     assert value_of("rate_bps_hz", outcome) == pytest.approx(float(first), rel=1e-6)
 
 
-@pytest.mark.parametrize("name", ["bits", "report_error_rate", "undetected_error_rate", "scale_saturation_rate"])
+@pytest.mark.parametrize(
+    "name", ["bits", "report_error_rate", "undetected_error_rate", "scale_saturation_rate", "data_report_rate"]
+)
 def test_an_analogue_report_over_a_link_without_a_code_has_no_such_figure(name: str) -> None:
     metric = METRICS.get_class(name)()
     accumulator = metric.accumulator()

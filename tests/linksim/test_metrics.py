@@ -128,6 +128,7 @@ def _definitions(outcome: LinkOutcome) -> dict[str, float]:
         "report_error_rate": 3 / BATCH,
         "undetected_error_rate": 2 / BATCH,
         "scale_saturation_rate": 1 / BATCH,
+        "data_report_rate": 1.0,
         "resource_elements": 330.0,
         "estimation_nmse_db": decibels((energy(estimated - report) / energy(report)).mean()),
         "truncation_nmse_db": decibels((1 - kept).mean()),

@@ -51,6 +51,10 @@ class Uci(FeedbackLink):
         n_data = self._plan(ReportLayout.of(codeword, self.parameters.payload_bits)).resource_elements
         return n_data + uplink(self.parameters, n_data, "cpu").n_pilots
 
+    def carried_as_data(self, codeword: Codeword) -> bool:
+        """Whether data carry them, with the LDPC code: too long for control information, or asked for."""
+        return self._plan(ReportLayout.of(codeword, self.parameters.payload_bits)).code == "ldpc"
+
     def _plan(self, layout: ReportLayout) -> CodePlan:
         parameters = self.parameters
         return code_plan(layout.n_bits, parameters.code_rate, self._bits_per_symbol, parameters.carried_by)
