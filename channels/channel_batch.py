@@ -23,6 +23,9 @@ class Paths:
             carrier hold for all.
         path_gain_db: gain between isotropic antennas that no coefficient has: path loss, penetration loss and shadow
             fading, ``[batch]``, float32, dB; ``None`` where a source knows none.
+        delay_changes_s: what a path's delay has changed by since the first snapshot, ``[batch, n_snapshots, n_paths]``,
+            float64, s: the Doppler shift in the coefficients is that of the carrier alone; ``None`` where a source has
+            no directions of paths, or one snapshot.
     """
 
     coefficients: Tensor
@@ -30,6 +33,7 @@ class Paths:
     gain_db: Tensor
     band_coefficients: Tensor | None = None
     path_gain_db: Tensor | None = None
+    delay_changes_s: Tensor | None = None
 
     def scaled(self, factor: Tensor) -> Self:
         """All gains of each link times a factor, ``[batch]``."""

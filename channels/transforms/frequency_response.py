@@ -19,7 +19,7 @@ _FINE_STEPS = 32
 def frequency_response(paths: Paths, grid: OfdmGrid) -> Tensor:
     r"""Response of every port on every subcarrier, at every snapshot.
 
-    .. math:: H[t, k, n] = \sum_p a_p[t, n] \, e^{-j 2 \pi f_k \tau_p}
+    .. math:: H[t, k, n] = \sum_p a_p[t, n] \, e^{-j 2 \pi f_k \tau_p[t]}
 
     with gains :math:`a_p[t, n, f_k]` where the paths have some over the band.
 
@@ -40,11 +40,16 @@ def frequency_response(paths: Paths, grid: OfdmGrid) -> Tensor:
     weights = None if band is None else interpolation_weights(grid, band.shape[2]).to(gains.device)
     for link in range(batch):
         for snapshot in range(n_snapshots):
+            if paths.delay_changes_s is not None and snapshot:
+                moved = paths.delays_s[link].to(torch.float64) + paths.delay_changes_s[link, snapshot]
+                of_link = delay_phases(moved, grid)
+            else:
+                of_link = phases[link]
             if band is not None and weights is not None:
-                at_nodes = phases[link].T @ band[link, snapshot].mT
+                at_nodes = of_link.T @ band[link, snapshot].mT
                 response[link, snapshot] = torch.einsum("kq,qkn->kn", weights.to(at_nodes.dtype), at_nodes)
                 continue
-            torch.mm(phases[link].T, gains[link, snapshot], out=response[link, snapshot])
+            torch.mm(of_link.T, gains[link, snapshot], out=response[link, snapshot])
     return response
 
 

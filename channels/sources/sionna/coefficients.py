@@ -82,7 +82,13 @@ class PortCoefficients(ChannelCoefficientsGenerator):
         ue_panel: ports of the UE in the panel ``rx_array``.
         join: from elements of the BS ``[..., n_elements, n_snapshots]`` to its ports.
         keys: what Sionna's own generator takes.
+
+    Attributes:
+        radial_speeds_m_s: of what was computed last, the UE's speed towards where each path comes from, mean of its
+            rays, ``[batch, n_bs, n_ue, n_paths]``, float32; ``None`` where there is one snapshot.
     """
+
+    radial_speeds_m_s: Tensor | None = None
 
     def __init__(self, bs_panel: PlanarArray, ue_panel: PlanarArray, join: Any, **keys: Any) -> None:
         super().__init__(**keys)
@@ -97,6 +103,7 @@ class PortCoefficients(ChannelCoefficientsGenerator):
         gains, phases = self._ray_gains(phi, topology, rays, t), self._bs_phases(topology, rays)
         scattered, delays = self._paths(gains, phases, rays, c_ds)
         n_snapshots = t.shape[-1]
+        self.radial_speeds_m_s = self._radial_speeds(topology, rays, c_ds) if n_snapshots > 1 else None
         # [..., (UE polarisation, place), BS polarisation, snapshot, BS place]
         scattered = scattered.unflatten(-2, (self._rx_array.num_ant, -1, n_snapshots))
         scattered = scattered.transpose(-2, -1).flatten(-3, -2)
@@ -108,6 +115,25 @@ class PortCoefficients(ChannelCoefficientsGenerator):
         with_direct[:, :, :, :1] += direct * torch.sqrt(k / (k + 1))
         los = topology.los[(...,) + (None,) * (scattered.ndim - topology.los.ndim)]
         return torch.where(los, with_direct, scattered), delays
+
+    def _radial_speeds(self, topology: Any, rays: Any, c_ds: Tensor | None) -> Tensor:
+        """Speeds of the UE along the direction that each path comes from, m/s; of a path of sight along that."""
+        velocity = topology.velocities[:, None]
+
+        def along(zenith: Tensor, azimuth: Tensor) -> Tensor:
+            sine = torch.sin(zenith)
+            direction = torch.stack((sine * torch.cos(azimuth), sine * torch.sin(azimuth), torch.cos(zenith)), dim=-1)
+            return (direction * velocity.view(*velocity.shape[:3], *(1,) * (zenith.ndim - 3), 3)).sum(-1)
+
+        of_rays = along(rays.zoa, rays.aoa)
+        # Rays of a path have the same power; paths are made of them as their gains are.
+        sums, _ = self._paths(
+            torch.stack([of_rays, torch.ones_like(of_rays)], dim=-1), torch.ones_like(of_rays)[..., None], rays, c_ds
+        )
+        speeds = sums[..., 0, 0] / sums[..., 1, 0]
+        of_sight = along(topology.los_zoa, topology.los_aoa)
+        first = torch.where(topology.los, of_sight, speeds[..., 0])
+        return torch.cat([first[..., None], speeds[..., 1:]], dim=-1)
 
     def _bs_phases(self, topology: Any, rays: Any) -> Tensor:
         """Phases of every ray at the places of the BS's ports, ``[..., n_clusters, n_rays, n_places]``."""

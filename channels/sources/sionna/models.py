@@ -20,6 +20,7 @@ from channels.sources.sionna.drops import UserDrops
 from channels.sources.sionna.path_gain import path_gain_db
 
 _UE_SPACING = 0.5
+_LIGHT_M_S = 299792458.0
 
 # Sionna reseeds PyTorch's own generators when it is imported.
 with warnings.catch_warnings(), torch.random.fork_rng(devices=range(torch.cuda.device_count())):
@@ -55,6 +56,7 @@ class SionnaModel:
     ) -> None:
         self.parameters = parameters
         self.device = device
+        self._coefficients: PortCoefficients | None = None
         self._spacing_scale = spacing_scale
         self._sum_of_sionna = sum_of_sionna
         dual, ue_dual = parameters.polarization == "dual", parameters.rx_polarization == "dual"
@@ -107,7 +109,24 @@ class SionnaModel:
         # [block, n_rx, n_tx, n_paths, n_snapshots], then snapshots first and UE antennas before transmit ports.
         coefficients = coefficients[:, 0, :, 0].permute(0, 4, 1, 2, 3).flatten(2, 3)
         gain_db = torch.zeros(coefficients.shape[0], dtype=torch.float32, device=self.device)
-        return Paths(coefficients.to(torch.complex64).contiguous(), delays[:, 0, 0], gain_db)
+        changes_s = self._delay_changes_s(snapshots)
+        return Paths(coefficients.to(torch.complex64).contiguous(), delays[:, 0, 0], gain_db, delay_changes_s=changes_s)
+
+    def _delay_changes_s(self, snapshots: Snapshots) -> Tensor | None:
+        """Of the block that was drawn last, ``[block, n_snapshots, n_paths]``, float64, s.
+
+        A path gets shorter by what the UE moves towards where it comes from (TR 38.901, 7.6-9); its Doppler shift at
+        the carrier is in its gains. TDL profiles have no directions, so that their delays stand still: a change would
+        be at most the speed times the time over the speed of light, and turn a subcarrier at the edge of the band by pi
+        times the bandwidth times that.
+        """
+        speeds_m_s = None if self._coefficients is None else self._coefficients.radial_speeds_m_s
+        if speeds_m_s is None:
+            return None
+        if self.parameters.spatial_consistency and self._system is not None:
+            speeds_m_s = speeds_m_s.transpose(0, 1)
+        times_s = torch.tensor(snapshots.times_s, dtype=torch.float64, device=self.device)
+        return -speeds_m_s[:, 0, 0, None].to(torch.float64) * (times_s[:, None] / _LIGHT_M_S)
 
     def path_gain_db(self, seed: int) -> Tensor:
         """Path loss, penetration loss and shadow fading of the block that was drawn last, ``[block]``, float32, dB.
@@ -159,6 +178,7 @@ class SionnaModel:
         )
         # Rounded as the model rounds it: a path of line of sight turns some thousand times on its way.
         coefficients._lambda_0 = of_sionna._lambda_0
+        self._coefficients = coefficients
         return coefficients
 
     @property
