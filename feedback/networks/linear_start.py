@@ -13,7 +13,8 @@ from feedback.training_set import TrainingSet
 __all__ = ["KLT_RECIPE", "Init", "LinearStartNetwork", "LinearStartParameters"]
 
 # For a start from the KLT: FC layers by Muon, large steps for kernels, and an average that evens out what batch
-# statistics of few sparse images do to a network that is far from linear.
+# statistics of few sparse images do to a network that is far from linear. Its rate
+# is held, as a cosine lets go too early.
 KLT_RECIPE = TrainingRecipe(
     optimiser="muon",
     batch_size=50,
@@ -22,6 +23,7 @@ KLT_RECIPE = TrainingRecipe(
     fc_rate_ratio=0.15,
     warmup=0.05,
     ema_decay=0.97,
+    schedule="hold",
     validations=20,
 )
 # For trained weights that are to learn a little more: small steps.

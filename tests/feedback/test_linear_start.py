@@ -13,6 +13,7 @@ from feedback.layers.binary import signs_of
 from feedback.networks.fully_connected import FullyConnectedNetwork
 from feedback.networks.linear_start import ADAPTATION_RECIPE, KLT_RECIPE, LinearStartNetwork
 from feedback.training.disturbance import Disturbance
+from feedback.training.schedule import learning_rate
 from feedback.training_set import TrainingSet
 
 SHAPE = (8, 8)
@@ -146,6 +147,8 @@ def test_refuses_where_there_is_no_linear_start(name: str, parameters: dict[str,
 
 def test_recipes_suit_the_start() -> None:
     assert network("acrnet").default_recipe == network("acrnet", init=None).default_recipe == KLT_RECIPE
+    # The rate is held up to the decay, in which it lets go.
+    assert [learning_rate(KLT_RECIPE, spent) for spent in (0.05, 0.4, 0.7, 1.0)] == [6e-3, 6e-3, 6e-3, 5e-5]
     assert network("acrnet").adaptation_recipe == ADAPTATION_RECIPE
     drawn = network("acrnet", init="xavier").default_recipe
     assert network("acrnet", init="xavier").adaptation_recipe == drawn
