@@ -23,11 +23,13 @@ from linksim.chain.front_end import FrontEnd
 from linksim.chain.mean_channel import MeanChannel, needs_mean_channel
 from linksim.chain.observing import denoised, observation_of
 from linksim.chain.random_streams import report_draw
+from linksim.chain.receivers import receiver_of
 from linksim.chain.report_times import ReportTimes
 from linksim.chain.reporting import ReportSequence
 from linksim.chain.samples_without_energy import has_energy, require_energy
 from linksim.chain.stage_times import StageTimes
 from linksim.errors import InputError
+from linksim.link_adaptation.receiver import Receiver
 from linksim.link_budget.ue_snr import ue_snr
 from linksim.metrics import METRICS
 from linksim.metrics.channel_quality import SAMPLES_LEFT_OUT
@@ -121,10 +123,12 @@ class Chain:
                     sequence.report(observation, self._draw("feedback noise", start, len(response), age))
             if self.cqi.needed and kept.any():
                 with self.times.stage("link adaptation"):
-                    expectation = self.cqi.expectation(known().flatten(2), observation.form("truncated"))
+                    receiver = self._receiver(start, len(response), age)
+                    aware = None if receiver is None else receiver.expected
+                    expectation = self.cqi.expectation(known().flatten(2), observation.form("truncated"), aware)
                     for sequence in sequences.values():
                         self.cqi.note(sequence, expectation)
-                    self._acknowledge(sequences, response, start, age)
+                    self._acknowledge(sequences, response, start, age, receiver)
         outcome = LinkOutcome(
             transform=self.transform,
             csi_true=csi_true,
@@ -141,6 +145,7 @@ class Chain:
             multi_user=self.scenario.multi_user,
             link_adaptation=self.scenario.link_adaptation,
             response_later=self.report_times.later(response),
+            receiver=self._receiver(start, len(response), 0),
         )
         outcome = outcome if kept.all() else outcome.only(kept)
         self.samples.mark(outcome.response_report, tuple(start + place for place in outcome.left_out))
@@ -173,11 +178,23 @@ class Chain:
         self.snr = ue_snr(budget, self.transform.grid.bandwidth_hz, batch.coupling_gain_db, normal)
         self.cqi = replace(self.cqi, snr=self.snr)
 
-    def _acknowledge(self, sequences: Mapping[str, ReportSequence], response: Tensor, start: int, age: int) -> None:
+    def _receiver(self, start: int, count: int, age: int) -> Receiver | None:
+        """At the UE: what it receives the block with that comes with a report."""
+        transform = self.transform
+        return receiver_of(self.scenario, transform.array, transform.grid.n_subcarriers, start, count, age, self.device)
+
+    def _acknowledge(
+        self,
+        sequences: Mapping[str, ReportSequence],
+        response: Tensor,
+        start: int,
+        age: int,
+        receiver: Receiver | None,
+    ) -> None:
         """At the BS: what it learns from the blocks that it sends between a report and the next."""
         if not self.cqi.adapts or not age:
             return
-        used = self.cqi.over(self.report_times.use(response, age))
+        used = self.cqi.over(self.report_times.use(response, age), receiver)
         for label, sequence in sequences.items():
             known = self.base_station.known(label, sequence)
             self.cqi.acknowledge(sequence, used, known, self._draw("acknowledgements", start, len(response), age))

@@ -11,6 +11,7 @@ from feedback.link import NormalDraw
 from linksim.chain.base_station import Known
 from linksim.chain.reporting import ReportSequence
 from linksim.link_adaptation.outer_loop import next_offset
+from linksim.link_adaptation.receiver import Receiver
 from linksim.link_budget.ue_snr import beside
 from linksim.metrics.multi_user import MULTI_USER_METRICS
 from linksim.metrics.outcome import LinkOutcome
@@ -49,12 +50,13 @@ class CqiChoice:
         """Whether the BS corrects CQIs by acknowledgements."""
         return self.needed and self.scenario.link_adaptation.outer_loop.step_db > 0
 
-    def expectation(self, estimated: Tensor, truncated: Tensor) -> LinkOutcome:
+    def expectation(self, estimated: Tensor, truncated: Tensor, receiver: Receiver | None = None) -> LinkOutcome:
         """The link as UEs expect it before they know the precoder: over the channel that they have estimated.
 
         Args:
             estimated: channel estimate without its noise, ``[batch, Nc, n_ports]``, complex.
             truncated: its truncated angular-delay matrix, ``[batch, Na, n_ports]``, complex.
+            receiver: of the UEs, as they expect it to be; ``None`` for one that knows its channel.
         """
         return LinkOutcome(
             transform=self.transform,
@@ -68,11 +70,12 @@ class CqiChoice:
             data_share=self.data_share,
             n_subbands=self.scenario.sgcs.n_subbands,
             link_adaptation=self.scenario.link_adaptation,
+            receiver=receiver,
         )
 
-    def over(self, response: Tensor) -> LinkOutcome:
+    def over(self, response: Tensor, receiver: Receiver | None = None) -> LinkOutcome:
         """The link over a channel ``[batch, Nc, n_ports]`` before the BS has chosen its precoder."""
-        return self.expectation(response, self.transform.truncate(response))
+        return self.expectation(response, self.transform.truncate(response), receiver)
 
     def note(self, sequence: ReportSequence, expectation: LinkOutcome) -> None:
         """Hands the CQI of the newest report to the BS, which gets it if it gets the report."""
@@ -80,7 +83,8 @@ class CqiChoice:
         if change is not None:
             amplitude = math.sqrt(self.snr) if isinstance(self.snr, float) else beside(self.snr.sqrt(), change.ndim)
             scale = amplitude if sequence.codec.compressor.takes == "whitened" else 1.0
-            expectation = self.over(expectation.response_use + (change / scale).transpose(1, 2).flatten(2))
+            expected = expectation.response_use + (change / scale).transpose(1, 2).flatten(2)
+            expectation = self.over(expected, expectation.receiver)
         if sequence.codec.compressor.gives == "precoder":
             seen = expectation.with_report(None, bits=None, overhead=None, precoder_reported=assumed)
         else:

@@ -23,6 +23,39 @@ class OuterLoopParameters(BaseModel):
     limit_db: float = Field(default=20.0, gt=0, le=60, description="largest offset in either direction [dB]")
 
 
+class ReceiverParameters(BaseModel):
+    """The section ``link_adaptation.receiver``: an MMSE-IRC receiver, by default of a UE that knows its channel."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    dmrs_error_db: float | None = Field(
+        default=None,
+        ge=-100,
+        le=30,
+        description="error of each entry of the effective channel that the UE estimates from DM-RS, over the noise at "
+        "an antenna and resource element [dB]: about minus what it filters over; by default it knows the channel",
+    )
+    covariance_samples: int | None = Field(
+        default=None,
+        ge=16,
+        le=100_000,
+        description="resource elements that the UE estimates the covariance of noise and interference from; by default "
+        "it knows that",
+    )
+    interferer_db: float | None = Field(
+        default=None,
+        ge=-100,
+        le=100,
+        description="one interfering layer that fades by UE antenna and UE, its mean power over the noise at an "
+        "antenna [dB]; by default there is none",
+    )
+
+    @property
+    def is_ideal(self) -> bool:
+        """Whether a UE knows all, in white noise."""
+        return self.dmrs_error_db is None and self.covariance_samples is None and self.interferer_db is None
+
+
 class LinkAdaptationParameters(BaseModel):
     """The section ``link_adaptation`` of a scenario, for the metrics ``throughput_bps_hz``, ``bler`` and ``mcs``."""
 
@@ -45,6 +78,7 @@ class LinkAdaptationParameters(BaseModel):
         description="taken off the UE's SINR before it chooses the CQI [dB]",
     )
     outer_loop: OuterLoopParameters = OuterLoopParameters()
+    receiver: ReceiverParameters = ReceiverParameters()
     retransmissions: int = Field(
         default=0, ge=0, le=7, description="of a block that failed, at most; all are combined (chase combining)"
     )

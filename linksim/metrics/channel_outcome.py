@@ -12,7 +12,9 @@ from torch import Tensor
 from channels.transforms.angular_delay import AngularDelayTransform
 from linksim.link_adaptation.adaptation import LinkAdaptation, Transmission
 from linksim.link_adaptation.parameters import LinkAdaptationParameters
+from linksim.link_adaptation.receiver import Receiver
 from linksim.link_budget.ue_snr import beside
+from linksim.metrics.block_sinr import block_sinr, weights_on_subcarriers
 from linksim.metrics.delivered import PLAIN, Delivery
 from linksim.metrics.layers import best_layers, layer_sinr, layers_sent, sum_rate
 from linksim.metrics.matrix_norms import energy, inner
@@ -62,6 +64,7 @@ class ChannelOutcome:
         offset_db: of the outer loop, ``[batch]``, float64, dB; ``None`` where the BS has none.
         response_later: true channels at the retransmissions of a block, ``[batch, Nc, n_ports]`` each; empty where they
             see that of the first transmission.
+        receiver: what UEs receive blocks with; ``None`` for an MMSE receiver that knows its channel, in white noise.
     """
 
     transform: AngularDelayTransform
@@ -87,6 +90,7 @@ class ChannelOutcome:
     cqi: Tensor | None = None
     offset_db: Tensor | None = None
     response_later: tuple[Tensor, ...] = ()
+    receiver: Receiver | None = None
 
     @property
     def indices(self) -> NDArray[np.int64]:
@@ -154,6 +158,14 @@ class ChannelOutcome:
     def transmission_perfect(self) -> Transmission:
         """A block with precoder, CQI and MCS of the true channel when it is sent."""
         true = self.true_use
+        if self.receiver is not None:
+            layers = best_layers(true.directions, self.snr, self.link_adaptation.rank)
+            several = self.link_adaptation.layers == "all"
+            weights = weights_on_subcarriers(layers, true) if several else self.weights_perfect[:, None]
+            expected, sent = block_sinr(self.receiver.expected, true, weights, self.snr)
+            mcs = self.adaptation.mcs(self.adaptation.cqi(expected, sent), sent)
+            sinr, *later = self._sinr_of_weights(weights)
+            return self.adaptation.transmission(sinr, sent, mcs, later)
         if self.link_adaptation.layers == "all":
             layers = best_layers(true.directions, self.snr, self.link_adaptation.rank)
             sinr, sent = self._sinr_of_layers(layers)
@@ -249,6 +261,16 @@ class ChannelOutcome:
     def _later_of_weights(self, weights: Tensor) -> list[Tensor]:
         """SINRs of one layer of a block's retransmissions, ``[batch, Nc, 1]`` each."""
         return [self._sinr_of_gain(self._gain_of(weights, true))[0] for true in self.true_later]
+
+    def _sinr_of_weights(self, weights: Tensor) -> list[Tensor]:
+        """SINRs of a block's transmissions behind ``receiver``, of weights ``[batch, n_layers, Nc, n_tx]``.
+
+        ``[batch, Nc, n_layers]`` each; the first's alone where retransmissions see its channel and errors.
+        """
+        assert self.receiver is not None
+        receiver, snr = self.receiver, self.snr
+        seen = (self.true_use, *self.true_later)
+        return [block_sinr(receiver, true, weights, snr, number)[0] for number, true in enumerate(seen)]
 
     def _sinr_of_gain(self, gain: Tensor) -> tuple[Tensor, Tensor]:
         """SINRs ``[batch, Nc, 1]`` of one layer of gains ``[batch, Nc]``, and that it is sent, ``[batch, 1]``, bool."""

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from linksim.link_adaptation.adaptation import Transmission
+from linksim.metrics.block_sinr import block_sinr, weights_on_subcarriers
 from linksim.metrics.channel_outcome import CHANNEL_ONLY, ChannelOutcome
 from linksim.metrics.delivered import PLAIN, Delivery
 from linksim.metrics.directions import Directions
@@ -74,6 +75,7 @@ class LinkOutcome(ChannelOutcome):
             cqi=of(self.cqi),
             offset_db=of(self.offset_db),
             response_later=tuple(response[kept] for response in self.response_later),
+            receiver=None if self.receiver is None else self.receiver.only(kept),
             snr=self.snr[kept] if isinstance(self.snr, Tensor) else self.snr,
         )
 
@@ -200,9 +202,17 @@ class LinkOutcome(ChannelOutcome):
 
         ``[batch, Nc, n_layers]``, float64, linear; ``[batch, n_layers]``, bool.
         """
+        several = self.link_adaptation.layers == "all"
+        if self.receiver is not None:
+            return block_sinr(self.receiver, self.true_use, self._weights_sent, self.snr)
+        return self._sinr_of_layers(self.layers) if several else self._sinr_of_gain(self.gain)
+
+    @property
+    def _weights_sent(self) -> Tensor:
+        """Precoders of the layers of a block on each subcarrier, ``[batch, n_layers, Nc, n_tx]``."""
         if self.link_adaptation.layers == "all":
-            return self._sinr_of_layers(self.layers)
-        return self._sinr_of_gain(self.gain)
+            return weights_on_subcarriers(self.layers, self.true_use)
+        return self.weights[:, None]
 
     @cached_property
     def best_cqi(self) -> Tensor:
@@ -218,7 +228,9 @@ class LinkOutcome(ChannelOutcome):
         """
         sinr, sent = self.sinr
         later: list[Tensor] = []
-        if self.response_later:
+        if self.response_later and self.receiver is not None:
+            later = self._sinr_of_weights(self._weights_sent)[1:]
+        elif self.response_later:
             several = self.link_adaptation.layers == "all"
             later = self._later_of_layers(self.layers) if several else self._later_of_weights(self.weights)
         return self.adaptation.transmission(sinr, sent, self.mcs, later)

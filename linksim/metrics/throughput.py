@@ -1,10 +1,10 @@
 """Throughput with NR's modulation and coding, chosen by the UE's CQI: what a link carries where rates are bounds.
 
-The UE computes its CQI from the channel that it has estimated and the precoder that its report stands for. It takes
-noise of the estimate for signal: where pilots are weak, it promises too much, unless ``backoff_db`` allows for that.
+The UE computes its CQI from the channel that it has estimated, without the noise of that estimate, and the precoder
+that its report stands for.
 The BS takes the MCS of it and sends a block over the whole band, whose error rate follows from the effective SINR
-behind an MMSE receiver on the true channel at the time of use. All are expectations over the noise: nothing is drawn
-but the acknowledgements that an outer loop goes by.
+behind an MMSE receiver on the channel at the time of use, which the receiver knows, or has estimated. All are
+expectations over the noise: nothing is drawn but the receiver's errors, and acknowledgements for an outer loop.
 """
 
 from __future__ import annotations

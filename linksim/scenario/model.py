@@ -67,7 +67,9 @@ class OverheadSection(Section):
         default="auto",
         description="CSI-RS; auto: the pilots of the estimation once in a period, and those for tracking",
     )
-    dmrs: ShareOrAuto = Field(default="auto", description="DM-RS; auto: one symbol in 14, as with type 1 and one layer")
+    dmrs: ShareOrAuto = Field(
+        default="auto", description="DM-RS; auto: one symbol in 14, as with type 1 and up to four layers"
+    )
     csi_rs_period_s: float | None = Field(
         default=None, gt=0, le=10, description="time between CSI-RS [s]; by default that of the reports, or 5 ms"
     )
