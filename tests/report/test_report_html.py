@@ -127,3 +127,10 @@ def test_the_scenario_in_words_names_every_step():
         "Feedback delay": "4 ms",
         "Sweep bits": "bits per value 2, 4",
     }
+
+
+def test_a_link_budget_stands_in_place_of_the_snr():
+    budget = {"transmit_power_dbm": 41.0, "noise_figure_db": 9.0, "geometry_db": [5.0, 6.0]}
+    words = dict(scenario_summary({"snr_db": 10.0, "link_budget": budget}))
+    assert words == {"Link budget": "transmit power 41 dBm, noise figure 9 dB, geometry 5, 6 dB"}
+    assert dict(scenario_summary({"snr_db": 10.0, "link_budget": None})) == {"Downlink SNR": "10 dB"}
