@@ -97,6 +97,7 @@ OTHER_AXES = (
     Axis("estimation.spacing", "Pilot spacing", "subcarriers"),
     Axis("multi_user.users", "Users per cell"),
     Axis("link_adaptation.outer_loop.step_db", "Outer loop's step", "dB", curves=True),
+    Axis("channel.hotspot_radius_m", "Hotspot radius", "m"),
     Axis("link_budget.transmit_power_dbm", "Transmit power", "dBm"),
     Axis("link_budget.geometry_db", "Geometry factor", "dB"),
     Axis("feedback.report_period_s", "Report period", "ms", scale=1e3),
