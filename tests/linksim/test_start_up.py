@@ -19,7 +19,12 @@ _ON_DEMAND = {
     "tensorboardX": (),
     "scipy": ("channels/dataset/csinet_export.py", "linksim/studies/reproduction.py"),
     "distributed": ("linksim/execution/dask_executor.py",),
-    "sionna": ("channels/sources/sionna/coefficients.py", "feedback/links/uci/channel_code.py"),
+    "sionna": (
+        "channels/sources/sionna/coefficients.py",
+        "channels/sources/sionna/ray_coupling.py",
+        "channels/sources/sionna/sionna_models.py",
+        "feedback/links/uci/channel_code.py",
+    ),
 }
 
 

@@ -40,7 +40,7 @@ class SionnaParameters(SourceParameters):
     """
 
     titles = ("TR 38.901 (Sionna)",)
-    results_version = 3
+    results_version = 4
 
     source: Literal["sionna"] = "sionna"
     model: Literal[

@@ -4,78 +4,32 @@ Clause 7.5, step 11 of TR 38.901 (equations 7.5-22 and 7.5-28) sums over the ray
 enters a ray as a phase only, one of its column times one of its row, and its pattern by its polarisation only, so that
 the sum is a matrix product:
 
-.. math:: H_{u,s,n}(t) = \sum_m A_{u,p(s),n,m}(t) \, c_{x(s),n,m} \, r_{y(s),n,m}
+.. math:: H_{u,s,n}(t) = \sum_m \big(A_{u,p(s),n,m}(t) \, r_{y(s),n,m}\big) \, c_{x(s),n,m}
 
 with :math:`A` the gain of ray :math:`m` from polarisation :math:`p` at the BS to antenna :math:`u` of the UE, and
 :math:`c`, :math:`r` its phases at column :math:`x` and row :math:`y`. Sionna works with every ray at every pair of
 antennas.
 """
 
-import math
-from dataclasses import dataclass
+import itertools
 from typing import Any
 
 import torch
 from sionna.phy.channel.tr38901 import ChannelCoefficientsGenerator
 from torch import Tensor
 
+from channels.sources.sionna.drawn_rays import DrawnRays
+from channels.sources.sionna.fields import Directions, fields
+from channels.sources.sionna.planar_array import PlanarArray
+
 # Table 7.5-5: rays of the three sub-clusters of a cluster.
 _SUB_CLUSTERS = ((0, 1, 2, 3, 4, 5, 6, 7, 18, 19), (8, 9, 10, 11, 16, 17), (12, 13, 14, 15))
 
 
-@dataclass(frozen=True)
-class PlanarArray:
-    """A panel in the y-z plane, centred on the origin.
-
-    Attributes:
-        n_rows: rows of ports.
-        n_columns: columns of ports.
-        spacing: distance of elements along a row and along a column, wavelengths.
-        weights: of the elements of a column that make one port, those of a port downwards; one element has weight 1.
-    """
-
-    n_rows: int
-    n_columns: int
-    spacing: tuple[float, float]
-    weights: tuple[complex, ...] = (1.0,)
-
-    def response(self, direction: Tensor) -> Tensor:
-        """Phases of plane waves at the ports, row by row.
-
-        Args:
-            direction: unit vectors from the panel, in its own axes, ``[..., 3]``, float32.
-
-        Returns:
-            ``[..., n_rows * n_columns]``, complex64.
-        """
-        along_row, along_column = self.spacing
-        size = len(self.weights)
-        columns = _phases(direction[..., 1] * (2 * math.pi * along_row), self.n_columns)
-        rows = _phases(direction[..., 2] * (-2 * math.pi * along_column), self.n_rows * size)
-        if size > 1:
-            rows = rows.unflatten(-1, (-1, size)) @ torch.tensor(self.weights, dtype=rows.dtype, device=rows.device)
-        if self.n_rows == 1 and size == 1:
-            return columns
-        return (rows.unsqueeze(-1) * columns.unsqueeze(-2)).flatten(-2)
-
-
-def _phases(step: Tensor, count: int) -> Tensor:
-    r"""Phases :math:`e^{j (i - (N - 1) / 2) \phi}` of ``count`` evenly spaced elements, ``[..., count]``, complex64.
-
-    Args:
-        step: phase from one element to the next, ``[...]``, radians.
-        count: number :math:`N` of elements.
-    """
-    phases = torch.polar(torch.ones_like(step), step * (-(count - 1) / 2)).unsqueeze(-1)
-    while (have := phases.shape[-1]) < count:
-        # Turned by each power of two at once: powers of powers would gather rounding errors.
-        turn = torch.polar(torch.ones_like(step), step * have).unsqueeze(-1)
-        phases = torch.cat([phases, phases[..., : count - have] * turn], dim=-1)
-    return phases
-
-
 class PortCoefficients(ChannelCoefficientsGenerator):
-    """Sionna's step 11, summed over rays by matrix products; delays and line-of-sight paths are Sionna's own.
+    """Sionna's steps 10 and 11 apart, and the latter summed over rays by matrix products.
+
+    Delays and line-of-sight paths are Sionna's own.
 
     Args:
         bs_panel: ports of the BS in the panel ``tx_array``.
@@ -84,11 +38,10 @@ class PortCoefficients(ChannelCoefficientsGenerator):
         keys: what Sionna's own generator takes.
 
     Attributes:
-        radial_speeds_m_s: of what was computed last, the UE's speed towards where each path comes from, mean of its
-            rays, ``[batch, n_bs, n_ue, n_paths]``, float32; ``None`` where there is one snapshot.
+        drawn: what the model that this is part of drew when it was called last.
     """
 
-    radial_speeds_m_s: Tensor | None = None
+    drawn: DrawnRays
 
     def __init__(self, bs_panel: PlanarArray, ue_panel: PlanarArray, join: Any, **keys: Any) -> None:
         super().__init__(**keys)
@@ -96,17 +49,70 @@ class PortCoefficients(ChannelCoefficientsGenerator):
         self._ue_panel = ue_panel
         self._join = join
 
+    def __call__(
+        self,
+        num_time_samples: int,
+        sampling_frequency: float,
+        k_factor: Tensor,
+        rays: Any,
+        topology: Any,
+        c_ds: Tensor | None = None,
+        debug: bool = False,
+    ) -> tuple[Tensor, Tensor]:
+        """Keeps what a model drew, phases of step 10 included; the model gets coefficients that mean nothing."""
+        phases = self._step_10(rays.aoa.shape) if rays.phases is None else rays.phases
+        self.drawn = DrawnRays(phases, topology, k_factor, rays, c_ds)
+        return torch.zeros(*k_factor.shape, 1, 1, 1, 1, dtype=torch.complex64, device=k_factor.device), rays.delays
+
+    def at(self, drawn: DrawnRays, times_s: Tensor) -> tuple[Tensor, Tensor]:
+        """Step 11.
+
+        Args:
+            drawn: the drops.
+            times_s: when they are looked at, from zero on, ``[n_snapshots]``.
+
+        Returns:
+            Coefficients ``[drops, n_bs, n_ue, n_paths, n_rx, n_ports, n_snapshots]``, complex64, and delays
+            ``[drops, n_bs, n_ue, n_paths]``, s.
+        """
+        spread_s = drawn.cluster_delay_spread_s
+        return self._step_11(drawn.phases, drawn.topology, drawn.k_factor, drawn.rays, times_s, spread_s)
+
+    def radial_speeds_m_s(self, drawn: DrawnRays) -> Tensor:
+        """Speeds of the UE towards where each path comes from, mean of its rays; of a path of sight along that.
+
+        Args:
+            drawn: the drops.
+
+        Returns:
+            ``[drops, n_bs, n_ue, n_paths]``, float32, paths in the order of ``at``.
+        """
+        topology, rays = drawn.topology, drawn.rays
+        velocity = topology.velocities[:, None]
+
+        def along(zenith: Tensor, azimuth: Tensor) -> Tensor:
+            sine = torch.sin(zenith)
+            direction = torch.stack((sine * torch.cos(azimuth), sine * torch.sin(azimuth), torch.cos(zenith)), dim=-1)
+            return (direction * velocity.view(*velocity.shape[:3], *(1,) * (zenith.ndim - 3), 3)).sum(-1)
+
+        of_rays = along(rays.zoa, rays.aoa)
+        ones = torch.ones_like(of_rays)
+        # Rays of a path have the same power; paths are made of them as their gains are.
+        sums, _ = self._paths(
+            torch.stack([of_rays, ones], dim=-1), ones.unsqueeze(-1), rays, drawn.cluster_delay_spread_s
+        )
+        speeds = sums[..., 0, 0] / sums[..., 1, 0]
+        of_sight = along(topology.los_zoa, topology.los_aoa)
+        first = torch.where(topology.los, of_sight, speeds[..., 0])
+        return torch.cat([first[..., None], speeds[..., 1:]], dim=-1)
+
     def _step_11(
         self, phi: Tensor, topology: Any, k_factor: Tensor, rays: Any, t: Tensor, c_ds: Tensor | None
     ) -> tuple[Tensor, Tensor]:
-        """Coefficients ``[batch, n_bs, n_ue, n_paths, n_rx, n_ports, n_snapshots]``, and delays, s."""
-        gains, phases = self._ray_gains(phi, topology, rays, t), self._bs_phases(topology, rays)
-        scattered, delays = self._paths(gains, phases, rays, c_ds)
-        n_snapshots = t.shape[-1]
-        self.radial_speeds_m_s = self._radial_speeds(topology, rays, c_ds) if n_snapshots > 1 else None
+        scattered, delays = self._paths(*self._factors(phi, topology, rays, t), rays, c_ds)
         # [..., (UE polarisation, place), BS polarisation, snapshot, BS place]
-        scattered = scattered.unflatten(-2, (self._rx_array.num_ant, -1, n_snapshots))
-        scattered = scattered.transpose(-2, -1).flatten(-3, -2)
+        scattered = scattered.unflatten(-2, (self._rx_array.num_ant, -1, t.shape[-1], self._bs_panel.n_left))
+        scattered = scattered.flatten(-2).transpose(-2, -1).flatten(-3, -2)
         if not bool(topology.los.any()):
             return scattered, delays
         direct = self._join(self._step_11_los(topology, t))
@@ -116,82 +122,59 @@ class PortCoefficients(ChannelCoefficientsGenerator):
         los = topology.los[(...,) + (None,) * (scattered.ndim - topology.los.ndim)]
         return torch.where(los, with_direct, scattered), delays
 
-    def _radial_speeds(self, topology: Any, rays: Any, c_ds: Tensor | None) -> Tensor:
-        """Speeds of the UE along the direction that each path comes from, m/s; of a path of sight along that."""
-        velocity = topology.velocities[:, None]
+    def _factors(self, phi: Tensor, topology: Any, rays: Any, t: Tensor) -> tuple[Tensor, Tensor]:
+        """What the sums over rays are products of.
 
-        def along(zenith: Tensor, azimuth: Tensor) -> Tensor:
-            sine = torch.sin(zenith)
-            direction = torch.stack((sine * torch.cos(azimuth), sine * torch.sin(azimuth), torch.cos(zenith)), dim=-1)
-            return (direction * velocity.view(*velocity.shape[:3], *(1,) * (zenith.ndim - 3), 3)).sum(-1)
+        Returns:
+            Gains with the cluster's power times left phases, ``[..., n_clusters, n_rays, n_rx * BS polarisations *
+            n_snapshots * n_left]``, and right phases ``[..., n_clusters, n_rays, n_right]``.
+        """
+        at_bs = Directions(topology.tx_orientations[:, :, None, None, None], rays.zod, rays.aod)
+        at_ue = Directions(topology.rx_orientations[:, None, :, None, None], rays.zoa, rays.aoa)
+        gains = self._ray_gains(phi, rays, at_bs, at_ue)
+        if self._ue_panel.n_ports > 1:
+            outer, inner = self._ue_panel.factors(at_ue.own)
+            places = (outer.unsqueeze(-1) * inner.unsqueeze(-2)).flatten(-2)
+            gains = gains.unsqueeze(-2) * places[..., None, :, None]
+        gains = gains.flatten(rays.aoa.ndim)
+        # Snapshots start at time zero.
+        if t.shape[-1] > 1:
+            turns = self._step_11_doppler_matrix(topology, rays.aoa, rays.aod, rays.zoa, rays.zod, t)
+            gains = (gains.unsqueeze(-1) * turns.unsqueeze(-2)).flatten(-2)
+        left, right = self._bs_panel.factors(at_bs.own)
+        return (gains.unsqueeze(-1) * left.unsqueeze(-2)).flatten(-2), right
 
-        of_rays = along(rays.zoa, rays.aoa)
-        # Rays of a path have the same power; paths are made of them as their gains are.
-        sums, _ = self._paths(
-            torch.stack([of_rays, torch.ones_like(of_rays)], dim=-1), torch.ones_like(of_rays)[..., None], rays, c_ds
-        )
-        speeds = sums[..., 0, 0] / sums[..., 1, 0]
-        of_sight = along(topology.los_zoa, topology.los_aoa)
-        first = torch.where(topology.los, of_sight, speeds[..., 0])
-        return torch.cat([first[..., None], speeds[..., 1:]], dim=-1)
+    def _ray_gains(self, phi: Tensor, rays: Any, at_bs: Directions, at_ue: Directions) -> Tensor:
+        """Gains with the cluster's power, ``[..., n_clusters, n_rays, UE polarisations, BS polarisations]``."""
+        straight = torch.sqrt(rays.powers / rays.aoa.shape[-1]).unsqueeze(-1)
+        bs_fields, ue_fields = fields(self._tx_array, at_bs), fields(self._rx_array, at_ue)
+        coupled = [[_Sum(), _Sum()] for _ in ue_fields]
+        for i, j in itertools.product(range(2), range(2)):
+            if all(field[i] is None for field in ue_fields) or all(field[j] is None for field in bs_fields):
+                continue
+            magnitude = straight if i == j else straight * torch.rsqrt(rays.xpr)
+            phase = phi[..., 2 * i + j]
+            wave = (magnitude * torch.cos(phase), magnitude * torch.sin(phase))
+            for sums, field in zip(coupled, ue_fields, strict=True):
+                sums[j].add(wave, field[i])
+        gains = [[_Sum() for _ in bs_fields] for _ in ue_fields]
+        for (sums, row), j in itertools.product(zip(coupled, gains, strict=True), range(2)):
+            for gain, field in zip(row, bs_fields, strict=True):
+                gain.add(sums[j].parts, field[j])
+        parts = [torch.stack([gain.value(rays.aoa) for gain in row], dim=-1) for row in gains]
+        return torch.stack(parts, dim=-2)
 
-    def _bs_phases(self, topology: Any, rays: Any) -> Tensor:
-        """Phases of every ray at the places of the BS's ports, ``[..., n_clusters, n_rays, n_places]``."""
-        orientation = topology.tx_orientations[:, :, None, None, None]
-        return self._bs_panel.response(self._own_axes(orientation, rays.zod, rays.aod))
-
-    def _ray_gains(self, phi: Tensor, topology: Any, rays: Any, t: Tensor) -> Tensor:
-        """Gains with the cluster's power, ``[..., n_clusters, n_rays, n_rx * BS polarisations * n_snapshots]``."""
-        at_bs = topology.tx_orientations[:, :, None, None, None]
-        at_ue = topology.rx_orientations[:, None, :, None, None]
-        own_bs, own_ue = self._own_axes(at_bs, rays.zod, rays.aod), self._own_axes(at_ue, rays.zoa, rays.aoa)
-        bs_fields = self._fields(self._tx_array, own_bs, at_bs, rays.zod, rays.aod)
-        ue_fields = self._fields(self._rx_array, own_ue, at_ue, rays.zoa, rays.aoa)
-        amplitude = torch.sqrt(rays.powers / rays.aoa.shape[-1]).unsqueeze(-1).expand_as(rays.xpr)
-        crossed = amplitude * torch.sqrt(1 / rays.xpr)
-        coupling = torch.polar(torch.stack([amplitude, crossed, crossed, amplitude], dim=-1), phi).unflatten(-1, (2, 2))
-        # [..., UE polarisation, BS polarisation], summed over both components of the field.
-        at_ports = (ue_fields[..., :, None, :, None] * coupling[..., None, None, :, :]).sum(dim=-2)
-        gains = (at_ports * bs_fields.unsqueeze(-3)).sum(dim=-1)
-        places = self._ue_panel.response(own_ue)
-        gains = (gains.unsqueeze(-2) * places[..., None, :, None]).flatten(-3)
-        if t.shape[-1] == 1:
-            # Snapshots start at time zero.
-            return gains
-        turns = self._step_11_doppler_matrix(topology, rays.aoa, rays.aod, rays.zoa, rays.zod, t)
-        return (gains.unsqueeze(-1) * turns.unsqueeze(-2)).flatten(-2)
-
-    def _own_axes(self, orientation: Tensor, zenith: Tensor, azimuth: Tensor) -> Tensor:
-        """Unit vectors in the axes of a panel, ``[..., 3]`` (7.1-6, 7.1-7)."""
-        sine = torch.sin(zenith)
-        direction = (sine * torch.cos(azimuth), sine * torch.sin(azimuth), torch.cos(zenith))
-        axes = self._forward_rotation_matrix(orientation)
-        own = [sum(axes[..., i, j] * direction[i] for i in range(3)) for j in range(3)]
-        return torch.stack(own, dim=-1)
-
-    def _fields(self, array: Any, own: Tensor, orientation: Tensor, zenith: Tensor, azimuth: Tensor) -> Tensor:
-        """Fields in global axes, ``[..., polarisations, 2]`` (7.1-11, 7.1-15, 7.3-4, 7.3-5)."""
-        own_zenith, own_azimuth = torch.acos(own[..., 2].clamp(-1, 1)), torch.atan2(own[..., 1], own[..., 0])
-        psi = self._compute_psi(orientation, zenith, azimuth)
-        cosine, sine = torch.cos(psi), torch.sin(psi)
-        elements = [array.ant_pol1] + ([array.ant_pol2] if array.polarization == "dual" else [])
-        fields = []
-        for element in elements:
-            along_zenith, along_azimuth = element.field(own_zenith, own_azimuth)
-            fields += [along_zenith * cosine - along_azimuth * sine, along_zenith * sine + along_azimuth * cosine]
-        return torch.stack(fields, dim=-1).unflatten(-1, (-1, 2))
-
-    def _paths(self, gains: Tensor, phases: Tensor, rays: Any, c_ds: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Sums over rays, ``[..., n_paths, gains, places]`` and delays, both in the order of the delays (7.5-27)."""
-        clusters = gains.mT @ phases
+    def _paths(self, left: Tensor, right: Tensor, rays: Any, c_ds: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Sums over rays, ``[..., n_paths, left, right]`` and delays, both in the order of the delays (7.5-27)."""
+        clusters = left.mT @ right
         delays = rays.delays
         if self._subclustering:
-            clusters, delays = self._split_strongest(clusters, gains, phases, rays, c_ds)
+            clusters, delays = self._split_strongest(clusters, left, right, rays, c_ds)
         order = torch.argsort(delays, dim=-1)
         return _taken(clusters, order), torch.gather(delays, -1, order)
 
     def _split_strongest(
-        self, clusters: Tensor, gains: Tensor, phases: Tensor, rays: Any, c_ds: Tensor | None
+        self, clusters: Tensor, left: Tensor, right: Tensor, rays: Any, c_ds: Tensor | None
     ) -> tuple[Tensor, Tensor]:
         """The two strongest clusters make three paths each, 1.28 and 2.56 cluster delay spreads apart (7.5-26)."""
         assert c_ds is not None
@@ -201,14 +184,34 @@ class PortCoefficients(ChannelCoefficientsGenerator):
             rest = rays.powers.scatter(-1, strongest, -torch.inf).argsort(dim=-1, descending=True)
             order = torch.cat([strongest, rest[..., : order.shape[-1] - 2]], dim=-1)
         strong, weak = order[..., :2], order[..., 2:]
-        strong_gains, strong_phases = _taken(gains, strong), _taken(phases, strong)
+        strong_left, strong_right = _taken(left, strong), _taken(right, strong)
         parts = [
-            strong_gains[..., members, :].mT @ strong_phases[..., members, :] for members in map(list, _SUB_CLUSTERS)
+            strong_left[..., members, :].mT @ strong_right[..., members, :] for members in map(list, _SUB_CLUSTERS)
         ]
         in_order = torch.gather(rays.delays, -1, order)
         late = self._sub_cl_delay_offsets[:, None] * c_ds[..., None, None]
         split = (in_order[..., None, :2] + late).flatten(-2)
         return torch.cat([*parts, _taken(clusters, weak)], dim=3), torch.cat([split, in_order[..., 2:]], dim=-1)
+
+
+class _Sum:
+    """A complex sum as real and imaginary part, of which terms with a factor that is nowhere are no part."""
+
+    def __init__(self) -> None:
+        self.parts: tuple[Tensor, Tensor] | None = None
+
+    def add(self, parts: tuple[Tensor, Tensor] | None, factor: Tensor | None) -> None:
+        """Adds a complex number times a real factor."""
+        if parts is None or factor is None:
+            return
+        real, imaginary = (part * factor for part in parts)
+        self.parts = (real, imaginary) if self.parts is None else (self.parts[0] + real, self.parts[1] + imaginary)
+
+    def value(self, like: Tensor) -> Tensor:
+        """The sum, of the shape of ``like``, complex64."""
+        if self.parts is None:
+            return torch.zeros_like(like, dtype=torch.complex64)
+        return torch.complex(*self.parts)
 
 
 def _taken(values: Tensor, order: Tensor) -> Tensor:

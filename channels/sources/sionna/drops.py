@@ -1,7 +1,9 @@
 """Where the UEs of a block of drops are, and how they move."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 
+import torch
 from torch import Tensor
 
 
@@ -22,3 +24,8 @@ class UserDrops:
     velocity_m_s: Tensor
     indoor: Tensor
     height_m: Tensor
+
+    @classmethod
+    def joined(cls, parts: "Sequence[UserDrops]") -> "UserDrops":
+        """UEs of consecutive blocks."""
+        return cls(*(torch.cat([getattr(part, field.name) for part in parts]) for field in fields(cls)))

@@ -9,6 +9,7 @@ import io
 import math
 import warnings
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -16,8 +17,10 @@ from torch import Tensor
 
 from channels.channel_batch import Paths, Snapshots
 from channels.sources.parameters.sionna import SionnaParameters
+from channels.sources.sionna.drawn_rays import DrawnRays
 from channels.sources.sionna.drops import UserDrops
 from channels.sources.sionna.path_gain import path_gain_db
+from channels.sources.sionna.planar_array import PlanarArray
 
 _UE_SPACING = 0.5
 _LIGHT_M_S = 299792458.0
@@ -26,9 +29,11 @@ _LIGHT_M_S = 299792458.0
 with warnings.catch_warnings(), torch.random.fork_rng(devices=range(torch.cuda.device_count())):
     warnings.simplefilter("ignore")
     from sionna.phy import config
-    from sionna.phy.channel.tr38901 import CDL, TDL, InF, InH, PanelArray, RMa, UMa, UMi
+    from sionna.phy.channel.tr38901 import PanelArray
 
-    from channels.sources.sionna.coefficients import PlanarArray, PortCoefficients
+    from channels.sources.sionna.coefficients import PortCoefficients
+    from channels.sources.sionna.ray_coupling import CoupledProfile, CoupledRays
+    from channels.sources.sionna.sionna_models import cdl_model, system_model, tdl_model
 
 
 class SionnaModel:
@@ -56,7 +61,6 @@ class SionnaModel:
     ) -> None:
         self.parameters = parameters
         self.device = device
-        self._coefficients: PortCoefficients | None = None
         self._spacing_scale = spacing_scale
         self._sum_of_sionna = sum_of_sionna
         dual, ue_dual = parameters.polarization == "dual", parameters.rx_polarization == "dual"
@@ -90,9 +94,13 @@ class SionnaModel:
                 self.port_order.reshape(-1, parameters.n_columns, parameters.n_rows).transpose(1, 2).flatten()
             )
         with _quiet():
-            self._system = None if parameters.is_profile else self._system_model()
-            if self._system is not None:
-                self._system._cir_sampler = self._port_coefficients(self._system._cir_sampler)
+            self._system = None if parameters.is_profile else system_model(parameters, self.bs_array, self.ue_array)
+            self._coefficients = None if parameters.is_tdl or sum_of_sionna else self._port_coefficients()
+        if self._system is not None and self._coefficients is not None:
+            # Rounded as the model rounds it: a path of line of sight turns some thousand times on its way.
+            self._coefficients._lambda_0 = self._system._cir_sampler._lambda_0
+            self._system._cir_sampler = self._coefficients
+            self._system._ray_sampler = CoupledRays(self._system._scenario, parameters.spatial_consistency)
 
     def draw(self, drops: UserDrops, snapshots: Snapshots, seed: int) -> Paths:
         """Paths of a block of drops; the same seed gives the same first snapshot whatever the snapshots are.
@@ -105,28 +113,56 @@ class SionnaModel:
         Returns:
             Paths as the model gives them, ports in the order of ``ArrayShape``, ``gain_db`` 0.
         """
+        if self._coefficients is not None:
+            return self.paths(self.draw_rays(drops, seed), snapshots)
         coefficients, delays = self.impulse_response(drops, snapshots, seed)
-        # [block, n_rx, n_tx, n_paths, n_snapshots], then snapshots first and UE antennas before transmit ports.
-        coefficients = coefficients[:, 0, :, 0].permute(0, 4, 1, 2, 3).flatten(2, 3)
-        gain_db = torch.zeros(coefficients.shape[0], dtype=torch.float32, device=self.device)
-        changes_s = self._delay_changes_s(snapshots)
-        return Paths(coefficients.to(torch.complex64).contiguous(), delays[:, 0, 0], gain_db, delay_changes_s=changes_s)
+        # [block, n_rx, n_tx, n_paths, n_snapshots], then snapshots first.
+        return self._paths(coefficients[:, 0, :, 0].permute(0, 4, 1, 2, 3), delays[:, 0, 0])
 
-    def _delay_changes_s(self, snapshots: Snapshots) -> Tensor | None:
-        """Of the block that was drawn last, ``[block, n_snapshots, n_paths]``, float64, s.
+    def draw_rays(self, drops: UserDrops, seed: int) -> DrawnRays:
+        """All that is drawn of some drops, whatever the snapshots are.
+
+        Args:
+            drops: the UEs.
+            seed: 64-bit seed of everything that Sionna draws.
+        """
+        assert self._coefficients is not None
+        self._response_of_sionna(drops, Snapshots(), seed)
+        return self._coefficients.drawn
+
+    def paths(self, drawn: DrawnRays, snapshots: Snapshots) -> Paths:
+        """Paths of drops that ``draw_rays`` gave, of this model or of one with other spacings, as those of ``draw``.
+
+        Args:
+            drawn: the drops.
+            snapshots: times at which to sample the moving channel.
+        """
+        assert self._coefficients is not None
+        times_s = torch.arange(snapshots.n, dtype=torch.float32, device=self.device)
+        times_s = times_s / self._sampling_rate_hz(snapshots)
+        coefficients, delays = self._coefficients.at(drawn, times_s)
+        # One BS; drops are topologies, or UEs of one topology: [block, n_paths, n_rx, n_tx, n_snapshots].
+        paths = self._paths(coefficients.flatten(0, 2).permute(0, 4, 2, 3, 1), delays.flatten(0, 2))
+        return paths if snapshots.n == 1 else replace(paths, delay_changes_s=self._delay_changes_s(drawn, snapshots))
+
+    def _delay_changes_s(self, drawn: DrawnRays, snapshots: Snapshots) -> Tensor:
+        """Of drops, ``[block, n_snapshots, n_paths]``, float64, s.
 
         A path gets shorter by what the UE moves towards where it comes from (TR 38.901, 7.6-9); its Doppler shift at
         the carrier is in its gains. TDL profiles have no directions, so that their delays stand still: a change would
         be at most the speed times the time over the speed of light, and turn a subcarrier at the edge of the band by pi
         times the bandwidth times that.
         """
-        speeds_m_s = None if self._coefficients is None else self._coefficients.radial_speeds_m_s
-        if speeds_m_s is None:
-            return None
-        if self.parameters.spatial_consistency and self._system is not None:
-            speeds_m_s = speeds_m_s.transpose(0, 1)
+        assert self._coefficients is not None
+        speeds_m_s = self._coefficients.radial_speeds_m_s(drawn).flatten(0, 2)
         times_s = torch.tensor(snapshots.times_s, dtype=torch.float64, device=self.device)
-        return -speeds_m_s[:, 0, 0, None].to(torch.float64) * (times_s[:, None] / _LIGHT_M_S)
+        return -speeds_m_s.unsqueeze(1).to(torch.float64) * (times_s[:, None] / _LIGHT_M_S)
+
+    def _paths(self, coefficients: Tensor, delays_s: Tensor) -> Paths:
+        """Paths of ``[block, n_snapshots, n_rx, n_tx, n_paths]``: UE antennas go before transmit ports."""
+        coefficients = coefficients.flatten(2, 3).to(torch.complex64).contiguous()
+        gain_db = torch.zeros(coefficients.shape[0], dtype=torch.float32, device=self.device)
+        return Paths(coefficients, delays_s, gain_db)
 
     def path_gain_db(self, seed: int) -> Tensor:
         """Path loss, penetration loss and shadow fading of the block that was drawn last, ``[block]``, float32, dB.
@@ -137,9 +173,12 @@ class SionnaModel:
         return path_gain_db(self._system, config.torch_rng(str(self.device)), seed)
 
     def impulse_response(self, drops: UserDrops, snapshots: Snapshots, seed: int) -> tuple[Tensor, Tensor]:
-        """Gains ``[block, 1, n_rx, 1, n_ports, n_paths, n_snapshots]`` and delays ``[block, 1, 1, n_paths]``, s."""
+        """Gains ``[block, 1, n_rx, 1, n_ports, n_paths, n_snapshots]`` and delays ``[block, 1, 1, n_paths]``, s.
+
+        Of a TDL profile, or where Sionna itself sums over rays.
+        """
         coefficients, delays = self._response_of_sionna(drops, snapshots, seed)
-        if self._sum_of_sionna and not self.parameters.is_tdl:
+        if not self.parameters.is_tdl:
             coefficients = self.ports(coefficients.transpose(-3, -2)).transpose(-3, -2)
         return coefficients, delays
 
@@ -150,21 +189,28 @@ class SionnaModel:
             # seeding that generator, unlike setting `config.seed`, leaves PyTorch's own generators alone.
             config.torch_rng(str(self.device)).manual_seed(seed)
             if self._system is None:
-                profile = self._tdl_model() if self.parameters.is_tdl else self._cdl_model(drops)
-                return profile(drops.distance_m.shape[0], snapshots.n, rate_hz)
+                return self._profile(drops)(drops.distance_m.shape[0], snapshots.n, rate_hz)
             self._set_topology(drops)
             coefficients, delays = self._system(snapshots.n, rate_hz)
             if self.parameters.spatial_consistency:
                 coefficients, delays = coefficients.transpose(0, 1), delays.transpose(0, 1)
             return coefficients, delays
 
-    def _port_coefficients(self, of_sionna: Any) -> Any:
+    def _profile(self, drops: UserDrops) -> Any:
+        """The profile that some drops are of, which is made for them."""
+        if self.parameters.is_tdl:
+            return tdl_model(self.parameters, self.bs_array)
+        if self._coefficients is None:
+            return cdl_model(self.parameters, self.bs_array, self.ue_array, drops)
+        profile = cdl_model(self.parameters, self.bs_array, self.ue_array, drops, CoupledProfile)
+        profile._cir_gen = self._coefficients
+        return profile
+
+    def _port_coefficients(self) -> PortCoefficients:
         """What takes the place of a model's own generator of coefficients."""
-        if self._sum_of_sionna:
-            return of_sionna
         parameters, scale = self.parameters, self._spacing_scale
         along_row, along_column = parameters.spacing
-        coefficients = PortCoefficients(
+        return PortCoefficients(
             PlanarArray(
                 parameters.n_rows, parameters.n_columns, (along_row * scale, along_column * scale), self._weights
             ),
@@ -173,13 +219,9 @@ class SionnaModel:
             carrier_frequency=parameters.carrier_hz,
             tx_array=self.bs_array,
             rx_array=self.ue_array,
-            subclustering=of_sionna._subclustering,
+            subclustering=not parameters.is_profile,
             device=str(self.device),
         )
-        # Rounded as the model rounds it: a path of line of sight turns some thousand times on its way.
-        coefficients._lambda_0 = of_sionna._lambda_0
-        self._coefficients = coefficients
-        return coefficients
 
     @property
     def _weights(self) -> tuple[complex, ...]:
@@ -204,31 +246,6 @@ class SionnaModel:
             return 1 / snapshots.interval_s if snapshots.interval_s > 0 else math.inf
         rates_hz = [math.inf] + [number / time_s for number, time_s in enumerate(snapshots.times_s) if number]
         return torch.tensor(rates_hz, dtype=torch.float32, device=self.device)
-
-    def _system_model(self) -> Any:
-        parameters = self.parameters
-        common = {
-            "carrier_frequency": parameters.carrier_hz,
-            "ut_array": self.ue_array,
-            "bs_array": self.bs_array,
-            "direction": "downlink",
-            "enable_pathloss": False,
-            "enable_shadow_fading": False,
-            "spec_version": parameters.spec_version,
-            "enable_spatial_consistency": parameters.spatial_consistency,
-            "device": str(self.device),
-        }
-        match parameters.model:
-            case "UMa":
-                return UMa(o2i_model=parameters.o2i_model, **common)
-            case "UMi":
-                return UMi(o2i_model=parameters.o2i_model, **common)
-            case "RMa":
-                return RMa(**common)
-            case "InH":
-                return InH(indoor_scenario=parameters.office, **common)
-            case _:
-                return InF(factory_scenario=parameters.model.removeprefix("InF-"), **common)
 
     def _set_topology(self, drops: UserDrops) -> None:
         parameters = self.parameters
@@ -261,53 +278,6 @@ class SionnaModel:
             in_state=indoor,
             los={"los": True, "nlos": False, "mixed": "random"}[parameters.los],
         )
-
-    def _cdl_model(self, drops: UserDrops) -> Any:
-        parameters = self.parameters
-        turn = torch.zeros(drops.azimuth_rad.shape[0], 3, device=self.device)
-        turn[:, 0] = -drops.azimuth_rad
-        profile = CDL(
-            model=parameters.model.removeprefix("CDL-"),
-            delay_spread=parameters.delay_spread_s,
-            carrier_frequency=parameters.carrier_hz,
-            ut_array=self.ue_array,
-            bs_array=self.bs_array,
-            direction="downlink",
-            bs_orientation=turn,
-            ut_velocity=drops.velocity_m_s,
-            spec_version=parameters.spec_version,
-            device=str(self.device),
-        )
-        profile._cir_gen = self._port_coefficients(profile._cir_gen)
-        return profile
-
-    def _tdl_model(self) -> Any:
-        parameters = self.parameters
-        correlation = None
-        if parameters.port_correlation > 0:
-            rows, columns = (
-                _exponential_correlation(n, parameters.port_correlation)
-                for n in (parameters.n_rows, parameters.n_columns)
-            )
-            polarisations = torch.eye(2 if parameters.polarization == "dual" else 1)
-            correlation = torch.kron(polarisations, torch.kron(rows, columns))
-        return TDL(
-            model=parameters.model.removeprefix("TDL-"),
-            delay_spread=parameters.delay_spread_s,
-            carrier_frequency=parameters.carrier_hz,
-            min_speed=parameters.speed_m_s,
-            num_rx_ant=parameters.n_rx,
-            num_tx_ant=self.bs_array.num_ant,
-            tx_corr_mat=correlation,
-            spec_version=parameters.spec_version,
-            device=str(self.device),
-        )
-
-
-def _exponential_correlation(n: int, neighbours: float) -> Tensor:
-    """Correlation ``neighbours ** |i - j|`` of evenly spaced antennas, ``[n, n]``, float32."""
-    place = torch.arange(n)
-    return neighbours ** (place.unsqueeze(0) - place.unsqueeze(1)).abs().to(torch.float32)
 
 
 @contextlib.contextmanager

@@ -12,6 +12,7 @@ from channels.path_blocks import read_in_blocks
 from channels.random_streams import stream_seed
 from channels.source import BLOCK_SIZE, SOURCES, PathSource, Split
 from channels.sources.parameters.sionna import SionnaParameters
+from channels.sources.sionna.drawn_rays import DrawnRays
 from channels.sources.sionna.drops import UserDrops
 from channels.transforms.beam_squint import aperture_turns, node_frequencies
 from channels.transforms.frequency_response import normalise_power
@@ -19,6 +20,9 @@ from channels.transforms.path_alignment import align_to_first_path
 
 if TYPE_CHECKING:
     from channels.sources.sionna.models import SionnaModel
+
+# Blocks whose rays one call of the model draws: half of a call's time does not depend on the number of its drops.
+BLOCKS_PER_DRAW = 5
 
 # TR 38.901, Table 7.2-1: height 3 (n - 1) + 1.5 on floor n.
 _FLOOR_M = 3.0
@@ -31,8 +35,9 @@ class SionnaSource(PathSource):
     TDL profiles have no angles: every port fades by itself, or with ``port_correlation``. Channels with a direction
     to compress need CDL or a scenario.
 
-    Samples are drawn in blocks of ``BLOCK_SIZE``, one model call each, seeded by (seed, split, block). A drop is the
-    same at its first snapshot whatever the snapshots and the speed.
+    Rays are drawn for ``BLOCKS_PER_DRAW`` blocks of ``BLOCK_SIZE`` at a time, seeded by (seed, split, first block), and
+    the last draw is kept; coefficients are made of them block by block. A drop is the same at its first snapshot
+    whatever the snapshots and the speed.
     """
 
     Parameters = SionnaParameters
@@ -44,6 +49,7 @@ class SionnaSource(PathSource):
         outline = parameters.outline()
         self.grid, self.array = outline.grid, outline.array
         self._loaded_model: SionnaModel | None = None
+        self._kept: tuple[tuple[Split, int], DrawnRays, Tensor | None] | None = None
         self._models_at_nodes: list[SionnaModel] | None = None
 
     def n_samples(self, split: Split) -> int | None:
@@ -55,19 +61,40 @@ class SionnaSource(PathSource):
         return read_in_blocks(lambda block: self._block(split, block, snapshots), start, stop)
 
     def _block(self, split: Split, block: int, snapshots: Snapshots) -> Paths:
-        drops = self.drops(split, block)
-        seed = stream_seed(self.seed, split, block, "rays")
-        paths = self.model.draw(drops, snapshots, seed)
-        if self.parameters.has_path_gain:
-            gain_db = self.model.path_gain_db(stream_seed(self.seed, split, block, "penetration"))
-            paths = replace(paths, path_gain_db=gain_db)
-        if self.parameters.beam_squint:
-            # The same draws with the arrays as large in wavelengths as they are at each frequency.
-            at_nodes = [model.draw(drops, snapshots, seed).coefficients for model in self._node_models()]
-            paths = replace(paths, band_coefficients=torch.stack(at_nodes, dim=2))
+        if self.parameters.is_tdl:
+            paths = self.model.draw(self.drops(split, block), snapshots, stream_seed(self.seed, split, block, "rays"))
+        else:
+            paths = self._scattered(split, block, snapshots)
         if self.parameters.delay_alignment == "first_path":
             paths = align_to_first_path(paths)
         return normalise_power(paths, self.grid) if self.parameters.normalise else paths
+
+    def _scattered(self, split: Split, block: int, snapshots: Snapshots) -> Paths:
+        """Paths of a block as the model gives them, the rest of its draw kept for the blocks that follow."""
+        # UEs of one topology are consistent with each other: one block, as those of a cell are.
+        size = 1 if self.parameters.spatial_consistency else BLOCKS_PER_DRAW
+        draw, place = divmod(block, size)
+        if self._kept is None or self._kept[0] != (split, draw):
+            self._kept = ((split, draw), *self._drawn(split, range(draw * size, (draw + 1) * size)))
+        _, drawn, path_gain_db = self._kept
+        if size > 1:
+            rows = slice(place * BLOCK_SIZE, (place + 1) * BLOCK_SIZE)
+            drawn = drawn.only(rows)
+            path_gain_db = None if path_gain_db is None else path_gain_db[rows]
+        paths = replace(self.model.paths(drawn, snapshots), path_gain_db=path_gain_db)
+        if not self.parameters.beam_squint:
+            return paths
+        # The same draws with the arrays as large in wavelengths as they are at each frequency.
+        at_nodes = [model.paths(drawn, snapshots).coefficients for model in self._node_models()]
+        return replace(paths, band_coefficients=torch.stack(at_nodes, dim=2))
+
+    def _drawn(self, split: Split, blocks: range) -> tuple[DrawnRays, Tensor | None]:
+        """Rays of some blocks in one call of the model, and their path gains where it has some."""
+        drops = UserDrops.joined([self.drops(split, block) for block in blocks])
+        drawn = self.model.draw_rays(drops, stream_seed(self.seed, split, blocks.start, "rays"))
+        if not self.parameters.has_path_gain:
+            return drawn, None
+        return drawn, self.model.path_gain_db(stream_seed(self.seed, split, blocks.start, "penetration"))
 
     def drops(self, split: Split, block: int) -> UserDrops:
         """UEs of a block, uniform over the area of the sector, or around a place that is."""
