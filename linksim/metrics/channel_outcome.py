@@ -2,7 +2,6 @@
 
 import math
 from dataclasses import dataclass, field
-from functools import cached_property
 
 import numpy as np
 import torch
@@ -15,6 +14,7 @@ from linksim.link_adaptation.parameters import LinkAdaptationParameters
 from linksim.link_adaptation.receiver import Receiver
 from linksim.link_budget.ue_snr import beside
 from linksim.metrics.block_sinr import block_sinr, weights_on_subcarriers
+from linksim.metrics.channel_property import channel_property
 from linksim.metrics.delivered import PLAIN, Delivery
 from linksim.metrics.layers import best_layers, layer_sinr, layers_sent, sum_rate
 from linksim.metrics.matrix_norms import energy, inner
@@ -98,7 +98,7 @@ class ChannelOutcome:
         places = np.arange(len(self.csi_true) + len(self.left_out))
         return self.first_index + np.delete(places, self.left_out)
 
-    @cached_property
+    @channel_property
     def static(self) -> bool:
         """Whether the channel is the same when the precoder is used as when the report was made."""
         report, use = self.response_report, self.response_use
@@ -106,55 +106,55 @@ class ChannelOutcome:
             report.data_ptr() == use.data_ptr() and report.shape == use.shape and report.stride() == use.stride()
         )
 
-    @cached_property
+    @channel_property
     def energy_true(self) -> Tensor:
         r""":math:`\lVert X \rVert^2` of the truncated true matrix, ``[batch]``, float64."""
         return energy(self.csi_true)
 
-    @cached_property
+    @channel_property
     def true_report(self) -> Response:
         """The true channel when the report was made."""
         return self._response(self.response_report)
 
-    @cached_property
+    @channel_property
     def true_use(self) -> Response:
         """The true channel when the precoder is used."""
         return self.true_report if self.static else self._response(self.response_use)
 
-    @cached_property
+    @channel_property
     def csi_use(self) -> Tensor:
         """Truncated true angular-delay matrix when the precoder is used, ``[batch, Na, n_ports]``."""
         return self.csi_true if self.static else self.transform.truncate(self.response_use)
 
-    @cached_property
+    @channel_property
     def gain_perfect(self) -> Tensor:
         r"""Channel gain :math:`\lVert H_n w_n \rVert^2` of the precoder from the true channel, ``[batch, Nc]``."""
         if self._by_inner_product:
             return self.true_use.norm.square()
         return self._gain_of(self.weights_perfect)
 
-    @cached_property
+    @channel_property
     def weights_perfect(self) -> Tensor:
         """Precoder weights of the first layer from the true channel when it is used, ``[batch, Nc, n_tx]``."""
         return self._weights(self.true_use)
 
-    @cached_property
+    @channel_property
     def rate_perfect(self) -> Tensor:
         """Rate with perfect CSI, mean over the subcarriers, ``[batch]``, float64, bit/s/Hz."""
         return self._rate(self.gain_perfect)
 
-    @cached_property
+    @channel_property
     def sum_rate_perfect(self) -> Tensor:
         """Rate of all layers with perfect CSI, mean over the subcarriers, ``[batch]``, float64, bit/s/Hz."""
         layers = best_layers(self.true_use.directions, self.snr, self.link_adaptation.rank)
         return sum_rate(self.true_use.matrices, layers, self.true_use.bands, self.snr)
 
-    @cached_property
+    @channel_property
     def adaptation(self) -> LinkAdaptation:
         """Modulation and coding of a slot."""
         return LinkAdaptation(self.link_adaptation, self.response_use.shape[-2], self.data_share)
 
-    @cached_property
+    @channel_property
     def transmission_perfect(self) -> Transmission:
         """A block with precoder, CQI and MCS of the true channel when it is sent."""
         true = self.true_use
@@ -176,7 +176,7 @@ class ChannelOutcome:
         mcs = self.adaptation.mcs(self.adaptation.cqi(sinr, sent), sent)
         return self.adaptation.transmission(sinr, sent, mcs, later)
 
-    @cached_property
+    @channel_property
     def cells(self) -> Tensor:
         """Samples that share a cell, by their place in the batch, ``[n_cells, users]``, int64."""
         return cells(self.indices, self.multi_user.users).to(self.csi_true.device)
@@ -189,7 +189,7 @@ class ChannelOutcome:
             return self.snr.to(torch.float64)[places]
         return torch.full(places.shape, self.snr, dtype=torch.float64, device=places.device)
 
-    @cached_property
+    @channel_property
     def user_rates_perfect(self) -> Tensor:
         """Rates of the users of each cell with perfect CSI, ``[n_cells, users]``, float64, bit/s/Hz."""
         cqi = None
@@ -249,7 +249,7 @@ class ChannelOutcome:
         true = self.true_use
         return layer_sinr(true.matrices, layers, true.bands, self.snr), layers_sent(layers)
 
-    @cached_property
+    @channel_property
     def true_later(self) -> tuple[Response, ...]:
         """The true channels at the retransmissions of a block."""
         return tuple(map(self._response, self.response_later))
@@ -280,7 +280,3 @@ class ChannelOutcome:
     def _rate(self, gain: Tensor) -> Tensor:
         """Rate of gains ``[batch, Nc]``, mean over the subcarriers, ``[batch]``, float64, bit/s/Hz."""
         return torch.log1p(beside(self.snr, gain.ndim) * gain).mean(-1, dtype=torch.float64) / math.log(2)
-
-
-# Quantities that no report influences.
-CHANNEL_ONLY = frozenset(name for name, value in vars(ChannelOutcome).items() if isinstance(value, cached_property))

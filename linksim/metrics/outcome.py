@@ -9,7 +9,8 @@ from torch import Tensor
 
 from linksim.link_adaptation.adaptation import Transmission
 from linksim.metrics.block_sinr import block_sinr, weights_on_subcarriers
-from linksim.metrics.channel_outcome import CHANNEL_ONLY, ChannelOutcome
+from linksim.metrics.channel_outcome import ChannelOutcome
+from linksim.metrics.channel_property import share_channel
 from linksim.metrics.delivered import PLAIN, Delivery
 from linksim.metrics.directions import Directions
 from linksim.metrics.layers import best_layers, layer_counts, matched_layers, sum_rate
@@ -34,9 +35,7 @@ class LinkOutcome(ChannelOutcome):
         cqi: Tensor | None = None,
         offset_db: Tensor | None = None,
     ) -> Self:
-        """The same channels with another compressor's report; what was computed of the channels is kept."""
-        # There from here on, so that reports share what is computed of them later.
-        _ = self.csi_use, self.true_report, self.true_use
+        """The same channels with another compressor's report; what is computed of the channels is computed once."""
         other = replace(
             self,
             csi_rebuilt=csi_rebuilt,
@@ -48,8 +47,7 @@ class LinkOutcome(ChannelOutcome):
             cqi=cqi,
             offset_db=offset_db,
         )
-        shared = {name: value for name, value in self.__dict__.items() if name in CHANNEL_ONLY}
-        other.__dict__.update(shared)
+        share_channel(self, other)
         return other
 
     def only(self, kept: Tensor) -> Self:

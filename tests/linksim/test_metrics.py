@@ -236,6 +236,15 @@ def test_with_report_equals_a_fresh_outcome(moving: bool) -> None:
             assert estimate_of(name, other) == estimate_of(name, fresh)
 
 
+def test_reports_share_what_the_first_computes_of_their_channels() -> None:
+    outcome = made_up_outcome()
+    first, second = (outcome.with_report(outcome.csi_true * scale, bits=3, overhead=0.5) for scale in (0.5, 0.25))
+    assert first.rate_perfect is second.rate_perfect is outcome.rate_perfect
+    assert first.with_report(outcome.csi_true, bits=3, overhead=0.5).weights_perfect is outcome.weights_perfect
+    kept = torch.tensor([True] * (BATCH - 1) + [False])
+    assert first.only(kept).rate_perfect.tolist() == outcome.rate_perfect[:-1].tolist()
+
+
 @settings(max_examples=20, deadline=None)
 @given(scale=st.floats(1e-3, 1e3), phase=st.floats(0, 6.3))
 def test_similarity_and_rate_ignore_scale_and_phase(scale: float, phase: float) -> None:

@@ -80,8 +80,9 @@ def save(figure: Figure, stem: Path, vector: bool = True) -> list[Path]:
     if not vector:
         pdf.unlink(missing_ok=True)
         return [png]
-    # Laid out once is enough; both files get the same places.
-    figure.set_layout_engine("none")
+    # Laid out once is enough, so that both files get the same places. Without an engine, not with "none": a figure with
+    # one is drawn twice for every file.
+    figure.set_layout_engine(None)
     with whole_file(pdf) as temporary:
         figure.savefig(temporary, format="pdf", metadata={"CreationDate": None})
     return [png, pdf]
