@@ -9,6 +9,7 @@ from feedback.conformance.candidate import Candidate
 from feedback.conformance.compressor import CHECKS, Check
 from feedback.conformance.network import NETWORK_CHECKS, candidate_of
 from feedback.neural import NeuralCompressor
+from tests.feedback.narrow_networks import NARROW
 
 NAMES = sorted(map(str, COMPRESSORS.keys()))
 # Compressors of any matrix, on that of eigenvectors: linear, sparse, sensed, a network, and bits of their own.
@@ -36,7 +37,7 @@ VARIANTS = [
 
 @cache
 def candidate(name: str) -> Candidate:
-    return candidate_of(COMPRESSORS.get_class(name), {"name": name})
+    return candidate_of(COMPRESSORS.get_class(name), {"name": name, **NARROW.get(name, {})})
 
 
 @cache

@@ -10,6 +10,7 @@ from feedback.conformance.candidate import Candidate, channels
 from feedback.denoiser import DENOISERS
 from feedback.links.awgn import Awgn
 from feedback.training_set import TrainingSet
+from tests.feedback.narrow_networks import NARROW
 
 SHAPE = (16, 16)
 # One name of each class that sends values; there is no denoiser of bits that others make.
@@ -21,7 +22,7 @@ QUICK = {"dnnnet": {"width": 16, "epochs": 1, "joint": {"epochs": 1, "batch_size
 @pytest.mark.parametrize("denoiser_name", sorted(map(str, DENOISERS.keys())))
 @pytest.mark.parametrize("name", NAMES)
 def test_any_compressor_with_any_denoiser(name: str, denoiser_name: str) -> None:
-    candidate = Candidate(COMPRESSORS.get_class(name), {"name": name})
+    candidate = Candidate(COMPRESSORS.get_class(name), {"name": name, **NARROW.get(name, {})})
     training = TrainingSet(channels(20, SHAPE), channels(10, SHAPE, seed=1))
     compressor = candidate.build()
     # Networks keep the weights that they are built with: this is not about how well they do.

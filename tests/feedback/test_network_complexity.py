@@ -71,6 +71,24 @@ def test_published_totals(name: str, expansion: int | None, ratio: float, macs: 
     assert f"{found.parameters / 1e3:.0f}K" == parameters
 
 
+def test_deepcmc_is_what_is_published_of_it() -> None:
+    """BCsiNet paper, Table I: multiply-adds and parameters of both sides, as printed."""
+    found = cost("deepcmc", 2)
+    printed = (found.ue_macs, found.ue_parameters, found.bs_macs, found.bs_parameters)
+    assert [f"{value / 1e6:.2f}M" for value in printed] == ["173.54M", "3.32M", "278.40M", "9.87M"]
+    # The sum over the layers: kernels times places, before each reduction.
+    places = (32 * 32, 8 * 8, 4 * 4)
+    wide, inner = 256 * 256 * 25, 2 * 256 * 81
+    assert found.ue_macs == places[0] * inner + (places[1] + places[2]) * wide
+    assert found.bs_macs == places[2] * 5 * wide + places[1] * wide + places[0] * inner
+
+
+def test_deepcmc_has_whole_maps() -> None:
+    assert network("deepcmc", 16, width=2).length == 32 * 4
+    with pytest.raises(FeedbackInputError, match=r"codeword of 2 values, expected a multiple of 2 x 2"):
+        network("deepcmc", 1024, width=2)
+
+
 @pytest.mark.parametrize(
     ("name", "multiplications"),
     [

@@ -13,6 +13,7 @@ from feedback.errors import FeedbackInputError
 from feedback.own_bits_parameters import MODES
 from feedback.plugin_file import build_compressor, compressor_class
 from feedback.training_set import TrainingSet
+from tests.feedback.narrow_networks import NARROW
 
 NAMES = sorted(map(str, COMPRESSORS.keys()))
 # One of each model, as names of one model differ in layers.
@@ -52,7 +53,7 @@ CHANGES: tuple[dict[str, Any], ...] = (
 
 def _parameters(name: str) -> list[CompressorParameters]:
     model = COMPRESSORS.parameters(name)
-    first = {"name": name, **model.example}
+    first = {"name": name, **model.example, **NARROW.get(name, {})}
     sections = [
         *({**first, "compression_ratio": ratio} for ratio in RATIOS),
         *({**first, **change} for change in CHANGES),

@@ -33,6 +33,7 @@ from linksim.scenario.results_versions import CHAIN, KINDS
 from linksim.simulation.engine import RunOptions, run
 from tests.channels import made_up_dataset, made_up_links, test_deepmimo_source, test_mat_source, test_response_source
 from tests.feedback import test_link_contract, test_quantiser_contract
+from tests.feedback.narrow_networks import NARROW
 from tests.linksim import made_up_outcome
 
 FILE = Path(__file__).with_suffix(".json")
@@ -153,7 +154,7 @@ def estimation(name: str) -> list[float]:
 
 def compressor(name: str) -> list[float]:
     """Codewords and rebuilt matrices of seven channels, after a quick fit or with weights as they are drawn."""
-    candidate = candidate_of(COMPRESSORS.get_class(name), {"name": name})
+    candidate = candidate_of(COMPRESSORS.get_class(name), {"name": name, **NARROW.get(name, {})})
     made = candidate.build() if candidate.compressor.trained else candidate.fit()
     with torch.no_grad():
         sent = made.encode(candidate.csi)

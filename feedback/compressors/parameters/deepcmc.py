@@ -1,0 +1,59 @@
+"""Parameters of DeepCMC."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from feedback.compressor_parameters import codeword_length
+from feedback.csi_dimensions import CsiDimensions
+from feedback.errors import FeedbackInputError
+from feedback.neural_parameters import NeuralParameters
+from feedback.training.disturbance import Disturbance
+
+# By how much each convolution at the UE is followed by fewer rows and columns.
+REDUCTIONS = (4, 2, 2)
+
+
+class DeepCmcParameters(NeuralParameters):
+    """Parameters of ``deepcmc``."""
+
+    titles = ("DeepCMC",)
+
+    name: Literal["deepcmc"] = "deepcmc"
+    width: int = Field(default=256, ge=1, le=4096, description="kernels of every hidden layer; the paper's are 256")
+    disturbance: Disturbance | None = Field(
+        default=Disturbance(rate_weight=1e-3),
+        description="noise and quantisation of codewords in training; by default whole numbers whose bits are in the "
+        "loss, as in the paper, for the quantiser entropy_coded with step 1; null: none",
+    )
+
+    def check(self, dimensions: CsiDimensions) -> bool:
+        """A codeword is whole maps."""
+        self.latent_maps(self.matrix_shape(dimensions))
+        return True
+
+    def latent_maps(self, shape: tuple[int, int]) -> int:
+        """Feature maps of the codeword, which the compression ratio says.
+
+        Args:
+            shape: delay rows and ports.
+
+        Raises:
+            FeedbackInputError: if the codeword is not a whole number of maps.
+        """
+        length, (rows, columns) = codeword_length(shape, self.compression_ratio), map_sizes(shape)[-1]
+        if length % (rows * columns):
+            raise FeedbackInputError(
+                f"compression_ratio: got {self.compression_ratio:g}, which gives a codeword of {length} values, "
+                f"expected a multiple of {rows} x {columns}, the size of a map of {shape[0]} x {shape[1]} entries"
+            )
+        return length // (rows * columns)
+
+
+def map_sizes(shape: tuple[int, int]) -> list[tuple[int, int]]:
+    """Rows and columns of an image and after each reduction, rounded up."""
+    sizes = [shape]
+    for factor in REDUCTIONS:
+        rows, columns = sizes[-1]
+        sizes.append((-(-rows // factor), -(-columns // factor)))
+    return sizes
