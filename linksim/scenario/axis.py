@@ -85,7 +85,7 @@ OTHER_AXES = (
     Axis("feedback.link.fading", "Uplink fading"),
     Axis("feedback.link.modulation", "Modulation of the uplink"),
     Axis("feedback.link.carried_by", "Reports carried by"),
-    Axis("feedback.link.bs_antennas", "BS antennas of the uplink"),
+    Axis("feedback.link.bs_antennas", "Uplink antennas"),
     Axis("feedback.link.multipath.hop_prbs", "Hop of the uplink", "PRB"),
     Axis("feedback.link.channel_estimation", "Uplink estimate", curves=True, titles=_UPLINK_ESTIMATES),
     Axis("feedback.link.channel_estimation.name", "Uplink estimate", curves=True),

@@ -191,6 +191,12 @@ def test_a_bitstream_that_no_report_has_is_taken_for_lost() -> None:
     assert rebuilt.values.isfinite().all()
 
 
+def test_data_carry_what_control_information_cannot() -> None:
+    carried = [uci().carried_as_data(reports(1, payload)) for payload in (11, 1706, 1707)]
+    assert carried == [False, False, True]
+    assert uci(carried_by="data").carried_as_data(reports(1, 11))
+
+
 def test_refuses_what_it_cannot_carry() -> None:
     sent = with_side(reports(2, 10, 3))
     for link, codeword, expected in (

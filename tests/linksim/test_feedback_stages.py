@@ -1,6 +1,7 @@
 """Quantisers, links and denoisers at work in the chain."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +12,14 @@ import pytest
 import torch
 
 from linksim.metrics import METRICS
+from linksim.metrics.delivered import Delivery
 from linksim.scenario.file import validate_scenario
 from linksim.scenario.sweep import points_of
 from linksim.scenario.true_channels import truncated_channels
-from linksim.simulation.measuring import saturation_warnings
+from linksim.simulation.measuring import data_warnings, saturation_warnings
 from linksim.simulation.point_job import PointJob
 from linksim.storage.run_folder import RunFolder
+from tests.linksim.made_up_outcome import made_up_outcome
 
 Run = Callable[..., pd.DataFrame]
 
@@ -159,3 +162,14 @@ def test_scales_outside_the_range_are_said_in_a_line(tiny: dict[str, Any], tmp_p
     # A table holds it only where it was asked for.
     run_folder.write_results([(job.point, job.measurements, {})])
     assert (run_folder.path / "results.csv").read_text().strip() == ""
+
+
+def test_reports_that_data_carry_are_said_in_a_line(tiny: dict[str, Any]) -> None:
+    job = PointJob(points_of(validate_scenario(tiny, "here"))[0], None, None)  # type: ignore[arg-type]
+    for label, carried in (("klt", True), ("topk", False)):
+        metric = METRICS.get_class("data_report_rate")()
+        job.measurements[label, metric.name] = accumulator = metric.accumulator()
+        delivered = replace(made_up_outcome(), delivery=Delivery(carried_as_data=carried))
+        metric.update(accumulator, delivered)
+    (line,) = data_warnings([job])
+    assert line.startswith("feedback.link: reports of klt are carried as data, by the LDPC code: uplink control infor")

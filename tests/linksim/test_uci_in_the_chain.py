@@ -72,14 +72,23 @@ def test_without_reports_the_bs_holds_the_mean_channel(coded: dict[str, Any], ru
 
 def test_errors_grow_as_the_uplink_fades_and_no_digit_depends_on_the_batch(coded: dict[str, Any], run: Run) -> None:
     snrs = [-3, 3]
-    coded["feedback"]["link"] |= {"snr_db": 10, "fading": "rayleigh"}
+    multipath = {"delay_spread_s": 1e-7, "hop_prbs": 20}
+    coded["feedback"]["link"] |= {
+        "fading": "selective",
+        "multipath": multipath,
+        "channel_estimation": {"name": "pilots"},
+    }
     coded["sweeps"] = {"uplink": {"feedback_snr_db": snrs}}
+    coded["monte_carlo"] |= {"samples": 30}
     table = run(coded)
     for compressor in ("topk", "klt"):
         rates = [value(table, "report_error_rate", compressor, feedback_snr_db=snr) for snr in snrs]
         errors = [value(table, "nmse_db", compressor, feedback_snr_db=snr) for snr in snrs]
         assert 1 > rates[0] > rates[1] > 0
         assert errors[0] > errors[1]
+        # One resource block with a symbol of 12 pilots in each half of the slot.
+        symbols = value(table, "resource_elements", compressor, feedback_snr_db=snrs[0])
+        assert symbols == value(table, "bits", compressor, feedback_snr_db=snrs[0]) + 11 + 2 * 12
     pd.testing.assert_frame_equal(run(coded, "--set", "monte_carlo.batch_size=1"), table, check_exact=True)
 
 
@@ -106,43 +115,6 @@ def test_a_report_that_cannot_fit_is_one_line(coded: dict[str, Any], command: Co
     assert code == 2
     assert "link uci: got payload_bits 20 for reports of" in err.strip().splitlines()[-1]
     assert "Traceback" not in err
-
-
-def test_an_estimated_selective_uplink_with_antennas_costs_pilots_and_loses_less(
-    coded: dict[str, Any], run: Run
-) -> None:
-    coded["feedback"]["link"] |= {
-        "snr_db": 2,
-        "fading": "selective",
-        "multipath": {"delay_spread_s": 1e-7, "hop_prbs": 20},
-        "channel_estimation": {"name": "pilots"},
-    }
-    coded["compressors"] = [{"name": "klt"}]
-    coded["metrics"] = ["nmse_db", "report_error_rate", "resource_elements", "data_report_rate"]
-    coded["sweeps"] = {"antennas": {"feedback.link.bs_antennas": [1, 4]}}
-    table = run(coded)
-    rates = [value(table, "report_error_rate", "klt", **{"feedback.link.bs_antennas": n}) for n in (1, 4)]
-    assert rates[0] > 2 * rates[1]
-    # 8 values of 3 bits, a scale of 9 and 11 of CRC are 44 symbols, in one resource block with 2 symbols of pilots.
-    for n in (1, 4):
-        assert value(table, "resource_elements", "klt", **{"feedback.link.bs_antennas": n}) == 44 + 24
-        assert value(table, "data_report_rate", "klt", **{"feedback.link.bs_antennas": n}) == 0
-
-
-def test_reports_that_data_carry_are_told_in_a_line(
-    coded: dict[str, Any], command: Command, scenario_file: Any, tmp_path: Path
-) -> None:
-    coded["compressors"] = [{"name": "klt"}]
-    coded["feedback"]["link"]["carried_by"] = "data"
-    coded["metrics"], coded["monte_carlo"] = ["nmse_db"], {"samples": 20}
-    code, _, err = command("run", scenario_file(coded), "--out", tmp_path / "out", "--workers", "1")
-    assert code == 0
-    assert (
-        "feedback.link: reports of klt are carried as data, by the LDPC code: uplink control information has 1706"
-        in err
-    )
-    (page,) = (tmp_path / "out").rglob("report.html")
-    assert "reports of klt are carried as data, by the LDPC code" in page.read_text()
 
 
 def test_the_feedback_snr_is_that_of_the_link_where_it_has_one(coded: dict[str, Any]) -> None:

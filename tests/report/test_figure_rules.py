@@ -133,6 +133,38 @@ def test_a_reference_that_differs_between_curves_is_none_of_all(other: float) ->
     assert references == {"truncation_nmse_db"} | ({"estimation_nmse_db"} if other == -20 else set())
 
 
+@pytest.mark.parametrize("compressors", [["etype2"], ["etype2", "klt"]])
+def test_one_compressors_curves_stand_in_panels_of_what_else_varies(compressors: list[str]) -> None:
+    estimates = ["perfect, pilot_symbols 1", "pilots, method ls"]
+    points = itertools.product(compressors, (1, 4), estimates, (0.0, 10.0))
+    table = pd.DataFrame(
+        dict.fromkeys(AXIS_COLUMNS, math.nan)
+        | {
+            "sweep": "uplink",
+            "compressor": label,
+            "metric": "sgcs",
+            "value": 0.5,
+            "ci_low": 0.4,
+            "ci_high": 0.6,
+            "n": 9,
+        }
+        | {
+            "feedback.link.bs_antennas": antennas,
+            "feedback.link.channel_estimation": estimate,
+            "feedback_snr_db": snr_db,
+        }
+        for label, antennas, estimate, snr_db in points
+    )
+    (sweep,) = view_sweeps(table.assign(unit="1"))
+    if len(compressors) > 1:
+        assert (sweep.compressors, len(sweep.panels), sweep.curves) == (compressors, 4, None)
+        return
+    assert sweep.compressors == estimates
+    assert [panel.title for panel in sweep.panels] == ["Uplink antennas 1", "Uplink antennas 4"]
+    assert sweep.curves is not None
+    assert [sweep.curves.text(label) for label in estimates] == ["Uplink channel known", "LS from pilots"]
+
+
 def result(value: float, half: float) -> pd.Series:
     return pd.Series({"value": value, "ci_low": value - half, "ci_high": value + half})
 

@@ -4,12 +4,16 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
+from feedback.errors import FeedbackInputError
 from feedback.link_parameters import LinkParameters
+from feedback.links.uci.code_plan import code_plan
 from feedback.plugin_section import PluginSection
 from feedback.signals import Signal
 
 Modulation = Literal["qpsk", "16qam", "64qam", "256qam"]
 DelayProfile = Literal["TDL-A", "TDL-B", "TDL-C"]
+
+BITS_PER_SYMBOL: dict[Modulation, int] = {"qpsk": 2, "16qam": 4, "64qam": 6, "256qam": 8}
 
 
 class Multipath(PluginSection):
@@ -95,6 +99,16 @@ class UciParameters(LinkParameters):
         default=None, ge=1, le=100_000, description="bits reserved for a report; by default as many as it has at most"
     )
 
+    @property
+    def has_place(self) -> bool:
+        """Whether it matters which resource blocks a report lies in: it has pilots, or fading is selective."""
+        return self.multipath is not None or self.channel_estimation.n_pilot_symbols > 0
+
+    @property
+    def hop_prbs(self) -> int:
+        """Resource blocks from the first half of a slot to the second; 0 without a hop."""
+        return 0 if self.multipath is None else self.multipath.hop_prbs
+
     def misfit(self, sends: Signal, reserves_bits: bool = False) -> str | None:
         """Bitstreams of no known bound need ``payload_bits``."""
         if sends == "bitstream" and self.payload_bits is None and not reserves_bits:
@@ -107,4 +121,19 @@ class UciParameters(LinkParameters):
             raise ValueError("got fading: selective without multipath, expected multipath: {delay_spread_s: ...}")
         if self.fading != "selective" and self.multipath is not None:
             raise ValueError(f"got multipath with fading: {self.fading}, expected fading: selective")
+        return self
+
+    @model_validator(mode="after")
+    def _payload_fits_its_code_and_slot(self) -> Self:
+        if self.payload_bits is None:
+            return self
+        # Needs NumPy, which a scenario without payload is checked without.
+        from feedback.links.uci.grid import UplinkGrid
+
+        try:
+            plan = code_plan(self.payload_bits, self.code_rate, BITS_PER_SYMBOL[self.modulation], self.carried_by)
+            if self.has_place:
+                UplinkGrid.of(plan.resource_elements, self.channel_estimation.n_pilot_symbols, self.hop_prbs)
+        except FeedbackInputError as error:
+            raise ValueError(str(error).removeprefix("link uci: ")) from error
         return self

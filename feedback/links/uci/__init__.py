@@ -1,3 +1,1 @@
 """Coded bits over the uplink (TS 38.212): CRC, channel code, report layout, erasures and undetected errors."""
-
-from feedback.links.uci.link import Uci as Uci

@@ -2,10 +2,10 @@
 
 from feedback.csi_report.codeword import Codeword
 from feedback.link import LINKS, FeedbackLink, NormalDraw
-from feedback.links.parameters.uci import UciParameters
+from feedback.links.parameters.uci import BITS_PER_SYMBOL, UciParameters
 from feedback.links.uci.code_plan import CodePlan, code_plan
 from feedback.links.uci.layout import ReportLayout
-from feedback.links.uci.uplink import BITS_PER_SYMBOL, uplink
+from feedback.links.uci.uplink import uplink
 
 
 @LINKS.register("uci")

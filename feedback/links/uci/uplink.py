@@ -8,11 +8,9 @@ import torch
 from torch import Tensor
 
 from feedback.link import NormalDraw
-from feedback.links.parameters.uci import Modulation, UciParameters
+from feedback.links.parameters.uci import BITS_PER_SYMBOL, UciParameters
 from feedback.links.uci.delay_profiles import delay_profile
 from feedback.links.uci.grid import UplinkGrid
-
-BITS_PER_SYMBOL: dict[Modulation, int] = {"qpsk": 2, "16qam": 4, "64qam": 6, "256qam": 8}
 
 
 class Uplink:
@@ -49,8 +47,8 @@ class Uplink:
         self.n_pilots = 0
         places, response = np.zeros(n_data, dtype=np.int64), np.ones((1, 1))
         self._n_subcarriers, averaged = 1, 0
-        if multipath is not None or pilot_symbols:
-            grid = UplinkGrid.of(n_data, pilot_symbols, multipath.hop_prbs if multipath is not None else 0)
+        if parameters.has_place:
+            grid = UplinkGrid.of(n_data, pilot_symbols, parameters.hop_prbs)
             self.n_pilots = averaged = grid.n_pilots
             if multipath is not None:
                 delays, powers = delay_profile(multipath.profile)

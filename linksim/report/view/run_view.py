@@ -38,6 +38,7 @@ class Sweep:
             an axis makes curves.
         same_over: axes that it varies, and that were left out because nothing depends on them.
         across: whether the user chose the horizontal axis, which then stays.
+        curves: what varies from curve to curve where these are not the compressors.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Sweep:
     compressors: list[str]
     same_over: tuple[Axis, ...] = ()
     across: bool = False
+    curves: Axis | None = None
 
     def has(self, metric: str) -> bool:
         """Whether the sweep holds this metric."""
@@ -210,11 +212,17 @@ def view_sweeps(
 
 def _sweep(name: str, rows: pd.DataFrame, across: str | None, titles: Mapping[str, str]) -> Sweep:
     axes = sweep_axes(rows, across)
-    (by,) = axes.panels if len(axes.panels) == 1 else (None,)
-    if by is not None and by.curves and not set(rows[by.column]) & set(rows["compressor"]):
-        # What follows calls the curves compressors, and has a panel for each of these.
+    curves = [axis for axis in axes.panels if axis.curves]
+    others = tuple(axis for axis in axes.panels if not axis.curves)
+    by = curves[0] if len(curves) == 1 else None
+    if by is not None and others and len(set(rows["compressor"]) - {NO_COMPRESSOR}) > 1:
+        by = None
+    if by is not None and not set(rows[by.column]) & set(rows["compressor"]):
+        # What follows calls the curves compressors, and has a panel for each of these, or for what else varies where
+        # there is but one.
         rows = _exchanged(rows, by.column)
-        axes = replace(axes, panels=(Axis(by.column, "", "", titles=titles),))
+        axes = replace(axes, panels=others or (Axis(by.column, "", "", titles=titles),))
+        return _with_rows(Sweep(name, rows, axes, [], [], across=across is not None, curves=by), rows)
     return _with_rows(Sweep(name, rows, axes, [], [], across=across is not None), rows)
 
 
@@ -236,8 +244,7 @@ def _shown(sweep: Sweep, options: FigureOptions) -> Sweep | None:
 
 
 def _curve_title(sweep: Sweep, label: str) -> str:
-    (axis,) = sweep.axes.panels
-    return replace(axis, titles={}).text(label)
+    return label if sweep.curves is None else sweep.curves.text(label)
 
 
 def _exchanged(rows: pd.DataFrame, column: str) -> pd.DataFrame:
