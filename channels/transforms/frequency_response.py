@@ -82,6 +82,9 @@ def normalise_power(paths: Paths, grid: OfdmGrid) -> Paths:
 
     .. math:: \frac{1}{N_t} \sum_{p, q} \Big(\sum_n a_p[n] \, a_q^*[n]\Big) D(\tau_p - \tau_q)
 
+    :math:`D` is a Dirichlet kernel, the product of a real number with a phase that is one factor of
+    :math:`\tau_p` times one of :math:`\tau_q`: turned by these, the gains need the real part of their products only.
+
     Where gains change over the band, it is the mean over the response. Later snapshots get the factor of the first:
     fading over time stays. Links without any power stay as they are.
 
@@ -97,10 +100,14 @@ def normalise_power(paths: Paths, grid: OfdmGrid) -> Paths:
         response = frequency_response(paths, grid)[:, 0]
         power = torch.view_as_real(response).to(torch.float64).square().sum(-1).mean((1, 2))
         return _scaled_by(paths, power)
-    gram = torch.einsum("bnp,bnq->bpq", first, first.conj()).to(torch.complex128)
-    delays = paths.delays_s.to(torch.float64)
-    kernel = _band_average(delays.unsqueeze(2) - delays.unsqueeze(1), grid)
-    return _scaled_by(paths, (gram * kernel).sum(dim=(1, 2)).real / first.shape[1])
+    n = grid.n_subcarriers
+    # Subcarriers are whole multiples of B / N from the carrier, so that a delay N / B later is the same.
+    turns = torch.remainder(paths.delays_s.to(torch.float64) * (grid.bandwidth_hz / n), 1)
+    turns = torch.where(turns < 1, turns, 0)
+    turned = first * _unit_phasor(turns * -(n // 2 - (n - 1) / 2)).unsqueeze(1)
+    parts = torch.cat((turned.real, turned.imag), dim=1)
+    kernel = _dirichlet_ratio(turns.unsqueeze(2) - turns.unsqueeze(1), n)
+    return _scaled_by(paths, (torch.bmm(parts.mT, parts) * kernel).sum(dim=(1, 2)) / first.shape[1])
 
 
 def _scaled_by(paths: Paths, power: Tensor) -> Paths:
@@ -114,12 +121,8 @@ def _unit_phasor(turns: Tensor) -> Tensor:
     return torch.complex(torch.cos(angle), torch.sin(angle))
 
 
-def _band_average(delays_s: Tensor, grid: OfdmGrid) -> Tensor:
-    """Mean of ``exp(-j 2 pi f_k tau)`` over the subcarriers (a Dirichlet kernel), complex128."""
-    n = grid.n_subcarriers
-    turns = delays_s * (grid.bandwidth_hz / n)
-    turns = turns - turns.round()
+def _dirichlet_ratio(turns: Tensor, n: int) -> Tensor:
+    """``sin(pi n x) / (n sin(pi x))`` of turns ``-1 < x < 1``, float64; 1 at 0."""
     denominator = n * torch.sin(math.pi * turns)
     ratio = torch.sin(math.pi * n * turns) / denominator
-    ratio = torch.where(denominator.abs() < 1e-12, torch.ones_like(ratio), ratio)
-    return torch.polar(ratio, 2 * math.pi * (n // 2 - (n - 1) / 2) * turns)
+    return torch.where(denominator.abs() < 1e-12, 1.0, ratio)

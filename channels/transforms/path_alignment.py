@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import torch
+from torch import Tensor
 
 from channels.channel_batch import Paths
 
@@ -21,9 +22,15 @@ def align_to_first_path(paths: Paths, threshold_db: float = 25.0) -> Paths:
     Returns:
         The same paths with shifted delays, float64, seconds.
     """
-    power = paths.coefficients[:, 0].abs().to(torch.float64).square().sum(dim=1)
-    silent = paths.coefficients.abs().amax(dim=(1, 2)) == 0
+    # Snapshot by snapshot, as in double precision no gain of single precision is too weak to count.
+    powers = [_power(gains) for gains in paths.coefficients.unbind(1)]
+    power, silent = powers[0], torch.stack(powers).amax(dim=0) == 0
     threshold = power.amax(dim=1, keepdim=True) * 10 ** (-threshold_db / 10)
     delays = paths.delays_s.to(torch.float64)
     first = torch.where(power >= threshold, delays, torch.inf).amin(dim=1, keepdim=True)
     return replace(paths, delays_s=torch.where(silent, torch.zeros_like(delays), delays - first))
+
+
+def _power(gains: Tensor) -> Tensor:
+    """Power over the ports of ``[batch, n_ports, n_paths]``, ``[batch, n_paths]``, float64."""
+    return torch.view_as_real(gains).to(torch.float64).square().sum(dim=1).sum(dim=-1)

@@ -121,3 +121,15 @@ def test_timing_adds_powers_over_the_ports():
     gains = torch.tensor([[10 ** (-26 / 20), 1], [10 ** (-26 / 20), 0]], dtype=torch.complex64).reshape(1, 1, 2, 2)
     paths = Paths(gains, torch.tensor([[1e-7, 2e-7]]), torch.zeros(1))
     assert align_to_first_path(paths).delays_s[0, 0] == 0
+
+
+@pytest.mark.parametrize("n_subcarriers", [63, 64])
+def test_power_of_paths_that_meet_and_of_delays_that_go_round_the_grid(n_subcarriers):
+    grid = OfdmGrid(n_subcarriers, 20e6, 3.5e9)
+    generator = torch.Generator().manual_seed(1)
+    delays = torch.rand(5, 6, generator=generator, dtype=torch.float64) * 3e-6 - 1e-6
+    delays[:, 1], delays[:, 2], delays[:, 3] = delays[:, 0], delays[:, 0] + n_subcarriers / 20e6, 1.0
+    gains = torch.randn(5, 1, 4, 6, generator=generator, dtype=torch.complex64)
+    response = frequency_response(normalise_power(Paths(gains, delays, torch.zeros(5)), grid), grid)
+    # Sums of 252 squares in single precision.
+    torch.testing.assert_close(response.abs().square().mean(dim=(1, 2, 3)), torch.ones(5), rtol=1e-6, atol=0)

@@ -12,18 +12,21 @@ antennas.
 """
 
 import itertools
+import math
 from typing import Any
 
 import torch
 from sionna.phy.channel.tr38901 import ChannelCoefficientsGenerator
+from sionna.phy.utils import rand
 from torch import Tensor
 
 from channels.sources.sionna.drawn_rays import DrawnRays
 from channels.sources.sionna.fields import Directions, fields
 from channels.sources.sionna.planar_array import PlanarArray
 
-# Table 7.5-5: rays of the three sub-clusters of a cluster.
-_SUB_CLUSTERS = ((0, 1, 2, 3, 4, 5, 6, 7, 18, 19), (8, 9, 10, 11, 16, 17), (12, 13, 14, 15))
+# Table 7.5-5: rays of the three sub-clusters of a cluster, one after the other, and how many each has.
+_IN_SUB_CLUSTERS = (0, 1, 2, 3, 4, 5, 6, 7, 18, 19, 8, 9, 10, 11, 16, 17, 12, 13, 14, 15)
+_SUB_CLUSTER_SIZES = (10, 6, 4)
 
 
 class PortCoefficients(ChannelCoefficientsGenerator):
@@ -77,6 +80,11 @@ class PortCoefficients(ChannelCoefficientsGenerator):
         """
         spread_s = drawn.cluster_delay_spread_s
         return self._step_11(drawn.phases, drawn.topology, drawn.k_factor, drawn.rays, times_s, spread_s)
+
+    def _step_10(self, shape: torch.Size) -> Tensor:
+        """Uniform phases as Sionna draws them, ``[*shape, 4]``, radians; worked out in place."""
+        phases: Tensor = rand((*shape, 4), dtype=self.dtype, device=self.device, generator=self.torch_rng)
+        return phases.mul_(2).mul_(math.pi).sub_(math.pi)
 
     def radial_speeds_m_s(self, drawn: DrawnRays) -> Tensor:
         """Speeds of the UE towards where each path comes from, mean of its rays; of a path of sight along that.
@@ -167,16 +175,22 @@ class PortCoefficients(ChannelCoefficientsGenerator):
     def _paths(self, left: Tensor, right: Tensor, rays: Any, c_ds: Tensor | None) -> tuple[Tensor, Tensor]:
         """Sums over rays, ``[..., n_paths, left, right]`` and delays, both in the order of the delays (7.5-27)."""
         clusters = left.mT @ right
-        delays = rays.delays
-        if self._subclustering:
-            clusters, delays = self._split_strongest(clusters, left, right, rays, c_ds)
+        if not self._subclustering:
+            order = torch.argsort(rays.delays, dim=-1)
+            return _taken(clusters, order), torch.gather(rays.delays, -1, order)
+        parts, source, delays = self._split_strongest(left, right, rays, c_ds)
         order = torch.argsort(delays, dim=-1)
-        return _taken(clusters, order), torch.gather(delays, -1, order)
+        return _taken(torch.cat([*parts, clusters], dim=3), source.gather(-1, order)), torch.gather(delays, -1, order)
 
     def _split_strongest(
-        self, clusters: Tensor, left: Tensor, right: Tensor, rays: Any, c_ds: Tensor | None
-    ) -> tuple[Tensor, Tensor]:
-        """The two strongest clusters make three paths each, 1.28 and 2.56 cluster delay spreads apart (7.5-26)."""
+        self, left: Tensor, right: Tensor, rays: Any, c_ds: Tensor | None
+    ) -> tuple[list[Tensor], Tensor, Tensor]:
+        """The two strongest clusters make three paths each, 1.28 and 2.56 cluster delay spreads apart (7.5-26).
+
+        Returns:
+            Sums of the sub-clusters, three of ``[..., 2, left, right]``; by path its place among these and all
+            clusters, ``[..., n_paths]``; delays of the paths, s.
+        """
         assert c_ds is not None
         order = torch.argsort(rays.powers, dim=-1, descending=True)
         strongest = getattr(rays, "strongest_cluster_indices", None)
@@ -184,14 +198,18 @@ class PortCoefficients(ChannelCoefficientsGenerator):
             rest = rays.powers.scatter(-1, strongest, -torch.inf).argsort(dim=-1, descending=True)
             order = torch.cat([strongest, rest[..., : order.shape[-1] - 2]], dim=-1)
         strong, weak = order[..., :2], order[..., 2:]
-        strong_left, strong_right = _taken(left, strong), _taken(right, strong)
-        parts = [
-            strong_left[..., members, :].mT @ strong_right[..., members, :] for members in map(list, _SUB_CLUSTERS)
-        ]
+        members = torch.tensor(_IN_SUB_CLUSTERS, device=left.device)
+        strong_left, strong_right = (
+            _taken(factor, strong).index_select(-2, members).split(_SUB_CLUSTER_SIZES, dim=-2)
+            for factor in (left, right)
+        )
+        parts = [a.mT @ b for a, b in zip(strong_left, strong_right, strict=True)]
         in_order = torch.gather(rays.delays, -1, order)
         late = self._sub_cl_delay_offsets[:, None] * c_ds[..., None, None]
         split = (in_order[..., None, :2] + late).flatten(-2)
-        return torch.cat([*parts, _taken(clusters, weak)], dim=3), torch.cat([split, in_order[..., 2:]], dim=-1)
+        n_parts = split.shape[-1]
+        source = torch.arange(n_parts, device=left.device).expand(*weak.shape[:-1], -1)
+        return parts, torch.cat([source, weak + n_parts], dim=-1), torch.cat([split, in_order[..., 2:]], dim=-1)
 
 
 class _Sum:
@@ -216,4 +234,6 @@ class _Sum:
 
 def _taken(values: Tensor, order: Tensor) -> Tensor:
     """Clusters ``[batch, n_bs, n_ue, n_clusters, a, b]`` in another order, or some of them, ``[..., n, a, b]``."""
-    return torch.take_along_dim(values, order[..., None, None], dim=3)
+    first = torch.arange(order.shape[:-1].numel(), device=order.device) * values.shape[3]
+    rows = first.unsqueeze(-1) + order.flatten(0, 2)
+    return values.flatten(0, 3).index_select(0, rows.flatten()).unflatten(0, order.shape)

@@ -23,10 +23,13 @@ def order_of(values: Tensor) -> Tensor:
     digits = max(1, (count - 1).bit_length())
     # Zero is added as the two zeros of floating point are equal; negative numbers grow as their bits fall.
     bits = (values + 0.0).numpy().view(np.int32)
-    rising = (bits ^ ((bits >> 31) & 0x7FFFFFFF)).astype(np.int64)
-    keys = (rising << digits) | np.arange(count)
+    bits ^= (bits >> 31) & 0x7FFFFFFF
+    keys = bits.astype(np.int64)
+    keys <<= digits
+    keys |= np.arange(count)
     keys.sort(axis=-1)
-    return torch.from_numpy(keys & ((1 << digits) - 1))
+    keys &= (1 << digits) - 1
+    return torch.from_numpy(keys)
 
 
 class CoupledRays(RaysGenerator):
