@@ -48,7 +48,7 @@ def markdown(rows: Sequence[Comparison]) -> str:
     lines = ["| | ours | peer | ratio |", "|---|---|---|---|"]
     for row in rows:
         lines.append(
-            f"| {row.what} | {_rate(row.ours)} {row.unit} | {_rate(row.peer)} ({row.peer_name}) | {row.ratio:.2g} |"
+            f"| {row.what} | {_rate(row.ours)} {row.unit} | {_rate(row.peer)} ({row.peer_name}) | {_rate(row.ratio)} |"
         )
     return "\n".join(lines)
 
@@ -77,8 +77,8 @@ def record(rows: Sequence[Comparison]) -> None:
     pd.concat([*before, pd.DataFrame([line])]).to_csv(HISTORY, index=False)
 
 
-def _rate(rate: float) -> str:
-    return f"{rate:.0f}" if rate >= 10 else f"{rate:.2g}"
+def _rate(value: float) -> str:
+    return f"{value:.0f}" if value >= 10 else f"{value:.2g}"
 
 
 if __name__ == "__main__":

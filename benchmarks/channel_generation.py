@@ -18,6 +18,7 @@ from rich.console import Console
 from rich.table import Table
 from torch import Tensor
 
+from benchmarks.comparison import Comparison
 from channels.channel_batch import Snapshots
 from channels.random_streams import stream_seed
 from channels.source import BLOCK_SIZE
@@ -33,6 +34,8 @@ N_DELAY = 32
 CALLS = (BLOCK_SIZE, BLOCKS_PER_DRAW * BLOCK_SIZE)
 PEER_BATCHES = (1, 5, BLOCK_SIZE)
 
+OURS = {"": "channels.SionnaSource, full band", "FFT": "channels.SionnaSource, truncated matrix"}
+
 # Makes the channels of some blocks.
 Generator = Callable[[range], Tensor]
 
@@ -47,11 +50,28 @@ def main() -> None:
     torch.set_num_threads(default_threads)
 
 
-def speed_table(source: SionnaSource) -> Table:
+def comparisons() -> list[Comparison]:
+    """Full band and truncated, each against the best of Sionna's OFDM steps and the best product over its paths."""
+    source = SionnaSource(SionnaParameters(), seed=1, device=torch.device("cpu"))
+    rates = rates_of(source)
+    shapes = {"": "full band", "FFT": "32 x 32 matrices"}
+    names = {"OFDM": "Sionna's model and `cir_to_ofdm_channel`", "product": "a product over Sionna's paths"}
+    rows = []
+    for ending, shape in shapes.items():
+        ours = rates[OURS[ending]]
+        for kind, name in names.items():
+            key = f"uma_{'truncated' if ending else 'full'}_{kind.lower()}"
+            what = f"UMa 28 GHz, 32 antennas, 1024 subcarriers, {shape} made"
+            rows.append(Comparison(key, what, ours, best_peer(rates, kind, ending), name))
+    return rows
+
+
+def rates_of(source: SionnaSource) -> dict[str, float]:
+    """Samples per second of core time of every way."""
     peer = SionnaModel(source.parameters, source.device, sum_of_sionna=True)
     generators: dict[str, tuple[Generator, int]] = {
-        "channels.SionnaSource, full band": (partial(read, source), BLOCKS_PER_DRAW),
-        "channels.SionnaSource, truncated matrix": (partial(read_truncated, source), BLOCKS_PER_DRAW),
+        OURS[""]: (partial(read, source), BLOCKS_PER_DRAW),
+        OURS["FFT"]: (partial(read_truncated, source), BLOCKS_PER_DRAW),
         "channels.SionnaSource, paths alone": (partial(read_paths, source), BLOCKS_PER_DRAW),
     }
     for drops in CALLS:
@@ -64,8 +84,11 @@ def speed_table(source: SionnaSource) -> Table:
         step = partial(ofdm_response, source, peer, batch)
         generators[f"Sionna, OFDM step in batches of {batch}"] = (step, 1)
         generators[f"Sionna, OFDM step in batches of {batch}, FFT"] = (partial(truncated, step), 1)
-    rates = samples_per_second(generators)
+    return samples_per_second(generators)
 
+
+def speed_table(source: SionnaSource) -> Table:
+    rates = rates_of(source)
     table = Table(title=f"UMa 28 GHz, 32 x 1024, one core, median of {N_ROUNDS} rounds")
     table.add_column("generator")
     table.add_column("samples/s of core time", justify="right")

@@ -21,6 +21,7 @@ from torch import Tensor, nn
 
 from benchmarks.comparison import Comparison
 from channels.source import BLOCK_SIZE
+from channels.source_parameters import Split
 from channels.sources.cost2100.source import Cost2100Source
 from channels.sources.parameters.cost2100 import Cost2100Parameters
 from feedback.compressors.crnet import CrNet
@@ -82,8 +83,8 @@ def comparisons() -> list[Comparison]:
     """The speed of a step; and what the public recipe has come to when ours is there, in the words of its row."""
     ours, rate, variant, peer_rate, peer = courses()
     what = (
-        f"CRNet at 1/{RATIO} learns: {ours.nmse_db[-1]:.2f} dB after {ours.seen[-1]} channels; in the same core time the "
-        f"public recipe is at {peer.nmse_db[-1]:.2f} dB"
+        f"CRNet at 1/{RATIO} learns: {ours.nmse_db[-1]:.2f} dB after {ours.seen[-1]} channels; in the same core "
+        f"time the public recipe is at {peer.nmse_db[-1]:.2f} dB"
     )
     return [Comparison("crnet_training", what, rate, peer_rate, f"PyTorch, {variant}")]
 
@@ -95,17 +96,17 @@ def courses() -> tuple[Course, float, str, float, Course]:
     return ours, rate, *public_course(train, validation, ours.seconds[-1])
 
 
-def channels(split: str, count: int) -> Tensor:
+def channels(split: Split, count: int) -> Tensor:
     """Normalised angular-delay matrices ``[count, Na, Nt]``."""
     source = Cost2100Source(Cost2100Parameters(environment="indoor"), seed=1, device=torch.device("cpu"))
     starts = range(0, count, BLOCK_SIZE)
-    made = [source.read_truncated(split, first, min(first + BLOCK_SIZE, count), N_DELAY) for first in starts]  # type: ignore[arg-type]
+    made = [source.read_truncated(split, first, min(first + BLOCK_SIZE, count), N_DELAY) for first in starts]
     csi, normalisation = torch.cat(made), Normalisation("per_sample")
     return normalisation.apply(csi, normalisation.scale(csi))
 
 
 def crnet(**parameters: str) -> CrNet:
-    return CrNet(CrNet.Parameters(name="crnet", compression_ratio=RATIO, **parameters), (N_DELAY, 32))  # type: ignore[arg-type]
+    return CrNet(CrNet.Parameters(name="crnet", compression_ratio=RATIO, **parameters), (N_DELAY, 32))
 
 
 def our_course(training: TrainingSet) -> tuple[Course, float]:

@@ -69,7 +69,9 @@ def figures(name: str) -> tuple[dict[str, float], float]:
 
     our_step()
     stepper(plain, images, torch.optim.Adam(plain.parameters()))()
-    first, theirs = (torch.cat([p.grad.flatten() for p in one.parameters()]) for one in (ours, plain))
+    first, theirs = (
+        torch.cat([p.grad.flatten() for p in one.parameters() if p.grad is not None]) for one in (ours, plain)
+    )
     difference = float((first - theirs).norm() / theirs.norm())
     return rates_of({OURS: our_step} | steps), difference
 
