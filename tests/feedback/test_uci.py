@@ -274,12 +274,14 @@ def assert_same_rate(first: float, second: float, n: int) -> None:
     assert first == pytest.approx(second, abs=4 * math.sqrt(2 * pooled * (1 - pooled) / n))
 
 
-@pytest.mark.parametrize(("snr_db", "low", "high"), [(0.0, 0.15, 0.45), (1.5, 0.005, 0.08)])
+@pytest.mark.parametrize(
+    ("snr_db", "low", "high"), [(0.0, 0.15, 0.45), pytest.param(1.5, 0.005, 0.08, marks=pytest.mark.validate)]
+)
 def test_block_errors_are_those_of_sionnas_polar_code(snr_db: float, low: float, high: float) -> None:
     plan = code_plan(30, 0.5, 2)
-    theirs = sionnas(plan, snr_db, 800, "polar")
+    theirs = sionnas(plan, snr_db, 500, "polar")
     assert low < theirs < high
-    assert_same_rate(ours(30, 0.5, snr_db, 800), theirs, 800)
+    assert_same_rate(ours(30, 0.5, snr_db, 500), theirs, 500)
 
 
 @pytest.mark.validate
