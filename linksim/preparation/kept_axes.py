@@ -23,18 +23,21 @@ class KeptAxes(PrincipalAxes):
 
     Args:
         folder: an existing folder.
+
+    Attributes:
+        folder: where they are kept.
     """
 
     def __init__(self, folder: Path) -> None:
         super().__init__()
-        self._folder = folder
+        self.folder = folder
 
     def find(self, csi: Tensor, count: int) -> tuple[Tensor, Tensor]:
         """Axes of the very same channels, kept under a hash of these."""
         digest = hashlib.sha256(f"{_VERSION} {csi.device.type} {tuple(csi.shape)}".encode())
         for part in csi.split(1000):
             digest.update(part.cpu().contiguous().numpy())
-        file = self._folder / f"axes-{digest.hexdigest()[:12]}-{count}.safetensors"
+        file = self.folder / f"axes-{digest.hexdigest()[:12]}-{count}.safetensors"
         kept = kept_tensors(file)
         if kept is None:
             dimensions = csi[0].numel()

@@ -39,6 +39,7 @@ from linksim.preparation.fitting import (
 )
 from linksim.preparation.kept_axes import KeptAxes
 from linksim.preparation.prepared_point import PreparedPoint, fitted_file, prepared_point, prepared_scheme
+from linksim.preparation.quick_fit import can_be_sent, fit_quickly, fit_tasks, is_fitted_quickly
 from linksim.preparation.scheme_spec import SchemeSpec, is_trained, schemes_of
 from linksim.preparation.taken_channels import TakenForm, taken_channels
 from linksim.scenario.identity import channel_fit_key
@@ -92,16 +93,20 @@ class Preparation:
             # Digits of eigenvectors depend on the number of threads.
             with one_thread():
                 fit_estimator(point.scenario, self.folder.fitted, self.executor)
+        unfitted: list[SchemeSpec] = []
         for spec in specs.values():
             self.fit_normalisation(spec.scenario)
             checkpoint = read_info(weights_file(spec)).sha256 if is_trained(spec) else ""
             fitted = fitted_file(spec, self.folder.fitted) if spec.learns else None
-            if spec.learns and (fitted is None or fitted.checkpoint != checkpoint):
-                # Digits of what is trained depend on the number of threads.
-                with one_thread():
-                    self._fit(spec, checkpoint)
-                fitted = fitted_file(spec, self.folder.fitted)
             self._fitted[spec.key] = fitted
+            if spec.learns and (fitted is None or fitted.checkpoint != checkpoint):
+                unfitted.append(spec)
+                if not is_fitted_quickly(spec):
+                    # Digits of what is trained depend on the number of threads.
+                    with one_thread():
+                        self._fit(spec, checkpoint)
+        self._fit_quickly([spec for spec in unfitted if is_fitted_quickly(spec)])
+        self._fitted |= {spec.key: fitted_file(spec, self.folder.fitted) for spec in unfitted}
         for point in points:
             if point.scenario.reference_curves:
                 self.fit_normalisation(point.scenario)
@@ -127,7 +132,18 @@ class Preparation:
                 "`linksim train SCENARIO`, or add --train"
             )
 
+    def _fit_quickly(self, specs: Sequence[SchemeSpec]) -> None:
+        """Fits what learns from the channels of quick fits, on the workers."""
+        tasks = fit_tasks([(spec, self._set_for(spec)) for spec in specs], self.folder.fitted, self.device)
+        for _ in self.executor.run(fit_quickly, [task for task in tasks if can_be_sent(task)]):
+            pass
+        with one_thread():
+            for task in tasks:
+                if not can_be_sent(task):
+                    fit_quickly(*task)
+
     def _fit(self, spec: SchemeSpec, checkpoint: str) -> None:
+        """Takes trained weights, and fits quantiser and denoiser to them."""
         scheme = spec.build()
         scheme.compressor.to(self.device)
         if is_trained(spec):
@@ -135,10 +151,6 @@ class Preparation:
         elif weights_of_others(spec.parameters) is not None:
             assert isinstance(scheme.compressor, NeuralCompressor)
             scheme.compressor.take_weights_of_others()
-        else:
-            training = self._set_for(spec)
-            _LOGGER.info("fitting %s", spec.title)
-            scheme.compressor.fit(training, fit_generator(spec.scenario, spec.key))
         if spec.learns_codewords:
             training = self.joint_training_set(spec.scenario) if spec.learns_jointly else self._set_for(spec)
             if spec.learns_jointly:
