@@ -14,7 +14,6 @@ from typing import Any
 import safetensors
 import torch
 from safetensors.torch import load, save
-from torch import Tensor
 
 from feedback.bounded_file import read_bounded
 from feedback.checkpoint_info import CheckpointInfo, Storage, read_info
@@ -24,6 +23,7 @@ from feedback.errors import FeedbackInputError
 from feedback.files import write_whole
 from feedback.training.options import TrainingOutcome
 from feedback.training.recipe import TrainingRecipe
+from feedback.weight_storage import packed, stored_bytes, unpacked
 
 _MAX_HEADER_BYTES = 2**20
 
@@ -37,6 +37,7 @@ def save_checkpoint(
     outcome: TrainingOutcome,
     seed: int,
     storage: Storage = "float16_fc",
+    cost_of_8_bits_db: float | None = None,
     diagnostics: Mapping[str, float] | None = None,
     distinct_channels: int | None = None,
 ) -> CheckpointInfo:
@@ -53,15 +54,15 @@ def save_checkpoint(
         distinct_channels: different training channels, those of the start among them.
         storage: ``float16_fc`` halves the file, as its matrices are nearly all of it; their rounding is 66 dB below
             the weights. Kernels are few, and where differences of large terms bend images into logits their rounding
-            would show.
+            would show. ``int8`` is a quarter, see ``feedback.weight_storage``.
+        cost_of_8_bits_db: what the weights lose by it, as measured.
 
     Raises:
         FeedbackInputError: if a weight is not finite in the storage dtype.
     """
-    tensors = {}
-    for name, tensor in compressor.state().items():
-        tensors[name] = tensor.to(_stored_dtype(tensor, storage)).cpu().contiguous()
-        if not tensors[name].isfinite().all():
+    tensors = packed(compressor.state(), storage)
+    for name, tensor in tensors.items():
+        if not tensor.isfinite().all():
             raise FeedbackInputError(f"{path}: {name} is not finite in {storage}, expected finite weights")
     content = save(tensors)
     info = CheckpointInfo(
@@ -76,6 +77,7 @@ def save_checkpoint(
         start_nmse_db=outcome.start_nmse_db,
         validation_nmse_db=outcome.validation_nmse_db,
         storage=storage,
+        cost_of_8_bits_db=cost_of_8_bits_db,
         sha256=hashlib.sha256(content).hexdigest(),
         versions={
             "python": platform.python_version(),
@@ -106,17 +108,12 @@ def load_checkpoint(path: Path, compressor: Compressor) -> CheckpointInfo:
     if found != expected:
         raise FeedbackInputError(f"{path}: made for {json.dumps(found)}, expected {json.dumps(expected)}")
     wanted = compressor.state()
-    content = read_bounded(path, _stored_bytes(wanted, info.storage) + _MAX_HEADER_BYTES, "a readable checkpoint file")
+    content = read_bounded(path, stored_bytes(wanted, info.storage) + _MAX_HEADER_BYTES, "a readable checkpoint file")
     digest = hashlib.sha256(content).hexdigest()
     if digest != info.sha256:
         raise FeedbackInputError(f"{path}: got SHA-256 {digest}, expected {info.sha256} as its .json says")
     try:
-        tensors = load(content)
-        for name, tensor in tensors.items():
-            dtype = _stored_dtype(tensor, info.storage)
-            if tensor.dtype != dtype:
-                raise FeedbackInputError(f"{name}: got {tensor.dtype}, expected {dtype}")
-        compressor.load_state(tensors)
+        compressor.load_state(unpacked(load(content), info.storage))
     except (FeedbackInputError, safetensors.SafetensorError) as error:
         raise FeedbackInputError(f"{path}: {error}") from error
     return info
@@ -133,18 +130,9 @@ def check_size(path: Path, info: CheckpointInfo, skeleton: Compressor) -> None:
     Raises:
         FeedbackInputError: if the file is of another size.
     """
-    described, found = _stored_bytes(skeleton.state(), info.storage), path.stat().st_size
+    described, found = stored_bytes(skeleton.state(), info.storage), path.stat().st_size
     if not described <= found <= described + _MAX_HEADER_BYTES:
         document = path.with_suffix(".json").name
         raise FeedbackInputError(
             f"{path}: got a file of {found} bytes, expected weights of {described} bytes as {document} describes them"
         )
-
-
-def _stored_bytes(state: Mapping[str, Tensor], storage: Storage) -> int:
-    return sum(tensor.numel() * _stored_dtype(tensor, storage).itemsize for tensor in state.values())
-
-
-def _stored_dtype(tensor: Tensor, storage: Storage) -> torch.dtype:
-    halved = {"float16": tensor.dim() > 1, "float16_fc": tensor.dim() == 2, "float32": False}[storage]
-    return torch.float16 if halved else torch.float32

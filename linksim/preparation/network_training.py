@@ -30,6 +30,7 @@ from linksim.preparation.kept_axes import KeptAxes
 from linksim.preparation.output_room import keep_somewhere
 from linksim.preparation.prepare import adaptation_of, weights_file
 from linksim.preparation.scheme_spec import SchemeSpec
+from linksim.preparation.stored_weights import cheapest_storage
 from linksim.preparation.taken_channels import TakenForm, taken_channels
 from linksim.preparation.teacher import load_teacher, teacher_of
 from linksim.preparation.trained_network import trained_network
@@ -169,6 +170,7 @@ def _train(fabric: "Fabric | None", task: TrainingTask, logs: LogSender | None =
         distinct = max(len(train), outcome.samples_seen) if fresh else len(train)
         if spec.adapted_to is not None:
             distinct += read_info(weights_file(unadapted(spec))).learnt_from or 0
+        storage, cost = cheapest_storage(compressor, compressor.training_matrices(training).validation)
         save = partial(
             save_checkpoint,
             compressor=compressor,
@@ -178,6 +180,8 @@ def _train(fabric: "Fabric | None", task: TrainingTask, logs: LogSender | None =
             seed=scenario.seed,
             diagnostics=compressor.diagnostics(compressor.training_matrices(training).validation[:_DIAGNOSED]),
             distinct_channels=distinct,
+            storage=storage,
+            cost_of_8_bits_db=round(cost, 6),
         )
         if task.kept is None or not _is_better(task, compressor, training, outcome.validation_nmse_db):
             keep_somewhere(save, task.file, [task.log])

@@ -214,7 +214,7 @@ def problems(folder: Path, max_bytes: int) -> Iterator[str]:
 
 def _entry_problems(entry: ZooEntry) -> Iterator[str]:
     if entry.info.storage == "float32":
-        yield f"{entry.file}: got float32 weights, expected matrices in half precision"
+        yield f"{entry.file}: got float32 weights, expected matrices in half precision or 8 bits"
     if entry.plugin:
         yield f"{entry.file}: weights of {entry.plugin}, a file of someone's own, expected networks that ship"
         return

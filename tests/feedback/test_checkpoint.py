@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -19,6 +20,7 @@ from feedback.errors import FeedbackInputError
 from feedback.neural import NeuralCompressor
 from feedback.training.options import TrainingOutcome
 from feedback.training.recipe import TrainingRecipe
+from feedback.weight_storage import packed, stored_bytes, unpacked
 
 SHAPE = (8, 8)
 TRAINING = {"channel": {"source": "sionna", "carrier_hz": 28e9}, "transform": {"n_delay": 8}}
@@ -54,7 +56,7 @@ def rewrite(path: Path, tensors: dict[str, Tensor]) -> None:
     path.with_suffix(".json").write_text(json.dumps(document))
 
 
-@pytest.mark.parametrize("storage", ["float32", "float16", "float16_fc"])
+@pytest.mark.parametrize("storage", ["float32", "float16", "float16_fc", "int8"])
 def test_weights_and_document_come_back(tmp_path: Path, storage: Storage) -> None:
     trained = network(seed=1)
     path, saved = save_to(tmp_path / "zoo", trained, storage)
@@ -66,6 +68,11 @@ def test_weights_and_document_come_back(tmp_path: Path, storage: Storage) -> Non
     assert (info.seed, info.samples_seen, info.best_epoch) == (7, 600, 2)
     assert info.validation_nmse_db == -7.5
     for name, tensor in trained.state().items():
+        if storage == "int8" and tensor.dim() == 2:
+            # A row's 127 levels at each side of 0 reach to its largest weight; and two roundings of float32.
+            half_step = tensor.abs().amax(dim=1, keepdim=True) / 254
+            assert ((loaded.state()[name] - tensor).abs() <= half_step * (1 + 2**-16)).all()
+            continue
         # Half precision rounds at 2^-11 of a weight; vectors stay float32.
         halved = tensor.dim() == 2 if storage == "float16_fc" else storage == "float16" and tensor.dim() > 1
         rtol = 2.0**-11 if halved else 0
@@ -73,6 +80,71 @@ def test_weights_and_document_come_back(tmp_path: Path, storage: Storage) -> Non
     if storage == "float32":
         assert torch.equal(loaded.encode(channels()).values, trained.encode(channels()).values)
     assert sorted(file.suffix for file in path.parent.iterdir()) == [".json", ".safetensors"]
+
+
+def test_levels_are_those_of_a_row_and_zeros_stay_zeros() -> None:
+    matrix = torch.tensor([[1.27, -0.5, 0.004], [0.0, 0.0, 0.0], [-2.54, 2.53, 0.01]])
+    kernels = {"large": torch.full((64, 32, 3, 3), 0.25), "small": torch.full((2, 8, 3, 3), 0.25)}
+    state = {"fc": matrix, "bias": torch.tensor([0.1, 0.2, 0.3]), **kernels}
+    tensors = packed(state, "int8")
+    assert tensors["fc"].tolist() == [[127, -50, 0], [0, 0, 0], [-127, 126, 0]]
+    assert torch.equal(tensors["fc/scales"], torch.tensor([0.01, 0, 0.02]))
+    assert (tensors["large"] == 127).all()
+    back = unpacked(tensors, "int8")
+    assert list(back) == list(state)
+    expected = torch.tensor([[1.27, -0.5, 0], [0, 0, 0], [-2.54, 2.52, 0]])
+    torch.testing.assert_close(back["fc"], expected, rtol=1e-6, atol=0)
+    torch.testing.assert_close(back["large"], kernels["large"], rtol=1e-6, atol=0)
+    assert torch.equal(back["small"], kernels["small"])
+    # One byte a weight, four a scale and each of the rest.
+    assert stored_bytes(state, "int8") == 9 + 12 + 12 + 64 * 288 + 4 * 64 + 4 * 144
+
+
+def _without_scales(tensors: dict[str, Tensor]) -> None:
+    del tensors["encoder.fc.weight/scales"]
+
+
+def _one_scale(tensors: dict[str, Tensor]) -> None:
+    tensors["encoder.fc.weight/scales"] = torch.ones(1)
+
+
+def _scales_alone(tensors: dict[str, Tensor]) -> None:
+    del tensors["encoder.fc.weight"]
+
+
+def _scales_of_nothing(tensors: dict[str, Tensor]) -> None:
+    tensors["other/scales"] = torch.ones(1)
+
+
+def _infinite_scale(tensors: dict[str, Tensor]) -> None:
+    tensors["encoder.fc.weight/scales"][0] = math.inf
+
+
+def _floats(tensors: dict[str, Tensor]) -> None:
+    tensors["encoder.fc.weight"] = tensors["encoder.fc.weight"].float()
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (_without_scales, "encoder.fc.weight/scales is missing, expected the scales of encoder.fc.weight"),
+        (_one_scale, r"encoder.fc.weight/scales: got torch.float32 of shape \[1\], expected .* shape \[32\]"),
+        (_scales_alone, "encoder.fc.weight is missing"),
+        (_scales_of_nothing, "got other/scales, expected only"),
+        (_infinite_scale, "encoder.fc.weight: got NaN or infinity"),
+        (_floats, "encoder.fc.weight: got torch.float32, expected torch.int8"),
+    ],
+)
+def test_refuses_levels_that_stand_for_nothing(
+    tmp_path: Path, damage: Callable[[dict[str, Tensor]], None], message: str
+) -> None:
+    path, _ = save_to(tmp_path, network(seed=1), "int8")
+    tensors = load_file(path)
+    damage(tensors)
+    rewrite(path, tensors)
+    with pytest.raises(FeedbackInputError, match=message) as refused:
+        load_checkpoint(path, network())
+    assert "\n" not in str(refused.value)
 
 
 def test_key_depends_on_what_matters_and_nothing_else() -> None:
