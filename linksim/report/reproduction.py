@@ -47,7 +47,8 @@ def rank_lines(ranks: pd.DataFrame) -> list[str]:
     """One sentence per ordering."""
     return [
         f"{', '.join(part for part in (row['scenario'], row['condition']) if part)}, 1/{row['cr']:g}: orderings of "
-        f"{row['n']} networks agree by Spearman {row['spearman']:.2f}, Kendall {row['kendall']:.2f}"
+        f"{row['n']} networks agree by Spearman {row['spearman']:.2f} "
+        f"({row['ci_low']:.2f} to {row['ci_high']:.2f}), Kendall {row['kendall']:.2f}"
         for _, row in ranks.iterrows()
     ]
 

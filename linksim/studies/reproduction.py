@@ -1,5 +1,6 @@
 """Our figures beside a paper's: a scenario that mirrors a published table, run, and joined with what is printed."""
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +31,7 @@ _WORD_BYTES = 4
 # Codeword values that are not quantised, in the papers' words.
 _FLOAT_BITS = "32"
 _MIN_FOR_RANKS = 3
+_RANK_COLUMNS = ["scenario", "cr", "condition", "n", "spearman", "ci_low", "ci_high", "kendall"]
 
 # What makes two figures the same: method, compression ratio, scenario, bits or feedback SNR.
 Key = tuple[str, float, str, str]
@@ -143,8 +145,8 @@ def rank_correlations(table: pd.DataFrame) -> pd.DataFrame:
     """Agreement of the orderings, ours and published, for every scenario, compression ratio and condition.
 
     Returns:
-        Columns ``scenario, cr, condition, n, spearman, kendall``; groups of fewer than three methods, or of equal
-        values only, are left out.
+        Columns ``scenario, cr, condition, n, spearman, ci_low, ci_high, kendall``, with ``spearman_interval``; groups
+        of fewer than three methods, or of equal values only, are left out.
     """
     rows = []
     both = table[table["published"].notna() & table["ours"].notna() & (table["relation"] == "=")]
@@ -154,8 +156,30 @@ def rank_correlations(table: pd.DataFrame) -> pd.DataFrame:
             spearman = float(stats.spearmanr(group["published"], group["ours"]).statistic)
             kendall = float(stats.kendalltau(group["published"], group["ours"]).statistic)
             place = {"scenario": scenario, "cr": cr, "condition": condition, "n": len(group)}
-            rows.append({**place, "spearman": spearman, "kendall": kendall})
-    return pd.DataFrame(rows, columns=["scenario", "cr", "condition", "n", "spearman", "kendall"])
+            low, high = spearman_interval(spearman, len(group))
+            rows.append({**place, "spearman": spearman, "ci_low": low, "ci_high": high, "kendall": kendall})
+    return pd.DataFrame(rows, columns=_RANK_COLUMNS)
+
+
+def spearman_interval(correlation: float, n: int) -> tuple[float, float]:
+    r"""95 % interval of a rank correlation, of networks as a sample of those that might have been compared.
+
+    .. math:: \tanh\left( \operatorname{artanh} r \pm 1.96 \sqrt{\frac{1 + r^2 / 2}{n - 3}} \right)
+
+    (D. G. Bonett, T. A. Wright, 2000, DOI 10.1007/BF02294183). Equal orderings, whose correlation has no logarithm, are
+    taken half way to the next less equal ones, :math:`r = 1 - 6 / (n (n^2 - 1))`. Three networks say nothing: -1 to 1.
+
+    Args:
+        correlation: Spearman's.
+        n: networks.
+    """
+    if n <= _MIN_FOR_RANKS:
+        return -1.0, 1.0
+    most = 1 - 6 / (n * (n**2 - 1))
+    taken = min(max(correlation, -most), most)
+    half = float(stats.norm.ppf(0.975)) * math.sqrt((1 + taken**2 / 2) / (n - 3))
+    low, high = math.tanh(math.atanh(taken) - half), math.tanh(math.atanh(taken) + half)
+    return min(low, correlation), max(high, correlation)
 
 
 def _key(value: Published, with_bits: bool) -> Key:

@@ -1,5 +1,6 @@
 """``linksim reproduce``: complexity to the digit, ranks, budgets, and one table all the way."""
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,7 +11,13 @@ from linksim.report.reproduction import performance_lines
 from linksim.scenario.sweep import points_of
 from linksim.scenario.training_section import BudgetSection
 from linksim.studies.published import UNAVAILABLE, published
-from linksim.studies.reproduction import complexities, load_reproduction, performance, rank_correlations
+from linksim.studies.reproduction import (
+    complexities,
+    load_reproduction,
+    performance,
+    rank_correlations,
+    spearman_interval,
+)
 
 Command = Callable[..., tuple[int, str, str]]
 
@@ -180,3 +187,16 @@ def test_unknown_tables_are_refused(command: Command) -> None:
     code, _, err = command("reproduce", "acrnet-table9")
     assert code == 2
     assert "TABLE: got 'acrnet-table9', expected one of acrnet-table1, acrnet-table2" in err
+
+
+def test_interval_of_a_rank_correlation() -> None:
+    """Fisher's transform by hand; equal orderings of five: r = 1 - 6 / 120."""
+    low, high = spearman_interval(0.5, 28)
+    half = 1.959964 * math.sqrt(1.125 / 25)
+    assert (low, high) == pytest.approx((math.tanh(math.atanh(0.5) - half), math.tanh(math.atanh(0.5) + half)))
+    low, high = spearman_interval(1.0, 5)
+    taken, half = math.atanh(0.95), 1.959964 * math.sqrt((1 + 0.95**2 / 2) / 2)
+    assert low == pytest.approx(math.tanh(taken - half))
+    assert high == 1
+    assert spearman_interval(-1.0, 5) == (-1, -low)
+    assert spearman_interval(1.0, 3) == (-1, 1)
