@@ -69,10 +69,25 @@ def _inner_size(n_columns: int) -> int:
 def _phases(step: Tensor, count: int) -> Tensor:
     r"""Phases :math:`e^{j (i - (N - 1) / 2) \phi}` of ``count`` evenly spaced places, ``[..., count]``, complex64.
 
+    The upper half doubles by turns, each from its own angle, as powers of powers would gather rounding errors; the
+    lower half is its conjugate. Places lie far apart in memory, so that all is done along the waves.
+
     Args:
         step: phase from one place to the next, ``[...]``, radians.
         count: number :math:`N` of places.
     """
-    place = torch.arange(count, dtype=step.dtype, device=step.device) - (count - 1) / 2
-    angle = step.unsqueeze(-1) * place
+    half = (count + 1) // 2
+    phases = torch.empty(count, *step.shape, dtype=torch.complex64, device=step.device)
+    upper = phases[count - half :]
+    upper[0] = _phasor(step * (0.0 if count % 2 else 0.5))
+    have = 1
+    while have < half:
+        more = min(have, half - have)
+        torch.mul(upper[:more], _phasor(step * have), out=upper[have : have + more])
+        have += more
+    torch.conj_physical(upper[half - count // 2 :].flip(0), out=phases[: count // 2])
+    return phases.movedim(0, -1)
+
+
+def _phasor(angle: Tensor) -> Tensor:
     return torch.complex(torch.cos(angle), torch.sin(angle))
