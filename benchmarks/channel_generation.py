@@ -90,14 +90,14 @@ def rates_of(source: SionnaSource) -> dict[str, float]:
 def speed_table(source: SionnaSource) -> Table:
     rates = rates_of(source)
     table = Table(title=f"UMa 28 GHz, 32 x 1024, one core, median of {N_ROUNDS} rounds")
-    table.add_column("generator")
+    table.add_column("generator", no_wrap=True)
     table.add_column("samples/s of core time", justify="right")
     ways = {"full band": "", "truncated": "FFT"}
     peers = {
         (kind, way): best_peer(rates, kind, ending) for kind in ("OFDM", "product") for way, ending in ways.items()
     }
     for kind, way in peers:
-        table.add_column(f"ratio to the best {kind}, {way}", justify="right")
+        table.add_column(f"ratio to best {kind}, {way}", justify="right")
     for name, rate in rates.items():
         table.add_row(name, f"{rate:.1f}", *(f"{rate / peer_rate:.1f}" for peer_rate in peers.values()))
     return table
