@@ -16,7 +16,8 @@ from linksim.storage.sample_values import read_samples
 Run = Callable[..., Path]
 BLOCKED = (0, 3, 51, 59)
 CELL_RATES = ["cell_rate_bps_hz", "cell_rate_perfect_bps_hz"]
-OF_CELLS = [*CELL_RATES, "user_rate_bps_hz"]
+OF_USERS = ["user_rate_bps_hz", "user_rate_p5_bps_hz", "user_rate_perfect_p5_bps_hz"]
+OF_CELLS = [*CELL_RATES, *OF_USERS]
 
 
 def _channels(n: int, seed: int) -> np.ndarray:
@@ -61,7 +62,7 @@ def test_they_are_left_out_of_every_figure_and_counted(
     assert by_metric.loc[("identity", "rho"), "value"] == pytest.approx(1, abs=1e-6)
     counts = results[~results.metric.isin(["samples_left_out", "nmse_db_batchmean"])]
     # Twelve cells of four in the first block and two in the second; one of each block lacks a user.
-    for metrics, count in ((CELL_RATES, 12), (["user_rate_bps_hz"], 48)):
+    for metrics, count in ((CELL_RATES, 12), (OF_USERS, 48)):
         assert set(counts.loc[counts.metric.isin(metrics), "n"]) == {count}
     assert set(counts.loc[~counts.metric.isin(OF_CELLS), "n"]) == {56}
     (file,) = (folder / "samples").iterdir()
