@@ -66,7 +66,7 @@ def problems(error: ValidationError, document: Any, root: type[BaseModel] = Scen
         document: what it looked at.
         root: the model of the document.
     """
-    details = error.errors(include_url=False)
+    details = _of_one_kind(error.errors(include_url=False))
     # A misspelt key explains what is missing.
     details.sort(key=lambda detail: detail["type"] != "extra_forbidden")
     lines: dict[tuple[str, ...], str] = {}
@@ -97,6 +97,25 @@ def named_problems(origin: str) -> Iterator[None]:
             raise
         lines = [f"{origin}: {line}" if its_key else line for line, its_key in zip(error.lines, keyed, strict=True)]
         raise InputError.of(lines) from None
+
+
+def _of_one_kind(details: Sequence[Any]) -> list[Any]:
+    """Problems of keys that take a list or a single value: of lists as lists, without the kind in their location."""
+    either = {
+        location[:depth]
+        for location in (detail["loc"] for detail in details)
+        for depth, part in enumerate(location)
+        if str(part).startswith("tuple[")
+    }
+    kept = []
+    for detail in details:
+        location = detail["loc"]
+        key = next((location[:depth] for depth in range(len(location)) if location[:depth] in either), None)
+        if key is None:
+            kept.append(detail)
+        elif not isinstance(detail["input"], list) or location[len(key)].startswith("tuple["):
+            kept.append({**detail, "loc": (*key, *location[len(key) + 1 :])})
+    return kept
 
 
 def _follows(detail: Any, place: Place, lines: Mapping[tuple[str, ...], str]) -> bool:

@@ -167,6 +167,27 @@ def test_hints(override: str, parts: list[str], tmp_path: Path) -> None:
         assert jargon not in message
 
 
+@pytest.mark.parametrize("key", ["link_budget.geometry_db", "channel.element_spacing"])
+@pytest.mark.parametrize(
+    ("value", "place", "expected"),
+    [
+        ("x", "", "a number"),
+        ({"a": 1}, "", "a number"),
+        ([1, 2, 3], "", "at most 2 items"),
+        ([1], ".1", "a value"),
+        ([1, -1], ".1", "greater than"),
+        ([1, float("nan")], ".1", "a finite number"),
+    ],
+    ids=str,
+)
+def test_a_list_or_a_number(key: str, value: Any, place: str, expected: str) -> None:
+    document = BASE | {"channel": {"source": "sionna"}, "link_budget": {"transmit_power_dbm": 40}}
+    section, _, name = key.partition(".")
+    (line,) = _lines(document | {section: document[section] | {name: value}})
+    assert line.startswith(f"{key}{place}: ")
+    assert f"expected {expected}" in line
+
+
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if "." in kind.section], ids=lambda kind: kind.section)
 def test_sections_in_the_wrong_place(kind: PluginKind) -> None:
     section = kind.section.rpartition(".")[2]

@@ -150,6 +150,10 @@ def test_numbers_of_users_get_panels_and_perfect_csi_is_a_level(folder):
     levels = [list(line.get_ydata()) for axes in plan.figure.axes for line in axes.get_lines()]
     assert levels.count([9.0, 9.0]) == 2
     assert "Curves without markers: perfect CSI." in plan.caption
+    # Bits are written where no panel lies below, and nowhere without their numbers.
+    labelled = [axes.xaxis.get_tick_params()["labelbottom"] for axes in plan.figure.axes if axes.axison]
+    assert labelled == [axes.get_xlabel() != "" for axes in plan.figure.axes if axes.axison]
+    assert labelled == [False] * 3 + [True] * 3
 
 
 def over_snr(folder: Path, labels: list[str]) -> RunView:

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 
 from linksim.comparison.bjontegaard import efficient
 from linksim.report.figures.curves import interval_bars, legend_handle
-from linksim.report.figures.layouts import Layout, new_blocks, with_legend
+from linksim.report.figures.layouts import Layout, columns_of, label_outer, new_blocks, with_legend
 from linksim.report.view.axes import Panel
 from linksim.report.view.curve_style import CurveStyle
 from linksim.report.view.limits import WORST_ERROR_DB
@@ -58,6 +58,8 @@ def draw_rate_distortion(run: RunView, sweep: Sweep) -> tuple[Layout, list[str]]
     for axes, name in zip(blocks[0], metrics, strict=True):
         _limit(layout, run, axes, name)
     set_log_ticks(blocks[0][0].xaxis, 2)
+    for block in blocks:
+        label_outer(block, columns_of(block), below=block is blocks[-1], left=False)
     if faint:
         layout.notes.append("Faint: points that others of the same curve and as few bits beat.")
     missing = _without(tables, "nmse_db", styles) if "nmse_db" in metrics else []
