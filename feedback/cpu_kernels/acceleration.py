@@ -29,6 +29,9 @@ _LOGGER = logging.getLogger(__name__)
 
 _ACTIVATIONS = (nn.Identity, nn.LeakyReLU, nn.PReLU)
 
+# Layers that a kernel may stand in for.
+_KINDS = (ConvBn, nn.Conv2d)
+
 # Rows are summed in registers of this many pixels.
 _LANES = 8
 
@@ -51,8 +54,12 @@ def accelerated(*networks: nn.Module) -> Iterator[str | None]:
         Why the kernels cannot be used, or None.
     """
     # Contexts nest: the outer one's layers are left to it.
-    layers = [layer for network in networks for layer in network.modules() if "forward" not in vars(layer)]
-    forwards = [(layer, forward) for layer in layers if (forward := _forward_of(layer)) is not None]
+    forwards = [
+        (layer, forward)
+        for network in networks
+        for layer in network.modules()
+        if isinstance(layer, _KINDS) and "forward" not in vars(layer) and (forward := _forward_of(layer)) is not None
+    ]
     try:
         if forwards:
             kernels()
@@ -116,7 +123,10 @@ def _conv(layer: nn.Conv2d, image: Tensor) -> Tensor:
     if not _image_fits(image):
         return nn.Conv2d.forward(layer, image)
     shape = _shape(layer, image)
-    out: Tensor = _Convolution.apply(image.contiguous(), layer.weight.contiguous(), shape)  # type: ignore[no-untyped-call]
+    image, weight = image.contiguous(), layer.weight.contiguous()
+    # Where nothing is differentiated, the bookkeeping of a single report would take as long as its convolution.
+    differentiated = torch.is_grad_enabled()
+    out: Tensor = _Convolution.apply(image, weight, shape) if differentiated else _convolved(image, weight, shape)  # type: ignore[no-untyped-call]
     return out if layer.bias is None else out + layer.bias[:, None, None]
 
 
@@ -153,12 +163,17 @@ def _shape(conv: nn.Conv2d, image: Tensor) -> Shape:
     return Shape(*sizes, *conv.kernel_size, *conv.dilation)
 
 
+def _convolved(image: Tensor, weight: Tensor, shape: Shape) -> Tensor:
+    out = image.new_empty(shape.samples, shape.n_out, shape.height, shape.width)
+    pointers = (address(image), address(weight), address(out))
+    kernels().convolution(ctypes.byref(shape), *pointers, None, None, torch.get_num_threads())
+    return out
+
+
 class _Convolution(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, image: Tensor, weight: Tensor, shape: Shape) -> Tensor:
-        out = image.new_empty(shape.samples, shape.n_out, shape.height, shape.width)
-        pointers = (address(image), address(weight), address(out))
-        kernels().convolution(ctypes.byref(shape), *pointers, None, None, torch.get_num_threads())
+        out = _convolved(image, weight, shape)
         ctx.save_for_backward(image, weight)
         ctx.shape = shape
         return out
