@@ -125,7 +125,14 @@ def powers_and_error(
 
 
 def at_time(
-    reports: Tensor, arrived: Tensor, grid: Tensor, prior: Tensor, error: Tensor, own: float, time: float
+    reports: Tensor,
+    arrived: Tensor,
+    grid: Tensor,
+    shares: Tensor,
+    powers: Tensor,
+    error: Tensor,
+    own: float,
+    time: float,
 ) -> Tensor:
     r"""Conditional mean of the entries of one UE at a time, given its reports.
 
@@ -134,11 +141,14 @@ def at_time(
 
     .. math:: |p_g v_g^H \Sigma^{-1} y|^2 + p_g - p_g^2 v_g^H \Sigma^{-1} v_g .
 
+    Before that step the covariances of all entries, :math:`\alpha_e R + \sigma^2 I`, have the same eigenvectors.
+
     Args:
         reports: ``[n_reports, n_entries]``, complex128.
         arrived: which of them did, ``[n_reports]``, float64.
         grid: ``[n_frequencies]``.
-        prior: spectrum of every entry before, ``[n_entries, n_frequencies]``, float64.
+        shares: spectrum that the entries share, ``[n_frequencies]``, float64.
+        powers: of every entry, ``[n_entries]``, float64.
         error: variance of a report's error, a scalar.
         own: weight of an entry's own spectrum, 0 to 1.
         time: when, in periods from the oldest report.
@@ -147,28 +157,27 @@ def at_time(
         ``[n_entries]``, complex128.
     """
     n, waves = len(reports), _waves(grid, len(reports))
-    observed = reports.T[..., None]
-    identity = error * torch.eye(n, dtype=torch.complex128, device=reports.device)
-    mask = torch.outer(arrived, arrived)
-    steps = torch.arange(n, device=grid.device)
-    lags = steps[:, None] - steps
-
-    def covariance(spectrum: Tensor) -> Tensor:
-        of_lag = (spectrum.to(torch.complex128) @ waves.T)[:, lags.abs()]
-        return torch.where(lags >= 0, of_lag, of_lag.conj()) * mask + identity
-
-    spectrum = prior
+    observed, seen = reports.T, arrived[:, None] * waves
+    spectrum = powers[:, None] * shares
     if own > 0:
-        inverse = torch.linalg.inv(covariance(prior))
-        amplitude = (inverse @ observed)[..., 0] @ (arrived[:, None] * waves).conj()
-        masked = inverse * mask
-        # Sums along the diagonals are all that a quadratic form of oscillations takes.
-        diagonals = torch.stack([masked.diagonal(-lag, 1, 2).sum(-1) for lag in range(n)], dim=1)
-        diagonals[:, 1:] *= 2
-        form = (diagonals @ waves.conj()).real
-        mean = prior.square() * (squared_modulus(amplitude) - form) + prior
-        spectrum = (1 - own) * prior + own * mean.clamp(min=0)
-    weights = torch.linalg.solve(covariance(spectrum), observed)[..., 0]
+        values, vectors = torch.linalg.eigh((seen * shares) @ seen.mH)
+        inverse = 1 / (powers[:, None] * values.clamp(min=0) + error)
+        across = vectors.mH @ seen
+        amplitude = (observed @ vectors.conj() * inverse) @ across.conj()
+        form = inverse @ squared_modulus(across)
+        mean = spectrum.square() * (squared_modulus(amplitude) - form) + spectrum
+        spectrum = (1 - own) * spectrum + own * mean.clamp(min=0)
+    of_lag = spectrum.to(torch.complex128) @ waves.T
+    both_signs = torch.cat([of_lag[:, 1:].flip(1).conj(), of_lag], dim=1)
+    steps = torch.arange(n, device=grid.device)
+    covariance = both_signs[:, steps[:, None] - steps + n - 1] * torch.outer(arrived, arrived)
+    covariance.diagonal(dim1=1, dim2=2).add_(error)
+    factor, failed = torch.linalg.cholesky_ex(covariance)
+    weights = torch.cholesky_solve(observed[..., None], factor)[..., 0]
+    # Reports without errors may leave a covariance that rounding makes indefinite.
+    indefinite = failed > 0
+    if indefinite.any():
+        weights[indefinite] = torch.linalg.solve(covariance[indefinite], observed[indefinite])
     turned = torch.polar(torch.ones_like(grid), 2 * math.pi * grid * time)[:, None] * waves.conj().T
     cross = spectrum.to(torch.complex128) @ (turned * arrived)
     return (cross * weights).sum(1)

@@ -37,8 +37,7 @@ class Kalman(Predictor):
         arrived = (~history.erased).to(torch.float64)
         predicted = torch.zeros_like(reports[:, 0])
         for i in range(len(reports)):
-            prior = powers[i, :, None] * shares[i]
-            predicted[i] = at_time(reports[i], arrived[i], grid, prior, error[i], own, time)
+            predicted[i] = at_time(reports[i], arrived[i], grid, shares[i], powers[i], error[i], own, time)
         predicted = within_reach(predicted, reports).to(history.csi.dtype).unflatten(1, history.csi.shape[2:])
         enough = arrived.sum(1) > 1
         return torch.where(enough[:, None, None], predicted, history.last_good)

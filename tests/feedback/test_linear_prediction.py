@@ -184,6 +184,17 @@ def test_more_reports_do_not_make_kalman_worse() -> None:
     assert errors[0] > errors[1] > errors[2]
 
 
+@pytest.mark.parametrize("n_reports", [8, 32])
+@pytest.mark.parametrize("pooling", [0.0, 1.0])
+def test_kalman_continues_an_oscillation_without_errors(n_reports: int, pooling: float) -> None:
+    turn = 2 * math.pi * 0.03
+    steps = torch.arange(n_reports + 1, dtype=torch.float64)
+    track = torch.polar(torch.ones(4, 1, dtype=torch.float64), turn * steps).T[None] * noise((1, 1, 4), seed=5)
+    found = kalman(pooling=pooling).predict(history(track[:, :-1], delay=1))[:, 0]
+    # Reports are complex64, so that an error of 1e-7 of the power cannot be told from none; its root bounds the answer.
+    assert float((found - track[:, -1]).norm() / track[:, -1].norm()) < math.sqrt(1e-7)
+
+
 @pytest.mark.parametrize("delay", [0.5, 1.5])
 def test_kalman_knows_the_channel_between_reports(delay: float) -> None:
     times = torch.tensor([*range(-7, 1), delay]) * 0.1

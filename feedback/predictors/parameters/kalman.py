@@ -10,7 +10,7 @@ from feedback.predictors.parameters.linear_prediction import LinearPredictorPara
 class KalmanParameters(LinearPredictorParameters):
     """Parameters of ``kalman``."""
 
-    results_version = 2
+    results_version = 3
     titles = ("Kalman",)
 
     name: Literal["kalman"] = "kalman"
