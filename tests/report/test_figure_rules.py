@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -16,8 +17,11 @@ from linksim.report.view.limits import mark_outside, robust_limits
 from linksim.report.view.metric_format import metric_text
 from linksim.report.view.run_view import view_sweeps
 from linksim.report.view.ticks import log_ticks, set_log_ticks
-from linksim.scenario.axis import AXIS_COLUMNS
+from linksim.scenario.axis import AXIS_COLUMNS, axis_of_column
+from linksim.scenario.paired_axes import axis_keys
+from linksim.scenario.yaml_file import read_document
 
+SCENARIOS = Path(__file__).resolve().parents[2] / "scenarios"
 NMSE, RATE = metric_text("nmse_db"), metric_text("rate_bps_hz")
 
 
@@ -218,3 +222,11 @@ def test_options_are_read():
     assert parse_size("3.5x2.5") == (3.5, 2.5)
     assert parse_values(["snr_db=10"]) == {"snr_db": "10"}
     assert FigureOptions(order=("c",), without=("a",)).ordered(["a", "b", "c"]) == ["c", "b"]
+
+
+@pytest.mark.parametrize("file", sorted(SCENARIOS.glob("*.yaml")), ids=lambda file: file.stem)
+def test_what_scenarios_sweep_has_a_name_in_figures(file):
+    sweeps = read_document(file).get("sweeps", {})
+    keys = {key for axes in sweeps.values() for axis in axes for key in axis_keys(axis)}
+    # Those of one compressor stand in the labels of its curve.
+    assert [key for key in keys if axis_of_column(key).name == key and not key.startswith("compressors.")] == []
