@@ -16,6 +16,7 @@ from feedback.cpu_kernels.acceleration import accelerated
 from feedback.cpu_kernels.build import kernels, load
 from feedback.layers.basic import ConvBn, leaky_relu
 from feedback.neural import NeuralCompressor
+from tests.feedback.narrow_networks import NARROW
 
 EPS = torch.finfo(torch.float32).eps
 NEURAL = [name for name in sorted(COMPRESSORS.keys()) if issubclass(COMPRESSORS.get_class(name), NeuralCompressor)]
@@ -93,7 +94,8 @@ def test_bias_and_bare_convolution(layer: nn.Module) -> None:
 @pytest.mark.parametrize("name", NEURAL)
 def test_network_equals_pytorch(name: str) -> None:
     compressor_class = COMPRESSORS.get_class(name)
-    compressor = compressor_class(compressor_class.Parameters(name=name, compression_ratio=8), (8, 16))
+    keys = {"name": name, "compression_ratio": 8} | NARROW.get(name, {})
+    compressor = compressor_class(compressor_class.Parameters.model_validate(keys), (8, 16))
     network = nn.Sequential(compressor.encoder, compressor.decoder).train()
     batch = images(6, 2, 8, 16)
     # Binary layers make their signs in the default dtype.
