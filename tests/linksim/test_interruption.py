@@ -5,8 +5,9 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import types
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -72,15 +73,25 @@ def handler(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     signal.signal(signal.SIGINT, before)
 
 
+def _to_this_thread() -> None:
+    signal.pthread_kill(threading.get_ident(), signal.SIGINT)
+
+
+def _to_another_thread() -> None:
+    # What Python does in the main thread then, at a moment that the system chooses.
+    interruption._on_interrupt(signal.SIGINT, None)
+
+
 @pytest.mark.usefixtures("handler")
-def test_an_interrupt_waits_until_processes_are_started() -> None:
+@pytest.mark.parametrize("interrupt", [_to_this_thread, _to_another_thread])
+def test_an_interrupt_waits_until_processes_are_started(interrupt: Callable[[], None]) -> None:
     reached = []
 
     def interrupted() -> None:
         with hold_interrupts():
             with hold_interrupts():
-                os.kill(os.getpid(), signal.SIGINT)
-                os.kill(os.getpid(), signal.SIGINT)
+                interrupt()
+                interrupt()
             reached.append(True)
 
     with pytest.raises(KeyboardInterrupt):
