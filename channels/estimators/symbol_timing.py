@@ -15,6 +15,8 @@ _THRESHOLD = 10 ** (-10 / 10)
 _SHARE = 0.97
 # Noise peaks rise above their mean by this many standard deviations of a sum over the ports.
 _NOISE_DEVIATIONS = 6
+# Share of the range of unambiguous delays that lies before 0.
+_BEFORE = 1 / 8
 # Steps of the profile within a tap, and steps that symbols begin before the first path, for what leaks out of its tap.
 _OVERSAMPLING, _ADVANCE_STEPS = 2, 2
 
@@ -62,7 +64,9 @@ def symbol_start(pilots: Tensor, noise_variance: float, spacing: int, grid: Ofdm
         n_delay: taps that are kept of the channel.
 
     Returns:
-        ``[batch]``, float64, s; of the delays that the pilots do not tell apart, the one next to 0.
+        ``[batch]``, float64, s; of the delays that the pilots do not tell apart, the one from an eighth of their range
+        before 0 on. Coarse synchronisation has put the first path there: an SS/PBCH block has consecutive subcarriers
+        (TS 38.211, clause 7.4.3.1), which leave nothing to confuse, and symbols may begin at a path long after it.
     """
     n, n_ports = pilots.shape[-2:]
     window = torch.hann_window(n, periodic=True, dtype=torch.float32, device=pilots.device)
@@ -93,7 +97,7 @@ def symbol_start(pilots: Tensor, noise_variance: float, spacing: int, grid: Ofdm
     # The vertex of a parabola through the peak and its neighbours.
     vertex = torch.where(curvature < 0, 0.5 * (left - right) / curvature, 0.0).clamp(-0.5, 0.5)
     steps = at[:, 0] + searched[first[:, 0]] + vertex
-    steps = torch.remainder(steps + n_steps / 2, n_steps) - n_steps / 2
+    steps = torch.remainder(steps + n_steps * _BEFORE, n_steps) - n_steps * _BEFORE
     return (steps - _ADVANCE_STEPS) * step_s
 
 

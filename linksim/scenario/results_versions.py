@@ -16,7 +16,7 @@ from linksim.scenario.model import Scenario
 from linksim.scenario.plugin_kinds import METRIC, SOURCE, PluginKind
 
 # Transform, normalisation, side information, report times, delivery: all that ``linksim.chain.chain`` does by itself.
-CHAIN = 4
+CHAIN = 5
 
 _STAGES: dict[str, PluginKind] = {
     "source": SOURCE,

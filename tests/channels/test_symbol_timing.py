@@ -85,6 +85,17 @@ def test_a_path_far_before_the_others_does_not_push_them_out() -> None:
     assert float(symbol_start(channel, 1e-3, 1, GRID, 60)) == pytest.approx(4 * TAP_S, abs=0.05 * TAP_S)
 
 
+def test_symbols_may_begin_long_after_the_first_path() -> None:
+    """Pilots on one in 4 of 512 subcarriers tell 128 taps apart, nearly all of them after the first path."""
+    grid = OfdmGrid(512, 20e6, 28e9)
+    turns = torch.outer(grid.frequencies_hz(), torch.tensor([0.0, 70.0, 74.0], dtype=torch.float64) / grid.bandwidth_hz)
+    waves = torch.polar(torch.ones_like(turns), -2 * math.pi * turns)
+    amplitudes = torch.tensor([0.4, 1.0, 0.8], dtype=torch.float64)[:, None].to(torch.complex128)
+    late = (waves @ amplitudes).to(torch.complex64)[None]
+    begins = symbol_start(late[:, ::4], 1e-3, 4, grid, 32)
+    assert float(begins) * grid.bandwidth_hz == pytest.approx(69, abs=0.1)
+
+
 # Delays in taps and powers in dB of a link of 38.901 UMa at 28 GHz whose paths cover five times a cyclic prefix.
 LONG_LINK = [
     (0.0, -9.2), (52.14, -1.1), (52.18, -1.4), (52.22, -3.2), (72.4, -5.7), (81.94, 0.0), (82.58, -5.7), (92.45, -6.8),
@@ -113,15 +124,15 @@ def test_a_link_of_many_late_paths_keeps_the_rows_of_most_energy(snr_db, seed):
     assert found == pytest.approx(51.2, abs=0.5)
 
 
-@pytest.mark.parametrize("delay", [-120.0, -3.5, 0.25, 84.0, 120.0])
+@pytest.mark.parametrize("delay", [-15.0, -3.5, 0.25, 84.0, 120.0, 200.0])
 @pytest.mark.parametrize("n_subcarriers", [1024, 624])
 def test_tracking_tells_delays_apart_that_a_comb_of_12_folds(delay, n_subcarriers):
-    """Unambiguous over a quarter of a symbol: 256 or 156 taps, half of them early."""
+    """Unambiguous over a quarter of a symbol: 256 or 156 taps, an eighth of them early."""
     grid = OfdmGrid(n_subcarriers, 20e6, 28e9)
     turns = grid.frequencies_hz() * delay / grid.bandwidth_hz
     channel = torch.polar(torch.ones_like(turns), -2 * math.pi * turns)[None, :, None].to(torch.complex64)
     found = float(tracked_start(channel, math.inf, lambda shape: torch.zeros(1, *shape), grid, 32)) * grid.bandwidth_hz
     period = n_subcarriers / 4
-    expected = (delay + period / 2) % period - period / 2 - 1
+    expected = (delay + period / 8) % period - period / 8 - 1
     # As for one path above.
     assert found == pytest.approx(expected, abs=0.02)
