@@ -90,8 +90,8 @@ class LinkAdaptationParameters(BaseModel):
     )
     rank: Literal[1, 2, 3, 4] | None = Field(
         default=None,
-        description="layers of a BS that knows a channel, for `sum_rate_bps_hz` and `rank` as well; by default as many "
-        "as it expects the largest sum rate of; reported precoders have their own",
+        description="layers of a BS that knows a channel, for `sum_rate_bps_hz` and `rank` as well, no more than a UE "
+        "has antennas; by default as many as it expects the largest sum rate of; reported precoders have their own",
     )
     layers: Literal["first", "all"] = Field(
         default="first",

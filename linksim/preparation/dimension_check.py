@@ -29,8 +29,8 @@ def check_points(points: Sequence[Point], *, to_be_tested: bool = True) -> None:
     Raises:
         ChannelInputError: if a transform or estimator does not fit the channel.
         InputError: if there is no such device, a compression ratio gives no codeword, a user's own compressor breaks
-            its contract, a teacher is no network, there are fewer test channels or delay rows than wanted, or nothing
-            to learn from.
+            its contract, a teacher is no network, there are fewer test channels, delay rows or UE antennas than
+            wanted, or nothing to learn from.
     """
     checked: set[object] = set()
     for point in points:
@@ -50,6 +50,7 @@ def check_points(points: Sequence[Point], *, to_be_tested: bool = True) -> None:
             if not scenario.estimation.check(source.grid, source.array):
                 ESTIMATORS.get_class(scenario.estimation.name)(scenario.estimation, source.grid, source.array)
             require_training_channels(scenario)
+        _check_rank("link_adaptation.rank", scenario.link_adaptation.rank, source.array.n_rx)
         for spec in schemes_of(point):
             asked = _what_decides(spec)
             if asked not in checked:
@@ -88,6 +89,14 @@ def _what_decides(spec: SchemeSpec) -> tuple[object, ...]:
     return spec.parameters.model_dump_json(), *sizes, spec.needs_training_channels
 
 
+def _check_rank(key: str, asked: object, n_rx: int) -> None:
+    """Passes ranks that a UE has the antennas for; `auto` and none are as many as it has."""
+    ranks = asked if isinstance(asked, tuple) else (asked,)
+    most = max((rank for rank in ranks if isinstance(rank, int)), default=1)
+    if most > n_rx:
+        raise InputError(f"{key}: got {most}, expected at most {n_rx}, the antennas of a UE (`channel.n_rx`)")
+
+
 def _check_device(scenario: Scenario) -> None:
     from linksim.scenario.sources import device_of
 
@@ -96,6 +105,9 @@ def _check_device(scenario: Scenario) -> None:
 
 def _check_compressor(spec: SchemeSpec) -> None:
     """Whether it can be built: as its parameters say, or by trying."""
+    n_rx = outline_of(spec.scenario).array.n_rx
+    for key in ("rank", "allowed_ranks"):
+        _check_rank(f"compressors: {spec.label}: {key}", getattr(spec.parameters, key, None), n_rx)
     known = not isinstance(spec.parameters, PluginParameters) and spec.parameters.weights_of_others is None
     if known and spec.parameters.check(csi_dimensions(spec.scenario)):
         return

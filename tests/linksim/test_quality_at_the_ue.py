@@ -11,12 +11,16 @@ from channels.channel_batch import ArrayShape, OfdmGrid
 from channels.estimator import ESTIMATORS
 from linksim.chain.observing import without_noise
 from linksim.chain.random_streams import normal_draw
+from linksim.errors import InputError
 from linksim.link_adaptation.adaptation import LinkAdaptation
 from linksim.link_adaptation.coding_schemes import TABLES, Scheme
 from linksim.link_adaptation.parameters import LinkAdaptationParameters
 from linksim.link_adaptation.transport_block import transport_block
 from linksim.metrics.directions import Directions
 from linksim.metrics.layers import best_layers, layer_counts, layer_sinr
+from linksim.preparation.dimension_check import check_points
+from linksim.scenario.file import validate_scenario
+from linksim.scenario.sweep import points_of
 from linksim.subbands import subbands
 from tests.linksim.made_up_outcome import random_tensor
 from tests.linksim.test_layers import outcome_of
@@ -157,3 +161,21 @@ def test_a_fixed_rank_is_that_of_perfect_csi_too() -> None:
         rates.append(fixed.sum_rate_perfect)
     best = torch.stack(rates).amax(0)
     torch.testing.assert_close(outcome.sum_rate_perfect, best)
+
+
+@pytest.mark.parametrize(
+    ("changes", "key"),
+    [
+        ({"compressors": [{"name": "type1", "rank": 4}]}, "compressors: type1: rank: got 4"),
+        ({"compressors": [{"name": "etype2", "param_combination": 1, "rank": 3}]}, "compressors: etype2: rank: got 3"),
+        ({"compressors": [{"name": "type1", "rank": "auto", "allowed_ranks": [1, 4]}]}, "allowed_ranks: got 4"),
+        ({"link_adaptation": {"rank": 4}}, "link_adaptation.rank: got 4"),
+    ],
+)
+def test_no_more_layers_than_a_ue_has_antennas(changes: dict[str, Any], key: str) -> None:
+    channel = {"source": "sionna", "n_columns": 4, "polarization": "dual", "n_rx": 2, "n_subcarriers": 64}
+    document = {"name": "ranks", "channel": channel, "compressors": [{"name": "type1", "rank": 2}]}
+    document |= {"transform": {"n_delay": 16}, "sgcs": {"n_subbands": 4}}
+    check_points(points_of(validate_scenario(document, "here")))
+    with pytest.raises(InputError, match=rf"{key}, expected at most 2, the antennas of a UE"):
+        check_points(points_of(validate_scenario(document | changes, "here")))
