@@ -38,7 +38,7 @@ class ReceiverParameters(BaseModel):
     covariance_samples: int | None = Field(
         default=None,
         ge=16,
-        le=100_000,
+        le=10_000,
         description="resource elements that the UE estimates the covariance of noise and interference from; by default "
         "it knows that",
     )
