@@ -4,7 +4,13 @@ import torch
 from torch import Tensor
 
 from feedback.predictor import PREDICTORS, Predictor, ReportHistory
-from feedback.predictors.doppler_spectrum import at_time, common_spectrum, frequencies, powers_and_error
+from feedback.predictors.doppler_spectrum import (
+    CommonCovariance,
+    at_time,
+    common_spectrum,
+    frequencies,
+    powers_and_error,
+)
 from feedback.predictors.linear_prediction import within_reach
 from feedback.predictors.parameters.kalman import KalmanParameters
 
@@ -32,12 +38,14 @@ class Kalman(Predictor):
         n_reports = reports.shape[1]
         grid = frequencies(n_reports).to(reports.device)
         shares, error = common_spectrum(reports, history.erased, grid)
-        powers, error = powers_and_error(reports, history.erased, grid, shares, error)
-        own, time = 1 / (1 + self.parameters.pooling), n_reports - 1 + history.delay_s / history.period_s
         arrived = (~history.erased).to(torch.float64)
+        common = CommonCovariance.of(shares, arrived, grid)
+        powers, error = powers_and_error(reports, arrived, common, error)
+        own, time = 1 / (1 + self.parameters.pooling), n_reports - 1 + history.delay_s / history.period_s
         predicted = torch.zeros_like(reports[:, 0])
         for i in range(len(reports)):
-            predicted[i] = at_time(reports[i], arrived[i], grid, shares[i], powers[i], error[i], own, time)
+            covariance = CommonCovariance(common.values[i], common.vectors[i])
+            predicted[i] = at_time(reports[i], arrived[i], grid, shares[i], powers[i], covariance, error[i], own, time)
         predicted = within_reach(predicted, reports).to(history.csi.dtype).unflatten(1, history.csi.shape[2:])
         enough = arrived.sum(1) > 1
         return torch.where(enough[:, None, None], predicted, history.last_good)
