@@ -22,6 +22,12 @@ class OuterLoopParameters(BaseModel):
     )
     limit_db: float = Field(default=20.0, gt=0, le=60, description="largest offset in either direction [dB]")
 
+    def validity_warnings(self) -> list[str]:
+        """A limit of a loop that there is not."""
+        if self.step_db == 0 and self.limit_db != OuterLoopParameters.model_fields["limit_db"].default:
+            return ["limit_db: counts for nothing without a step_db"]
+        return []
+
 
 class ReceiverParameters(BaseModel):
     """The section ``link_adaptation.receiver``: an MMSE-IRC receiver, by default of a UE that knows its channel."""
@@ -97,3 +103,9 @@ class LinkAdaptationParameters(BaseModel):
         default="first",
         description="first: one layer, as in `rate_bps_hz`; all: those of the precoder, as in `sum_rate_bps_hz`",
     )
+
+    def validity_warnings(self) -> list[str]:
+        """A delay of retransmissions of which there are none."""
+        if self.retransmission_delay_s and not self.retransmissions:
+            return ["retransmission_delay_s: counts for nothing without retransmissions"]
+        return []

@@ -82,6 +82,7 @@ class ThroughputAtTheEdge(FifthPercentile):
 
     name = stem = "throughput_p5_bps_hz"
     label = "5 % throughput"
+    reads = frozenset({"link_adaptation", "overhead"})
     meaning = (
         "5th percentile over the UEs of the bits that arrive per resource element, with the MCS that the BS takes for "
         "the UE's CQI; each UE is served alone."
@@ -99,6 +100,7 @@ class ThroughputPerfectAtTheEdge(FifthPercentile):
 
     name = stem = "throughput_perfect_p5_bps_hz"
     label = "5 % throughput with perfect CSI"
+    reads = frozenset({"link_adaptation", "overhead"})
     meaning = "5th percentile over the UEs of the throughput with precoder and CQI computed from the true channel."
     aggregation = "5th percentile over UEs"
     needs_reconstruction = False
@@ -120,6 +122,7 @@ class UserRateAtTheEdge(FifthPercentile):
 
     name = stem = "user_rate_p5_bps_hz"
     label = "5 % user rate"
+    reads = frozenset({"multi_user", "link_adaptation", "overhead"})
     meaning = _OF_USERS
 
     def per_ue(self, outcome: LinkOutcome) -> Tensor:
@@ -133,6 +136,7 @@ class UserRatePerfectAtTheEdge(FifthPercentile):
 
     name = stem = "user_rate_perfect_p5_bps_hz"
     label = "5 % user rate with perfect CSI"
+    reads = frozenset({"multi_user", "link_adaptation", "overhead"})
     meaning = f"With directions of the true channels: {_OF_USERS[0].lower()}{_OF_USERS[1:]}"
     needs_reconstruction = False
 

@@ -37,6 +37,9 @@ class Metric(ABC, Generic[AccumulatorType]):
         better: which end is good, ``None`` where neither is.
         digits: decimals in tables, ``None`` for figures that are exact.
         logarithmic: whether figures show it on a logarithmic scale, zeros left out.
+        reads: sections of a scenario that its value may depend on, of those that metrics alone read:
+            ``link_adaptation``, ``multi_user`` and ``overhead``; a section that no metric of a scenario reads is a
+            warning.
         results_version: raised when the same outcome gets another value.
         without_report: linear value of a sample of whose channel the BS knows nothing, at which an interval allows for
             lost reports that it has not met; ``None`` where there is none.
@@ -49,6 +52,7 @@ class Metric(ABC, Generic[AccumulatorType]):
     better: ClassVar[Literal["low", "high"] | None] = None
     digits: ClassVar[int | None] = 4
     logarithmic: ClassVar[bool] = False
+    reads: ClassVar[frozenset[str]] = frozenset()
     unit: ClassVar[str]
     domain: ClassVar[str]
     aggregation: ClassVar[str]

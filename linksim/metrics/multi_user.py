@@ -33,6 +33,8 @@ class MultiUserRate(Metric["PresentMeanAccumulator"]):
     domain = "spatial-frequency, time of use"
     aggregation = "mean over subcarriers, then over cells"
     on_request = True
+    # The CQI of `multi_user.strengths` is one of link adaptation.
+    reads = frozenset({"multi_user", "link_adaptation", "overhead"})
     without_report: ClassVar[float | None] = 0.0
 
     def accumulator(self) -> PresentMeanAccumulator:

@@ -56,6 +56,7 @@ class NetRate(ReportedRate):
 
     name = "rate_net_bps_hz"
     label = "Net rate"
+    reads = frozenset({"overhead"})
     stem = "rate_net"
     meaning = (
         "Rate with the reported channel times the share of the downlink's resource elements that CSI-RS and DM-RS "
@@ -80,6 +81,7 @@ class SumRate(ReportedRate):
 
     name = "sum_rate_bps_hz"
     label = "Sum rate"
+    reads = frozenset({"link_adaptation"})
     stem = "sum_rate"
     meaning = (
         "Rate of all layers of the precoder together behind an MMSE receiver, with equal power on each, of the true "
@@ -99,6 +101,7 @@ class SumRatePerfect(RateMetric):
 
     name = "sum_rate_perfect_bps_hz"
     label = "Sum rate with perfect CSI"
+    reads = frozenset({"link_adaptation"})
     stem = "sum_rate_perfect"
     meaning = (
         "Rate of all layers with the eigenvectors of each subband's true covariance at the time of use, as many as the "
@@ -118,6 +121,7 @@ class MeanRank(MeanMetric):
 
     name = "rank"
     label = "Rank"
+    reads = frozenset({"link_adaptation"})
     stem = "rank"
     meaning = (
         "Layers of the precoder that the BS uses, averaged over the samples: those of a report, or of a channel as "

@@ -27,6 +27,7 @@ class ThroughputMetric(MeanMetric):
     domain = "spatial-frequency, time of use"
     aggregation = "mean over samples"
     on_request = True
+    reads = frozenset({"link_adaptation", "overhead"})
     results_version = 3
 
 

@@ -44,6 +44,12 @@ class MultiUserParameters(BaseModel):
             raise ValueError("got scheduling proportional_fair with selection all, expected selection greedy")
         return self
 
+    def validity_warnings(self) -> list[str]:
+        """Slots in which nobody takes turns."""
+        if self.scheduling == "sum_rate" and self.slots != MultiUserParameters.model_fields["slots"].default:
+            return ["slots: count for nothing with scheduling sum_rate"]
+        return []
+
     def check(self, n_tx: int, samples: int) -> None:
         """Refuses more users than zero-forcing can keep apart, and than there are test channels.
 

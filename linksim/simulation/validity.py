@@ -7,6 +7,7 @@ from pydantic import BaseModel
 
 from feedback.plugin_file import PluginParameters
 from linksim.chain.downlink_overhead import overhead_of
+from linksim.metrics import METRICS
 from linksim.preparation.scheme_spec import scheme_specs
 from linksim.scenario.model import Scenario
 from linksim.scenario.outlines import outline_of
@@ -32,7 +33,20 @@ def validity_warnings(scenarios: Iterable[Scenario]) -> list[str]:
         if "rate_net_bps_hz" in scenario.metrics:
             lines |= dict.fromkeys(overhead_of(scenario).warnings())
         lines |= dict.fromkeys(_of_sections(scenario, ""))
+        lines |= dict.fromkeys(_unread(scenario))
     return list(lines)
+
+
+def _unread(scenario: Scenario) -> Iterator[str]:
+    """A line for each section that says something of metrics alone, none of which the scenario has."""
+    readers: dict[str, list[str]] = {}
+    for metric in METRICS.classes():
+        for section in sorted(metric.reads):
+            readers.setdefault(section, []).append(metric.name)
+    for section, names in sorted(readers.items()):
+        value = getattr(scenario, section)
+        if value != type(value)() and not set(names) & set(scenario.metrics):
+            yield f"{section}: none of the metrics takes it; those that do are {', '.join(sorted(names))}"
 
 
 def _of_sections(section: BaseModel, place: str) -> Iterator[str]:
