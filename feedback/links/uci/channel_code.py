@@ -1,23 +1,23 @@
-"""Channel coding of reports as TS 38.212 has it, with the codes of Sionna.
+"""Channel coding of reports as TS 38.212 has it.
 
-Importing this module takes seconds, so links import it where they first code a report.
+Importing Sionna's LDPC code takes seconds, so links import it where they first code a report.
 """
 
 from collections.abc import Callable
-from functools import lru_cache
-from typing import Any
+from functools import cache, lru_cache
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from sionna.phy.fec.crc import CRCDecoder, CRCEncoder
 from sionna.phy.fec.ldpc import LDPC5GDecoder, LDPC5GEncoder
-from sionna.phy.fec.polar import PolarEncoder, PolarSCLDecoder
 from sionna.phy.fec.polar.utils import generate_5g_ranking
 from torch import Tensor
 
 from feedback.links.uci.code_plan import BaseGraph, CodePlan
-from feedback.links.uci.parity_check_polar import CrcCheck, ParityCheckDecoder
-from feedback.links.uci.polar_construction import polar_construction
+from feedback.links.uci.crc import crc_matrix
+from feedback.links.uci.list_decoder import ListDecoder
+from feedback.links.uci.polar_construction import PolarConstruction, polar_construction
 from feedback.links.uci.small_block import SmallBlock
 
 # A quick decoder, and the full one for blocks whose CRC the quick one leaves wrong.
@@ -25,7 +25,7 @@ _POLAR_LISTS = (1, 8)
 _LDPC_ITERATIONS = (8, 20)
 
 _MAX_MOTHER_BITS = 1024
-# LLRs beyond are certain, as Sionna's decoders have it.
+# LLRs beyond are certain.
 _MAX_LLR = 30.0
 # Lowest rates of the base graphs; what is longer repeats bits.
 _LDPC_EXPANSION: dict[BaseGraph, int] = {"bg1": 3, "bg2": 5}
@@ -45,52 +45,26 @@ class PolarBlock:
     """
 
     def __init__(self, n_bits: int, crc_bits: int, coded_bits: int, device: str) -> None:
-        options: dict[str, Any] = {"precision": "single", "device": device}
-        reliabilities = generate_5g_ranking(0, _MAX_MOTHER_BITS, sort=False)[0]
-        code = polar_construction(n_bits + crc_bits, coded_bits, reliabilities)
+        code = polar_construction(n_bits + crc_bits, coded_bits, _reliabilities())
         self._code, self._n_bits = code, n_bits
-        self._crc = CRCEncoder(f"CRC{crc_bits}", **options)
-        self._encoder = PolarEncoder(code.frozen, code.mother_bits, **options)
+        self._generator = torch.from_numpy(_polar_generator(code, crc_bits)).to(device, torch.float32)
         self._order, self._outputs, self._buffer_order = (
             torch.from_numpy(order).to(device) for order in (code.order, code.outputs, code.interleaver.argsort())
         )
-        self._carried = torch.from_numpy(np.flatnonzero(~code.is_check)).to(device)
-        self._checked = torch.from_numpy(np.flatnonzero(code.is_check)).to(device)
-        self._checks = torch.from_numpy(code.checks).to(device, torch.float32)
-        check = CRCDecoder(self._crc, **options)
-        self._decoders: list[_Decoder]
-        if code.is_check.any():
-            self._decoders = [self._checked_by_parity(size, check) for size in _POLAR_LISTS]
-        else:
-            self._decoders = [self._plain(size, options) for size in _POLAR_LISTS]
+        self._decoders: list[_Decoder] = [ListDecoder(code, crc_bits, size).decode for size in _POLAR_LISTS]
 
     def encode(self, bits: Tensor) -> Tensor:
         """Bits ``[n, n_bits]`` to coded bits ``[n, coded_bits]``, float32."""
-        carried = self._crc(bits)
-        inputs = carried.new_zeros((len(bits), len(self._code.positions)))
-        inputs[:, self._carried] = carried
-        inputs[:, self._checked] = carried @ self._checks % 2
-        coded: Tensor = self._encoder(inputs)
-        return coded[:, self._order]
+        return (bits @ self._generator % 2)[:, self._order]
 
     def decode(self, llr: Tensor) -> tuple[Tensor, Tensor]:
         """LLRs ``[n, coded_bits]`` to bits ``[n, n_bits]``, and which blocks pass their CRC, ``[n]``."""
         # Outputs that are never sent are known where the code is shortened, else anything.
         outputs = llr.new_full((len(llr), self._code.mother_bits), -_MAX_LLR if self._code.shortened else 0.0)
         outputs[:, self._outputs] = _combine(llr[:, self._buffer_order], len(self._outputs))
-        bits, passed = _decode_in_turn(self._decoders, outputs)
+        # Sionna's mapping has LLRs of 1 over 0, the decoders of 0 over 1.
+        bits, passed = _decode_in_turn(self._decoders, (-outputs).clamp(-_MAX_LLR, _MAX_LLR))
         return bits[:, : self._n_bits], passed
-
-    def _plain(self, list_size: int, options: dict[str, Any]) -> _Decoder:
-        crc, code = self._crc.crc_degree, self._code
-        decoder: _Decoder = PolarSCLDecoder(
-            code.frozen, code.mother_bits, list_size, crc, return_crc_status=True, **options
-        )
-        return decoder
-
-    def _checked_by_parity(self, list_size: int, check: CrcCheck) -> _Decoder:
-        decoder = ParityCheckDecoder(self._code, check, list_size)
-        return lambda llr: decoder.decode((-llr).clamp(-_MAX_LLR, _MAX_LLR))
 
 
 class LdpcBlock:
@@ -203,6 +177,27 @@ def _crc_names(plan: CodePlan) -> tuple[str, str]:
     if plan.graph is None:
         return "", ""
     return "CRC16" if plan.report_crc == 16 else "CRC24A", "CRC24B" if plan.block_crc else ""
+
+
+@cache
+def _reliabilities() -> NDArray[np.int64]:
+    ranking: NDArray[np.int64] = generate_5g_ranking(0, _MAX_MOTHER_BITS, sort=False)[0]
+    return ranking
+
+
+def _polar_generator(code: PolarConstruction, crc_bits: int) -> NDArray[np.int64]:
+    """Outputs of the mother code of each bit before its CRC, ``[K - crc_bits, N]`` of 0 and 1."""
+    n_bits = code.n_bits - crc_bits
+    carried = np.hstack([np.eye(n_bits, dtype=np.int64), crc_matrix(n_bits, crc_bits)])
+    inputs = np.zeros((n_bits, code.mother_bits), np.int64)
+    inputs[:, code.positions[~code.is_check]] = carried
+    inputs[:, code.positions[code.is_check]] = carried @ code.checks % 2
+    # Clause 5.3.1.2: of half the length, the sum of both halves and the second.
+    outputs = inputs.reshape(n_bits, -1, 1)
+    while outputs.shape[1] > 1:
+        first, second = outputs[:, ::2], outputs[:, 1::2]
+        outputs = np.concatenate([(first + second) % 2, second], axis=2)
+    return outputs[:, 0]
 
 
 def _combine(llr: Tensor, period: int) -> Tensor:

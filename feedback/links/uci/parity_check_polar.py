@@ -1,15 +1,12 @@
-"""List decoding of polar codes whose inputs hold parity checks, a batch of codewords at a time."""
+"""List decoding of polar codes in PyTorch, a batch of codewords at a time; the reference of the compiled decoder."""
 
-from collections.abc import Callable
-
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.functional import softplus
 
+from feedback.links.uci.crc import crc_words
 from feedback.links.uci.polar_construction import PolarConstruction
-
-# Bits with CRC ``[n, list, K]`` to bits without and which pass, ``[n, list, 1]``.
-CrcCheck = Callable[[Tensor], tuple[Tensor, Tensor]]
 
 
 class ParityCheckDecoder:
@@ -24,12 +21,13 @@ class ParityCheckDecoder:
 
     Args:
         code: positions of bits and checks.
-        check: the CRC that the bits end with.
+        crc_bits: bits of the CRC that the bits end with, 6 or 11.
         list_size: paths that are kept.
     """
 
-    def __init__(self, code: PolarConstruction, check: CrcCheck, list_size: int) -> None:
-        self._code, self._check, self._list_size = code, check, list_size
+    def __init__(self, code: PolarConstruction, crc_bits: int, list_size: int) -> None:
+        self._code, self._list_size = code, list_size
+        self._crc = crc_words(code.n_bits, crc_bits)[:, None] >> np.arange(crc_bits, dtype=np.uint32) & 1
         # Number of the bit that an input carries, and of the parity check.
         carried = code.positions[~code.is_check]
         self._bit_at = {int(position): k for k, position in enumerate(carried)}
@@ -37,10 +35,10 @@ class ParityCheckDecoder:
         self._used = sorted(int(position) for position in code.positions)
 
     def decode(self, llr: Tensor) -> tuple[Tensor, Tensor]:
-        """LLRs ``[n, N]`` of the mother code's outputs, positive for 0, to bits ``[n, K]`` without CRC; who passes it.
+        """LLRs ``[n, N]`` of the mother code's outputs, positive for 0, to bits ``[n, K]``, CRC included.
 
         Returns:
-            Bits, float32, and ``[n]``, bool.
+            Bits, of the LLRs' type, and which codewords pass their CRC, ``[n]``, bool.
         """
         n, paths = len(llr), self._list_size
         self._metric = llr.new_full((n, paths), torch.inf)
@@ -48,12 +46,12 @@ class ParityCheckDecoder:
         self._bits = llr.new_zeros((n, paths, self._code.n_bits))
         self._sums = torch.as_tensor(self._code.checks, dtype=llr.dtype, device=llr.device)
         self._visit(llr[:, None].expand(-1, paths, -1), 0)
-        bits, passed = self._check(self._bits)
-        passed = passed.squeeze(-1).bool()
+        remainders = self._bits @ torch.as_tensor(self._crc.astype(np.float32), dtype=llr.dtype, device=llr.device) % 2
+        passed = (remainders == 0).all(dim=-1)
         among_passed = torch.where(passed, self._metric, torch.inf)
         order = torch.where(passed.any(dim=1, keepdim=True), among_passed, self._metric)
         best = order.argmin(dim=1, keepdim=True)
-        return bits.take_along_dim(best[..., None], 1).squeeze(1), passed.gather(1, best).squeeze(1)
+        return self._bits.take_along_dim(best[..., None], 1).squeeze(1), passed.gather(1, best).squeeze(1)
 
     def _visit(self, llr: Tensor, first: int) -> tuple[Tensor, Tensor]:
         """Decides on the inputs of a part of the code.
