@@ -15,8 +15,9 @@ from torch import Tensor
 
 from feedback.errors import FeedbackInputError
 from feedback.links.parameters.uci import UciParameters
-from feedback.links.uci.channel_code import PolarBlock, ReportCode
+from feedback.links.uci.channel_code import ReportCode
 from feedback.links.uci.code_plan import MIN_SMALL_BLOCK_CODED_BITS, code_plan
+from feedback.links.uci.polar_block import PolarBlock
 from feedback.links.uci.polar_construction import polar_construction
 from feedback.links.uci.small_block import SmallBlock
 
@@ -131,7 +132,7 @@ def by_the_clause(bits: list[int], coded_bits: int) -> list[int]:
 def test_parity_check_code_is_that_of_the_clause(payload: int, coded_bits: int) -> None:
     bits = random_bits(4, payload, payload)
     with_crc = CRCEncoder("CRC6", device="cpu")(bits)
-    coded = PolarBlock(payload, 6, coded_bits, "cpu").encode(bits)
+    coded = PolarBlock(payload, "CRC6", coded_bits, "cpu").encode(bits)
     for row, sent in zip(with_crc.int().tolist(), coded.int().tolist(), strict=True):
         assert sent == by_the_clause(row, coded_bits)
 
@@ -158,7 +159,7 @@ def test_parity_checks_are_where_the_clause_puts_them() -> None:
 def test_polar_code_without_parity_checks_is_sionnas(payload: int, coded_bits: int) -> None:
     bits = random_bits(4, payload)
     theirs = Polar5GEncoder(payload, coded_bits)(bits)
-    assert torch.equal(PolarBlock(payload, 11, coded_bits, "cpu").encode(bits), theirs)
+    assert torch.equal(PolarBlock(payload, "CRC11", coded_bits, "cpu").encode(bits), theirs)
 
 
 def test_as_many_inputs_stay_frozen_by_puncturing_as_the_clause_has_it() -> None:

@@ -5,17 +5,19 @@
 
 #include <stdint.h>
 
+#define SIGN INT32_MIN
+
 typedef float lanes __attribute__((vector_size(4 * LANES)));
 typedef int32_t numbers __attribute__((vector_size(4 * LANES)));
 typedef uint32_t words __attribute__((vector_size(4 * LANES)));
-
-#define SIGN INT32_MIN
 
 static inline lanes chosen(numbers mask, lanes where_set, lanes else_) {
     return (lanes)((mask & (numbers)where_set) | (~mask & (numbers)else_));
 }
 
 static inline lanes minimum(lanes a, lanes b) { return chosen(a < b, a, b); }
+
+static inline lanes maximum(lanes a, lanes b) { return chosen(a > b, a, b); }
 
 static inline lanes magnitude(lanes a) { return (lanes)((numbers)a & ~SIGN); }
 
@@ -45,6 +47,13 @@ static inline lanes log_ratio(lanes s) {
     return p * s;
 }
 
+/* ln(a / b) for a >= b > 0, as n ln(2) + ln(a / (2^n b)); the difference of floats' bits is their logarithms' to 0.1. */
+static inline lanes log_of_quotient(lanes a, lanes b) {
+    numbers n = ((numbers)a - (numbers)b + (1 << 22)) >> 23;
+    b = (lanes)((words)b + ((words)n << 23));
+    return __builtin_convertvector(n, lanes) * 0.693147182f + log_ratio((a - b) / (a + b));
+}
+
 /* ln(1 + e^-a) for a >= 0. */
 static inline lanes softplus_minus(lanes a) {
     lanes t = expm1_minus(a) + 1.0f;
@@ -61,6 +70,5 @@ static inline lanes box_plus(lanes a, lanes b) {
     lanes near = expm1_minus(magnitude(a - b)) + 1.0f, change = expm1_minus(smaller + smaller);
     lanes size = smaller + log_ratio(near * change / (near * (change + 2.0f) + 2.0f));
     // Rounding may not turn a sign.
-    size = chosen(size < 0.0f, (lanes){}, size);
-    return (lanes)((numbers)size ^ sign);
+    return (lanes)((numbers)maximum(size, (lanes){}) ^ sign);
 }

@@ -1,23 +1,17 @@
 """List decoding of polar codes: by compiled code on a CPU, else in PyTorch."""
 
 import ctypes
-import logging
-from functools import cache
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from feedback.c_library import LibraryUnavailableError, load_library
-from feedback.links.uci.crc import crc_words
+from feedback.links.uci.compiled import compiled
+from feedback.links.uci.crc import CrcName, crc_degree, crc_words
 from feedback.links.uci.parity_check_polar import ParityCheckDecoder
 from feedback.links.uci.polar_construction import PolarConstruction
 
-_LOGGER = logging.getLogger(__name__)
-
-# Without contraction, so that digits depend on no processor.
-_FLAGS = ("-O3", "-march=native", "-std=gnu11", "-ffp-contract=off", "-fno-trapping-math", "-fno-math-errno")
-# Paths that fit in a vector of common processors; longer lists take longer vectors.
+# Longer lists take longer vectors.
 _FEWEST_LANES = 8
 
 
@@ -38,19 +32,19 @@ class ListDecoder:
 
     Args:
         code: positions of bits and checks.
-        crc_bits: bits of the CRC that the bits end with, 6 or 11.
+        crc: the CRC that the bits end with.
         list_size: paths that are kept, 1 or more.
     """
 
-    def __init__(self, code: PolarConstruction, crc_bits: int, list_size: int) -> None:
-        self._list_size = list_size
-        self._in_torch = ParityCheckDecoder(code, crc_bits, list_size)
+    def __init__(self, code: PolarConstruction, crc: CrcName, list_size: int) -> None:
+        self._list_size, crc_bits = list_size, crc_degree(crc)
+        self._in_torch = ParityCheckDecoder(code, crc, list_size)
         roles = np.full(code.mother_bits, -1, np.int32)
         roles[code.positions[~code.is_check]] = np.arange(code.n_bits)
         roles[code.positions[code.is_check]] = code.n_bits + np.arange(code.is_check.sum())
         used = np.concatenate([[0], np.cumsum(roles >= 0)]).astype(np.int32)
         shifts = crc_bits + np.arange(code.checks.shape[1], dtype=np.uint32)
-        sums = crc_words(code.n_bits, crc_bits) | (code.checks << shifts).sum(axis=1).astype(np.uint32)
+        sums = crc_words(code.n_bits, crc) | (code.checks << shifts).sum(axis=1).astype(np.uint32)
         self._arrays = roles, used, sums
         self._code = _Code(code.mother_bits, code.n_bits, crc_bits, *(array.ctypes.data for array in self._arrays))
 
@@ -60,7 +54,7 @@ class ListDecoder:
         Returns:
             Bits, float32, and which codewords pass their CRC, ``[n]``, bool.
         """
-        library = compiled(max(_FEWEST_LANES, 1 << (self._list_size - 1).bit_length()))
+        library = compiled("list_decoder", max(_FEWEST_LANES, 1 << (self._list_size - 1).bit_length()))
         if library is None or llr.device.type != "cpu":
             return self._in_torch.decode(llr)
         llr = llr.to(torch.float32).contiguous()
@@ -75,13 +69,3 @@ class ListDecoder:
         if failed:
             raise MemoryError("link uci: no memory for the paths of one codeword")
         return bits.to(torch.float32), passed
-
-
-@cache
-def compiled(lanes: int) -> ctypes.CDLL | None:
-    """The compiled decoder with so many lanes, or None, with a warning, where it cannot be compiled."""
-    try:
-        return load_library("feedback.links.uci", "list_decoder.c", (*_FLAGS, f"-DLANES={lanes}"), ("lanes.h",))
-    except LibraryUnavailableError as error:
-        _LOGGER.warning("polar codes are decoded in PyTorch, which takes 100 times as long: %s", error)
-        return None

@@ -1,11 +1,10 @@
 """List decoding of polar codes in PyTorch, a batch of codewords at a time; the reference of the compiled decoder."""
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.functional import softplus
 
-from feedback.links.uci.crc import crc_words
+from feedback.links.uci.crc import Crc, CrcName, crc_degree
 from feedback.links.uci.polar_construction import PolarConstruction
 
 
@@ -21,13 +20,13 @@ class ParityCheckDecoder:
 
     Args:
         code: positions of bits and checks.
-        crc_bits: bits of the CRC that the bits end with, 6 or 11.
+        crc: the CRC that the bits end with.
         list_size: paths that are kept.
     """
 
-    def __init__(self, code: PolarConstruction, crc_bits: int, list_size: int) -> None:
+    def __init__(self, code: PolarConstruction, crc: CrcName, list_size: int) -> None:
         self._code, self._list_size = code, list_size
-        self._crc = crc_words(code.n_bits, crc_bits)[:, None] >> np.arange(crc_bits, dtype=np.uint32) & 1
+        self._crc = crc
         # Number of the bit that an input carries, and of the parity check.
         carried = code.positions[~code.is_check]
         self._bit_at = {int(position): k for k, position in enumerate(carried)}
@@ -46,8 +45,8 @@ class ParityCheckDecoder:
         self._bits = llr.new_zeros((n, paths, self._code.n_bits))
         self._sums = torch.as_tensor(self._code.checks, dtype=llr.dtype, device=llr.device)
         self._visit(llr[:, None].expand(-1, paths, -1), 0)
-        remainders = self._bits @ torch.as_tensor(self._crc.astype(np.float32), dtype=llr.dtype, device=llr.device) % 2
-        passed = (remainders == 0).all(dim=-1)
+        crc = Crc(self._code.n_bits - crc_degree(self._crc), self._crc, str(llr.device))
+        passed = crc.passes(self._bits.to(torch.float32))
         among_passed = torch.where(passed, self._metric, torch.inf)
         order = torch.where(passed.any(dim=1, keepdim=True), among_passed, self._metric)
         best = order.argmin(dim=1, keepdim=True)
