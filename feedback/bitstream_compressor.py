@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -59,6 +60,8 @@ class BitstreamCompressor(OwnBitsTraits, ReportCompressor):
         Raises:
             FeedbackInputError: if there are no channels, or no step gives so few bits.
         """
+        # The step that is found has been tried before.
+        lengths = cache(lengths)
         step = self.settings.step or 1.0
         if self.settings.target_bits is not None:
             step = finest_step(lambda step, n: float(lengths(step, n).mean()), count, self.settings.target_bits)

@@ -71,6 +71,14 @@ def principal_axes(csi: Tensor, count: int) -> tuple[Tensor, Tensor]:
     return values, vectors.to(torch.complex64)
 
 
+def has_all_axes(csi: Tensor) -> bool:
+    """Whether ``principal_axes`` of channels ``[n, Na, Nt]`` computes all axes, whatever the count.
+
+    Those of a smaller count then are the first of a larger one, digit for digit.
+    """
+    return csi[0].numel() <= min(_MAX_FULL, int((torch.linalg.vector_norm(csi.flatten(1), dim=1) > 0).sum()))
+
+
 def second_moment(csi: Tensor) -> Tensor:
     """The second moment that ``principal_axes`` takes eigenvectors of, ``[Na Nt, Na Nt]``, complex128."""
     flat = csi.flatten(1)

@@ -6,7 +6,7 @@ from functools import cached_property
 
 from torch import Tensor
 
-from feedback.principal_axes import principal_axes, second_moment
+from feedback.principal_axes import has_all_axes, principal_axes, second_moment
 
 # Normalised channels ``start`` to ``stop - 1`` of an endless training split, ``[stop - start, Na, Nt]``, complex64.
 ChannelStream = Callable[[int, int], Tensor]
@@ -17,6 +17,7 @@ class PrincipalAxes:
 
     def __init__(self) -> None:
         self._found: dict[int, tuple[Tensor, Tensor]] = {}
+        self._all: tuple[Tensor, Tensor] | None = None
 
     def of(self, csi: Tensor, count: int) -> tuple[Tensor, Tensor]:
         """Eigenvalues and eigenvectors of ``feedback.principal_axes``.
@@ -30,8 +31,16 @@ class PrincipalAxes:
         return self._found[count]
 
     def find(self, csi: Tensor, count: int) -> tuple[Tensor, Tensor]:
-        """What ``of`` remembers; others may look for it on a disk first."""
-        return principal_axes(csi, count)
+        """What ``of`` remembers; others may look for it on a disk first.
+
+        Where one decomposition has all axes, it is made once, whatever the counts.
+        """
+        if not has_all_axes(csi):
+            return principal_axes(csi, count)
+        if self._all is None:
+            self._all = principal_axes(csi, csi[0].numel())
+        values, vectors = self._all
+        return values[:count], vectors[:, :count].contiguous()
 
 
 @dataclass(frozen=True)

@@ -33,7 +33,7 @@ def observation_of(
     matrices = response.unflatten(-1, (transform.array.n_rx, transform.array.n_tx))
     amplitude = beside(snr.sqrt(), matrices.ndim) if isinstance(snr, Tensor) else math.sqrt(snr)
     return Observation(
-        truncated=transform.truncate(response),
+        truncated=lambda: transform.truncate(response),
         estimate=lambda: matrices.transpose(1, 2),
         whitened=lambda: (matrices if known is None else known()).transpose(1, 2) * amplitude,
         eigenvectors=lambda n_layers: subband_eigenvectors(matrices, bands, n_layers).transpose(1, 2),

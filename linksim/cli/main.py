@@ -78,11 +78,12 @@ def run(
     smoke: Annotated[bool, typer.Option("--smoke", help="a tiny run of the same path, in seconds")] = False,
 ) -> None:
     """Runs a scenario and reports it; the same command continues a run that was stopped."""
+    from linksim.report.html import write_report
     from linksim.report.tables.terminal import show as show_table
     from linksim.report.view.figure_options import FigureOptions
-    from linksim.result import Result
     from linksim.scenario.messages import named_problems
     from linksim.scenario.smoke import smoke as smoke_version
+    from linksim.scenario.sources import device_of
     from linksim.simulation.engine import RunOptions
     from linksim.simulation.engine import run as run_scenario
 
@@ -91,8 +92,10 @@ def run(
         resolved = _load(scenario, overrides, device)
         if smoke:
             resolved = smoke_version(resolved, zoo=str(out / f"{resolved.name}.smoke" / "zoo"))
-        folder = run_scenario(resolved, out, RunOptions(train or smoke, command_line(), adopt, execution))
-        report = Result(folder.path).report(FigureOptions(vector=not smoke))
+        options = RunOptions(train or smoke, command_line(), adopt, execution)
+        with execution.open_executor(device_of(resolved)) as workplace:
+            folder = run_scenario(resolved, out, options, workplace)
+            report = write_report(folder.path, FigureOptions(vector=not smoke), workplace)
     show_table(folder.path, Console())
     say(f"report: {report}")
 

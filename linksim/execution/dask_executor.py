@@ -42,6 +42,9 @@ class DaskExecutor:
         resources: what a worker must have free for a task.
     """
 
+    # Workers may be anywhere.
+    local_workers = 1
+
     def __init__(self, client: Client, resources: dict[str, int]) -> None:
         self._client = client
         self._resources = resources

@@ -32,7 +32,12 @@ class Executor(Protocol):
 
     A task is a pure function of its arguments, so that it may run anywhere, and again after its worker died. Whoever
     takes the results may append tasks meanwhile.
+
+    Attributes:
+        local_workers: processes on this machine that run tasks at once, this one included if it is one of them.
     """
+
+    local_workers: int
 
     def run(self, function: Callable[..., Any], tasks: Sequence[tuple[Any, ...]]) -> Iterator[tuple[int, Any]]:
         """``function(*task)`` for every task.
@@ -45,6 +50,8 @@ class Executor(Protocol):
 
 class InProcess:
     """One task after the other, in this process."""
+
+    local_workers = 1
 
     def __init__(self) -> None:
         self._context = WorkerContext()
@@ -67,7 +74,7 @@ class Processes:
         if getattr(multiprocessing.current_process(), "_inheriting", False):
             # A worker that imports a script without a guard: its parent says so.
             sys.exit(1)
-        self._workers = workers
+        self.local_workers = workers
         self._pool = self._new_pool()
 
     def run(self, function: Callable[..., Any], tasks: Sequence[tuple[Any, ...]]) -> Iterator[tuple[int, Any]]:
@@ -132,7 +139,7 @@ class Processes:
         context = multiprocessing.get_context("spawn")
         self._logs = WorkerLogs(context)
         arguments = (self._logs.sender,)
-        return ProcessPoolExecutor(self._workers, mp_context=context, initializer=start_worker, initargs=arguments)
+        return ProcessPoolExecutor(self.local_workers, mp_context=context, initializer=start_worker, initargs=arguments)
 
 
 def _unguarded_script() -> str | None:

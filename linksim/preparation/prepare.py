@@ -5,11 +5,10 @@ it.
 """
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -22,7 +21,6 @@ from feedback.neural import NeuralCompressor, NeuralParameters
 from feedback.plugin_file import own_parameters, weights_of_others
 from feedback.training.adaptation import Adaptation
 from feedback.training_set import TrainingSet
-from linksim.chain.samples_without_energy import channels_with_energy, left_out_warning
 from linksim.errors import InputError
 from linksim.execution.executor import Executor, one_thread
 from linksim.preparation.estimator_fit import fit_estimator
@@ -41,21 +39,15 @@ from linksim.preparation.kept_axes import KeptAxes
 from linksim.preparation.prepared_point import PreparedPoint, fitted_file, prepared_point, prepared_scheme
 from linksim.preparation.quick_fit import can_be_sent, fit_quickly, fit_tasks, is_fitted_quickly
 from linksim.preparation.scheme_spec import SchemeSpec, is_trained, schemes_of
-from linksim.preparation.taken_channels import TakenForm, taken_channels
+from linksim.preparation.taken_channels import TakenForm
+from linksim.preparation.training_channels import TrainingChannels, form_key
 from linksim.scenario.identity import channel_fit_key
 from linksim.scenario.model import Scenario
-from linksim.scenario.outlines import split_hint
 from linksim.scenario.paths import zoo_folders
 from linksim.scenario.sources import source_of
 from linksim.scenario.sweep import Point
-from linksim.scenario.true_channels import truncated_channels
 from linksim.storage.run_folder import RunFolder
 from linksim.zoo_folders import find_weights
-
-# Training channels per task.
-_TASK_SIZE = 250
-# Training channels that the range of the scale is learnt from.
-_RANGE_SAMPLES = 1000
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -67,18 +59,21 @@ class Preparation:
     Args:
         folder: the run's folder.
         executor: where training channels are generated.
-
-    Attributes:
-        warnings: what a reader of the results should know of the channels, a line each.
     """
 
     folder: RunFolder
     executor: Executor
     device: torch.device
-    warnings: list[str] = field(default_factory=list)
     _sets: dict[str, TrainingSet] = field(default_factory=dict)
-    _channels: dict[str, Tensor] = field(default_factory=dict)
     _fitted: dict[str, FittedFile | None] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._made = TrainingChannels(self.executor)
+
+    @property
+    def warnings(self) -> list[str]:
+        """What a reader of the results should know of the training channels, a line each."""
+        return self._made.warnings
 
     def prepare(self, points: Sequence[Point]) -> None:
         """Fits every scheme of the points that is not fitted yet.
@@ -88,8 +83,12 @@ class Preparation:
         """
         specs = {spec.key: spec for point in points for spec in schemes_of(point)}
         self._require_weights(list(specs.values()))
+        for spec in specs.values():
+            self._fitted[spec.key] = fitted_file(spec, self.folder.fitted) if spec.learns else None
+        quick = [spec for spec in specs.values() if spec.learns and is_fitted_quickly(spec)]
+        self._made.expect(spec for spec in quick if self._fitted[spec.key] is None)
         for point in points:
-            fit_fallback(point.scenario, self.folder.fitted, partial(self._quick_csi, point.scenario))
+            fit_fallback(point.scenario, self.folder.fitted, partial(self._made.of_quick_fits, point.scenario))
             # Digits of eigenvectors depend on the number of threads.
             with one_thread():
                 fit_estimator(point.scenario, self.folder.fitted, self.executor)
@@ -97,8 +96,7 @@ class Preparation:
         for spec in specs.values():
             self.fit_normalisation(spec.scenario)
             checkpoint = read_info(weights_file(spec)).sha256 if is_trained(spec) else ""
-            fitted = fitted_file(spec, self.folder.fitted) if spec.learns else None
-            self._fitted[spec.key] = fitted
+            fitted = self._fitted[spec.key]
             if spec.learns and (fitted is None or fitted.checkpoint != checkpoint):
                 unfitted.append(spec)
                 if not is_fitted_quickly(spec):
@@ -113,9 +111,9 @@ class Preparation:
                 with one_thread():
                     fit_spectrum(point.scenario, self.folder.fitted, partial(self.training_set, point.scenario))
             for spec in filter(lambda spec: spec.sends_scale, schemes_of(point)):
-                fit_scale_range(spec.scenario, self.folder.fitted, partial(self._range_csi, spec.scenario))
+                fit_scale_range(spec.scenario, self.folder.fitted, partial(self._made.of_range, spec.scenario))
         self._sets.clear()
-        self._channels.clear()
+        self._made.forget()
 
     def prepared(self, point: Point) -> PreparedPoint:
         """A point that ``prepare`` has fitted, as workers get it."""
@@ -161,13 +159,13 @@ class Preparation:
 
     def fit_normalisation(self, scenario: Scenario) -> None:
         """Fits the normalisation of schemes that learn from a scenario's channel, if it learns anything."""
-        fit_normalisation(scenario, self.folder.fitted, partial(self._quick_csi, scenario))
+        fit_normalisation(scenario, self.folder.fitted, partial(self._made.of_quick_fits, scenario))
 
     def training_set(self, scenario: Scenario) -> TrainingSet:
         """Normalised channels for quick fits, which select nothing and so have no validation channels; made once."""
         key = channel_fit_key(scenario)
         if key not in self._sets:
-            train = self._normalised(self._quick_csi(scenario), scenario)
+            train = self._normalised(self._made.of_quick_fits(scenario), scenario)
             self._sets[key] = TrainingSet(train, train[:0], axes=KeptAxes(self.folder.fitted))
         return self._sets[key]
 
@@ -178,31 +176,28 @@ class Preparation:
             return self._other_form(spec)
         if not kind.own_scale:
             return self.training_set(spec.scenario)
-        train = self._quick_csi(spec.scenario).to(self.device)
+        train = self._made.of_quick_fits(spec.scenario).to(self.device)
         return TrainingSet(train, train[:0])
 
     def _other_form(self, spec: SchemeSpec) -> TrainingSet:
         """The channels for quick fits in another form than the truncated matrix; made once for those who take it."""
-        scenario, form = spec.scenario, TakenForm.of(spec.build().compressor)
-        key = f"{channel_fit_key(scenario)}, {scenario.sgcs.n_subbands} subbands, {form}"
+        key = form_key(spec.scenario, TakenForm.of(spec.build().compressor))
         if key not in self._sets:
-            train = self._taken(spec, form, "train", scenario.training.samples)
+            train = self._taken(spec, "train", spec.scenario.training.samples)
             self._sets[key] = TrainingSet(train, train[:0])
         return self._sets[key]
 
-    def _taken(self, spec: SchemeSpec, form: TakenForm, split: Split, wanted: int) -> Tensor:
+    def _taken(self, spec: SchemeSpec, split: Split, wanted: int) -> Tensor:
         """Channels of the point itself as a compressor takes them, scaled as it was fitted or trained."""
-        source = spec.adapted_to or spec.scenario
         normalisation = load_normalisation(spec.scenario, self.folder.fitted)
-        tasks = [(source, form, normalisation, split, *each) for each in self._ranges(source, split, wanted)]
-        return self._gathered(taken_channels, tasks).to(self.device)
+        return self._made.taken(spec, normalisation, split, wanted).to(self.device)
 
     def joint_training_set(self, scenario: Scenario) -> TrainingSet:
         """The channels for quick fits, and validation channels to select on; made once."""
         n_validation = scenario.training.validation_samples
         key = f"{channel_fit_key(scenario)}, {n_validation} to select on"
         if key not in self._sets:
-            validation = self._normalised(self._csi(scenario, "validation", n_validation), scenario)
+            validation = self._normalised(self._made.truncated(scenario, "validation", n_validation), scenario)
             self._sets[key] = replace(self.training_set(scenario), validation=validation)
         return self._sets[key]
 
@@ -223,11 +218,11 @@ class Preparation:
                     "channels there are"
                 )
             n_validation = min(n_train, n_validation)
-        form = TakenForm.of(spec.build().compressor)
-        if form.takes != "truncated":
-            taken = self._taken(spec, form, "train", n_train), self._taken(spec, form, "validation", n_validation)
+        if spec.build().compressor.takes != "truncated":
+            taken = self._taken(spec, "train", n_train), self._taken(spec, "validation", n_validation)
             return TrainingSet(*taken)
-        train, validation = self._csi(source, "train", n_train), self._csi(source, "validation", n_validation)
+        train = self._made.truncated(source, "train", n_train)
+        validation = self._made.truncated(source, "validation", n_validation)
         return TrainingSet(
             self._normalised(train, spec.scenario),
             self._normalised(validation, spec.scenario),
@@ -237,50 +232,6 @@ class Preparation:
     def _normalised(self, csi: Tensor, scenario: Scenario) -> Tensor:
         normalisation = load_normalisation(scenario, self.folder.fitted)
         return normalisation.apply(csi, normalisation.scale(csi)).to(self.device)
-
-    def _quick_csi(self, scenario: Scenario) -> Tensor:
-        """Training channels of quick fits, not normalised; made once."""
-        key = channel_fit_key(scenario)
-        if key not in self._channels:
-            self._channels[key] = self._csi(scenario, "train", scenario.training.samples)
-        return self._channels[key]
-
-    def _range_csi(self, scenario: Scenario) -> Tensor:
-        """The first training channels, as many as a range takes; not made again where others have needed them.
-
-        Raises:
-            InputError: if there are none.
-        """
-        if source_of(scenario).n_samples("train") == 0:
-            raise InputError(
-                "transform.scale_bits: got no train channels, expected some: the range of the scale is learnt from "
-                "them (0 sends none, and 32 needs none where the link carries real numbers)"
-            )
-        key = channel_fit_key(scenario)
-        wanted = min(_RANGE_SAMPLES, scenario.training.samples)
-        return self._channels[key][:wanted] if key in self._channels else self._csi(scenario, "train", wanted)
-
-    def _ranges(self, scenario: Scenario, split: Split, wanted: int) -> list[tuple[int, int]]:
-        """Which channels each task makes."""
-        available = source_of(scenario).n_samples(split)
-        if available == 0:
-            where = split_hint(scenario.channel, split)
-            raise InputError(f"channel: got no {split} channels, expected some: a compressor has to learn{where}")
-        count = wanted if available is None else min(wanted, available)
-        _LOGGER.info("making %d %s channels", count, split)
-        return [(a, min(a + _TASK_SIZE, count)) for a in range(0, count, _TASK_SIZE)]
-
-    def _gathered(self, task: Callable[..., Any], tasks: list[tuple[Any, ...]]) -> Tensor:
-        parts = dict(self.executor.run(task, tasks))
-        return torch.cat([torch.from_numpy(parts[number]) for number in range(len(tasks))])
-
-    def _csi(self, scenario: Scenario, split: Split, wanted: int) -> Tensor:
-        tasks = [(scenario, split, *each) for each in self._ranges(scenario, split, wanted)]
-        csi = self._gathered(truncated_channels, tasks)
-        kept = channels_with_energy(csi, scenario, split)
-        if len(kept) < len(csi):
-            self.warnings.append(left_out_warning(len(csi) - len(kept), len(csi), split))
-        return kept
 
 
 def adaptation_of(spec: SchemeSpec) -> Adaptation:

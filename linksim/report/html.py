@@ -3,7 +3,7 @@
 import base64
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
@@ -21,6 +21,9 @@ from linksim.report.view.references import REFERENCE_METRICS
 from linksim.report.view.run_view import RunView, view_run
 from linksim.report.view.scenario_summary import quantity, scenario_summary
 from linksim.storage.csv_text import csv_text
+
+if TYPE_CHECKING:
+    from linksim.execution.executor import Executor
 
 REPORT_NAME = "report.html"
 DISTANCES_NAME = "equal_bits.csv"
@@ -67,12 +70,13 @@ class SweepSection:
     tables: list[SweepTable]
 
 
-def write_report(run_folder: Path, options: FigureOptions | None = None) -> Path:
+def write_report(run_folder: Path, options: FigureOptions | None = None, executor: "Executor | None" = None) -> Path:
     """Draws the figures of a run and writes ``<run_folder>/report.html``.
 
     Args:
         run_folder: folder of the run.
         options: which curves and figures, and how they look.
+        executor: where figures are drawn; by default in this process.
 
     Returns:
         The page; it refers to nothing outside itself.
@@ -82,7 +86,7 @@ def write_report(run_folder: Path, options: FigureOptions | None = None) -> Path
     """
     run = view_run(run_folder, options=options)
     costs = cost_rows(read_costs(run_folder))
-    page = _template().render(_content(run, [*draw(run), *_training(run)], costs))
+    page = _template().render(_content(run, [*draw(run, executor), *_training(run)], costs))
     path = run_folder / REPORT_NAME
     write_whole(path, page)
     table = distance_table(run)

@@ -2,11 +2,13 @@
 
 import logging
 import time
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
 from linksim.chain.stage_times import StageTimes
+from linksim.execution.executor import Executor
 from linksim.execution.options import ExecutionOptions
 from linksim.preparation.dimension_check import check_points
 from linksim.preparation.estimator_fit import estimator_records
@@ -47,8 +49,14 @@ class RunOptions:
     execution: ExecutionOptions = field(default_factory=ExecutionOptions)
 
 
-def run(scenario: Scenario, out: Path, options: RunOptions) -> RunFolder:
+def run(scenario: Scenario, out: Path, options: RunOptions, executor: Executor | None = None) -> RunFolder:
     """Runs a scenario, or the rest of it if some of it was run before.
+
+    Args:
+        scenario: what to run.
+        out: folder of results.
+        options: how to run it.
+        executor: where tasks run; by default one that is opened as the options say, and closed.
 
     Returns:
         The run's folder, with the scenario, manifest and results.
@@ -68,7 +76,7 @@ def run(scenario: Scenario, out: Path, options: RunOptions) -> RunFolder:
     warnings.add(validity_warnings(point.scenario for point in points))
     times = StageTimes()
 
-    with options.execution.open_executor(device) as executor:
+    with options.execution.open_executor(device) if executor is None else nullcontext(executor) as executor:
         preparation = Preparation(folder, executor, device)
         with times.stage("training and fitting"):
             if options.train:

@@ -1,10 +1,13 @@
 """Principal axes are found once for the same channels, whoever asks."""
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
+from feedback.principal_axes import principal_axes
 from feedback.training_set import PrincipalAxes, TrainingSet
 from linksim.preparation.kept_axes import KeptAxes
 
@@ -36,3 +39,23 @@ def test_damaged_axes_are_found_anew(tmp_path: Path) -> None:
     (file,) = tmp_path.glob("axes-*")
     file.write_bytes(file.read_bytes()[:-5])
     assert torch.equal(KeptAxes(tmp_path).of(csi, 3)[1], expected[1])
+
+
+def test_axes_of_other_numbers_come_out_of_one_decomposition(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    csi = torch.randn(40, 4, 5, dtype=torch.complex64, generator=torch.Generator().manual_seed(0))
+    counts = (3, 20, 7)
+    expected = [principal_axes(csi, count) for count in counts]
+    solved: list[int] = []
+
+    def counted(matrix: torch.Tensor, solve: Callable[..., Any] = torch.linalg.eigh) -> Any:
+        solved.append(len(matrix))
+        return solve(matrix)
+
+    monkeypatch.setattr("torch.linalg.eigh", counted)
+    for axes in (PrincipalAxes(), KeptAxes(tmp_path)):
+        for count, found in zip(counts, expected, strict=True):
+            assert all(torch.equal(one, other) for one, other in zip(axes.of(csi, count), found, strict=True))
+    assert solved == [20, 20]
+    # Of fewer channels than dimensions each number has axes of its own.
+    PrincipalAxes().of(csi[:12], 3)
+    assert solved == [20, 20, 12]

@@ -7,9 +7,11 @@ from made_up_run import SWEEPS, write_run
 from matplotlib.figure import Figure
 
 import linksim
+from linksim.execution.executor import InProcess
 from linksim.report import draw_figures
 from linksim.report.figures.bits import draw_bits
 from linksim.report.figures.curves import XPositions, draw_curves
+from linksim.report.figures.of_a_run import draw
 from linksim.report.figures.sweep import draw_metrics
 from linksim.report.view.axes import Axis
 from linksim.report.view.curve_style import curve_styles
@@ -42,11 +44,19 @@ def test_every_sweep_gets_the_figures_of_its_axes(tmp_path):
         assert len(content) > 5000
 
 
+class TwoParts(InProcess):
+    """Gets figures in the two parts that two workers would."""
+
+    local_workers = 2
+
+
 @pytest.fixture(scope="module")
 def drawn_twice(tmp_path_factory: pytest.TempPathFactory) -> list[list[Path]]:
     sweeps = {"over_snr": SWEEPS["over_snr"]}
     metrics = ("nmse_db", "rate_bps_hz", "rate_loss_bps_hz")
-    return [draw_figures(write_run(tmp_path_factory.mktemp("run"), sweeps, metrics=metrics)) for _ in range(2)]
+    here, there = (write_run(tmp_path_factory.mktemp("run"), sweeps, metrics=metrics) for _ in range(2))
+    by_workers = [file for drawing in draw(view_run(there), TwoParts()) for file in drawing.files]
+    return [draw_figures(here), by_workers]
 
 
 def test_figures_are_png_and_pdf_with_truetype_fonts(drawn_twice):
@@ -62,7 +72,7 @@ def test_figures_are_png_and_pdf_with_truetype_fonts(drawn_twice):
         assert b"/Type3" not in pdf
 
 
-def test_redrawing_gives_the_same_bytes(drawn_twice):
+def test_redrawing_gives_the_same_bytes_whoever_draws(drawn_twice):
     first, second = drawn_twice
     assert [path.name for path in first] == [path.name for path in second]
     assert [path.read_bytes() for path in first] == [path.read_bytes() for path in second]

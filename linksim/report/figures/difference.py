@@ -8,8 +8,8 @@ from matplotlib.figure import Figure
 
 from linksim.comparison.runs import RunComparison
 from linksim.report.figures.curves import draw_curves, legend_handle, used_positions
+from linksim.report.figures.file_stems import file_stem, stems
 from linksim.report.figures.levels import draw_level_lines
-from linksim.report.figures.of_a_run import file_stem, stems
 from linksim.report.tables.difference import label_with_run, labelled, reference_name
 from linksim.report.view.curve_style import CurveStyle, curve_style_at, curve_styles
 from linksim.report.view.metric_format import drawable, metric_text

@@ -1,9 +1,9 @@
 """All figures of a run, PNG and PDF, chosen by what each sweep varies."""
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from matplotlib.figure import Figure
 
@@ -14,6 +14,7 @@ from linksim.report.figures.captions import caption, example_caption, point_capt
 from linksim.report.figures.complexity import draw_costs
 from linksim.report.figures.distribution import draw_distributions
 from linksim.report.figures.example import draw_example
+from linksim.report.figures.file_stems import stems
 from linksim.report.figures.layouts import Layout
 from linksim.report.figures.levels import draw_levels
 from linksim.report.figures.rate_distortion import draw_rate_distortion
@@ -26,6 +27,9 @@ from linksim.report.view.run_view import RunView, Sweep, view_run
 from linksim.report.view.style import COLUMN_IN, paper_style, save
 from linksim.scenario.chosen_point import check_chosen, chosen_point
 from linksim.simulation.example_matrices import read_example
+
+if TYPE_CHECKING:
+    from linksim.execution.executor import Executor
 
 FIGURES_FOLDER = "figures"
 OVERVIEW, EXAMPLE, COSTS, SWEEP = "overview", "example", "costs", "sweep:"
@@ -106,11 +110,32 @@ def draw_figures(run_folder: Path, options: FigureOptions | None = None) -> list
     return [path for drawing in draw(view_run(run_folder, options=options)) for path in drawing.files]
 
 
-def draw(run: RunView) -> list[Drawing]:
-    """Draws all figures of a run; the overview comes first."""
+def draw(run: RunView, executor: "Executor | None" = None) -> list[Drawing]:
+    """Draws all figures of a run; the overview comes first.
+
+    Args:
+        run: the run.
+        executor: whose workers on this machine share the figures; by default this process draws all.
+    """
+    parts = 1 if executor is None else executor.local_workers
+    if executor is None or parts == 1:
+        return [drawing for _, drawing in _drawn(run)]
+    tasks = [(run.folder, run.options, part, parts) for part in range(parts)]
+    drawn = {number: drawing for _, part in executor.run(draw_part, tasks) for number, drawing in part}
+    return [drawn[number] for number in sorted(drawn)]
+
+
+def draw_part(run_folder: Path, options: FigureOptions, part: int, parts: int) -> list[tuple[int, Drawing]]:
+    """Draws every ``parts``-th figure of a run from the ``part``-th on, each with its number."""
+    return list(_drawn(view_run(run_folder, options=options), part, parts))
+
+
+def _drawn(run: RunView, part: int = 0, parts: int = 1) -> Iterator[tuple[int, Drawing]]:
     folder = run.folder / FIGURES_FOLDER
     with paper_style():
-        return [_finish(run, folder, plan) for plan in figure_layouts(run)]
+        for number, plan in enumerate(figure_layouts(run)):
+            if number % parts == part:
+                yield number, _finish(run, folder, plan)
 
 
 def figure_layouts(run: RunView) -> Iterator[Plan]:
@@ -264,19 +289,3 @@ def _finish(run: RunView, folder: Path, plan: Plan) -> Drawing:
 def sweep_stems(run: RunView) -> list[str]:
     """File-name stems of the sweeps, each once."""
     return stems([sweep.name for sweep in run.sweeps])
-
-
-def stems(names: Sequence[str]) -> list[str]:
-    """File-name stems of names: letters, digits, - and _ only, each once."""
-    made: list[str] = []
-    for name in names:
-        stem = file_stem(name) or "sweep"
-        while stem in made:
-            stem += "_"
-        made.append(stem)
-    return made
-
-
-def file_stem(name: str) -> str:
-    """A name in letters, digits, - and _ only."""
-    return re.sub(r"[^A-Za-z0-9_-]+", "_", name)[:60].strip("_")

@@ -75,14 +75,23 @@ def save(figure: Figure, stem: Path, vector: bool = True) -> list[Path]:
     """
     png, pdf = stem.with_name(f"{stem.name}.png"), stem.with_name(f"{stem.name}.pdf")
     png.parent.mkdir(parents=True, exist_ok=True)
+    _lay_out(figure)
     with whole_file(png) as temporary:
         figure.savefig(temporary, format="png", dpi=PNG_DPI, metadata={"Software": None})
     if not vector:
         pdf.unlink(missing_ok=True)
         return [png]
-    # Laid out once is enough, so that both files get the same places. Without an engine, not with "none": a figure with
-    # one is drawn twice for every file.
-    figure.set_layout_engine(None)
     with whole_file(pdf) as temporary:
         figure.savefig(temporary, format="pdf", metadata={"CreationDate": None})
     return [png, pdf]
+
+
+def _lay_out(figure: Figure) -> None:
+    """Gives everything its place, once for all files, and takes the engine away: with one, each is drawn twice."""
+    engine = figure.get_layout_engine()
+    if engine is not None:
+        # Widths of texts are those of the raster file.
+        dpi, figure.dpi = figure.dpi, PNG_DPI
+        engine.execute(figure)
+        figure.dpi = dpi
+        figure.set_layout_engine(None)
