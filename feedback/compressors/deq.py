@@ -1,5 +1,7 @@
 """Deep equilibrium network: few weights, used again and again, as often as a device can afford (Ma et al., 2023)."""
 
+from dataclasses import dataclass, replace
+
 import torch
 from torch import Tensor, nn
 
@@ -12,10 +14,44 @@ from feedback.layers.basic import ConvBn, initialise, kaiming_uniform
 from feedback.layers.equilibrium_blocks import BsEquilibrium, EquilibriumBlock, UeEquilibrium, prelu
 from feedback.layers.images import to_unit_interval
 from feedback.networks.fully_connected import FullyConnectedNetwork
-from feedback.training.options import TrainingOptions, TrainingOutcome
+from feedback.networks.linear_start import KLT_RECIPE
+from feedback.training.options import Loss, Pass, TrainingOptions, TrainingOutcome
 from feedback.training.paper_recipes import DEQ
 from feedback.training.recipe import TrainingRecipe
 from feedback.training_set import TrainingSet
+
+# Kernels of a step that is taken again and again move at half the rate of others; FC layers at the same.
+_RECIPE = KLT_RECIPE.model_copy(update={"learning_rate": 3e-3, "fc_rate_ratio": 0.3})
+# Where a step stretches more than this, the loss grows with the excess.
+_MOST_STRETCH = 0.7
+_WEIGHT = 10.0
+
+
+@dataclass(frozen=True)
+class ContractionLoss:
+    r"""A loss, and what keeps steps from stretching: with :math:`s` the stretch of a state, above 0.7,
+
+    .. math:: L + 10 \, L \, \overline{(s / 0.7 - 1)^2}
+
+    where the second :math:`L` has no gradient, so that both weigh the same whatever the unit of the loss.
+
+    Attributes:
+        plain: the loss.
+        blocks: what has to contract.
+    """
+
+    plain: Loss
+    blocks: tuple[EquilibriumBlock, ...]
+
+    def __call__(self, step: Pass) -> Tensor:
+        """Scalar loss of one step."""
+        loss = self.plain(step)
+        for block in self.blocks:
+            stretch = block.equilibrium.stretch
+            if stretch is not None:
+                excess = (stretch / _MOST_STRETCH - 1).relu().square().mean()
+                loss = loss + _WEIGHT * loss.detach() * excess
+        return loss
 
 
 @COMPRESSORS.register("deq")
@@ -60,6 +96,16 @@ class Deq(FullyConnectedNetwork):
     def starts_as_klt(self) -> bool:
         """As ``init`` says."""
         return self.settings.init == "klt"
+
+    @property
+    def default_recipe(self) -> TrainingRecipe:
+        """One of half the steps for kernels where it starts as the KLT, the paper's otherwise."""
+        return _RECIPE if self.starts_as_klt else self.paper_recipe
+
+    def suited(self, options: TrainingOptions) -> TrainingOptions:
+        """Options with a loss that keeps both blocks contractions."""
+        options = super().suited(options)
+        return replace(options, loss=ContractionLoss(options.loss, (self._ue_block, self._bs_block)))
 
     def build_features(self) -> nn.Module:
         """Conv 5x5 2->2, batch norm, PReLU; equilibrium block."""

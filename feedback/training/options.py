@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import torch
 from torch import Tensor, nn
@@ -33,6 +33,9 @@ class Pass:
     reconstruction: Tensor
     spent: float
     bits: Tensor | None = None
+
+
+Loss: TypeAlias = Callable[[Pass], Tensor]
 
 
 def reconstruction_error(step: Pass) -> Tensor:
@@ -70,7 +73,7 @@ class TrainingOptions:
         start: a compressor's state to start from; by default the start that it prepares itself.
     """
 
-    loss: Callable[[Pass], Tensor] = reconstruction_error
+    loss: Loss = reconstruction_error
     errors: Callable[[Tensor, Tensor], Tensor] = relative_errors
     disturbance: Disturbance | None = None
     stages: tuple[Stage, ...] = (Stage(),)

@@ -62,7 +62,21 @@ def test_gradient_is_that_of_one_step_at_the_point_reached() -> None:
     assert step.a.grad is not None
     torch.testing.assert_close(step.a.grad, torch.tensor(-2.0))
     torch.testing.assert_close(x.grad, torch.ones(1, 2))
-    assert step.calls == 30
+    # Two more measure the stretch.
+    assert step.calls == 32
+
+
+def test_stretch_is_what_a_step_multiplies_differences_by() -> None:
+    block = Equilibrium(Halving(), 5)
+    x = torch.tensor([[1.0, -2.0]])
+    block(x, x)
+    assert block.stretch is not None
+    # a delta over delta, but for rounding of f(z + delta) - f(z), where delta is a hundredth of z.
+    torch.testing.assert_close(block.stretch, torch.tensor([0.5]), rtol=1e-4, atol=0)
+    block.stretch.sum().backward()
+    assert block.step.a.grad is not None
+    torch.testing.assert_close(block.step.a.grad, torch.tensor(1.0), rtol=1e-4, atol=0)
+    assert Equilibrium(Halving(), 1)(x, x).shape == x.shape
 
 
 def test_graph_does_not_grow_with_the_iterations() -> None:
