@@ -81,16 +81,29 @@ class AlignedBeams:
             matrices: ``[batch, n_layers n_subbands, n_tx]``, complex.
             alignment: number of their strongest beams, ``[batch]``, int64; any number means some.
         """
-        place = self.n_beams ** torch.arange(self.n_layers, device=matrices.device)
-        beams = alignment[:, None] // place % self.n_beams
+        beams = self._layer_beams(alignment)
         return unit_vectors(self._turned(self.form.vectors(self._by_layer(matrices)), beams, back=True))
 
+    def turned(self, vectors: Tensor, alignment: Tensor) -> Tensor:
+        """Vectors ``[batch, n_layers, n_subbands, n_tx]`` as ports of the array that is turned as matrices say.
+
+        Args:
+            vectors: of unit norm.
+            alignment: numbers of the strongest beams of some matrices, ``[batch]``, int64.
+        """
+        return self._turned(vectors, self._layer_beams(alignment))
+
     def subbands(self, matrices: Tensor) -> Tensor:
-        """Matrices to beams in each subband, ``[batch, n_layers, n_subbands, n_tx]``.
+        """Matrices to ports of the turned array in each subband, ``[batch, n_layers, n_subbands, n_tx]``.
 
         Inner products of these are those of the vectors that the matrices stand for.
         """
         return self.form.vectors(self._by_layer(matrices))
+
+    def _layer_beams(self, alignment: Tensor) -> Tensor:
+        """Number of the strongest beam of each layer, ``[batch, n_layers]``."""
+        place = self.n_beams ** torch.arange(self.n_layers, device=alignment.device)
+        return alignment[:, None] // place % self.n_beams
 
     def _by_layer(self, matrices: Tensor) -> Tensor:
         return matrices.unflatten(2, self.form.panel).unflatten(1, (self.n_layers, self.form.n_subbands))
@@ -128,6 +141,22 @@ def unit_vectors(vectors: Tensor) -> Tensor:
     first = torch.zeros_like(vectors)
     first[..., 0] = 1
     return torch.where(usable, vectors / torch.where(usable, norm, 1), first)
+
+
+def orthogonal_layers(vectors: Tensor) -> Tensor:
+    """Vectors ``[batch, n_layers, n_subbands, n_tx]`` to unit norm, each orthogonal to those of the layers before.
+
+    Where nothing is left, or nothing was there, the first port stands for a vector, orthogonal or not.
+    """
+    layers: list[Tensor] = []
+    for vector in vectors.unbind(1):
+        left = unit_vectors(vector)
+        for before in layers:
+            left = left - before * (before.conj() * left).sum(-1, keepdim=True)
+        # Rounding of what was parallel is no direction.
+        norm = torch.linalg.vector_norm(left, dim=-1, keepdim=True)
+        layers.append(unit_vectors(torch.where(norm > 1e-6, left, 0)))
+    return torch.stack(layers, dim=1)
 
 
 def _beam_grid(ports: int) -> Tensor:

@@ -14,7 +14,7 @@ from feedback.codebooks.layout import PortLayout
 from feedback.codebooks.link_quality import layer_rates, layer_sinr
 from feedback.codebooks.report_fields import ReportFields
 from feedback.codebooks.targets import covariances
-from feedback.compressor import NO_MEMORY, Memory, ReportCompressor
+from feedback.compressor import NO_MEMORY, Compressor, CompressorParameters, Memory, ReportCompressor
 from feedback.csi_dimensions import CsiDimensions
 from feedback.csi_report.codeword import Codeword
 from feedback.csi_report.reconstruction import Reconstruction
@@ -64,6 +64,15 @@ class CodebookCompressor(ReportCompressor):
         # Columns are the standard's first dimension, whose second one is the faster among ports.
         ports = torch.arange(dimensions.n_tx).view(2, dimensions.n_rows, dimensions.n_columns)
         self.register_buffer("_ports", ports.transpose(1, 2).flatten(), persistent=False)
+
+    @classmethod
+    def chosen_by(cls, parameters: CompressorParameters) -> type[Compressor]:
+        """The class itself, or that of the same reports with a network at the BS."""
+        if getattr(parameters, "enhancer", None) is None:
+            return cls
+        from feedback.enhanced_codebook import enhanced
+
+        return enhanced(cls)
 
     @abstractmethod
     def codebook(self, rank: int, largest_rank: int) -> Codebook:

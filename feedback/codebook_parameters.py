@@ -1,19 +1,24 @@
 """What a scenario says of codebooks of TS 38.214; without PyTorch."""
 
 from abc import abstractmethod
-from typing import Annotated, ClassVar, Final, Literal, Self, TypeAlias
+from functools import cache
+from typing import Annotated, Any, ClassVar, Final, Literal, Self, TypeAlias
 
 from pydantic import Field, model_validator
 
 from feedback.codebooks.cqi_report import CqiReport
 from feedback.codebooks.layout import PortLayout
 from feedback.codebooks.plan import CodebookPlan
-from feedback.compressor_parameters import FixedCostParameters
+from feedback.compressor_parameters import CompressorTraits, FixedCostParameters
 from feedback.csi_dimensions import CsiDimensions, CsiForm
 from feedback.errors import FeedbackInputError
 from feedback.signals import Signal
+from feedback.training.recipe import TrainingRecipe
 
 MOST_LAYERS: Final = 4
+
+# Rows of arrays that the standard has codebooks for.
+_ROWS: Final = (1, 2, 3, 4)
 
 OneRank: TypeAlias = Annotated[int, Field(ge=1, le=MOST_LAYERS)]
 
@@ -27,6 +32,12 @@ class CodebookParameters(FixedCostParameters):
     gives = "precoder"
     own_scale = True
     has_ratio = False
+    # What networks have keys for, and one at the BS does not.
+    disturbance: ClassVar[None] = None
+    distillation: ClassVar[None] = None
+    untrained: ClassVar[bool] = False
+    # No precoder depends on what else a report says.
+    run_time: ClassVar[frozenset[str]] = FixedCostParameters.run_time | {"cqi", "layer_indicator"}
 
     rank: Literal[1, 2, 3, 4, "auto"] = Field(
         default=1, description="layers of the precoder; auto: the UE chooses those of the largest sum rate, and says so"
@@ -39,6 +50,54 @@ class CodebookParameters(FixedCostParameters):
     )
     cqi: CqiReport = Field(default="none", description="whether the report holds CQIs: of the band, or of subbands too")
     layer_indicator: bool = Field(default=False, description="whether the report says which layer is the strongest")
+
+    enhancer: Literal["transformer"] | None = Field(
+        default=None,
+        description="what the BS makes of reported precoders, and no UE knows of: a trained transformer over delays "
+        "and beams; by default nothing",
+    )
+    recipe: TrainingRecipe | None = Field(
+        default=None, description="with enhancer: its training recipe; by default the scenario's"
+    )
+
+    @model_validator(mode="after")
+    def _enhanced(self) -> Self:
+        if self.enhancer is None and self.recipe is not None:
+            raise ValueError("recipe: got one without enhancer, expected it with enhancer 'transformer'")
+        problem = None if self.enhancer is None else self.enhancer_problem
+        if problem is not None:
+            raise ValueError(f"enhancer: got {self.enhancer!r} with {problem}")
+        return self
+
+    @property
+    def enhancer_problem(self) -> str | None:
+        """Why no network can learn from the reports, as "what was given, expected what"; ``None`` where one can."""
+        return "rank auto, expected a rank, as every layer is learnt" if self.rank == "auto" else None
+
+    @property
+    def traits(self) -> type[CompressorTraits]:
+        """Those of a codebook, or of one with a network at the BS."""
+        return type(self) if self.enhancer is None else enhanced(type(self))
+
+    def matrix_shape(self, dimensions: CsiDimensions) -> tuple[int, int]:
+        """With a network at the BS: the subbands of all layers, and the ports."""
+        if self.enhancer is None or self.rank == "auto":
+            return super().matrix_shape(dimensions)
+        return self.rank * dimensions.n_subbands, dimensions.n_tx
+
+    def dimensions_of(self, shape: tuple[int, int]) -> CsiDimensions:
+        """With a network at the BS: as many subbands, of one subcarrier each, and an array that has reports."""
+        if self.enhancer is None or self.rank == "auto":
+            return super().dimensions_of(shape)
+        bands = tuple((band, band + 1) for band in range(max(shape[0] // self.rank, 1)))
+        arrays = (CsiDimensions(shape[0], shape[1], self.rank, 2, rows, bands) for rows in _ROWS)
+        return next((array for array in arrays if self._has_reports(array)), CsiDimensions(*shape, self.rank, 2, 1, bands))
+
+    def _has_reports(self, dimensions: CsiDimensions) -> bool:
+        try:
+            return dimensions.n_tx % (2 * dimensions.n_rows) == 0 and self.check(dimensions)
+        except FeedbackInputError:
+            return False
 
     @model_validator(mode="after")
     def _ranks_to_choose_from(self) -> Self:
@@ -111,3 +170,10 @@ class EnhancedType2Keys(CodebookParameters):
     refinements: int = Field(
         default=3, ge=0, le=20, description="how often the UE aligns the subbands anew with what its report rebuilds"
     )
+
+
+@cache
+def enhanced(model: type[CompressorTraits]) -> type[CompressorTraits]:
+    """The same traits, but for a network that is trained."""
+    said: dict[str, Any] = {name: getattr(model, name) for name in CompressorTraits.names()}
+    return type(model.__name__, (CompressorTraits,), said | {"trained": True, "learns": True})

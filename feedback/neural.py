@@ -45,7 +45,7 @@ class NeuralCompressor(MatrixCompressor):
 
     def __init__(self, parameters: NeuralParameters, shape: tuple[int, int]) -> None:
         super().__init__(parameters, shape)
-        self.length = codeword_length(shape, parameters.compression_ratio)
+        self.length = self.codeword_values()
         # Named first, so that a layer which a network also keeps under a name of its own is theirs.
         self.register_module("encoder", None)
         self.register_module("decoder", None)
@@ -56,6 +56,10 @@ class NeuralCompressor(MatrixCompressor):
             self.decoder = self.build_decoder()
         self.eval()
         self.initialise(torch.Generator().manual_seed(0))
+
+    def codeword_values(self) -> int:
+        """Values of its codeword."""
+        return codeword_length(self.shape, self.settings.compression_ratio)
 
     @abstractmethod
     def build_encoder(self) -> nn.Module:

@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from feedback.aligned_beams import unit_vectors
+from feedback.aligned_beams import orthogonal_layers
 from feedback.beam_delay import ALIGNMENTS, BeamDelay
 from feedback.bitstream_compressor import STEP_REPORTS, BitstreamCompressor
 from feedback.compressor import NO_MEMORY, Complexity, Memory
@@ -151,19 +151,3 @@ class ContextOfEigenvectors(BitstreamCompressor):
         if not memory:
             return LayerReference.nothing(n, self.n_layers, self.level_shape)
         return LayerReference.of_memory(memory)
-
-
-def orthogonal_layers(vectors: Tensor) -> Tensor:
-    """Vectors ``[batch, n_layers, n_subbands, n_tx]`` to unit norm, each orthogonal to those of the layers before.
-
-    Where nothing is left, or nothing was there, the first port stands for a vector, orthogonal or not.
-    """
-    layers: list[Tensor] = []
-    for vector in vectors.unbind(1):
-        left = unit_vectors(vector)
-        for before in layers:
-            left = left - before * (before.conj() * left).sum(-1, keepdim=True)
-        # Rounding of what was parallel is no direction.
-        norm = torch.linalg.vector_norm(left, dim=-1, keepdim=True)
-        layers.append(unit_vectors(torch.where(norm > 1e-6, left, 0)))
-    return torch.stack(layers, dim=1)

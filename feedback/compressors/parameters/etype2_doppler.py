@@ -34,6 +34,11 @@ class EnhancedType2DopplerParameters(EnhancedType2Keys):
         default=0.1, ge=0, le=1e6, description="weight of the UE's mean model against that of a beam and delay alone"
     )
 
+    @property
+    def enhancer_problem(self) -> str | None:
+        """What is true lies in the time to come, which training channels do not have."""
+        return "etype2_doppler, expected it with a codebook of the present"
+
     def plan(self, layout: PortLayout, n_subbands: int, rank: int) -> EnhancedType2Plan:
         """Of the combination and the instants of the keys."""
         keys = (self.param_combination, self.n_pmi_subbands)

@@ -29,6 +29,12 @@ class Type1Parameters(CodebookParameters):
         "where the UE weighs it, as with rank auto, else 0.1",
     )
 
+    @property
+    def enhancer_problem(self) -> str | None:
+        """Layers above rank 1 are in no order of strength."""
+        above = f"rank {self.rank}, expected rank 1: layers above are in no order of strength"
+        return super().enhancer_problem or (None if self.rank == 1 else above)
+
     def plan(self, layout: PortLayout, n_subbands: int, rank: int) -> Type1Plan:
         """Of one subband where the report is wideband."""
         return Type1Plan(layout, 1 if self.wideband else n_subbands, rank, self.mode)
