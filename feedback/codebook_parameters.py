@@ -91,7 +91,9 @@ class CodebookParameters(FixedCostParameters):
             return super().dimensions_of(shape)
         bands = tuple((band, band + 1) for band in range(max(shape[0] // self.rank, 1)))
         arrays = (CsiDimensions(shape[0], shape[1], self.rank, 2, rows, bands) for rows in _ROWS)
-        return next((array for array in arrays if self._has_reports(array)), CsiDimensions(*shape, self.rank, 2, 1, bands))
+        return next(
+            (array for array in arrays if self._has_reports(array)), CsiDimensions(*shape, self.rank, 2, 1, bands)
+        )
 
     def _has_reports(self, dimensions: CsiDimensions) -> bool:
         try:

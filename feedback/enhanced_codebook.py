@@ -118,9 +118,7 @@ class EnhancedCodebook(NeuralCompressor):
         options: TrainingOptions | None = None,
     ) -> TrainingOutcome:
         """As every network, on channels whose phases stay as they are: a report's are chosen."""
-        return super().train_networks(
-            training, recipe.model_copy(update={"random_phase": False}), generator, options
-        )
+        return super().train_networks(training, recipe.model_copy(update={"random_phase": False}), generator, options)
 
     def training_matrices(self, training: TrainingSet) -> TrainingSet:
         """Channels in the form that the UE takes as pairs; the last ones are kept, as reports take their time."""
@@ -224,4 +222,6 @@ class EnhancedCodebook(NeuralCompressor):
 def enhanced(kind: type[ReportCompressor]) -> type[Compressor]:
     """A class of codebooks as one with a network at the BS."""
     own = {"kind": kind, "Parameters": kind.Parameters, "trained": True, "learns": True}
-    return type(f"Enhanced{kind.__name__}", (EnhancedCodebook,), {**own, "__module__": __name__, "__doc__": kind.__doc__})
+    return type(
+        f"Enhanced{kind.__name__}", (EnhancedCodebook,), {**own, "__module__": __name__, "__doc__": kind.__doc__}
+    )

@@ -29,7 +29,9 @@ _WEIGHT = 10.0
 
 @dataclass(frozen=True)
 class ContractionLoss:
-    r"""A loss, and what keeps steps from stretching: with :math:`s` the stretch of a state, above 0.7,
+    r"""A loss, and what keeps steps from stretching.
+
+    With :math:`s` the stretch of a state, of which what is below 0.7 does not count,
 
     .. math:: L + 10 \, L \, \overline{(s / 0.7 - 1)^2}
 
