@@ -102,6 +102,29 @@ class Source(SourceTraits, SourceOutline, ABC):
         transform = AngularDelayTransform(self.grid, self.array, n_delay)
         return transform.truncate(self.read(split, start, stop, Snapshots()).response[:, 0])
 
+    def read_truncated_sequences(
+        self, split: Split, start: int, stop: int, n_delay: int, snapshots: Snapshots
+    ) -> Tensor:
+        """Truncated angular-delay matrices of samples ``start`` to ``stop - 1`` at every snapshot.
+
+        Sources that know the delays of their paths compute them without the frequency response.
+
+        Args:
+            split: which split.
+            start: first sample.
+            stop: one past the last sample.
+            n_delay: delay rows kept.
+            snapshots: when.
+
+        Returns:
+            ``[batch, n_snapshots, n_delay, n_ports]``, complex64.
+
+        Raises:
+            ChannelInputError: as ``read`` and ``AngularDelayTransform`` do.
+        """
+        transform = AngularDelayTransform(self.grid, self.array, n_delay)
+        return transform.truncate(self.read(split, start, stop, snapshots).response)
+
     def read_hf_all(self, split: Split, start: int, stop: int) -> Tensor | None:
         """The public ``HF_all`` reference of samples ``start`` to ``stop - 1``, ``None`` where a source has none.
 
@@ -147,6 +170,12 @@ class PathSource(Source):
             matrices = truncated_paths(paths, self.grid, self.array, n_delay)[:, 0]
             parts.append(matrices[max(start - first, 0) : stop - first])
         return torch.cat(parts)
+
+    def read_truncated_sequences(
+        self, split: Split, start: int, stop: int, n_delay: int, snapshots: Snapshots
+    ) -> Tensor:
+        """Truncated angular-delay matrices straight from the paths, ``[batch, n_snapshots, n_delay, n_ports]``."""
+        return truncated_paths(self.read_paths(split, start, stop, snapshots), self.grid, self.array, n_delay)
 
     def late_energy(self, split: Split) -> LateEnergy | None:
         """Energy beyond symbol and cyclic prefix in the first samples of a split."""

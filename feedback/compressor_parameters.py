@@ -32,6 +32,8 @@ class CompressorTraits(Traits):
         gives: what the BS gets back: a ``channel``, ``[batch, Na, n_ports]``, or a ``precoder``, ``[batch, n_layers,
             n_subbands, n_tx]``.
         has_ratio: whether the compression ratio says how long its codeword is.
+        learns_over_time: whether it is trained on what UEs report one after the other, ``[n, T, ...]`` with the oldest
+            first, and not on single channels.
     """
 
     trained: ClassVar[bool] = False
@@ -42,6 +44,7 @@ class CompressorTraits(Traits):
     reserves_bits: ClassVar[bool] = False
     gives: ClassVar[Reconstructed] = "channel"
     has_ratio: ClassVar[bool] = True
+    learns_over_time: ClassVar[bool] = False
 
     @classmethod
     def sends_scale(cls) -> bool:
@@ -147,19 +150,24 @@ class CompressorIdentity:
     code: str = ""
 
 
-def codeword_length(shape: tuple[int, int], compression_ratio: float | None) -> int:
+def codeword_length(shape: tuple[int, int], compression_ratio: float | None, key: str = "compression_ratio") -> int:
     r"""Codeword length :math:`M = 2 N_a N_t / \mathrm{CR}`.
+
+    Args:
+        shape: rows and columns of the matrix.
+        compression_ratio: the ratio.
+        key: of the scenario that says it.
 
     Raises:
         FeedbackInputError: if the ratio is missing, below 1, or gives no whole number of at least 1.
     """
     entries = 2 * shape[0] * shape[1]
     if compression_ratio is None:
-        raise FeedbackInputError("compression_ratio: got nothing, expected a ratio here or in the scenario")
+        raise FeedbackInputError(f"{key}: got nothing, expected a ratio here or in the scenario")
     length = entries / compression_ratio
     if not 1 <= round(length) <= entries or abs(length - round(length)) > 1e-9 * length:
         raise FeedbackInputError(
-            f"compression_ratio: got {compression_ratio:g}, which gives a codeword of {length:g} values, "
+            f"{key}: got {compression_ratio:g}, which gives a codeword of {length:g} values, "
             f"expected a ratio of at least 1 that divides 2 x {shape[0]} x {shape[1]} = {entries}"
         )
     return round(length)

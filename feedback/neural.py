@@ -17,6 +17,7 @@ from feedback.errors import FeedbackInputError
 from feedback.layers.basic import initialise
 from feedback.layers.images import from_unit_interval, to_unit_interval
 from feedback.neural_parameters import NeuralParameters
+from feedback.training.autoencoder import Autoencoder
 from feedback.training.direction_error import DirectionError
 from feedback.training.loop import train
 from feedback.training.options import TrainingOptions, TrainingOutcome, reconstruction_error
@@ -73,6 +74,20 @@ class NeuralCompressor(MatrixCompressor):
         """Draws initial weights of both networks."""
         initialise(self.encoder, generator)
         initialise(self.decoder, generator)
+
+    def autoencoder(self) -> Autoencoder:
+        """Both networks as one module, as a step of training runs them; it takes images of ``image_shape``."""
+        return TrainingOptions().autoencoder(self.encoder, self.decoder, None)
+
+    @property
+    def image_shape(self) -> tuple[int, ...]:
+        """Shape of what training sees of a sample: ``(2, Na, Nt)``."""
+        return (2, *self.shape)
+
+    @property
+    def ue_networks(self) -> tuple[nn.Module, ...]:
+        """The networks that a UE has: the encoder."""
+        return (self.encoder,)
 
     @property
     def starts_as_klt(self) -> bool:

@@ -47,6 +47,9 @@ class PrincipalAxes:
 class TrainingSet:
     """Normalised angular-delay matrices to learn from, and those to select on.
 
+    For a network that learns over time each is a sequence of ``T`` matrices, ``[n, T, Na, Nt]``, what a UE would report
+    one after the other, the oldest first.
+
     Attributes:
         train: ``[n_train, Na, Nt]``, complex64.
         validation: ``[n_validation, Na, Nt]``, complex64, disjoint from ``train`` and from every test channel.

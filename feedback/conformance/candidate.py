@@ -16,6 +16,7 @@ from feedback.training_set import TrainingSet
 Shape = tuple[int, int]
 
 _OF_NETWORKS = 24
+_REPORTS, _CHANGE = 2, 0.2
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,11 @@ class Candidate:
         """A new compressor that has learnt from a few channels."""
         made = self.build(shape)
         # Steps of a network cost time with every channel; others need as many as they have axes.
-        training = TrainingSet(csi_for(made, _OF_NETWORKS if self.quick else 60), csi_for(made, 10, seed=1))
+        count = _OF_NETWORKS if self.quick else 60
+        made_for = csi_for
+        if made.learns_over_time:
+            made_for, count = sequences_for, count // _REPORTS
+        training = TrainingSet(made_for(made, count), made_for(made, 10, seed=1))
         made.fit(training, torch.Generator().manual_seed(2))
         return made
 
@@ -105,6 +110,12 @@ def csi_for(compressor: Compressor, n: int, seed: int = 0) -> Tensor:
         return response.transpose(1, 2).contiguous()
     vectors, _ = eigenvectors(covariances(response, known.slices), compressor.n_layers)
     return vectors.permute(0, 3, 1, 2).to(torch.complex64)
+
+
+def sequences_for(compressor: Compressor, n: int, seed: int = 0) -> Tensor:
+    """Channels over time ``[n, T, ...]``: two reports, the second with a little of another channel in it."""
+    parts = [csi_for(compressor, n, seed + 100 * report) for report in range(_REPORTS)]
+    return torch.stack([parts[0] + _CHANGE * sum(parts[1 : report + 1]) for report in range(_REPORTS)], dim=1)
 
 
 def delivered(sent: Codeword) -> Codeword:

@@ -57,10 +57,10 @@ def check_encoder_and_decoder_share_nothing(candidate: Candidate) -> None:
 def check_gradients(candidate: Candidate) -> None:
     """The gradient reaches every parameter."""
     network = network_of(candidate)
-    images = torch.rand(8, 2, *network.shape, generator=torch.Generator().manual_seed(0))
-    network.encoder.train()
-    network.decoder.train()
-    (network.decoder(network.encoder(images)) - images).square().sum().backward()
+    generator = torch.Generator().manual_seed(0)
+    images = torch.rand(8, *network.image_shape, generator=generator)
+    _, rebuilt, _ = network.autoencoder().train()(images, None, generator)
+    (rebuilt - images).square().sum().backward()
     for side, module in (("encoder", network.encoder), ("decoder", network.decoder)):
         for name, parameter in module.named_parameters():
             gradient = parameter.grad
@@ -72,11 +72,11 @@ def check_complexity_agrees_with_the_networks(candidate: Candidate) -> None:
     """Counted parameters are those of the networks."""
     network = network_of(candidate)
     cost = network.complexity()
-    for side, count, module in (
-        ("UE", cost.ue_parameters, network.encoder),
-        ("BS", cost.bs_parameters, network.decoder),
+    for side, count, modules in (
+        ("UE", cost.ue_parameters, network.ue_networks),
+        ("BS", cost.bs_parameters, (network.decoder,)),
     ):
-        found = sum(parameter.numel() for parameter in module.parameters())
+        found = sum(parameter.numel() for module in modules for parameter in module.parameters())
         demand(count == found, f"complexity: got {count} parameters at the {side}, expected {found}")
 
 

@@ -88,7 +88,7 @@ def start_as_klt(
         inverse = klt.T
         values = deviations @ klt.T
         if disturbance is not None and disturbance.bits is not None:
-            gains, weights = _spread(values / deviation, disturbance.quantise)
+            gains, weights = spread(values / deviation, disturbance.quantise)
             values = deviation * weights * disturbance.quantise(gains * values / deviation)
             encoder.fc.weight.mul_(gains[:, None])
             inverse = inverse * weights
@@ -129,7 +129,7 @@ def _start_fc(encoder: CentredLinear, klt: Tensor, offset: float) -> None:
     nn.init.zeros_(encoder.bias)
 
 
-def _spread(values: Tensor, quantise: Callable[[Tensor], Tensor]) -> tuple[Tensor, Tensor]:
+def spread(values: Tensor, quantise: Callable[[Tensor], Tensor]) -> tuple[Tensor, Tensor]:
     """Gains before a quantiser and weights after it, of least mean-square error over the spreads to choose from.
 
     Args:

@@ -31,3 +31,10 @@ class Autoencoder(nn.Module):
         received = codeword if disturbance is None else disturbance.apply(codeword, generator)
         bits = None if self.prior is None else self.prior.bits(with_uniform_noise(codeword, generator))
         return codeword, self.decoder(received), bits
+
+    def rebuilt(self, image: Tensor, disturbance: Disturbance | None, generator: torch.Generator) -> Tensor:
+        """Images to images as rebuilt from what was received, as validation looks at them."""
+        codeword = self.encoder(image)
+        received = codeword if disturbance is None else disturbance.apply(codeword, generator)
+        found: Tensor = self.decoder(received)
+        return found

@@ -25,7 +25,7 @@ from feedback.training.recipe import TrainingRecipe
 from feedback.training.schedule import learning_rate
 from feedback.training.stage import Stage
 from feedback.training.state import Progress, TrainingState, load_state, save_state
-from feedback.training.validation import decibel, validation_bits, validation_nmse
+from feedback.training.validation import decibel, validation_bits, validation_error
 from feedback.training_set import TrainingSet
 
 _STATE_INTERVAL_S = 20.0
@@ -64,7 +64,7 @@ def train(
     seed = int(torch.randint(2**62, (), generator=generator))
     try:
         options = options or TrainingOptions()
-        model = Autoencoder(encoder, decoder, _prior(encoder, training, options.disturbance))
+        model = options.autoencoder(encoder, decoder, _prior(encoder, training, options.disturbance))
         outcome = _Run(model, training, recipe, seed, options).finish()
     finally:
         encoder.eval()
@@ -170,7 +170,7 @@ class _Run:
         return 0.0, Stage()
 
     def _batch(self, step: int, generator: torch.Generator) -> Tensor:
-        """This process's share of a step's channels, ``[batch, Na, Nt]``."""
+        """This process's share of a step's channels, ``[batch, Na, Nt]``, or of its sequences."""
         epoch, index = divmod(step, self.batches_per_epoch)
         if epoch != self.epoch:
             self.channels, self.epoch = self.training.epoch(epoch), epoch
@@ -178,12 +178,12 @@ class _Run:
             self.order = torch.randperm(len(self.channels), generator=order)
         size = self.recipe.batch_size
         rows = self.order[index * size : (index + 1) * size]
-        turns = torch.rand(len(rows), 1, 1, generator=generator) if self.recipe.random_phase else None
+        turns = torch.rand(len(rows), generator=generator) if self.recipe.random_phase else None
         mine = slice(self.fabric.global_rank, None, self.fabric.world_size)
         channels = self.channels[rows[mine].to(self.channels.device)]
         if turns is None:
             return channels
-        phases = 2 * math.pi * turns[mine].to(channels.device)
+        phases = 2 * math.pi * turns[mine].to(channels.device).view(-1, *[1] * (channels.dim() - 1))
         return channels * torch.polar(torch.ones_like(phases), phases)
 
     def _validate(self) -> None:
@@ -223,7 +223,7 @@ class _Run:
 
     def _validation_nmse(self, model: Any) -> float:
         csi, options = self.training.validation, self.options
-        nmse = validation_nmse(model.encoder, model.decoder, csi, options.disturbance, self.seed, options.errors)
+        nmse = validation_error(model, csi, options.disturbance, self.seed, options.errors)
         weight = None if options.disturbance is None else options.disturbance.rate_weight
         return nmse if weight is None else nmse + weight * validation_bits(model.encoder, model.prior, csi)
 

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, TypeAlias
 import torch
 from torch import Tensor, nn
 
+from feedback.training.autoencoder import Autoencoder
 from feedback.training.disturbance import Disturbance
+from feedback.training.factorised_prior import FactorisedPrior
 from feedback.training.stage import Stage
 from feedback.training.state import Progress
 
@@ -71,6 +73,7 @@ class TrainingOptions:
         state_file: where to keep the state of the run; one that is there goes on. ``None`` keeps none.
         fabric: devices and processes to train on; by default the one device that the networks are on.
         start: a compressor's state to start from; by default the start that it prepares itself.
+        autoencoder: makes one module of encoder, decoder and prior, as a step runs them.
     """
 
     loss: Loss = reconstruction_error
@@ -82,6 +85,7 @@ class TrainingOptions:
     state_file: Path | None = None
     fabric: "Fabric | None" = None
     start: Mapping[str, Tensor] | None = None
+    autoencoder: Callable[[nn.Module, nn.Module, FactorisedPrior | None], Autoencoder] = Autoencoder
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from feedback.layers.images import to_unit_interval
+from feedback.training.autoencoder import Autoencoder
 from feedback.training.disturbance import Disturbance
 from feedback.training.factorised_prior import FactorisedPrior
 from feedback.training.options import relative_errors
@@ -33,13 +34,31 @@ def validation_nmse(
         seed: of the disturbance, the same for weights that are compared.
         errors: images and what they are rebuilt to, to the error of each.
     """
+    return validation_error(Autoencoder(encoder, decoder), csi, disturbance, seed, errors)
+
+
+@torch.no_grad()
+def validation_error(
+    network: Autoencoder,
+    csi: Tensor,
+    disturbance: Disturbance | None = None,
+    seed: int = 0,
+    errors: Callable[[Tensor, Tensor], Tensor] = relative_errors,
+) -> float:
+    """Mean error of what a network rebuilds, as ``validation_nmse``.
+
+    Args:
+        network: encoder and decoder together.
+        csi: normalised angular-delay matrices ``[n, Na, Nt]``, or sequences of them, ``[n, T, Na, Nt]``, complex64.
+        disturbance: what the codewords go through; nothing by default.
+        seed: of the disturbance.
+        errors: images and what they are rebuilt to, to the error of each.
+    """
     generator = torch.Generator().manual_seed(seed)
     total = 0.0
     for part in csi.split(_BATCH):
         image = to_unit_interval(part)
-        codeword = encoder(image)
-        received = codeword if disturbance is None else disturbance.apply(codeword, generator)
-        total += float(errors(image, decoder(received)).sum(dtype=torch.float64))
+        total += float(errors(image, network.rebuilt(image, disturbance, generator)).sum(dtype=torch.float64))
     return total / len(csi)
 
 

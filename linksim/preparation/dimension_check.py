@@ -29,8 +29,8 @@ def check_points(points: Sequence[Point], *, to_be_tested: bool = True) -> None:
     Raises:
         ChannelInputError: if a transform or estimator does not fit the channel.
         InputError: if there is no such device, a compression ratio gives no codeword, a user's own compressor breaks
-            its contract, a teacher is no network, there are fewer test channels, delay rows or UE antennas than
-            wanted, or nothing to learn from.
+            its contract, a teacher is no network, UEs stand still for a network that learns over time, there are fewer
+            test channels, delay rows or UE antennas than wanted, or nothing to learn from.
     """
     checked: set[object] = set()
     for point in points:
@@ -59,6 +59,7 @@ def check_points(points: Sequence[Point], *, to_be_tested: bool = True) -> None:
                 except FeedbackInputError as error:
                     raise InputError(f"compressors: {spec.label}: {error}") from None
                 teacher_of(spec)
+                _require_motion(spec)
                 if spec.needs_training_channels and outline_of(spec.scenario).n_samples("train") == 0:
                     raise InputError(
                         f"compressors: {spec.label}: got no train channels, expected some: it has to learn"
@@ -85,7 +86,7 @@ def check_points(points: Sequence[Point], *, to_be_tested: bool = True) -> None:
 def _what_decides(spec: SchemeSpec) -> tuple[object, ...]:
     """What says whether a compressor can be built and has something to learn from."""
     scenario = spec.scenario
-    sizes = (scenario.channel, scenario.transform.n_delay, scenario.sgcs)
+    sizes = (scenario.channel, scenario.transform.n_delay, scenario.sgcs, scenario.feedback.report_period_s)
     return spec.parameters.model_dump_json(), *sizes, spec.needs_training_channels
 
 
@@ -95,6 +96,18 @@ def _check_rank(key: str, asked: object, n_rx: int) -> None:
     most = max((rank for rank in ranks if isinstance(rank, int)), default=1)
     if most > n_rx:
         raise InputError(f"{key}: got {most}, expected at most {n_rx}, the antennas of a UE (`channel.n_rx`)")
+
+
+def _require_motion(spec: SchemeSpec) -> None:
+    """Refuses a scenario whose UEs report once, or stand still, for a network that learns from what changes."""
+    if not (spec.parameters.traits.learns_over_time and spec.needs_training_channels):
+        return
+    scenario = spec.scenario
+    reason = f"{spec.label} learns from what changes from report to report"
+    if scenario.feedback.report_period_s == 0:
+        raise InputError(f"feedback.report_period_s: got 0, expected the time from report to report in s: {reason}")
+    if getattr(scenario.channel, "speed_m_s", 1.0) == 0 and not getattr(scenario.channel, "indoor_speed_m_s", None):
+        raise InputError(f"channel.speed_m_s: got 0, expected a speed in m/s: {reason}")
 
 
 def _check_device(scenario: Scenario) -> None:

@@ -19,7 +19,7 @@ from feedback.training.distillation_loss import DistillationLoss
 from feedback.training.options import TrainingOptions
 from feedback.training.recipe import TrainingRecipe
 from feedback.training.state import Progress
-from feedback.training.validation import decibel, validation_nmse
+from feedback.training.validation import decibel, validation_error
 from feedback.training_set import ChannelStream, TrainingSet
 from linksim.errors import InputError
 from linksim.execution.worker_logs import LogSender, WorkerLogs
@@ -28,16 +28,18 @@ from linksim.preparation.adaptation import adaptation_record, load_unadapted, un
 from linksim.preparation.fitting import fit_generator, load_normalisation
 from linksim.preparation.kept_axes import KeptAxes
 from linksim.preparation.output_room import keep_somewhere
-from linksim.preparation.prepare import adaptation_of, weights_file
-from linksim.preparation.scheme_spec import SchemeSpec
+from linksim.preparation.prepare import weights_file
+from linksim.preparation.scheme_spec import SchemeSpec, adaptation_of
 from linksim.preparation.stored_weights import cheapest_storage
 from linksim.preparation.taken_channels import TakenForm, taken_channels
+from linksim.preparation.taken_sequences import SequenceForm, taken_sequences
 from linksim.preparation.teacher import load_teacher, teacher_of
 from linksim.preparation.trained_network import trained_network
 from linksim.preparation.training_log import TrainingLog
 from linksim.preparation.weights_origin import teacher_record
 from linksim.scenario.identity import with_contents
 from linksim.scenario.model import Scenario
+from linksim.scenario.motion import motion_of
 from linksim.scenario.sources import device_of, source_of
 from linksim.scenario.true_channels import truncated_channels
 
@@ -119,6 +121,8 @@ def training_record(spec: SchemeSpec, command: str) -> dict[str, object]:
     }
     if scenario.estimation.timing != "perfect":
         record["timing"] = scenario.estimation.timing
+    if spec.parameters.traits.learns_over_time:
+        record["motion"] = motion_of(scenario)
     if spec.parameters.traits.takes == "eigenvectors":
         record["n_subbands"] = scenario.sgcs.n_subbands
     if with_contents(record["channel"], "channel") != record["channel"]:
@@ -138,7 +142,11 @@ def _train(fabric: "Fabric | None", task: TrainingTask, logs: LogSender | None =
     parts = needed_tensors(task.training_file)
     train, validation = (torch.view_as_complex(parts[split].to(device)) for split in ("train", "validation"))
     fresh = scenario.training.fresh and spec.adapted_to is None
-    stream = fresh_channels(scenario, task.fitted, device, TakenForm.of(compressor)) if fresh else None
+    stream = None
+    if fresh:
+        over_time = compressor.learns_over_time
+        form = SequenceForm.of(spec) if over_time else TakenForm.of(compressor)
+        stream = fresh_channels(scenario, task.fitted, device, form)
     training = TrainingSet(train, validation, stream, KeptAxes(task.fitted))
     recipe = recipe_of(spec)
     state_file = task.log / STATE_FILE
@@ -193,7 +201,7 @@ def _is_better(task: TrainingTask, trained: NeuralCompressor, training: Training
     kept = trained_network(task.spec, task.kept)
     csi, errors = trained.training_matrices(training).validation, trained.suited(TrainingOptions()).errors
     kept.to(csi.device)
-    error = validation_nmse(kept.encoder, kept.decoder, csi, trained.settings.disturbance, errors=errors)
+    error = validation_error(kept.autoencoder(), csi, trained.settings.disturbance, errors=errors)
     if (found := decibel(error)) >= nmse_db:
         return False
     _LOGGER.warning(
@@ -203,8 +211,10 @@ def _is_better(task: TrainingTask, trained: NeuralCompressor, training: Training
     return True
 
 
-def fresh_channels(scenario: Scenario, fitted: Path, device: torch.device, form: TakenForm) -> ChannelStream:
-    """Channels of the endless training split of a generator as a network takes them, made when they are asked for.
+def fresh_channels(
+    scenario: Scenario, fitted: Path, device: torch.device, form: TakenForm | SequenceForm
+) -> ChannelStream:
+    """Channels of a generator's endless training split as a network takes them, or sequences, made when asked for.
 
     Raises:
         InputError: if the source is a file.
@@ -217,6 +227,9 @@ def fresh_channels(scenario: Scenario, fitted: Path, device: torch.device, form:
     normalisation = load_normalisation(scenario, fitted)
 
     def stream(start: int, stop: int) -> Tensor:
+        if isinstance(form, SequenceForm):
+            made = taken_sequences(scenario, form, normalisation, "train", start, stop)
+            return torch.from_numpy(made).to(device)
         if form.takes != "truncated":
             made = taken_channels(scenario, form, normalisation, "train", start, stop)
             return torch.from_numpy(made).to(device)

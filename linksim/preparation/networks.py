@@ -24,8 +24,8 @@ from linksim.preparation.adaptation import unadapted
 from linksim.preparation.dimension_check import check_points
 from linksim.preparation.network_training import TrainingTask, recipe_of, train_network
 from linksim.preparation.output_room import require_room
-from linksim.preparation.prepare import Preparation, adaptation_of, weights_file
-from linksim.preparation.scheme_spec import SchemeSpec, is_trained, schemes_of
+from linksim.preparation.prepare import Preparation, weights_file
+from linksim.preparation.scheme_spec import SchemeSpec, adaptation_of, is_trained, schemes_of
 from linksim.preparation.teacher import teacher_of
 from linksim.preparation.training_log import finished_samples
 from linksim.preparation.weights_origin import outdated

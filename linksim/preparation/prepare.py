@@ -17,9 +17,8 @@ from channels.source import Split
 from feedback.checkpoint import load_checkpoint
 from feedback.checkpoint_info import read_info
 from feedback.checkpoint_key import checkpoint_path
-from feedback.neural import NeuralCompressor, NeuralParameters
-from feedback.plugin_file import own_parameters, weights_of_others
-from feedback.training.adaptation import Adaptation
+from feedback.neural import NeuralCompressor
+from feedback.plugin_file import weights_of_others
 from feedback.training_set import TrainingSet
 from linksim.errors import InputError
 from linksim.execution.executor import Executor, one_thread
@@ -38,7 +37,7 @@ from linksim.preparation.fitting import (
 from linksim.preparation.kept_axes import KeptAxes
 from linksim.preparation.prepared_point import PreparedPoint, fitted_file, prepared_point, prepared_scheme
 from linksim.preparation.quick_fit import can_be_sent, fit_quickly, fit_tasks, is_fitted_quickly
-from linksim.preparation.scheme_spec import SchemeSpec, is_trained, schemes_of
+from linksim.preparation.scheme_spec import SchemeSpec, adaptation_of, is_trained, schemes_of
 from linksim.preparation.taken_channels import TakenForm
 from linksim.preparation.training_channels import TrainingChannels, form_key
 from linksim.scenario.identity import channel_fit_key
@@ -172,6 +171,8 @@ class Preparation:
     def _set_for(self, spec: SchemeSpec) -> TrainingSet:
         """The channels for quick fits as the compressor gets them: with their scale, where it reports that itself."""
         kind = spec.parameters.traits
+        if kind.learns_over_time:
+            return TrainingSet(csi := self._sequences(spec, "train", spec.scenario.training.samples), csi[:0])
         if kind.takes != "truncated":
             return self._other_form(spec)
         if not kind.own_scale:
@@ -192,6 +193,11 @@ class Preparation:
         normalisation = load_normalisation(spec.scenario, self.folder.fitted)
         return self._made.taken(spec, normalisation, split, wanted).to(self.device)
 
+    def _sequences(self, spec: SchemeSpec, split: Split, wanted: int) -> Tensor:
+        """Sequences of reports for a network that learns over time, scaled as it takes them."""
+        normalisation = load_normalisation(spec.scenario, self.folder.fitted)
+        return self._made.sequences(spec, normalisation, split, wanted).to(self.device)
+
     def joint_training_set(self, scenario: Scenario) -> TrainingSet:
         """The channels for quick fits, and validation channels to select on; made once."""
         n_validation = scenario.training.validation_samples
@@ -209,6 +215,9 @@ class Preparation:
         """
         source, training = spec.adapted_to or spec.scenario, spec.scenario.training
         n_train, n_validation = training.network_samples, training.validation_samples
+        if spec.parameters.traits.learns_over_time:
+            train = self._sequences(spec, "train", n_train)
+            return TrainingSet(train, self._sequences(spec, "validation", n_validation))
         if spec.adapted_to is not None:
             n_train = adaptation_of(spec).samples
             there = source_of(source).n_samples("train")
@@ -232,14 +241,6 @@ class Preparation:
     def _normalised(self, csi: Tensor, scenario: Scenario) -> Tensor:
         normalisation = load_normalisation(scenario, self.folder.fitted)
         return normalisation.apply(csi, normalisation.scale(csi)).to(self.device)
-
-
-def adaptation_of(spec: SchemeSpec) -> Adaptation:
-    """How a network is adapted, one whose spec says that it is."""
-    parameters = own_parameters(spec.parameters)
-    assert isinstance(parameters, NeuralParameters)
-    assert parameters.adaptation is not None
-    return parameters.adaptation
 
 
 def weights_file(spec: SchemeSpec) -> Path:

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from feedback.compressor_parameters import CompressorIdentity, CompressorParameters
 from feedback.denoiser_parameters import DENOISERS, DenoiserParameters
+from feedback.neural_parameters import NeuralParameters
 from feedback.plugin_file import has_training_run, identity_of, own_parameters, weights_of_others
 from feedback.quantiser_parameters import QUANTISERS, QuantiserParameters
+from feedback.training.adaptation import Adaptation
 from linksim.errors import InputError
 from linksim.scenario.identity import fit_key, taking_part, weights_document
 from linksim.scenario.model import Scenario
@@ -50,7 +52,7 @@ class SchemeSpec:
     @property
     def trained_for(self) -> dict[str, Any]:
         """What it is trained for, and adapted to. Keys trained weights."""
-        return weights_document(self.scenario, self.adapted_to)
+        return weights_document(self.scenario, self.adapted_to, self.parameters.traits.learns_over_time)
 
     def build(self) -> "Codec":
         """The unfitted codec."""
@@ -163,3 +165,11 @@ def schemes_of(point: Point) -> tuple[SchemeSpec, ...]:
 def is_trained(spec: SchemeSpec) -> bool:
     """Whether a compressor's weights come from a training run that is kept."""
     return has_training_run(spec.parameters)
+
+
+def adaptation_of(spec: SchemeSpec) -> Adaptation:
+    """How a network is adapted, one whose spec says that it is."""
+    parameters = own_parameters(spec.parameters)
+    assert isinstance(parameters, NeuralParameters)
+    assert parameters.adaptation is not None
+    return parameters.adaptation

@@ -5,7 +5,7 @@ from torch import Tensor
 from feedback.checkpoint_info import Storage
 from feedback.neural import NeuralCompressor
 from feedback.training.options import TrainingOptions
-from feedback.training.validation import decibel, validation_nmse
+from feedback.training.validation import decibel, validation_error
 from feedback.weight_storage import packed, unpacked
 
 # Most that 8 bits may cost, dB.
@@ -30,4 +30,4 @@ def cheapest_storage(trained: NeuralCompressor, csi: Tensor) -> tuple[Storage, f
 
 def _error_db(trained: NeuralCompressor, csi: Tensor) -> float:
     errors = trained.suited(TrainingOptions()).errors
-    return decibel(validation_nmse(trained.encoder, trained.decoder, csi, trained.settings.disturbance, errors=errors))
+    return decibel(validation_error(trained.autoencoder(), csi, trained.settings.disturbance, errors=errors))

@@ -14,6 +14,7 @@ from linksim.errors import InputError
 from linksim.execution.executor import Executor
 from linksim.preparation.scheme_spec import SchemeSpec
 from linksim.preparation.taken_channels import TakenForm, taken_channels, truncated_and_eigenvectors
+from linksim.preparation.taken_sequences import SequenceForm, taken_sequences
 from linksim.scenario.identity import channel_fit_key
 from linksim.scenario.model import Scenario
 from linksim.scenario.outlines import split_hint
@@ -107,6 +108,12 @@ class TrainingChannels:
                 return known
         tasks = [(source, form, normalisation, split, *each) for each in self._ranges(source, split, wanted)]
         return self._gathered(taken_channels, tasks)
+
+    def sequences(self, spec: SchemeSpec, normalisation: Normalisation, split: Split, wanted: int) -> Tensor:
+        """What UEs report over time, as a network that learns from it takes it, ``[n, T, Na, n_ports]``."""
+        scenario, form = spec.scenario, SequenceForm.of(spec)
+        tasks = [(scenario, form, normalisation, split, *each) for each in self._ranges(scenario, split, wanted)]
+        return self._gathered(taken_sequences, tasks)
 
     def truncated(self, scenario: Scenario, split: Split, wanted: int) -> Tensor:
         """So many truncated channels of a split, less those without energy, of which a warning tells."""

@@ -17,6 +17,7 @@ from feedback.plugin_content import plugin_digest
 from feedback.plugin_file import own_parameters, split_plugin
 from linksim.content_hash import content_hash
 from linksim.scenario.model import Scenario
+from linksim.scenario.motion import MOTION, motion_of
 from linksim.scenario.paths import NameChange, map_paths
 from linksim.scenario.plugin_sections import compressor_label
 from linksim.scenario.results_versions import CHAIN, compressor_version, fit_versions, point_versions, source_versions
@@ -61,7 +62,7 @@ MOVES: Mapping[str, Key] = {
     "zoo": Key.NONE,
     "seed": _POINT | Key.FIT | Key.CHANNEL_FIT | Key.ESTIMATOR_FIT | Key.TRAINING_SET | Key.CHANNELS,
     "channel": _POINT | _LEARNT | Key.CHANNELS,
-    # Nothing learns from a moving channel.
+    # Nothing learns from a moving channel but networks over time, as `weights_document` says.
     "channel.speed_m_s": _POINT | Key.CHANNELS,
     "channel.indoor_speed_m_s": _POINT | Key.CHANNELS,
     "snr_db": _POINT,
@@ -158,21 +159,25 @@ def fit_key(scenario: Scenario, parameters: CompressorParameters, adapted_to: Sc
     """
     section = parameters.model_dump(mode="json", exclude={*_SHOWN, "only_ratios", "trained_on"})
     document = _selected(scenario.model_dump(mode="json"), Key.FIT) | {"compression_ratio": None}
-    document |= {"compressors": [section], "learns": weights_document(scenario, adapted_to)}
+    over_time = parameters.traits.learns_over_time
+    document |= {"compressors": [section], "learns": weights_document(scenario, adapted_to, over_time)}
     if parameters.traits.takes == "eigenvectors":
         document["n_subbands"] = scenario.sgcs.n_subbands
     return content_hash([with_contents(document), fit_versions(scenario, parameters)])
 
 
-def weights_document(scenario: Scenario, adapted_to: Scenario | None = None) -> dict[str, Any]:
+def weights_document(scenario: Scenario, adapted_to: Scenario | None = None, over_time: bool = False) -> dict[str, Any]:
     """What a compressor is trained for: the channel at rest, the transform, and what it is adapted to.
 
-    Values that are their section's default are left out, so that a new parameter does not orphan old weights.
+    Values that are their section's default are left out, so that a new parameter does not orphan old weights. For what
+    learns ``over_time``, how UEs move and how often they report counts as well.
     """
     transform = {"n_delay": scenario.transform.n_delay, "normalisation": scenario.transform.normalisation}
     document: dict[str, Any] = {"channel": _channel_at_rest(scenario), "transform": transform}
     if scenario.estimation.timing != "perfect":
         document["timing"] = scenario.estimation.timing
+    if over_time:
+        document["motion"] = motion_of(scenario)
     return document if adapted_to is None else {**document, "adapted_to": _channel_at_rest(adapted_to)}
 
 
@@ -205,7 +210,11 @@ def training_set_key(
     if parameters.traits.takes == "eigenvectors":
         layers = getattr(own_parameters(parameters), "rank", 1)
         document |= {"n_subbands": scenario.sgcs.n_subbands, "n_layers": layers}
-    return content_hash([document, weights_document(scenario, adapted_to), samples, source])
+    over_time = parameters.traits.learns_over_time
+    if over_time:
+        reports = getattr(own_parameters(parameters), "training_reports", 0)
+        document |= {"n_reports": reports, "own_scale": parameters.traits.own_scale}
+    return content_hash([document, weights_document(scenario, adapted_to, over_time), samples, source])
 
 
 def channels_key(scenario: Scenario, device: str) -> str:
@@ -249,7 +258,7 @@ def _compressor(entry: CompressorParameters, ratio: float | None) -> dict[str, A
 def _channel_at_rest(scenario: Scenario) -> dict[str, Any]:
     channel = scenario.channel.model_dump(mode="json", exclude_defaults=True)
     channel["source"] = scenario.channel.source
-    for motion in ("speed_m_s", "indoor_speed_m_s"):
+    for motion in MOTION:
         channel.pop(motion, None)
     found: dict[str, Any] = with_contents(channel, "channel")
     return found

@@ -71,13 +71,18 @@ class ZooEntry:
         return self.info.compressor.get("csi") == "eigenvectors"
 
     @property
+    def learns_over_time(self) -> bool:
+        """Whether it is of reports that build on each other, of which one alone shows nothing."""
+        return "motion" in self.info.training
+
+    @property
     def papers_scenario(self) -> str:
         """``indoor`` or ``outdoor`` where its NMSE belongs beside the papers' tables; empty elsewhere.
 
         Their channel is COST 2100 with users placed as for CsiNet; codewords are float and arrive as they are.
         """
         channel = self.info.training.get("channel")
-        if not isinstance(channel, dict) or "adapted_to" in self.info.training:
+        if not isinstance(channel, dict) or "adapted_to" in self.info.training or self.learns_over_time:
             return ""
         place, environment = (channel.get("source"), channel.get("placement")), channel.get("environment")
         alike = place == ("cost2100", "csinet") and self.info.shape == _PAPERS_SHAPE and not self.info.measured_through
@@ -107,9 +112,20 @@ class ZooEntry:
             "compression_ratio": self.info.compressor.get("compression_ratio"),
             "compressors": [compressor],
             **({"sgcs": {"n_subbands": training["n_subbands"]}} if "n_subbands" in training else {}),
+            **self._reports(),
             "zoo": str(self.file.parent),
         }
         return validate_scenario(document, str(origin))
+
+    def _reports(self) -> dict[str, object]:
+        """When UEs report, for networks that learn over time."""
+        motion = self.info.training.get("motion")
+        if motion is None:
+            return {}
+        if not isinstance(motion, dict) or "report_period_s" not in motion:
+            origin = self.file.with_suffix(DOCUMENT)
+            raise InputError(f"{origin}: training.motion: got {motion!r:.60}, expected a report_period_s in it")
+        return {"feedback": {"report_period_s": motion["report_period_s"]}}
 
     def spec(self) -> SchemeSpec:
         """What the weights are for.

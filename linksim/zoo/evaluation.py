@@ -101,7 +101,14 @@ def evaluate(
         if len(directions) == len(entries):
             raise InputError(line)
         _LOGGER.warning("%s", line)
-    known = [(entry, _scenario(entry, seed)) for entry in entries if not entry.reports_eigenvectors]
+    sequences = [entry.name for entry in entries if entry.learns_over_time]
+    if sequences:
+        line = f"{', '.join(sequences)}: each report builds on those before; run a scenario for their NMSE over time"
+        if len(sequences) == len(entries):
+            raise InputError(line)
+        _LOGGER.warning("%s", line)
+    taking = [entry for entry in entries if not (entry.reports_eigenvectors or entry.learns_over_time)]
+    known = [(entry, _scenario(entry, seed)) for entry in taking]
     keyed = sorted(known, key=lambda pair: _channel_key(pair[1]))
     for _, group in groupby(keyed, key=lambda pair: _channel_key(pair[1])):
         yield from _evaluate_channel(list(group), samples, training_samples, executor)

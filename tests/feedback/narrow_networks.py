@@ -1,3 +1,7 @@
 """Keys that make networks narrow whose layers are wide by default, so that tests of all of them are quick."""
 
-NARROW: dict[str, dict[str, object]] = {"deepcmc": {"width": 8}}
+NARROW: dict[str, dict[str, object]] = {
+    "deepcmc": {"width": 8},
+    "csinet-lstm": {"lstm_layers": 1, "training_reports": 2},
+    "markovnet": {"training_reports": 2},
+}

@@ -13,6 +13,7 @@ from feedback.checkpoint_key import checkpoint_key
 from feedback.plugin_file import build_compressor
 from linksim.content_hash import content_hash
 from linksim.errors import InputError
+from linksim.preparation.scheme_spec import scheme_specs
 from linksim.scenario.channel_section import channel_section
 from linksim.scenario.file import validate_scenario
 from linksim.scenario.identity import (
@@ -335,3 +336,24 @@ def test_a_plugin_counts_by_its_code_wherever_it_lies(tmp_path: Path) -> None:
     moved_file.write_text(moved_file.read_text() + "\n# Edited.\n")
     edited = with_net(moved_file)
     assert {Key.RESULT, Key.FIT, Key.WEIGHTS} <= {key for key in made if found[key] != edited[key]}
+
+
+def test_what_moves_counts_for_networks_that_learn_over_time() -> None:
+    def with_nets(period_s: float = 0.01, speed_m_s: float = 1.0) -> dict[str, list[str]]:
+        document = copy.deepcopy(FULL) | {"compressors": [{"name": "csinet"}, {"name": "markovnet"}]}
+        document["feedback"]["report_period_s"] = period_s
+        document["channel"] = document["channel"] | {"speed_m_s": speed_m_s}
+        specs = scheme_specs(validate_scenario(document, "full"))
+        return {
+            spec.label: [
+                spec.key,
+                training_set_key(spec.scenario, spec.parameters, None, None),
+                checkpoint_key(build_compressor(spec.parameters, SHAPE), spec.trained_for),
+            ]
+            for spec in specs
+        }
+
+    before = with_nets()
+    for after in (with_nets(period_s=0.02), with_nets(speed_m_s=2.0)):
+        assert after["csinet"] == before["csinet"]
+        assert all(new != old for new, old in zip(after["markovnet"], before["markovnet"], strict=True))

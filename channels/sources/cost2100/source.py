@@ -101,6 +101,20 @@ class Cost2100Source(Source):
             out[place] = matrices[wanted]
         return out
 
+    def read_truncated_sequences(
+        self, split: Split, start: int, stop: int, n_delay: int, snapshots: Snapshots
+    ) -> Tensor:
+        """Truncated angular-delay matrices straight from the rays, ``[batch, n_snapshots, n_delay, n_tx]``."""
+        if self.parameters.beam_squint:
+            return super().read_truncated_sequences(split, start, stop, n_delay, snapshots)
+        shape = (stop - start, snapshots.n, n_delay, self.array.n_tx)
+        out = torch.empty(shape, dtype=torch.complex64, device=self.device)
+        for block, wanted, place in _blocks(start, stop):
+            rays = self.read_rays(split, block, snapshots)
+            waves = (rays.amplitude[wanted], rays.delay_s[wanted], rays.spatial_frequency[wanted])
+            out[place] = truncated_plane_waves(*waves, self.grid, self.array.n_tx, n_delay)
+        return out
+
     def read_hf_all(self, split: Split, start: int, stop: int) -> Tensor:
         """The public ``HF_all`` reference of samples ``start`` to ``stop - 1``, from their rays.
 
