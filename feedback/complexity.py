@@ -22,7 +22,14 @@ class CountsMacs(Protocol):
 
 @runtime_checkable
 class BinaryLayer(Protocol):
-    """A layer of binary weights: it adds and subtracts, and is stored with one bit a weight."""
+    """A layer of binary weights: it adds and subtracts."""
+
+    adds_only: bool
+
+
+@runtime_checkable
+class PackedLayer(Protocol):
+    """A layer that is stored with fewer bits a weight than it learns with."""
 
     def stored_bytes(self) -> int:
         """Bytes that this layer's own parameters take in the device that uses them."""
@@ -62,7 +69,7 @@ def count_parameters(network: nn.Module) -> int:
 
 
 def count_stored_bytes(network: nn.Module) -> int:
-    """Bytes of a network's learnt numbers: 4 each, but one bit a weight, and one scale, in a binary layer.
+    """Bytes of a network's learnt numbers: 4 each, but fewer in layers of binary or 8-bit weights.
 
     Running statistics of batch norm are not counted: they merge into the kernels before it.
     """
@@ -90,7 +97,7 @@ def _count(
 
 
 def _layer_bytes(layer: nn.Module) -> int:
-    if isinstance(layer, BinaryLayer):
+    if isinstance(layer, PackedLayer):
         return layer.stored_bytes()
     return sum(parameter.numel() * parameter.element_size() for parameter in layer.parameters(recurse=False))
 

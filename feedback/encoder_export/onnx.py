@@ -20,6 +20,7 @@ from feedback.encoder_export.packing import pack_binary
 from feedback.encoder_export.quantisation import quantise_dynamic, quantise_static
 from feedback.layers.basic import CentredLinear, ConvBn
 from feedback.layers.binary import BinaryLinear, scale_of, signs_of
+from feedback.layers.dynamic_linear import DynamicLinear, FixedDynamicLinear
 
 INPUT, OUTPUT = "image", "codeword"
 
@@ -89,7 +90,7 @@ def float_model(encoder: nn.Module, shape: tuple[int, int]) -> onnx.ModelProto:
 
 
 def plain(encoder: nn.Module) -> nn.Module:
-    """A copy of an encoder for inference: batch norm in the convolutions, binary layers as the products they take.
+    """A copy of an encoder for inference: batch norm in the convolutions, other layers as products.
 
     What fully connected layers take off their input stays: without it, 8-bit weights would multiply a common level that
     is far beyond what the values differ by. A constant is one number.
@@ -99,6 +100,8 @@ def plain(encoder: nn.Module) -> nn.Module:
         if isinstance(layer, ConvBn):
             layer.conv = fuse_conv_bn_eval(layer.conv, layer.norm)
             layer.norm = nn.Identity()  # type: ignore[assignment]
+        elif isinstance(layer, DynamicLinear):
+            twin.set_submodule(name, FixedDynamicLinear(layer))
         elif isinstance(layer, CentredLinear):
             twin.set_submodule(name, _multiplied_out(layer))
     return twin[0]

@@ -56,6 +56,8 @@ class BinaryLinear(CentredLinear):
     as in eq. 11, with the gate of eq. 10 read as passing a gradient of 1 where :math:`|W| < 1`.
     """
 
+    adds_only = True
+
     def forward(self, x: Tensor) -> Tensor:
         """``[batch, in_features]`` to ``[batch, out_features]``."""
         product: Tensor = _BinaryProduct.apply(x - self.centre, self.weight)  # type: ignore[no-untyped-call]

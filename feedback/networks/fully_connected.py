@@ -49,16 +49,24 @@ class FullyConnectedNetwork(LinearStartNetwork):
         """Whether the FC layer at the BS is binary."""
         return False
 
+    @property
+    def encoder_fc(self) -> type[CentredLinear]:
+        """Kind of the FC layer at the UE."""
+        return BinaryLinear if self.binary_encoder else CentredLinear
+
+    @property
+    def decoder_fc(self) -> type[nn.Linear]:
+        """Kind of the FC layer at the BS."""
+        return BinaryLinear if self.binary_decoder else nn.Linear
+
     def build_encoder(self) -> nn.Module:
         """Features, then the FC layer."""
-        fc_class = BinaryLinear if self.binary_encoder else CentredLinear
-        fc = fc_class(2 * self.shape[0] * self.shape[1], self.length)
+        fc = self.encoder_fc(2 * self.shape[0] * self.shape[1], self.length)
         return FullyConnectedEncoder(self.build_features(), fc, self._transposed)
 
     def build_decoder(self) -> nn.Module:
         """The FC layer, then refinement."""
-        fc_class = BinaryLinear if self.binary_decoder else nn.Linear
-        fc = fc_class(self.length, 2 * self.shape[0] * self.shape[1])
+        fc = self.decoder_fc(self.length, 2 * self.shape[0] * self.shape[1])
         return FullyConnectedDecoder(fc, self.build_refinement(), self.shape, self._transposed)
 
     @property

@@ -91,6 +91,14 @@ class BacrNetParameters(AcrNetFcOptions):
         return super().allows_klt and self.decoder_fc == "full"
 
 
+class QacrNetParameters(AcrNetFcOptions):
+    """Parameters of ``qacrnet-1x`` and ``qacrnet-10x``."""
+
+    titles = ("QACRNet-1x", "QACRNet-10x")
+
+    name: Literal["qacrnet-1x", "qacrnet-10x"]
+
+
 class ClAcrNetParameters(ConvolutionalLatentParameters, AcrNetFcOptions):
     """Parameters of ``cl-acrnet``."""
 
