@@ -49,7 +49,7 @@ class DirichletKernel:
         remainder = shifted - nearest - 0.5
         # sin(theta) = sin(pi - theta), and the smaller angle is the one that float32 holds precisely.
         angle = torch.minimum(shifted, n_points - shifted) * (math.pi / n_points)
-        cosecant = torch.sin(angle.to(torch.float32)).clamp_(min=1e-20).reciprocal_()
+        cosecant = torch.sin(angle.to(torch.float32)).clamp_(min=1e-15).reciprocal_()
         fraction = remainder.to(torch.float32)
         fraction = torch.where(fraction.abs() < _NUDGE, _NUDGE, fraction)
         cotangents = cotangent(torch.arange(n_points, device=position.device), n_points)

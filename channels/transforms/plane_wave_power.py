@@ -1,21 +1,19 @@
 """Mean power of plane waves over band and ports, and with it their truncated matrix, without a frequency response."""
 
 import math
-from functools import lru_cache
+from itertools import pairwise
 
 import torch
 from torch import Tensor
 
 from channels.channel_batch import OfdmGrid
-from channels.transforms.direct_angular_delay import PlaneWaveKernels, check_rows, outer_factor
+from channels.transforms.delay_cells import N_POLYNOMIALS, cell_bounds, rows_for, rows_near
 from channels.transforms.dirichlet_kernel import cosecant_at, cotangent
+from channels.transforms.plane_waves import PlaneWaves, Workspace, check_rows, outer_factor
 
-# Delay rows taken one by one on either side of the delays; further out the sum over rows is a quadrature.
-_MARGIN = 8
-# Nodes per octave of distance: the poles lie one interval length away, so the error falls as 5.8^(-2 nodes).
-_NODES_PER_OCTAVE = 4
-# Rows assumed when links are put into groups that fit the cache.
-_TYPICAL_ROWS = 128
+# Sums over waves that are held at a time, and rows assumed beside those kept.
+_SUMS_AT_A_TIME = 1 << 23
+_TYPICAL_ROWS = 400
 
 
 def mean_power(amplitude: Tensor, delay_s: Tensor, spatial_frequency: Tensor, grid: OfdmGrid, n_columns: int) -> Tensor:
@@ -29,9 +27,11 @@ def truncated_and_mean_power(
     r"""Truncated angular-delay matrix of plane waves on a ULA, and the mean power of all of the response.
 
     By Parseval the mean of :math:`|H_{k,m}|^2` is :math:`\frac{1}{N_c N_t} \sum_{n,a} |X_{n,a}|^2` over all delay
-    rows. Rows among the delays are computed one by one. Beyond them :math:`X_{n,a}`, its row phase apart, is a smooth
-    function of :math:`n`, the leakage of the band edges, and the sum over rows follows from Gauss quadrature with
-    weights made for sums over integers. Relative error of the mean below 1e-5.
+    rows. Rows among the delays are computed one by one: near a wave from its own kernel, elsewhere from a few
+    polynomials that stand for all waves of like delay (``channels.transforms.delay_cells``). Beyond the delays
+    :math:`X_{n,a}`, its row phase apart, is a smooth function of :math:`n`, the leakage of the band edges, and the sum
+    over rows follows from Gauss quadrature with weights made for sums over integers. Relative error of the mean below
+    1e-5.
 
     Args:
         amplitude: complex gains of the waves, ``[..., n_waves]``, complex64.
@@ -55,84 +55,108 @@ def truncated_and_mean_power(
 def _matrix_and_power(
     amplitude: Tensor, delay_s: Tensor, spatial_frequency: Tensor, grid: OfdmGrid, n_columns: int, n_delay: int
 ) -> tuple[Tensor, Tensor]:
-    device, shape, n_rows = amplitude.device, amplitude.shape[:-1], grid.n_subcarriers
-    kernels = PlaneWaveKernels(amplitude, delay_s, spatial_frequency, grid, n_columns)
-    matrix = torch.empty(shape.numel(), n_delay, n_columns, dtype=torch.complex64, device=device)
-    power = torch.empty(shape.numel(), dtype=torch.float64, device=device)
-    column_power = cosecant_at(torch.arange(n_columns, device=device), n_columns).square()
-    earliest, latest = _delay_rows(amplitude, delay_s, grid)
-    for links, n_waves in kernels.groups(max(n_delay, _TYPICAL_ROWS)):
-        chosen = links.tolist()
-        window = _window(min(earliest[i] for i in chosen), max(latest[i] for i in chosen))
-        cotangents, weights = _summation_rows(window, n_rows, n_delay)
-        product = kernels.product(links, n_waves, cotangents.to(device))
-        matrix[links] = torch.complex(*product[:, :, :n_delay].unbind(1))
-        row_power = product.square().sum(dim=1) @ column_power
-        power[links] = row_power.to(torch.float64) @ weights.to(device)
-    matrix = matrix * outer_factor(n_delay, n_columns, grid, device)
-    return matrix.reshape(*shape, n_delay, n_columns), (power / (n_rows * n_columns) ** 2).reshape(shape)
+    shape = amplitude.shape[:-1]
+    amplitude, delay_s, spatial_frequency = (
+        values.reshape(shape.numel(), -1) for values in (amplitude, delay_s, spatial_frequency)
+    )
+    at_a_time = max(1, _SUMS_AT_A_TIME // ((n_delay + _TYPICAL_ROWS) * 2 * n_columns))
+    workspace, matrices, powers = Workspace(amplitude.device), [], []
+    for first in range(0, len(amplitude), at_a_time):
+        some = slice(first, first + at_a_time)
+        waves = PlaneWaves.of(amplitude[some], delay_s[some], spatial_frequency[some], grid, n_columns)
+        matrix, power = _matrices_and_powers(waves, grid, n_delay, workspace)
+        matrices.append(matrix)
+        powers.append(power)
+    return torch.cat(matrices).reshape(*shape, n_delay, n_columns), torch.cat(powers).reshape(shape)
 
 
-def _delay_rows(amplitude: Tensor, delay_s: Tensor, grid: OfdmGrid) -> tuple[list[float], list[float]]:
-    """Least and greatest delay of each link's waves, in rows; waves without gain do not count."""
-    rows = delay_s.reshape(-1, delay_s.shape[-1]) * grid.bandwidth_hz
-    silent = amplitude.reshape(rows.shape) == 0
-    earliest = rows.masked_fill(silent, torch.inf).amin(dim=1)
-    latest = rows.masked_fill(silent, -torch.inf).amax(dim=1)
-    empty = silent.all(dim=1)
-    return earliest.masked_fill(empty, 0).tolist(), latest.masked_fill(empty, 0).tolist()
+def _matrices_and_powers(
+    waves: PlaneWaves, grid: OfdmGrid, n_delay: int, workspace: Workspace
+) -> tuple[Tensor, Tensor]:
+    """Matrices and mean powers of some links, ``[n_links, n_delay, n_columns]`` and ``[n_links]``."""
+    n_rows, n_columns, device = grid.n_subcarriers, waves.n_columns, waves.link.device
+    earliest, latest = (math.floor(float(x)) for x in waves.taps.aminmax()) if len(waves.taps) else (0, 0)
+    bounds = cell_bounds(earliest, latest)
+    cell = torch.bucketize(waves.taps, torch.tensor(bounds[1:-1], dtype=torch.float64, device=device), right=True)
+    waves = _with_factors(waves, cell, bounds, n_rows)
+    n_cells = cell.new_zeros(waves.n_links).scatter_reduce_(0, waves.link, cell, "amax") + 1
+    n_cells, order = n_cells.sort(stable=True)
+    # Links with as many cells of delays have the same rows.
+    sums = []
+    for number, n_links in zip(*(x.tolist() for x in torch.unique(n_cells, return_counts=True)), strict=True):
+        rows = rows_for(bounds[: number + 1], n_rows, n_delay)
+        product = torch.zeros(n_links, len(rows.weights), 2 * n_columns, device=device)
+        moments = torch.empty(n_links, number * N_POLYNOMIALS, 2 * n_columns, device=device)
+        sums.append((rows, product, moments))
+
+    for number, (first, end) in enumerate(pairwise(bounds)):
+        near = rows_near(first, end, n_rows)
+        inside = (cell == number).nonzero()[:, 0]
+        products = _products(waves, inside, order, cotangent(near, n_rows).to(device), workspace)
+        for (rows, product, moments), some in zip(sums, products.split([len(x[1]) for x in sums]), strict=True):
+            if number < len(rows.near):
+                _add_rows(product, rows.near[number], some[:, : len(near)])
+                moments[:, number * N_POLYNOMIALS : (number + 1) * N_POLYNOMIALS] = some[:, len(near) :]
+
+    matrix, power = [], []
+    column_power = cosecant_at(torch.arange(n_columns, device=device), n_columns).square().repeat(2)
+    for rows, product, moments in sums:
+        product.baddbmm_(rows.coefficients.to(device).expand(len(product), -1, -1), moments)
+        matrix.append(torch.complex(*product.index_select(1, rows.kept.to(device)).chunk(2, dim=2)))
+        power.append((product.square_() @ column_power).to(torch.float64) @ rows.weights.to(device))
+    place = order.argsort()
+    result = torch.cat(matrix)[place] * outer_factor(n_delay, n_columns, grid, device)
+    return result, torch.cat(power)[place] / (n_rows * n_columns) ** 2
 
 
-def _window(earliest: float, latest: float) -> tuple[int, int]:
-    """Rows to compute one by one, first and last; widened to multiples so that few windows occur."""
-    first, last = math.floor(earliest) - _MARGIN, math.ceil(latest) + _MARGIN
-    return first // _MARGIN * _MARGIN, -(-last // (2 * _MARGIN)) * 2 * _MARGIN
+def _with_factors(waves: PlaneWaves, cell: Tensor, bounds: tuple[int, ...], n_rows: int) -> PlaneWaves:
+    """Waves with the sine of their delay's angle and their place in their cell, from -1 to 1."""
+    begin = torch.tensor(bounds, dtype=torch.float64, device=cell.device)
+    place = (2 * waves.taps - (begin[1:] + begin[:-1])[cell]) / begin.diff()[cell]
+    # The gain of a wave at a pole of the cotangent is bounded; so is what makes up for it.
+    periods = ((waves.taps + 0.5) / n_rows).floor()
+    sine = torch.sin((waves.taps + 0.5 - periods * n_rows) * (math.pi / n_rows)).clamp_(min=1e-15)
+    return waves.with_values(sine * (1 - 2 * periods.remainder(2)), place)
 
 
-@lru_cache(maxsize=512)
-def _summation_rows(window: tuple[int, int], n_rows: int, n_delay: int) -> tuple[Tensor, Tensor]:
-    """Delay rows whose weighted sum stands for the sum over all rows; the first ``n_delay`` are 0 to ``n_delay - 1``.
-
-    Returns:
-        Cotangents of the rows, float32, and weights of the power of ``PlaneWaveKernels.product`` there, float64.
-    """
-    first, last = window
-    outside = max(0, n_rows - (last - first + 1))
-    one_by_one = torch.arange(first, last + 1).remainder(n_rows) if outside else torch.arange(n_rows)
-    kept = torch.arange(n_delay)
-    further = one_by_one[one_by_one >= n_delay]
-    rows = [kept.to(torch.float64), further.to(torch.float64)]
-    weights = [torch.isin(kept, one_by_one).to(torch.float64), torch.ones(len(further), dtype=torch.float64)]
-    # The rows outside the window form one arc of the circle of delays; intervals grow with the distance from it.
-    for start, direction, count in ((last + 1, 1, (outside + 1) // 2), (first - 1, -1, outside // 2)):
-        done = 0
-        while done < count:
-            length = min(_MARGIN + done, count - done)
-            node, weight = gauss_for_sums(length, _NODES_PER_OCTAVE)
-            rows.append(start + direction * (done + node))
-            weights.append(weight)
-            done += length
-    row = torch.cat(rows)
-    return cotangent(row, n_rows), torch.cat(weights) * cosecant_at(row, n_rows).to(torch.float64).square()
-
-
-def gauss_for_sums(length: int, n_nodes: int) -> tuple[Tensor, Tensor]:
-    r"""Gauss quadrature for sums: exact for :math:`\sum_{i=0}^{L-1} p(i)`, p of degree at most ``2 n_nodes - 1``.
-
-    Golub and Welsch's method with the recurrence of the discrete Chebyshev (Gram) polynomials,
-    :math:`\beta_i = i^2 (L^2 - i^2) / (4 (4 i^2 - 1))`.
+def _products(waves: PlaneWaves, of_cell: Tensor, order: Tensor, row_cotangent: Tensor, workspace: Workspace) -> Tensor:
+    """Products of a cell's waves at the rows nearby, and with Chebyshev polynomials of their delays.
 
     Args:
-        length: number of integers, :math:`L`.
-        n_nodes: nodes; with ``length`` or more the integers themselves are the nodes.
+        waves: waves of all cells.
+        of_cell: indices of those of the cell, ascending.
+        order: order of the links.
+        row_cotangent: cotangents of the rows nearby, ``[n_near]``.
+        workspace: where the products lie, those of the next cell too.
 
     Returns:
-        Nodes and weights, float64.
+        ``[n_links, n_near + n_polynomials, 2 n_columns]``, float32, links in that order.
     """
-    if n_nodes >= length:
-        return torch.arange(length, dtype=torch.float64), torch.ones(length, dtype=torch.float64)
-    i = torch.arange(1, n_nodes, dtype=torch.float64)
-    beta = i.square() * (length**2 - i.square()) / (4 * (4 * i.square() - 1))
-    jacobi = torch.diag(beta.sqrt(), 1) + torch.diag(beta.sqrt(), -1)
-    eigenvalues, eigenvectors = torch.linalg.eigh(jacobi)
-    return eigenvalues + (length - 1) / 2, length * eigenvectors[0].square()
+    n_near = len(row_cotangent)
+    size = (waves.n_links, n_near + N_POLYNOMIALS, 2 * waves.n_columns)
+    out = workspace.empty("products", *size)
+    start, place = 0, torch.empty_like(order)
+    for group in waves.groups(out.shape[1], of_cell, workspace):
+        rows = group.rows(row_cotangent, N_POLYNOMIALS)
+        _fill_with_polynomials(rows[:, n_near:], group.values[6], group.values[7])
+        end = start + len(group.links)
+        group.product(rows, out=out[start:end])
+        place[group.links] = torch.arange(start, end, device=order.device)
+        start = end
+    return torch.index_select(out, 0, place[order], out=workspace.empty("ordered products", *size))
+
+
+def _add_rows(product: Tensor, place: slice | Tensor, rows: Tensor) -> None:
+    if isinstance(place, slice):
+        product[:, place].add_(rows)
+    else:
+        product.index_add_(1, place.to(product.device), rows)
+
+
+def _fill_with_polynomials(out: Tensor, factor: Tensor, place: Tensor) -> None:
+    """Chebyshev polynomials of degree 0 and up at places of waves, times a factor, ``[n, n_polynomials, n_waves]``."""
+    out[:, 0] = factor
+    torch.mul(factor, place, out=out[:, 1])
+    doubled = 2 * place
+    for degree in range(2, out.shape[1]):
+        torch.mul(out[:, degree - 1], doubled, out=out[:, degree]).sub_(out[:, degree - 2])

@@ -13,8 +13,6 @@ from channels.sources.cost2100.environment import load_environment
 from channels.sources.cost2100.placement import draw_positions
 from channels.sources.cost2100.rays import Rays, free_space_gain
 from channels.sources.cost2100.source import Cost2100Source
-from channels.sources.cost2100.streams import BlockStreams
-from channels.sources.cost2100.visibility import VisibilityRegions, draw_regions, visible_clusters
 from channels.sources.parameters.cost2100 import Cost2100Parameters
 from channels.transforms.angular_delay import AngularDelayTransform
 
@@ -154,57 +152,11 @@ def test_free_space_gain() -> None:
     assert 20 * math.log10(gain.item()) == pytest.approx(-61.537, abs=1e-3)
 
 
-@pytest.mark.parametrize(("name", "expected"), [("outdoor_los", 25.2), ("outdoor_nlos", 23.8), ("indoor", 2.5 * 3.82)])
-def test_mean_number_of_visible_regions(name: str, expected: float) -> None:
-    environment = load_environment(name)
-    shape = environment.visibility_regions
-    counts = []
-    for block in range(6):
-        streams = BlockStreams((1, block), BLOCK_SIZE, CPU)
-        regions = draw_regions(environment, streams)
-        ms = torch.zeros(BLOCK_SIZE, 1, 2, dtype=torch.float64)
-        # One cluster per region: every visible region counts.
-        visible = visible_clusters(VisibilityRegions(regions.centres_m, None), ms, environment, 1.0)
-        counts.append((visible.gain[:, 0] > 0).sum(dim=1))
-        if regions.group_ends is not None:
-            sizes = regions.group_ends.diff(dim=1)
-            assert (sizes >= 0).all()
-            assert sizes[sizes > 0].double().mean().item() == pytest.approx(5, abs=0.1)
-        else:
-            assert regions.centres_m.shape[2] == round(6 * (500 / (shape.radius_m - shape.transition_m)) ** 2)
-    count = torch.cat(counts).double()
-    # Within 4 standard errors.
-    assert count.mean().item() == pytest.approx(expected, abs=4 * count.std().item() / math.sqrt(len(count)))
-
-
-def test_visibility_gain() -> None:
-    environment = load_environment("outdoor_los")
-    # At the edge of the transition zone, at the centre, at the border, and beyond.
-    distances = torch.tensor([16.0, 0.0, 32.79, 32.81])
-    regions = VisibilityRegions(torch.stack((distances, torch.zeros(4)), dim=1).unsqueeze(2), None)
-    found = visible_clusters(regions, torch.zeros(4, 1, 2, dtype=torch.float64), environment, 1.05).gain.flatten()
-    scale = 2 * math.sqrt(2) / math.sqrt(1.05 * 16.8)
-    expected = [0.5, 0.5 + math.atan(scale * 16) / math.pi, 0.5 - math.atan(scale * 16.79) / math.pi, 0]
-    assert found.tolist() == pytest.approx(expected, rel=1e-5)
-
-
-def test_a_cluster_counts_once_with_its_strongest_region() -> None:
-    environment = load_environment("indoor")
-    centres = torch.tensor([[[2.0, 1.0, 9.0, 0.5, 2.5], [0.0, 0.0, 9.0, 0.0, 0.0]]])
-    regions = VisibilityRegions(centres, torch.tensor([[2, 3, 5]]))
-    visible = visible_clusters(regions, torch.zeros(1, 1, 2, dtype=torch.float64), environment, 0.0566)
-    alone = VisibilityRegions(centres[:, :, [3, 1]], None)
-    expected = visible_clusters(alone, torch.zeros(1, 1, 2, dtype=torch.float64), environment, 0.0566)
-    assert torch.equal(visible.gain, expected.gain)
-    assert visible.first_region.tolist() == [[3, 0]]
-    assert visible.group_size.tolist() == [[2, 2]]
-
-
 def test_polar_and_cartesian_rays_of_a_cluster_agree() -> None:
     generator = torch.Generator().manual_seed(1)
-    values = torch.rand(5, 4, 3, generator=generator) + 0.1
-    part = _Part(*values.unbind(0), cloud=torch.randn(4, 3, 6, 3, generator=generator))
-    x, y, height = part.positions()
+    values = torch.rand(5, 4, generator=generator) + 0.1
+    part = _Part(*values, cloud=torch.randn(4, 3, 6, generator=generator))
+    x, y, height = part.positions().unbind(1)
     torch.testing.assert_close(part.ray_distance(), (x.square() + y.square() + height.square()).sqrt())
     bearing = torch.stack((torch.cos(part.ray_azimuth()), torch.sin(part.ray_azimuth())))
     torch.testing.assert_close(bearing * torch.hypot(x, y), torch.stack((x, y)), rtol=1e-4, atol=1e-5)

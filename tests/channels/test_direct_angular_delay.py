@@ -11,10 +11,11 @@ from torch import Tensor
 from channels.channel_batch import ArrayShape, OfdmGrid, Paths
 from channels.errors import ChannelInputError
 from channels.transforms.angular_delay import AngularDelayTransform
+from channels.transforms.delay_cells import gauss_for_sums
 from channels.transforms.direct_angular_delay import truncated_paths, truncated_plane_waves
 from channels.transforms.dirichlet_kernel import DirichletKernel, cotangent, row_factor, unit_phasor
 from channels.transforms.frequency_response import frequency_response
-from channels.transforms.plane_wave_power import gauss_for_sums, mean_power, truncated_and_mean_power
+from channels.transforms.plane_wave_power import mean_power, truncated_and_mean_power
 
 # Every factor of a kernel is good to a few float32 roundings, and so is the sum over waves relative to the norm of
 # the full response; half a dozen factors of 2^-24 each.

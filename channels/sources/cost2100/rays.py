@@ -7,6 +7,7 @@ from torch import Tensor
 
 from channels.sources.cost2100.clusters import SPEED_OF_LIGHT_M_S, FarClusters, LocalCluster
 from channels.sources.cost2100.environment import Environment
+from channels.sources.cost2100.visibility import VisibleClusters
 from channels.transforms.dirichlet_kernel import unit_phasor
 
 
@@ -54,17 +55,17 @@ def local_rays(cluster: LocalCluster, owner: str, ms_m: Tensor, carrier_hz: floa
         carrier_hz: carrier frequency.
     """
     offset = cluster.offset_m.to(torch.float64).unsqueeze(1)
-    ms = torch.nn.functional.pad(ms_m, (0, 1)).unsqueeze(2)
+    ms = torch.nn.functional.pad(ms_m, (0, 1)).unsqueeze(3)
     ray = offset if owner == "bs" else ms + offset
     to_ms = offset - ms if owner == "bs" else offset
-    length = torch.linalg.vector_norm(ray, dim=-1) + torch.linalg.vector_norm(to_ms, dim=-1)
-    delay = length / SPEED_OF_LIGHT_M_S
-    aod = torch.atan2(ray[..., 1], ray[..., 0]).to(torch.float32)
+    length = ray.square().sum(2).sqrt_() + to_ms.square().sum(2).sqrt_()
+    delay = length.div_(SPEED_OF_LIGHT_M_S)
+    aod = torch.atan2(ray[:, :, 1], ray[:, :, 0]).to(torch.float32)
     return cluster.weight.unsqueeze(1) * unit_phasor(delay * -carrier_hz), delay, aod.expand(delay.shape)
 
 
 def far_rays(
-    clusters: FarClusters, visibility: Tensor, ms_m: Tensor, environment: Environment, carrier_hz: float
+    clusters: FarClusters, visible: VisibleClusters, ms_m: Tensor, environment: Environment, carrier_hz: float
 ) -> tuple[Tensor, Tensor, Tensor]:
     r"""Amplitude (path gain apart), delay and departure of far clusters, each ``[n_links, n_snapshots, n_rays]``.
 
@@ -74,13 +75,14 @@ def far_rays(
 
     Args:
         clusters: the clusters, which stay where they are.
-        visibility: their amplitude gains, ``[n_links, n_snapshots, n_clusters]``.
+        visible: whose they are, and their amplitude gains.
         ms_m: positions of the MS relative to the BS, ``[n_links, n_snapshots, 2]``, float64.
         environment: decay and cut-off.
         carrier_hz: carrier frequency.
     """
-    direct_s = torch.linalg.vector_norm(ms_m, dim=-1).unsqueeze(-1) / SPEED_OF_LIGHT_M_S
-    to_centre = torch.linalg.vector_norm(clusters.ms_centre_m.unsqueeze(1) - ms_m.unsqueeze(2), dim=-1)
+    ms = ms_m[visible.link]
+    direct_s = torch.linalg.vector_norm(ms_m, dim=-1)[visible.link] / SPEED_OF_LIGHT_M_S
+    to_centre = (clusters.ms_centre_m.unsqueeze(1) - ms).square().sum(-1).sqrt_()
     link_delay = clusters.link_delay_s.to(torch.float64).unsqueeze(1)
     cluster_s = (clusters.bs_centre_distance_m.unsqueeze(1) + to_centre) / SPEED_OF_LIGHT_M_S + link_delay
     far = environment.far_clusters
@@ -88,16 +90,25 @@ def far_rays(
         cluster_s = cluster_s.clamp(max=far.cutoff_delay_s)
     attenuation = torch.exp((-0.5e6 * far.decay_per_us) * (cluster_s - direct_s)).to(torch.float32)
 
-    x, y, height = (part.to(torch.float64).unsqueeze(1) for part in clusters.ms_ray_m)
-    to_ms = (x - ms_m[..., 0, None, None]).square_()
-    to_ms += (y - ms_m[..., 1, None, None]).square_()
-    to_ms += height.square_()
-    bs_part = clusters.bs_ray_distance_m.to(torch.float64).unsqueeze(1)
-    delay = (to_ms.sqrt_() + bs_part).div_(SPEED_OF_LIGHT_M_S) + link_delay.unsqueeze(-1)
-    amplitude = clusters.weight.unsqueeze(1) * (visibility * attenuation).unsqueeze(-1)
-    amplitude = amplitude * unit_phasor(delay * -carrier_hz)
+    ray = clusters.ms_ray_m.to(torch.float64).unsqueeze(1)
+    delay = (ray[:, :, 0] - ms[:, :, :1]).square_()
+    delay += (ray[:, :, 1] - ms[:, :, 1:]).square_()
+    delay += ray[:, :, 2].square_()
+    delay = delay.sqrt_().add_(clusters.bs_ray_distance_m.unsqueeze(1)).div_(SPEED_OF_LIGHT_M_S)
+    delay += link_delay.unsqueeze(-1)
+    amplitude = clusters.weight.unsqueeze(1) * (visible.gain * attenuation).unsqueeze(-1)
+    amplitude *= unit_phasor(delay * -carrier_hz)
     aod = clusters.aod_rad.unsqueeze(1).expand(delay.shape)
-    return amplitude.flatten(2), delay.flatten(2), aod.flatten(2)
+    place = (visible.link, visible.slot)
+    size = (len(ms_m), int(visible.slot.max()) + 1 if len(visible.slot) else 1)
+    return _placed(amplitude, place, size), _placed(delay, place, size), _placed(aod, place, size)
+
+
+def _placed(values: Tensor, place: tuple[Tensor, Tensor], size: tuple[int, int]) -> Tensor:
+    """Values of clusters, ``[n, n_snapshots, n_rays]``, link by link, ``[n_links, n_snapshots, n_slots n_rays]``."""
+    out = values.new_zeros(*size, *values.shape[1:])
+    out[place] = values
+    return out.transpose(1, 2).flatten(2)
 
 
 def line_of_sight_ray(

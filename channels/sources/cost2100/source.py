@@ -9,7 +9,7 @@ from torch import Tensor
 
 from channels.channel_batch import ChannelBatch, OfdmGrid, Snapshots
 from channels.source import BLOCK_SIZE, SOURCES, Source, Split
-from channels.sources.cost2100.drop import draw_rays
+from channels.sources.cost2100.drop import Drop, draw_links, rays_of
 from channels.sources.cost2100.outline import Cost2100Outline
 from channels.sources.cost2100.rays import Rays, decibels
 from channels.sources.cost2100.streams import BlockStreams
@@ -21,6 +21,11 @@ from channels.transforms.dirichlet_kernel import unit_phasor
 from channels.transforms.frequency_response import delay_phases
 from channels.transforms.hf_all import angular_reference, reference_grid, refuse_beam_squint
 from channels.transforms.plane_wave_power import mean_power, truncated_and_mean_power
+
+# Blocks of links that are drawn at a time: what each step costs whatever their number is shared by many links.
+BLOCKS_PER_DRAW = 5
+# Entries of a truncated matrix up to which matrices of all these links are made at once and kept.
+_MAX_ENTRIES = 1 << 16
 
 _FIRST_PATH_THRESHOLD = 10 ** (-25 / 10)
 
@@ -55,6 +60,8 @@ class Cost2100Source(Source):
         self.seed = seed
         self.device = device
         self.grid, self.array = self._outline.grid, self._outline.array
+        self._kept_matrices: tuple[tuple[Split, int, int], Tensor] | None = None
+        self._kept_drop: tuple[tuple[Split, int, Snapshots], Drop] | None = None
 
     def n_samples(self, split: Split) -> int | None:
         """``None``: there are as many links as asked for."""
@@ -90,15 +97,12 @@ class Cost2100Source(Source):
         if self.parameters.beam_squint:
             return super().read_truncated(split, start, stop, n_delay)
         out = torch.empty(stop - start, n_delay, self.array.n_tx, dtype=torch.complex64, device=self.device)
-        for block, wanted, place in _blocks(start, stop):
-            rays = self._draw(split, block, Snapshots())
-            waves = (rays.amplitude[:, 0], rays.delay_s[:, 0], rays.spatial_frequency[:, 0])
-            if self.parameters.normalise:
-                matrices, power = truncated_and_mean_power(*waves, self.grid, self.array.n_tx, n_delay)
-                matrices = matrices * power.rsqrt().to(torch.float32)[:, None, None]
-            else:
-                matrices = truncated_plane_waves(*waves, self.grid, self.array.n_tx, n_delay)
-            out[place] = matrices[wanted]
+        n_blocks = BLOCKS_PER_DRAW if n_delay * self.array.n_tx <= _MAX_ENTRIES else 1
+        for unit, wanted, place in _blocks(start, stop, n_blocks * BLOCK_SIZE):
+            key = (split, unit, n_delay)
+            if self._kept_matrices is None or self._kept_matrices[0] != key:
+                self._kept_matrices = (key, self._truncated(split, unit * n_blocks, n_blocks, n_delay))
+            out[place] = self._kept_matrices[1][wanted]
         return out
 
     def read_truncated_sequences(
@@ -111,9 +115,18 @@ class Cost2100Source(Source):
         out = torch.empty(shape, dtype=torch.complex64, device=self.device)
         for block, wanted, place in _blocks(start, stop):
             rays = self.read_rays(split, block, snapshots)
-            waves = (rays.amplitude[wanted], rays.delay_s[wanted], rays.spatial_frequency[wanted])
-            out[place] = truncated_plane_waves(*waves, self.grid, self.array.n_tx, n_delay)
+            waves = (rays.amplitude, rays.delay_s, rays.spatial_frequency)
+            out[place] = truncated_plane_waves(*waves, self.grid, self.array.n_tx, n_delay)[wanted]
         return out
+
+    def _truncated(self, split: Split, block: int, n_blocks: int, n_delay: int) -> Tensor:
+        """Truncated matrices of some blocks of a draw, ``[n_links, n_delay, n_tx]``."""
+        rays = self._draw(split, block, Snapshots(), n_blocks)
+        waves = (rays.amplitude[:, 0], rays.delay_s[:, 0], rays.spatial_frequency[:, 0])
+        if not self.parameters.normalise:
+            return truncated_plane_waves(*waves, self.grid, self.array.n_tx, n_delay)
+        matrices, power = truncated_and_mean_power(*waves, self.grid, self.array.n_tx, n_delay)
+        return matrices * power.rsqrt().to(torch.float32)[:, None, None]
 
     def read_hf_all(self, split: Split, start: int, stop: int) -> Tensor:
         """The public ``HF_all`` reference of samples ``start`` to ``stop - 1``, from their rays.
@@ -170,26 +183,36 @@ class Cost2100Source(Source):
             if self.parameters.normalise:
                 out *= float(torch.view_as_real(out[0]).to(torch.float64).square().sum(-1).mean()) ** -0.5
 
-    def _draw(self, split: Split, block: int, snapshots: Snapshots) -> Rays:
-        rays = draw_rays(
-            self.environment,
-            self.environment.placements[self.parameters.placement],
-            self.grid.carrier_hz,
-            self.parameters.speed_m_s,
-            snapshots,
-            BlockStreams((self.seed, split, block), BLOCK_SIZE, self.device),
-        )
+    def _draw(self, split: Split, block: int, snapshots: Snapshots, n_blocks: int = 1) -> Rays:
+        """Rays of blocks of one draw, aligned as the parameters say."""
+        draw, place = divmod(block, BLOCKS_PER_DRAW)
+        drop = self._drop(split, draw, snapshots)
+        if n_blocks < BLOCKS_PER_DRAW:
+            drop = drop.only(slice(place * BLOCK_SIZE, (place + n_blocks) * BLOCK_SIZE))
+        rays = rays_of(drop, self.environment, self.grid.carrier_hz)
         return _align(rays) if self.parameters.delay_alignment == "first_path" else rays
 
+    def _drop(self, split: Split, draw: int, snapshots: Snapshots) -> Drop:
+        """Links of the blocks that are drawn at a time, kept for those of them that follow."""
+        key = (split, draw, snapshots)
+        if self._kept_drop is None or self._kept_drop[0] != key:
+            placement = self.environment.placements[self.parameters.placement]
+            streams = BlockStreams((self.seed, split, draw), BLOCKS_PER_DRAW * BLOCK_SIZE, self.device)
+            drop = draw_links(
+                self.environment, placement, self.grid.carrier_hz, self.parameters.speed_m_s, snapshots, streams
+            )
+            self._kept_drop = (key, drop)
+        return self._kept_drop[1]
 
-def _blocks(start: int, stop: int) -> Iterator[tuple[int, slice, slice]]:
-    """Blocks that hold samples ``start`` to ``stop - 1``: which of their links, and their place in the batch.
+
+def _blocks(start: int, stop: int, size: int = BLOCK_SIZE) -> Iterator[tuple[int, slice, slice]]:
+    """Blocks of some size with samples ``start`` to ``stop - 1``: which of their links, and their place in the batch.
 
     Whole blocks are drawn and computed, so that the digits of a sample do not depend on the range asked for.
     """
-    for block in range(start // BLOCK_SIZE, math.ceil(stop / BLOCK_SIZE)):
-        first = block * BLOCK_SIZE
-        low, high = max(start, first), min(stop, first + BLOCK_SIZE)
+    for block in range(start // size, math.ceil(stop / size)):
+        first = block * size
+        low, high = max(start, first), min(stop, first + size)
         yield block, slice(low - first, high - first), slice(low - start, high - start)
 
 

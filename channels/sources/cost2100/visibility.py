@@ -1,4 +1,4 @@
-"""Visibility regions: which clusters a user sees, and how strongly."""
+"""Which clusters a user sees through visibility regions, and how strongly."""
 
 import math
 from dataclasses import dataclass
@@ -6,166 +6,171 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from channels.sources.cost2100.environment import Environment, Poisson
+from channels.sources.cost2100.cells import Cells
+from channels.sources.cost2100.environment import Environment
+from channels.sources.cost2100.environment import VisibilityRegions as RegionShape
+from channels.sources.cost2100.regions import RegionDraws, Regions
 from channels.sources.cost2100.streams import BlockStreams
 
 
 @dataclass(frozen=True)
-class VisibilityRegions:
-    """All visibility regions of a cell, for many independent cells.
-
-    Attributes:
-        centres_m: x and y of the centres relative to the BS, ``[n_links, 2, n_regions]``, float32; missing ones lie far
-            outside.
-        group_ends: region ``i`` belongs to the first group that ends above ``i``, ``[n_links, n_groups]``, int64;
-            ``None``: every region is a group. A group is one cluster.
-    """
-
-    centres_m: Tensor
-    group_ends: Tensor | None
-
-    def centres_of(self, index: Tensor) -> Tensor:
-        """Centres of some regions, ``[n_links, n]``, as ``[n_links, n, 2]``."""
-        return self.centres_m.gather(2, index.unsqueeze(1).expand(-1, 2, -1)).transpose(1, 2)
-
-
-@dataclass(frozen=True)
 class VisibleClusters:
-    """Clusters that are seen somewhere on a track, nearest region first; a cluster takes one slot.
+    """Clusters that are seen somewhere on tracks: first those seen from the start, link by link.
 
     Attributes:
-        gain: amplitude gain of the visibility, ``[n_links, n_snapshots, n_slots]``, float32, 0 while not seen.
-        first_region: first region of the cluster's group, ``[n_links, n_slots]``, int64.
-        group_size: regions in the group, ``[n_links, n_slots]``, int64, 1 for an empty slot.
+        link: link of each cluster, ``[n]``, int64.
+        slot: place among the clusters of its link, ``[n]``, int64.
+        gain: amplitude gain of the visibility, ``[n, n_snapshots]``, float32, 0 while not seen.
+        reference_m: centre of its reference region relative to the BS, ``[n, 2]``, float32.
+        n_near: clusters seen from the start; those after them come into view later, nearest first.
     """
 
+    link: Tensor
+    slot: Tensor
     gain: Tensor
-    first_region: Tensor
-    group_size: Tensor
+    reference_m: Tensor
+    n_near: int
 
+    def among(self, links: slice) -> Tensor:
+        """Which clusters belong to some of the links, ``[n]``, bool."""
+        return (self.link >= links.start) & (self.link < links.stop)
 
-def draw_regions(environment: Environment, streams: BlockStreams) -> VisibilityRegions:
-    """Uniform regions in the cell, at the density that lets a user see the mean number of clusters.
-
-    The number of regions is :math:`n (R / (r_c - l_c))^2`. Groups are consecutive regions, which is the same in
-    distribution as capturing regions at random, because regions are independent and identically distributed. The last
-    group of a cell takes what is left.
-    """
-    shape = environment.visibility_regions
-    generator = streams.generator("regions")
-    device = streams.device
-    if isinstance(shape.clusters, Poisson):
-        rates = torch.full((streams.n_links,), shape.clusters.mean, device=device)
-        clusters = torch.poisson(rates, generator=generator).clamp_(min=1)
-    else:
-        clusters = torch.full((streams.n_links,), shape.clusters.value, device=device)
-    density = (environment.cell_radius_m / (shape.radius_m - shape.transition_m)) ** 2
-    n_regions = (clusters.to(torch.float64) * density).round().to(torch.int64).clamp_(min=1)
-    largest = int(n_regions.max())
-
-    centres = torch.rand(streams.n_links, 2, largest, generator=generator, device=device)
-    radius = centres[:, 0].sqrt().mul_(environment.cell_radius_m)
-    radius.masked_fill_(torch.arange(largest, device=device) >= n_regions.unsqueeze(1), 1e9)
-    angle = centres[:, 1] * (2 * math.pi)
-    torch.mul(radius, torch.cos(angle), out=centres[:, 0])
-    torch.mul(radius, torch.sin(angle), out=centres[:, 1])
-    if shape.mean_group_size == 1:
-        return VisibilityRegions(centres, None)
-    return VisibilityRegions(centres, _group_ends(n_regions, shape.mean_group_size, generator))
+    def only(self, links: slice) -> "VisibleClusters":
+        """Clusters of some of the links, which are numbered from 0."""
+        some = self.among(links)
+        n_near = int(some[: self.n_near].sum())
+        return VisibleClusters(
+            self.link[some] - links.start, self.slot[some], self.gain[some], self.reference_m[some], n_near
+        )
 
 
 def visible_clusters(
-    regions: VisibilityRegions, ms_m: Tensor, environment: Environment, wavelength_m: float
+    cells: Cells, ms_m: Tensor, environment: Environment, wavelength_m: float, streams: BlockStreams
 ) -> VisibleClusters:
-    r"""Clusters seen on a track and their gain at each snapshot.
+    r"""Draws the regions that matter to tracks: clusters that are seen, and their gain at each snapshot.
 
-    A region whose centre is :math:`d < r_c` away gives the amplitude gain
+    A cluster has the gain of the strongest of its regions. Its reference region is any of them, seen or not.
+
+    Args:
+        cells: numbers of regions.
+        ms_m: positions of the MS relative to the BS, ``[n_links, n_snapshots, 2]``, float64.
+        environment: radius and transition of the regions.
+        wavelength_m: carrier wavelength.
+        streams: random streams of the block.
+    """
+    shape, start = environment.visibility_regions, ms_m[:, 0].to(torch.float32)
+    draws = RegionDraws(cells, start, shape.radius_m, environment.cell_radius_m, streams)
+    near = seen = _seen_from_the_start(cells, draws, streams)
+    movement = (ms_m - ms_m[:, :1]).to(torch.float32)
+    if bool(movement.any()):
+        seen = _seen_on_the_way(near, cells, draws, movement, shape.radius_m, streams)
+    by_region = visibility_gain(seen.regions, movement, shape, wavelength_m)
+    gain = by_region.new_zeros(len(seen.slot), movement.shape[1])
+    gain.scatter_reduce_(0, seen.of_region.unsqueeze(1).expand_as(by_region), by_region, "amax")
+    reference = start[seen.references.link] + seen.references.offset_m
+    return VisibleClusters(seen.references.link, seen.slot, gain, reference, len(near.slot))
+
+
+def visibility_gain(regions: Regions, movement_m: Tensor, shape: RegionShape, wavelength_m: float) -> Tensor:
+    r"""Amplitude gain of regions at the snapshots of their links, ``[n, n_snapshots]``, float32, 0 outside of them.
+
+    A region whose centre is :math:`d < r_c` away gives
 
     .. math:: A = \frac{1}{2} - \frac{1}{\pi} \arctan \frac{2 \sqrt{2} (d - r_c + l_c)}{\sqrt{\lambda l_c}}
 
-    and a cluster the largest over its regions.
-
     Args:
-        regions: regions of each link's cell.
-        ms_m: positions of the MS relative to the BS, ``[n_links, n_snapshots, 2]``.
-        environment: radius and transition of the regions.
+        regions: the regions.
+        movement_m: way of the MS from its first position, ``[n_links, n_snapshots, 2]``, float32.
+        shape: radius and transition.
         wavelength_m: carrier wavelength.
     """
-    shape = environment.visibility_regions
-    index, seen = _regions_in_reach(regions, ms_m, shape.radius_m)
-    distance = torch.linalg.vector_norm(regions.centres_of(index).unsqueeze(1) - ms_m.unsqueeze(2), dim=-1).to(
-        torch.float32
-    )
+    distance = torch.linalg.vector_norm(regions.offset_m.unsqueeze(1) - movement_m[regions.link], dim=-1)
     depth = (2 * math.sqrt(2) / math.sqrt(wavelength_m * shape.transition_m)) * (
         distance - (shape.radius_m - shape.transition_m)
     )
     gain = 0.5 - torch.atan(depth) / math.pi
-    gain = gain.masked_fill((distance >= shape.radius_m) | ~seen.unsqueeze(1), 0)
-
-    cluster = index if regions.group_ends is None else torch.searchsorted(regions.group_ends, index, right=True)
-    slot, slot_cluster, occupied = _slots(cluster, seen)
-    per_cluster = gain.new_zeros(*gain.shape[:2], slot_cluster.shape[1])
-    per_cluster.scatter_reduce_(2, slot.unsqueeze(1).expand_as(gain), gain, "amax")
-    first, size = slot_cluster, torch.ones_like(slot_cluster)
-    if regions.group_ends is not None:
-        first = torch.where(
-            slot_cluster > 0, regions.group_ends.gather(1, (slot_cluster - 1).clamp(min=0)), torch.zeros_like(first)
-        )
-        size = torch.where(occupied, regions.group_ends.gather(1, slot_cluster) - first, size)
-    return VisibleClusters(per_cluster, first, size)
+    return gain.masked_fill(distance >= shape.radius_m, 0)
 
 
-def _group_ends(n_regions: Tensor, mean_size: float, generator: torch.Generator) -> Tensor:
-    """Cumulative sizes ``1 + Poisson`` of consecutive groups, cut off at the number of regions."""
-    # Inverse of the cumulative distribution, several times faster than torch.poisson.
-    terms = torch.arange(math.ceil(mean_size + 20 * math.sqrt(mean_size) + 20), dtype=torch.float64)
-    log_probability = torch.special.xlogy(terms, mean_size - 1) - (mean_size - 1) - torch.lgamma(terms + 1)
-    cumulated = log_probability.exp().cumsum(0).to(n_regions.device, torch.float32)
-    parts: list[Tensor] = []
-    total = torch.zeros_like(n_regions)
-    while bool((total < n_regions).any()):
-        count = 16 + int((n_regions - total).max() / mean_size * 1.1)
-        uniform = torch.rand(len(n_regions), count, generator=generator, device=n_regions.device)
-        sizes = 1 + torch.searchsorted(cumulated, uniform, right=True)
-        parts.append(total.unsqueeze(1) + sizes.cumsum(1))
-        total = parts[-1][:, -1]
-    return torch.minimum(torch.cat(parts, dim=1), n_regions.unsqueeze(1))
+@dataclass(frozen=True)
+class _Seen:
+    """Regions that can be seen, and their clusters.
 
-
-def _regions_in_reach(regions: VisibilityRegions, ms_m: Tensor, radius_m: float) -> tuple[Tensor, Tensor]:
-    """Regions that a track can be in, nearest to its start first: index and validity, ``[n_links, n]``."""
-    start = ms_m[:, :1].to(torch.float32)
-    squared = (regions.centres_m[:, 0] - start[:, 0, :1]).square_()
-    squared += (regions.centres_m[:, 1] - start[:, 0, 1:]).square_()
-    travelled = torch.linalg.vector_norm(ms_m - ms_m[:, :1], dim=-1).amax(dim=1).to(torch.float32)
-    # Room for rounding; the exact test is made at each snapshot.
-    reach = (travelled + radius_m * 1.001).square()
-    link, region = (squared < reach.unsqueeze(1)).nonzero(as_tuple=True)
-    counts = torch.bincount(link, minlength=len(start))
-    width = max(1, int(counts.max()))
-    place = torch.arange(len(link), device=link.device) - (counts.cumsum(0) - counts)[link]
-    index = torch.zeros(len(start), width, dtype=torch.int64, device=link.device)
-    index[link, place] = region
-    distance = torch.full(index.shape, torch.inf, device=link.device)
-    distance[link, place] = squared[link, region]
-    distance, order = distance.sort(dim=1, stable=True)
-    return index.gather(1, order), distance.isfinite()
-
-
-def _slots(cluster: Tensor, seen: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Numbers clusters in the order in which they first appear.
-
-    Returns:
-        Slot of each entry ``[n_links, n]``, cluster of each slot and whether it is occupied ``[n_links, n_slots]``.
+    Attributes:
+        regions: the regions.
+        of_region: which of the clusters each belongs to, ``[n_regions]``, int64.
+        clusters: numbers of the clusters, ``[n_clusters]``, int64.
+        references: their reference regions.
+        slot: place of each among the clusters of its link, ``[n_clusters]``, int64.
     """
-    n = cluster.shape[1]
-    order = torch.arange(n, device=cluster.device)
-    same = (cluster.unsqueeze(2) == cluster.unsqueeze(1)) & seen.unsqueeze(1)
-    first = torch.where(same, order, n - 1).amin(dim=2)
-    is_first = (first == order) & seen
-    slot = (is_first.cumsum(dim=1) - 1).gather(1, first).clamp_(min=0)
-    count = is_first.sum(dim=1)
-    n_slots = max(1, int(count.max()))
-    slot_cluster = torch.zeros(len(cluster), n_slots + 1, dtype=torch.int64, device=cluster.device)
-    slot_cluster.scatter_(1, torch.where(is_first, slot, n_slots), cluster)
-    return slot, slot_cluster[:, :n_slots], torch.arange(n_slots, device=cluster.device) < count.unsqueeze(1)
+
+    regions: Regions
+    of_region: Tensor
+    clusters: Tensor
+    references: Regions
+    slot: Tensor
+
+
+def _seen_from_the_start(cells: Cells, draws: RegionDraws, streams: BlockStreams) -> _Seen:
+    regions = draws.near
+    if cells.group_ends is None:
+        own = torch.arange(len(regions.number), device=streams.device)
+        return _Seen(regions, own, regions.number, regions, _rank(regions.link, streams.n_links))
+    clusters, of_region = torch.unique(cells.cluster_of(regions.number), return_inverse=True)
+    link = torch.empty_like(clusters).scatter_(0, of_region, regions.link)
+    generator = streams.generator("references")
+    picked = cells.picked(clusters, torch.rand(len(clusters), generator=generator, device=streams.device))
+    place = torch.searchsorted(draws.drawn.number, picked)
+    is_drawn = torch.isin(picked, draws.drawn.number)
+    offset = regions.offset_m.new_empty(len(picked), 2)
+    offset[is_drawn] = draws.drawn.offset_m[place[is_drawn]]
+    if not bool(is_drawn.all()):
+        offset[~is_drawn] = draws.elsewhere(link[~is_drawn], generator)
+    return _Seen(regions, of_region, clusters, Regions(picked, link, offset), _rank(link, streams.n_links))
+
+
+def _seen_on_the_way(
+    near: _Seen, cells: Cells, draws: RegionDraws, movement_m: Tensor, radius_m: float, streams: BlockStreams
+) -> _Seen:
+    """Adds regions that tracks come within reach of, nearest to the start first."""
+    everything = draws.all(near.references)
+    further = _in_reach(everything, near.regions, movement_m, radius_m)
+    cluster = cells.cluster_of(further.number)
+    is_new = ~torch.isin(cluster, near.clusters)
+    numbers, inverse = torch.unique(cluster[is_new], return_inverse=True)
+    place = torch.arange(len(inverse), device=inverse.device)
+    first = torch.full_like(numbers, len(inverse)).scatter_reduce_(0, inverse, place, "amin")
+    first, order = first.sort()
+
+    of_further = torch.searchsorted(near.clusters, cluster)
+    of_further[is_new] = len(near.clusters) + order.argsort()[inverse]
+    link = further.link[is_new][first]
+    rank = _rank(link, streams.n_links)
+    uniform = streams.by_rank(torch.rand, "further references", link, rank, 1)[:, 0]
+    references = everything.chosen(cells.picked(numbers[order], uniform))
+    n_near = torch.bincount(near.references.link, minlength=streams.n_links)
+    return _Seen(
+        near.regions.and_also(further),
+        torch.cat((near.of_region, of_further)),
+        torch.cat((near.clusters, numbers[order])),
+        near.references.and_also(references),
+        torch.cat((near.slot, n_near[link] + rank)),
+    )
+
+
+def _in_reach(everything: Regions, near: Regions, movement_m: Tensor, radius_m: float) -> Regions:
+    """Regions that tracks can be in and that are not near, link by link, nearest to the start first."""
+    # Room for rounding; the exact test is made at each snapshot.
+    reach = torch.linalg.vector_norm(movement_m, dim=-1).amax(dim=1) + radius_m * 1.001
+    distance = torch.linalg.vector_norm(everything.offset_m, dim=-1)
+    within = distance < reach[everything.link]
+    within[near.number] = False
+    further, distance = everything.chosen(within), distance[within]
+    further = further.chosen(distance.argsort(stable=True))
+    return further.chosen(further.link.argsort(stable=True))
+
+
+def _rank(link: Tensor, n_links: int) -> Tensor:
+    """Rank of each entry among those of its link; links ascend."""
+    count = torch.bincount(link, minlength=n_links)
+    return torch.arange(len(link), device=link.device) - (count.cumsum(0) - count)[link]
