@@ -1,14 +1,20 @@
 """Fixtures for all tests."""
 
 import gc
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import torch
 from hypothesis import settings
 
+from linksim.report.view.style import STYLE
+
 # One thread per test process: the suite runs one process a core.
 torch.set_num_threads(1)
+
+# Collecting makes objects that all stay: looking among them for some to free takes a fifth of its time.
+gc.disable()
 
 # No test measures time.
 settings.register_profile("linksim", deadline=None)
@@ -20,6 +26,21 @@ def pytest_collection_finish() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 10, 10)
+    gc.enable()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quick_fonts() -> Iterator[None]:
+    """Vector files with fonts of type 3: to cut TrueType fonts to what a figure shows takes longer than the rest."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(STYLE, "pdf.fonttype", 3)
+        yield
+
+
+@pytest.fixture
+def without_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pages of runs have no figures, which take longer than all that is read of such a page."""
+    monkeypatch.setattr("linksim.report.html.draw", lambda *_: [])
 
 
 @pytest.fixture(scope="session")

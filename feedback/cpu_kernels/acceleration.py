@@ -29,6 +29,9 @@ _LOGGER = logging.getLogger(__name__)
 
 _ACTIVATIONS = (nn.Identity, nn.LeakyReLU, nn.PReLU)
 
+# Attribute of a network that holds what `accelerated` has found in it.
+_KEPT = "_layers_on_kernels"
+
 # Layers that a kernel may stand in for.
 _KINDS = (ConvBn, nn.Conv2d)
 
@@ -57,8 +60,8 @@ def accelerated(*networks: nn.Module) -> Iterator[str | None]:
     forwards = [
         (layer, forward)
         for network in networks
-        for layer in network.modules()
-        if isinstance(layer, _KINDS) and "forward" not in vars(layer) and (forward := _forward_of(layer)) is not None
+        for layer, forward in _forwards_of(network)
+        if "forward" not in layer.__dict__
     ]
     try:
         if forwards:
@@ -67,9 +70,8 @@ def accelerated(*networks: nn.Module) -> Iterator[str | None]:
         _tell_once(str(error))
         yield str(error)
         return
-    # Bound methods, so that a copy of a network made within the context runs on its own weights.
     for layer, forward in forwards:
-        layer.__dict__["forward"] = MethodType(forward, layer)
+        layer.__dict__["forward"] = forward
     try:
         yield None
     finally:
@@ -99,6 +101,21 @@ def memory_kept() -> Iterator[None]:
         allocator.malloc_trim(0)
 
 
+def _forwards_of(network: nn.Module) -> list[tuple[nn.Module, MethodType]]:
+    """Layers of a network that a kernel may stand in for, each with what stands in.
+
+    The network keeps them, as looking for them takes as long as some of the layers on one report. They are bound
+    methods, so that a copy of the network runs on its own weights.
+    """
+    found: list[tuple[nn.Module, MethodType]] | None = network.__dict__.get(_KEPT)
+    if found is None:
+        layers = [layer for layer in network.modules() if isinstance(layer, _KINDS)]
+        forwards = [(layer, _forward_of(layer)) for layer in layers]
+        found = [(layer, MethodType(forward, layer)) for layer, forward in forwards if forward is not None]
+        network.__dict__[_KEPT] = found
+    return found
+
+
 def _forward_of(layer: nn.Module) -> Any:
     if isinstance(layer, ConvBn) and _fits(layer.conv) and isinstance(layer.activation, _ACTIVATIONS):
         return _conv_bn if layer.norm.momentum is not None and layer.norm.track_running_stats else None
@@ -108,19 +125,19 @@ def _forward_of(layer: nn.Module) -> Any:
 def _fits(conv: nn.Conv2d) -> bool:
     odd = all(size % 2 for size in conv.kernel_size)
     same = conv.padding == "same" and conv.padding_mode == "zeros" and conv.stride == (1, 1)
-    return odd and same and _on_cpu(conv.weight)
+    return odd and same
 
 
 def _on_cpu(tensor: Tensor) -> bool:
-    return tensor.device.type == "cpu" and tensor.dtype == torch.float32
+    return tensor.is_cpu and tensor.dtype == torch.float32
 
 
-def _image_fits(image: Tensor) -> bool:
-    return image.dim() == 4 and image.shape[3] % _LANES == 0 and _on_cpu(image)
+def _call_fits(conv: nn.Conv2d, image: Tensor) -> bool:
+    return image.dim() == 4 and image.shape[3] % _LANES == 0 and _on_cpu(image) and _on_cpu(conv.weight)
 
 
 def _conv(layer: nn.Conv2d, image: Tensor) -> Tensor:
-    if not _image_fits(image):
+    if not _call_fits(layer, image):
         return nn.Conv2d.forward(layer, image)
     shape = _shape(layer, image)
     image, weight = image.contiguous(), layer.weight.contiguous()
@@ -131,7 +148,7 @@ def _conv(layer: nn.Conv2d, image: Tensor) -> Tensor:
 
 
 def _conv_bn(layer: ConvBn, image: Tensor) -> Tensor:
-    if not (layer.training and _image_fits(image)):
+    if not (layer.training and _call_fits(layer.conv, image)):
         return type(layer).forward(layer, image)
     conv, norm = layer.conv, layer.norm
     out, mean, variance = _ConvolutionNormActivation.apply(  # type: ignore[no-untyped-call]

@@ -7,8 +7,10 @@ hours or days, and none of a block that is marked ``.elsewhere``, which needs an
 import re
 import shlex
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
+from docs.generators import scenario_keys
 from tests.folder_listing import ROOT
 
 DOCS = ROOT / "docs"
@@ -16,6 +18,9 @@ PAGES = sorted(file for file in DOCS.rglob("*.md"))
 # Pages whose every block is run from top to bottom.
 NOTEBOOKS = sorted((DOCS / "notebooks").glob("*.ipynb"))
 WALKED = [DOCS / "get-started.md", *sorted((DOCS / "how-to").glob("*.md"))]
+
+# Made when they are asked for: collecting tests would else take seconds longer in every process.
+pages_of_keys = cache(scenario_keys.pages)
 
 _FENCE = re.compile(r"^```(?P<head>[^\n`]*)\n(?P<body>.*?)^```$", re.DOTALL | re.MULTILINE)
 _TITLE = re.compile(r'title="([^"]+)"')

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from docs.generators.scenario_keys import SECTIONS_PAGE, kind_page, pages
+from docs.generators.scenario_keys import SECTIONS_PAGE, kind_page
 from linksim.scenario.model import Scenario
 from linksim.scenario.plugin_kinds import KINDS, PluginKind
+from tests.documentation.blocks import pages_of_keys
 
-PAGES = pages()
 ROW = re.compile(r"^\| `([^`]+)` \| (.*?) \| (.*?) \| (.*?) \|$", re.MULTILINE)
 
 
@@ -37,13 +37,13 @@ def sections(model: type[BaseModel], name: str = "") -> Iterator[tuple[str, type
 
 @pytest.mark.parametrize(("name", "model"), list(sections(Scenario)), ids=str)
 def test_every_section_lists_its_keys(name: str, model: type[BaseModel]) -> None:
-    text = under(f"`{name}`" if name else "Top level", PAGES[SECTIONS_PAGE])
+    text = under(f"`{name}`" if name else "Top level", pages_of_keys()[SECTIONS_PAGE])
     assert documented_keys(text) == set(model.model_fields)
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.title)
 def test_every_plugin_lists_its_keys(kind: PluginKind) -> None:
-    page = PAGES[kind_page(kind)]
+    page = pages_of_keys()[kind_page(kind)]
     headings = re.findall(r"^## (.*)$", page, re.MULTILINE)
     shared_title = f"Keys of all {kind.title}"
     shared = documented_keys(under(shared_title, page)) if shared_title in headings else set()
@@ -54,8 +54,8 @@ def test_every_plugin_lists_its_keys(kind: PluginKind) -> None:
             assert own | shared | {kind.discriminator} == set(kind.parameters(name).model_fields), name
 
 
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("page", [SECTIONS_PAGE, *map(kind_page, KINDS)])
 def test_every_key_has_type_default_and_meaning(page: str) -> None:
-    rows: list[Any] = ROW.findall(PAGES[page])
+    rows: list[Any] = ROW.findall(pages_of_keys()[page])
     assert not [name for name, takes, default, meaning in rows if not (takes and default and meaning)]
-    assert not re.search(r"(?m)^## .*\n\n\n", PAGES[page]), "a heading without a text"
+    assert not re.search(r"(?m)^## .*\n\n\n", pages_of_keys()[page]), "a heading without a text"

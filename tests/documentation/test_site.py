@@ -1,18 +1,24 @@
 """The site's navigation holds every page, and links lead to pages that there are; no mkdocs is needed to say so."""
 
 import re
+from functools import cache
 from typing import Any
 
 import pytest
 import yaml
 
-from docs.generators import api_pages, commands, scenario_keys
-from tests.documentation.blocks import DOCS, NOTEBOOKS, PAGES
+from docs.generators import api_pages, commands
+from tests.documentation.blocks import DOCS, NOTEBOOKS, PAGES, pages_of_keys
 from tests.folder_listing import ROOT
 
-GENERATED = scenario_keys.pages() | commands.pages() | api_pages.pages()
-MADE = set(GENERATED) | {f"notebooks/{file.stem}.md" for file in NOTEBOOKS}
 WRITTEN = {str(page.relative_to(DOCS)) for page in PAGES}
+
+
+@cache
+def made() -> set[str]:
+    """Pages that are made from the code, and from notebooks."""
+    generated = pages_of_keys() | commands.pages() | api_pages.pages()
+    return set(generated) | {f"notebooks/{file.stem}.md" for file in NOTEBOOKS}
 
 
 def pages_of(nav: Any) -> set[str]:
@@ -27,7 +33,7 @@ def test_every_page_is_in_the_navigation() -> None:
 
     Loader.add_multi_constructor("!", lambda *_: None)
     config = yaml.load((ROOT / "mkdocs.yml").read_text("utf-8"), Loader)
-    assert pages_of(config["nav"]) == MADE | WRITTEN
+    assert pages_of(config["nav"]) == made() | WRITTEN
     assert config["theme"]["font"] is False
 
 
@@ -38,13 +44,13 @@ def test_links_between_pages(page: str) -> None:
             continue
         path = (DOCS / page).parent / target.split("#")[0]
         relative = str(path.resolve().relative_to(DOCS))
-        assert relative in MADE or path.exists(), target
+        assert path.exists() or relative in made(), target
 
 
 def test_the_faces_of_all_packages_are_documented() -> None:
     for package in api_pages.PACKAGES:
         names = set(__import__(package).__all__)
-        assert names == set(re.findall(r"^::: [\w.]+\.(\w+)$", GENERATED[f"api/{package}.md"], re.MULTILINE))
+        assert names == set(re.findall(r"^::: [\w.]+\.(\w+)$", api_pages.pages()[f"api/{package}.md"], re.MULTILINE))
 
 
 def test_nothing_is_fetched_from_elsewhere() -> None:

@@ -10,6 +10,8 @@ from feedback.predictor import PREDICTORS, Predictor, ReportHistory
 
 NAMES = sorted(PREDICTORS.keys())
 BATCH, ROWS, COLUMNS = 6, 4, 8
+# Samples of each pattern of losses.
+N_EACH = 2
 
 
 @pytest.fixture(params=NAMES)
@@ -81,14 +83,14 @@ def test_with_a_single_report_that_one_is_held(predictor: Predictor) -> None:
 
 
 def test_any_pattern_of_losses_gives_finite_channels_within_reach(predictor: Predictor) -> None:
-    csi = moving(reports_of(predictor))
+    csi = moving(reports_of(predictor))[:N_EACH]
     # Sparse compressors choose other entries in every report, and send exact zeros for the rest.
     chosen = torch.rand(csi.shape, generator=torch.Generator().manual_seed(2)) < 0.2
     sparse = torch.where(chosen, csi, 0)
     still = csi[:, :1].expand_as(csi)
     patterns = torch.tensor(list(itertools.product([False, True], repeat=csi.shape[1])))
     # All patterns in one batch, as samples do not influence each other.
-    erased = patterns.repeat_interleave(BATCH, 0)
+    erased = patterns.repeat_interleave(N_EACH, 0)
     for reports in (csi, sparse, still):
         past = history(reports.repeat(len(patterns), 1, 1, 1), erased)
         predicted = predictor.predict(past)

@@ -101,10 +101,10 @@ def test_bit_errors_cost_what_they_flip(tiny: dict[str, Any], run: Run) -> None:
 
 
 def test_wiener_filter_never_loses_beyond_its_interval(tiny: dict[str, Any], run: Run, tmp_path: Path) -> None:
-    snrs = [-5, 5, 20, 40]
+    snrs = [-5, 10, 40]
     networks = [{"name": name, "disturbance": {"snr_db": [-5, 40]}} for name in ("csinet", "cllwcsinet")]
     tiny["compressors"] += networks
-    tiny["training"]["recipe"] = {"epochs": 10, "batch_size": 30}
+    tiny["training"]["recipe"] = {"epochs": 4, "batch_size": 30}
     tiny["zoo"] = str(tmp_path / "zoo")
     tiny["estimation"] = {"name": "perfect"}
     tiny["sweeps"] = {"noise": {"feedback_snr_db": snrs, "feedback.denoiser.name": ["none", "wiener"]}}

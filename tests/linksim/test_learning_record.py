@@ -59,6 +59,7 @@ def test_fits_take_as_many_channels_as_networks_by_default(tiny: dict[str, Any])
 
 
 @pytest.mark.validate
+@pytest.mark.usefixtures("without_figures")
 def test_tables_manifest_and_report_say_how_many(
     learnt: dict[str, Any], tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

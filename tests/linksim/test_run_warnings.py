@@ -48,6 +48,7 @@ def test_any_section_may_offer_lines(monkeypatch):
     assert _warnings(TINY) == ["compressors: few", "feedback: link: odd"]
 
 
+@pytest.mark.usefixtures("without_figures")
 def test_in_terminal_manifest_and_report(run_folder, capsys):
     # With the model's own delays and UEs up to 20 km away, some paths arrive after a symbol of 3.2 us.
     document = {**FAR, "sweeps": {}, "compressors": [{"name": "identity"}]}

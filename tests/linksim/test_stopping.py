@@ -95,6 +95,7 @@ def adaptive(tiny: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.mark.validate
+@pytest.mark.usefixtures("without_figures")
 def test_points_stop_when_their_interval_is_narrow(
     adaptive: dict[str, Any], run_folder: Callable[..., Path], capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -101,6 +101,7 @@ def test_distances_are_those_from_the_first_curve(folder):
     assert pd.isna(table.loc[("nmse_db", "klt"), "gain"])
 
 
+@pytest.mark.usefixtures("without_figures")
 def test_page_and_table_have_the_distances(folder):
     page = write_report(folder).read_text(encoding="utf-8")
     assert "SGCS, against Enhanced Type II" in page
@@ -108,6 +109,7 @@ def test_page_and_table_have_the_distances(folder):
     assert pd.read_csv(folder / "equal_bits.csv")["bits_ratio"].dropna().tolist() == pytest.approx([0.5])
 
 
+@pytest.mark.usefixtures("without_figures")
 def test_runs_without_curves_are_as_before(tmp_path):
     run = view_run(write_run(tmp_path / "plain", {"one_point": {}}))
     assert not parts_with_curves(run, run.sweeps[0])
@@ -234,6 +236,7 @@ def test_a_reference_is_drawn_as_far_as_there_are_points(with_reference: Path) -
     assert "fewer than the 64 entries of each, so that it lies too low" in equal_bits_of(with_reference).caption
 
 
+@pytest.mark.usefixtures("without_figures")
 def test_a_reference_has_its_distance_in_the_table(with_reference: Path) -> None:
     table = distance_table(view_run(with_reference)).set_index(["metric", "curve"])
     row = table.loc[("nmse_db", TITLE)]

@@ -18,7 +18,7 @@ from linksim.report.view.curve_style import curve_styles
 from linksim.report.view.figure_options import FigureOptions
 from linksim.report.view.metric_format import metric_text
 from linksim.report.view.run_view import view_run
-from linksim.report.view.style import paper_style
+from linksim.report.view.style import STYLE, paper_style
 
 EXPECTED = {
     "overview",
@@ -29,6 +29,9 @@ EXPECTED = {
     "one_point_point",
 }
 
+
+# Of figures outside the tests, read before a fixture sets another.
+FONT_TYPE = STYLE["pdf.fonttype"]
 
 # What a file is named and shows does not depend on the PDFs, which take as long as everything else.
 RASTER = FigureOptions(vector=False)
@@ -55,8 +58,10 @@ def drawn_twice(tmp_path_factory: pytest.TempPathFactory) -> list[list[Path]]:
     sweeps = {"over_snr": SWEEPS["over_snr"]}
     metrics = ("nmse_db", "rate_bps_hz", "rate_loss_bps_hz")
     here, there = (write_run(tmp_path_factory.mktemp("run"), sweeps, metrics=metrics) for _ in range(2))
-    by_workers = [file for drawing in draw(view_run(there), TwoParts()) for file in drawing.files]
-    return [draw_figures(here), by_workers]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(STYLE, "pdf.fonttype", FONT_TYPE)
+        by_workers = [file for drawing in draw(view_run(there), TwoParts()) for file in drawing.files]
+        return [draw_figures(here), by_workers]
 
 
 def test_figures_are_png_and_pdf_with_truetype_fonts(drawn_twice):

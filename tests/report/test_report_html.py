@@ -73,6 +73,7 @@ def test_hostile_text_is_shown_not_run(tmp_path):
     assert HOSTILE in page.text
 
 
+@pytest.mark.usefixtures("without_figures")
 def test_a_run_without_scenario_and_manifest_still_has_a_page(tmp_path):
     folder = write_run(tmp_path, POINT)
     (folder / "scenario.yaml").unlink()
@@ -80,6 +81,7 @@ def test_a_run_without_scenario_and_manifest_still_has_a_page(tmp_path):
     assert "not finished" in write_report(folder).read_text(encoding="utf-8")
 
 
+@pytest.mark.usefixtures("without_figures")
 def test_complexity_is_shown_where_there_is_a_table(tmp_path):
     folder = write_run(tmp_path, POINT)
     columns = "compressor,ue_macs,bs_macs,ue_parameters,bs_parameters"
