@@ -6,12 +6,16 @@ BIN := $(VENV)/bin
 unexport PYTHONDONTWRITEBYTECODE
 READY := $(VENV)/.ready
 
-.PHONY: run test lint style types contracts validate docs bench clean
+.PHONY: run test pytest lint style types contracts validate docs bench clean
 
 run: $(READY)
 	$(BIN)/python -m linksim run scenarios/uma_28ghz.yaml
 
-test: lint
+# The checks of lint one after the other beside the tests, so that no core waits for the longest of them.
+test: $(READY)
+	$(MAKE) --no-print-directory -j 2 pytest style contracts types
+
+pytest: $(READY)
 	$(BIN)/python -m pytest -q -n 2 --dist worksteal
 
 # Types and import contracts side by side, one core each.

@@ -64,7 +64,7 @@ def test_never_loses_where_a_network_was_trained_through_noise() -> None:
     csi = channels(600, (16, 16), seed=4)
     sent = compressor.encode(csi).values
     lost_by_full = False
-    for snr_db in (-5, 0, 5, 10, 20, 30, 40):
+    for snr_db in (-5, 5, 20, 40):
         noise = 10 ** (-snr_db / 10)
         amplitude = (sent.square().mean(1, keepdim=True) * noise).sqrt()
         received = Codeword(sent + amplitude * torch.randn(sent.shape, generator=seeded(5)))
