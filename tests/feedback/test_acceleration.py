@@ -159,8 +159,24 @@ def test_evaluation_mode_uses_running_statistics() -> None:
 
 
 @needs_compiler
+@torch.no_grad()
+def test_a_layer_that_is_exchanged_is_run() -> None:
+    network, image = nn.Sequential(*(nn.Conv2d(2, 2, 3, padding="same") for _ in range(2))), images(2, 2, 8, 8)
+    for place in (None, 0, 1):
+        if place is not None:
+            network[place] = nn.Conv2d(2, 2, 3, padding="same")
+        with accelerated(network):
+            found = network(image)
+        # Sums of 18 products of float32.
+        torch.testing.assert_close(found, network(image), rtol=1e-5, atol=1e-6)
+
+
+@needs_compiler
 def test_leaves_no_trace_and_copies_stand_alone() -> None:
     layer = ConvBn(2, 3, 3)
+    with accelerated(layer):
+        # What is found in a network, it keeps.
+        pass
     before = {name: set(vars(part)) for name, part in layer.named_modules()}
     names = list(layer.state_dict())
 
