@@ -15,7 +15,7 @@ from feedback.links.uci.crc import Crc, CrcName, crc_degree, crc_words
 # A few iterations, and all for blocks whose CRC the few leave wrong.
 ITERATIONS = (8, 20)
 _MAX_LLR = 20.0
-# Messages that Sionna's decoder is given at once; more of them leave the caches.
+# Messages that Sionna's decoder is given at once on a CPU; more of them leave its caches.
 _MAX_EDGES_AT_ONCE = 2**20
 
 
@@ -78,7 +78,7 @@ class GraphDecoder:
         if device not in self._sionnas:
             crc = Crc(self._encoder.k - crc_degree(self._crc), self._crc, device)
             self._sionnas[device] = [_sionnas(self._encoder, crc, iterations, device) for iterations in ITERATIONS]
-        rows = max(1, _MAX_EDGES_AT_ONCE // len(self._edges))
+        rows = max(1, _MAX_EDGES_AT_ONCE // len(self._edges) if llr.device.type == "cpu" else len(llr))
         parts = [decode_in_turn(self._sionnas[device], part) for part in llr.split(rows)]
         return torch.cat([bits for bits, _ in parts]), torch.cat([passed for _, passed in parts])
 
