@@ -59,16 +59,16 @@ def _reliabilities() -> NDArray[np.int64]:
     return ranking
 
 
-def _generator(code: PolarConstruction, crc: CrcName) -> NDArray[np.int64]:
+def _generator(code: PolarConstruction, crc: CrcName) -> NDArray[np.uint8]:
     """Outputs of the mother code of each bit before the CRC, ``[n_bits, N]`` of 0 and 1."""
     n_bits = code.n_bits - crc_degree(crc)
     carried = np.hstack([np.eye(n_bits, dtype=np.int64), crc_matrix(n_bits, crc)])
-    inputs = np.zeros((n_bits, code.mother_bits), np.int64)
+    inputs = np.zeros((n_bits, code.mother_bits), np.uint8)
     inputs[:, code.positions[~code.is_check]] = carried
     inputs[:, code.positions[code.is_check]] = carried @ code.checks % 2
     # Clause 5.3.1.2: of half the length, the sum of both halves and the second.
     outputs = inputs.reshape(n_bits, -1, 1)
     while outputs.shape[1] > 1:
         first, second = outputs[:, ::2], outputs[:, 1::2]
-        outputs = np.concatenate([(first + second) % 2, second], axis=2)
+        outputs = np.concatenate([first ^ second, second], axis=2)
     return outputs[:, 0]
