@@ -66,7 +66,7 @@ def _by_layer(network: nn.Module, fc_ratio: float) -> tuple[tuple[list[nn.Parame
     # Adam moves all weights of a layer by about one step: the sum over 2048 inputs of an FC moves far more than that
     # over the 18 of a small kernel.
     layers = network.modules()
-    dense = [p for layer in layers if isinstance(layer, nn.Linear) for p in layer.parameters(recurse=False)]
+    dense = [p for layer in layers if isinstance(layer, nn.Linear | nn.LSTM) for p in layer.parameters(recurse=False)]
     known = {id(p) for p in dense}
     return (dense, fc_ratio), ([p for p in network.parameters() if id(p) not in known], 1.0)
 
