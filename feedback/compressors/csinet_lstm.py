@@ -6,7 +6,8 @@ from torch import Tensor, nn
 from feedback.complexity import count_macs
 from feedback.compressor import COMPRESSORS
 from feedback.compressors.parameters.csinet_lstm import CsiNetLstmParameters
-from feedback.initialisation.klt import start_as_klt
+from feedback.initialisation.convolutions import ImageStatistics
+from feedback.initialisation.klt import real_klt, spread, start_as_klt
 from feedback.layers.basic import (
     CentredLinear,
     ConvBn,
@@ -26,6 +27,8 @@ from feedback.training_set import TrainingSet
 _SHARE = 0.25
 # Matrices that each start is found from.
 _START_MATRICES = 8000
+# Share of the mean power of codewords that keeps the estimates' normal equations solvable.
+_LOADING = 1e-3
 
 
 class LstmEncoder(EncoderOverTime):
@@ -122,22 +125,46 @@ class CsiNetLstm(NetworkOverTime):
 
     @torch.no_grad()
     def start(self, training: TrainingSet) -> None:
-        """The KLT of single matrices for both kinds of reports, and LSTM layers that pass images on."""
+        """The KLT of single matrices; beside it that of what it leaves of later ones, and LSTM layers that pass on."""
         if not self.starts_as_klt:
             return
-        csi = training.train.flatten(0, 1)[:_START_MATRICES]
+        sequences = training.train[: max(_START_MATRICES // training.train.shape[1], 1)]
+        csi = sequences.flatten(0, 1)
         single = TrainingSet(csi, csi[:0])
         disturbance = Disturbance(bits=self.settings.bits)
         start_as_klt(self.encoder.alone, self.decoder.alone, single, disturbance)
         following = self.decoder.following
-        fc, (first, length) = following.fc, self.lengths
-        # The short codeword alone, drawing nothing.
-        following.fc = nn.utils.skip_init(nn.Linear, length, fc.out_features, device=csi.device)
+        fc = following.fc
+        # The short codeword alone, drawing nothing; only what lies around the FC layers stays.
+        following.fc = nn.utils.skip_init(nn.Linear, self.lengths[1], fc.out_features, device=csi.device)
         start_as_klt(self.encoder.following, following, single, disturbance)
-        fc.weight[:, :first], fc.weight[:, first:] = 0, following.fc.weight
         fc.bias.copy_(following.fc.bias)
         following.fc = fc
+        self._start_beside_first(sequences)
         self.decoder.lstm.start_as_identity()
+
+    def _start_beside_first(self, sequences: Tensor) -> None:
+        r"""FC layers of reports that build on one that stands alone: linear estimates of images from both codewords.
+
+        The short codeword reports on the principal axes of what the long one, :math:`q_1`, leaves of later matrices,
+        and the BS takes the estimate of least squares, :math:`\hat d_t = W [q_1; q_t]`.
+
+        Args:
+            sequences: ``[n, T, Na, Nt]``.
+        """
+        images = to_unit_interval(sequences)
+        unit = ImageStatistics.of(images.flatten(0, 1)).deviation
+        later = (images[:, 1:] - 0.5).flatten(0, 1).flatten(1) / unit
+        first = self.quantiser.straight_through(self.encoder.alone.eval()(images[:, 0]))
+        first = first.repeat_interleave(images.shape[1] - 1, dim=0)
+        left = (later - first @ _least_squares(first, later)).unflatten(1, images.shape[2:])
+        matrices = torch.complex(left[:, 0], left[:, 1])
+        klt = real_klt(TrainingSet(matrices, matrices[:0]), self.lengths[1])
+        values = later @ klt.T
+        gains, _ = spread(values, self.quantiser.straight_through)
+        self.encoder.following.fc.weight.copy_(gains[:, None] * klt)
+        both = torch.cat([first, self.quantiser.straight_through(gains * values)], dim=1)
+        self.decoder.following.fc.weight.copy_(_least_squares(both, later).T)
 
     def report_macs(self, follows: bool) -> tuple[int, int]:
         """CsiNet at both sides, and the LSTM layers at the BS."""
@@ -156,3 +183,11 @@ class CsiNetLstm(NetworkOverTime):
     def _decoder(self, length: int) -> FullyConnectedDecoder:
         refinement = nn.Sequential(RefineNet(), RefineNet(), nn.Conv2d(2, 2, 3, padding="same"), nn.Sigmoid())
         return FullyConnectedDecoder(nn.Linear(length, 2 * self.shape[0] * self.shape[1]), refinement, self.shape)
+
+
+def _least_squares(known: Tensor, wanted: Tensor) -> Tensor:
+    """The matrix that estimates rows of ``wanted`` ``[n, k]`` from those of ``known`` ``[n, m]``, ``[m, k]``."""
+    known = known.double()
+    power = known.T @ known
+    power.diagonal().add_(_LOADING * power.diagonal().mean())
+    return torch.linalg.solve(power, known.T @ wanted.double()).float()

@@ -95,6 +95,14 @@ def test_a_lost_report_is_followed_by_one_that_stands_alone(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
+def test_a_channel_that_stays_is_known_no_worse_after_the_second_report(name: str) -> None:
+    """As far as a linear estimate from both reports, fitted to moving channels, is that from the first alone."""
+    csi = sequences(100, 1, seed=50).expand(-1, 2, -1, -1)
+    errors, _ = exchanged(prepared(name), csi, {})
+    assert float(errors[1].mean()) < 1.1 * float(errors[0].mean())
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_without_being_told_it_recovers_with_the_next_that_stands_alone(name: str) -> None:
     network = made(name, told_of_losses=False)
     network.load_state(prepared(name).state())
