@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
@@ -127,8 +128,15 @@ LEAVES = {
 NAMES = [place for place in LEAVES if place.endswith((".name", ".source"))]
 
 
+@cache
+def checked_full() -> tuple[Scenario, dict[str, Any]]:
+    """The full scenario, and as a document with all its defaults."""
+    scenario = validate_scenario(copy.deepcopy(FULL), "full")
+    return scenario, scenario.model_dump(mode="json")
+
+
 def changed(place: tuple[str | int, ...], value: Any) -> Scenario | None:
-    document = copy.deepcopy(validate_scenario(copy.deepcopy(FULL), "full").model_dump(mode="json"))
+    document = copy.deepcopy(checked_full()[1])
     here: Any = document
     for part in place[:-1]:
         here = here[part]
@@ -155,13 +163,12 @@ def forced(model: Any, place: tuple[str | int, ...], value: Any) -> Any:
 @pytest.mark.parametrize("name", [name for name in LEAVES if name not in NAMES])
 def test_a_changed_key_moves_what_the_table_says(name: str) -> None:
     place, value, kind = LEAVES[name]
-    full = validate_scenario(copy.deepcopy(FULL), "full")
+    full, document = checked_full()
     table_place = ".".join(part for part in place if isinstance(part, str))
-    tried = [scenario for other in other_values(value, kind) if (scenario := changed(place, other)) is not None]
-    tried = [scenario for scenario in tried if scenario.model_dump(mode="json") != full.model_dump(mode="json")]
-    tried = tried or [forced(full, place, 0.125)]
+    valid = (scenario for other in other_values(value, kind) if (scenario := changed(place, other)) is not None)
+    others = (scenario for scenario in valid if scenario.model_dump(mode="json") != document)
     expected = moved_by(table_place)
-    found = moved(full, tried[0])
+    found = moved(full, next(others, None) or forced(full, place, 0.125))
     assert found == expected, f"{name}: moves {found}, expected {expected} by the table of linksim/identity.py"
 
 
