@@ -21,7 +21,7 @@ def chosen_encoder(scenario: Scenario, label: str | None) -> CompressorParameter
         InputError: if there is no such compressor, or none is named where there are several.
     """
     entries = {compressor_label(entry): entry for entry in scenario.compressors}
-    possible = [name for name, entry in entries.items() if has_training_run(entry) or is_context_codec(entry)]
+    possible = [name for name, entry in entries.items() if _is_network(entry) or is_context_codec(entry)]
     if not possible:
         raise InputError(f"compressors: got {', '.join(entries)}, expected a network or `context` among them to export")
     if label is None and len(possible) > 1:
@@ -31,6 +31,11 @@ def chosen_encoder(scenario: Scenario, label: str | None) -> CompressorParameter
         found = f"{chosen!r}, which has no encoder to export" if chosen in entries else repr(chosen)
         raise InputError(f"--compressor: got {found}, expected one of {', '.join(possible)}")
     return entries[chosen]
+
+
+def _is_network(entry: CompressorParameters) -> bool:
+    """Whether a compressor has a trained network at the UE: where reports are bits of a codebook, it is at the BS."""
+    return has_training_run(entry) and entry.traits.sends == "analogue"
 
 
 def is_context_codec(entry: CompressorParameters) -> bool:

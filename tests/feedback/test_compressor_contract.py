@@ -32,6 +32,7 @@ VARIANTS = [
     {"name": "type1", "rank": "auto", "allowed_ranks": (1, 2, 4), "cqi": "subband", "layer_indicator": True},
     {"name": "type2", "rank": "auto", "allowed_ranks": (1, 2)},
     {"name": "etype2", "rank": "auto", "allowed_ranks": (1, 3), "cqi": "wideband", "n_pmi_subbands": 2},
+    {"name": "etype2", "rank": 2, "param_combination": 1, "enhancer": "transformer"},
 ]
 
 

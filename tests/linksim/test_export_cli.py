@@ -104,6 +104,10 @@ def test_one_file(command: Command, scenario: Path, tmp_path: Path) -> None:
             "compressors: no trained weights for csinet at CR 8",
         ),
         (["--set", "compressors=[{name: klt}]"], "compressors: got klt, expected a network or `context` among them"),
+        (
+            ["--set", "compressors=[{name: etype2, enhancer: transformer}]"],
+            "compressors: got etype2, expected a network or `context` among them",
+        ),
     ],
 )
 def test_refused_in_one_line(command: Command, scenario: Path, options: list[str], message: str) -> None:
