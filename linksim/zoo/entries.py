@@ -68,7 +68,7 @@ class ZooEntry:
     @property
     def reports_eigenvectors(self) -> bool:
         """Whether it is of eigenvectors, of which there is an SGCS and no NMSE."""
-        return self.info.compressor.get("csi") == "eigenvectors"
+        return self.info.compressor.get("csi") == "eigenvectors" or "enhancer" in self.info.compressor
 
     @property
     def learns_over_time(self) -> bool:
@@ -102,6 +102,7 @@ class ZooEntry:
         compressor, channel = self.info.compressor, training.get("channel")
         if "adapted_to" in training:
             compressor, channel = {**compressor, "trained_on": channel}, training["adapted_to"]
+        ratio = self.info.compressor.get("compression_ratio")
         document = {
             "name": "zoo",
             "seed": self.info.seed,
@@ -109,7 +110,7 @@ class ZooEntry:
             "channel": channel,
             "estimation": {"name": "perfect", "timing": training.get("timing", "perfect")},
             "transform": training.get("transform"),
-            "compression_ratio": self.info.compressor.get("compression_ratio"),
+            **({} if ratio is None else {"compression_ratio": ratio}),
             "compressors": [compressor],
             **({"sgcs": {"n_subbands": training["n_subbands"]}} if "n_subbands" in training else {}),
             **self._reports(),
