@@ -17,15 +17,15 @@ from torch import Tensor
 from benchmarks.comparison import Comparison
 from channels.channel_batch import Snapshots
 from channels.source import BLOCK_SIZE
-from channels.sources.cost2100.source import Cost2100Source
+from channels.sources.cost2100.source import BLOCKS_PER_DRAW, Cost2100Source
 from channels.sources.parameters.cost2100 import Cost2100Parameters
 from channels.transforms.angular_delay import AngularDelayTransform
 
 N_DELAY = 32
-N_ROUNDS = 7
-# Blocks per round: the long way gets fewer, for a like time.
-DIRECT_BLOCKS = 4
-LONG_BLOCKS = 1
+N_ROUNDS = 5
+# Blocks per round, whole draws; the long way gets fewer, for a like time.
+DIRECT_BLOCKS = 4 * BLOCKS_PER_DRAW
+LONG_BLOCKS = BLOCKS_PER_DRAW
 
 
 def main() -> None:

@@ -1,13 +1,14 @@
 """Mean power of plane waves over band and ports, and with it their truncated matrix, without a frequency response."""
 
 import math
+from dataclasses import dataclass
 from itertools import pairwise
 
 import torch
 from torch import Tensor
 
 from channels.channel_batch import OfdmGrid
-from channels.transforms.delay_cells import N_POLYNOMIALS, cell_bounds, rows_for, rows_near
+from channels.transforms.delay_cells import N_POLYNOMIALS, Rows, cell_bounds, rows_for, rows_near
 from channels.transforms.dirichlet_kernel import cosecant_at, cotangent
 from channels.transforms.plane_waves import PlaneWaves, Workspace, check_rows, outer_factor
 
@@ -18,11 +19,18 @@ _TYPICAL_ROWS = 400
 
 def mean_power(amplitude: Tensor, delay_s: Tensor, spatial_frequency: Tensor, grid: OfdmGrid, n_columns: int) -> Tensor:
     """Mean of ``|H|^2`` over subcarriers and ports, ``[...]``, float64, as ``truncated_and_mean_power`` gives it."""
-    return _matrix_and_power(amplitude, delay_s, spatial_frequency, grid, n_columns, 0)[1]
+    workspace = Workspace(amplitude.device)
+    return _matrix_and_power(amplitude, delay_s, spatial_frequency, grid, n_columns, 0, workspace)[1]
 
 
 def truncated_and_mean_power(
-    amplitude: Tensor, delay_s: Tensor, spatial_frequency: Tensor, grid: OfdmGrid, n_columns: int, n_delay: int
+    amplitude: Tensor,
+    delay_s: Tensor,
+    spatial_frequency: Tensor,
+    grid: OfdmGrid,
+    n_columns: int,
+    n_delay: int,
+    workspace: Workspace | None = None,
 ) -> tuple[Tensor, Tensor]:
     r"""Truncated angular-delay matrix of plane waves on a ULA, and the mean power of all of the response.
 
@@ -40,6 +48,7 @@ def truncated_and_mean_power(
         grid: subcarriers.
         n_columns: ports of the ULA.
         n_delay: delay rows kept.
+        workspace: memory that calls leave to each other.
 
     Returns:
         Matrices as of ``truncated_plane_waves``, ``[..., n_delay, n_columns]``, complex64, and mean powers, ``[...]``,
@@ -49,18 +58,25 @@ def truncated_and_mean_power(
         ChannelInputError: if ``n_delay`` is not between 1 and the number of subcarriers.
     """
     check_rows(n_delay, grid)
-    return _matrix_and_power(amplitude, delay_s, spatial_frequency, grid, n_columns, n_delay)
+    workspace = workspace or Workspace(amplitude.device)
+    return _matrix_and_power(amplitude, delay_s, spatial_frequency, grid, n_columns, n_delay, workspace)
 
 
 def _matrix_and_power(
-    amplitude: Tensor, delay_s: Tensor, spatial_frequency: Tensor, grid: OfdmGrid, n_columns: int, n_delay: int
+    amplitude: Tensor,
+    delay_s: Tensor,
+    spatial_frequency: Tensor,
+    grid: OfdmGrid,
+    n_columns: int,
+    n_delay: int,
+    workspace: Workspace,
 ) -> tuple[Tensor, Tensor]:
     shape = amplitude.shape[:-1]
     amplitude, delay_s, spatial_frequency = (
         values.reshape(shape.numel(), -1) for values in (amplitude, delay_s, spatial_frequency)
     )
     at_a_time = max(1, _SUMS_AT_A_TIME // ((n_delay + _TYPICAL_ROWS) * 2 * n_columns))
-    workspace, matrices, powers = Workspace(amplitude.device), [], []
+    matrices, powers = [], []
     for first in range(0, len(amplitude), at_a_time):
         some = slice(first, first + at_a_time)
         waves = PlaneWaves.of(amplitude[some], delay_s[some], spatial_frequency[some], grid, n_columns)
@@ -81,32 +97,67 @@ def _matrices_and_powers(
     waves = _with_factors(waves, cell, bounds, n_rows)
     n_cells = cell.new_zeros(waves.n_links).scatter_reduce_(0, waves.link, cell, "amax") + 1
     n_cells, order = n_cells.sort(stable=True)
-    # Links with as many cells of delays have the same rows.
-    sums = []
-    for number, n_links in zip(*(x.tolist() for x in torch.unique(n_cells, return_counts=True)), strict=True):
-        rows = rows_for(bounds[: number + 1], n_rows, n_delay)
-        product = torch.zeros(n_links, len(rows.weights), 2 * n_columns, device=device)
-        moments = torch.empty(n_links, number * N_POLYNOMIALS, 2 * n_columns, device=device)
-        sums.append((rows, product, moments))
-
+    sums = _sums(n_cells, bounds, n_rows, n_delay, n_columns, workspace)
     for number, (first, end) in enumerate(pairwise(bounds)):
-        near = rows_near(first, end, n_rows)
-        inside = (cell == number).nonzero()[:, 0]
-        products = _products(waves, inside, order, cotangent(near, n_rows).to(device), workspace)
-        for (rows, product, moments), some in zip(sums, products.split([len(x[1]) for x in sums]), strict=True):
-            if number < len(rows.near):
-                _add_rows(product, rows.near[number], some[:, : len(near)])
-                moments[:, number * N_POLYNOMIALS : (number + 1) * N_POLYNOMIALS] = some[:, len(near) :]
+        row_cotangent = cotangent(rows_near(first, end, n_rows), n_rows).to(device)
+        products = _products(waves, (cell == number).nonzero()[:, 0], order, row_cotangent, workspace)
+        for some, of_cell in zip(sums, products.split([len(some.product) for some in sums]), strict=True):
+            some.add(number, of_cell)
 
-    matrix, power = [], []
     column_power = cosecant_at(torch.arange(n_columns, device=device), n_columns).square().repeat(2)
-    for rows, product, moments in sums:
-        product.baddbmm_(rows.coefficients.to(device).expand(len(product), -1, -1), moments)
-        matrix.append(torch.complex(*product.index_select(1, rows.kept.to(device)).chunk(2, dim=2)))
-        power.append((product.square_() @ column_power).to(torch.float64) @ rows.weights.to(device))
+    matrices, powers = zip(*(some.matrix_and_power(column_power) for some in sums), strict=True)
     place = order.argsort()
-    result = torch.cat(matrix)[place] * outer_factor(n_delay, n_columns, grid, device)
-    return result, torch.cat(power)[place] / (n_rows * n_columns) ** 2
+    matrix = torch.cat(matrices)[place] * outer_factor(n_delay, n_columns, grid, device)
+    return matrix, torch.cat(powers)[place] / (n_rows * n_columns) ** 2
+
+
+@dataclass(frozen=True)
+class _Sums:
+    """Sums over the waves of links whose delays lie in the same cells.
+
+    Attributes:
+        rows: rows of the sums.
+        product: what the cells nearby give, ``[n_links, n_rows, 2 n_columns]``, float32.
+        moments: what each cell gives to rows far from it, ``[n_links, n_cells n_polynomials, 2 n_columns]``, float32.
+    """
+
+    rows: Rows
+    product: Tensor
+    moments: Tensor
+
+    def add(self, number: int, of_cell: Tensor) -> None:
+        """Takes what ``_products`` gives of a cell, which may be beyond the last."""
+        if number >= len(self.rows.near):
+            return
+        near, place = of_cell[:, :-N_POLYNOMIALS], self.rows.near[number]
+        if isinstance(place, slice):
+            self.product[:, place].add_(near)
+        else:
+            self.product.index_add_(1, place.to(near.device), near)
+        self.moments[:, number * N_POLYNOMIALS : (number + 1) * N_POLYNOMIALS] = of_cell[:, -N_POLYNOMIALS:]
+
+    def matrix_and_power(self, column_power: Tensor) -> tuple[Tensor, Tensor]:
+        """Rows kept, without their factors, ``[n_links, n_delay, n_columns]``, and power, ``[n_links]``, float64."""
+        device, product = self.product.device, self.product
+        product.baddbmm_(self.rows.coefficients.to(device).expand(len(product), -1, -1), self.moments)
+        matrix = torch.complex(*product.index_select(1, self.rows.kept.to(device)).chunk(2, dim=2))
+        row_power = (product.square_() @ column_power).to(torch.float64)
+        return matrix, row_power @ self.rows.weights.to(device)
+
+
+def _sums(
+    n_cells: Tensor, bounds: tuple[int, ...], n_rows: int, n_delay: int, n_columns: int, workspace: Workspace
+) -> list[_Sums]:
+    """Empty sums of links in the order of their numbers of cells."""
+    numbers, counts = (values.tolist() for values in torch.unique(n_cells, return_counts=True))
+    rows = [rows_for(bounds[: number + 1], n_rows, n_delay) for number in numbers]
+    sizes = [count * len(some.weights) * 2 * n_columns for count, some in zip(counts, rows, strict=True)]
+    products = workspace.empty("sums", sum(sizes)).zero_().split(sizes)
+    moments = workspace.empty("moments", sum(counts), (len(bounds) - 1) * N_POLYNOMIALS, 2 * n_columns).split(counts)
+    return [
+        _Sums(of, product.view(count, -1, 2 * n_columns), moment[:, : number * N_POLYNOMIALS])
+        for of, product, moment, count, number in zip(rows, products, moments, counts, numbers, strict=True)
+    ]
 
 
 def _with_factors(waves: PlaneWaves, cell: Tensor, bounds: tuple[int, ...], n_rows: int) -> PlaneWaves:
@@ -144,13 +195,6 @@ def _products(waves: PlaneWaves, of_cell: Tensor, order: Tensor, row_cotangent: 
         place[group.links] = torch.arange(start, end, device=order.device)
         start = end
     return torch.index_select(out, 0, place[order], out=workspace.empty("ordered products", *size))
-
-
-def _add_rows(product: Tensor, place: slice | Tensor, rows: Tensor) -> None:
-    if isinstance(place, slice):
-        product[:, place].add_(rows)
-    else:
-        product.index_add_(1, place.to(product.device), rows)
 
 
 def _fill_with_polynomials(out: Tensor, factor: Tensor, place: Tensor) -> None:

@@ -21,6 +21,7 @@ from channels.transforms.dirichlet_kernel import unit_phasor
 from channels.transforms.frequency_response import delay_phases
 from channels.transforms.hf_all import angular_reference, reference_grid, refuse_beam_squint
 from channels.transforms.plane_wave_power import mean_power, truncated_and_mean_power
+from channels.transforms.plane_waves import Workspace
 
 # Blocks of links that are drawn at a time: what each step costs whatever their number is shared by many links.
 BLOCKS_PER_DRAW = 5
@@ -60,6 +61,7 @@ class Cost2100Source(Source):
         self.seed = seed
         self.device = device
         self.grid, self.array = self._outline.grid, self._outline.array
+        self._workspace = Workspace(device)
         self._kept_matrices: tuple[tuple[Split, int, int], Tensor] | None = None
         self._kept_drop: tuple[tuple[Split, int, Snapshots], Drop] | None = None
 
@@ -125,7 +127,7 @@ class Cost2100Source(Source):
         waves = (rays.amplitude[:, 0], rays.delay_s[:, 0], rays.spatial_frequency[:, 0])
         if not self.parameters.normalise:
             return truncated_plane_waves(*waves, self.grid, self.array.n_tx, n_delay)
-        matrices, power = truncated_and_mean_power(*waves, self.grid, self.array.n_tx, n_delay)
+        matrices, power = truncated_and_mean_power(*waves, self.grid, self.array.n_tx, n_delay, self._workspace)
         return matrices * power.rsqrt().to(torch.float32)[:, None, None]
 
     def read_hf_all(self, split: Split, start: int, stop: int) -> Tensor:
