@@ -241,7 +241,7 @@ _KEYS = st.sampled_from(
      "feedback.link", "feedback.quantiser", "estimation", "transform.n_delay", "sweeps", "sweeps.s", "metrics",
      "monte_carlo", "monte_carlo.stop", "training.recipe", "zoo", "precoder", "", ".", "a.b.c", "compressors.-1"]
 )  # fmt: skip
-_QUICK = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+_QUICK = settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 def _one_line_or_nothing(load: Callable[[], Scenario]) -> None:

@@ -23,7 +23,9 @@ _ON_DEMAND = {
         "channels/sources/sionna/coefficients.py",
         "channels/sources/sionna/ray_coupling.py",
         "channels/sources/sionna/sionna_models.py",
-        "feedback/links/uci/channel_code.py",
+        "feedback/links/uci/belief_propagation.py",
+        "feedback/links/uci/ldpc_block.py",
+        "feedback/links/uci/polar_block.py",
     ),
 }
 
