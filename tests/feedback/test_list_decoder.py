@@ -112,6 +112,15 @@ def test_without_a_compiler_pytorch_decodes_the_same(monkeypatch: pytest.MonkeyP
         assert found.dtype == known.dtype
 
 
+@pytest.mark.parametrize("scale", [1e-6, 1e-2, 1.0])
+def test_of_noise_as_much_passes_the_crc_as_words_are_tried(scale: float) -> None:
+    code = polar_construction(64 + 11, 200, RELIABILITIES)
+    llr = scale * torch.randn(3000, code.mother_bits, generator=torch.Generator().manual_seed(1))
+    _, passed = ListDecoder(code, "CRC11", 8).decode(llr)
+    # 12 expected, with a standard deviation of 3.4. LLRs that are lost beside others would leave the word of zeros.
+    assert 1 <= int(passed.sum()) <= 26
+
+
 def test_what_is_no_number_is_decoded_to_bits() -> None:
     code = polar_construction(30, 100, RELIABILITIES)
     bits, _ = ListDecoder(code, "CRC11", 8).decode(torch.full((3, code.mother_bits), math.nan))

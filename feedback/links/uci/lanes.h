@@ -54,10 +54,10 @@ static inline lanes log_of_quotient(lanes a, lanes b) {
     return __builtin_convertvector(n, lanes) * 0.693147182f + log_ratio((a - b) / (a + b));
 }
 
-/* ln(1 + e^-a) for a >= 0. */
-static inline lanes softplus_minus(lanes a) {
-    lanes t = expm1_minus(a) + 1.0f;
-    return log_ratio(t / (t + 2.0f));
+/* ln((1 + e^-a) / 2) for a >= 0, relatively precise down to the smallest a. */
+static inline lanes half_softplus_minus(lanes a) {
+    lanes change = expm1_minus(a);
+    return log_ratio(change / (change + 4.0f));
 }
 
 /* LLR of the sum modulo 2 of two bits: 2 artanh(tanh(a / 2) tanh(b / 2)). With m the smaller and M the larger size it

@@ -1,6 +1,6 @@
 /* List decoding of polar codes with parity checks and a CRC: successive cancellation with L paths, whose metrics are
    ln(1 + e^-(1 - 2 u) LLR) summed over all inputs u, zeros and parity checks included (A. Balatsoukas-Stimming et al.,
-   doi:10.1109/TSP.2015.2439211).
+   doi:10.1109/TSP.2015.2439211), less ln 2 each, so that LLRs near 0 are not lost in a sum of many times that.
 
    Paths lie side by side in the lanes of vectors: the L of a codeword in a group of as many lanes, and as many codewords
    as there are groups. Nothing depends on which codewords are decoded together. Compiled at first use;
@@ -78,7 +78,7 @@ static numbers split(struct decoder *d, lanes zero, lanes one, numbers *bit) {
 static numbers decide(struct decoder *d, int length, int role, const lanes *llr, numbers *out) {
     lanes zero = d->metric, one = d->metric;
     for (int n = 0; n < length; n++) {
-        lanes common = softplus_minus(magnitude(llr[n]));
+        lanes common = half_softplus_minus(magnitude(llr[n]));
         zero += common - minimum(llr[n], (lanes){});
         one += common - minimum(-llr[n], (lanes){});
     }
@@ -104,7 +104,7 @@ static numbers visit(struct decoder *d, int stage, int first, const lanes *llr, 
     int used = code->used[first + length] - code->used[first];
     if (used == 0) {
         for (int n = 0; n < length; n++) {
-            d->metric += softplus_minus(magnitude(llr[n])) - minimum(llr[n], (lanes){});
+            d->metric += half_softplus_minus(magnitude(llr[n])) - minimum(llr[n], (lanes){});
             out[n] = (numbers){};
         }
         return d->same;

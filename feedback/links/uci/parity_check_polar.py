@@ -2,7 +2,6 @@
 
 import torch
 from torch import Tensor
-from torch.nn.functional import softplus
 
 from feedback.links.uci.crc import Crc, CrcName, crc_degree
 from feedback.links.uci.polar_construction import PolarConstruction
@@ -64,7 +63,7 @@ class ParityCheckDecoder:
         """
         length = llr.shape[-1]
         if not any(first <= position < first + length for position in self._used):
-            self._metric = self._metric + softplus(-llr).sum(dim=-1)
+            self._metric = self._metric + _cost(llr).sum(dim=-1)
             return torch.zeros_like(llr), self._same(llr)
         if length == 1:
             return self._decide(llr, first)
@@ -79,9 +78,9 @@ class ParityCheckDecoder:
         k = self._check_at.get(position)
         if k is not None:
             bit = (self._bits @ self._sums[:, k]) % 2
-            self._metric = self._metric + softplus(-(1 - 2 * bit) * llr.squeeze(-1))
+            self._metric = self._metric + _cost((1 - 2 * bit) * llr.squeeze(-1))
             return bit[..., None], self._same(llr)
-        grown = torch.cat([self._metric + softplus(sign * llr.squeeze(-1)) for sign in (-1, 1)], dim=1)
+        grown = torch.cat([self._metric + _cost(sign * llr.squeeze(-1)) for sign in (1, -1)], dim=1)
         self._metric, kept = grown.topk(self._list_size, dim=1, largest=False)
         origin, bit = kept % self._list_size, (kept // self._list_size).to(llr.dtype)
         self._bits = self._bits.take_along_dim(origin[..., None], 1)
@@ -94,5 +93,13 @@ class ParityCheckDecoder:
 
 def _box_plus(first: Tensor, second: Tensor) -> Tensor:
     """LLR of the sum modulo 2 of two bits."""
-    smaller = torch.sign(first) * torch.sign(second) * torch.minimum(first.abs(), second.abs())
-    return smaller + softplus(-(first + second).abs()) - softplus(-(first - second).abs())
+    magnitude = torch.minimum(first.abs(), second.abs())
+    near, change = torch.exp(-(first.abs() - second.abs()).abs()), torch.expm1(-2 * magnitude)
+    # ln(1 + e^-(M + m)) - ln(1 + e^-(M - m)) for magnitudes M and m, with an error relative to m.
+    correction = 2 * torch.atanh(near * change / (near * (change + 2) + 2))
+    return torch.sign(first) * torch.sign(second) * (magnitude + correction)
+
+
+def _cost(llr: Tensor) -> Tensor:
+    """What a decision for 0 adds to a path's metric, less the ln 2 of an LLR of 0, which all paths pay."""
+    return (-llr).clamp(min=0) + torch.log1p(torch.expm1(-llr.abs()) / 2)
