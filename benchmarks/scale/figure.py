@@ -1,37 +1,52 @@
-"""Time and memory against size, one panel for each thing that is varied."""
+"""Time and memory against size, two panels for each thing that is varied."""
 
 from pathlib import Path
 
 import matplotlib.pyplot as plt
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.ticker import NullFormatter, ScalarFormatter
 
 from benchmarks.scale.axes import AXES
 
+_COLUMNS = 4
+
 
 def draw(table: pd.DataFrame, file: Path) -> None:
-    """Draws the time of each run over its peak memory, both axes logarithmic.
+    """Draws the time of each run, both axes logarithmic, over its peak memory, from 0; all panels have the same scales.
 
     Args:
         table: rows with ``axis``, ``value``, ``cpu_s``, ``wall_s`` and ``peak_mib``.
         file: where the PNG goes.
     """
     names = [name for name in AXES if (table["axis"] == name).any()]
-    figure, panels = plt.subplots(2, len(names), figsize=(2.3 * len(names), 4.6), squeeze=False, layout="constrained")
-    for name, (above, below) in zip(names, panels.T, strict=True):
-        axis, rows = AXES[name], table[table["axis"] == name].sort_values("value")
-        above.plot(rows["value"], rows["wall_s" if axis.wall else "cpu_s"], "o-", color="C0")
-        below.plot(rows["value"], rows["peak_mib"], "s-", color="C1")
-        above.set_title("wall time" if axis.wall else "CPU time", fontsize=9)
-        below.set_title("peak memory", fontsize=9)
+    rows = 2 * -(-len(names) // _COLUMNS)
+    figure, panels = plt.subplots(rows, _COLUMNS, figsize=(9.6, 2.2 * rows), squeeze=False, layout="constrained")
+    for number, name in enumerate(names):
+        row, column = 2 * (number // _COLUMNS), number % _COLUMNS
+        runs = table[table["axis"] == name].sort_values("value")
+        time = runs["wall_s" if AXES[name].wall else "cpu_s"]
+        above, below = panels[row, column], panels[row + 1, column]
+        above.plot(runs["value"], time, "o-", color="C0")
+        # In proportion to the size, through the last point.
+        last = runs["value"].iloc[-1]
+        if not AXES[name].wall:
+            above.plot(runs["value"], time.iloc[-1] * runs["value"] / last, ":", color="0.5")
+        below.plot(runs["value"], runs["peak_mib"], "s-", color="C1")
+        above.set(yscale="log", ylim=(0.3, 100), ylabel="wall time [s]" if AXES[name].wall else "CPU time [s]")
+        above.yaxis.set_major_formatter(ScalarFormatter())
+        below.set(ylim=(0, 1.1 * table["peak_mib"].max()), ylabel="peak memory [MiB]")
         for panel in (above, below):
-            panel.set(xscale="log", yscale="log", xlabel=axis.title)
-            panel.set_xticks(rows["value"], [f"{value:g}" for value in rows["value"]], fontsize=7)
-            panel.xaxis.set_minor_formatter(NullFormatter())
-            panel.yaxis.set_major_formatter(ScalarFormatter())
-            panel.yaxis.set_minor_formatter(NullFormatter())
-            panel.grid(visible=True, which="both", alpha=0.3)
-    panels[0, 0].set_ylabel("s")
-    panels[1, 0].set_ylabel("MiB")
-    figure.savefig(file, dpi=130)
+            _label_sizes(panel, runs["value"], AXES[name].title)
+    for panel in panels.flat:
+        panel.set_visible(panel.has_data())
+    figure.savefig(file, dpi=110)
     plt.close(figure)
+
+
+def _label_sizes(panel: Axes, values: pd.Series, title: str) -> None:
+    panel.set(xscale="log", xlabel=title)
+    shown = [value for value in values if value != values.iloc[-2] or values.iloc[-1] > 1.5 * value]
+    panel.set_xticks(shown, [f"{value:g}" for value in shown], fontsize=7)
+    panel.xaxis.set_minor_formatter(NullFormatter())
+    panel.grid(visible=True, alpha=0.3)
