@@ -1,6 +1,7 @@
 """The coded uplink: sizes of TS 38.212, nothing lost without noise, Sionna's own error rate with it."""
 
 import math
+import sys
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -133,6 +134,18 @@ def test_side_information_travels_in_the_code() -> None:
     padded = uci(payload_bits=100)
     assert torch.equal(padded.transmit(sent, draws(6)).values, sent.values)
     assert padded.resource_elements(sent) == math.ceil((100 + 11) / 0.5 / 2)
+
+
+def test_control_information_takes_nothing_of_sionnas(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its import takes seconds, which LDPC codes alone need."""
+    for name in [name for name in sys.modules if name.partition(".")[0] == "sionna"]:
+        monkeypatch.setitem(sys.modules, name, None)
+    monkeypatch.setitem(sys.modules, "feedback.links.uci.ldpc_block", None)
+    for payload in (5, 203):
+        sent = reports(2, payload)
+        assert torch.equal(uci(modulation="16qam").transmit(sent, draws(2)).values, sent.values)
+    with pytest.raises(ImportError):
+        uci(carried_by="data").transmit(reports(2, 203), draws(2))
 
 
 def test_an_erased_report_says_nothing() -> None:

@@ -18,7 +18,7 @@ from feedback.links.parameters.uci import UciParameters
 from feedback.links.uci.channel_code import ReportCode
 from feedback.links.uci.code_plan import MIN_SMALL_BLOCK_CODED_BITS, code_plan
 from feedback.links.uci.polar_block import PolarBlock
-from feedback.links.uci.polar_construction import polar_construction
+from feedback.links.uci.polar_construction import polar_construction, reliabilities
 from feedback.links.uci.small_block import SmallBlock
 
 RELIABILITIES = generate_5g_ranking(0, 1024, sort=False)[0]
@@ -89,6 +89,10 @@ def test_errors_of_a_biorthogonal_code_are_those_of_its_formula() -> None:
     wrong = float((decoded != bits).any(dim=1).double().mean())
     # Binomial, 4 standard deviations.
     assert wrong == pytest.approx(1 - right, abs=4 * math.sqrt(right * (1 - right) / n))
+
+
+def test_reliabilities_are_those_that_sionna_ships() -> None:
+    assert reliabilities().tolist() == RELIABILITIES.tolist()
 
 
 def by_the_clause(bits: list[int], coded_bits: int) -> list[int]:

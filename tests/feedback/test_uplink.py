@@ -301,9 +301,21 @@ def test_what_does_not_fit_together_is_refused(given: dict[str, Any], expected: 
         parameters(**given)
 
 
-def test_exact_llrs_are_sionnas() -> None:
-    bits = random_bits(3, 40)
-    llr = Uplink(parameters(modulation="16qam"), 10, "cpu").llr(bits, draw(3))
+@pytest.mark.parametrize(("method", "demapper"), [("app", "exact"), ("maxlog", "max_log")])
+@pytest.mark.parametrize("modulation", BITS_PER_SYMBOL)
+def test_symbols_and_llrs_are_sionnas(modulation: str, method: str, demapper: str) -> None:
+    n = BITS_PER_SYMBOL[modulation]  # type: ignore[index]
+    bits = random_bits(3, 10 * n)
+    llr = Uplink(parameters(modulation=modulation, demapper=demapper), 10, "cpu").llr(bits, draw(3))
     noise = torch.view_as_complex(draw(3)((10, 2)) * 0.5**0.5) * 10**-0.5
-    theirs = Demapper("app", "qam", 4)(Mapper("qam", 4)(bits) + noise, torch.tensor(0.1))
-    torch.testing.assert_close(llr, theirs)
+    theirs = Demapper(method, "qam", n)(Mapper("qam", n)(bits) + noise, torch.tensor(0.1))
+    # Float32 of squared distances over the noise power, up to some hundred.
+    torch.testing.assert_close(llr, theirs, rtol=1e-5, atol=1e-4)
+
+
+def test_llrs_are_finite_and_signed_at_any_snr() -> None:
+    for modulation, n in BITS_PER_SYMBOL.items():
+        bits = random_bits(3, 10 * n)
+        llr = Uplink(parameters(modulation=modulation, snr_db=200.0), 10, "cpu").llr(bits, draw(3))
+        assert llr.isfinite().all()
+        assert torch.equal((llr > 0).float(), bits)

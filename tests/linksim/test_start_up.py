@@ -25,7 +25,6 @@ _ON_DEMAND = {
         "channels/sources/sionna/sionna_models.py",
         "feedback/links/uci/belief_propagation.py",
         "feedback/links/uci/ldpc_block.py",
-        "feedback/links/uci/polar_block.py",
     ),
 }
 

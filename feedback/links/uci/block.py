@@ -1,12 +1,23 @@
-"""What code blocks share: bits that are sent more than once, and decoders that take what others left."""
+"""What code blocks share: what they do, bits that are sent more than once, and decoders that take what others left."""
 
 from collections.abc import Callable, Sequence
+from typing import Protocol
 
 import torch
 from torch import Tensor
 
 # Bits of LLRs ``[n, length]``, and which rows pass their CRC, ``[n]``, bool.
 Decoder = Callable[[Tensor], tuple[Tensor, Tensor]]
+
+
+class BlockCode(Protocol):
+    """A code of blocks of one size, with its rate matching."""
+
+    def encode(self, bits: Tensor) -> Tensor:
+        """Bits ``[n, block_size]`` to coded bits ``[n, coded_bits]``, float32."""
+
+    def decode(self, llr: Tensor) -> tuple[Tensor, Tensor]:
+        """LLRs ``[n, coded_bits]`` of 1 over 0 to bits ``[n, block_size]``; which blocks pass their CRC, ``[n]``."""
 
 
 def combine(llr: Tensor, period: int) -> Tensor:

@@ -1,16 +1,13 @@
-"""Channel coding of reports as TS 38.212 has it.
-
-Importing Sionna, whose LDPC encoder this takes, takes seconds, so links import it where they first code a report.
-"""
+"""Channel coding of reports as TS 38.212 has it."""
 
 from functools import lru_cache
 
 import torch
 from torch import Tensor
 
+from feedback.links.uci.block import BlockCode
 from feedback.links.uci.code_plan import CodePlan
 from feedback.links.uci.crc import Crc, CrcName
-from feedback.links.uci.ldpc_block import LdpcBlock
 from feedback.links.uci.polar_block import PolarBlock
 from feedback.links.uci.small_block import SmallBlock
 
@@ -27,13 +24,16 @@ class ReportCode:
     def __init__(self, plan: CodePlan, bits_per_symbol: int, device: str) -> None:
         self.plan = plan
         self._report_crc, self._block_crc = None, None
-        self._block: SmallBlock | PolarBlock | LdpcBlock
+        self._block: BlockCode
         if plan.code == "small_block":
             self._block = SmallBlock(plan.block_size, plan.coded_bits, bits_per_symbol, device)
         elif plan.graph is None:
             polar_crc: CrcName = "CRC6" if plan.block_crc == 6 else "CRC11"
             self._block = PolarBlock(plan.block_size, polar_crc, plan.coded_bits, device)
         else:
+            # Imports Sionna, which takes seconds that other codes need not wait for.
+            from feedback.links.uci.ldpc_block import LdpcBlock
+
             crc: CrcName = "CRC16" if plan.report_crc == 16 else "CRC24A"
             self._report_crc = Crc(plan.payload, crc, device)
             if plan.block_crc:

@@ -3,6 +3,7 @@
 from feedback.csi_report.codeword import Codeword
 from feedback.link import LINKS, FeedbackLink, NormalDraw
 from feedback.links.parameters.uci import BITS_PER_SYMBOL, UciParameters
+from feedback.links.uci.channel_code import report_code
 from feedback.links.uci.code_plan import CodePlan, code_plan
 from feedback.links.uci.layout import ReportLayout
 from feedback.links.uci.uplink import uplink
@@ -35,9 +36,6 @@ class Uci(FeedbackLink):
             FeedbackInputError: if the values are analogue, reports do not fit in ``payload_bits``, or side information
                 has no format.
         """
-        # Takes seconds, which only those who use it should wait for.
-        from feedback.links.uci.channel_code import report_code
-
         layout = ReportLayout.of(codeword, self.parameters.payload_bits)
         payload, fits = layout.pack(codeword)
         plan, device = self._plan(layout), str(payload.device)

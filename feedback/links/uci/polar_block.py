@@ -1,21 +1,17 @@
 """Polar code of uplink control information, with its CRC (TS 38.212)."""
 
-from functools import cache
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from sionna.phy.fec.polar.utils import generate_5g_ranking
 from torch import Tensor
 
 from feedback.links.uci.block import Decoder, combine, decode_in_turn
 from feedback.links.uci.crc import CrcName, crc_degree, crc_matrix
 from feedback.links.uci.list_decoder import ListDecoder
-from feedback.links.uci.polar_construction import PolarConstruction, polar_construction
+from feedback.links.uci.polar_construction import PolarConstruction, polar_construction, reliabilities
 
 # A quick decoder, and the full one for blocks whose CRC the quick one leaves wrong.
 _LISTS = (1, 8)
-_MAX_MOTHER_BITS = 1024
 # LLRs beyond are certain.
 _MAX_LLR = 30.0
 
@@ -31,7 +27,7 @@ class PolarBlock:
     """
 
     def __init__(self, n_bits: int, crc: CrcName, coded_bits: int, device: str) -> None:
-        code = polar_construction(n_bits + crc_degree(crc), coded_bits, _reliabilities())
+        code = polar_construction(n_bits + crc_degree(crc), coded_bits, reliabilities())
         self._code, self._n_bits = code, n_bits
         self._generator = torch.from_numpy(_generator(code, crc)).to(device, torch.float32)
         self._order, self._outputs, self._buffer_order = (
@@ -48,15 +44,9 @@ class PolarBlock:
         # Outputs that are never sent are known where the code is shortened, else anything.
         outputs = llr.new_full((len(llr), self._code.mother_bits), -_MAX_LLR if self._code.shortened else 0.0)
         outputs[:, self._outputs] = combine(llr[:, self._buffer_order], len(self._outputs))
-        # Sionna's mapping has LLRs of 1 over 0, the decoders of 0 over 1.
+        # The uplink has LLRs of 1 over 0, the decoders of 0 over 1.
         bits, passed = decode_in_turn(self._decoders, (-outputs).clamp(-_MAX_LLR, _MAX_LLR))
         return bits[:, : self._n_bits], passed
-
-
-@cache
-def _reliabilities() -> NDArray[np.int64]:
-    ranking: NDArray[np.int64] = generate_5g_ranking(0, _MAX_MOTHER_BITS, sort=False)[0]
-    return ranking
 
 
 def _generator(code: PolarConstruction, crc: CrcName) -> NDArray[np.uint8]:

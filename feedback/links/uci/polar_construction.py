@@ -2,6 +2,8 @@
 
 import math
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -116,3 +118,9 @@ def _triangular_order(n: int) -> NDArray[np.int64]:
     side = math.ceil((math.sqrt(8 * n + 1) - 1) / 2)
     row, column = np.nonzero(np.arange(side)[:, None] + np.arange(side) < side)
     return np.lexsort((row[:n], column[:n]))
+
+
+@cache
+def reliabilities() -> NDArray[np.int64]:
+    """Places of 1024 inputs from the least reliable to the most: table 5.3.1.2-1, 32 of them a line."""
+    return np.loadtxt(Path(__file__).with_name("polar_reliabilities.csv"), np.int64, delimiter=",").ravel()

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from feedback.link import NormalDraw
 from feedback.links.parameters.uci import BITS_PER_SYMBOL, UciParameters
+from feedback.links.uci.constellation import bit_llrs, symbols_of
 from feedback.links.uci.delay_profiles import delay_profile
 from feedback.links.uci.grid import UplinkGrid
 
@@ -65,21 +66,13 @@ class Uplink:
 
     def llr(self, coded: Tensor, draw: NormalDraw) -> Tensor:
         """LLRs at the BS of coded bits ``[batch, n]``, same shape, float32: of 1 over 0."""
-        from sionna.phy.mapping import Demapper, Mapper
-
-        options = {
-            "num_bits_per_symbol": BITS_PER_SYMBOL[self._parameters.modulation],
-            "precision": "single",
-            "device": self._device,
-        }
-        symbols = Mapper("qam", **options)(coded)
+        bits_per_symbol = BITS_PER_SYMBOL[self._parameters.modulation]
+        symbols = symbols_of(coded, bits_per_symbol)
         # Drawn first, so that a report meets the same gain whatever its length.
         channel = self.channel(draw, len(coded))
         estimate = self.estimate(channel, draw)
         combined, power = self._combine(symbols, channel, estimate, draw)
-        method = "app" if self._parameters.demapper == "exact" else "maxlog"
-        llr: Tensor = Demapper(method, "qam", **options)(combined, self._noise_power / power)
-        return llr
+        return bit_llrs(combined, self._noise_power / power, bits_per_symbol, self._parameters.demapper == "max_log")
 
     def channel(self, draw: NormalDraw, batch: int) -> Tensor:
         """Frequency response on all subcarriers of all hops, ``[batch, bs_antennas, n]``, complex64."""
