@@ -36,6 +36,7 @@ class CodebookParameters(FixedCostParameters):
     disturbance: ClassVar[None] = None
     distillation: ClassVar[None] = None
     untrained: ClassVar[bool] = False
+    phases_are_chosen: ClassVar[bool] = True
     # No precoder depends on what else a report says.
     run_time: ClassVar[frozenset[str]] = FixedCostParameters.run_time | {"cqi", "layer_indicator"}
 
@@ -64,6 +65,11 @@ class CodebookParameters(FixedCostParameters):
     def _enhanced(self) -> Self:
         if self.enhancer is None and self.recipe is not None:
             raise ValueError("recipe: got one without enhancer, expected it with enhancer 'transformer'")
+        if self.recipe is not None:
+            try:
+                self.recipe.for_phases(self.phases_are_chosen)
+            except FeedbackInputError as error:
+                raise ValueError(f"recipe.{error}") from error
         problem = None if self.enhancer is None else self.enhancer_problem
         if problem is not None:
             raise ValueError(f"enhancer: got {self.enhancer!r} with {problem}")

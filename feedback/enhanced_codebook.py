@@ -18,7 +18,7 @@ from feedback.layers.attention import RowTransformer
 from feedback.layers.images import from_unit_interval, to_unit_interval
 from feedback.neural import NeuralCompressor
 from feedback.signals import Reconstructed
-from feedback.training.options import Pass, TrainingOptions, TrainingOutcome
+from feedback.training.options import Pass, TrainingOptions
 from feedback.training.recipe import TrainingRecipe
 from feedback.training_set import TrainingSet
 
@@ -33,7 +33,6 @@ RECIPE = TrainingRecipe(
     ema_decay=0.97,
     schedule="hold",
     validations=20,
-    random_phase=False,
 )
 _WIDTH, _LAYERS, _HEADS = 64, 2, 4
 # Channels whose reports are made at once.
@@ -109,16 +108,6 @@ class EnhancedCodebook(NeuralCompressor):
         self.initialise(generator)
         assert isinstance(self.decoder, RowTransformer)
         self.decoder.silence()
-
-    def train_networks(
-        self,
-        training: TrainingSet,
-        recipe: TrainingRecipe,
-        generator: torch.Generator,
-        options: TrainingOptions | None = None,
-    ) -> TrainingOutcome:
-        """As every network, on channels whose phases stay as they are: a report's are chosen."""
-        return super().train_networks(training, recipe.model_copy(update={"random_phase": False}), generator, options)
 
     def training_matrices(self, training: TrainingSet) -> TrainingSet:
         """Channels in the form that the UE takes as pairs; the last ones are kept, as reports take their time."""

@@ -130,9 +130,7 @@ class NeuralCompressor(MatrixCompressor):
         options = self._rated(options)
         with accelerated(self.encoder, self.decoder), memory_kept():
             resolved = recipe.resolved(self.starts_as_klt or options.start is not None)
-            if isinstance(self, EigenvectorCompressor):
-                # Their phases are chosen, and the same at every pass.
-                resolved = resolved.model_copy(update={"random_phase": False})
+            resolved = resolved.for_phases(self.settings.phases_are_chosen)
             return train(self.encoder, self.decoder, training, resolved, generator, options)
 
     def training_matrices(self, training: TrainingSet) -> TrainingSet:

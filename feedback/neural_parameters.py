@@ -1,12 +1,13 @@
 """What a scenario says of compressors that are networks; without PyTorch."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from feedback.compressor_parameters import codeword_length, latent_maps
 from feedback.csi_dimensions import CsiDimensions
+from feedback.errors import FeedbackInputError
 from feedback.matrix_parameters import MatrixParameters
 from feedback.training.adaptation import Adaptation
 from feedback.training.distillation import Distillation
@@ -36,6 +37,24 @@ class NeuralParameters(MatrixParameters):
         default=False,
         description="take the weights that training would start from; they are made for the run, as a KLT is fitted",
     )
+
+    @property
+    def phases_are_chosen(self) -> bool:
+        """Whether reports choose the phases of the matrices that it learns from: those of eigenvectors do."""
+        return self.csi == "eigenvectors"
+
+    @model_validator(mode="after")
+    def _trains_as_it_says(self) -> Self:
+        if self.recipe is not None:
+            try:
+                self.recipe.for_phases(self.phases_are_chosen)
+            except FeedbackInputError as error:
+                raise ValueError(f"recipe.{error}") from error
+        if self.distillation is not None and self.disturbance is not None and self.disturbance.rate_weight is not None:
+            raise ValueError(
+                "distillation: got one with disturbance.rate_weight, expected one of them: both are the loss"
+            )
+        return self
 
     @property
     def needs_training(self) -> bool:

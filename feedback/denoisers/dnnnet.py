@@ -78,6 +78,7 @@ class DnnNet(Denoiser):
         recipe = self.settings.joint
         if recipe is None or not isinstance(compressor, NeuralCompressor):
             return
+        recipe = recipe.for_phases(compressor.settings.phases_are_chosen)
         decoder = _DenoisingDecoder(self.network, compressor.decoder)
         options = compressor.suited(TrainingOptions(disturbance=_KnownNoise(snr_db=self.settings.snr_db)))
         with torch.enable_grad():

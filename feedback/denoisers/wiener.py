@@ -80,12 +80,13 @@ class Wiener(Denoiser):
         """Takes the share of the correction at each of some SNRs; the compressor stays as it is."""
         csi = training.train[:_SHARE_CHANNELS]
         sent = compressor.encode(csi)
+        error_of = _direction_error if compressor.gives == "precoder" else _nmse
         shares = []
         for snr_db in _SNRS_DB:
             noisy = with_noise(sent.values, torch.full((len(csi), 1), snr_db), generator)
             filtered = self._filtered(noisy, 10 ** (-snr_db / 10))
             errors = [
-                _nmse(csi, compressor.decode(replace(sent, values=noisy + share * (filtered - noisy))))
+                error_of(csi, compressor.decode(replace(sent, values=noisy + share * (filtered - noisy))))
                 for share in _SHARES
             ]
             shares.append(_SHARES[errors.index(min(errors))])
@@ -134,6 +135,12 @@ def _nmse(csi: Tensor, rebuilt: Tensor) -> float:
     """Mean over samples of the relative error, linear."""
     error, power = ((rebuilt - csi).abs().square().sum(dim=(1, 2)), csi.abs().square().sum(dim=(1, 2)))
     return float((error / power).to(torch.float64).mean())
+
+
+def _direction_error(vectors: Tensor, rebuilt: Tensor) -> float:
+    """Mean over samples, layers and subbands of 1 less the squared correlation of unit vectors ``[..., n_tx]``."""
+    correlation = (rebuilt.conj() * vectors).sum(dim=-1)
+    return 1 - float(torch.view_as_real(correlation).square().sum(dim=-1).to(torch.float64).mean())
 
 
 def shrunk_covariance(samples: Tensor) -> Tensor:

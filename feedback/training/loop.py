@@ -178,7 +178,11 @@ class _Run:
             self.order = torch.randperm(len(self.channels), generator=order)
         size = self.recipe.batch_size
         rows = self.order[index * size : (index + 1) * size]
-        turns = torch.rand(len(rows), generator=generator) if self.recipe.random_phase else None
+        turns = (
+            torch.rand(len(rows), generator=generator)
+            if self.recipe.for_phases(are_chosen=False).random_phase
+            else None
+        )
         mine = slice(self.fabric.global_rank, None, self.fabric.world_size)
         channels = self.channels[rows[mine].to(self.channels.device)]
         if turns is None:

@@ -4,6 +4,8 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from feedback.errors import FeedbackInputError
+
 # Of products in training, by their names in Lightning Fabric.
 Precision = Literal["32-true", "bf16-mixed", "16-mixed"]
 
@@ -86,10 +88,10 @@ class TrainingRecipe(BaseModel):
         "default the weights themselves",
     )
     precision: Precision = Field(default="32-true", description="of products in training; mixed helps on a GPU only")
-    random_phase: bool = Field(
-        default=True,
+    random_phase: bool | None = Field(
+        default=None,
         description="turn each channel by a random common phase at every pass: carrier phase is uniform, so it stays a "
-        "channel of the same model",
+        "channel of the same model; by default true, but where reports choose the phases, as of eigenvectors",
     )
 
     @model_validator(mode="after")
@@ -122,6 +124,21 @@ class TrainingRecipe(BaseModel):
         if self.fc_rate_ratio is not None:
             return self
         return self.model_copy(update={"fc_rate_ratio": _KLT_FC_RATE_RATIO if starts_as_klt else 1.0})
+
+    def for_phases(self, are_chosen: bool) -> "TrainingRecipe":
+        """The recipe with the ``random_phase`` that suits the phases of training matrices, unless it says it itself.
+
+        Args:
+            are_chosen: whether reports choose these phases, so that no other ones are ever seen.
+
+        Raises:
+            FeedbackInputError: if the recipe would turn phases that are chosen.
+        """
+        if are_chosen and self.random_phase:
+            raise FeedbackInputError(
+                "random_phase: got true, expected false or none: a report chooses the phases that are learnt"
+            )
+        return self if self.random_phase is not None else self.model_copy(update={"random_phase": not are_chosen})
 
     def within_budget(self, batches_per_epoch: int) -> "TrainingRecipe":
         """The recipe with the learning rates that suit the length of its budget, by ``full_rate_steps``.

@@ -152,6 +152,9 @@ def _differences(spec: SchemeSpec, info: CheckpointInfo) -> Iterator[str]:
         seen = 0 if steps is None else steps * min(wanted.batch_size, pool)
         if steps is not None and info.samples_seen != seen:
             yield f"{info.samples_seen} channels seen, the scenario asks for {seen}"
+    if getattr(spec.parameters, "phases_are_chosen", False):
+        # Never turned, also where an older document says so.
+        wanted = wanted.model_copy(update={"random_phase": info.recipe.random_phase})
     yield from _recipe_differences(info.recipe, wanted)
 
 

@@ -102,6 +102,7 @@ def recipe_of(spec: SchemeSpec) -> TrainingRecipe:
     training = spec.scenario.training
     own = compressor.default_recipe if spec.adapted_to is None else compressor.adaptation_recipe
     recipe = (compressor.settings.recipe or training.recipe or own).resolved(compressor.starts_as_klt)
+    recipe = recipe.for_phases(compressor.settings.phases_are_chosen)
     if spec.adapted_to is not None:
         return adaptation_of(spec).recipe(recipe)
     return recipe if training.budget is None else training.budget.of(recipe)

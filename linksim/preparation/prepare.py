@@ -149,7 +149,7 @@ class Preparation:
             assert isinstance(scheme.compressor, NeuralCompressor)
             scheme.compressor.take_weights_of_others()
         if spec.learns_codewords:
-            training = self.joint_training_set(spec.scenario) if spec.learns_jointly else self._set_for(spec)
+            training = self._joint_set_for(spec) if spec.learns_jointly else self._set_for(spec)
             if spec.learns_jointly:
                 denoiser = spec.scenario.feedback.denoiser.name
                 _LOGGER.info("fitting %s with %s", denoiser, spec.title)
@@ -198,8 +198,15 @@ class Preparation:
         normalisation = load_normalisation(spec.scenario, self.folder.fitted)
         return self._made.sequences(spec, normalisation, split, wanted).to(self.device)
 
+    def _joint_set_for(self, spec: SchemeSpec) -> TrainingSet:
+        """The channels for quick fits as the compressor gets them, and validation channels to select on."""
+        if spec.parameters.traits.takes == "truncated":
+            return self.joint_training_set(spec.scenario)
+        validation = self._taken(spec, "validation", spec.scenario.training.validation_samples)
+        return replace(self._other_form(spec), validation=validation)
+
     def joint_training_set(self, scenario: Scenario) -> TrainingSet:
-        """The channels for quick fits, and validation channels to select on; made once."""
+        """The truncated channels for quick fits, and validation channels to select on; made once."""
         n_validation = scenario.training.validation_samples
         key = f"{channel_fit_key(scenario)}, {n_validation} to select on"
         if key not in self._sets:

@@ -20,7 +20,7 @@ from linksim.scenario.plugin_sections import (
     compressor_label,
 )
 from linksim.scenario.section import Section
-from linksim.scenario.signals import check_signals, check_stop
+from linksim.scenario.signals import check_recipe, check_signals, check_stop
 from linksim.scenario.swept_value import SweptEntry
 from linksim.scenario.training_section import TrainingSection, is_trained_section
 from linksim.subbands import DEFAULT_SUBBANDS
@@ -175,6 +175,7 @@ class Scenario(Section):
             )
         self._check_link_budget()
         check_signals(self.feedback, self.compressors)
+        check_recipe(self.training.recipe, self.compressors)
         labels = [compressor_label(compressor) for compressor in self.compressors]
         repeated = [label for label in labels if labels.count(label) > 1]
         if repeated:

@@ -3,8 +3,10 @@
 from collections.abc import Iterable, Iterator, Sequence
 
 from feedback.compressor_parameters import CompressorParameters, CompressorTraits
+from feedback.errors import FeedbackInputError
 from feedback.plugin_file import own_parameters
 from feedback.signals import Signal
+from feedback.training.recipe import TrainingRecipe
 from linksim.metrics import METRICS
 from linksim.scenario.feedback_section import FeedbackSection
 from linksim.scenario.plugin_sections import compressor_label
@@ -38,6 +40,22 @@ def check_signals(feedback: FeedbackSection, compressors: Sequence[CompressorPar
             sender = f"compressor {label!r}, which sends {_BITS[compressor.sends]} of its own"
             _check("link", feedback.link.name, link.carries, compressor.sends, sender)
             _check_fit(feedback, compressor.sends, compressor.reserves_bits)
+
+
+def check_recipe(recipe: TrainingRecipe | None, compressors: Sequence[CompressorParameters]) -> None:
+    """Refuses a recipe of all networks that one of them, without a recipe of its own, cannot be trained by.
+
+    Raises:
+        ValueError: in a line that begins with the key.
+    """
+    for entry in compressors:
+        own = own_parameters(entry)
+        if recipe is None or not entry.traits.trained or getattr(own, "recipe", None) is not None:
+            continue
+        try:
+            recipe.for_phases(getattr(own, "phases_are_chosen", False))
+        except FeedbackInputError as error:
+            raise ValueError(f"training.recipe.{error} (compressor {compressor_label(entry)!r})") from error
 
 
 def check_stop(metric: str, compressors: Sequence[CompressorParameters]) -> None:

@@ -6,13 +6,14 @@ import pytest
 import torch
 
 from feedback.compressor import COMPRESSORS
-from feedback.conformance.candidate import Candidate, channels
+from feedback.conformance.candidate import csi_for
+from feedback.conformance.network import candidate_of
+from feedback.conformance.reports import given_shape
 from feedback.denoiser import DENOISERS
 from feedback.links.awgn import Awgn
 from feedback.training_set import TrainingSet
 from tests.feedback.narrow_networks import NARROW
 
-SHAPE = (16, 16)
 # One name of each class that sends values; there is no denoiser of bits that others make.
 CLASSES = {COMPRESSORS.get_class(name): str(name) for name in sorted(COMPRESSORS, reverse=True)}
 NAMES = sorted(name for kind, name in CLASSES.items() if kind.sends == "analogue")
@@ -20,11 +21,13 @@ QUICK = {"dnnnet": {"width": 16, "epochs": 1, "joint": {"epochs": 1, "batch_size
 
 
 @pytest.mark.parametrize("denoiser_name", sorted(map(str, DENOISERS.keys())))
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [*NAMES, "csinet of eigenvectors"])
 def test_any_compressor_with_any_denoiser(name: str, denoiser_name: str) -> None:
-    candidate = Candidate(COMPRESSORS.get_class(name), {"name": name, **NARROW.get(name, {})})
-    training = TrainingSet(channels(20, SHAPE), channels(10, SHAPE, seed=1))
+    name, _, form = name.partition(" of ")
+    section = {"name": name, **NARROW.get(name, {})} | ({"csi": form} if form else {})
+    candidate = candidate_of(COMPRESSORS.get_class(name), section)
     compressor = candidate.build()
+    training = TrainingSet(csi_for(compressor, 20), csi_for(compressor, 10, seed=1))
     # Networks keep the weights that they are built with: this is not about how well they do.
     if not candidate.compressor.trained:
         compressor.fit(training, torch.Generator().manual_seed(0))
@@ -36,7 +39,7 @@ def test_any_compressor_with_any_denoiser(name: str, denoiser_name: str) -> None
     link = Awgn(Awgn.Parameters(snr_db=3))
     outputs = []
     for seed in (2, 3):
-        sent = compressor.encode(channels(6, SHAPE, seed=seed))
+        sent = compressor.encode(csi_for(compressor, 6, seed=seed))
         generator = torch.Generator().manual_seed(4)
 
         def draw(shape: tuple[int, ...], generator: torch.Generator = generator) -> torch.Tensor:
@@ -44,7 +47,7 @@ def test_any_compressor_with_any_denoiser(name: str, denoiser_name: str) -> None
 
         received = link.transmit(sent, draw)
         rebuilt = compressor.decode(denoiser.denoise(received, link.noise_to_signal))
-        assert rebuilt.shape == (6, *SHAPE)
+        assert rebuilt.shape == (6, *given_shape(compressor))
         assert torch.view_as_real(rebuilt).isfinite().all()
         # A link that delivers nothing of the values: what is rebuilt is the same for every channel.
         nothing = replace(received, values=torch.zeros_like(received.values), side={})
