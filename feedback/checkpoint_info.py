@@ -10,10 +10,11 @@ from feedback.errors import FeedbackInputError
 from feedback.training.disturbance import Disturbance
 from feedback.training.recipe import TrainingRecipe
 
-# ``int8``: the matrices of fully connected layers and large kernels in 8 bits, with a scale for each row;
-# ``float16_fc``: the matrices in half precision; ``float16``: kernels as well, which is how many of the shipped weights
-# are stored and which suits networks whose start is not bent into logits.
-Storage = Literal["int8", "float16_fc", "float16", "float32"]
+# ``coded``: the matrices of fully connected layers and large kernels as a code of their levels, those of binary layers
+# as signs and a scale; ``int8``: matrices and large kernels in 8 bits, with a scale for each row; ``float16_fc``: the
+# matrices in half precision; ``float16``: kernels as well, which is how many of the shipped weights are stored and
+# which suits networks whose start is not bent into logits.
+Storage = Literal["coded", "int8", "float16_fc", "float16", "float32"]
 
 _MAX_DOCUMENT_BYTES = 2**20
 
@@ -40,10 +41,15 @@ class CheckpointInfo(BaseModel):
     best_epoch: float = Field(ge=0, description="passes over the training channels that the weights are from")
     start_nmse_db: float = Field(description="validation NMSE before the first step, dB")
     validation_nmse_db: float = Field(description="validation NMSE of the weights before storage, dB")
-    storage: Storage = Field(description="what is stored in half precision or in 8 bits; the rest is float32")
+    storage: Storage = Field(description="what is stored in fewer bits, and how; the rest is float32")
+    cost_of_storage_db: float | None = Field(
+        default=None,
+        description="what the storage cost, where it was measured: validation NMSE of the weights as stored less that "
+        "before, dB",
+    )
     cost_of_8_bits_db: float | None = Field(
         default=None,
-        description="what weights in 8 bits cost, stored so or not: validation NMSE with them less that without, dB",
+        description="what weights in 8 bits with a scale for each row cost, where it was measured, dB",
     )
     sha256: str = Field(description="hash of the tensors' file")
     versions: dict[str, str]

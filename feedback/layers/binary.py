@@ -41,8 +41,18 @@ def signs_of(weight: Tensor) -> Tensor:
 
 
 def scale_of(weight: Tensor) -> Tensor:
-    r"""The scale :math:`\alpha` of least square error between :math:`W` and :math:`\alpha B` (eq. 8), a scalar."""
-    return weight.abs().mean()
+    r"""The scale :math:`\alpha` of least square error between :math:`W` and :math:`\alpha B` (eq. 8), a scalar.
+
+    Of :math:`W = \alpha B` it is :math:`\alpha` itself, to the last bit, which a sum over all weights may miss.
+    """
+    sizes = weight.abs()
+    least, largest = torch.aminmax(sizes)
+    return torch.where(least == largest, largest, sizes.mean())
+
+
+def binary_weights(network: nn.Module) -> frozenset[str]:
+    """Names of the weights of a network of which only signs and scale work."""
+    return frozenset(f"{name}.weight" for name, layer in network.named_modules() if isinstance(layer, BinaryLinear))
 
 
 class BinaryLinear(CentredLinear):

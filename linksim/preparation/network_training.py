@@ -179,7 +179,7 @@ def _train(fabric: "Fabric | None", task: TrainingTask, logs: LogSender | None =
         distinct = max(len(train), outcome.samples_seen) if fresh else len(train)
         if spec.adapted_to is not None:
             distinct += read_info(weights_file(unadapted(spec))).learnt_from or 0
-        storage, cost = cheapest_storage(compressor, compressor.training_matrices(training).validation)
+        stored = cheapest_storage(compressor, compressor.training_matrices(training).validation)
         save = partial(
             save_checkpoint,
             compressor=compressor,
@@ -189,8 +189,7 @@ def _train(fabric: "Fabric | None", task: TrainingTask, logs: LogSender | None =
             seed=scenario.seed,
             diagnostics=compressor.diagnostics(compressor.training_matrices(training).validation[:_DIAGNOSED]),
             distinct_channels=distinct,
-            storage=storage,
-            cost_of_8_bits_db=round(cost, 6),
+            stored=stored,
         )
         if task.kept is None or not _is_better(task, compressor, training, outcome.validation_nmse_db):
             keep_somewhere(save, task.file, [task.log])

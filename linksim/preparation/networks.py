@@ -150,6 +150,9 @@ def train_missing(points: Sequence[Point], preparation: Preparation, run: Traini
             task = part[number]
             others = "".join(f", {name} {value:.2g}" for name, value in info.diagnostics.items())
             line = f"{task.spec.title}: {info.validation_nmse_db:.2f} dB on validation{others}, kept in {task.file}"
+            if info.cost_of_storage_db is not None and task.file.exists():
+                size = task.file.stat().st_size
+                line += f", {size / 1e6:.2f} MB ({info.storage}, which costs {info.cost_of_storage_db:.3f} dB)"
             _LOGGER.info(line)
             if not info.improved:
                 _LOGGER.warning("%s: %s", task.spec.title, UNIMPROVED)

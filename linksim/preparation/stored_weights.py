@@ -1,31 +1,59 @@
-"""In how many bits trained weights are kept: in 8 where that costs next to nothing on the validation channels."""
+"""In how few bits trained weights are kept: in as few as cost next to nothing on the validation channels."""
+
+from dataclasses import replace
 
 from torch import Tensor
 
-from feedback.checkpoint_info import Storage
+from feedback.layers.binary import binary_weights
 from feedback.neural import NeuralCompressor
 from feedback.training.options import TrainingOptions
 from feedback.training.validation import decibel, validation_error
-from feedback.weight_storage import packed, unpacked
+from feedback.weight_rounding import mean_inputs, rounded_state
+from feedback.weight_storage import StoredWeights, packed, unpacked
 
-# Most that 8 bits may cost, dB.
-MOST_COST_DB = 0.05
+# Most that the storage may cost, dB: what shows in no figure of two decimals but its last.
+MOST_COST_DB = 0.02
+# Distances of levels over the root mean square of a tensor, the widest first.
+STEPS = tuple(2.0 ** (-half / 2) for half in range(21))
+# Validation channels that the cost is measured on, at most.
+_CHANNELS = 2000
 
 
-def cheapest_storage(trained: NeuralCompressor, csi: Tensor) -> tuple[Storage, float]:
-    """The smallest storage that costs less than ``MOST_COST_DB``, and what 8 bits cost, dB.
+def cheapest_storage(trained: NeuralCompressor, csi: Tensor) -> StoredWeights:
+    """Weights as levels of the widest step that costs less than ``MOST_COST_DB``; in half precision if none does.
+
+    The cost is taken to grow with the step, so that the steps are halved, not tried one by one.
 
     Args:
         trained: the network, as it is afterwards too.
-        csi: validation matrices ``[n, Na, Nt]``, complex64.
+        csi: validation matrices ``[n, Na, Nt]``, or sequences of them, complex64.
     """
-    before, state = _error_db(trained, csi), {name: tensor.clone() for name, tensor in trained.state().items()}
+    csi = csi[:_CHANNELS]
+    state = {name: tensor.clone() for name, tensor in trained.state().items()}
+    binary = binary_weights(trained)
+    found: list[float] = []
+    means = mean_inputs(trained, lambda: found.append(_error_db(trained, csi)))
+
+    def cost_db(other: dict[str, Tensor]) -> float:
+        trained.load_state(other)
+        return _error_db(trained, csi) - found[0]
+
     try:
-        trained.load_state(unpacked(packed(state, "int8"), "int8"))
-        cost = _error_db(trained, csi) - before
+        fine, wide = len(STEPS), -1
+        costs: dict[int, float] = {}
+        while fine - wide > 1:
+            tried = (fine + wide) // 2
+            costs[tried] = cost_db(rounded_state(state, STEPS[tried], binary, means))
+            fine, wide = (tried, wide) if costs[tried] < MOST_COST_DB else (fine, tried)
+        if fine < len(STEPS):
+            chosen = rounded_state(state, STEPS[fine], binary, means)
+            biases = {name: tensor for name, tensor in chosen.items() if tensor.dim() < 2}
+            tensors = packed(state | biases, "coded", binary, STEPS[fine])
+            return StoredWeights(tensors, "coded", costs[fine])
+        halved = StoredWeights(packed(state, "float16_fc"), "float16_fc")
+        return replace(halved, cost_db=cost_db(unpacked(halved.tensors, "float16_fc", state)))
     finally:
         trained.load_state(state)
-    return ("int8" if cost < MOST_COST_DB else "float16_fc"), cost
 
 
 def _error_db(trained: NeuralCompressor, csi: Tensor) -> float:

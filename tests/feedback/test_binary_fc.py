@@ -11,7 +11,7 @@ from torch import nn
 
 from feedback.complexity import count_stored_bytes
 from feedback.compressor import COMPRESSORS
-from feedback.layers.binary import BinaryLinear, PackedLinear, pack_signs, packed, unpack_signs
+from feedback.layers.binary import BinaryLinear, PackedLinear, pack_signs, packed, scale_of, unpack_signs
 
 
 def layer(n_in: int, n_out: int, seed: int = 0) -> BinaryLinear:
@@ -66,6 +66,15 @@ def test_float_weights_learn() -> None:
         optimiser.step()
         losses.append(float(loss.detach()))
     assert losses[-1] < 0.1 * losses[0]
+
+
+def test_scale_of_equal_sizes_is_their_size() -> None:
+    # The sum of 23 500 times 0.1 in single precision is no multiple of it.
+    weight = torch.full((100, 235), 0.1)
+    weight[::3] *= -1
+    assert scale_of(weight) == torch.tensor(0.1)
+    weight[0, 0] = 0.2
+    assert scale_of(weight) == weight.abs().mean()
 
 
 @given(st.lists(st.booleans(), min_size=1, max_size=70))

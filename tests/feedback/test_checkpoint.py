@@ -17,10 +17,11 @@ from feedback.checkpoint_info import CheckpointInfo, Storage, read_info
 from feedback.checkpoint_key import checkpoint_key, checkpoint_path
 from feedback.compressor import COMPRESSORS
 from feedback.errors import FeedbackInputError
+from feedback.layers.binary import binary_weights
 from feedback.neural import NeuralCompressor
 from feedback.training.options import TrainingOutcome
 from feedback.training.recipe import TrainingRecipe
-from feedback.weight_storage import packed, stored_bytes, unpacked
+from feedback.weight_storage import DEFAULT_STEP, StoredWeights, packed, stored_bytes, unpacked
 
 SHAPE = (8, 8)
 TRAINING = {"channel": {"source": "sionna", "carrier_hz": 28e9}, "transform": {"n_delay": 8}}
@@ -28,9 +29,12 @@ RECIPE = TrainingRecipe(epochs=3)
 OUTCOME = TrainingOutcome(start_nmse_db=-1.0, validation_nmse_db=-7.5, best_epoch=2, samples_seen=600)
 
 
-def network(seed: int = 0, shape: tuple[int, int] = SHAPE, **parameters: object) -> NeuralCompressor:
-    network_class = COMPRESSORS.get_class("csinet")
-    made = network_class(network_class.Parameters(**{"compression_ratio": 4.0, **parameters}), shape)
+def network(
+    seed: int = 0, shape: tuple[int, int] = SHAPE, name: str = "csinet", **parameters: object
+) -> NeuralCompressor:
+    network_class = COMPRESSORS.get_class(name)
+    section = {"name": name, "compression_ratio": 4.0, **parameters}
+    made = network_class(network_class.Parameters.model_validate(section), shape)
     assert isinstance(made, NeuralCompressor)
     made.initialise(torch.Generator().manual_seed(seed))
     return made
@@ -38,7 +42,8 @@ def network(seed: int = 0, shape: tuple[int, int] = SHAPE, **parameters: object)
 
 def save_to(folder: Path, compressor: NeuralCompressor, storage: Storage = "float16_fc") -> tuple[Path, CheckpointInfo]:
     path = checkpoint_path(folder, compressor, TRAINING)
-    info = save_checkpoint(path, compressor, TRAINING, recipe=RECIPE, outcome=OUTCOME, seed=7, storage=storage)
+    stored = StoredWeights(packed(compressor.state(), storage, binary_weights(compressor)), storage)
+    info = save_checkpoint(path, compressor, TRAINING, recipe=RECIPE, outcome=OUTCOME, seed=7, stored=stored)
     return path, info
 
 
@@ -56,7 +61,7 @@ def rewrite(path: Path, tensors: dict[str, Tensor]) -> None:
     path.with_suffix(".json").write_text(json.dumps(document))
 
 
-@pytest.mark.parametrize("storage", ["float32", "float16", "float16_fc", "int8"])
+@pytest.mark.parametrize("storage", ["float32", "float16", "float16_fc", "int8", "coded"])
 def test_weights_and_document_come_back(tmp_path: Path, storage: Storage) -> None:
     trained = network(seed=1)
     path, saved = save_to(tmp_path / "zoo", trained, storage)
@@ -71,6 +76,10 @@ def test_weights_and_document_come_back(tmp_path: Path, storage: Storage) -> Non
         if storage == "int8" and tensor.dim() == 2:
             # A row's 127 levels at each side of 0 reach to its largest weight; and two roundings of float32.
             half_step = tensor.abs().amax(dim=1, keepdim=True) / 254
+            assert ((loaded.state()[name] - tensor).abs() <= half_step * (1 + 2**-16)).all()
+            continue
+        if storage == "coded" and tensor.dim() == 2:
+            half_step = DEFAULT_STEP * tensor.square().mean().sqrt() / 2
             assert ((loaded.state()[name] - tensor).abs() <= half_step * (1 + 2**-16)).all()
             continue
         # Half precision rounds at 2^-11 of a weight; vectors stay float32.
@@ -90,14 +99,97 @@ def test_levels_are_those_of_a_row_and_zeros_stay_zeros() -> None:
     assert tensors["fc"].tolist() == [[127, -50, 0], [0, 0, 0], [-127, 126, 0]]
     assert torch.equal(tensors["fc/scales"], torch.tensor([0.01, 0, 0.02]))
     assert (tensors["large"] == 127).all()
-    back = unpacked(tensors, "int8")
+    back = unpacked(tensors, "int8", state)
     assert list(back) == list(state)
     expected = torch.tensor([[1.27, -0.5, 0], [0, 0, 0], [-2.54, 2.52, 0]])
     torch.testing.assert_close(back["fc"], expected, rtol=1e-6, atol=0)
     torch.testing.assert_close(back["large"], kernels["large"], rtol=1e-6, atol=0)
     assert torch.equal(back["small"], kernels["small"])
     # One byte a weight, four a scale and each of the rest.
-    assert stored_bytes(state, "int8") == 9 + 12 + 12 + 64 * 288 + 4 * 64 + 4 * 144
+    assert stored_bytes(state, "int8") == (9 + 12 + 12 + 64 * 288 + 4 * 64 + 4 * 144,) * 2
+
+
+def test_codes_are_of_levels_a_step_apart() -> None:
+    # Their root mean square is sqrt((3^2 + 4^2 + 0 + 0) / 4) = 2.5, so that levels lie 0.625 apart.
+    matrix = torch.tensor([[3.0, -4.0], [0.0, 0.0]])
+    kernels = {"large": torch.full((64, 32, 3, 3), -0.25), "small": torch.full((2, 8, 3, 3), 0.25)}
+    state = {"fc": matrix, "zeros": torch.zeros(3, 3), "bias": torch.tensor([0.1, 0.2]), **kernels}
+    tensors = packed(state, "coded", step=0.25)
+    assert float(tensors["fc/scale"]) == 0.625
+    back = unpacked(tensors, "coded", state)
+    assert sorted(back) == sorted(state)
+    # 3 / 0.625 = 4.8 and 4 / 0.625 = 6.4.
+    assert back["fc"].tolist() == [[5 * 0.625, -6 * 0.625], [0, 0]]
+    assert all(torch.equal(back[name], state[name]) for name in ("zeros", "bias", "large", "small"))
+    fewest, most = stored_bytes(state, "coded")
+    assert fewest <= sum(tensor.nbytes for tensor in tensors.values()) <= most
+    # What is all the same takes hardly a byte, and is filled up to one for 64 weights.
+    assert tensors["large"].shape == (64 * 32 * 9 // 64,)
+
+
+@pytest.mark.parametrize("name", ["bcsinet-b3", "bcrnet", "bacrnet-1x"])
+def test_binary_layers_are_kept_as_signs_and_work_alike_to_the_last_bit(name: str, tmp_path: Path) -> None:
+    trained, loaded = network(1, name=name), network(2, name=name)
+    (weight,) = binary_weights(trained)
+    bits = packed(trained.state(), "coded", binary_weights(trained))[weight]
+    assert bits.numel() == trained.state()[weight].numel() / 8
+    path, _ = save_to(tmp_path, trained, "coded")
+    load_checkpoint(path, loaded)
+    assert not torch.equal(loaded.state()[weight], trained.state()[weight])
+    assert torch.equal(loaded.encode(channels()).values, trained.encode(channels()).values)
+
+
+def _floats(tensors: dict[str, Tensor]) -> None:
+    tensors["encoder.fc.weight"] = tensors["encoder.fc.weight"].float()
+
+
+def _half_a_code(tensors: dict[str, Tensor]) -> None:
+    tensors["encoder.fc.weight"] = tensors["encoder.fc.weight"][:40].clone()
+
+
+def _noise(tensors: dict[str, Tensor]) -> None:
+    tensors["encoder.fc.weight"][:] = 255
+
+
+def _other_shape(tensors: dict[str, Tensor]) -> None:
+    for part in ("", "/scale"):
+        tensors["encoder.fc.weight" + part] = packed({"w": torch.ones(32, 64)}, "coded")["w" + part]
+
+
+def _bomb(tensors: dict[str, Tensor]) -> None:
+    tensors["encoder.fc.weight"] = packed({"w": torch.zeros(512, 512)}, "coded")["w"][:4096].clone()
+
+
+def _no_distance(tensors: dict[str, Tensor]) -> None:
+    del tensors["encoder.fc.weight/scale"]
+
+
+def _nan_distance(tensors: dict[str, Tensor]) -> None:
+    tensors["encoder.fc.weight/scale"].fill_(math.nan)
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (_half_a_code, "encoder.fc.weight: got a code of [0-9]+ levels, expected 4096"),
+        (_noise, "encoder.fc.weight: corrupt input data, expected a code of levels"),
+        (_other_shape, "encoder.fc.weight: got a code of 2048 levels, expected 4096"),
+        (_bomb, "encoder.fc.weight: got a code of more levels, expected 4096"),
+        (_no_distance, "encoder.fc.weight/scale is missing, expected the scale of encoder.fc.weight"),
+        (_nan_distance, "encoder.fc.weight: got NaN or infinity"),
+        (_floats, "encoder.fc.weight: got torch.float32, expected torch.uint8"),
+    ],
+)
+def test_refuses_codes_that_stand_for_nothing(
+    tmp_path: Path, damage: Callable[[dict[str, Tensor]], None], message: str
+) -> None:
+    path, _ = save_to(tmp_path, network(seed=1), "coded")
+    tensors = load_file(path)
+    damage(tensors)
+    rewrite(path, tensors)
+    with pytest.raises(FeedbackInputError, match=message) as refused:
+        load_checkpoint(path, network())
+    assert "\n" not in str(refused.value)
 
 
 def _without_scales(tensors: dict[str, Tensor]) -> None:
@@ -118,10 +210,6 @@ def _scales_of_nothing(tensors: dict[str, Tensor]) -> None:
 
 def _infinite_scale(tensors: dict[str, Tensor]) -> None:
     tensors["encoder.fc.weight/scales"][0] = math.inf
-
-
-def _floats(tensors: dict[str, Tensor]) -> None:
-    tensors["encoder.fc.weight"] = tensors["encoder.fc.weight"].float()
 
 
 @pytest.mark.parametrize(
@@ -172,10 +260,10 @@ def test_refuses_weights_of_another_compressor(tmp_path: Path) -> None:
 
 
 def test_refuses_to_save_what_is_not_finite(tmp_path: Path) -> None:
-    for spoilt, storage in ((float("nan"), "float32"), (1e6, "float16")):
+    for spoilt, storage in ((float("nan"), "float32"), (1e6, "float16"), (float("inf"), "coded")):
         trained = network()
         trained.decoder.get_parameter("fc.weight").data[0, 0] = spoilt
-        with pytest.raises(FeedbackInputError, match=r"decoder\.fc.weight is not finite"):
+        with pytest.raises(FeedbackInputError, match=r"decoder\.fc.weight(/scale)? is not finite"):
             save_to(tmp_path, trained, storage)  # type: ignore[arg-type]
     assert list(tmp_path.iterdir()) == []
 

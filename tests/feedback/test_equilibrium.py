@@ -16,6 +16,7 @@ from feedback.layers.images import to_unit_interval
 from feedback.training.options import TrainingOutcome
 from feedback.training.recipe import TrainingRecipe
 from feedback.training_set import TrainingSet
+from feedback.weight_storage import StoredWeights, packed
 
 SHAPE = (8, 8)
 
@@ -159,7 +160,8 @@ def test_one_set_of_weights_serves_all_iterations(tmp_path: Path) -> None:
     training = {"channel": {"source": "sionna"}}
     path = checkpoint_path(tmp_path, trained, training)
     outcome = TrainingOutcome(start_nmse_db=0, validation_nmse_db=-1, best_epoch=1, samples_seen=1)
-    save_checkpoint(path, trained, training, recipe=TrainingRecipe(), outcome=outcome, seed=1, storage="float32")
+    stored = StoredWeights(packed(trained.state(), "float32"), "float32")
+    save_checkpoint(path, trained, training, recipe=TrainingRecipe(), outcome=outcome, seed=1, stored=stored)
     quick = deq(ue_iterations=2, bs_iterations=1)
     assert checkpoint_path(tmp_path, quick, training) == path
     load_checkpoint(path, quick)

@@ -134,7 +134,7 @@ DAMAGES: list[tuple[Callable[[Path, Path], object], str]] = [
     ),
     (
         lambda zoo, file: _edit(file, lambda document: document.update(shape=[8, 16])),
-        "learnt|made for|got shape|got a file of|SHA",
+        "learnt|made for|got shape|got a code of|got a file of|SHA",
     ),
     (
         lambda zoo, file: _edit(file, lambda document: document["compressor"].update(name="csinot")),
