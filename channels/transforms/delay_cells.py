@@ -56,12 +56,14 @@ class Rows:
         weights: weights of the power of the product there, ``[n]``, float64.
         kept: which of them are rows 0 to ``n_delay - 1``, ``[n_delay]``, int64.
         near: which of them are near each cell.
+        near_rows: rows that these are, ``[n_near]``, int64; they may lie outside of the period.
         coefficients: of the polynomials of all cells, ``[n, n_cells n_polynomials]``, float32; 0 near the cell.
     """
 
     weights: Tensor
     kept: Tensor
     near: tuple[slice | Tensor, ...]
+    near_rows: tuple[Tensor, ...]
     coefficients: Tensor
 
 
@@ -86,8 +88,9 @@ def rows_for(bounds: tuple[int, ...], n_rows: int, n_delay: int) -> Rows:
             done += length
     rows = torch.cat(row)
     near, coefficients = [], []
-    for cell in cells:
-        place = (rows_near(*cell, n_rows) - first).remainder(n_rows)
+    near_rows = tuple(rows_near(*cell, n_rows) for cell in cells)
+    for cell, of_cell in zip(cells, near_rows, strict=True):
+        place = (of_cell - first).remainder(n_rows)
         together = bool((place.diff() == 1).all())
         near.append(slice(int(place[0]), int(place[-1]) + 1) if together else place)
         coefficients.append(_coefficients(rows, *cell, n_rows).index_fill_(0, place, 0))
@@ -95,6 +98,24 @@ def rows_for(bounds: tuple[int, ...], n_rows: int, n_delay: int) -> Rows:
         weights=torch.cat(weight) / torch.sin((rows + 0.5) * (math.pi / n_rows)).square(),
         kept=(torch.arange(n_delay) - first).remainder(n_rows),
         near=tuple(near),
+        near_rows=near_rows,
+        coefficients=torch.cat(coefficients, dim=1).to(torch.float32),
+    )
+
+
+def rows_kept(bounds: tuple[int, ...], n_rows: int, n_delay: int) -> Rows:
+    """Rows 0 to ``n_delay - 1`` for some cells of delays; their powers, which are not all, count nothing."""
+    rows, coefficients, near_rows = torch.arange(n_delay), [], []
+    for cell in pairwise(bounds):
+        near = rows_near(*cell, n_rows)
+        near_rows.append(near[near.remainder(n_rows) < n_delay])
+        of_cell = _coefficients(rows.to(torch.float64), *cell, n_rows)
+        coefficients.append(of_cell.index_fill_(0, near_rows[-1].remainder(n_rows), 0))
+    return Rows(
+        weights=torch.zeros(n_delay, dtype=torch.float64),
+        kept=rows,
+        near=tuple(near.remainder(n_rows) for near in near_rows),
+        near_rows=tuple(near_rows),
         coefficients=torch.cat(coefficients, dim=1).to(torch.float32),
     )
 

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from channels.channel_batch import ArrayShape, OfdmGrid, Paths
+from channels.transforms import plane_wave_kernel
 from channels.transforms.angular_delay import AngularDelayTransform
 from channels.transforms.dirichlet_kernel import cotangent, row_factor, unit_phasor
 from channels.transforms.frequency_response import frequency_response
@@ -28,7 +29,8 @@ def truncated_plane_waves(
         D_n^{(N_c)}(x_p) \, \overline{D_a^{(N_t)}(y_p)}
 
     is the transform of
-    :math:`H_{k,m} = \sum_p a_p e^{-j 2 \pi f_k \tau_p} e^{-j 2 \pi m \nu_p}`. Its error is that of float32.
+    :math:`H_{k,m} = \sum_p a_p e^{-j 2 \pi f_k \tau_p} e^{-j 2 \pi m \nu_p}`. Its error is that of float32. On a CPU a
+    kernel in C does so, link by link, where it can be compiled and no gradient is asked for.
 
     Args:
         amplitude: complex gains of the waves at port 0 and the carrier, :math:`a_p`, ``[..., n_waves]``, complex64.
@@ -46,6 +48,18 @@ def truncated_plane_waves(
         ChannelInputError: if ``n_delay`` is not between 1 and the number of subcarriers.
     """
     check_rows(n_delay, grid)
+    if plane_wave_kernel.takes(amplitude, delay_s, spatial_frequency):
+        shape = amplitude.shape[:-1]
+        of_links = (shape.numel(), amplitude.shape[-1])
+        matrices = plane_wave_kernel.matrices(
+            amplitude.reshape(of_links),
+            delay_s.reshape(of_links),
+            spatial_frequency.reshape(of_links),
+            grid,
+            n_columns,
+            n_delay,
+        )
+        return matrices.reshape(*shape, n_delay, n_columns)
     row_cotangent = cotangent(torch.arange(n_delay, device=amplitude.device), grid.n_subcarriers)
     waves = PlaneWaves.of(amplitude, delay_s, spatial_frequency, grid, n_columns)
     product = amplitude.new_empty(waves.n_links, n_delay, n_columns)

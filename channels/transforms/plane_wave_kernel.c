@@ -38,8 +38,6 @@ struct grid {
     const float *column_power;                       /* [2 n_columns] */
     const float *outer;                              /* [n_delay, n_columns, 2] */
     const double *bounds;                            /* [n_cells + 1] */
-    const int64_t *n_near;                           /* [n_cells] */
-    const float *near_cotangent;                     /* of all cells, one after another */
 };
 
 struct rows { /* of links whose latest wave is in the same cell */
@@ -47,7 +45,9 @@ struct rows { /* of links whose latest wave is in the same cell */
     const float *coefficients; /* [n rounded up to BLOCK, n_cells n_polynomials] */
     const double *weights;     /* [n] */
     const int64_t *kept;       /* [n_delay] */
-    const int64_t *near;       /* of all these cells, one after another */
+    const int64_t *n_near;     /* [n_cells] */
+    const int64_t *near;       /* of these cells, one after another */
+    const float *near_cotangent;
 };
 
 struct waves { /* of one link, sorted by cells */
@@ -233,7 +233,7 @@ static int64_t sort_waves(const struct grid *g, int64_t n_waves, const float *am
 }
 
 static void sum_link(const struct grid *g, const struct rows *table, int64_t width, struct memory *m) {
-    const float *near_cotangent = g->near_cotangent;
+    const float *near_cotangent = table->near_cotangent;
     const int64_t *near = table->near;
     const int64_t n_moments = table->n_cells * g->n_polynomials;
     float *nowhere = m->product + table->n * width;
@@ -242,7 +242,7 @@ static void sum_link(const struct grid *g, const struct rows *table, int64_t wid
     int64_t done = 0;
     int n_index = 0;
     for (int64_t cell = 0; cell < table->n_cells; cell++) {
-        int64_t n_near = g->n_near[cell], n_out = n_near + g->n_polynomials, end = m->count[cell];
+        int64_t n_near = table->n_near[cell], n_out = n_near + g->n_polynomials, end = m->count[cell];
         for (int64_t r = 0; r < n_near; r++) m->out[r] = m->product + near[r] * width;
         for (int64_t d = 0; d < g->n_polynomials; d++) {
             m->out[n_near + d] = m->moments + (cell * g->n_polynomials + d) * width;
@@ -288,9 +288,14 @@ static void free_memory(struct memory *m) {
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) free(all[i]);
 }
 
-static int allocate(const struct grid *g, int64_t n_waves, int64_t width, int64_t most_rows, struct memory *m) {
-    int64_t most_near = 0, n_moments = g->n_cells * g->n_polynomials;
-    for (int64_t k = 0; k < g->n_cells; k++) most_near = g->n_near[k] > most_near ? g->n_near[k] : most_near;
+static int allocate(const struct grid *g, const struct rows *tables, int64_t n_waves, int64_t width, struct memory *m) {
+    int64_t most_rows = 0, most_near = 0, n_moments = g->n_cells * g->n_polynomials;
+    for (const struct rows *table = tables; table < tables + g->n_cells; table++)
+        if (table->n) {
+            most_rows = table->n > most_rows ? table->n : most_rows;
+            for (int64_t k = 0; k < table->n_cells; k++)
+                most_near = table->n_near[k] > most_near ? table->n_near[k] : most_near;
+        }
     int64_t n_out = most_near + g->n_polynomials + BLOCK;
     m->waves.taps = malloc((n_waves + 1) * sizeof(double));
     m->waves.frequency = malloc((n_waves + 1) * sizeof(float));
@@ -309,17 +314,16 @@ static int allocate(const struct grid *g, int64_t n_waves, int64_t width, int64_
            m->columns && m->product && m->moments && m->out && m->count && m->cell && m->index;
 }
 
-/* Matrices [n_links, n_delay, n_columns, 2] and sums of powers over rows and columns [n_links] of waves
-   [n_links, n_waves]. Tables are those of links of 1 to n_cells cells; those of numbers that no link has stay empty.
+/* Matrices [n_links, n_delay, n_columns, 2] of waves [n_links, n_waves], and sums of their powers over rows and columns
+   [n_links], if asked for. Tables are those of links of 1 to n_cells cells; those of numbers that no link has stay empty.
 
    Returns 0; 1 without memory; 2 where a table that a link needs is empty. */
 int sum_plane_waves(const struct grid *g, const struct rows *tables, int64_t n_links, int64_t n_waves,
                     const float *amplitude, const double *delay, const float *frequency, float *matrix, double *power) {
-    int64_t n_columns = g->n_columns, width = (2 * n_columns + STEP - 1) / STEP * STEP, most_rows = 0;
-    for (int64_t k = 0; k < g->n_cells; k++) most_rows = tables[k].n > most_rows ? tables[k].n : most_rows;
+    int64_t n_columns = g->n_columns, width = (2 * n_columns + STEP - 1) / STEP * STEP;
     struct memory m = {0};
     float *column_power = calloc(width, sizeof(float));
-    int status = !(allocate(g, n_waves, width, most_rows, &m) && column_power);
+    int status = !(allocate(g, tables, n_waves, width, &m) && column_power);
     if (!status) memcpy(column_power, g->column_power, 2 * n_columns * sizeof(float));
     for (int64_t link = 0; link < n_links && !status; link++) {
         int64_t first = link * n_waves;
@@ -330,7 +334,7 @@ int sum_plane_waves(const struct grid *g, const struct rows *tables, int64_t n_l
             break;
         }
         sum_link(g, table, width, &m);
-        power[link] = power_of(table, m.product, column_power, width);
+        if (power) power[link] = power_of(table, m.product, column_power, width);
         for (int64_t d = 0; d < g->n_delay; d++) {
             const float *restrict sum = m.product + table->kept[d] * width;
             const float *restrict outer = g->outer + 2 * d * n_columns;

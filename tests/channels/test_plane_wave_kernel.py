@@ -14,6 +14,7 @@ from channels.c_library import LibraryUnavailableError
 from channels.channel_batch import ArrayShape, OfdmGrid
 from channels.transforms import plane_wave_kernel
 from channels.transforms.angular_delay import AngularDelayTransform
+from channels.transforms.direct_angular_delay import truncated_plane_waves
 from channels.transforms.plane_wave_power import truncated_and_mean_power
 from tests.channels.test_direct_angular_delay import GRID, RELATIVE, response, tensors, waves
 
@@ -22,11 +23,11 @@ from tests.channels.test_direct_angular_delay import GRID, RELATIVE, response, t
 SIZES = [(1024, 32, 32), (257, 12, 20), (64, 1, 64), (1024, 40, 1)]
 
 
-def in_pytorch(monkeypatch: pytest.MonkeyPatch, *arguments: Any) -> tuple[Tensor, Tensor]:
-    """``truncated_and_mean_power`` without the kernel."""
+def in_pytorch(monkeypatch: pytest.MonkeyPatch, *arguments: Any) -> tuple[Tensor, Tensor, Tensor]:
+    """``truncated_and_mean_power`` and ``truncated_plane_waves`` without the kernel."""
     with monkeypatch.context() as patched:
         patched.setattr(plane_wave_kernel, "compiled", lambda: None)
-        return truncated_and_mean_power(*arguments)
+        return *truncated_and_mean_power(*arguments), truncated_plane_waves(*arguments)
 
 
 def many_waves(n_links: int = 5, n_waves: int = 400) -> tuple[Tensor, Tensor, Tensor]:
@@ -54,9 +55,9 @@ def test_matches_the_long_way(drawn: list[tuple[float, float, float, float]], si
     largest = amplitude.abs().double().sum()
     # Polynomials instead of kernels beyond the rows nearby add 1e-7 of a wave's peak in each entry: of the norm less
     # than what rounding adds. Waves may cancel: both errors are relative to what they could be.
-    assert torch.linalg.vector_norm(matrix[0] - expected) < 2 * RELATIVE * largest * math.sqrt(
-        n_subcarriers * n_columns
-    )
+    for found in (matrix, plane_wave_kernel.matrices(*of_one, grid, n_columns, n_delay)):
+        error = torch.linalg.vector_norm(found[0] - expected)
+        assert error < 2 * RELATIVE * largest * math.sqrt(n_subcarriers * n_columns)
     assert abs(power[0] - full.abs().square().mean()) < 1e-5 * largest.square()
 
 
@@ -65,13 +66,15 @@ def test_matches_pytorch(size: tuple[int, int, int], monkeypatch: pytest.MonkeyP
     n_subcarriers, n_columns, n_delay = size
     links, grid = many_waves(), OfdmGrid(n_subcarriers, 20e6, 5.3e9)
     matrix, power = truncated_and_mean_power(*links, grid, n_columns, n_delay)
-    expected, expected_power = in_pytorch(monkeypatch, *links, grid, n_columns, n_delay)
+    alone = truncated_plane_waves(*links, grid, n_columns, n_delay)
+    expected, expected_power, expected_alone = in_pytorch(monkeypatch, *links, grid, n_columns, n_delay)
     assert not torch.equal(matrix, expected)
-    # Both round each of 267 terms, and sums of them in another order: a random walk of roundings of 2^-24 of the norm,
-    # 16 steps, and half a dozen roundings in each term.
-    norm = torch.linalg.vector_norm(expected, dim=(1, 2)) + n_delay / n_subcarriers * power.sqrt()
-    error = torch.linalg.vector_norm(matrix - expected, dim=(1, 2))
-    assert (error <= 22 * 2**-24 * norm).all()
+    assert not torch.equal(alone, expected_alone)
+    # Both round each of 267 terms, and sums of them in another order: a random walk of roundings of 2^-24 of the full
+    # response's norm, 16 steps, and half a dozen roundings in each term.
+    norm = (n_subcarriers * n_columns * expected_power).sqrt()
+    for found, other in ((matrix, expected), (alone, expected_alone)):
+        assert (torch.linalg.vector_norm(found - other, dim=(1, 2)) <= 22 * 2**-24 * norm).all()
     torch.testing.assert_close(power, expected_power, rtol=44 * 2**-24, atol=0)
     assert not matrix[-1].any()
     assert power[-1] == 0

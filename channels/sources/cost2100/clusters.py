@@ -154,10 +154,11 @@ class _Part:
     ) -> None:
         self._azimuth = azimuth
         self._distance = distance
-        size = torch.stack((-length, distance * half_width, distance * half_height), dim=-1) / 3
-        # Along the line, across it, and up.
-        self._frame = cloud * size.unsqueeze(-1)
-        self._frame[:, 0] += distance.unsqueeze(-1)
+        # Along the line, across it, and up. Tensors of their own: over parts of one, atan2 takes ten times as long.
+        along, across, up = cloud.unbind(1)
+        self._along = distance.unsqueeze(-1) - along * (length / 3).unsqueeze(-1)
+        self._across = across * (distance * half_width / 3).unsqueeze(-1)
+        self._height = up * (distance * half_height / 3).unsqueeze(-1)
 
     def centre(self) -> Tensor:
         """Centres relative to the origin, ``[n, 2]``."""
@@ -166,17 +167,17 @@ class _Part:
     def positions(self) -> Tensor:
         """Rays relative to the origin, ``[n, 3, n_rays]``."""
         cosine, sine = self._direction().unsqueeze(-1).unbind(1)
-        along, across, height = self._frame.unbind(1)
-        return torch.stack((along * cosine + across * sine, along * sine - across * cosine, height), dim=1)
+        x = self._along * cosine + self._across * sine
+        y = self._along * sine - self._across * cosine
+        return torch.stack((x, y, self._height), dim=1)
 
     def ray_distance(self) -> Tensor:
         """Origin to each ray, ``[n, n_rays]``."""
-        return self._frame.square().sum(1).sqrt_()
+        return self._along.square().add_(self._across.square()).add_(self._height.square()).sqrt_()
 
     def ray_azimuth(self) -> Tensor:
         """Azimuths of the rays from the origin, ``[n, n_rays]``."""
-        along, across, _ = self._frame.unbind(1)
-        return self._azimuth.unsqueeze(-1) - torch.atan2(across, along)
+        return self._azimuth.unsqueeze(-1) - torch.atan2(self._across, self._along)
 
     def _direction(self) -> Tensor:
         return torch.stack((torch.cos(self._azimuth), torch.sin(self._azimuth)), dim=-1)

@@ -16,7 +16,7 @@ class Cost2100Parameters(SourceParameters):
     """
 
     titles = ("COST 2100",)
-    results_version = 3
+    results_version = 4
 
     source: Literal["cost2100"] = "cost2100"
     environment: str = Field(
