@@ -11,9 +11,10 @@ from typing import Any
 import pandas as pd
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from channels.source import SOURCES
-from feedback.checkpoint import save_checkpoint
+from feedback.checkpoint import save_checkpoint, write_checkpoint
 from feedback.checkpoint_info import read_info
 from feedback.checkpoint_key import checkpoint_path
 from feedback.compressors.topk import TopK
@@ -21,6 +22,7 @@ from feedback.csi_report.normalisation import Normalisation
 from feedback.errors import FeedbackInputError
 from feedback.training.disturbance import Disturbance
 from feedback.training.options import TrainingOutcome
+from feedback.weight_storage import StoredWeights, packed
 from linksim.errors import InputError
 from linksim.zoo.entries import problems, read_zoo, zoo_table
 
@@ -243,6 +245,31 @@ def test_eval_compares_figures_taken_through_the_same(zoo: Path, command: Comman
         "crnet": "perfect link, scaled per sample",
         "csinet": "0 to 0 dB, scaled per sample",
     }
+
+
+def test_store_writes_the_same_weights_in_fewer_bytes(zoo: Path, command: Command, tmp_path: Path) -> None:
+    (file,) = zoo.glob("csinet-*.safetensors")
+    entry = next(entry for entry in read_zoo(zoo) if entry.network == "csinet")
+    halved = StoredWeights(packed(entry.load().state(), "float16_fc"), "float16_fc")
+    before = write_checkpoint(file, entry.info, halved)
+    few = ("--zoo", zoo, "--samples", "50", "--workers", "1")
+    code, out, err = command("zoo", "store", "csinet", "--out", tmp_path / "stored", *few)
+    assert code == 0, err
+    assert out.splitlines()[0].startswith(f"{file.stem}: coded, costs 0.0")
+    (entry,) = read_zoo(tmp_path / "stored")
+    assert entry.file.name == file.name
+    sizes = (entry.file.stat().st_size, file.stat().st_size)
+    assert out.splitlines()[0].endswith(f"{sizes[1] / 1e6:.2f} MB before, {sizes[0] / 1e6:.2f} MB")
+    assert sizes[0] < sizes[1]
+    said = {"storage", "sha256", "cost_of_storage_db"}
+    assert entry.info.model_dump(exclude=said) == before.model_dump(exclude=said)
+    # No further from the weights than half a step, and biases by what makes up for it.
+    step = float(load_file(entry.file)["encoder.fc.weight/scale"])
+    name, old = "encoder.fc.weight", read_zoo(zoo)[-1].load().state()
+    assert (entry.load().state()[name] - old[name]).abs().max() <= step / 2 * (1 + 2**-16)
+    code, _, err = command("zoo", "store", "--out", zoo, *few)
+    assert code == 2
+    assert "--out: got" in err
 
 
 def test_bad_input_is_one_line(zoo: Path, command: Command, tmp_path: Path) -> None:

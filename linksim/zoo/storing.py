@@ -1,0 +1,79 @@
+"""Stored weights written anew in as few bits as cost next to nothing, into another folder."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import torch
+
+from feedback.checkpoint import write_checkpoint
+from feedback.neural import NeuralCompressor
+from linksim.errors import InputError
+from linksim.execution.executor import Executor
+from linksim.preparation.prepare import Preparation
+from linksim.preparation.scheme_spec import scheme_specs
+from linksim.preparation.stored_weights import cheapest_storage
+from linksim.storage.run_folder import RunFolder
+from linksim.zoo.entries import ZooEntry
+
+
+@dataclass(frozen=True)
+class Stored:
+    """What became of an entry.
+
+    Attributes:
+        name: the entry's.
+        storage: how it is written now.
+        cost_db: validation NMSE of the weights as stored less that of the entry's.
+        bytes_before: size of the entry's tensors.
+        bytes_after: size of those written.
+    """
+
+    name: str
+    storage: str
+    cost_db: float
+    bytes_before: int
+    bytes_after: int
+
+
+def store(entries: Sequence[ZooEntry], folder: Path, samples: int, executor: Executor) -> Iterator[Stored]:
+    """Writes entries anew, one after the other.
+
+    What an entry's weights lost when they were stored first is not counted.
+
+    Args:
+        entries: what is stored anew.
+        folder: another one than the entries'; it is made.
+        samples: validation channels that the cost is measured on.
+        executor: makes the channels.
+
+    Raises:
+        InputError: if the folder is one of the entries', an entry is a plug-in's, or its document does not describe a
+            channel.
+        FeedbackInputError: if weights cannot be loaded.
+    """
+    if own := next((entry for entry in entries if entry.plugin), None):
+        raise InputError(f"{own.file}: weights of {own.plugin}, expected a network that ships")
+    if any(folder.resolve() == entry.file.parent.resolve() for entry in entries):
+        raise InputError(f"--out: got {folder}, expected another folder than that of the weights, which stay")
+    for entry in entries:
+        yield _store(entry, folder, samples, executor)
+
+
+def _store(entry: ZooEntry, folder: Path, samples: int, executor: Executor) -> Stored:
+    trained = entry.load()
+    assert isinstance(trained, NeuralCompressor)
+    scenario = entry.scenario()
+    update = {"samples": 1, "network_samples": 1, "validation_samples": samples}
+    few = scenario.training.model_copy(update=update)
+    (spec,) = scheme_specs(scenario.model_copy(update={"training": few}))
+    with TemporaryDirectory() as scratch:
+        preparation = Preparation(RunFolder(Path(scratch), scenario), executor, torch.device("cpu"))
+        preparation.fit_normalisation(scenario)
+        channels = trained.training_matrices(preparation.network_training_set(spec)).validation
+        stored = cheapest_storage(trained, channels)
+    file = folder / entry.file.name
+    info = write_checkpoint(file, entry.info, stored)
+    sizes = entry.file.stat().st_size, file.stat().st_size
+    return Stored(entry.name, info.storage, stored.cost_db or 0.0, *sizes)
