@@ -78,18 +78,21 @@ def run(
     smoke: Annotated[bool, typer.Option("--smoke", help="a tiny run of the same path, in seconds")] = False,
 ) -> None:
     """Runs a scenario and reports it; the same command continues a run that was stopped."""
-    from linksim.report.html import write_report
-    from linksim.report.tables.terminal import show as show_table
-    from linksim.report.view.figure_options import FigureOptions
     from linksim.scenario.messages import named_problems
-    from linksim.scenario.smoke import smoke as smoke_version
-    from linksim.scenario.sources import device_of
-    from linksim.simulation.engine import RunOptions
-    from linksim.simulation.engine import run as run_scenario
 
     execution = ExecutionOptions(workers, executor, scheduler)
     with named_problems(str(scenario)):
         resolved = _load(scenario, overrides, device)
+        execution.begin(resolved.channel.slow_imports)
+        # These take seconds, in which the workers import as well.
+        from linksim.report.html import write_report
+        from linksim.report.tables.terminal import show as show_table
+        from linksim.report.view.figure_options import FigureOptions
+        from linksim.scenario.smoke import smoke as smoke_version
+        from linksim.scenario.sources import device_of
+        from linksim.simulation.engine import RunOptions
+        from linksim.simulation.engine import run as run_scenario
+
         if smoke:
             resolved = smoke_version(resolved, zoo=str(out / f"{resolved.name}.smoke" / "zoo"))
         options = RunOptions(train or smoke, command_line(), adopt, execution)

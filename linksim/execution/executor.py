@@ -18,6 +18,7 @@ import torch
 from threadpoolctl import threadpool_limits
 
 from linksim.errors import InputError
+from linksim.execution import fork_server
 from linksim.execution.interruption import hold_interrupts
 from linksim.execution.worker_context import WorkerContext, run_in
 from linksim.execution.worker_logs import WorkerLogs
@@ -128,6 +129,7 @@ class Processes:
         """Ends the processes when they have finished what they are at."""
         self._pool.shutdown(wait=True, cancel_futures=True)
         self._logs.close()
+        fork_server.stop()
 
     def _restart(self) -> None:
         self._pool.shutdown(wait=False, cancel_futures=True)
@@ -135,10 +137,11 @@ class Processes:
         self._pool = self._new_pool()
 
     def _new_pool(self) -> ProcessPoolExecutor:
-        # Spawned, not forked: a fork of a process that has used PyTorch's threads can hang.
-        context = multiprocessing.get_context("spawn")
+        fork_server.start()
+        context = fork_server.worker_context()
         self._logs = WorkerLogs(context)
-        arguments = (self._logs.sender,)
+        # A fork has the environment that the server was started in.
+        arguments = (self._logs.sender, dict(os.environ))
         return ProcessPoolExecutor(self.local_workers, mp_context=context, initializer=start_worker, initargs=arguments)
 
 

@@ -68,6 +68,15 @@ def leave() -> NoReturn:
     os._exit(INTERRUPTED)
 
 
+def exit_with_parent() -> None:
+    """In a worker process: waits for the end of the process that asked for it, and ends this one."""
+    # Not `os.getppid`: a worker may be a child of the fork server.
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
+
+
 def _on_interrupt(number: int, frame: FrameType | None) -> None:
     if _State.seen:
         return

@@ -1,12 +1,14 @@
 """Where tasks run; changes no result."""
 
-from collections.abc import Iterator
+import os
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from feedback.extras import require_extra
 from linksim.errors import InputError
+from linksim.execution import fork_server
 
 if TYPE_CHECKING:
     import torch
@@ -40,6 +42,15 @@ class ExecutionOptions:
             raise InputError(
                 f"--workers: got {self.workers} with --executor dask, expected none: the scheduler's workers are used"
             )
+
+    def begin(self, imported: Iterable[str]) -> None:
+        """Lets worker processes import while this process still does; for programs of their own, before they compute.
+
+        Args:
+            imported: modules that tasks will need beside those that all need.
+        """
+        if self.executor == "local" and (len(os.sched_getaffinity(0)) if self.workers is None else self.workers) > 1:
+            fork_server.start(imported)
 
     @contextmanager
     def open_executor(self, device: "torch.device") -> "Iterator[Executor]":

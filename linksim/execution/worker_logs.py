@@ -3,7 +3,7 @@
 import logging
 from dataclasses import dataclass
 from logging.handlers import QueueHandler, QueueListener
-from multiprocessing.context import SpawnContext
+from multiprocessing.context import BaseContext
 from typing import Any
 
 from linksim.logs import LOGGERS
@@ -36,7 +36,7 @@ class WorkerLogs:
     Every pool has a queue of its own: a process that was killed while it wrote blocks the others, and who reads.
     """
 
-    def __init__(self, context: SpawnContext) -> None:
+    def __init__(self, context: BaseContext) -> None:
         self._queue: Any = context.Queue()
         self._listener = QueueListener(self._queue, _OwnLoggers())
         self._listener.start()

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 
-def start(logs: object) -> None:
+def start(logs: object, environment: object) -> None:
     """In place of a worker's start."""
 
 

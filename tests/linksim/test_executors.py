@@ -117,6 +117,7 @@ def test_work_in_this_process_takes_one_thread() -> None:
 
 def test_tasks_of_a_dead_process_run_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # Eight processes start, without PyTorch.
+    monkeypatch.setattr("linksim.execution.fork_server.IMPORTED", ())
     monkeypatch.setattr("linksim.execution.executor.start_worker", dying_tasks.start)
     monkeypatch.setattr("linksim.execution.executor.run_in_worker", dying_tasks.run)
     monkeypatch.setattr("linksim.execution.executor._MAX_DEATHS", 2)

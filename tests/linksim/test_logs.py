@@ -1,6 +1,7 @@
 """One voice: what the packages log is shown by commands, in a terminal, as plain lines, in a file, or not at all."""
 
 import logging
+import os
 import re
 import sys
 from collections.abc import Callable, Iterator
@@ -13,6 +14,7 @@ import typer
 import linksim
 from linksim.cli.main import app
 from linksim.errors import InputError
+from linksim.execution import fork_server
 from linksim.execution.executor import Processes
 from linksim.logs import FILE_ONLY, LOGGERS, LogFileHandler, live_console, shown_logs
 from tests.linksim import logging_tasks
@@ -161,10 +163,16 @@ def test_a_live_display_is_on_the_terminal_that_lines_go_to(
     assert "in the display" in (tmp_path / "x.log").read_text()
 
 
-def test_workers_log_through_the_process_that_started_them(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_workers_log_through_the_process_that_started_them(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fork_server, "IMPORTED", ())
+    fork_server.start()
+    monkeypatch.setenv("SET_AFTER_THE_SERVER_STARTED", "1")
     with shown_logs(file=tmp_path / "x.log"):
         processes = Processes(1)
         list(processes.run(logging_tasks.log, [("a",), ("b",)]))
+        assert dict(processes.run(os.getenv, [("SET_AFTER_THE_SERVER_STARTED",)])) == {0: "1"}
         processes.close()
     expected = [line for name in "ab" for line in (f"WARNING: {name}: it is so", f"{name}: \\x1b[31mred")]
     assert capsys.readouterr() == ("", "".join(f"{line}\n" for line in expected))
