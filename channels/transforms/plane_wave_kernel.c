@@ -19,14 +19,14 @@
 #define LANES 4
 #define PANEL 2
 #endif
-#define BLOCK 6  /* rows; as BLOCK in plane_wave_kernel.py */
+/* BLOCK, rows summed at a time, comes with the compiler's flags: tables are padded to multiples of it. */
 #define STEP 16  /* rows of columns and chunks are padded to multiples of it */
 #define CHUNK 64 /* waves; a multiple of STEP */
 
 #define INLINE static inline __attribute__((always_inline))
 #define NUDGE 1e-7f
 #define NOWHERE 1e30f
-#define SILENT (-1 << 30)
+#define SILENT (-(1 << 30)) /* cell of waves without gain */
 
 typedef float lanes __attribute__((vector_size(4 * LANES), aligned(4), may_alias));
 

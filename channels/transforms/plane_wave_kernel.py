@@ -18,9 +18,9 @@ from channels.transforms.plane_waves import outer_factor
 
 _LOGGER = logging.getLogger(__name__)
 
-_FLAGS = ("-O3", "-march=native", "-std=gnu11", "-fno-trapping-math", "-fno-math-errno")
 # Rows that the kernel sums at a time.
 _BLOCK = 6
+_FLAGS = ("-O3", "-march=native", "-std=gnu11", "-fno-trapping-math", "-fno-math-errno", f"-DBLOCK={_BLOCK}")
 
 
 @cache
