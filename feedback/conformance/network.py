@@ -20,9 +20,9 @@ def candidate_of(compressor: type[Compressor], given: dict[str, object]) -> Cand
         compressor: subclass of ``Compressor``.
         given: parameters other than the compression ratio.
     """
-    quick = {"recipe": QUICK.model_dump()} if issubclass(compressor, NeuralCompressor) else {}
     section = {**compressor.Parameters.example, **given}
     chosen = compressor.chosen_by(compressor.Parameters.model_validate(section))
+    quick = {"recipe": QUICK.model_dump()} if issubclass(chosen, NeuralCompressor) else {}
     return Candidate(chosen, section, quick=quick)
 
 

@@ -99,7 +99,7 @@ def test_precision_batch_and_threads_do_not_matter(mode: int) -> None:
     whole = compressor.encode(csi)
     double = compressor.encode(csi.to(torch.complex128))
     assert torch.equal(whole.values, double.values)
-    for report in range(9):
+    for report in (0, 3, 8):
         one = compressor.encode(csi[report : report + 1])
         assert torch.equal(one.values[0], whole.values[report, : int(whole.value_bits[report])])
     threads, found = torch.get_num_threads(), compressor.decode(whole)

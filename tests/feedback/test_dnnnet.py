@@ -45,7 +45,7 @@ def signs(n: int, seed: int) -> Tensor:
 
 @pytest.fixture(scope="module")
 def fitted() -> DnnNet:
-    denoiser = dnnnet(epochs=100, learning_rate=1e-2)
+    denoiser = dnnnet(epochs=50, learning_rate=1e-2)
     denoiser.fit(signs(2000, 0))
     return denoiser
 
@@ -112,7 +112,7 @@ def test_refuses_what_says_nothing() -> None:
 
 def network() -> NeuralCompressor:
     compressor_class = COMPRESSORS.get_class("csinet")
-    compressor = compressor_class(compressor_class.Parameters(name="csinet", compression_ratio=4), (16, 16))
+    compressor = compressor_class(compressor_class.Parameters(name="csinet", compression_ratio=4), (8, 8))
     assert isinstance(compressor, NeuralCompressor)
     return compressor
 
@@ -125,14 +125,14 @@ def nmse(compressor: NeuralCompressor, denoiser: Denoiser, csi: Tensor, snr_db: 
 
 
 def test_joint_training_improves_the_whole_chain() -> None:
-    training = TrainingSet(channels(400, (16, 16), seed=1), channels(100, (16, 16), seed=2))
+    training = TrainingSet(channels(400, (8, 8), seed=1), channels(100, (8, 8), seed=2))
     compressor = network()
     compressor.train_networks(training, TrainingRecipe(epochs=3, batch_size=50), seeded())
     clean = {name: tensor.clone() for name, tensor in compressor.state().items()}
     joint = TrainingRecipe(epochs=10, batch_size=50, learning_rate=2e-3, fc_rate_ratio=0.5)
     denoiser = dnnnet(epochs=5, snr_db=[-5, 10], joint=joint)
     denoiser.fit(compressor.encode(training.train).values)
-    test = channels(200, (16, 16), seed=3)
+    test = channels(200, (8, 8), seed=3)
     apart = nmse(compressor, denoiser, test, 0.0)
     weights = denoiser.state()["output.weight"].clone()
     denoiser.fit_jointly(compressor, training, seeded())
@@ -151,14 +151,14 @@ def test_joint_training_improves_the_whole_chain() -> None:
 
 
 def test_stage_2_is_left_out_where_there_is_nothing_to_train() -> None:
-    training = TrainingSet(channels(60, (16, 16), seed=1), channels(20, (16, 16), seed=2))
+    training = TrainingSet(channels(60, (8, 8), seed=1), channels(20, (8, 8), seed=2))
     compressor, alone = network(), dnnnet(epochs=1, joint=None)
     before = {name: tensor.clone() for name, tensor in compressor.state().items()}
     alone.fit(compressor.encode(training.train).values)
     alone.fit_jointly(compressor, training, seeded())
     assert all(torch.equal(before[name], tensor) for name, tensor in compressor.state().items())
     klt_class = COMPRESSORS.get_class("klt")
-    klt = klt_class(klt_class.Parameters(name="klt", compression_ratio=4), (16, 16))
+    klt = klt_class(klt_class.Parameters(name="klt", compression_ratio=4), (8, 8))
     klt.fit(training, seeded())
     denoiser = dnnnet(epochs=1)
     denoiser.fit(klt.encode(training.train).values)

@@ -120,7 +120,7 @@ def test_converges_as_drawn() -> None:
     with torch.no_grad():
         # Batch norm's running statistics forget their start by 0.9 a pass.
         for _ in range(60):
-            network.decoder(network.encoder(to_unit_interval(channels(16))))
+            network.decoder(network.encoder(to_unit_interval(channels(8))))
     network.encoder.eval()
     network.decoder.eval()
     codeword = network.encode(channels())

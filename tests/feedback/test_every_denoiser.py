@@ -22,7 +22,10 @@ QUICK = {"dnnnet": {"width": 16, "epochs": 1, "joint": {"epochs": 1, "batch_size
 
 @pytest.mark.parametrize("denoiser_name", sorted(map(str, DENOISERS.keys())))
 @pytest.mark.parametrize("name", [*NAMES, "csinet of eigenvectors"])
-def test_any_compressor_with_any_denoiser(name: str, denoiser_name: str) -> None:
+def test_any_compressor_with_any_denoiser(name: str, denoiser_name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Each of its SNRs and shares takes a pass of the decoder.
+    monkeypatch.setattr("feedback.denoisers.wiener._SNRS_DB", (0, 20))
+    monkeypatch.setattr("feedback.denoisers.wiener._SHARES", (1.0, 0.5))
     name, _, form = name.partition(" of ")
     section = {"name": name, **NARROW.get(name, {})} | ({"csi": form} if form else {})
     candidate = candidate_of(COMPRESSORS.get_class(name), section)

@@ -1,5 +1,6 @@
 """Training runs as a whole: budgets, resumption, fresh channels, averaged weights, disturbed codewords, processes."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -52,33 +53,32 @@ def test_budget_of_time_ends(training: TrainingSet) -> None:
     "others",
     [{}, {"ema_decay": 0.9}, {"restart_after": 1}, {"optimiser": "sgd"}, {"optimiser": "muon"}, {"clip_norm": 0.1}],
 )
-@pytest.mark.parametrize("stop_at", [3, 11])
 def test_killed_run_goes_on_at_the_same_digits(
-    training: TrainingSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, others: dict[str, float], stop_at: int
+    training: TrainingSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, others: dict[str, float]
 ) -> None:
     monkeypatch.setattr("feedback.training.loop._STATE_INTERVAL_S", 0.0)
     recipe = TrainingRecipe(epochs=3, validations=15, batch_size=50, learning_rate=5e-3, fc_rate_ratio=1, **others)
     disturbance = Disturbance(snr_db=(0, 20))
     whole = trained(training, recipe, TrainingOptions(disturbance=disturbance))
-    state_file = tmp_path / "state.pt"
-    seen: list[Progress] = []
+    for stop_at in (3, 11):
+        state_file = tmp_path / f"state after {stop_at}.pt"
+        seen: list[Progress] = []
 
-    def stop(progress: Progress) -> None:
-        # Told before the state is kept: what a killed run saw last is seen again.
-        if len(seen) == stop_at:
-            raise StoppedError
-        seen.append(progress)
+        def stop(progress: Progress, seen: list[Progress] = seen, stop_at: int = stop_at) -> None:
+            # Told before the state is kept: what a killed run saw last is seen again.
+            if len(seen) == stop_at:
+                raise StoppedError
+            seen.append(progress)
 
-    with pytest.raises(StoppedError):
-        trained(training, recipe, TrainingOptions(disturbance=disturbance, state_file=state_file, on_progress=stop))
-    rest = trained(
-        training, recipe, TrainingOptions(disturbance=disturbance, state_file=state_file, on_progress=seen.append)
-    )
-    assert torch.equal(whole[0].fc.weight, rest[0].fc.weight)
-    assert torch.equal(whole[1].fc.weight, rest[1].fc.weight)
-    assert [p.train_loss for p in whole[2].history] == [p.train_loss for p in rest[2].history]
-    assert [p.samples for p in seen] == [p.samples for p in whole[2].history]
-    assert whole[2].best_epoch == rest[2].best_epoch
+        options = TrainingOptions(disturbance=disturbance, state_file=state_file)
+        with pytest.raises(StoppedError):
+            trained(training, recipe, replace(options, on_progress=stop))
+        rest = trained(training, recipe, replace(options, on_progress=seen.append))
+        assert torch.equal(whole[0].fc.weight, rest[0].fc.weight)
+        assert torch.equal(whole[1].fc.weight, rest[1].fc.weight)
+        assert [p.train_loss for p in whole[2].history] == [p.train_loss for p in rest[2].history]
+        assert [p.samples for p in seen] == [p.samples for p in whole[2].history]
+        assert whole[2].best_epoch == rest[2].best_epoch
     assert not state_file.exists()
 
 

@@ -53,15 +53,15 @@ def test_corrects_as_far_as_the_decoder_gains_by_it(gain: float, share: float) -
 def test_never_loses_where_a_network_was_trained_through_noise() -> None:
     compressor_class = COMPRESSORS.get_class("csinet")
     document = {"name": "csinet", "compression_ratio": 4, "disturbance": {"snr_db": [-5, 5]}}
-    compressor = compressor_class(compressor_class.Parameters.model_validate(document), (16, 16))
+    compressor = compressor_class(compressor_class.Parameters.model_validate(document), (8, 8))
     assert isinstance(compressor, NeuralCompressor)
-    training = TrainingSet(channels(600, (16, 16)), channels(50, (16, 16), seed=1))
+    training = TrainingSet(channels(600, (8, 8)), channels(50, (8, 8), seed=1))
     compressor.train_networks(training, TrainingRecipe(epochs=8, batch_size=50), seeded(2))
     full, fitted = wiener(), wiener()
     for denoiser in (full, fitted):
         denoiser.fit(compressor.encode(training.train).values)
     fitted.fit_jointly(compressor, training, seeded(3))
-    csi = channels(600, (16, 16), seed=4)
+    csi = channels(600, (8, 8), seed=4)
     sent = compressor.encode(csi).values
     lost_by_full = False
     for snr_db in (-5, 5, 20, 40):
