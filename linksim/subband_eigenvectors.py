@@ -5,6 +5,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from linksim.dominant_vectors import dominant_vectors, takes
+
 # Squarings after which the power R^(2^24) stands for R^inf. Eigenvalues that still compete then differ by less than
 # 1e-6 of the larger, less than the rounding of R in float32: any vector of their space is as dominant.
 _MOST_SQUARINGS = 24
@@ -57,11 +59,16 @@ def eigenvectors(rows: Tensor, n_layers: int = 1) -> Tensor:
             rows = rows - (rows @ found[-1][..., None]) @ found[-1][..., None, :].conj()
             rows = torch.where((_energies(rows) > least)[:, None, None], rows, 0)
         if rows.shape[-2] < rows.shape[-1]:
-            left = _dominant_vector(rows @ rows.mH)
+            left = _dominant_of_rows(rows.mH)
             found.append(_normalised((rows.mH @ left[..., None])[..., 0]))
         else:
-            found.append(_dominant_vector(rows.mH @ rows))
+            found.append(_dominant_of_rows(rows))
     return torch.stack(found, dim=-2)
+
+
+def _dominant_of_rows(rows: Tensor) -> Tensor:
+    """Dominant eigenvector of ``A^H A``, ``[batch, n]``, by the kernel in C where that can be."""
+    return dominant_vectors(rows) if takes(rows) else _dominant_vector(rows.mH @ rows)
 
 
 def _energies(matrices: Tensor) -> Tensor:

@@ -15,8 +15,9 @@ from linksim.scenario import plugin_kinds
 from linksim.scenario.model import Scenario
 from linksim.scenario.plugin_kinds import METRIC, SOURCE, PluginKind
 
-# Transform, normalisation, side information, report times, delivery: all that ``linksim.chain.chain`` does by itself.
-CHAIN = 5
+# Transform, normalisation, eigenvectors of subbands, side information, report times, delivery: all that
+# ``linksim.chain.chain`` does by itself.
+CHAIN = 6
 
 _STAGES: dict[str, PluginKind] = {
     "source": SOURCE,

@@ -1,0 +1,52 @@
+"""Dominant eigenvectors of ``A^H A`` by a kernel in C."""
+
+import ctypes
+import logging
+from functools import cache
+
+import torch
+from torch import Tensor
+
+from channels.c_library import LibraryUnavailableError, load_library
+
+_LOGGER = logging.getLogger(__name__)
+
+_FLAGS = ("-O3", "-march=native", "-std=gnu11", "-fno-trapping-math", "-fno-math-errno", "-lm")
+
+
+@cache
+def compiled() -> ctypes.CDLL | None:
+    """The compiled kernel, or None, with a warning, where it cannot be compiled; found out once in a process."""
+    try:
+        return load_library("linksim", "dominant_vectors.c", _FLAGS)
+    except LibraryUnavailableError as error:
+        _LOGGER.warning("eigenvectors of subbands are found in PyTorch, which takes several times as long: %s", error)
+        return None
+
+
+def takes(rows: Tensor) -> bool:
+    """Whether the kernel is there, and is for such matrices: on the CPU, complex64, without gradient."""
+    suits = rows.device.type == "cpu" and rows.dtype == torch.complex64 and not rows.requires_grad
+    return suits and compiled() is not None
+
+
+def dominant_vectors(rows: Tensor) -> Tensor:
+    """Eigenvectors of the largest eigenvalue of ``A^H A``, each of the batch as if it were alone.
+
+    Args:
+        rows: ``A``, ``[batch, m, n]``, that the kernel takes; any power of it that float32 has.
+
+    Returns:
+        ``[batch, n]``, complex64, of unit norm and any phase; zero for zeros.
+
+    Raises:
+        MemoryError: if there is none for one matrix.
+    """
+    rows = rows.resolve_conj().contiguous()
+    vectors = rows.new_empty(rows.shape[0], rows.shape[2])
+    library = compiled()
+    assert library is not None
+    places = (ctypes.c_void_p(tensor.data_ptr()) for tensor in (rows, vectors))
+    if library.dominant_vectors(*(ctypes.c_int64(size) for size in rows.shape), *places):
+        raise MemoryError("eigenvectors: no memory for one matrix")
+    return vectors
