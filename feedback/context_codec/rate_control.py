@@ -1,5 +1,7 @@
 """Steps at which reports have a wanted number of bits: on average, or each of them at most."""
 
+import itertools
+import math
 from collections.abc import Callable
 
 from feedback.errors import FeedbackInputError
@@ -8,16 +10,19 @@ from feedback.errors import FeedbackInputError
 _PER_OCTAVE = 96
 _FINEST, _COARSEST = -7 * _PER_OCTAVE, 5 * _PER_OCTAVE
 COARSEST_STEP = 2.0 ** (_COARSEST / _PER_OCTAVE)
-# Channels that narrow the steps down, and how far the rest may correct them.
+# Channels that tell roughly where the step lies.
 _FEW = 200
-_MARGIN = _PER_OCTAVE // 4
+# Steps tried where straight lines point, before what is left is halved.
+_MOST_GUESSES = 8
+# Whose logarithm stands for that of no bits.
+_NO_BITS = 1e-9
 
 
 def finest_step(mean_bits: Callable[[float, int], float], n: int, target_bits: float) -> float:
     """The finest step of a grid that takes no more than ``target_bits`` on average.
 
     Args:
-        mean_bits: of reports at a step, over the first so many channels.
+        mean_bits: of reports at a step, over the first so many channels; the less, the coarser the step.
         n: channels that there are.
         target_bits: bits of a report, all counted.
 
@@ -27,25 +32,48 @@ def finest_step(mean_bits: Callable[[float, int], float], n: int, target_bits: f
     if n == 0:
         raise FeedbackInputError("target_bits: got no channels to find a step for, expected some")
     few = min(n, _FEW)
-    roughly = _first(_FINEST, _COARSEST, lambda number: mean_bits(_step(number), few) <= target_bits)
-    low, high = max(roughly - _MARGIN, _FINEST), min(roughly + _MARGIN, _COARSEST)
+    found, slope = _first(lambda number: mean_bits(_step(number), few), target_bits, 0, -1.0 / _PER_OCTAVE)
     if n > _FEW:
-        roughly = _first(low, high, lambda number: mean_bits(_step(number), n) <= target_bits)
-    if (found := mean_bits(_step(roughly), n)) > target_bits:
+        found, _ = _first(lambda number: mean_bits(_step(number), n), target_bits, found, slope)
+    if (bits := mean_bits(_step(found), n)) > target_bits:
         raise FeedbackInputError(
-            f"target_bits: got {target_bits:g}, expected more than {found:.4g}, which is what reports take at the "
-            f"coarsest step of {_step(roughly):.3g}"
+            f"target_bits: got {target_bits:g}, expected more than {bits:.4g}, which is what reports take at the "
+            f"coarsest step of {_step(found):.3g}"
         )
-    return _step(roughly)
+    return _step(found)
 
 
 def _step(number: int) -> float:
     return float(2.0 ** (number / _PER_OCTAVE))
 
 
-def _first(low: int, high: int, fits: Callable[[int], bool]) -> int:
-    """The first number from ``low`` that fits, ``high`` where none does before; once one fits, all after it do."""
-    while low < high:
-        middle = (low + high) // 2
-        low, high = (low, middle) if fits(middle) else (middle + 1, high)
-    return low
+def _first(bits: Callable[[int], float], target: float, guess: int, slope: float) -> tuple[int, float]:
+    """The first number of the grid that takes no more bits than the target, the last one if none before does.
+
+    The next to be tried is where a straight line meets the target: logarithms of the bits over the numbers, through the
+    two that were tried last.
+
+    Args:
+        bits: of a number, the less the larger it is.
+        target: bits that a number may take.
+        guess: what is tried first.
+        slope: of the line through that one.
+
+    Returns:
+        The number, and the slope there.
+    """
+    # The number lies above `above`, and is `fits` at most.
+    above, fits = _FINEST - 1, _COARSEST
+    tried: tuple[int, float] | None = None
+    for count in itertools.count():
+        if fits - above == 1:
+            break
+        number = min(max(guess, above + 1), fits - 1) if count < _MOST_GUESSES else (above + fits) // 2
+        taken = bits(number)
+        above, fits = (above, number) if taken <= target else (number, fits)
+        excess = math.log(max(taken, _NO_BITS) / target)
+        if tried is not None and (steepness := (excess - tried[1]) / (number - tried[0])) < 0:
+            slope = steepness
+        tried = number, excess
+        guess = math.ceil(min(max(number - excess / slope, _FINEST), _COARSEST))
+    return fits, slope
