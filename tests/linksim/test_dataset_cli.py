@@ -2,10 +2,8 @@
 
 import contextlib
 import csv
-import random
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -78,24 +76,6 @@ def test_another_seed_shares_no_sample(built: Path, command: Command, tmp_path: 
     assert command(*arguments)[0] == 0
     ours, theirs = (DatasetFile(file).read("train", 0, 220) for file in (built, tmp_path / "8.h5"))
     assert not (ours[:, None] == theirs[None]).all(axis=(2, 3)).any()
-
-
-@pytest.mark.parametrize(
-    ("samples", "splits", "counts"),
-    [
-        (2000, "100,30,20", (1333, 400, 267)),
-        (150000, "100,30,20", (100000, 30000, 20000)),
-        (10, "1,0,0", (10, 0, 0)),
-        (1, "1,1,1", (1, 0, 0)),
-        (7, "0.5,0.25,0.25", (3, 2, 2)),
-    ],
-)
-def test_split_sizes(samples: int, splits: str, counts: tuple[int, int, int]) -> None:
-    from linksim.cli.dataset import _split_sizes
-
-    sizes = _split_sizes(samples, splits)
-    assert sum(sizes.values()) == samples
-    assert tuple(sizes[split] for split in SPLITS) == counts
 
 
 def test_the_same_command_again_changes_nothing(built: Path, command: Command) -> None:
@@ -221,33 +201,6 @@ def test_a_damaged_file_is_refused_everywhere(built: Path, command: Command, tmp
     refused(command, "truncated or damaged", "info", file)
 
 
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (["--set", "placment=paper"], "--set: placment: unknown key, did you mean 'placement'?"),
-        (["--set", "speed_m_s=fast"], "--set: speed_m_s: got 'fast', expected a number"),
-        (["--set", "speed_m_s"], "--set: got 'speed_m_s', expected path.to.key=value"),
-        (["--set", "source=sionna"], "--set source: got 'sionna', expected --source"),
-        (["--set", "line_of_sight=los"], "--set: line_of_sight: got environment indoor"),
-        (["--source", "raytracer"], "--source: got 'raytracer', expected one of cost2100"),
-        (["--splits", "1,2"], "--splits: got '1,2', expected train,validation,test proportions"),
-        (["--splits", "1,-2,3"], "--splits: got '1,-2,3'"),
-        (["--splits", "0,0,0"], "--splits: got '0,0,0'"),
-        (["--n-delay", "65"], "--n-delay: got 65, expected 1 to 64"),
-        (["--samples", "0"], "--samples"),
-        (["--device", "tpu"], "--device"),
-        (["--set", "environment=nowhere.yaml"], "nowhere.yaml"),
-    ],
-)
-def test_wrong_options_are_one_line(command: Command, tmp_path: Path, arguments: list[str], message: str) -> None:
-    refused(command, message, *BUILD[1:], *arguments, "--out", tmp_path / "set.h5")
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_a_folder_is_no_output(command: Command, tmp_path: Path) -> None:
-    refused(command, f"--out: got the folder {tmp_path}, expected the name of a file", *BUILD[1:], "--out", tmp_path)
-
-
 def test_files_are_sources_too(built: Path, command: Command, tmp_path: Path) -> None:
     """The images of an export, built into a data set again."""
     code, out, err = command("dataset", "export", built, "--format", "csinet-mat", "--out", tmp_path)
@@ -322,54 +275,3 @@ def test_a_scenario_runs_on_a_data_set(
     code, _, err = command("validate", scenario_file(scenario))
     assert code == 2
     assert "made with other parameters: parameters.n_columns: got 8, expected 16" in err
-
-
-@pytest.mark.validate
-def test_killed_at_random_moments(command: Command, tmp_path: Path) -> None:
-    """SIGKILL at 20 random moments: what is left is refused or whole, and the file comes out the same to the byte."""
-    arguments = ["dataset", "build", "--source", "cost2100", "--set", "environment=outdoor", "--seed", "3"]
-    arguments += ["--samples", "600", "--batch-size", "50", "--workers", "2"]
-    program = [sys.executable, "-m", "linksim", *arguments, "--out"]
-    started = time.monotonic()
-    subprocess.run([*program, str(tmp_path / "undisturbed.h5")], check=True, capture_output=True)
-    longest = time.monotonic() - started
-    expected = (tmp_path / "undisturbed.h5").read_bytes()
-    file, moments = tmp_path / "set.h5", random.Random(1)
-    kills = continued = 0
-    while kills < 20:
-        build = subprocess.Popen([*program, str(file)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        try:
-            assert build.wait(timeout=moments.uniform(0.3, 1.0) * longest) == 0
-        except subprocess.TimeoutExpired:
-            build.kill()
-            build.wait()
-            kills += 1
-        # Workers outlive a killed parent by up to a second.
-        time.sleep(1.5)
-        continued += any(staging_path(file).glob("*.npy"))
-        for left in staging_path(file).glob("*"):
-            # A file that was complete but for its name is as good as the finished one.
-            if left.read_bytes() != expected:
-                with pytest.raises(ChannelInputError):
-                    verify(left)
-        if file.exists():
-            assert file.read_bytes() == expected
-            file.unlink()
-    assert continued > 0
-    subprocess.run([*program, str(file)], check=True, capture_output=True)
-    assert file.read_bytes() == expected
-    assert command("dataset", "verify", file)[0] == 0
-    assert not staging_path(file).exists()
-
-
-def test_a_disk_without_room_is_noticed_before_the_first_channel(
-    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """220 + 66 + 44 matrices of 8 x 8 and 44 of 125 x 8, 8 bytes an entry: 509 KiB, twice."""
-    usage = dataset_build.shutil.disk_usage(tmp_path)
-    monkeypatch.setattr(dataset_build.shutil, "disk_usage", lambda folder: usage._replace(free=1_041_919))
-    code, out, err = command(*BUILD, "--out", tmp_path / "x.h5")
-    assert (code, out) == (2, "")
-    assert "x.h5: got 1017 KiB free on its disk, expected 1018 KiB: the file, and its parts" in err
-    monkeypatch.setattr(dataset_build.shutil, "disk_usage", lambda folder: usage._replace(free=1_041_920))
-    assert command(*BUILD, "--out", tmp_path / "x.h5")[0] == 0

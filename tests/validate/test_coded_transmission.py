@@ -22,7 +22,7 @@ from linksim.preparation.scheme_spec import scheme_specs
 from linksim.scenario.model import Scenario
 from linksim.scenario.sources import source_of
 from linksim.statistics.measurements import Measurements
-from tests.linksim.test_link_adaptation import sionna_file
+from tests.linksim.test_coding_schemes import sionna_file
 
 pytestmark = pytest.mark.validate
 
