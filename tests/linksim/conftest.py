@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from linksim.cli.main import main
+from linksim.cli.main import app, main
 from linksim.execution.options import ExecutionOptions
 from linksim.scenario.file import validate_scenario
 from linksim.simulation.engine import RunOptions
@@ -95,3 +95,33 @@ def run(
         return pd.read_csv(file)
 
     return call
+
+
+@pytest.fixture(scope="session")
+def made_zoo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A zoo of two small networks, trained by the command."""
+    folder = tmp_path_factory.mktemp("made zoo")
+    document = TINY | {
+        "compressors": [{"name": "csinet"}, {"name": "crnet"}],
+        "training": {
+            "samples": 150,
+            "network_samples": 150,
+            "validation_samples": 50,
+            "recipe": {"epochs": 1},
+        },
+        "sweeps": {},
+        "zoo": str(folder / "zoo"),
+    }
+    (folder / "scenario.yaml").write_text(yaml.safe_dump(document))
+    app(["train", str(folder / "scenario.yaml"), "--workers", "1"], standalone_mode=False)
+    return folder / "zoo"
+
+
+@pytest.fixture
+def zoo(made_zoo: Path, tmp_path: Path) -> Path:
+    """A copy, to be damaged."""
+    folder = tmp_path / "zoo"
+    folder.mkdir()
+    for file in made_zoo.iterdir():
+        (folder / file.name).write_bytes(file.read_bytes())
+    return folder

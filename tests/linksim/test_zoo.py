@@ -2,11 +2,9 @@
 
 import hashlib
 import io
-import json
 import math
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import pytest
@@ -19,51 +17,14 @@ from feedback.checkpoint_info import read_info
 from feedback.checkpoint_key import checkpoint_path
 from feedback.compressors.topk import TopK
 from feedback.csi_report.normalisation import Normalisation
-from feedback.errors import FeedbackInputError
 from feedback.training.disturbance import Disturbance
 from feedback.training.options import TrainingOutcome
 from feedback.weight_storage import StoredWeights, packed
-from linksim.errors import InputError
-from linksim.zoo.entries import problems, read_zoo, zoo_table
+from linksim.zoo.entries import read_zoo
 
 Command = Callable[..., tuple[int, str, str]]
 
 ROOT = Path(__file__).resolve().parents[2]
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A zoo of two small networks, trained by the command."""
-    import yaml
-
-    from linksim.cli.main import app
-    from tests.linksim.conftest import TINY
-
-    folder = tmp_path_factory.mktemp("made")
-    document = TINY | {
-        "compressors": [{"name": "csinet"}, {"name": "crnet"}],
-        "training": {
-            "samples": 150,
-            "network_samples": 150,
-            "validation_samples": 50,
-            "recipe": {"epochs": 1},
-        },
-        "sweeps": {},
-        "zoo": str(folder / "zoo"),
-    }
-    (folder / "scenario.yaml").write_text(yaml.safe_dump(document))
-    app(["train", str(folder / "scenario.yaml"), "--workers", "1"], standalone_mode=False)
-    return folder / "zoo"
-
-
-@pytest.fixture
-def zoo(made: Path, tmp_path: Path) -> Path:
-    """A copy, to be damaged."""
-    folder = tmp_path / "zoo"
-    folder.mkdir()
-    for file in made.iterdir():
-        (folder / file.name).write_bytes(file.read_bytes())
-    return folder
 
 
 def test_zoo_of_the_repository_is_sound(command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -106,77 +67,6 @@ def test_published_figures_stand_beside_those_of_their_channel(command: Command)
         printed = {("crnet", 16): -11.35, ("csinet", 32): -6.24, ("cl-csinet", 16): -2.19}.get((row.network, row.cr))
         if alike and printed is not None:
             assert row.published_nmse_db == printed
-
-
-def _flip_a_bit(zoo: Path, file: Path) -> None:
-    content = bytearray(file.read_bytes())
-    content[-1] ^= 1
-    file.write_bytes(content)
-
-
-def _edit(file: Path, change: Callable[[dict[str, Any]], object]) -> None:
-    document = json.loads(file.with_suffix(".json").read_text())
-    change(document)
-    file.with_suffix(".json").write_text(json.dumps(document))
-
-
-def _rename(zoo: Path, file: Path) -> None:
-    for suffix in (".json", ".safetensors"):
-        file.with_suffix(suffix).rename(zoo / f"csinet-cr4-000000000000{suffix}")
-
-
-DAMAGES: list[tuple[Callable[[Path, Path], object], str]] = [
-    (_flip_a_bit, "csinet-cr4-.*safetensors: got SHA-256 .*, expected"),
-    (lambda zoo, file: file.unlink(), "csinet-cr4-.*json: no .safetensors file beside it"),
-    (lambda zoo, file: file.with_suffix(".json").unlink(), "csinet-cr4-.*json: No such file"),
-    (_rename, "000000000000.safetensors: its document describes csinet-cr4-.*, expected the name of the file"),
-    (
-        lambda zoo, file: _edit(file, lambda document: document["training"]["channel"].update(carrier_hz=3.5e9)),
-        "its document describes csinet-cr4-",
-    ),
-    (
-        lambda zoo, file: _edit(file, lambda document: document.update(shape=[8, 16])),
-        "learnt|made for|got shape|got a code of|got a file of|SHA",
-    ),
-    (
-        lambda zoo, file: _edit(file, lambda document: document["compressor"].update(name="csinot")),
-        "json: compressors.0.name: got 'csinot', did you mean 'csinet'",
-    ),
-    (lambda zoo, file: _edit(file, lambda document: document["training"].pop("channel")), "json: channel: got None"),
-    (lambda zoo, file: _edit(file, lambda document: document.pop("seed")), "json: seed: Field required"),
-]
-
-
-@pytest.mark.parametrize(("damage", "message"), DAMAGES)
-def test_verify_finds_damage(damage: Callable[[Path, Path], object], message: str, zoo: Path, command: Command) -> None:
-    assert command("zoo", "verify", "--zoo", zoo)[0] == 0
-    (file,) = zoo.glob("csinet-*.safetensors")
-    damage(zoo, file)
-    code, out, err = command("zoo", "verify", "--zoo", zoo)
-    assert (code, out) == (2, "")
-    assert len(err.splitlines()) == 1, err
-    assert pd.Series([err]).str.contains(message).all(), err
-
-
-def test_verify_finds_all_problems(zoo: Path, command: Command) -> None:
-    for file in zoo.glob("*.safetensors"):
-        _flip_a_bit(zoo, file)
-    code, _, err = command("zoo", "verify", "--zoo", zoo, "--max-mb", "0.01")
-    assert code == 2
-    assert len(err.splitlines()) == 3
-    assert "expected at most 0.0 MB" in err
-
-
-def test_documents_name_no_code_to_run(zoo: Path, command: Command, tmp_path: Path) -> None:
-    code_file = tmp_path / "evil.py"
-    code_file.write_text(f"open({str(tmp_path / 'ran')!r}, 'w')")
-    (file,) = zoo.glob("csinet-*.safetensors")
-    _edit(file, lambda document: document["compressor"].update(plugin=f"{code_file}:Evil"))
-    for arguments in (("verify",), ("list",), ("eval",)):
-        code, _, err = command("zoo", *arguments, "--zoo", zoo)
-        assert code == (0 if arguments == ("list",) else 2)
-        assert not (tmp_path / "ran").exists()
-    assert "compressor.plugin: got a file to run, expected it in scenarios only" in err
 
 
 def test_eval_is_the_nmse_on_test_channels(zoo: Path, command: Command) -> None:
@@ -282,42 +172,3 @@ def test_bad_input_is_one_line(zoo: Path, command: Command, tmp_path: Path) -> N
         assert code == 2
         assert len(err.splitlines()) == 1
         assert message in err
-
-
-_BAD: list[Any] = ["x", None, -1, 0, True, [], {}, [1], {"a": [None]}, 1e999, 10**400, "\x1b[31m", [60000, 60000]]
-_PLACES = [
-    "shape", "compressor", "compressor.name", "compressor.compression_ratio", "compressor.disturbance",
-    "compressor.disturbance.snr_db", "compressor.init", "training", "training.channel", "training.channel.carrier_hz",
-    "training.channel.source", "training.transform", "training.samples", "training.command", "training.scenario",
-    "training.adapted_to", "samples_seen", "seed", "start_nmse_db", "best_epoch", "storage", "sha256", "recipe",
-    "versions", "diagnostics", "distinct_channels",
-]  # fmt: skip
-
-
-@pytest.mark.parametrize("place", _PLACES)
-def test_documents_of_others_are_one_line(place: str, zoo: Path) -> None:
-    (document, *others) = sorted(zoo.glob("*.json"))
-    for other in others:
-        other.unlink()
-        other.with_suffix(".safetensors").unlink()
-    content = json.loads(document.read_text())
-    *path, last = place.split(".")
-    for bad in _BAD:
-        damaged = json.loads(json.dumps(content))
-        section = damaged
-        for part in path:
-            section = section.setdefault(part, {})
-        section[last] = bad
-        document.write_text(json.dumps(damaged))
-        lines = []
-        try:
-            zoo_table(read_zoo(zoo)).to_csv()
-        except (InputError, FeedbackInputError) as error:
-            lines = [str(error)]
-            assert list(problems(zoo, 10**9)) == lines
-        else:
-            lines = list(problems(zoo, 10**9))
-        for line in lines:
-            assert len(line.splitlines()) == 1
-            assert document.stem in line
-            assert len(line) < 1000
