@@ -15,16 +15,18 @@ from torch import Tensor, nn
 from feedback.errors import FeedbackInputError
 from feedback.layers.images import to_unit_interval
 from feedback.training.autoencoder import Autoencoder
+from feedback.training.captured_step import make_step
 from feedback.training.clock import BudgetClock
 from feedback.training.devices import one_device
 from feedback.training.disturbance import Disturbance
 from feedback.training.factorised_prior import FactorisedPrior
 from feedback.training.optimiser import averaged, make_optimiser
-from feedback.training.options import Pass, TrainingOptions, TrainingOutcome
+from feedback.training.options import TrainingOptions, TrainingOutcome
 from feedback.training.recipe import TrainingRecipe
 from feedback.training.schedule import learning_rate
 from feedback.training.stage import Stage
 from feedback.training.state import Progress, TrainingState, load_state, save_state
+from feedback.training.step import StepInputs, all_rates
 from feedback.training.validation import decibel, validation_bits, validation_error
 from feedback.training_set import TrainingSet
 
@@ -85,6 +87,8 @@ class _Run:
         self.model = model
         optimiser = make_optimiser(recipe, model.encoder, model.decoder, model.prior)
         self.module, self.optimiser = self.fabric.setup(model, optimiser)
+        self.step = make_step(model, self.module, (optimiser, self.optimiser), recipe, options, self.fabric)
+        self.rates: tuple[float, ...] = ()
         self.average = averaged(model, recipe)
         self.signature = {
             "recipe": recipe.model_dump(mode="json"),
@@ -139,24 +143,13 @@ class _Run:
         spent = self.clock.share_spent(state, state.step + 1)
         begin, stage = self._stage(spent)
         rate = stage.rate_ratio * learning_rate(recipe, spent, max(state.origin, begin), stage.until)
-        for group in self.optimiser.param_groups:
-            group["lr"] = rate * group["ratio"] * (stage.encoder_rate_ratio if group["encodes"] else 1.0)
-        self.module.train()
-        if stage.encoder_rate_ratio * recipe.encoder_rate_ratio == 0:
-            # Batch norm's running statistics would go on moving.
-            self.model.encoder.eval()
+        self.rates = all_rates(self.optimiser.param_groups, rate, stage.encoder_rate_ratio)
         generator = torch.Generator().manual_seed(self.seed + 2 * state.step + 1)
-        image = to_unit_interval(self._batch(state.step, generator))
-        codeword, reconstruction, bits = self.module(image, self.options.disturbance, generator)
-        loss = self.options.loss(Pass(image, codeword, reconstruction, spent, bits))
-        self.optimiser.zero_grad()
-        self.fabric.backward(loss)
-        if recipe.clip_norm is not None:
-            self.fabric.clip_gradients(self.module, self.optimiser, max_norm=recipe.clip_norm)
-        self.optimiser.step()
+        channels, turns = self._batch(state.step, generator)
+        stays = stage.encoder_rate_ratio * recipe.encoder_rate_ratio == 0
+        self.loss_sum += self.step.take(StepInputs(channels, turns, self.rates, stays, spent, generator))
         if self.average is not None:
             self.average.update_parameters(self.model)
-        self.loss_sum += loss.detach()
         self.since_validation += 1
         state.step += 1
 
@@ -169,26 +162,18 @@ class _Run:
             begin = stage.until
         return 0.0, Stage()
 
-    def _batch(self, step: int, generator: torch.Generator) -> Tensor:
-        """This process's share of a step's channels, ``[batch, Na, Nt]``, or of its sequences."""
+    def _batch(self, step: int, generator: torch.Generator) -> tuple[Tensor, Tensor | None]:
+        """This process's share of a step's channels, ``[batch, Na, Nt]``, or of its sequences, and their turns."""
         epoch, index = divmod(step, self.batches_per_epoch)
         if epoch != self.epoch:
             self.channels, self.epoch = self.training.epoch(epoch), epoch
             order = torch.Generator().manual_seed(self.seed + 2 * epoch)
-            self.order = torch.randperm(len(self.channels), generator=order)
+            self.order = torch.randperm(len(self.channels), generator=order).to(self.channels.device)
         size = self.recipe.batch_size
         rows = self.order[index * size : (index + 1) * size]
-        turns = (
-            torch.rand(len(rows), generator=generator)
-            if self.recipe.for_phases(are_chosen=False).random_phase
-            else None
-        )
+        turns = torch.rand(len(rows), generator=generator) if self.recipe.random_phase else None
         mine = slice(self.fabric.global_rank, None, self.fabric.world_size)
-        channels = self.channels[rows[mine].to(self.channels.device)]
-        if turns is None:
-            return channels
-        phases = 2 * math.pi * turns[mine].to(channels.device).view(-1, *[1] * (channels.dim() - 1))
-        return channels * torch.polar(torch.ones_like(phases), phases)
+        return self.channels[rows[mine]], None if turns is None else turns[mine]
 
     def _validate(self) -> None:
         state = self.state
@@ -215,7 +200,7 @@ class _Run:
             spent=spent,
             train_loss=loss,
             validation_nmse_db=decibel(nmse),
-            learning_rate=self.optimiser.param_groups[-1]["lr"],
+            learning_rate=self.rates[-1],
             seconds=self.clock.seconds(state),
         )
         state.history.append(progress)

@@ -38,7 +38,8 @@ def train(
     """Trains the networks that a scenario needs into its zoo; the same command continues what was stopped.
 
     A campaign is a file of many trainings, the most urgent first; of those, networks are trained that the zoo does not
-    have at their budget. Every network takes one thread; --workers says how many are trained at once.
+    have at their budget. Every network takes one thread; --workers says how many are trained at once, by default one a
+    core, or four on each GPU.
     """
     from linksim.preparation.networks import TrainingRun, train_scenario
     from linksim.report.figures.learning_curves import write_learning_curves

@@ -69,13 +69,18 @@ class Processes:
     """Worker processes, one thread each, so that digits do not depend on how many there are.
 
     When one dies, all are started anew, and what was not finished runs again.
+
+    Args:
+        workers: how many.
+        device: what they compute on; they take the GPUs of this machine in turn.
     """
 
-    def __init__(self, workers: int) -> None:
+    def __init__(self, workers: int, device: torch.device | None = None) -> None:
         if getattr(multiprocessing.current_process(), "_inheriting", False):
             # A worker that imports a script without a guard: its parent says so.
             sys.exit(1)
         self.local_workers = workers
+        self._on_gpus = device is not None and device.type == "cuda"
         self._pool = self._new_pool()
 
     def run(self, function: Callable[..., Any], tasks: Sequence[tuple[Any, ...]]) -> Iterator[tuple[int, Any]]:
@@ -141,7 +146,9 @@ class Processes:
         context = fork_server.worker_context()
         self._logs = WorkerLogs(context)
         # A fork has the environment that the server was started in.
-        arguments = (self._logs.sender, dict(os.environ))
+        arguments: tuple[Any, ...] = (self._logs.sender, dict(os.environ))
+        if self._on_gpus:
+            arguments = (*arguments, context.Value("i", 0))
         return ProcessPoolExecutor(self.local_workers, mp_context=context, initializer=start_worker, initargs=arguments)
 
 
@@ -159,16 +166,18 @@ def _unguarded_script() -> str | None:
 
 
 @contextmanager
-def local_executor(workers: int) -> Iterator[Executor]:
+def local_executor(workers: int, device: torch.device | None = None) -> Iterator[Executor]:
     """Executor with this many worker processes; 1 works in this process.
 
-    A GPU is shared by one process at a time, so a run on one takes one worker.
+    Args:
+        workers: how many.
+        device: what tasks compute on, by default a CPU.
     """
     with one_thread():
         if workers == 1:
             yield InProcess()
             return
-        processes = Processes(workers)
+        processes = Processes(workers, device)
         try:
             yield processes
         finally:
@@ -187,6 +196,9 @@ def one_thread() -> Iterator[None]:
         torch.set_num_threads(threads)
 
 
-def default_workers(device: torch.device) -> int:
-    """One worker a core, or one for a GPU."""
-    return 1 if device.type == "cuda" else max(1, len(os.sched_getaffinity(0)))
+def default_workers(device: torch.device, per_gpu: int | None = None) -> int:
+    """One worker a core; on GPUs one in all, or so many for each, but no more than there are cores."""
+    cores = max(1, len(os.sched_getaffinity(0)))
+    if device.type != "cuda":
+        return cores
+    return 1 if per_gpu is None else max(1, min(cores, per_gpu * torch.cuda.device_count()))

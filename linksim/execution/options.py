@@ -21,7 +21,7 @@ class ExecutionOptions:
     """Where tasks run.
 
     Attributes:
-        workers: worker processes on this machine; ``None`` takes one a core, or one for a GPU.
+        workers: worker processes on this machine; ``None`` takes one a core, or as many as suit a GPU.
         executor: ``local`` for those, ``dask`` for the workers of a Dask scheduler.
         scheduler: the address of that scheduler.
 
@@ -53,11 +53,12 @@ class ExecutionOptions:
             fork_server.start(imported)
 
     @contextmanager
-    def open_executor(self, device: "torch.device") -> "Iterator[Executor]":
+    def open_executor(self, device: "torch.device", per_gpu: int | None = None) -> "Iterator[Executor]":
         """The executor.
 
         Args:
             device: what tasks compute on.
+            per_gpu: worker processes by default for each GPU of this machine; ``None`` takes one in all.
 
         Raises:
             InputError: if no scheduler answers.
@@ -66,7 +67,7 @@ class ExecutionOptions:
         from linksim.execution.executor import default_workers, local_executor
 
         if self.scheduler is None:
-            with local_executor(self.workers or default_workers(device)) as executor:
+            with local_executor(self.workers or default_workers(device, per_gpu), device) as executor:
                 yield executor
         else:
             require_extra("cluster", "--executor dask")

@@ -4,6 +4,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Mapping
+from multiprocessing.sharedctypes import Synchronized
 from typing import Any
 
 import torch
@@ -17,12 +18,13 @@ from linksim.execution.worker_logs import LogSender
 _context = WorkerContext()
 
 
-def start_worker(logs: LogSender, environment: Mapping[str, str]) -> None:
+def start_worker(logs: LogSender, environment: Mapping[str, str], started: "Synchronized[int] | None" = None) -> None:
     """Prepares a worker process: one thread; it ignores SIGINT and exits when its parent dies.
 
     Args:
         logs: where its log lines go.
         environment: variables of the process that started it.
+        started: how many have started so far, where they share out the GPUs of this machine.
     """
     os.environ.clear()
     os.environ.update(environment)
@@ -31,6 +33,16 @@ def start_worker(logs: LogSender, environment: Mapping[str, str]) -> None:
     threadpool_limits(1, user_api="blas")
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=exit_with_parent, daemon=True).start()
+    if started is not None:
+        take_gpu(started)
+
+
+def take_gpu(started: "Synchronized[int]") -> None:
+    """Makes the next GPU in turn the one that this process means by ``cuda``."""
+    with started.get_lock():
+        number = started.value
+        started.value += 1
+    torch.cuda.set_device(number % torch.cuda.device_count())
 
 
 def run_in_worker(function: Callable[..., Any], task: tuple[Any, ...]) -> Any:

@@ -1,4 +1,4 @@
-"""Trains the networks of a scenario into its zoo, one core each.
+"""Trains the networks of a scenario into its zoo, one core each, or several on a GPU.
 
 A network is trained on one thread, so that its digits do not depend on how many are trained at once. Each run keeps
 its log and, until it is finished, its state in a folder of its own: the same command continues what was killed.
@@ -42,6 +42,9 @@ if TYPE_CHECKING:
 _LOGGER = logging.getLogger(__name__)
 
 _TURNS = 3
+# Networks that are trained at once on a GPU, one process each: what these small networks leave idle of it while one
+# process prepares a step, makes channels or validates, others use.
+_PER_GPU = 4
 UNIMPROVED = "training did not improve on the start; the weights that are kept are those of the start"
 
 
@@ -71,7 +74,7 @@ def train_scenario(
         scenario: with its sweeps.
         out: folder of all results.
         run: what of it to train.
-        execution: where; by default one process a core.
+        execution: where; by default one process a core, or four a GPU.
 
     Returns:
         Folders of the logs, ``<out>/training/<scenario name>/<network>``, also of networks that have none.
@@ -84,7 +87,7 @@ def train_scenario(
     shared = None if execution.scheduler is None else logs
     if shared is not None:
         shared.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(dir=shared) as scratch, execution.open_executor(device) as executor:
+    with TemporaryDirectory(dir=shared) as scratch, execution.open_executor(device, _PER_GPU) as executor:
         train_missing(points, Preparation(RunFolder(Path(scratch), scenario), executor, device), run, logs)
     return [log_folder(out, spec, file) for file, spec in needed_weights(points).items()]
 

@@ -1,5 +1,7 @@
 """Workers that die: on a real Dask scheduler, and on this machine; a scheduler that dies."""
 
+import multiprocessing
+import os
 import signal
 import threading
 import time
@@ -15,7 +17,8 @@ from distributed import Client
 from threadpoolctl import threadpool_info
 
 from linksim.errors import InputError
-from linksim.execution.executor import local_executor
+from linksim.execution.executor import default_workers, local_executor
+from linksim.execution.worker_process import take_gpu
 
 Command = Callable[..., tuple[int, str, str]]
 ScenarioFile = Callable[[dict[str, Any]], Path]
@@ -113,6 +116,24 @@ def test_work_in_this_process_takes_one_thread() -> None:
         assert torch.get_num_threads() == 1
         assert {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"} == {1}
     assert [torch.get_num_threads(), *(pool["num_threads"] for pool in threadpool_info())] == before
+
+
+def test_workers_share_out_the_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
+    taken: list[int] = []
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch.cuda, "set_device", taken.append)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: range(6), raising=False)
+    started = multiprocessing.get_context("spawn").Value("i", 0)
+    for _ in range(3):
+        take_gpu(started)
+    assert taken == [0, 1, 0]
+    gpu, cpu = torch.device("cuda"), torch.device("cpu")
+    assert [default_workers(gpu), default_workers(gpu, 2), default_workers(gpu, 4), default_workers(cpu, 4)] == [
+        1,
+        4,
+        6,
+        6,
+    ]
 
 
 def test_tasks_of_a_dead_process_run_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
