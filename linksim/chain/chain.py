@@ -3,7 +3,7 @@
 source -> estimate -> transform -> encode -> quantise -> link -> denoise -> decode -> predict -> precode -> metrics
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import torch
@@ -28,6 +28,7 @@ from linksim.chain.report_times import ReportTimes
 from linksim.chain.reporting import ReportSequence
 from linksim.chain.samples_without_energy import has_energy, require_energy
 from linksim.chain.stage_times import StageTimes
+from linksim.chain.ue_work import KeptWork, UeWork, work_key
 from linksim.errors import InputError
 from linksim.link_adaptation.receiver import Receiver
 from linksim.link_budget.ue_snr import ue_snr
@@ -54,6 +55,8 @@ class Chain:
         device: where to compute.
         fallback: the BS's channel in place of erased reports; only links that lose none do without.
         estimator: the UE's, with what it has learnt; by default as the scenario says, where it learns nothing.
+        kept_work: what UEs have done at other points, where they do the same; by default nothing is kept.
+        learnt: names what the estimator has learnt.
 
     Attributes:
         times: wall time spent in each stage.
@@ -68,10 +71,13 @@ class Chain:
         device: torch.device,
         fallback: MeanChannel | None = None,
         estimator: Estimator | None = None,
+        kept_work: KeptWork | None = None,
+        learnt: str = "",
     ) -> None:
         self.scenario = scenario
         self.codecs = codecs
         self.device = device
+        self._kept_work, self._learnt = kept_work, learnt
         self.begin()
         self.transform = AngularDelayTransform(source.grid, source.array, scenario.transform.n_delay)
         kind = ESTIMATORS.get_class(scenario.estimation.name)
@@ -111,13 +117,14 @@ class Chain:
             csi_true = self.transform.truncate(reports[0])
         kept = has_energy(reports[0]) & has_energy(csi_true) & has_energy(self.report_times.use(response))
         require_energy(kept, self.scenario, "test", start)
-        sequences = {label: ReportSequence(codec, self.link) for label, codec in self.codecs.items()}
+        sequences: dict[str, ReportSequence] = {}
         # Towards the newest, so that no more than one estimate of the whole band is held.
         for age in reversed(range(len(reports))):
             with self.times.stage("estimation and transform"):
-                estimated = self.front_end.estimate(reports[age], self.snr, start, age)
-                known = denoised(estimated, self.transform, self._bands, self.front_end.noise_in_estimate(self.snr))
-                observation = observation_of(estimated, self.transform, self._bands, self.snr, known)
+                work = self._work_of_ues(reports, csi_true, start, age)
+                estimated, known, observation = work.estimated, work.known, work.observation
+            for label, codec in self.codecs.items():
+                sequences.setdefault(label, ReportSequence(codec, self.link, work.reports))
             for sequence in sequences.values() if kept.any() else ():
                 with self.times.stage("feedback"):
                     sequence.report(observation, self._draw("feedback noise", start, len(response), age))
@@ -158,6 +165,20 @@ class Chain:
             with self.times.stage("metrics"):
                 results |= self._evaluate(seen, label)
         return results | self._left_out(outcome)
+
+    def _work_of_ues(self, reports: Sequence[Tensor], truncated: Tensor, start: int, age: int) -> UeWork:
+        """Estimates of the channels of a report, and what UEs make of them."""
+
+        def work() -> UeWork:
+            # Last digits depend on where numbers lie, and channels at one time may lie among those at others.
+            estimated = self.front_end.estimate(reports[age].contiguous(), self.snr, start, age)
+            known = denoised(estimated, self.transform, self._bands, self.front_end.noise_in_estimate(self.snr))
+            return UeWork(estimated, known, observation_of(estimated, self.transform, self._bands, self.snr, known))
+
+        if self._kept_work is None or len(reports) > 1 or isinstance(self.snr, Tensor):
+            return work()
+        key = work_key(self.scenario, self.transform, self._learnt, reports[age], truncated, start)
+        return self._kept_work.of(key, reports[age], work)
 
     def _oldest(self, response: Tensor) -> Tensor:
         """Channels at the oldest report."""

@@ -1,6 +1,8 @@
 """Reports of a batch of UEs, the oldest first: what either side sends and remembers."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
@@ -12,6 +14,30 @@ from feedback.csi_report.reconstruction import Reconstruction
 from feedback.link import FeedbackLink, NormalDraw
 from feedback.observation import Observation
 
+T = TypeVar("T")
+
+
+class FirstReports:
+    """First reports of one observation, by codec: made once, however many points have the same."""
+
+    def __init__(self) -> None:
+        self._made: dict[tuple[str, int], tuple[Codec, Any]] = {}
+
+    def of(self, what: str, codec: Codec, make: Callable[[], T]) -> T:
+        """What a side makes of them.
+
+        Args:
+            what: which side makes what.
+            codec: that makes it, a pure function of the observation.
+            make: makes it.
+        """
+        # The codec is kept with what it made, so that no other gets its number.
+        place = (what, id(codec))
+        if place not in self._made:
+            self._made[place] = (codec, make())
+        made: T = self._made[place][1]
+        return made
+
 
 @dataclass
 class ReportSequence:
@@ -20,6 +46,7 @@ class ReportSequence:
     Attributes:
         codec: UE and BS.
         link: what lies between.
+        first: what others have made of the observation of the first report, where there is one observation alone.
         rebuilt: channels or precoders of the reports, as the BS gets them, the oldest first.
         lost: which of them it takes for lost, ``[batch]`` each, bool.
         cqi: CQI index of the newest report that arrived, ``[batch]``, int64, 0 where none did; ``None`` if none is
@@ -29,6 +56,7 @@ class ReportSequence:
 
     codec: Codec
     link: FeedbackLink
+    first: FirstReports = field(default_factory=FirstReports)
     rebuilt: list[Tensor] = field(default_factory=list)
     lost: list[Tensor] = field(default_factory=list)
     cqi: Tensor | None = None
@@ -42,11 +70,21 @@ class ReportSequence:
     def report(self, observation: Observation, draw: NormalDraw) -> None:
         """The next report: from the UE's channel estimate to what the BS makes of it."""
         told = self.lost[-1] if self.lost and self.codec.compressor.told_of_losses else None
-        sent, self._ue_memory = self.codec.ue.report(observation, self._ue_memory, told)
+        alone = self._newest is None
+
+        def report() -> tuple[Codeword, Memory]:
+            return self.codec.ue.report(observation, self._ue_memory, told)
+
+        sent, self._ue_memory = self.first.of("sent", self.codec, report) if alone else report()
         received = self.link.transmit(sent, draw)
         arrived = ReceivedReport(received, self.link.noise_to_signal)
         self._before = self._bs_memory
-        rebuilt, self._bs_memory = self.codec.bs.rebuild(arrived, self._before)
+
+        def rebuild() -> tuple[Reconstruction, Memory]:
+            return self.codec.bs.rebuild(arrived, self._before)
+
+        as_sent = alone and received is sent and not arrived.noise_to_signal
+        rebuilt, self._bs_memory = self.first.of("rebuilt", self.codec, rebuild) if as_sent else rebuild()
         self._newest, self._saturated = (sent, received), self.codec.ue.saturated(observation)
         self.rebuilt.append(rebuilt.csi)
         self.lost.append(_lost(rebuilt, len(sent.values)))

@@ -11,6 +11,7 @@ from channels.channel_batch import ChannelBatch
 from channels.source import BLOCK_SIZE
 from linksim.chain.chain import Chain
 from linksim.chain.stage_times import StageTimes
+from linksim.chain.ue_work import KeptWork
 from linksim.execution.worker_context import WorkerContext, takes_context
 from linksim.preparation.estimator_fit import load_estimator
 from linksim.preparation.prepared_point import PreparedPoint, load_fallback
@@ -66,6 +67,9 @@ def open_point(context: WorkerContext, point: PreparedPoint) -> OpenPoint:
         for scheme in point.schemes
     }
     estimator = load_estimator(scenario, point.estimator)
-    chain = Chain(scenario, source, codecs, device, load_fallback(point.fallback), estimator)
+    kept_work = context.kept("work of UEs", KeptWork)
+    learnt = "" if point.estimator is None else point.estimator.sha256
+    fallback = load_fallback(point.fallback)
+    chain = Chain(scenario, source, codecs, device, fallback, estimator, kept_work=kept_work, learnt=learnt)
     cache, snapshots = ChannelCache(source, point.channels), chain.report_times.snapshots
     return chain, lambda start, stop: cache.read("test", start, stop, snapshots)
