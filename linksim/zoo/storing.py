@@ -8,14 +8,16 @@ from tempfile import TemporaryDirectory
 import torch
 
 from feedback.checkpoint import write_checkpoint
+from feedback.files import write_whole
 from feedback.neural import NeuralCompressor
+from feedback.weight_storage import StoredWeights
 from linksim.errors import InputError
 from linksim.execution.executor import Executor
 from linksim.preparation.prepare import Preparation
 from linksim.preparation.scheme_spec import scheme_specs
 from linksim.preparation.stored_weights import cheapest_storage
 from linksim.storage.run_folder import RunFolder
-from linksim.zoo.entries import ZooEntry
+from linksim.zoo.entries import DOCUMENT, TENSORS, ZooEntry
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,7 @@ class Stored:
 
 
 def store(entries: Sequence[ZooEntry], folder: Path, samples: int, executor: Executor) -> Iterator[Stored]:
-    """Writes entries anew, one after the other.
+    """Writes entries anew, one after the other; those that are in few bits or would not become smaller are copied.
 
     What an entry's weights lost when they were stored first is not counted.
 
@@ -62,6 +64,18 @@ def store(entries: Sequence[ZooEntry], folder: Path, samples: int, executor: Exe
 
 
 def _store(entry: ZooEntry, folder: Path, samples: int, executor: Executor) -> Stored:
+    file, before = folder / entry.file.name, entry.file.stat().st_size
+    stored = None if entry.info.storage == "coded" else _in_few_bits(entry, samples, executor)
+    if stored is None or sum(tensor.nbytes for tensor in stored.tensors.values()) >= before:
+        folder.mkdir(parents=True, exist_ok=True)
+        for suffix in (TENSORS, DOCUMENT):
+            write_whole(file.with_suffix(suffix), entry.file.with_suffix(suffix).read_bytes())
+        return Stored(entry.name, entry.info.storage, 0.0, before, before)
+    info = write_checkpoint(file, entry.info, stored)
+    return Stored(entry.name, info.storage, stored.cost_db or 0.0, before, file.stat().st_size)
+
+
+def _in_few_bits(entry: ZooEntry, samples: int, executor: Executor) -> StoredWeights:
     trained = entry.load()
     assert isinstance(trained, NeuralCompressor)
     scenario = entry.scenario()
@@ -72,8 +86,4 @@ def _store(entry: ZooEntry, folder: Path, samples: int, executor: Executor) -> S
         preparation = Preparation(RunFolder(Path(scratch), scenario), executor, torch.device("cpu"))
         preparation.fit_normalisation(scenario)
         channels = trained.training_matrices(preparation.network_training_set(spec)).validation
-        stored = cheapest_storage(trained, channels)
-    file = folder / entry.file.name
-    info = write_checkpoint(file, entry.info, stored)
-    sizes = entry.file.stat().st_size, file.stat().st_size
-    return Stored(entry.name, info.storage, stored.cost_db or 0.0, *sizes)
+        return cheapest_storage(trained, channels)
