@@ -17,6 +17,7 @@ from torch import Tensor
 
 from channels.channel_batch import Paths, Snapshots
 from channels.sources.parameters.sionna import SionnaParameters
+from channels.sources.sionna.deferred_compilation import deferred_compilation
 from channels.sources.sionna.drawn_rays import DrawnRays
 from channels.sources.sionna.drops import UserDrops
 from channels.sources.sionna.path_gain import path_gain_db
@@ -26,7 +27,11 @@ _UE_SPACING = 0.5
 _LIGHT_M_S = 299792458.0
 
 # Sionna reseeds PyTorch's own generators when it is imported.
-with warnings.catch_warnings(), torch.random.fork_rng(devices=range(torch.cuda.device_count())):
+with (
+    warnings.catch_warnings(),
+    torch.random.fork_rng(devices=range(torch.cuda.device_count())),
+    deferred_compilation(),
+):
     warnings.simplefilter("ignore")
     from sionna.phy import config
     from sionna.phy.channel.tr38901 import PanelArray
