@@ -20,6 +20,7 @@ KLT_RECIPE = TrainingRecipe(
     batch_size=50,
     learning_rate=6e-3,
     full_rate_steps=2000,
+    full_rate_nmse_db=-14,
     fc_rate_ratio=0.15,
     warmup=0.05,
     ema_decay=0.97,

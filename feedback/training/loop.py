@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from feedback.errors import FeedbackInputError
 from feedback.layers.images import to_unit_interval
 from feedback.training.autoencoder import Autoencoder
+from feedback.training.batch_statistics import settle_statistics
 from feedback.training.captured_step import make_step
 from feedback.training.clock import BudgetClock
 from feedback.training.devices import one_device
@@ -35,6 +36,8 @@ _STATE_INTERVAL_S = 20.0
 _STUCK = 1e-4
 # Channels whose codewords a prior is started from.
 _PRIOR_SAMPLES = 2000
+# Channels that statistics of batch norm are found from before a validation.
+_STATISTICS_SAMPLES = 2000
 
 
 def train(
@@ -89,6 +92,7 @@ class _Run:
         self.module, self.optimiser = self.fabric.setup(model, optimiser)
         self.step = make_step(model, self.module, (optimiser, self.optimiser), recipe, options, self.fabric)
         self.rates: tuple[float, ...] = ()
+        self.encoder_stays = False
         self.average = averaged(model, recipe)
         self.signature = {
             "recipe": recipe.model_dump(mode="json"),
@@ -142,12 +146,13 @@ class _Run:
         state, recipe = self.state, self.recipe
         spent = self.clock.share_spent(state, state.step + 1)
         begin, stage = self._stage(spent)
-        rate = stage.rate_ratio * learning_rate(recipe, spent, max(state.origin, begin), stage.until)
+        rate = learning_rate(recipe, spent, max(state.origin, begin), stage.until)
+        rate *= stage.rate_ratio * recipe.start_rate_ratio(state.start_nmse)
         self.rates = all_rates(self.optimiser.param_groups, rate, stage.encoder_rate_ratio)
         generator = torch.Generator().manual_seed(self.seed + 2 * state.step + 1)
         channels, turns = self._batch(state.step, generator)
-        stays = stage.encoder_rate_ratio * recipe.encoder_rate_ratio == 0
-        self.loss_sum += self.step.take(StepInputs(channels, turns, self.rates, stays, spent, generator))
+        self.encoder_stays = stage.encoder_rate_ratio * recipe.encoder_rate_ratio == 0
+        self.loss_sum += self.step.take(StepInputs(channels, turns, self.rates, self.encoder_stays, spent, generator))
         if self.average is not None:
             self.average.update_parameters(self.model)
         self.since_validation += 1
@@ -178,7 +183,13 @@ class _Run:
     def _validate(self) -> None:
         state = self.state
         validated: Any = self.model if self.average is None else self.average.module
-        validated.eval()
+        settle_statistics(
+            validated,
+            (validated.encoder,) if self.encoder_stays else (),
+            self.channels[:_STATISTICS_SAMPLES],
+            self.options.disturbance,
+            self.seed,
+        )
         loss = float(self.loss_sum) / self.since_validation
         nmse = self._validation_nmse(validated)
         # Running statistics of batch norm are each process's own; the first one's are kept.

@@ -1,5 +1,6 @@
 """Training recipes: everything about a training run that is data."""
 
+import math
 from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -51,6 +52,13 @@ class TrainingRecipe(BaseModel):
         le=10**9,
         description="steps that a budget needs for the full learning rates; those of a shorter one are lower in "
         "proportion; by default every budget has the full ones",
+    )
+    full_rate_nmse_db: float | None = Field(
+        default=None,
+        ge=-300,
+        le=300,
+        description="NMSE of the start from which learning rates are full; where it is lower, they are lower in "
+        "proportion to the error's amplitude; by default every start has the full ones",
     )
     fc_rate_ratio: float | None = Field(
         default=None,
@@ -152,6 +160,20 @@ class TrainingRecipe(BaseModel):
         share = max(steps, 1) / self.full_rate_steps
         update = {name: share * getattr(self, name) for name in ("learning_rate", "final_learning_rate")}
         return self.model_copy(update={**update, "full_rate_steps": None})
+
+    def start_rate_ratio(self, start_nmse: float) -> float:
+        r"""Learning rates that suit a start, over the recipe's, by ``full_rate_nmse_db``.
+
+        Optimisers that normalise their steps move weights by about the learning rate however small the error is: with
+        :math:`\epsilon` the start's NMSE and :math:`\epsilon_1` the recipe's, :math:`\min(1, \sqrt{\epsilon / \epsilon_1})`
+        of it keeps what a step does in the same proportion to the error that it is to mend.
+
+        Args:
+            start_nmse: NMSE on the validation channels before the first step, linear.
+        """
+        if self.full_rate_nmse_db is None:
+            return 1.0
+        return min(1.0, math.sqrt(max(start_nmse, 0.0) / 10 ** (self.full_rate_nmse_db / 10)))
 
     def steps(self, batches_per_epoch: int) -> int | None:
         """Optimiser steps of the whole budget; ``None`` for a budget of time."""

@@ -28,6 +28,7 @@ RECIPE = TrainingRecipe(
     learning_rate=3e-3,
     final_learning_rate=4e-5,
     full_rate_steps=7,
+    full_rate_nmse_db=-8.0,
     fc_rate_ratio=0.3,
     encoder_rate_ratio=0.5,
     schedule="hold",
