@@ -32,6 +32,8 @@ def rounded(weight: Tensor, step: float) -> Tensor:
 
     .. math:: q = s \, \mathrm{round}(w / s), \qquad s = r \sqrt{\overline{w^2}}
 
+    Weights that are levels already, as those of a network that was read from such a file, stay what they are.
+
     Args:
         weight: of any shape.
         step: :math:`r`, the levels' distance over the root mean square of the weights.
@@ -92,6 +94,11 @@ def signed(bits: Tensor, scale: Tensor, weight: Tensor) -> Tensor:
 
 
 def _levels(weight: Tensor, step: float) -> tuple[Tensor, Tensor]:
+    sizes = weight.abs()
+    smallest = sizes[sizes > 0].amin() if bool((sizes > 0).any()) else sizes.new_zeros(())
+    levels = (weight / torch.where(smallest == 0, 1, smallest)).round()
+    if bool((levels.abs() <= _LARGEST_LEVEL).all()) and torch.equal(levels * smallest, weight):
+        return levels, smallest
     distance = (step * weight.square().mean(dtype=torch.float64).sqrt()).to(torch.float32)
     levels = (weight / torch.where(distance == 0, 1, distance)).round()
     # What is not finite has no level, but shows in the distance.

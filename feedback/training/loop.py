@@ -36,7 +36,7 @@ _STATE_INTERVAL_S = 20.0
 _STUCK = 1e-4
 # Channels whose codewords a prior is started from.
 _PRIOR_SAMPLES = 2000
-# Channels that statistics of batch norm are found from before a validation.
+# Channels that statistics of batch norm are found from before a validation; of fewer, running ones are the better.
 _STATISTICS_SAMPLES = 2000
 
 
@@ -183,13 +183,10 @@ class _Run:
     def _validate(self) -> None:
         state = self.state
         validated: Any = self.model if self.average is None else self.average.module
-        settle_statistics(
-            validated,
-            (validated.encoder,) if self.encoder_stays else (),
-            self.channels[:_STATISTICS_SAMPLES],
-            self.options.disturbance,
-            self.seed,
-        )
+        validated.eval()
+        if len(some := self.channels[:_STATISTICS_SAMPLES]) == _STATISTICS_SAMPLES:
+            frozen = (validated.encoder,) if self.encoder_stays else ()
+            settle_statistics(validated, frozen, some, self.options.disturbance, self.seed)
         loss = float(self.loss_sum) / self.since_validation
         nmse = self._validation_nmse(validated)
         # Running statistics of batch norm are each process's own; the first one's are kept.

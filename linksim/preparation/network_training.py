@@ -179,7 +179,9 @@ def _train(fabric: "Fabric | None", task: TrainingTask, logs: LogSender | None =
         distinct = max(len(train), outcome.samples_seen) if fresh else len(train)
         if spec.adapted_to is not None:
             distinct += read_info(weights_file(unadapted(spec))).learnt_from or 0
-        stored = cheapest_storage(compressor, compressor.training_matrices(training).validation)
+        learnt, start = compressor.state(), options.start or {}
+        kept = frozenset(name for name, tensor in start.items() if torch.equal(tensor, learnt[name].to(tensor)))
+        stored = cheapest_storage(compressor, compressor.training_matrices(training).validation, kept)
         save = partial(
             save_checkpoint,
             compressor=compressor,
@@ -191,7 +193,9 @@ def _train(fabric: "Fabric | None", task: TrainingTask, logs: LogSender | None =
             distinct_channels=distinct,
             stored=stored,
         )
-        if task.kept is None or not _is_better(task, compressor, training, outcome.validation_nmse_db):
+        # Weights in the zoo have been through their storage: so have those that would take their place.
+        reached_db = outcome.validation_nmse_db + (stored.cost_db or 0.0)
+        if task.kept is None or not _is_better(task, compressor, training, reached_db):
             keep_somewhere(save, task.file, [task.log])
 
 

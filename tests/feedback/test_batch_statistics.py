@@ -58,7 +58,10 @@ def test_a_frozen_part_keeps_its_statistics() -> None:
 
 
 @pytest.mark.parametrize("ema_decay", [None, 0.9])
-def test_validation_sees_the_weights_with_their_own_statistics(ema_decay: float | None) -> None:
+def test_validation_sees_the_weights_with_their_own_statistics(
+    ema_decay: float | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("feedback.training.loop._STATISTICS_SAMPLES", 200)
     # Steps so large that running statistics, of the last ten steps or so, are far from those of the last weights.
     network, training = pair(), TrainingSet(channels(200, 1), channels(100, 2))
     recipe = TrainingRecipe(
