@@ -164,9 +164,9 @@ class TrainingRecipe(BaseModel):
     def start_rate_ratio(self, start_nmse: float) -> float:
         r"""Learning rates that suit a start, over the recipe's, by ``full_rate_nmse_db``.
 
-        Optimisers that normalise their steps move weights by about the learning rate however small the error is: with
-        :math:`\epsilon` the start's NMSE and :math:`\epsilon_1` the recipe's, :math:`\min(1, \sqrt{\epsilon / \epsilon_1})`
-        of it keeps what a step does in the same proportion to the error that it is to mend.
+        Optimisers that normalise their steps move weights by about the learning rate however small the error is. With
+        :math:`\epsilon` the start's NMSE and :math:`\epsilon_1` the recipe's, what a step does keeps its proportion to
+        the error that it is to mend at :math:`\min(1, \sqrt{\epsilon / \epsilon_1})` of the rate.
 
         Args:
             start_nmse: NMSE on the validation channels before the first step, linear.

@@ -35,13 +35,15 @@ def test_statistics_are_those_of_all_channels() -> None:
     settle_statistics(network, (), csi, None, 0)
     first, second = norms(network)
     before = network.encoder.conv(to_unit_interval(csi))
-    assert first.running_mean is not None and first.running_var is not None
+    assert first.running_mean is not None
+    assert first.running_var is not None
     # Float32 sums over 64 000 values. Variances are means of those of two batches of 500, which lack the variance
     # between the batches' means: 1 / 64 000 of it, or less for pixels that go together.
     torch.testing.assert_close(first.running_mean, before.mean(dim=(0, 2, 3)), rtol=1e-5, atol=1e-6)
     torch.testing.assert_close(first.running_var, before.var(dim=(0, 2, 3)), rtol=1e-3, atol=0)
     after = network.decoder.conv(network.encoder(to_unit_interval(csi)))
-    assert second.running_mean is not None and second.running_var is not None
+    assert second.running_mean is not None
+    assert second.running_var is not None
     torch.testing.assert_close(second.running_mean, after.mean(dim=(0, 2, 3)), rtol=1e-3, atol=1e-3)
     torch.testing.assert_close(second.running_var, after.var(dim=(0, 2, 3)), rtol=1e-2, atol=0)
     assert [layer.momentum for layer in norms(network)] == [0.1, 0.1]
@@ -52,7 +54,8 @@ def test_a_frozen_part_keeps_its_statistics() -> None:
     network = pair()
     settle_statistics(network, (network.encoder,), channels(50, 1), None, 0)
     first, second = norms(network)
-    assert first.running_mean is not None and second.running_mean is not None
+    assert first.running_mean is not None
+    assert second.running_mean is not None
     assert bool((first.running_mean == 0).all())
     assert bool((second.running_mean != 0).all())
 
