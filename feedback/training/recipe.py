@@ -1,6 +1,5 @@
 """Training recipes: everything about a training run that is data."""
 
-import math
 from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -58,7 +57,7 @@ class TrainingRecipe(BaseModel):
         ge=-300,
         le=300,
         description="NMSE of the start from which learning rates are full; where it is lower, they are lower in "
-        "proportion to the error's amplitude; by default every start has the full ones",
+        "proportion to it; by default every start has the full ones",
     )
     fc_rate_ratio: float | None = Field(
         default=None,
@@ -162,18 +161,18 @@ class TrainingRecipe(BaseModel):
         return self.model_copy(update={**update, "full_rate_steps": None})
 
     def start_rate_ratio(self, start_nmse: float) -> float:
-        r"""Learning rates that suit a start, over the recipe's, by ``full_rate_nmse_db``.
+        r"""Learning rates that suit a start, over the recipe's: :math:`\min(1, \epsilon / \epsilon_1)`.
 
-        Optimisers that normalise their steps move weights by about the learning rate however small the error is. With
-        :math:`\epsilon` the start's NMSE and :math:`\epsilon_1` the recipe's, what a step does keeps its proportion to
-        the error that it is to mend at :math:`\min(1, \sqrt{\epsilon / \epsilon_1})` of the rate.
+        Optimisers that normalise their steps move weights by about the learning rate however small the error is that
+        they are to mend. :math:`\epsilon` is the NMSE of the start and :math:`\epsilon_1` that of
+        ``full_rate_nmse_db``; the proportion was found by trying (``docs/studies/training.md``).
 
         Args:
             start_nmse: NMSE on the validation channels before the first step, linear.
         """
         if self.full_rate_nmse_db is None:
             return 1.0
-        return min(1.0, math.sqrt(max(start_nmse, 0.0) / 10 ** (self.full_rate_nmse_db / 10)))
+        return min(1.0, start_nmse / 10 ** (self.full_rate_nmse_db / 10))
 
     def steps(self, batches_per_epoch: int) -> int | None:
         """Optimiser steps of the whole budget; ``None`` for a budget of time."""

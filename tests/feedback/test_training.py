@@ -224,11 +224,10 @@ def test_a_run_has_the_learning_rates_of_its_budget(training: TrainingSet) -> No
 
 def test_a_good_start_takes_smaller_steps_in_proportion_to_its_error() -> None:
     recipe = TrainingRecipe(full_rate_nmse_db=-14)
-    # Errors of an amplitude, not of an energy, add up from steps: 20 dB less of it are a tenth.
-    assert recipe.start_rate_ratio(10**-3.4) == pytest.approx(0.1)
+    assert recipe.start_rate_ratio(10**-2.4) == pytest.approx(0.1)
     assert recipe.start_rate_ratio(10**-1.3) == 1
     assert recipe.start_rate_ratio(0) == 0
-    assert TrainingRecipe().start_rate_ratio(10**-3.4) == 1
+    assert TrainingRecipe().start_rate_ratio(10**-2.4) == 1
 
 
 def test_a_run_has_the_learning_rates_of_its_start(training: TrainingSet) -> None:
@@ -240,4 +239,4 @@ def test_a_run_has_the_learning_rates_of_its_start(training: TrainingSet) -> Non
         runs.append((seen[-1].learning_rate, outcome.start_nmse_db))
     (full_rate, start_db), (rate, _) = runs
     assert start_db < 20
-    assert rate == pytest.approx(full_rate * 10 ** ((start_db - 20) / 20))
+    assert rate == pytest.approx(full_rate * 10 ** ((start_db - 20) / 10))
