@@ -179,8 +179,8 @@ def _train(fabric: "Fabric | None", task: TrainingTask, logs: LogSender | None =
         distinct = max(len(train), outcome.samples_seen) if fresh else len(train)
         if spec.adapted_to is not None:
             distinct += read_info(weights_file(unadapted(spec))).learnt_from or 0
-        learnt, start = compressor.state(), options.start or {}
-        kept = frozenset(name for name, tensor in start.items() if torch.equal(tensor, learnt[name].to(tensor)))
+        learnt, before = compressor.state(), options.start or {}
+        kept = frozenset(name for name, tensor in before.items() if torch.equal(tensor, learnt[name].to(tensor)))
         stored = cheapest_storage(compressor, compressor.training_matrices(training).validation, kept)
         save = partial(
             save_checkpoint,
