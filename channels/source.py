@@ -85,8 +85,6 @@ class Source(SourceTraits, SourceOutline, ABC):
     def read_truncated(self, split: Split, start: int, stop: int, n_delay: int) -> Tensor:
         """Truncated angular-delay matrices of samples ``start`` to ``stop - 1`` at their first snapshot.
 
-        Sources that know the delays of their paths compute them without the frequency response.
-
         Args:
             split: which split.
             start: first sample.
@@ -99,8 +97,7 @@ class Source(SourceTraits, SourceOutline, ABC):
         Raises:
             ChannelInputError: as ``read`` and ``AngularDelayTransform`` do.
         """
-        transform = AngularDelayTransform(self.grid, self.array, n_delay)
-        return transform.truncate(self.read(split, start, stop, Snapshots()).response[:, 0])
+        return self.read_truncated_sequences(split, start, stop, n_delay, Snapshots())[:, 0]
 
     def read_truncated_sequences(
         self, split: Split, start: int, stop: int, n_delay: int, snapshots: Snapshots
@@ -158,24 +155,20 @@ class PathSource(Source):
         """Frequency responses of paths that ``read_paths`` made."""
         return ChannelBatch(frequency_response(paths, self.grid), coupling_gain_db=paths.coupling_gain_db)
 
-    def read_truncated(self, split: Split, start: int, stop: int, n_delay: int) -> Tensor:
-        """Truncated angular-delay matrices straight from the paths, ``[batch, n_delay, n_ports]``, complex64."""
+    def read_truncated_sequences(
+        self, split: Split, start: int, stop: int, n_delay: int, snapshots: Snapshots
+    ) -> Tensor:
+        """Truncated angular-delay matrices straight from the paths, ``[batch, n_snapshots, n_delay, n_ports]``."""
         parts = []
         there = self.n_samples(split)
         for block in range(start // BLOCK_SIZE, (stop - 1) // BLOCK_SIZE + 1):
             # Whole blocks, so that the digits of a sample do not depend on the range asked for.
             first = block * BLOCK_SIZE
             end = first + BLOCK_SIZE if there is None else min(first + BLOCK_SIZE, max(there, stop))
-            paths = self.read_paths(split, first, end, Snapshots())
-            matrices = truncated_paths(paths, self.grid, self.array, n_delay)[:, 0]
+            paths = self.read_paths(split, first, end, snapshots)
+            matrices = truncated_paths(paths, self.grid, self.array, n_delay)
             parts.append(matrices[max(start - first, 0) : stop - first])
         return torch.cat(parts)
-
-    def read_truncated_sequences(
-        self, split: Split, start: int, stop: int, n_delay: int, snapshots: Snapshots
-    ) -> Tensor:
-        """Truncated angular-delay matrices straight from the paths, ``[batch, n_snapshots, n_delay, n_ports]``."""
-        return truncated_paths(self.read_paths(split, start, stop, snapshots), self.grid, self.array, n_delay)
 
     def late_energy(self, split: Split) -> LateEnergy | None:
         """Energy beyond symbol and cyclic prefix in the first samples of a split."""

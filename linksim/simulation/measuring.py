@@ -90,6 +90,7 @@ def measure_points(
         *_left_out_warnings(list(jobs.values())),
         *saturation_warnings(jobs.values()),
         *data_warnings(jobs.values()),
+        *interval_warnings(jobs.values()),
     ]
 
 
@@ -151,6 +152,28 @@ def data_warnings(jobs: Iterable[PointJob]) -> list[str]:
         f"feedback.link: reports of {', '.join(labels)} are carried as data, by the LDPC code: uplink control "
         f"information has {MAX_CONTROL_PAYLOAD} bits at most, or carried_by says so"
     ]
+
+
+def interval_warnings(jobs: Iterable[PointJob]) -> list[str]:
+    """A line for the metrics that have no interval as it takes more values than a point has, if there are any."""
+    short: dict[int, dict[str, int]] = {}
+    for job in jobs:
+        for (_, metric), accumulator in job.measurements.items():
+            estimate, least = accumulator.estimate(), accumulator.least_for_interval
+            if estimate is not None and least is not None and estimate.n < least:
+                counts = short.setdefault(least, {})
+                counts[metric] = min(estimate.n, counts.get(metric, least))
+    return [
+        f"monte_carlo.samples: no interval of {_some(counts)}, as a point has {min(counts.values())} independent "
+        f"values, expected {least} or more"
+        for least, counts in sorted(short.items())
+    ]
+
+
+def _some(names: Iterable[str]) -> str:
+    """The first three names, and how many there are beside them."""
+    first, more = list(names)[:3], len(list(names)) - 3
+    return ", ".join(first) + (f" and {more} more" if more > 0 else "")
 
 
 def _gather(job: PointJob, results: PartialResults, folder: RunFolder) -> Percentiles:

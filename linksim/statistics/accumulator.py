@@ -65,6 +65,11 @@ class Accumulator(ABC):
     def estimate(self) -> Estimate | None:
         """The estimate so far, ``None`` before the first value."""
 
+    @property
+    def least_for_interval(self) -> int | None:
+        """Independent values that an interval takes at the least, ``None`` for what never has one."""
+        return 2
+
     def merge(self, other: "Accumulator") -> None:
         """Adds what another accumulator of the same metric has seen.
 

@@ -41,6 +41,11 @@ class CountAccumulator(Accumulator):
         """Adds a number."""
         self.n += count
 
+    @property
+    def least_for_interval(self) -> None:
+        """It never has one."""
+        return None
+
     def estimate(self) -> Estimate:
         """The number."""
         return Estimate(float(self.n), None, None, self.n)
@@ -75,6 +80,11 @@ class MaximumAccumulator(Accumulator):
         super().merge(other)
         if isinstance(other, MaximumAccumulator) and other.largest is not None:
             self._raise_to(other.largest)
+
+    @property
+    def least_for_interval(self) -> None:
+        """It never has one."""
+        return None
 
     def estimate(self) -> Estimate | None:
         """The maximum, ``None`` before the first value."""

@@ -176,6 +176,11 @@ class ProportionAccumulator(MeanAccumulator):
 
     kind = "proportion"
 
+    @property
+    def least_for_interval(self) -> int:
+        """Wilson's interval is there from the first value on."""
+        return 1
+
     def estimate(self) -> Estimate | None:
         """Share and interval, ``None`` before the first value."""
         if self.n == 0:

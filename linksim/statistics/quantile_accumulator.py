@@ -1,5 +1,6 @@
 """Quantiles over the samples, with intervals of order statistics."""
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -64,6 +65,11 @@ class QuantileAccumulator(Accumulator):
             return Estimate(value, None, None, self.n)
         low, high = (float(ordered[rank - 1]) for rank in ranks)
         return Estimate(value, low, high, self.n)
+
+    @property
+    def least_for_interval(self) -> int:
+        """With fewer values all of them lie above the quantile, or below, too often."""
+        return math.ceil(math.log((1 - CONFIDENCE) / 2) / math.log(max(self.share, 1 - self.share)))
 
     def to_json(self) -> dict[str, Any]:
         """Everything, as a mapping that ``json`` can write; the values in ascending order."""

@@ -49,6 +49,9 @@ def test_truncated_equals_the_long_way(channels):
 def test_digits_do_not_depend_on_the_range(channels):
     whole = channels.read_truncated("test", 40, 70, 16)
     assert torch.equal(channels.read_truncated("test", 60, 61, 16), whole[20:21])
+    moving = Snapshots((0.0, -1e-3))
+    whole = channels.read_truncated_sequences("test", 40, 70, 16, moving)
+    assert torch.equal(channels.read_truncated_sequences("test", 60, 61, 16, moving), whole[20:21])
     reference = channels.read_hf_all("test", 40, 70)
     assert torch.equal(channels.read_hf_all("test", 60, 61), reference[20:21])
 

@@ -219,6 +219,17 @@ def test_groups_average_decibels() -> None:
     assert estimate.n == 3
 
 
+@pytest.mark.parametrize("share", [0.05, 0.5, 0.9])
+def test_an_interval_is_there_from_the_least_count_on(share: float) -> None:
+    accumulator = QuantileAccumulator("q", share=share)
+    least = accumulator.least_for_interval
+    for count in (least - 1, 1):
+        accumulator.update(np.arange(count))
+        estimate = accumulator.estimate()
+        assert estimate is not None
+        assert (estimate.low is None) == (estimate.n < least)
+
+
 def test_maximum_has_no_interval() -> None:
     assert _fill_maximum([-3.0, -1.0, -2.0], 0).estimate() == Estimate(-1.0, None, None, 3)
     assert MaximumAccumulator("x").estimate() is None

@@ -16,7 +16,7 @@ from linksim.metrics.delivered import Delivery
 from linksim.scenario.file import validate_scenario
 from linksim.scenario.sweep import points_of
 from linksim.scenario.true_channels import truncated_channels
-from linksim.simulation.measuring import data_warnings, saturation_warnings
+from linksim.simulation.measuring import data_warnings, interval_warnings, saturation_warnings
 from linksim.simulation.point_job import PointJob
 from linksim.storage.run_folder import RunFolder
 from tests.linksim.made_up_outcome import made_up_outcome
@@ -173,3 +173,21 @@ def test_reports_that_data_carry_are_said_in_a_line(tiny: dict[str, Any]) -> Non
         metric.update(accumulator, delivered)
     (line,) = data_warnings([job])
     assert line.startswith("feedback.link: reports of klt are carried as data, by the LDPC code: uplink control infor")
+
+
+def test_metrics_without_an_interval_are_said_with_what_they_lack(tiny: dict[str, Any]) -> None:
+    job = PointJob(points_of(validate_scenario(tiny, "here"))[0], None, None)  # type: ignore[arg-type]
+    counts = {"nmse_db": 1, "rate_p5_bps_hz": 71, "bits_max": 1, "report_error_rate": 1}
+    for name, count in counts.items():
+        job.measurements["klt", name] = accumulator = METRICS.get_class(name)().accumulator()
+        accumulator.update(torch.linspace(0.5, 1, count))
+    mean, quantile = interval_warnings([job])
+    # A maximum has none, a share of one report has Wilson's.
+    assert mean.startswith(
+        "monte_carlo.samples: no interval of nmse_db, as a point has 1 independent values, expected 2"
+    )
+    assert quantile.startswith("monte_carlo.samples: no interval of rate_p5_bps_hz, as a point has 71")
+    assert quantile.endswith("expected 72 or more")
+    for name, count in counts.items():
+        job.measurements["klt", name].update(torch.linspace(0.5, 1, count))
+    assert interval_warnings([job]) == []
