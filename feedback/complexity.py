@@ -5,13 +5,12 @@ count, biases, batch norm and activations do not. Binary layers add without mult
 """
 
 from collections.abc import Callable
-from typing import Protocol, runtime_checkable
+from typing import Protocol, TypeGuard
 
 import torch
 from torch import Tensor, nn
 
 
-@runtime_checkable
 class CountsMacs(Protocol):
     """A layer that multiplies outside of convolutions and fully connected layers, and counts that itself."""
 
@@ -20,20 +19,25 @@ class CountsMacs(Protocol):
         ...
 
 
-@runtime_checkable
-class BinaryLayer(Protocol):
-    """A layer of binary weights: it adds and subtracts."""
-
-    adds_only: bool
-
-
-@runtime_checkable
 class PackedLayer(Protocol):
     """A layer that is stored with fewer bits a weight than it learns with."""
 
     def stored_bytes(self) -> int:
         """Bytes that this layer's own parameters take in the device that uses them."""
         ...
+
+
+# Classes are asked, as `isinstance` of a protocol takes as long as a layer.
+def _counts_macs(layer: nn.Module) -> TypeGuard[CountsMacs]:
+    return hasattr(type(layer), "macs")
+
+
+def _is_packed(layer: nn.Module) -> TypeGuard[PackedLayer]:
+    return hasattr(type(layer), "stored_bytes")
+
+
+def _adds_only(layer: nn.Module) -> bool:
+    return bool(getattr(type(layer), "adds_only", False))
 
 
 def count_macs(network: nn.Module, *inputs: Tensor, without: tuple[type[nn.Module], ...] = ()) -> int:
@@ -97,17 +101,17 @@ def _count(
 
 
 def _layer_bytes(layer: nn.Module) -> int:
-    if isinstance(layer, PackedLayer):
+    if _is_packed(layer):
         return layer.stored_bytes()
     return sum(parameter.numel() * parameter.element_size() for parameter in layer.parameters(recurse=False))
 
 
 def _layer_multiplications(layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> int:
-    return 0 if isinstance(layer, BinaryLayer) else _layer_macs(layer, inputs, output)
+    return 0 if _adds_only(layer) else _layer_macs(layer, inputs, output)
 
 
 def _layer_macs(layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> int:
-    if isinstance(layer, CountsMacs):
+    if _counts_macs(layer):
         return layer.macs(inputs, output)
     for kind, rule in _RULES:
         if isinstance(layer, kind):

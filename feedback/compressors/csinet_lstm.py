@@ -174,7 +174,9 @@ class CsiNetLstm(NetworkOverTime):
         taken = sum(self.lengths) if follows else self.lengths[0]
         ue = count_macs(encoder, torch.zeros(1, 2, *self.shape, device=device))
         bs = count_macs(decoder, torch.zeros(1, taken, device=device))
-        return ue, bs + count_macs(lstm, torch.zeros(1, 1, lstm.input_size, device=device))
+        # Its size alone counts: running it takes longer than all the rest.
+        image = torch.zeros(1, 1, lstm.input_size, device=device)
+        return ue, bs + lstm.macs((image,), image)
 
     def _encoder(self, length: int) -> FullyConnectedEncoder:
         size = 2 * self.shape[0] * self.shape[1]

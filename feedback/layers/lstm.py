@@ -20,6 +20,9 @@ class ImageLstm(nn.LSTM):
     def __init__(self, size: int, n_layers: int) -> None:
         super().__init__(size, size, n_layers, batch_first=True)
 
+    def reset_parameters(self) -> None:
+        """Draws nothing: weights are drawn by ``initialise``, and there are a hundred million."""
+
     @property
     def device(self) -> torch.device:
         """Where its weights lie."""

@@ -67,7 +67,7 @@ def test_analogue_feedback_of_identity_has_the_links_snr(
 
 def test_batch_size_and_workers_change_no_digit(tiny: dict[str, Any], run: Callable[..., pd.DataFrame]) -> None:
     # Workers start in half the time without Sionna, whose samples have tests of their own.
-    tiny["channel"] = {"source": "cost2100", "n_subcarriers": 64, "n_columns": 8}
+    tiny |= {"channel": {"source": "cost2100", "n_subcarriers": 64, "n_columns": 8}, "sweeps": {}}
     reference = run(tiny)
     for options in (("--set", "monte_carlo.batch_size=1", "--workers", "2"), ("--set", "monte_carlo.batch_size=1000")):
         pd.testing.assert_frame_equal(run(tiny, *options), reference, check_exact=True)
