@@ -1,5 +1,6 @@
 """The start of a worker process, and its tasks."""
 
+import gc
 import os
 import signal
 import threading
@@ -32,6 +33,8 @@ def start_worker(logs: LogSender, environment: Mapping[str, str], started: "Sync
     torch.set_num_threads(1)
     threadpool_limits(1, user_api="blas")
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # What is imported stays: searches for garbage need not look at it, nor copy what a fork shares.
+    gc.freeze()
     threading.Thread(target=exit_with_parent, daemon=True).start()
     if started is not None:
         take_gpu(started)

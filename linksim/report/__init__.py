@@ -4,13 +4,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from linksim.report.figures.of_a_run import draw_figures
+    from linksim.report.figures.drawing import draw_figures
     from linksim.report.html import write_report
     from linksim.report.tables.terminal import show
 
 __all__ = ["draw_figures", "show", "write_report"]
 
-_MODULES = {"draw_figures": "figures.of_a_run", "show": "tables.terminal", "write_report": "html"}
+_MODULES = {"draw_figures": "figures.drawing", "show": "tables.terminal", "write_report": "html"}
 
 
 def __getattr__(name: str) -> Any:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from linksim.files import write_whole
+from linksim.report.figures.drawing import FIGURES_FOLDER, Drawing, draw
 from linksim.report.figures.learning_curves import write_learning_curves
-from linksim.report.figures.of_a_run import COSTS, EXAMPLE, FIGURES_FOLDER, OVERVIEW, SWEEP, Drawing, draw
+from linksim.report.figures.of_a_run import COSTS, EXAMPLE, OVERVIEW, SWEEP
 from linksim.report.tables.costs import cost_rows, read_costs
 from linksim.report.tables.learning import HEADS as LEARNING_HEADS
 from linksim.report.tables.learning import learning_rows

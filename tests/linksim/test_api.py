@@ -133,7 +133,7 @@ def test_figures_and_report_are_those_of_the_command_line(
     result: linksim.Result, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     files = [Path("a/overview.png"), Path("a/overview.pdf")]
-    monkeypatch.setattr("linksim.report.figures.of_a_run.draw_figures", lambda *_: files)
+    monkeypatch.setattr("linksim.report.figures.drawing.draw_figures", lambda *_: files)
     monkeypatch.setattr("linksim.report.html.write_report", lambda folder, options: folder / "report.html")
     assert result.figures() == {"overview": files[0]}
     assert result.report() == result.folder / "report.html"

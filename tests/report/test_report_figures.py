@@ -1,8 +1,12 @@
+import re
+import zlib
+from io import BytesIO
 from pathlib import Path
 
 import matplotlib
 import pandas as pd
 import pytest
+from fontTools.ttLib import TTFont
 from made_up_run import SWEEPS, write_run
 from matplotlib.figure import Figure
 
@@ -11,7 +15,7 @@ from linksim.execution.executor import InProcess
 from linksim.report import draw_figures
 from linksim.report.figures.bits import draw_bits
 from linksim.report.figures.curves import XPositions, draw_curves
-from linksim.report.figures.of_a_run import draw
+from linksim.report.figures.drawing import _shares, draw
 from linksim.report.figures.sweep import draw_metrics
 from linksim.report.view.axes import Axis
 from linksim.report.view.curve_style import curve_styles
@@ -75,6 +79,27 @@ def test_figures_are_png_and_pdf_with_truetype_fonts(drawn_twice):
         assert len(pdf) > 5000
         assert b"/FontFile2" in pdf
         assert b"/Type3" not in pdf
+        streams = re.findall(rb"stream\r?\n(.*?)\r?\nendstream", pdf, re.DOTALL)
+        fonts = [TTFont(BytesIO(data)) for data in map(inflated, streams) if data.startswith(b"\x00\x01\x00\x00")]
+        assert fonts
+        for font in fonts:
+            # Outlines, widths and hints; nothing that makes glyphs of characters.
+            assert {"glyf", "loca", "head", "hhea", "hmtx", "maxp", "fpgm"} <= set(font.keys())
+            assert {"GSUB", "GPOS", "GDEF"}.isdisjoint(font.keys())
+
+
+def inflated(stream: bytes) -> bytes:
+    try:
+        return zlib.decompress(stream)
+    except zlib.error:
+        return stream
+
+
+def test_shares_of_workers_take_about_as_long():
+    groups = {"a": 5, "b": 9, "c": 4, "d": 1}
+    assert _shares(groups, 2) == [["b", "d"], ["a", "c"]]
+    assert _shares(groups, 1) == [["b", "a", "c", "d"]]
+    assert sorted(name for share in _shares(groups, 9) for name in share) == sorted(groups)
 
 
 def test_redrawing_gives_the_same_bytes_whoever_draws(drawn_twice):

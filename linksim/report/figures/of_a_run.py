@@ -1,9 +1,8 @@
-"""All figures of a run, PNG and PDF, chosen by what each sweep varies."""
+"""All figures of a run, chosen by what each sweep varies."""
 
-from collections.abc import Iterator, Sequence
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 from matplotlib.figure import Figure
 
@@ -20,18 +19,13 @@ from linksim.report.figures.levels import draw_levels
 from linksim.report.figures.rate_distortion import draw_rate_distortion
 from linksim.report.figures.sweep import NMSE_PAIR, draw_metrics
 from linksim.report.tables.costs import read_costs
-from linksim.report.view.figure_options import FigureOptions
 from linksim.report.view.metric_format import metric_text
-from linksim.report.view.rate_distortion import one_of_each_curve
-from linksim.report.view.run_view import RunView, Sweep, view_run
-from linksim.report.view.style import COLUMN_IN, paper_style, save
+from linksim.report.view.rate_distortion import one_of_each_curve, parts_with_curves
+from linksim.report.view.run_view import RunView, Sweep
 from linksim.scenario.chosen_point import check_chosen, chosen_point
+from linksim.scenario.sweep import Point
 from linksim.simulation.example_matrices import read_example
 
-if TYPE_CHECKING:
-    from linksim.execution.executor import Executor
-
-FIGURES_FOLDER = "figures"
 OVERVIEW, EXAMPLE, COSTS, SWEEP = "overview", "example", "costs", "sweep:"
 
 # What stands side by side in one figure.
@@ -79,103 +73,77 @@ class Plan:
     figure: Figure
 
 
-@dataclass(frozen=True)
-class Drawing:
-    """One figure on disk.
-
-    Attributes:
-        name: its file stem.
-        place: where in a report it belongs, as ``Plan`` has it.
-        caption: what it shows.
-        files: the raster file first, then the vector file if there is one.
-        wide: whether it spans two columns on paper.
-    """
-
-    name: str
-    place: str
-    caption: str
-    files: list[Path]
-    wide: bool
+def figure_groups(run: RunView) -> dict[str, int]:
+    """Names of the groups that a run's figures fall into, in their order, and how long each takes to draw, about."""
+    drawn = {f"{SWEEP}{sweep.name}": len(sweep.rows) for sweep in run.sweeps}
+    most = max(drawn.values(), default=1)
+    return {OVERVIEW: most // 3, EXAMPLE: most // 4, **drawn, COSTS: most // 2}
 
 
-def draw_figures(run_folder: Path, options: FigureOptions | None = None) -> list[Path]:
-    """Draws all figures of a run into ``<run_folder>/figures``; an incomplete run gives what it has.
-
-    Returns:
-        The files written, PNG and PDF.
-
-    Raises:
-        InputError: if the run's files cannot be read, or an option does not fit the run; one line.
-    """
-    return [path for drawing in draw(view_run(run_folder, options=options)) for path in drawing.files]
-
-
-def draw(run: RunView, executor: "Executor | None" = None) -> list[Drawing]:
-    """Draws all figures of a run; the overview comes first.
+def figure_layouts(run: RunView, groups: Iterable[str] | None = None) -> Iterator[Plan]:
+    """Figures of a run, one after the other; to be drawn and saved within ``paper_style``.
 
     Args:
         run: the run.
-        executor: whose workers on this machine share the figures; by default this process draws all.
+        groups: which of ``figure_groups``; by default all.
     """
-    parts = 1 if executor is None else executor.local_workers
-    if executor is None or parts == 1:
-        return [drawing for _, drawing in _drawn(run)]
-    tasks = [(run.folder, run.options, part, parts) for part in range(parts)]
-    drawn = {number: drawing for _, part in executor.run(draw_part, tasks) for number, drawing in part}
-    return [drawn[number] for number in sorted(drawn)]
+    check_chosen(run.samples.points, run.options.at)
+    sweeps = {f"{SWEEP}{sweep.name}": (sweep, stem) for sweep, stem in zip(run.sweeps, sweep_stems(run), strict=True)}
+    for group in figure_groups(run) if groups is None else groups:
+        if group in sweeps:
+            yield from _of_sweep(run, *sweeps[group])
+        else:
+            yield from {OVERVIEW: _overview, EXAMPLE: _example, COSTS: _costs}[group](run)
 
 
-def draw_part(run_folder: Path, options: FigureOptions, part: int, parts: int) -> list[tuple[int, Drawing]]:
-    """Draws every ``parts``-th figure of a run from the ``part``-th on, each with its number."""
-    return list(_drawn(view_run(run_folder, options=options), part, parts))
-
-
-def _drawn(run: RunView, part: int = 0, parts: int = 1) -> Iterator[tuple[int, Drawing]]:
-    folder = run.folder / FIGURES_FOLDER
-    with paper_style():
-        for number, plan in enumerate(figure_layouts(run)):
-            if number % parts == part:
-                yield number, _finish(run, folder, plan)
-
-
-def figure_layouts(run: RunView) -> Iterator[Plan]:
-    """All figures of a run; to be drawn and saved within ``paper_style``."""
+def _overview(run: RunView) -> Iterator[Plan]:
     overview = None if run.options.metrics else _overview_sweep(run)
     if overview is not None:
         metrics = _over_axis(overview, _overview_metrics(overview))
         layout = draw_metrics(run, overview, metrics)
         yield Plan("overview", OVERVIEW, caption(run, overview, metrics, layout), layout.figure)
+
+
+def _example(run: RunView) -> Iterator[Plan]:
     example = read_example(run.folder)
     if example is not None and not run.options.metrics and set(example.rebuilt) & set(run.styles):
         yield Plan("example", EXAMPLE, example_caption(run, example), draw_example(run, example))
-    distributed: set[str] = set()
-    check_chosen(run.samples.points, run.options.at)
-    for sweep, stem in zip(run.sweeps, sweep_stems(run), strict=True):
-        joined = draw_rate_distortion(run, sweep)
-        if joined is not None:
-            layout, metrics = joined
-            yield Plan(f"{stem}_equal_bits", OVERVIEW, caption(run, sweep, metrics, layout), layout.figure)
-            if sweep.has(_COVERAGE):
-                yield from _distributions(one_of_each_curve(run, sweep), sweep, stem, distributed)
-            continue
-        for name, metrics, layout in _layouts(run, sweep):
-            text = caption(run, sweep, metrics, layout)
-            yield Plan(f"{stem}_{name}", f"{SWEEP}{sweep.name}", text, layout.figure)
-        yield from _distributions(run, sweep, stem, distributed)
-    yield from _costs(run)
 
 
-def _distributions(run: RunView, sweep: Sweep, stem: str, seen: set[str]) -> Iterator[Plan]:
+def _of_sweep(run: RunView, sweep: Sweep, stem: str) -> Iterator[Plan]:
+    joined = draw_rate_distortion(run, sweep)
+    if joined is not None:
+        layout, metrics = joined
+        yield Plan(f"{stem}_equal_bits", OVERVIEW, caption(run, sweep, metrics, layout), layout.figure)
+        if sweep.has(_COVERAGE):
+            yield from _distributions(one_of_each_curve(run, sweep), sweep, stem)
+        return
+    for name, metrics, layout in _layouts(run, sweep):
+        text = caption(run, sweep, metrics, layout)
+        yield Plan(f"{stem}_{name}", f"{SWEEP}{sweep.name}", text, layout.figure)
+    yield from _distributions(run, sweep, stem)
+
+
+def _distributions(run: RunView, sweep: Sweep, stem: str) -> Iterator[Plan]:
     """Distributions at a sweep's chosen point; points that sweeps share are drawn once."""
-    points = [point for point in run.samples.points if point.sweep == sweep.name]
-    point = chosen_point(points, run.scenario, run.options.at)
-    samples = None if point is None or point.key in seen else run.samples.of_point(point)
+    point = _distributed(run, sweep)
+    earlier = itertools.takewhile(lambda other: other.name != sweep.name, run.sweeps)
+    if point is None or any(point.key == shown.key for other in earlier if (shown := _distributed(run, other))):
+        return
+    samples = run.samples.of_point(point)
     made = None if samples is None else draw_distributions(run, samples)
-    if point is not None and samples is not None and made is not None:
-        seen.add(point.key)
+    if samples is not None and made is not None:
         layout, metrics = made
         text = point_caption(run, sweep, point, metrics, layout, f"Distribution over {len(samples)} test channels")
         yield Plan(f"{stem}_cdf", f"{SWEEP}{sweep.name}", text, layout.figure)
+
+
+def _distributed(run: RunView, sweep: Sweep) -> Point | None:
+    """The point of a sweep whose distributions are shown, if any are."""
+    if parts_with_curves(run, sweep) and not sweep.has(_COVERAGE):
+        return None
+    points = [point for point in run.samples.points if point.sweep == sweep.name]
+    return chosen_point(points, run.scenario, run.options.at)
 
 
 def _costs(run: RunView) -> Iterator[Plan]:
@@ -279,11 +247,6 @@ def _overview_metrics(sweep: Sweep) -> list[str]:
 def _is_full(sweep: Sweep) -> bool:
     needed = [metric for metric in _overview_metrics(sweep) if metric != "nmse_e2e_db"]
     return len(_over_axis(sweep, needed)) == len(needed)
-
-
-def _finish(run: RunView, folder: Path, plan: Plan) -> Drawing:
-    files = save(plan.figure, folder / plan.name, run.options.vector)
-    return Drawing(plan.name, plan.place, plan.caption, files, plan.figure.get_figwidth() > COLUMN_IN)
 
 
 def sweep_stems(run: RunView) -> list[str]:
