@@ -15,6 +15,7 @@ from feedback.layers.csinet_pro import (
     from_spherical,
     spherical,
     start_as_identity,
+    unit_power,
 )
 from feedback.networks.over_time import NetworkOverTime
 from feedback.networks.sides_over_time import DecoderOverTime, EncoderOverTime, State
@@ -180,8 +181,8 @@ class MarkovNet(NetworkOverTime):
 
     Both networks: conv 7x7 2->16->8->4->2 with batch norm and leaky ReLU, FC; FC, the same convolutions, the last one
     with tanh alone. Source: Z. Liu, M. del Rosario, Z. Ding, 2021, arXiv:2009.09468, doi:10.1109/TWC.2021.3104319;
-    layers as in its authors' public code (github.com/mdelrosa/csinet-quant). The quantiser in training and
-    the norms in reports are those of this implementation.
+    layers as in its authors' public code (github.com/mdelrosa/csinet-quant). The quantiser in training, the
+    norms in reports, and the scale that gives what its layers see a mean power of 1 are those of this implementation.
     """
 
     Parameters = MarkovNetParameters
@@ -245,11 +246,11 @@ class MarkovNet(NetworkOverTime):
 
     def _encoder(self, length: int) -> FullyConnectedEncoder:
         size = 2 * self.shape[0] * self.shape[1]
-        return FullyConnectedEncoder(encoder_convolutions(), CentredLinear(size, length))
+        return FullyConnectedEncoder(encoder_convolutions(unit_power(self.shape)), CentredLinear(size, length))
 
     def _decoder(self, length: int) -> FullyConnectedDecoder:
         size = 2 * self.shape[0] * self.shape[1]
-        return FullyConnectedDecoder(nn.Linear(length, size), decoder_convolutions(), self.shape)
+        return FullyConnectedDecoder(nn.Linear(length, size), decoder_convolutions(unit_power(self.shape)), self.shape)
 
     def _scale(self) -> SphericalScale:
         return SphericalScale(self.settings.n_following, self.scale_bits)
@@ -271,14 +272,14 @@ def _start_pair(
 ) -> None:
     """Makes a pair of networks the KLT of matrices ``[n, Na, Nt]``, their norms left out, through a quantiser."""
     matrices = matrices / norm_of(matrices).clamp_min(_TINY)[:, None, None]
-    images = spherical(matrices)
+    images, scale = spherical(matrices), unit_power((matrices.shape[1], matrices.shape[2]))
     klt = real_klt(TrainingSet(matrices, matrices[:0]), encoder.fc.out_features)
-    encoder.fc.centre.fill_(start_as_identity(encoder.features, images))
-    values = images.flatten(1) @ klt.T
+    encoder.fc.centre.fill_(start_as_identity(encoder.features, images, scale))
+    values = scale * images.flatten(1) @ klt.T
     gains, weights = spread(values, quantiser.straight_through)
     encoder.fc.weight.copy_(gains[:, None] * klt)
     received = weights * quantiser.straight_through(gains * values)
     decoder.fc.weight.copy_((weights[:, None] * klt).T)
     for fc in (encoder.fc, decoder.fc):
         nn.init.zeros_(fc.bias)
-    start_as_identity(decoder.refinement, (received @ klt).unflatten(1, images.shape[1:]))
+    start_as_identity(decoder.refinement, (received @ klt).unflatten(1, images.shape[1:]), scale)

@@ -1,5 +1,7 @@
 """Convolutions of CsiNet Pro: wide kernels and ever fewer feature maps, at both sides of the fully connected pair."""
 
+import math
+
 import torch
 from torch import Tensor, nn
 
@@ -8,8 +10,30 @@ from feedback.layers.basic import LEAKY_SLOPE, ConvBn, leaky_relu
 # Feature maps after each convolution but the last, which makes the two of an image.
 _MAPS = (16, 8, 4)
 _KERNEL = 7
-# What keeps an image within the linear part of an activation of two maps.
-_LIFT = 1.0
+# What keeps an image within the linear part of an activation of two maps, over the largest value that it may have.
+_LIFT = 2.0
+_LARGEST = 0.5
+
+
+class Scaled(nn.Module):
+    """Values times a constant.
+
+    Args:
+        factor: that constant.
+    """
+
+    def __init__(self, factor: float) -> None:
+        super().__init__()
+        self.factor = factor
+
+    def forward(self, values: Tensor) -> Tensor:
+        """Of any shape."""
+        return self.factor * values
+
+
+def unit_power(shape: tuple[int, int]) -> float:
+    r"""What gives images of matrices of unit norm a mean power of 1, :math:`2 \sqrt{2 N_a N_t}`."""
+    return 2 * math.sqrt(2 * shape[0] * shape[1])
 
 
 def spherical(matrices: Tensor) -> Tensor:
@@ -23,19 +47,20 @@ def from_spherical(image: Tensor) -> Tensor:
     return torch.complex(real, imaginary)
 
 
-def encoder_convolutions() -> nn.Sequential:
-    """Four conv 7x7, 2->16->8->4->2, each with batch norm and leaky ReLU."""
-    return nn.Sequential(*_widened(), ConvBn(_MAPS[-1], 2, _KERNEL, leaky_relu()))
+def encoder_convolutions(scale: float) -> nn.Sequential:
+    """Four conv 7x7, 2->16->8->4->2, each with batch norm and leaky ReLU, on images times a scale."""
+    return nn.Sequential(Scaled(scale), *_widened(), ConvBn(_MAPS[-1], 2, _KERNEL, leaky_relu()))
 
 
-def decoder_convolutions() -> nn.Sequential:
-    """Three conv 7x7, 2->16->8->4, with batch norm and leaky ReLU; conv 7x7 4->2, tanh."""
-    return nn.Sequential(*_widened(), nn.Conv2d(_MAPS[-1], 2, _KERNEL, padding="same"), nn.Tanh())
+def decoder_convolutions(scale: float) -> nn.Sequential:
+    """Three conv 7x7, 2->16->8->4, with batch norm and leaky ReLU; conv 7x7 4->2, over the scale, tanh."""
+    last = nn.Conv2d(_MAPS[-1], 2, _KERNEL, padding="same")
+    return nn.Sequential(*_widened(), last, Scaled(1 / scale), nn.Tanh())
 
 
 @torch.no_grad()
-def start_as_identity(convolutions: nn.Module, images: Tensor) -> float:
-    r"""Makes the convolutions the identity on images, but for a tanh and what is added to all values.
+def start_as_identity(convolutions: nn.Module, maps: Tensor, scale: float) -> float:
+    r"""Makes the convolutions the identity on images, but for the scale, a tanh, and what is added to all values.
 
     Real and imaginary part cross each activation as a pair of opposite maps, whose difference is linear,
 
@@ -46,15 +71,17 @@ def start_as_identity(convolutions: nn.Module, images: Tensor) -> float:
 
     Args:
         convolutions: of either side, one after the other, with drawn weights.
-        images: ``[n, 2, Na, Nt]``, around 0 and within 0.5.
+        maps: what they take, ``[n, 2, Na, Nt]``: images around 0 and within 0.5, at the decoder times the scale.
+        scale: of both sides' convolutions.
 
     Returns:
         What is added to all values.
     """
-    maps, paired, added = images, False, 0.0
+    paired, added = False, 0.0
     for layer in convolutions.children():
-        if isinstance(layer, nn.Tanh):
-            break
+        if isinstance(layer, Scaled):
+            maps = layer(maps)
+            continue
         conv = layer.conv if isinstance(layer, ConvBn) else layer
         assert isinstance(conv, nn.Conv2d)
         _pass_images(conv.weight, paired)
@@ -69,8 +96,8 @@ def start_as_identity(convolutions: nn.Module, images: Tensor) -> float:
         norm.weight.copy_((variance + norm.eps).sqrt())
         norm.bias.copy_(mean)
         if len(mean) == 2:
-            norm.bias.add_(_LIFT)
-            added = _LIFT
+            added = _LIFT * _LARGEST * scale
+            norm.bias.add_(added)
         maps, paired = layer.eval()(maps), True
     return added
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from feedback.compressor import COMPRESSORS, NO_MEMORY
 from feedback.conformance.candidate import channels, delivered
-from feedback.layers.csinet_pro import decoder_convolutions, encoder_convolutions, start_as_identity
+from feedback.layers.csinet_pro import decoder_convolutions, encoder_convolutions, start_as_identity, unit_power
 from feedback.layers.lstm import ImageLstm
 from feedback.networks.over_time import NetworkOverTime
 from feedback.plugin_file import build_compressor
@@ -159,12 +159,15 @@ def test_markovnet_reports_alone_what_has_changed_altogether() -> None:
 def test_wide_convolutions_start_as_the_identity() -> None:
     generator = torch.Generator().manual_seed(0)
     images = 0.1 * torch.randn(40, 2, 8, 8, generator=generator).clamp(-3, 3)
-    for convolutions in (encoder_convolutions(), decoder_convolutions()):
-        added = start_as_identity(convolutions, images)
-        expected = images + added if added else images.tanh()
-        for mode in (False, True):
-            # Rounding of values around 1 through four layers.
-            torch.testing.assert_close(convolutions.train(mode)(images), expected, atol=1e-5, rtol=0)
+    scale = unit_power((8, 8))
+    encoder, decoder = encoder_convolutions(scale), decoder_convolutions(scale)
+    added = start_as_identity(encoder, images, scale)
+    assert added >= float(scale * images.abs().max())
+    assert start_as_identity(decoder, scale * images, scale) == 0
+    for mode in (False, True):
+        # Rounding of values around the scale, and around 1, through four layers.
+        torch.testing.assert_close(encoder.train(mode)(images), scale * images + added, atol=1e-5 * scale, rtol=0)
+        torch.testing.assert_close(decoder.train(mode)(scale * images), images.tanh(), atol=1e-5, rtol=0)
 
 
 def test_lstm_layers_start_as_the_identity_of_small_values() -> None:

@@ -12,6 +12,7 @@ class MarkovNetParameters(OverTimeParameters):
 
     titles = ("MarkovNet",)
     own_scale = True
+    results_version = 2
 
     name: Literal["markovnet"] = "markovnet"
     norm_bits: int = Field(default=8, ge=1, le=16, description="bits of the norm in reports that stand alone")
