@@ -88,6 +88,7 @@ def run(
         from linksim.report.html import write_report
         from linksim.report.tables.terminal import show as show_table
         from linksim.report.view.figure_options import FigureOptions
+        from linksim.report.view.run_view import view_run
         from linksim.scenario.smoke import smoke as smoke_version
         from linksim.scenario.sources import device_of
         from linksim.simulation.engine import RunOptions
@@ -98,8 +99,9 @@ def run(
         options = RunOptions(train or smoke, command_line(), adopt, execution)
         with execution.open_executor(device_of(resolved)) as workplace:
             folder = run_scenario(resolved, out, options, workplace)
-            report = write_report(folder.path, FigureOptions(vector=not smoke), workplace)
-    show_table(folder.path, Console())
+            view = view_run(folder.path, options=FigureOptions(vector=not smoke))
+            report = write_report(view, None, workplace)
+    show_table(view, Console())
     say(f"report: {report}")
 
 

@@ -71,12 +71,14 @@ class SweepSection:
     tables: list[SweepTable]
 
 
-def write_report(run_folder: Path, options: FigureOptions | None = None, executor: "Executor | None" = None) -> Path:
+def write_report(
+    of_run: Path | RunView, options: FigureOptions | None = None, executor: "Executor | None" = None
+) -> Path:
     """Draws the figures of a run and writes ``<run_folder>/report.html``.
 
     Args:
-        run_folder: folder of the run.
-        options: which curves and figures, and how they look.
+        of_run: folder of the run; or the run as it is viewed, which has its options.
+        options: which curves and figures of the folder, and how they look.
         executor: where figures are drawn; by default in this process.
 
     Returns:
@@ -85,14 +87,14 @@ def write_report(run_folder: Path, options: FigureOptions | None = None, executo
     Raises:
         InputError: if the run's files cannot be read; one line.
     """
-    run = view_run(run_folder, options=options)
-    costs = cost_rows(read_costs(run_folder))
+    run = of_run if isinstance(of_run, RunView) else view_run(of_run, options=options)
+    costs = cost_rows(read_costs(run.folder))
     page = _template().render(_content(run, [*draw(run, executor), *_training(run)], costs))
-    path = run_folder / REPORT_NAME
+    path = run.folder / REPORT_NAME
     write_whole(path, page)
     table = distance_table(run)
     if not table.empty:
-        write_whole(run_folder / DISTANCES_NAME, csv_text(table))
+        write_whole(run.folder / DISTANCES_NAME, csv_text(table))
     return path
 
 

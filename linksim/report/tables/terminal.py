@@ -11,11 +11,11 @@ from linksim.errors import InputError
 from linksim.report.tables.learning import learnt_from_line
 from linksim.report.tables.sampling import read_sampling, sampling_table
 from linksim.report.tables.sweep import Block, Cell, SweepTable, shown_metrics, sweep_tables
-from linksim.report.view.run_view import view_run
+from linksim.report.view.run_view import RunView, view_run
 from linksim.terminal import Console
 
 
-def show(run_folder: Path, console: Console, metric: str | None = None, *, percentiles: bool = False) -> None:
+def show(of_run: Path | RunView, console: Console, metric: str | None = None, *, percentiles: bool = False) -> None:
     """Prints a compact table for every sweep: compressors down, axis values across, 95 % intervals dim.
 
     A run whose points stopped early also gets a table of their sample counts.
@@ -23,7 +23,7 @@ def show(run_folder: Path, console: Console, metric: str | None = None, *, perce
     Columns that do not fit the console go into further tables; intervals are kept.
 
     Args:
-        run_folder: folder of the run.
+        of_run: folder of the run, or the run as it is viewed.
         console: where to.
         metric: the metric shown; by default those of ``shown_metrics``.
         percentiles: whether to show the 5th, 50th and 95th percentile over the samples as well.
@@ -31,7 +31,7 @@ def show(run_folder: Path, console: Console, metric: str | None = None, *, perce
     Raises:
         InputError: if the run's files cannot be read, or the run has no such metric; one line.
     """
-    run = view_run(run_folder)
+    run = of_run if isinstance(of_run, RunView) else view_run(of_run)
     known = list(run.results["metric"].drop_duplicates())
     if metric is not None and metric not in known:
         raise InputError(f"metric: got {metric!r}, expected one of {', '.join(known)}")
@@ -42,7 +42,7 @@ def show(run_folder: Path, console: Console, metric: str | None = None, *, perce
         print_table(table, console)
     if line := learnt_from_line(run.results, run.manifest):
         console.print(line, highlight=False, markup=False, soft_wrap=True)
-    sampling = read_sampling(run_folder)
+    sampling = read_sampling(run.folder)
     if sampling is not None:
         console.print(sampling.summary, highlight=False)
         console.print(sampling_table(sampling))
