@@ -9,7 +9,7 @@ import pytest
 from pydantic import BaseModel, ValidationError
 
 from feedback.checkpoint_key import checkpoint_key
-from feedback.plugin_file import build_compressor
+from feedback.plugin_file import build_compressor, identity_of
 from linksim.content_hash import content_hash
 from linksim.errors import InputError
 from linksim.preparation.scheme_spec import scheme_specs
@@ -72,12 +72,17 @@ def keys(scenario: Scenario) -> dict[Key, str]:
         learnt[Key.FIT].append(fit_key(taught, parameters, None))
         learnt[Key.CHANNEL_FIT].append(channel_fit_key(taught))
         learnt[Key.TRAINING_SET].append(training_set_key(taught, parameters, None, None))
-        learnt[Key.WEIGHTS].append(checkpoint_key(build_compressor(parameters, SHAPE), weights_document(taught)))
+        learnt[Key.WEIGHTS].append(checkpoint_key(identity_of(parameters, SHAPE), weights_document(taught)))
     return found | {key: content_hash(parts) for key, parts in learnt.items()}
 
 
+@cache
+def keys_of_full() -> dict[Key, str]:
+    return keys(checked_full()[0])
+
+
 def moved(before: Scenario, after: Scenario) -> Key:
-    old, new = keys(before), keys(after)
+    old, new = keys_of_full() if before is checked_full()[0] else keys(before), keys(after)
     together = Key.NONE
     for key in old:
         together |= key if old[key] != new[key] else Key.NONE

@@ -154,6 +154,7 @@ def test_what_the_zoo_holds_is_not_trained_again(command: Command, tmp_path: Pat
     assert {table.set_index("method").loc["csinet", "samples_seen"].max() for table in tables} == {200}
 
 
+@pytest.mark.usefixtures("without_figures")
 def test_a_table_all_the_way(command: Command, tmp_path: Path) -> None:
     code, out, err = command(
         "reproduce", "deq-figure4", "--smoke", "--out", tmp_path, "--workers", "1",
