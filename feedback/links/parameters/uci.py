@@ -69,7 +69,7 @@ class UciParameters(LinkParameters):
     loses_reports = True
     garbles_bits = True
     titles = ("UCI",)
-    results_version = 3
+    results_version = 4
 
     name: Literal["uci"] = "uci"
     snr_db: float = Field(
