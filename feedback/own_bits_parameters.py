@@ -1,11 +1,11 @@
 """What a scenario says of compressors that quantise and entropy-code coefficients themselves; without PyTorch."""
 
 import math
-from typing import Self
+from typing import ClassVar, Self
 
 from pydantic import Field, model_validator
 
-from feedback.compressor_parameters import CompressorParameters, CompressorTraits
+from feedback.compressor_parameters import CompressorParameters, CompressorTraits, complex_codeword_length
 from feedback.context_codec.limits import MAX_BITS, MAX_STEP, MIN_STEP
 from feedback.context_codec.side_information import STEP_BITS
 from feedback.csi_dimensions import CsiDimensions
@@ -120,4 +120,23 @@ class TransformCodeParameters(MatrixFormParameters, OwnBitsParameters):
 
 
 class MatrixOrOwnBitsParameters(MatrixParameters, TransformCodeParameters):
-    """Keys of compressors that send values of a matrix, or bits of their own where a key says how many."""
+    """Keys of compressors that send values of a matrix, or bits of their own where a key says how many.
+
+    Attributes:
+        coded_traits: traits with bits of its own, of matrices.
+    """
+
+    coded_traits: ClassVar[type[CompressorTraits]]
+
+    @property
+    def traits(self) -> type[CompressorTraits]:
+        """Those of bits of its own where a key says how many."""
+        return self.in_its_form(self.coded_traits) if self.makes_bits else super().traits
+
+    def check(self, dimensions: CsiDimensions) -> bool:
+        """A codeword is pairs of real and imaginary parts; numbers of bits are such as a report may have."""
+        if self.makes_bits:
+            self.check_code(dimensions)
+            return True
+        complex_codeword_length(self.matrix_shape(dimensions), self.compression_ratio)
+        return True
