@@ -10,7 +10,7 @@ import os
 import signal
 import sys
 from collections.abc import Iterable
-from multiprocessing import forkserver, get_context
+from multiprocessing import forkserver, get_context, resource_tracker
 from multiprocessing.context import BaseContext
 from pathlib import Path
 
@@ -44,6 +44,8 @@ def start(also: Iterable[str] = ()) -> None:
     if not _can_fork() or _running() is not None:
         return
     forkserver.set_forkserver_preload([*IMPORTED, *also])
+    # First, as starting it lets interrupts through.
+    resource_tracker.ensure_running()
     # Ctrl-C is for this process; the server and its forks inherit that they get none.
     with hold_interrupts():
         forkserver.ensure_running()

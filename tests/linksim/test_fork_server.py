@@ -25,6 +25,12 @@ if __name__ == "__main__":
 """
 
 
+def _blocks_interrupts(process: int) -> bool:
+    status = Path(f"/proc/{process}/status").read_text()
+    (mask,) = (line.split()[1] for line in status.splitlines() if line.startswith("SigBlk:"))
+    return bool(int(mask, 16) & 1 << (signal.SIGINT - 1))
+
+
 def _is_alive(process: int) -> bool:
     try:
         # A zombie has no memory left.
@@ -42,6 +48,8 @@ def test_server_and_workers_end_with_a_process_that_is_killed(tmp_path: Path) ->
     started = [int(number) for number in process.stdout.readline().split()]
     assert len(started) == 2
     assert all(map(_is_alive, started))
+    # Ctrl-C, which a terminal sends to all of them, is for the process that started them.
+    assert all(map(_blocks_interrupts, started))
     process.send_signal(signal.SIGKILL)
     process.wait()
     deadline = time.monotonic() + 60
