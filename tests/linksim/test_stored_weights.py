@@ -91,3 +91,30 @@ def test_weights_beside_one_that_is_larger_by_far_are_kept_in_half_precision() -
     made.load_state(unpacked(packed(made.state(), "coded", step=STEPS[-1]), "coded", made.state()))
     rebuilt = made.decode(made.encode(CSI[:50]))
     torch.testing.assert_close(rebuilt, rebuilt[:1].expand_as(rebuilt))
+
+
+def test_weights_of_few_bits_stay_what_they_are_when_stored_again() -> None:
+    made = network()
+    before = made.state()
+    first = unpacked(cheapest_storage(made, CSI[:50]).tensors, "coded", before)
+    made.load_state(first)
+    # Only the BS learns; what it comes to is at no levels.
+    with torch.no_grad():
+        made.decoder.fc.weight *= 1.01 + 0.01 * torch.rand_like(made.decoder.fc.weight)
+    again = cheapest_storage(made, CSI[:50], frozenset(name for name in first if name.startswith("encoder.")))
+    assert again.storage == "coded"
+    read = unpacked(again.tensors, "coded", before)
+    assert all(torch.equal(read[name], first[name]) for name in first if name.startswith("encoder."))
+
+
+@pytest.mark.parametrize(("halved", "storage"), [(True, "float16_fc"), (False, "float32")])
+def test_weights_that_have_to_stay_are_never_rounded(halved: bool, storage: str) -> None:
+    made = network()
+    if halved:
+        made.load_state(unpacked(packed(made.state(), "float16_fc"), "float16_fc", made.state()))
+    before = {name: tensor.clone() for name, tensor in made.state().items()}
+    kept = frozenset(name for name in before if name.startswith("encoder."))
+    stored = cheapest_storage(made, CSI[:50], kept)
+    assert stored.storage == storage
+    read = unpacked(stored.tensors, stored.storage, before)
+    assert all(torch.equal(read[name].float(), before[name]) for name in kept)

@@ -7,10 +7,11 @@ import pytest
 import torch
 
 from channels.channel_batch import ChannelBatch
+from channels.transforms.angular_delay import AngularDelayTransform
 from feedback.codec import Codec, UeHalf
 from linksim.chain.chain import Chain
 from linksim.chain.front_end import FrontEnd
-from linksim.chain.ue_work import KeptWork
+from linksim.chain.ue_work import KeptWork, work_key
 from linksim.preparation.scheme_spec import scheme_specs
 from linksim.scenario.file import validate_scenario
 from linksim.scenario.model import Scenario
@@ -98,6 +99,19 @@ def test_digits_are_those_of_a_point_by_itself(
     assert found.keys() == expected.keys()
     for column, values in expected.items():
         np.testing.assert_array_equal(found[column], values)
+
+
+@pytest.mark.parametrize("subcarrier", [0, 7, 47])
+def test_channels_that_differ_anywhere_are_others(subcarrier: int) -> None:
+    scenario = changed({})
+    chain = Chain(scenario, source_of(scenario), codecs_of(scenario), torch.device("cpu"))
+    response = batch_of(chain, scenario).response[:, 0].flatten(2)
+    transform = AngularDelayTransform(source_of(scenario).grid, source_of(scenario).array, 16)
+    truncated = transform.truncate(response)
+    other = response.clone()
+    other[-1, subcarrier, -1] *= 1.000001
+    keys = [work_key(scenario, transform, "", seen, truncated, 0) for seen in (response, response.clone(), other)]
+    assert keys[0] == keys[1] != keys[2]
 
 
 def test_samples_elsewhere_in_the_split_are_others(monkeypatch: pytest.MonkeyPatch) -> None:
