@@ -40,7 +40,7 @@ def quick_fonts() -> Iterator[None]:
 @pytest.fixture
 def without_figures(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pages of runs have no figures, which take longer than all that is read of such a page."""
-    monkeypatch.setattr("linksim.report.html.draw", lambda *_: [])
+    monkeypatch.setattr("linksim.report.page_parts.draw", lambda *_: [])
 
 
 @pytest.fixture(scope="session")

@@ -36,7 +36,14 @@ from linksim.preparation.fitting import (
 )
 from linksim.preparation.kept_axes import KeptAxes
 from linksim.preparation.prepared_point import PreparedPoint, fitted_file, prepared_point, prepared_scheme
-from linksim.preparation.quick_fit import can_be_sent, fit_quickly, fit_tasks, is_fitted_quickly
+from linksim.preparation.quick_fit import (
+    WantedFit,
+    can_be_sent,
+    fit_quickly,
+    fit_tasks,
+    is_fitted_quickly,
+    learns_itself,
+)
 from linksim.preparation.scheme_spec import SchemeSpec, adaptation_of, is_trained, schemes_of
 from linksim.preparation.taken_channels import TakenForm
 from linksim.preparation.training_channels import TrainingChannels, form_key
@@ -84,7 +91,7 @@ class Preparation:
         self._require_weights(list(specs.values()))
         for spec in specs.values():
             self._fitted[spec.key] = fitted_file(spec, self.folder.fitted) if spec.learns else None
-        quick = [spec for spec in specs.values() if spec.learns and is_fitted_quickly(spec)]
+        quick = [spec for spec in specs.values() if spec.learns and learns_itself(spec)]
         self._made.expect(spec for spec in quick if self._fitted[spec.key] is None)
         for point in points:
             fit_fallback(point.scenario, self.folder.fitted, partial(self._made.of_quick_fits, point.scenario))
@@ -130,8 +137,11 @@ class Preparation:
             )
 
     def _fit_quickly(self, specs: Sequence[SchemeSpec]) -> None:
-        """Fits what learns from the channels of quick fits, on the workers."""
-        tasks = fit_tasks([(spec, self._set_for(spec)) for spec in specs], self.folder.fitted, self.device)
+        """Fits what learns from the channels of quick fits and takes no training, on the workers."""
+        wanted = [
+            WantedFit(spec, self._set_for(spec), weights_file(spec) if is_trained(spec) else None) for spec in specs
+        ]
+        tasks = fit_tasks(wanted, self.folder.fitted, self.device)
         for _ in self.executor.run(fit_quickly, [task for task in tasks if can_be_sent(task)]):
             pass
         with one_thread():

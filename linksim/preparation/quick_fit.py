@@ -1,15 +1,20 @@
-"""Quick fits as tasks: compressors that learn from a run's training channels are fitted beside each other."""
+"""Quick fits as tasks: what learns from a run's training channels is fitted beside each other.
+
+These are compressors without trained weights, and quantisers of networks that have some.
+"""
 
 import logging
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from feedback.checkpoint import load_checkpoint
 from feedback.plugin_file import weights_of_others
 from feedback.training_set import PrincipalAxes, TrainingSet
-from linksim.preparation.fitting import fit_generator, fit_to_codewords, save_scheme
+from linksim.preparation.fitting import FIT_CODEWORDS, fit_generator, fit_to_codewords, save_scheme
 from linksim.preparation.kept_axes import KeptAxes
 from linksim.preparation.scheme_spec import SchemeSpec, is_trained
 
@@ -18,38 +23,61 @@ _LOGGER = logging.getLogger(__name__)
 # Channels that are sent to a worker, at most; fits to more share the memory of the process that made them.
 _MAX_SENT_BYTES = 2**28
 
-# Schemes, the channels they learn from, where axes of these are kept, folder of what is fitted, device.
-FitTask = tuple[tuple[SchemeSpec, ...], NDArray[np.complex64], Path | None, Path, str]
+# Schemes, the channels they learn from, where axes of these are kept, folder of what is fitted, device, weights.
+FitTask = tuple[tuple[SchemeSpec, ...], NDArray[np.complex64], Path | None, Path, str, Path | None]
 
 
-def is_fitted_quickly(spec: SchemeSpec) -> bool:
+@dataclass(frozen=True)
+class WantedFit:
+    """A scheme to be fitted.
+
+    Attributes:
+        spec: the scheme.
+        training: what it learns from.
+        weights: trained ones of its network; ``None`` where the compressor itself learns.
+    """
+
+    spec: SchemeSpec
+    training: TrainingSet
+    weights: Path | None = None
+
+
+def learns_itself(spec: SchemeSpec) -> bool:
     """Whether a compressor learns from the channels of quick fits: it has no trained weights."""
     return not is_trained(spec) and weights_of_others(spec.parameters) is None
 
 
-def fit_tasks(wanted: list[tuple[SchemeSpec, TrainingSet]], folder: Path, device: torch.device) -> list[FitTask]:
+def is_fitted_quickly(spec: SchemeSpec) -> bool:
+    """Whether all that a scheme learns here are a compressor without trained weights, quantiser and denoiser."""
+    return learns_itself(spec) or (is_trained(spec) and spec.learns_codewords and not spec.learns_jointly)
+
+
+def fit_tasks(wanted: list[WantedFit], folder: Path, device: torch.device) -> list[FitTask]:
     """Arguments of ``fit_quickly`` for schemes: one task for each that makes bits of its own, which takes longest.
 
-    The others of a training set are one task, as they share its principal axes.
+    So are networks. The others of a training set are one task, as they share its principal axes.
 
     Args:
         wanted: schemes, and what each learns from.
         folder: of what is fitted.
         device: where to compute.
     """
-    groups: dict[str, tuple[list[SchemeSpec], TrainingSet]] = {}
-    for spec, training in wanted:
-        key = spec.key if spec.makes_bits else f"training set {id(training)}"
-        groups.setdefault(key, ([], training))[0].append(spec)
+    groups: dict[str, list[WantedFit]] = {}
+    for fit in wanted:
+        alone = fit.spec.makes_bits or fit.weights is not None
+        groups.setdefault(fit.spec.key if alone else f"training set {id(fit.training)}", []).append(fit)
     return [
         (
-            tuple(specs),
-            training.train.cpu().numpy(),
-            training.axes.folder if isinstance(training.axes, KeptAxes) else None,
+            tuple(fit.spec for fit in fits),
+            # A quantiser looks at no more.
+            first.training.train[: None if first.weights is None else FIT_CODEWORDS].cpu().numpy(),
+            first.training.axes.folder if isinstance(first.training.axes, KeptAxes) else None,
             folder,
             str(device),
+            first.weights,
         )
-        for specs, training in groups.values()
+        for first, *others in groups.values()
+        for fits in [[first, *others]]
     ]
 
 
@@ -64,6 +92,7 @@ def fit_quickly(
     axes_folder: Path | None,
     folder: Path,
     device: str,
+    weights: Path | None,
 ) -> None:
     """Fits schemes to channels and keeps them; digits depend on nothing but the arguments, on one thread.
 
@@ -73,14 +102,19 @@ def fit_quickly(
         axes_folder: where principal axes of the channels are kept; ``None`` keeps none.
         folder: of what is fitted.
         device: where to compute.
+        weights: trained ones of the network, if it is one.
     """
     train = torch.from_numpy(channels).to(device)
     training = TrainingSet(train, train[:0], axes=PrincipalAxes() if axes_folder is None else KeptAxes(axes_folder))
     for spec in specs:
         scheme = spec.build()
         scheme.compressor.to(device)
-        _LOGGER.info("fitting %s", spec.title)
-        scheme.compressor.fit(training, fit_generator(spec.scenario, spec.key))
+        checkpoint = ""
+        if weights is None:
+            _LOGGER.info("fitting %s", spec.title)
+            scheme.compressor.fit(training, fit_generator(spec.scenario, spec.key))
+        else:
+            checkpoint = load_checkpoint(weights, scheme.compressor).sha256
         if spec.learns_codewords:
             fit_to_codewords(scheme, training, fit_generator(spec.scenario, f"denoiser {spec.key}"))
-        save_scheme(scheme, spec, folder, checkpoint="")
+        save_scheme(scheme, spec, folder, checkpoint)

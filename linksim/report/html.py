@@ -1,22 +1,23 @@
 """The report of a run: one self-contained HTML page, readable in any browser and on paper."""
 
 import base64
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from linksim.files import write_whole
-from linksim.report.figures.drawing import FIGURES_FOLDER, Drawing, draw
+from linksim.report.figures.drawing import FIGURES_FOLDER, Drawing
 from linksim.report.figures.learning_curves import write_learning_curves
 from linksim.report.figures.of_a_run import COSTS, EXAMPLE, OVERVIEW, SWEEP
+from linksim.report.page_parts import PageParts, page_parts
 from linksim.report.tables.costs import cost_rows, read_costs
 from linksim.report.tables.learning import HEADS as LEARNING_HEADS
 from linksim.report.tables.learning import learning_rows
-from linksim.report.tables.rate_distortion import distance_heads, distance_rows, distance_table, distances
+from linksim.report.tables.rate_distortion import distance_heads, distance_rows, distance_table
 from linksim.report.tables.sampling import read_sampling
-from linksim.report.tables.sweep import SweepTable, sweep_tables
+from linksim.report.tables.sweep import SweepTable
 from linksim.report.view.figure_options import FigureOptions
 from linksim.report.view.references import REFERENCE_METRICS
 from linksim.report.view.run_view import RunView, view_run
@@ -79,7 +80,7 @@ def write_report(
     Args:
         of_run: folder of the run; or the run as it is viewed, which has its options.
         options: which curves and figures of the folder, and how they look.
-        executor: where figures are drawn; by default in this process.
+        executor: where figures are drawn and tables made; by default in this process.
 
     Returns:
         The page; it refers to nothing outside itself.
@@ -89,10 +90,11 @@ def write_report(
     """
     run = of_run if isinstance(of_run, RunView) else view_run(of_run, options=options)
     costs = cost_rows(read_costs(run.folder))
-    page = _template().render(_content(run, [*draw(run, executor), *_training(run)], costs))
+    parts = page_parts(run, _metrics(run), executor)
+    page = _template().render(_content(run, replace(parts, drawings=[*parts.drawings, *_training(run)]), costs))
     path = run.folder / REPORT_NAME
     write_whole(path, page)
-    table = distance_table(run)
+    table = distance_table(parts.distances)
     if not table.empty:
         write_whole(run.folder / DISTANCES_NAME, csv_text(table))
     return path
@@ -118,21 +120,23 @@ def _training(run: RunView) -> list[Drawing]:
     return [Drawing("learning_curves", _TRAINING, text, files, True)] if files else []
 
 
-def _content(run: RunView, drawings: list[Drawing], costs: tuple[list[str], list[list[str]]]) -> dict[str, Any]:
+def _metrics(run: RunView) -> list[str]:
+    """Those of the page's tables: first the usual ones, then what else the run has."""
+    known = {*_TABLE_METRICS, *REFERENCE_METRICS}
+    return [*_TABLE_METRICS, *(name for name in run.results["metric"].drop_duplicates() if name not in known)]
+
+
+def _content(run: RunView, parts: PageParts, costs: tuple[list[str], list[list[str]]]) -> dict[str, Any]:
     manifest = run.manifest
 
     def figures(place: str) -> list[InlineFigure]:
-        return [_inline(drawing) for drawing in drawings if drawing.place == place]
+        return [_inline(drawing) for drawing in parts.drawings if drawing.place == place]
 
-    others = [
-        name for name in run.results["metric"].drop_duplicates() if name not in {*_TABLE_METRICS, *REFERENCE_METRICS}
-    ]
-    tables = sweep_tables(run, [*_TABLE_METRICS, *others])
     sections = [
         SweepSection(
             sweep.name,
             figures(f"{SWEEP}{sweep.name}"),
-            [table for table in tables if table.sweep == sweep.name],
+            [table for table in parts.tables if table.sweep == sweep.name],
         )
         for sweep in run.sweeps
     ]
@@ -145,7 +149,7 @@ def _content(run: RunView, drawings: list[Drawing], costs: tuple[list[str], list
         "warnings": [str(line) for line in manifest.get("warnings") or ()],
         "words": scenario_summary(run.scenario),
         "overview": figures(OVERVIEW),
-        "distances": [(distance_heads(run, found), distance_rows(run, found)) for found in distances(run)],
+        "distances": [(distance_heads(run, found), distance_rows(run, found)) for found in parts.distances],
         "training": figures(_TRAINING),
         "example": figures(EXAMPLE),
         "cost_figures": figures(COSTS),

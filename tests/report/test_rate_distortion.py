@@ -14,7 +14,7 @@ from made_up_run import AXES, write_run
 from linksim.errors import InputError
 from linksim.report.figures.of_a_run import Plan, figure_layouts
 from linksim.report.html import write_report
-from linksim.report.tables.rate_distortion import distance_table
+from linksim.report.tables.rate_distortion import distance_table, distances
 from linksim.report.view.curve_style import IDEAL
 from linksim.report.view.rate_distortion import curves_styles, one_of_each_curve, parts_with_curves
 from linksim.report.view.run_view import RunView, view_run
@@ -89,7 +89,7 @@ def test_a_distribution_has_one_point_of_each_curve_by_its_bits(folder):
 
 
 def test_distances_are_those_from_the_first_curve(folder):
-    table = distance_table(view_run(folder)).set_index(["metric", "curve"])
+    table = distance_table(distances(view_run(folder))).set_index(["metric", "curve"])
     sgcs = table.loc[("sgcs", "Context codec")]
     assert sgcs["reference"] == "Enhanced Type II"
     assert sgcs["bits_ratio"] == pytest.approx(0.5)
@@ -113,7 +113,7 @@ def test_page_and_table_have_the_distances(folder):
 def test_runs_without_curves_are_as_before(tmp_path):
     run = view_run(write_run(tmp_path / "plain", {"one_point": {}}))
     assert not parts_with_curves(run, run.sweeps[0])
-    assert distance_table(run).empty
+    assert distance_table(distances(run)).empty
     write_report(run.folder)
     assert not (run.folder / "equal_bits.csv").exists()
 
@@ -129,7 +129,8 @@ def test_what_has_a_name_gets_panels_of_its_own_and_a_number_none(folder):
     with paper_style():
         (plan,) = (plan for plan in figure_layouts(run) if plan.name.endswith("equal_bits"))
     assert len(plan.figure.axes) == 4
-    assert list(distance_table(run)["part"].unique()) == [part.title for part in parts_with_curves(run, run.sweeps[0])]
+    table_of_both = distance_table(distances(run))
+    assert list(table_of_both["part"].unique()) == [part.title for part in parts_with_curves(run, run.sweeps[0])]
     pd.concat([table, table.assign(snr_db=20.0)]).to_csv(folder / "results.csv", index=False)
     assert not parts_with_curves(view_run(folder), view_run(folder).sweeps[0])
 
@@ -238,7 +239,7 @@ def test_a_reference_is_drawn_as_far_as_there_are_points(with_reference: Path) -
 
 @pytest.mark.usefixtures("without_figures")
 def test_a_reference_has_its_distance_in_the_table(with_reference: Path) -> None:
-    table = distance_table(view_run(with_reference)).set_index(["metric", "curve"])
+    table = distance_table(distances(view_run(with_reference))).set_index(["metric", "curve"])
     row = table.loc[("nmse_db", TITLE)]
     assert row["reference"] == "Context codec"
     assert (row["bits_from"], row["bits_to"]) == pytest.approx((32, 128))

@@ -15,8 +15,8 @@ from linksim.execution.executor import InProcess
 from linksim.report import draw_figures
 from linksim.report.figures.bits import draw_bits
 from linksim.report.figures.curves import XPositions, draw_curves
-from linksim.report.figures.drawing import _shares, draw
 from linksim.report.figures.sweep import draw_metrics
+from linksim.report.page_parts import page_parts
 from linksim.report.view.axes import Axis
 from linksim.report.view.curve_style import curve_styles
 from linksim.report.view.figure_options import FigureOptions
@@ -51,8 +51,8 @@ def test_every_sweep_gets_the_figures_of_its_axes(tmp_path):
         assert len(content) > 5000
 
 
-class TwoParts(InProcess):
-    """Gets figures in the two parts that two workers would."""
+class TwoWorkers(InProcess):
+    """Gets a report in the parts that two workers would share."""
 
     local_workers = 2
 
@@ -64,8 +64,8 @@ def drawn_twice(tmp_path_factory: pytest.TempPathFactory) -> list[list[Path]]:
     here, there = (write_run(tmp_path_factory.mktemp("run"), sweeps, metrics=metrics) for _ in range(2))
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(STYLE, "pdf.fonttype", FONT_TYPE)
-        by_workers = [file for drawing in draw(view_run(there), TwoParts()) for file in drawing.files]
-        return [draw_figures(here), by_workers]
+        parts = page_parts(view_run(there), metrics, TwoWorkers())
+        return [draw_figures(here), [file for drawing in parts.drawings for file in drawing.files]]
 
 
 def test_figures_are_png_and_pdf_with_truetype_fonts(drawn_twice):
@@ -95,11 +95,10 @@ def inflated(stream: bytes) -> bytes:
         return stream
 
 
-def test_shares_of_workers_take_about_as_long():
-    groups = {"a": 5, "b": 9, "c": 4, "d": 1}
-    assert _shares(groups, 2) == [["b", "d"], ["a", "c"]]
-    assert _shares(groups, 1) == [["b", "a", "c", "d"]]
-    assert sorted(name for share in _shares(groups, 9) for name in share) == sorted(groups)
+def test_workers_make_the_same_parts(tmp_path):
+    run = view_run(write_run(tmp_path, {"over_ratio": SWEEPS["over_ratio"]}), options=RASTER)
+    metrics = ("nmse_db", "rho")
+    assert page_parts(run, metrics, TwoWorkers()) == page_parts(run, metrics)
 
 
 def test_redrawing_gives_the_same_bytes_whoever_draws(drawn_twice):

@@ -94,7 +94,7 @@ def distance_heads(run: RunView, found: Distances) -> list[str]:
     ]
 
 
-def distance_table(run: RunView) -> pd.DataFrame:
+def distance_table(of_run: list[Distances]) -> pd.DataFrame:
     """All distances as numbers, a row for each sweep, part, metric and curve; empty where curves have none in common.
 
     Columns: ``sweep``, ``part``, ``metric``, ``curve``, ``reference``, ``bits_ratio``, ``gain``, ``bits_from``,
@@ -112,7 +112,7 @@ def distance_table(run: RunView) -> pd.DataFrame:
             "bits_from": distance.bits[0] if distance.bits else math.nan,
             "bits_to": distance.bits[1] if distance.bits else math.nan,
         }
-        for found in distances(run)
+        for found in of_run
         for curve, distance in found.by_curve.items()
     ]
     return pd.DataFrame(rows)
