@@ -229,6 +229,7 @@ class Chain:
         bits, cqi, offset_db = sent.bits, sequence.cqi, sequence.offset_db
         with self.times.stage("prediction"):
             known = self.base_station.known(label, sequence)
+        seen = sequence.seen if kept.all() else {}
         if not kept.all():
             fate, bits = fate.only(kept), bits[kept] if isinstance(bits, Tensor) else bits
             cqi, offset_db = (None if each is None else each[kept] for each in (cqi, offset_db))
@@ -242,6 +243,7 @@ class Chain:
             precoder_reported=known.precoder,
             cqi=cqi,
             offset_db=offset_db,
+            seen=seen,
         )
 
     @property

@@ -66,6 +66,7 @@ class ReportSequence:
     _newest: tuple[Codeword, Codeword] | None = None
     _before: Memory = field(default_factory=dict)
     _saturated: Tensor | None = None
+    _as_sent: bool = False
 
     def report(self, observation: Observation, draw: NormalDraw) -> None:
         """The next report: from the UE's channel estimate to what the BS makes of it."""
@@ -85,6 +86,7 @@ class ReportSequence:
 
         as_sent = alone and received is sent and not arrived.noise_to_signal
         rebuilt, self._bs_memory = self.first.of("rebuilt", self.codec, rebuild) if as_sent else rebuild()
+        self._as_sent = as_sent
         self._newest, self._saturated = (sent, received), self.codec.ue.saturated(observation)
         self.rebuilt.append(rebuilt.csi)
         self.lost.append(_lost(rebuilt, len(sent.values)))
@@ -125,6 +127,13 @@ class ReportSequence:
     def saturated(self) -> Tensor | None:
         """Which of the newest have a scale that cannot be sent, ``[batch]``, bool; ``None`` where there is no range."""
         return self._saturated
+
+    @property
+    def seen(self) -> dict[str, Tensor]:
+        """What metrics make of the newest report when it is made: of a first one that arrived as it was sent, once."""
+        if not self._as_sent or self.lost[-1].any():
+            return {}
+        return self.first.of("seen", self.codec, dict)
 
     @property
     def may_be_lost(self) -> bool:

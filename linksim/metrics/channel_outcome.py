@@ -1,6 +1,7 @@
 """One batch at the end of the chain: its tensors, and quantities that no report influences."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -136,7 +137,7 @@ class ChannelOutcome:
     @channel_property
     def weights_perfect(self) -> Tensor:
         """Precoder weights of the first layer from the true channel when it is used, ``[batch, Nc, n_tx]``."""
-        return self._weights(self.true_use)
+        return self._weights(lambda: self.true_use, lambda: self.true_use.directions.layer(1))
 
     @channel_property
     def rate_perfect(self) -> Tensor:
@@ -210,14 +211,20 @@ class ChannelOutcome:
         bands = subbands(ports.shape[-2], self.n_subbands, "sgcs.n_subbands")
         return Response(ports, self.n_rx, bands)
 
-    def _weights(self, known: Response) -> Tensor:
+    def _weights(self, known: Callable[[], Response], direction: Callable[[], Tensor]) -> Tensor:
         """Precoder weights of the first layer for a known channel, ``[batch, Nc, n_tx]``.
 
         A precoder of the eigenvectors that the similarity is made of takes those, as they take longest to compute.
+
+        Args:
+            known: gives the channel.
+            direction: gives its dominant eigenvectors, ``[batch, n_subbands, n_tx]``.
         """
-        if self.precoder.bands(known.matrices.shape[1]) == list(known.bands):
-            return self.precoder.weights_of_bands(known.directions.layer(1), known.bands)
-        return self.precoder.weights(known.matrices)
+        n_subcarriers = self.response_use.shape[-2]
+        bands = subbands(n_subcarriers, self.n_subbands, "sgcs.n_subbands")
+        if self.precoder.bands(n_subcarriers) == bands:
+            return self.precoder.weights_of_bands(direction(), bands)
+        return self.precoder.weights(known().matrices)
 
     def _user_rates(self, weights: Tensor, cqi: Tensor | None) -> Tensor:
         """Rates of the users of each cell, ``[n_cells, users]``.

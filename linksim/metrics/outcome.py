@@ -1,5 +1,6 @@
 """What the metrics see of one batch: true channels, what the BS rebuilt, and quantities that several metrics share."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Self
@@ -18,6 +19,8 @@ from linksim.metrics.matrix_norms import inner
 from linksim.metrics.response import Response
 from linksim.precoding import right_singular_vector
 
+_SEEN = "what is computed of the report and the channel when it was made"
+
 
 @dataclass(frozen=True)
 class LinkOutcome(ChannelOutcome):
@@ -34,8 +37,12 @@ class LinkOutcome(ChannelOutcome):
         precoder_reported: Tensor | None = None,
         cqi: Tensor | None = None,
         offset_db: Tensor | None = None,
+        seen: dict[str, Tensor] | None = None,
     ) -> Self:
-        """The same channels with another compressor's report; what is computed of the channels is computed once."""
+        """The same channels with another compressor's report; what is computed of the channels is computed once.
+
+        ``seen`` has what was computed before of this report and the channel when it was made, and gets what will be.
+        """
         other = replace(
             self,
             csi_rebuilt=csi_rebuilt,
@@ -48,6 +55,9 @@ class LinkOutcome(ChannelOutcome):
             offset_db=offset_db,
         )
         share_channel(self, other)
+        if seen is not None:
+            # No field, so that outcomes with another report do not take it over.
+            vars(other)[_SEEN] = seen
         return other
 
     def only(self, kept: Tensor) -> Self:
@@ -120,7 +130,7 @@ class LinkOutcome(ChannelOutcome):
             return self.inner_report
         return inner(self.known_use.ports, self.response_use)
 
-    @cached_property
+    @property
     def cosine(self) -> Tensor:
         r"""Cosine of channel and reconstruction when the report was made, ``[batch, Nc]``, real.
 
@@ -129,6 +139,9 @@ class LinkOutcome(ChannelOutcome):
         It is 0 where either vector is zero. With several UE antennas the vectors are the dominant right singular
         vectors.
         """
+        return self._seen_once("cosine", self._cosine)
+
+    def _cosine(self) -> Tensor:
         known, true = self.known_report, self.true_report
         if self.n_rx > 1:
             vectors = right_singular_vector(known.matrices), right_singular_vector(true.matrices)
@@ -146,7 +159,7 @@ class LinkOutcome(ChannelOutcome):
             layer: 1 for the strongest eigenvector, and so on.
         """
         if self.precoder_reported is None:
-            return self.known_report.directions.layer(layer)
+            return self._seen_once(f"direction {layer}", lambda: self.known_report.directions.layer(layer))
         return self._layers_matched[:, layer - 1] if layer <= self.precoder_reported.shape[1] else None
 
     @cached_property
@@ -157,7 +170,7 @@ class LinkOutcome(ChannelOutcome):
         """
         if self.precoder_reported is not None:
             return _matched(self.precoder_reported, self.true_use.directions)[:, 0]
-        return self.known_use.directions.layer(1)
+        return self._direction_known
 
     @cached_property
     def ranks_reported(self) -> Tensor | None:
@@ -183,7 +196,7 @@ class LinkOutcome(ChannelOutcome):
     def weights(self) -> Tensor:
         """Precoder weights of the first layer from what the BS holds, ``[batch, Nc, n_tx]``."""
         if self.precoder_reported is None:
-            return self._weights(self.known_use)
+            return self._weights(lambda: self.known_use, lambda: self._direction_known)
         widths = torch.tensor(
             [band.stop - band.start for band in self.true_use.bands], device=self.precoder_reported.device
         )
@@ -262,6 +275,18 @@ class LinkOutcome(ChannelOutcome):
     def rate(self) -> Tensor:
         """Rate with the BS's precoder, mean over the subcarriers, ``[batch]``, float64, bit/s/Hz."""
         return self._rate(self.gain)
+
+    @property
+    def _direction_known(self) -> Tensor:
+        """Dominant eigenvector of the channel that the BS takes for that in use, ``[batch, n_subbands, n_tx]``."""
+        known = self.direction_reconstructed() if self.held else None
+        return self.known_use.directions.layer(1) if known is None else known
+
+    def _seen_once(self, name: str, compute: Callable[[], Tensor]) -> Tensor:
+        seen: dict[str, Tensor] = vars(self).setdefault(_SEEN, {})
+        if name not in seen:
+            seen[name] = compute()
+        return seen[name]
 
     @cached_property
     def _layers_matched(self) -> Tensor:

@@ -101,6 +101,23 @@ def test_digits_are_those_of_a_point_by_itself(
         np.testing.assert_array_equal(found[column], values)
 
 
+def test_what_metrics_make_of_a_report_is_computed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """At other times of use nothing is asked of the rebuilt channel but its eigenvectors, which are known."""
+    kept, rebuilt = KeptWork(), []
+    points = [
+        changed({"precoder": {"name": "mrt_subband", "n_subbands": 6}, "feedback": {"delay_s": delay}})
+        for delay in (1e-3, 3e-3)
+    ]
+    codecs = codecs_of(points[0])
+    original = AngularDelayTransform.inverse
+    monkeypatch.setattr(AngularDelayTransform, "inverse", lambda *given: rebuilt.append(1) or original(*given))
+    counts = []
+    for point in points:
+        recorded(point, codecs, kept)
+        counts.append(len(rebuilt))
+    assert counts[0] == counts[1] > 0
+
+
 @pytest.mark.parametrize("subcarrier", [0, 7, 47])
 def test_channels_that_differ_anywhere_are_others(subcarrier: int) -> None:
     scenario = changed({})
