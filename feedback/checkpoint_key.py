@@ -13,6 +13,7 @@ from feedback.file_digest import content_of
 from feedback.number_text import number_text
 from feedback.plugin_content import plugin_digest
 from feedback.plugin_file import split_plugin
+from feedback.training.recipe_section import recipe_in_key
 
 
 def checkpoint_key(compressor: Compressor | CompressorIdentity, training: Mapping[str, Any]) -> str:
@@ -58,6 +59,8 @@ def _by_content(given: dict[str, Any], model: type[BaseModel] | None = None) -> 
             found[name] = f"{class_name} {plugin_digest(file)}"
         elif name in named and value is not None:
             found[name] = f"sha256 {content_of(Path(value))}"
+        elif name == "recipe" and isinstance(value, dict):
+            found[name] = recipe_in_key(value)
         else:
             found[name] = _by_content(value) if isinstance(value, dict) else value
     return found

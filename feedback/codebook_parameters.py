@@ -13,7 +13,7 @@ from feedback.compressor_parameters import CompressorTraits, FixedCostParameters
 from feedback.csi_dimensions import CsiDimensions, CsiForm
 from feedback.errors import FeedbackInputError
 from feedback.signals import Signal
-from feedback.training.recipe import TrainingRecipe
+from feedback.training.recipe_section import RecipeSection, check_phases
 
 MOST_LAYERS: Final = 4
 
@@ -57,19 +57,18 @@ class CodebookParameters(FixedCostParameters):
         description="what the BS makes of reported precoders, and no UE knows of: a trained transformer over delays "
         "and beams; by default nothing",
     )
-    recipe: TrainingRecipe | None = Field(
-        default=None, description="with enhancer: its training recipe; by default the scenario's"
+    recipe: RecipeSection | None = Field(
+        default=None, description="with enhancer: keys over the scenario's training recipe; by default none"
     )
 
     @model_validator(mode="after")
     def _enhanced(self) -> Self:
         if self.enhancer is None and self.recipe is not None:
             raise ValueError("recipe: got one without enhancer, expected it with enhancer 'transformer'")
-        if self.recipe is not None:
-            try:
-                self.recipe.for_phases(self.phases_are_chosen)
-            except FeedbackInputError as error:
-                raise ValueError(f"recipe.{error}") from error
+        try:
+            check_phases([self.recipe], self.phases_are_chosen)
+        except FeedbackInputError as error:
+            raise ValueError(f"recipe.{error}") from error
         problem = None if self.enhancer is None else self.enhancer_problem
         if problem is not None:
             raise ValueError(f"enhancer: got {self.enhancer!r} with {problem}")

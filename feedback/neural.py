@@ -23,6 +23,7 @@ from feedback.training.loop import train
 from feedback.training.options import TrainingOptions, TrainingOutcome, reconstruction_error
 from feedback.training.rate_distortion import RateDistortionLoss
 from feedback.training.recipe import TrainingRecipe
+from feedback.training.recipe_section import RecipeSection, recipe_with
 from feedback.training_set import TrainingSet
 
 __all__ = ["NeuralCompressor", "NeuralParameters"]
@@ -104,6 +105,15 @@ class NeuralCompressor(MatrixCompressor):
         """How trained weights are adapted to another channel where nothing else is said."""
         return self.default_recipe
 
+    def recipe_with(self, *sections: RecipeSection | None, adapted: bool = False) -> TrainingRecipe:
+        """How it is trained, or trained weights are adapted: by default but for what sections say, the last on top.
+
+        Raises:
+            FeedbackInputError: if keys of the sections do not go with what is below them.
+        """
+        own = self.adaptation_recipe if adapted else self.default_recipe
+        return recipe_with(sections, {"default": own, "paper": self.paper_recipe})
+
     def prepare(self, training: TrainingSet, generator: torch.Generator) -> None:
         """Sets the weights that training starts from: drawn ones, unless a network has a better start."""
         self.initialise(generator)
@@ -151,7 +161,7 @@ class NeuralCompressor(MatrixCompressor):
         return options if weight is None else replace(options, loss=RateDistortionLoss(options.errors, weight))
 
     def fit(self, training: TrainingSet, generator: torch.Generator) -> None:
-        """Trains with the recipe of the parameters, or the default one; ``untrained`` networks are only prepared.
+        """Trains by the default recipe with that of the parameters over it; ``untrained`` networks are only prepared.
 
         Weights that were trained elsewhere are taken as they are.
         """
@@ -160,7 +170,7 @@ class NeuralCompressor(MatrixCompressor):
         elif self.settings.untrained:
             self.prepare(training, generator)
         else:
-            self.train_networks(training, self.settings.recipe or self.default_recipe, generator)
+            self.train_networks(training, self.recipe_with(self.settings.recipe), generator)
 
     def take_weights_of_others(self) -> None:
         """Takes over the weights of a file that the parameters name.

@@ -12,7 +12,7 @@ from feedback.matrix_parameters import MatrixParameters
 from feedback.training.adaptation import Adaptation
 from feedback.training.distillation import Distillation
 from feedback.training.disturbance import Disturbance
-from feedback.training.recipe import TrainingRecipe
+from feedback.training.recipe_section import RecipeSection, check_phases
 
 Init = Literal["klt", "xavier"]
 
@@ -23,7 +23,9 @@ class NeuralParameters(MatrixParameters):
     trained = True
     learns = True
 
-    recipe: TrainingRecipe | None = Field(default=None, description="training recipe; by default the scenario's")
+    recipe: RecipeSection | None = Field(
+        default=None, description="keys over the scenario's training recipe; by default none"
+    )
     disturbance: Disturbance | None = Field(
         default=None, description="noise and quantisation of codewords in training; by default none"
     )
@@ -45,11 +47,14 @@ class NeuralParameters(MatrixParameters):
 
     @model_validator(mode="after")
     def _trains_as_it_says(self) -> Self:
-        if self.recipe is not None:
-            try:
-                self.recipe.for_phases(self.phases_are_chosen)
-            except FeedbackInputError as error:
-                raise ValueError(f"recipe.{error}") from error
+        try:
+            check_phases([self.recipe], self.phases_are_chosen)
+        except FeedbackInputError as error:
+            raise ValueError(f"recipe.{error}") from error
+        unused = [key for key in ("recipe", "distillation", "adaptation") if getattr(self, key) is not None]
+        if unused and not self.needs_training:
+            instead = "`untrained: true`" if self.untrained else "weights of others"
+            raise ValueError(f"{unused[0]}: got one beside {instead}, expected one of the two: nothing is trained")
         if self.distillation is not None and self.disturbance is not None and self.disturbance.rate_weight is not None:
             raise ValueError(
                 "distillation: got one with disturbance.rate_weight, expected one of them: both are the loss"

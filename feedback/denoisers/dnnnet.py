@@ -75,10 +75,10 @@ class DnnNet(Denoiser):
         Raises:
             FeedbackInputError: if the training set is unusable, or the loss becomes NaN or infinite.
         """
-        recipe = self.settings.joint
-        if recipe is None or not isinstance(compressor, NeuralCompressor):
+        section = self.settings.joint
+        if section is None or not isinstance(compressor, NeuralCompressor):
             return
-        recipe = recipe.for_phases(compressor.settings.phases_are_chosen)
+        recipe = self.settings.joint_recipe(section).for_phases(compressor.settings.phases_are_chosen)
         decoder = _DenoisingDecoder(self.network, compressor.decoder)
         options = compressor.suited(TrainingOptions(disturbance=_KnownNoise(snr_db=self.settings.snr_db)))
         with torch.enable_grad():

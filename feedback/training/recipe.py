@@ -9,7 +9,7 @@ from feedback.errors import FeedbackInputError
 # Of products in training, by their names in Lightning Fabric.
 Precision = Literal["32-true", "bf16-mixed", "16-mixed"]
 
-_BUDGETS = ("epochs", "samples", "minutes")
+BUDGETS = ("epochs", "samples", "minutes")
 _DEFAULT_EPOCHS = 100
 # Adam moves the many weights of an FC layer together, which a layer that is the KLT already has to be spared.
 _KLT_FC_RATE_RATIO = 0.05
@@ -103,9 +103,9 @@ class TrainingRecipe(BaseModel):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        given = [name for name in _BUDGETS if getattr(self, name) is not None]
+        given = [name for name in BUDGETS if getattr(self, name) is not None]
         if len(given) > 1:
-            raise ValueError(f"got the budgets {' and '.join(given)}, expected one of {', '.join(_BUDGETS)}")
+            raise ValueError(f"got the budgets {' and '.join(given)}, expected one of {', '.join(BUDGETS)}")
         if self.schedule == "hold" and self.warmup + self.decay > 1:
             raise ValueError(
                 f"decay is {self.decay:g} after a warmup of {self.warmup:g}, expected no more than 1 together"
@@ -123,7 +123,7 @@ class TrainingRecipe(BaseModel):
         Raises:
             pydantic.ValidationError: if the budget is none, or more than one.
         """
-        others: dict[str, Any] = {name: value for name, value in self.model_dump().items() if name not in _BUDGETS}
+        others: dict[str, Any] = {name: value for name, value in self.model_dump().items() if name not in BUDGETS}
         return TrainingRecipe.model_validate(others | budget)
 
     def resolved(self, starts_as_klt: bool) -> "TrainingRecipe":
@@ -173,6 +173,19 @@ class TrainingRecipe(BaseModel):
         if self.full_rate_nmse_db is None:
             return 1.0
         return min(1.0, start_nmse / 10 ** (self.full_rate_nmse_db / 10))
+
+    def acting(self, batches_per_epoch: int, start_nmse_db: float) -> "TrainingRecipe":
+        """The recipe with the default of every key that changes nothing for this budget and start."""
+        steps, start, idle = self.steps(batches_per_epoch), self.full_rate_nmse_db, []
+        if steps is None or (self.full_rate_steps is not None and steps >= self.full_rate_steps):
+            idle.append("full_rate_steps")
+        if start is not None and start_nmse_db >= start:
+            idle.append("full_rate_nmse_db")
+        if self.schedule != "hold":
+            idle.append("decay")
+        if self.schedule == "constant":
+            idle.append("final_learning_rate")
+        return self.model_copy(update={name: type(self).model_fields[name].default for name in idle})
 
     def steps(self, batches_per_epoch: int) -> int | None:
         """Optimiser steps of the whole budget; ``None`` for a budget of time."""

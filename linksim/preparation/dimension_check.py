@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from channels.estimator_parameters import ESTIMATORS
 from channels.transforms.sizes import HF_POINTS, check_truncation
 from feedback.errors import FeedbackInputError
-from feedback.plugin_file import PluginParameters
+from feedback.plugin_file import PluginParameters, own_parameters
 from linksim.errors import InputError
 from linksim.metrics.multi_user import MULTI_USER_METRICS
 from linksim.precoding import PRECODERS
-from linksim.preparation.scheme_spec import SchemeSpec, schemes_of
+from linksim.preparation.scheme_spec import SchemeSpec, is_trained, schemes_of
 from linksim.preparation.teacher import teacher_of
 from linksim.scenario.model import Scenario
 from linksim.scenario.outlines import csi_dimensions, outline_of, require_training_channels, split_hint
@@ -56,6 +56,7 @@ def check_points(points: Sequence[Point], *, to_be_tested: bool = True) -> None:
             if asked not in checked:
                 try:
                     _check_compressor(spec)
+                    _check_recipe(spec)
                 except FeedbackInputError as error:
                     raise InputError(f"compressors: {spec.label}: {error}") from None
                 teacher_of(spec)
@@ -87,7 +88,8 @@ def _what_decides(spec: SchemeSpec) -> tuple[object, ...]:
     """What says whether a compressor can be built and has something to learn from."""
     scenario = spec.scenario
     sizes = (scenario.channel, scenario.transform.n_delay, scenario.sgcs, scenario.feedback.report_period_s)
-    return spec.parameters.model_dump_json(), *sizes, spec.needs_training_channels
+    recipe = scenario.training.recipe and scenario.training.recipe.model_dump_json()
+    return spec.parameters.model_dump_json(), *sizes, spec.needs_training_channels, recipe
 
 
 def _check_rank(key: str, asked: object, n_rx: int) -> None:
@@ -108,6 +110,15 @@ def _require_motion(spec: SchemeSpec) -> None:
         raise InputError(f"feedback.report_period_s: got 0, expected the time from report to report in s: {reason}")
     if getattr(scenario.channel, "speed_m_s", 1.0) == 0 and not getattr(scenario.channel, "indoor_speed_m_s", None):
         raise InputError(f"channel.speed_m_s: got 0, expected a speed in m/s: {reason}")
+
+
+def _check_recipe(spec: SchemeSpec) -> None:
+    """Whether the keys of recipes go with what is below them, which only the network itself knows."""
+    sections = spec.scenario.training.recipe, getattr(own_parameters(spec.parameters), "recipe", None)
+    if is_trained(spec) and any(section is not None and section.may_clash for section in sections):
+        from linksim.preparation.network_training import recipe_of
+
+        recipe_of(spec)
 
 
 def _check_device(scenario: Scenario) -> None:

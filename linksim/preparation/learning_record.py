@@ -155,7 +155,8 @@ def _differences(spec: SchemeSpec, info: CheckpointInfo) -> Iterator[str]:
     if getattr(spec.parameters, "phases_are_chosen", False):
         # Never turned, also where an older document says so.
         wanted = wanted.model_copy(update={"random_phase": info.recipe.random_phase})
-    yield from _recipe_differences(info.recipe, wanted)
+    used, asked = (one.acting(max(pool // one.batch_size, 1), info.start_nmse_db) for one in (info.recipe, wanted))
+    yield from _recipe_differences(used, asked)
 
 
 def _recipe_differences(used: TrainingRecipe, wanted: TrainingRecipe) -> Iterator[str]:

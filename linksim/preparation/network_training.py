@@ -13,6 +13,7 @@ from torch import Tensor
 
 from feedback.checkpoint import save_checkpoint
 from feedback.checkpoint_info import CheckpointInfo, read_info
+from feedback.errors import FeedbackInputError
 from feedback.neural import NeuralCompressor
 from feedback.training.devices import several_devices
 from feedback.training.distillation_loss import DistillationLoss
@@ -96,13 +97,20 @@ def train_network(task: TrainingTask) -> CheckpointInfo:
 
 
 def recipe_of(spec: SchemeSpec) -> TrainingRecipe:
-    """How a network is trained: as its own section says, or its scenario, or itself; within the scenario's budget."""
+    """How a network is trained: its own recipe, over it the scenario's keys and its section's; within the budget.
+
+    Raises:
+        InputError: if such keys do not go with what is below them.
+    """
     compressor = spec.build().compressor
     assert isinstance(compressor, NeuralCompressor)
     training = spec.scenario.training
-    own = compressor.default_recipe if spec.adapted_to is None else compressor.adaptation_recipe
-    recipe = (compressor.settings.recipe or training.recipe or own).resolved(compressor.starts_as_klt)
-    recipe = recipe.for_phases(compressor.settings.phases_are_chosen)
+    sections = training.recipe, compressor.settings.recipe
+    try:
+        recipe = compressor.recipe_with(*sections, adapted=spec.adapted_to is not None)
+    except FeedbackInputError as error:
+        raise InputError(f"compressors: {spec.label}: recipe: {error}") from None
+    recipe = recipe.resolved(compressor.starts_as_klt).for_phases(compressor.settings.phases_are_chosen)
     if spec.adapted_to is not None:
         return adaptation_of(spec).recipe(recipe)
     return recipe if training.budget is None else training.budget.of(recipe)

@@ -6,7 +6,7 @@ from feedback.compressor_parameters import CompressorParameters, CompressorTrait
 from feedback.errors import FeedbackInputError
 from feedback.plugin_file import own_parameters
 from feedback.signals import Signal
-from feedback.training.recipe import TrainingRecipe
+from feedback.training.recipe_section import RecipeSection, check_phases
 from linksim.metrics import METRICS
 from linksim.scenario.feedback_section import FeedbackSection
 from linksim.scenario.plugin_sections import compressor_label
@@ -42,18 +42,18 @@ def check_signals(feedback: FeedbackSection, compressors: Sequence[CompressorPar
             _check_fit(feedback, compressor.sends, compressor.reserves_bits)
 
 
-def check_recipe(recipe: TrainingRecipe | None, compressors: Sequence[CompressorParameters]) -> None:
-    """Refuses a recipe of all networks that one of them, without a recipe of its own, cannot be trained by.
+def check_recipe(recipe: RecipeSection | None, compressors: Sequence[CompressorParameters]) -> None:
+    """Refuses a recipe of all networks that one of them, by its own keys over it, cannot be trained by.
 
     Raises:
         ValueError: in a line that begins with the key.
     """
     for entry in compressors:
         own = own_parameters(entry)
-        if recipe is None or not entry.traits.trained or getattr(own, "recipe", None) is not None:
+        if recipe is None or not entry.traits.trained:
             continue
         try:
-            recipe.for_phases(getattr(own, "phases_are_chosen", False))
+            check_phases([recipe, getattr(own, "recipe", None)], getattr(own, "phases_are_chosen", False))
         except FeedbackInputError as error:
             raise ValueError(f"training.recipe.{error} (compressor {compressor_label(entry)!r})") from error
 

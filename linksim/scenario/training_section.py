@@ -5,6 +5,7 @@ from typing import Any, Self
 from pydantic import Field, model_validator
 
 from feedback.training.recipe import TrainingRecipe
+from feedback.training.recipe_section import RecipeSection
 from linksim.scenario.plugin_kinds import COMPRESSOR
 from linksim.scenario.section import Section
 
@@ -59,5 +60,7 @@ class TrainingSection(Section):
         "the same again",
     )
     validation_samples: int = Field(default=1000, ge=1, le=10**7, description="channels to select the best epoch on")
-    recipe: TrainingRecipe | None = Field(default=None, description="of all networks; by default each network's own")
+    recipe: RecipeSection | None = Field(
+        default=None, description="keys over each network's own recipe; by default none"
+    )
     budget: BudgetSection | None = Field(default=None, description="of all networks; by default their recipes'")

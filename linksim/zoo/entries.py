@@ -6,6 +6,7 @@ The document beside each tensors' file is the one record of it; the table of the
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import torch
@@ -17,6 +18,7 @@ from feedback.compressor import Compressor
 from feedback.errors import FeedbackInputError
 from feedback.number_text import number_text
 from feedback.plugin_file import build_compressor
+from feedback.training.recipe_section import recipe_of_key
 from linksim.errors import InputError
 from linksim.preparation.scheme_spec import SchemeSpec, scheme_specs
 from linksim.scenario.file import validate_scenario
@@ -99,7 +101,7 @@ class ZooEntry:
         origin, training = self.file.with_suffix(DOCUMENT), self.info.training
         if "plugin" in self.info.compressor:
             raise InputError(f"{origin}: compressor.plugin: got a file to run, expected it in scenarios only")
-        compressor, channel = self.info.compressor, training.get("channel")
+        compressor, channel = _with_whole_recipes(self.info.compressor), training.get("channel")
         if "adapted_to" in training:
             compressor, channel = {**compressor, "trained_on": channel}, training["adapted_to"]
         ratio = self.info.compressor.get("compression_ratio")
@@ -157,6 +159,15 @@ class ZooEntry:
         compressor = build_compressor(parameters, self.info.shape)
         load_checkpoint(self.file, compressor)
         return compressor
+
+
+def _with_whole_recipes(section: Any) -> Any:
+    """A compressor's section of a document as a scenario has it, that of its teacher as well."""
+    if not isinstance(section, dict):
+        return section
+    changed = {name: _with_whole_recipes(value) for name, value in section.items()}
+    recipe = section.get("recipe")
+    return changed | {"recipe": recipe_of_key(recipe)} if isinstance(recipe, dict) else changed
 
 
 def zoo_files(folder: Path) -> list[Path]:

@@ -9,9 +9,14 @@ import pandas as pd
 import pytest
 
 from feedback.checkpoint_info import read_info
+from feedback.compressors.crnet import CrNet
+from feedback.training.recipe import TrainingRecipe
 from linksim.execution.options import ExecutionOptions
+from linksim.preparation.network_training import recipe_of
+from linksim.preparation.scheme_spec import schemes_of
 from linksim.report import write_report
 from linksim.scenario.file import validate_scenario
+from linksim.scenario.sweep import points_of
 from linksim.simulation.engine import RunOptions, run
 from linksim.zoo.entries import read_zoo
 
@@ -102,6 +107,39 @@ def test_tables_manifest_and_report_say_how_many(
     found = pd.read_csv(other / "results.csv").set_index("compressor")["learnt_from"].to_dict()
     assert found == {"topk": 0, "klt": 120, "csinet": 150, "start": 120}
     assert "the scenario asks for 120" in write_report(other).read_text()
+
+
+def test_recipes_of_a_scenario_lie_over_each_other(tiny: dict[str, Any]) -> None:
+    def recipes(**training: Any) -> list[TrainingRecipe]:
+        document = tiny | {"compressors": sections, "training": training, "sweeps": {}}
+        # As a resolved scenario, which is read again, has it.
+        document = validate_scenario(document, "here").model_dump(mode="json")
+        return [
+            recipe_of(spec) for point in points_of(validate_scenario(document, "here")) for spec in schemes_of(point)
+        ]
+
+    sections: list[dict[str, Any]] = [
+        {"name": "crnet"},
+        {"name": "crnet", "label": "longer", "recipe": {"samples": 700}},
+        {"name": "crnet", "label": "as published", "recipe": {"base": "paper"}},
+    ]
+    own, longer, published = recipes()
+    assert longer == own.with_budget(samples=700)
+    assert published == CrNet.paper_recipe
+    steady, longer, published = recipes(recipe={"samples": 300, "ema_decay": None})
+    assert steady == own.with_budget(samples=300).model_copy(update={"ema_decay": None})
+    assert (longer, published) == (steady.with_budget(samples=700), CrNet.paper_recipe)
+    budget = {"samples": 50}
+    assert recipes(budget=budget) == [own.with_budget(**budget)] * 2 + [published.with_budget(**budget)]
+
+
+def test_keys_that_a_networks_own_recipe_does_not_go_with(
+    tiny: dict[str, Any], scenario_file: ScenarioFile, command: Command
+) -> None:
+    file = scenario_file(tiny | {"compressors": [{"name": "crnet", "recipe": {"learning_rate": 1e-6}}], "sweeps": {}})
+    code, out, err = command("validate", file)
+    assert (code, len((out + err).strip().splitlines())) == (2, 1)
+    assert "compressors: crnet: recipe: final_learning_rate is 5e-05, expected at most learning_rate (1e-06)" in err
 
 
 def test_codeword_quantisers_learn_too(learnt: dict[str, Any], run_folder: Callable[..., Path]) -> None:
