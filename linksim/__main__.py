@@ -2,14 +2,12 @@
 
 import sys
 
-from linksim.execution.huge_pages import use_huge_pages
 from linksim.execution.interruption import INTERRUPTED, leave, watch_interrupts
 
 
 def main() -> None:
     """Runs the command line; Ctrl-C during its imports is one line, as it is later."""
     watch_interrupts()
-    use_huge_pages()
     try:
         from linksim.cli.main import main as command_line
 

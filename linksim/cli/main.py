@@ -37,6 +37,7 @@ from linksim.cli.study import study
 from linksim.cli.training import train
 from linksim.cli.zoo import zoo_app
 from linksim.errors import InputError
+from linksim.execution.huge_pages import use_huge_pages
 from linksim.execution.interruption import INTERRUPTED, STOPPED
 from linksim.execution.options import ExecutionOptions
 from linksim.terminal import Console, prepare_streams, say
@@ -83,6 +84,7 @@ def run(
     execution = ExecutionOptions(workers, executor, scheduler)
     with named_problems(str(scenario)):
         resolved = _load(scenario, overrides, device)
+        use_huge_pages()
         execution.begin(resolved.channel.slow_imports)
         # These take seconds, in which the workers import as well.
         from linksim.report.html import write_report

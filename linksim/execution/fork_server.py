@@ -14,7 +14,6 @@ from multiprocessing import forkserver, get_context, resource_tracker
 from multiprocessing.context import BaseContext
 from pathlib import Path
 
-from linksim.execution.huge_pages import use_huge_pages
 from linksim.execution.interruption import hold_interrupts
 
 # What tasks of a run import; by name, as they lie above this room. The first sees to it that no other starts threads.
@@ -44,7 +43,6 @@ def start(also: Iterable[str] = ()) -> None:
     """
     if not _can_fork() or _running() is not None:
         return
-    use_huge_pages()
     forkserver.set_forkserver_preload([*IMPORTED, *also])
     # First, as starting it lets interrupts through.
     resource_tracker.ensure_running()
