@@ -2,7 +2,7 @@
 
 import sys
 
-from linksim.execution.interruption import INTERRUPTED, leave, watch_interrupts
+from linksim.execution.interruption import leave, watch_interrupts
 
 
 def main() -> None:
@@ -16,8 +16,8 @@ def main() -> None:
         print("linksim: stopped", file=sys.stderr)
         leave()
     except SystemExit as end:
-        if end.code == INTERRUPTED:
-            leave()
+        if isinstance(end.code, int):
+            leave(end.code)
         raise
 
 

@@ -87,8 +87,9 @@ def run(
         use_huge_pages()
         execution.begin(resolved.channel.slow_imports)
         # These take seconds, in which the workers import as well.
-        from linksim.report.html import write_report
-        from linksim.report.tables.terminal import show as show_table
+        from linksim.report.html import write_page
+        from linksim.report.page_parts import page_parts
+        from linksim.report.tables.terminal import show_tables
         from linksim.report.view.figure_options import FigureOptions
         from linksim.report.view.run_view import view_run
         from linksim.scenario.smoke import smoke as smoke_version
@@ -102,8 +103,9 @@ def run(
         with execution.open_executor(device_of(resolved)) as workplace:
             folder = run_scenario(resolved, out, options, workplace)
             view = view_run(folder.path, options=FigureOptions(vector=not smoke))
-            report = write_report(view, None, workplace)
-    show_table(view, Console())
+            parts = page_parts(view, workplace)
+            report = write_page(view, parts)
+    show_tables(view, parts.shown, Console())
     say(f"report: {report}")
 
 

@@ -19,7 +19,6 @@ from linksim.report.tables.rate_distortion import distance_heads, distance_rows,
 from linksim.report.tables.sampling import read_sampling
 from linksim.report.tables.sweep import SweepTable
 from linksim.report.view.figure_options import FigureOptions
-from linksim.report.view.references import REFERENCE_METRICS
 from linksim.report.view.run_view import RunView, view_run
 from linksim.report.view.scenario_summary import quantity, scenario_summary
 from linksim.storage.csv_text import csv_text
@@ -32,23 +31,6 @@ DISTANCES_NAME = "equal_bits.csv"
 # Place of the learning curves on the page.
 _TRAINING = "training"
 
-_TABLE_METRICS = (
-    "nmse_db",
-    "nmse_e2e_db",
-    "rho",
-    "sgcs",
-    "sgcs_e2e",
-    "rate_bps_hz",
-    "sum_rate_bps_hz",
-    "rank",
-    "rate_net_bps_hz",
-    "rate_loss_bps_hz",
-    "bits",
-    "bits_max",
-    "overhead",
-    "report_error_rate",
-    "resource_elements",
-)
 # Shown elsewhere on the page, or too long for a line.
 _OWN_PLACE = ("scenario", "description", "command", "wall_time_s", "compressors", "estimators", "warnings")
 
@@ -89,8 +71,16 @@ def write_report(
         InputError: if the run's files cannot be read; one line.
     """
     run = of_run if isinstance(of_run, RunView) else view_run(of_run, options=options)
+    return write_page(run, page_parts(run, executor))
+
+
+def write_page(run: RunView, parts: PageParts) -> Path:
+    """Writes ``report.html`` from its parts, and ``equal_bits.csv``.
+
+    Returns:
+        The page.
+    """
     costs = cost_rows(read_costs(run.folder))
-    parts = page_parts(run, _metrics(run), executor)
     page = _template().render(_content(run, replace(parts, drawings=[*parts.drawings, *_training(run)]), costs))
     path = run.folder / REPORT_NAME
     write_whole(path, page)
@@ -118,12 +108,6 @@ def _training(run: RunView) -> list[Drawing]:
     files = write_learning_curves(folder, logs, run.options.palette, run.options.vector)
     text = "Error on validation channels while the networks of this run were trained, against training channels seen."
     return [Drawing("learning_curves", _TRAINING, text, files, True)] if files else []
-
-
-def _metrics(run: RunView) -> list[str]:
-    """Those of the page's tables: first the usual ones, then what else the run has."""
-    known = {*_TABLE_METRICS, *REFERENCE_METRICS}
-    return [*_TABLE_METRICS, *(name for name in run.results["metric"].drop_duplicates() if name not in known)]
 
 
 def _content(run: RunView, parts: PageParts, costs: tuple[list[str], list[list[str]]]) -> dict[str, Any]:

@@ -40,7 +40,7 @@ def test_every_scenario_runs_small(
     monkeypatch.chdir(ROOT)
     drawn = scenario.stem != "own_network"
     if not drawn:
-        monkeypatch.setattr("linksim.report.html.draw", lambda *_, **__: [])
+        monkeypatch.setattr("linksim.report.page_parts.draw", lambda *_, **__: [])
     code, out, err = command("run", scenario, "--smoke", "--out", tmp_path, "--workers", "1")
     assert code == 0, err
     (run,) = tmp_path.glob("*/*/results.csv")
@@ -53,7 +53,7 @@ def test_every_scenario_runs_small(
     assert code == 0, err
     assert command("validate", run.parent / "scenario.yaml")[0] == 0
     (run.parent / "report.html").unlink()
-    monkeypatch.setattr("linksim.report.html.draw", lambda *_, **__: [])
+    monkeypatch.setattr("linksim.report.page_parts.draw", lambda *_, **__: [])
     assert command("plot", run.parent)[0] == 0
     assert (run.parent / "report.html").exists()
 

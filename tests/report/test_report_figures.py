@@ -64,7 +64,7 @@ def drawn_twice(tmp_path_factory: pytest.TempPathFactory) -> list[list[Path]]:
     here, there = (write_run(tmp_path_factory.mktemp("run"), sweeps, metrics=metrics) for _ in range(2))
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(STYLE, "pdf.fonttype", FONT_TYPE)
-        parts = page_parts(view_run(there), metrics, TwoWorkers())
+        parts = page_parts(view_run(there), TwoWorkers())
         return [draw_figures(here), [file for drawing in parts.drawings for file in drawing.files]]
 
 
@@ -97,8 +97,7 @@ def inflated(stream: bytes) -> bytes:
 
 def test_workers_make_the_same_parts(tmp_path):
     run = view_run(write_run(tmp_path, {"over_ratio": SWEEPS["over_ratio"]}), options=RASTER)
-    metrics = ("nmse_db", "rho")
-    assert page_parts(run, metrics, TwoWorkers()) == page_parts(run, metrics)
+    assert page_parts(run, TwoWorkers()) == page_parts(run)
 
 
 def test_redrawing_gives_the_same_bytes_whoever_draws(drawn_twice):

@@ -126,6 +126,13 @@ def shown_metrics(run: RunView) -> tuple[str, ...]:
     return ("nmse_db", "rho", *(("sgcs",) if precoders else ()), "rate_bps_hz", *asked)
 
 
+def shown_tables(run: RunView, *, percentiles: bool = False) -> list[SweepTable]:
+    """Tables of ``shown_metrics``, as ``sweep_tables``; of all metrics in a run that measured none of these."""
+    known = list(run.results["metric"].drop_duplicates())
+    tables = sweep_tables(run, shown_metrics(run), percentiles=percentiles)
+    return tables or sweep_tables(run, known, percentiles=percentiles)
+
+
 def sweep_tables(run: RunView, metrics: Sequence[str], *, percentiles: bool = False) -> list[SweepTable]:
     """Tables of the given metrics for all sweeps; metrics that a sweep does not hold are left out.
 

@@ -1,5 +1,6 @@
 """Results of a run as tables in the terminal."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich import box
@@ -10,7 +11,7 @@ from rich.text import Text
 from linksim.errors import InputError
 from linksim.report.tables.learning import learnt_from_line
 from linksim.report.tables.sampling import read_sampling, sampling_table
-from linksim.report.tables.sweep import Block, Cell, SweepTable, shown_metrics, sweep_tables
+from linksim.report.tables.sweep import Block, Cell, SweepTable, shown_tables, sweep_tables
 from linksim.report.view.run_view import RunView, view_run
 from linksim.terminal import Console
 
@@ -35,10 +36,21 @@ def show(of_run: Path | RunView, console: Console, metric: str | None = None, *,
     known = list(run.results["metric"].drop_duplicates())
     if metric is not None and metric not in known:
         raise InputError(f"metric: got {metric!r}, expected one of {', '.join(known)}")
-    metrics = shown_metrics(run) if metric is None else (metric,)
-    tables = sweep_tables(run, metrics, percentiles=percentiles)
-    # A run that measured none of the usual metrics shows those that it did.
-    for table in tables or sweep_tables(run, known, percentiles=percentiles):
+    if metric is None:
+        show_tables(run, shown_tables(run, percentiles=percentiles), console)
+    else:
+        show_tables(run, sweep_tables(run, (metric,), percentiles=percentiles), console)
+
+
+def show_tables(run: RunView, tables: Sequence[SweepTable], console: Console) -> None:
+    """Prints tables of a run, and what its compressors have learnt from.
+
+    Args:
+        run: the run.
+        tables: as ``show`` has them.
+        console: where to.
+    """
+    for table in tables:
         print_table(table, console)
     if line := learnt_from_line(run.results, run.manifest):
         console.print(line, highlight=False, markup=False, soft_wrap=True)
