@@ -18,6 +18,8 @@ _BOUND = {"learning_rate", "final_learning_rate", "schedule", "warmup", "decay"}
 def _optional(name: str) -> tuple[Any, Any]:
     """A key that need not be given; null is not the same, but a value of some keys."""
     field = copy(TrainingRecipe.model_fields[name])
+    if field.default is not None:
+        field.description = f"{field.description} (plain: {field.default})"
     field.default = None
     return field.annotation, field
 

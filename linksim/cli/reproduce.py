@@ -9,6 +9,7 @@ import typer
 
 from linksim.cli.command import command_line
 from linksim.cli.options import Device, Overrides, ResultsFolder, Workers
+from linksim.errors import InputError
 from linksim.terminal import Console
 
 if TYPE_CHECKING:
@@ -18,7 +19,13 @@ _LOGGER = logging.getLogger(__name__)
 
 
 def reproduce(
-    table: Annotated[str, typer.Argument(metavar="TABLE", help="such as acrnet-table1, bcsinet-table4, deq-figure4")],
+    table: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[TABLE]",
+            help="such as acrnet-table1, bcsinet-table4, deq-figure4; with --no-train by default all of them",
+        ),
+    ] = None,
     budget: Annotated[
         str, typer.Option(metavar="BUDGET", help="for each network to train: 20000samples seen, 5min, 3epochs")
     ] = "20000samples",
@@ -29,13 +36,21 @@ def reproduce(
     complexity: Annotated[
         bool, typer.Option("--complexity", help="complexity only: nothing is trained or run")
     ] = False,
+    no_train: Annotated[
+        bool, typer.Option("--no-train", help="only what the zoo's documents say: nothing is trained or run")
+    ] = False,
+    least_seen: Annotated[
+        int, typer.Option(min=0, metavar="N", help="with --no-train: weights that have seen N channels or more")
+    ] = 0,
     smoke: Annotated[
         bool, typer.Option("--smoke", help="a tiny run of the same path; its figures mean nothing")
     ] = False,
 ) -> None:
     """Reproduces a published table under a budget, and says how far the orderings agree.
 
-    Networks that the zoo holds are not trained again.
+    Networks that the zoo holds are not trained again. With --no-train, do the published orderings hold for the weights
+    of the zoo? The best ones of every network and ratio beside the best figure that a paper prints, and rank
+    correlations at each ratio.
     """
     from linksim.execution.options import ExecutionOptions
     from linksim.report import reproduction as report
@@ -44,6 +59,14 @@ def reproduce(
     from linksim.simulation.engine import RunOptions, run
     from linksim.studies.reproduction import complexities, load_reproduction, missing_networks, performance
 
+    if no_train:
+        unused = {"--set": bool(overrides), "--complexity": complexity, "--smoke": smoke}
+        if given := next((option for option, is_given in unused.items() if is_given), None):
+            raise InputError(f"{given}: got it with --no-train, which runs nothing, expected one of the two")
+        _show_zoo(table, least_seen, Console())
+        return
+    if table is None:
+        raise InputError("TABLE: got none, expected one such as acrnet-table1, or --no-train")
     settings = [budget_override(budget), *(overrides or ()), *([f"device={device}"] if device else ())]
     reproduction, console = load_reproduction(table, settings), Console()
     costs = complexities(reproduction)
@@ -64,6 +87,26 @@ def reproduce(
     figures = performance(reproduction, folder)
     remarks = _remarks(reproduction.scenario.description, reproduction.unavailable, budget, smoke)
     _show_and_write(table, figures, costs, remarks, folder, console)
+
+
+def _show_zoo(table: str | None, least_seen: int, console: Console) -> None:
+    """Weights of the zoo beside published figures, and how far the orderings agree."""
+    from linksim.report import reproduction as report
+    from linksim.studies.reproduction import load_reproduction, rank_correlations
+    from linksim.studies.zoo_orderings import zoo_figures
+    from linksim.zoo.entries import read_zoo
+    from linksim.zoo_folders import default_zoos
+
+    if table is not None:
+        load_reproduction(table, [])
+    folders = [folder for folder in default_zoos() if folder.is_dir()]
+    figures = zoo_figures(read_zoo(*folders), table, least_seen)
+    if figures.empty:
+        raise InputError(f"{' and '.join(map(str, folders))}: got no such weights, expected networks of the papers")
+    title = f"{table or 'all papers'}: NMSE, ours on validation channels"
+    report.print_lines(title, report.performance_lines(figures), console)
+    for line in report.rank_lines(rank_correlations(figures)) or ["orderings: fewer than three published networks"]:
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
 def _show_and_write(

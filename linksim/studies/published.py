@@ -19,8 +19,8 @@ from feedback.errors import FeedbackInputError
 
 Relation = Literal["=", "<", ">"]
 
-# Settings that a method's name says already, or that are of its training.
-_OF_THE_NETWORK = {"epochs", "fc", "latent"}
+# Settings that a method's name says already, or that are of its training; iterations of DEQ are those of its default.
+_OF_THE_NETWORK = {"epochs", "fc", "latent", "te", "td"}
 
 _FILE = Path(__file__).with_name("published.csv")
 
@@ -104,7 +104,7 @@ def published_table(name: str) -> tuple[Published, ...]:
     return tuple(value for value in published() if value.name == name)
 
 
-def published_nmse_db(method: str, cr: float, scenario: str) -> float | None:
+def published_nmse_db(method: str, cr: float, scenario: str, table: str | None = None) -> float | None:
     """The best NMSE that a paper prints of a network as it is, float codewords over a perfect link, dB.
 
     Values that the file notes as printed otherwise elsewhere do not count.
@@ -113,10 +113,11 @@ def published_nmse_db(method: str, cr: float, scenario: str) -> float | None:
         method: name of the compressor.
         cr: compression ratio.
         scenario: ``indoor`` or ``outdoor``.
+        table: what stands there alone, such as ``acrnet-table1``; by default in any paper.
     """
     plain = [
         value.value
-        for value in published()
+        for value in (published() if table is None else published_table(table))
         if (value.method, value.cr, value.scenario, value.metric) == (method, cr, scenario, "nmse_db")
         and value.value is not None
         and value.relation == "="
