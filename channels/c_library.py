@@ -2,6 +2,7 @@
 
 import ctypes
 import hashlib
+import logging
 import os
 import platform
 import shutil
@@ -11,33 +12,36 @@ from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
 
-
-class LibraryUnavailableError(Exception):
-    """A library cannot be compiled or loaded here; says why in a few words."""
+_LOGGER = logging.getLogger(__name__)
 
 
-def load_library(package: str, source: str, flags: Sequence[str], headers: Sequence[str] = ()) -> ctypes.CDLL:
-    """A library made of one C file of a package.
+def load_library(
+    package: str, source: str, flags: Sequence[str], headers: Sequence[str] = (), *, without: str
+) -> ctypes.CDLL | None:
+    """A library made of one C file of a package, or None, with a warning, where it cannot be compiled or loaded.
 
     Args:
         package: the package that the files lie in.
         source: name of the C file.
         flags: of the compiler; those for a shared library are added.
         headers: names of the files beside it that it includes; ``package/name`` for those of another package.
-
-    Raises:
-        LibraryUnavailableError: if there is no gcc, or what it makes does not load.
+        without: what becomes of its work where there is none; begins the warning.
     """
     try:
         return _load(package, source, (*flags, "-shared", "-fPIC"), headers)
-    except OSError as error:
-        raise LibraryUnavailableError(str(error)) from error
+    except (_UnavailableError, OSError) as error:
+        _LOGGER.warning("%s: %s", without, error)
+        return None
+
+
+class _UnavailableError(Exception):
+    """A library cannot be compiled here; says why in a few words."""
 
 
 def _load(package: str, source: str, flags: Sequence[str], headers: Sequence[str]) -> ctypes.CDLL:
     compiler = shutil.which("gcc")
     if compiler is None:
-        raise LibraryUnavailableError("no gcc was found")
+        raise _UnavailableError("no gcc was found")
     texts = dict(_text(package, name) for name in (source, *headers))
     version = subprocess.run([compiler, "--version"], capture_output=True, check=False).stdout
     # Home folders are shared by machines whose instructions differ.
@@ -65,7 +69,7 @@ def _compile(command: list[str], folder: str) -> None:
     outcome = subprocess.run(command, cwd=folder, capture_output=True, check=False)
     if outcome.returncode:
         reason = outcome.stderr.decode(errors="replace").strip().splitlines() or ["no message"]
-        raise LibraryUnavailableError(f"gcc failed: {reason[0]}")
+        raise _UnavailableError(f"gcc failed: {reason[0]}")
 
 
 def _keep(made: Path, kept: Path) -> None:

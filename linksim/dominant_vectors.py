@@ -1,15 +1,12 @@
 """Dominant eigenvectors of ``A^H A`` by a kernel in C."""
 
 import ctypes
-import logging
 from functools import cache
 
 import torch
 from torch import Tensor
 
-from channels.c_library import LibraryUnavailableError, load_library
-
-_LOGGER = logging.getLogger(__name__)
+from channels.c_library import load_library
 
 _FLAGS = ("-O3", "-march=native", "-std=gnu11", "-fno-trapping-math", "-fno-math-errno", "-lm")
 
@@ -17,11 +14,8 @@ _FLAGS = ("-O3", "-march=native", "-std=gnu11", "-fno-trapping-math", "-fno-math
 @cache
 def compiled() -> ctypes.CDLL | None:
     """The compiled kernel, or None, with a warning, where it cannot be compiled; found out once in a process."""
-    try:
-        return load_library("linksim", "dominant_vectors.c", _FLAGS)
-    except LibraryUnavailableError as error:
-        _LOGGER.warning("eigenvectors of subbands are found in PyTorch, which takes several times as long: %s", error)
-        return None
+    without = "eigenvectors of subbands are found in PyTorch, which takes several times as long"
+    return load_library("linksim", "dominant_vectors.c", _FLAGS, without=without)
 
 
 def takes(rows: Tensor) -> bool:

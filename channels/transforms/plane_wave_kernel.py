@@ -1,7 +1,6 @@
 """Truncated matrices and powers of plane waves by a kernel in C; ``plane_wave_power`` does the same in PyTorch."""
 
 import ctypes
-import logging
 import math
 from dataclasses import dataclass
 from functools import cache, lru_cache
@@ -10,13 +9,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from channels.c_library import LibraryUnavailableError, load_library
+from channels.c_library import load_library
 from channels.channel_batch import OfdmGrid
 from channels.transforms.delay_cells import N_POLYNOMIALS, cell_bounds, rows_for, rows_kept
 from channels.transforms.dirichlet_kernel import cosecant_at, cotangent
 from channels.transforms.plane_waves import outer_factor
-
-_LOGGER = logging.getLogger(__name__)
 
 # Rows that the kernel sums at a time.
 _BLOCK = 6
@@ -26,11 +23,8 @@ _FLAGS = ("-O3", "-march=native", "-std=gnu11", "-fno-trapping-math", "-fno-math
 @cache
 def compiled() -> ctypes.CDLL | None:
     """The compiled kernel, or None, with a warning, where it cannot be compiled; found out once in a process."""
-    try:
-        return load_library("channels.transforms", "plane_wave_kernel.c", _FLAGS)
-    except LibraryUnavailableError as error:
-        _LOGGER.warning("COST 2100 channels are summed in PyTorch, which takes several times as long: %s", error)
-        return None
+    without = "COST 2100 channels are summed in PyTorch, which takes several times as long"
+    return load_library("channels.transforms", "plane_wave_kernel.c", _FLAGS, without=without)
 
 
 def takes(amplitude: Tensor, delay_s: Tensor, spatial_frequency: Tensor) -> bool:

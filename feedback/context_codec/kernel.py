@@ -4,7 +4,6 @@ Both do the same integer arithmetic and make the same bits.
 """
 
 import ctypes
-import logging
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, NamedTuple
@@ -12,11 +11,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from feedback.c_library import LibraryUnavailableError, load_library
+from feedback.c_library import load_library
 from feedback.context_codec import reference_kernel, sizes
 from feedback.context_codec.tables import ContextTables
-
-_LOGGER = logging.getLogger(__name__)
 
 _FLAGS = ("-O3", "-march=native", "-std=c11", *sizes.FLAGS)
 _HEADERS = ("arithmetic_coder.h", "context_model.h")
@@ -170,11 +167,8 @@ def decode_values(
 @cache
 def compiled() -> ctypes.CDLL | None:
     """The compiled kernel, or None, with a warning, where it cannot be compiled; found out once in a process."""
-    try:
-        return load_library("feedback.context_codec", "report_kernel.c", _FLAGS, _HEADERS)
-    except LibraryUnavailableError as error:
-        _LOGGER.warning("the context codec runs in Python, which takes 100 times as long: %s", error)
-        return None
+    without = "the context codec runs in Python, which takes 100 times as long"
+    return load_library("feedback.context_codec", "report_kernel.c", _FLAGS, _HEADERS, without=without)
 
 
 # In the order of the C structure.

@@ -10,10 +10,8 @@ the number of threads.
 """
 
 import ctypes
-import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache
 from types import MethodType
 from typing import Any
 
@@ -21,11 +19,8 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from feedback.c_library import LibraryUnavailableError
-from feedback.cpu_kernels.build import Norm, Shape, address, kernels
+from feedback.cpu_kernels.build import Norm, Shape, address, compiled, kernels
 from feedback.layers.basic import ConvBn
-
-_LOGGER = logging.getLogger(__name__)
 
 _ACTIVATIONS = (nn.Identity, nn.LeakyReLU, nn.PReLU)
 
@@ -44,7 +39,7 @@ _SETTLED = {_MMAP_MAX: 65536, _MMAP_THRESHOLD: 32 << 20, _TRIM_THRESHOLD: 64 << 
 
 
 @contextmanager
-def accelerated(*networks: nn.Module) -> Iterator[str | None]:
+def accelerated(*networks: nn.Module) -> Iterator[None]:
     """Runs the convolutions of networks on the compiled kernels within the context; weights and names stay as they are.
 
     Layers that the kernels do not fit (strided, even kernels, images of a width that 8 does not divide, other devices
@@ -52,9 +47,6 @@ def accelerated(*networks: nn.Module) -> Iterator[str | None]:
 
     Args:
         networks: in training or evaluation mode, which may change within the context.
-
-    Yields:
-        Why the kernels cannot be used, or None.
     """
     # Contexts nest: the outer one's layers are left to it.
     forwards = [
@@ -63,25 +55,15 @@ def accelerated(*networks: nn.Module) -> Iterator[str | None]:
         for layer, forward in _forwards_of(network)
         if "forward" not in layer.__dict__
     ]
-    try:
-        if forwards:
-            kernels()
-    except LibraryUnavailableError as error:
-        _tell_once(str(error))
-        yield str(error)
-        return
+    if forwards and compiled() is None:
+        forwards = []
     for layer, forward in forwards:
         layer.__dict__["forward"] = forward
     try:
-        yield None
+        yield
     finally:
         for layer, _ in forwards:
             layer.__dict__.pop("forward", None)
-
-
-@cache
-def _tell_once(reason: str) -> None:
-    _LOGGER.warning("networks run on PyTorch's convolutions, which are slower here: %s", reason)
 
 
 @contextmanager

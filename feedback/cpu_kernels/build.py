@@ -5,7 +5,7 @@ from functools import cache
 
 from torch import Tensor
 
-from feedback.c_library import LibraryUnavailableError, load_library
+from feedback.c_library import load_library
 
 FLAGS = ("-O3", "-march=native", "-fno-trapping-math", "-fno-math-errno", "-fopenmp")
 
@@ -35,22 +35,15 @@ def address(tensor: Tensor | None) -> ctypes.c_void_p | None:
     return None if tensor is None else ctypes.c_void_p(tensor.data_ptr())
 
 
-def kernels() -> ctypes.CDLL:
-    """The compiled kernels.
-
-    Raises:
-        LibraryUnavailableError: if there is no gcc, or what it makes does not load.
-    """
-    found = load()
-    if isinstance(found, LibraryUnavailableError):
-        raise found
-    return found
-
-
 @cache
-def load() -> ctypes.CDLL | LibraryUnavailableError:
-    """The compiled kernels, or why there are none; found out once in a process."""
-    try:
-        return load_library("feedback.cpu_kernels", "convolution.c", FLAGS)
-    except LibraryUnavailableError as error:
-        return error
+def compiled() -> ctypes.CDLL | None:
+    """The compiled kernels, or None, with a warning, where they cannot be compiled; found out once in a process."""
+    without = "networks run on PyTorch's convolutions, which are slower here"
+    return load_library("feedback.cpu_kernels", "convolution.c", FLAGS, without=without)
+
+
+def kernels() -> ctypes.CDLL:
+    """The kernels where they are compiled, as they are for layers that run on them."""
+    library = compiled()
+    assert library is not None
+    return library

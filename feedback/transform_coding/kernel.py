@@ -4,7 +4,6 @@ Both do the same arithmetic and make the same bits.
 """
 
 import ctypes
-import logging
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -12,10 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from feedback.c_library import LibraryUnavailableError, load_library
+from feedback.c_library import load_library
 from feedback.transform_coding import reference_kernel, sizes
-
-_LOGGER = logging.getLogger(__name__)
 
 _FLAGS = ("-O3", "-march=native", "-std=c11", *sizes.FLAGS)
 _HEADERS = ("feedback.context_codec/arithmetic_coder.h",)
@@ -178,11 +175,8 @@ def seen_of(levels: NDArray[np.int32]) -> NDArray[np.int64]:
 @cache
 def compiled() -> ctypes.CDLL | None:
     """The compiled kernel, or None, with a warning, where it cannot be compiled; found out once in a process."""
-    try:
-        return load_library("feedback.transform_coding", "level_kernel.c", _FLAGS, _HEADERS)
-    except LibraryUnavailableError as error:
-        _LOGGER.warning("transform coding runs in Python, which takes 100 times as long: %s", error)
-        return None
+    without = "transform coding runs in Python, which takes 100 times as long"
+    return load_library("feedback.transform_coding", "level_kernel.c", _FLAGS, _HEADERS, without=without)
 
 
 class _CCode(ctypes.Structure):

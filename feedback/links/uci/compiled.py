@@ -1,12 +1,9 @@
 """Decoders in C, compiled at first use."""
 
 import ctypes
-import logging
 from functools import cache
 
-from feedback.c_library import LibraryUnavailableError, load_library
-
-_LOGGER = logging.getLogger(__name__)
+from feedback.c_library import load_library
 
 # Without contraction, so that digits depend on no processor.
 _FLAGS = ("-O3", "-march=native", "-std=gnu11", "-ffp-contract=off", "-fno-trapping-math", "-fno-math-errno")
@@ -19,9 +16,6 @@ def compiled(name: str, lanes: int = 8) -> ctypes.CDLL | None:
     Returns:
         The library of ``name.c``, or None, with a warning, where it cannot be compiled.
     """
-    try:
-        return load_library("feedback.links.uci", f"{name}.c", (*_FLAGS, f"-DLANES={lanes}"), ("lanes.h",))
-    except LibraryUnavailableError as error:
-        what = name.replace("_", " ")
-        _LOGGER.warning("the uplink's %s runs in PyTorch, which takes tens of times as long: %s", what, error)
-        return None
+    without = f"the uplink's {name.replace('_', ' ')} runs in PyTorch, which takes tens of times as long"
+    flags = (*_FLAGS, f"-DLANES={lanes}")
+    return load_library("feedback.links.uci", f"{name}.c", flags, ("lanes.h",), without=without)
