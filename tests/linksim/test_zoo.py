@@ -20,7 +20,10 @@ from feedback.csi_report.normalisation import Normalisation
 from feedback.training.disturbance import Disturbance
 from feedback.training.options import TrainingOutcome
 from feedback.weight_storage import StoredWeights, packed
-from linksim.zoo.entries import read_zoo
+from linksim.preparation.networks import needed_weights
+from linksim.scenario.campaign import load_scenarios
+from linksim.scenario.sweep import points_of
+from linksim.zoo.entries import read_zoo, zoo_files
 
 Command = Callable[..., tuple[int, str, str]]
 
@@ -33,6 +36,14 @@ def test_zoo_of_the_repository_is_sound(command: Command, tmp_path: Path, monkey
     code, out, err = command("zoo", "verify")
     assert (code, err) == (0, "")
     assert out.startswith(f"{ROOT / 'zoo'}: valid, ")
+
+
+def test_scenarios_that_ship_ask_for_all_of_it() -> None:
+    """Weights are named by what they are for, their section's recipe included: what nothing asks for is lost."""
+    files = [file for file in (ROOT / "scenarios").rglob("*.yaml") if file.parent.name != "studies"]
+    scenarios = [scenario for file in files for scenario in load_scenarios(file)]
+    asked = {file.name for scenario in scenarios for file in needed_weights(points_of(scenario))}
+    assert {file.name for file in zoo_files(ROOT / "zoo")} <= asked
 
 
 def test_list_is_what_the_documents_say(zoo: Path, command: Command) -> None:
