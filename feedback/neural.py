@@ -53,7 +53,7 @@ class NeuralCompressor(MatrixCompressor):
         self.register_module("decoder", None)
         # Layers draw weights as they are made, from the global generator, whose state must stay as it is.
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(0)
+            torch.default_generator.manual_seed(0)
             self.encoder = self.build_encoder()
             self.decoder = self.build_decoder()
         self.eval()

@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 
 from feedback.file_digest import digest_of, file_digest
@@ -36,20 +37,33 @@ def plugin_files(file: Path) -> list[Path]:
 def _imported(file: Path, folder: Path) -> Iterator[Path]:
     """Files in a folder, or in packages below it, that the import statements of one file may load."""
     try:
-        tree = ast.parse(file.read_bytes())
-    except (OSError, SyntaxError, ValueError, RecursionError, MemoryError):
+        code = file.read_bytes()
+    except OSError:
         # Told when it is run.
         return
-    for node in ast.walk(tree):
+    for dots, dotted in _names_in(code):
+        # ``from . import x`` in a package counts from the file's own folder, further dots from those above it.
+        start = folder if not dots else (file.parent, *file.parent.parents)[dots - 1]
+        if start == folder or folder in start.parents:
+            yield from _files_of(start, dotted)
+
+
+# A run asks for the same file hundreds of times, and to parse it takes as long as all else that it asks.
+@lru_cache(maxsize=64)
+def _names_in(code: bytes) -> tuple[tuple[int, str], ...]:
+    """What the import statements of a file name, each with the dots in front of it."""
+    try:
+        nodes = list(ast.walk(ast.parse(code)))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        # Told when it is run.
+        return ()
+    found = []
+    for node in nodes:
         if isinstance(node, ast.Import):
-            for alias in node.names:
-                yield from _files_of(folder, alias.name)
+            found += [(0, alias.name) for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
-            # ``from . import x`` in a package counts from the file's own folder, further dots from those above it.
-            start = folder if not node.level else (file.parent, *file.parent.parents)[node.level - 1]
-            if start == folder or folder in start.parents:
-                for alias in node.names:
-                    yield from _files_of(start, ".".join(filter(None, (node.module, alias.name))))
+            found += [(node.level, ".".join(filter(None, (node.module, alias.name)))) for alias in node.names]
+    return tuple(found)
 
 
 def _files_of(folder: Path, dotted: str) -> Iterator[Path]:

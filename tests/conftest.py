@@ -5,13 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import torch
 from hypothesis import settings
-
-from linksim.report.view.style import STYLE
-
-# One thread per test process: the suite runs one process a core.
-torch.set_num_threads(1)
 
 # Collecting makes objects that all stay: looking among them for some to free takes a fifth of its time.
 gc.disable()
@@ -29,9 +23,24 @@ def pytest_collection_finish() -> None:
     gc.enable()
 
 
+# PyTorch is imported by tests and fixtures, as the process that hands tests to others needs none.
+@pytest.fixture(scope="session", autouse=True)
+def one_core() -> Iterator[None]:
+    """One thread per test process, as the suite runs one process a core, and memory that it keeps."""
+    import torch
+
+    from feedback.cpu_kernels.acceleration import memory_kept
+
+    torch.set_num_threads(1)
+    with memory_kept():
+        yield
+
+
 @pytest.fixture(scope="session", autouse=True)
 def quick_fonts() -> Iterator[None]:
     """Vector files with fonts of type 3: to cut TrueType fonts to what a figure shows takes longer than the rest."""
+    from linksim.report.view.style import STYLE
+
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(STYLE, "pdf.fonttype", 3)
         yield

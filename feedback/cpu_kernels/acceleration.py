@@ -36,6 +36,7 @@ _LANES = 8
 # Options of glibc's mallopt, and what it settles at by itself once large blocks have been freed.
 _TRIM_THRESHOLD, _MMAP_THRESHOLD, _MMAP_MAX = -1, -3, -4
 _SETTLED = {_MMAP_MAX: 65536, _MMAP_THRESHOLD: 32 << 20, _TRIM_THRESHOLD: 64 << 20}
+_memory_is_kept = False
 
 
 @contextmanager
@@ -68,16 +69,22 @@ def accelerated(*networks: nn.Module) -> Iterator[None]:
 
 @contextmanager
 def memory_kept() -> Iterator[None]:
-    """Freed memory stays with the process: a step would else get its activations as new pages, zeroed, every time."""
+    """Freed memory stays with the process: a step would else get its activations as new pages, zeroed, every time.
+
+    Contexts nest: the outermost gives it back.
+    """
+    global _memory_is_kept
     allocator = ctypes.CDLL(None)
-    if not hasattr(allocator, "mallopt"):
+    if _memory_is_kept or not hasattr(allocator, "mallopt"):
         yield
         return
+    _memory_is_kept = True
     allocator.mallopt(_MMAP_MAX, 0)
     allocator.mallopt(_TRIM_THRESHOLD, 2**31 - 1)
     try:
         yield
     finally:
+        _memory_is_kept = False
         for option, value in _SETTLED.items():
             allocator.mallopt(option, value)
         allocator.malloc_trim(0)

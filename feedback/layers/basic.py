@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Protocol, TypeGuard, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -11,7 +11,6 @@ from torch.nn import functional
 LEAKY_SLOPE = 0.3
 
 
-@runtime_checkable
 class DrawsOwnWeights(Protocol):
     """A layer with weights that ``initialise`` has no rule for."""
 
@@ -46,7 +45,7 @@ def initialise(
         TypeError: if a layer has parameters but no rule to draw them by.
     """
     for layer in network.modules():
-        if isinstance(layer, DrawsOwnWeights):
+        if _draws_own_weights(layer):
             layer.initialise(generator)
         elif isinstance(layer, (nn.Conv1d, nn.Conv2d, nn.Linear)):
             draw(layer.weight, generator)
@@ -58,6 +57,11 @@ def initialise(
             nn.init.constant_(layer.weight, LEAKY_SLOPE)
         elif next(layer.parameters(recurse=False), None) is not None:
             raise TypeError(f"{type(layer).__name__} has parameters but no rule for its initial weights")
+
+
+# Its class is asked, as `isinstance` of a protocol takes as long as drawing a small layer.
+def _draws_own_weights(layer: nn.Module) -> TypeGuard[DrawsOwnWeights]:
+    return hasattr(type(layer), "initialise")
 
 
 def leaky_relu() -> nn.LeakyReLU:

@@ -10,12 +10,13 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, Protocol
 
 import torch
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 from linksim.errors import InputError
 from linksim.execution import fork_server
@@ -190,10 +191,16 @@ def one_thread() -> Iterator[None]:
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        with threadpool_limits(1, user_api="blas"):
+        with _libraries(len(sys.modules)).limit(limits=1, user_api="blas"):
             yield
     finally:
         torch.set_num_threads(threads)
+
+
+@lru_cache(maxsize=1)
+def _libraries(imported: int) -> ThreadpoolController:
+    """Loaded libraries that have threads, looked for again once other modules are imported, as looking takes long."""
+    return ThreadpoolController()
 
 
 def default_workers(device: torch.device, per_gpu: int | None = None) -> int:

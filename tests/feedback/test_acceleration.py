@@ -5,13 +5,15 @@ import shutil
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
 from torch import Tensor, nn
 
 from feedback.compressor import COMPRESSORS
-from feedback.cpu_kernels.acceleration import accelerated
+from feedback.cpu_kernels import acceleration
+from feedback.cpu_kernels.acceleration import accelerated, memory_kept
 from feedback.cpu_kernels.build import compiled, kernels
 from feedback.layers.basic import ConvBn, leaky_relu
 from feedback.neural import NeuralCompressor
@@ -256,3 +258,16 @@ def test_works_without_a_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert compiled() is not None
+
+
+def test_the_outermost_gives_kept_memory_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    allocator = SimpleNamespace(mallopt=lambda *_: asked.append("option"), malloc_trim=lambda _: asked.append("trim"))
+    monkeypatch.setattr(acceleration.ctypes, "CDLL", lambda _: allocator)
+    monkeypatch.setattr(acceleration, "_memory_is_kept", False)
+    with memory_kept():
+        before = asked.copy()
+        with memory_kept():
+            pass
+        assert asked == before
+    assert asked[-1] == "trim"

@@ -1,16 +1,21 @@
 """A scenario that exercises every stage in seconds, and a way to run the command line in this process."""
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
+import typer.main
 import yaml
 
+from channels.source import Split
+from channels.sources.sionna.source import SionnaSource
 from linksim.cli.main import app, main
 from linksim.execution.options import ExecutionOptions
+from linksim.report.page_parts import PageParts
 from linksim.scenario.file import validate_scenario
 from linksim.simulation.engine import RunOptions
 from linksim.simulation.engine import run as run_scenario
@@ -41,6 +46,32 @@ def scenario_file(tmp_path: Path) -> Callable[[dict[str, Any]], Path]:
         return file
 
     return write
+
+
+@pytest.fixture(scope="session", autouse=True)
+def commands_made_once() -> Iterator[None]:
+    """Typer makes the tree of commands for every call, which takes longer than most of the calls."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("typer.main.get_command", cache(typer.main.get_command))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def drops_drawn_once() -> Iterator[None]:
+    """Scenarios of one seed and model have the same drops, which take half of a tiny run to draw."""
+    draw, kept = SionnaSource._drawn, dict[Any, Any]()
+
+    def drawn(source: SionnaSource, split: Split, blocks: range) -> Any:
+        key = (source.parameters.model_dump_json(), source.seed, str(source.device), split, blocks)
+        if key not in kept:
+            kept[key] = draw(source, split, blocks)
+            if len(kept) > 50:
+                del kept[next(iter(kept))]
+        return kept[key]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(SionnaSource, "_drawn", drawn)
+        yield
 
 
 @pytest.fixture
@@ -75,7 +106,8 @@ def run_folder(tmp_path: Path) -> Callable[..., Path]:
 @pytest.fixture
 def without_report(monkeypatch: pytest.MonkeyPatch) -> None:
     """``linksim run`` draws nothing and writes no page, which takes longer than a tiny run."""
-    monkeypatch.setattr("linksim.report.html.write_report", lambda *_: None)
+    monkeypatch.setattr("linksim.report.page_parts.page_parts", lambda *_: PageParts())
+    monkeypatch.setattr("linksim.report.html.write_page", lambda run, _: run.folder / "report.html")
 
 
 @pytest.fixture
