@@ -83,7 +83,7 @@ def test_progress_from_python_where_it_is_wanted(
 
 
 def test_progress_goes_to_standard_error_and_tables_to_standard_output(
-    tiny: dict[str, Any], scenario_file: ScenarioFile, command: Command, tmp_path: Path, without_report: None
+    tiny: dict[str, Any], scenario_file: ScenarioFile, command: Command, tmp_path: Path, without_figures: None
 ) -> None:
     tiny["monte_carlo"] = {"samples": 4}
     arguments = ("run", scenario_file(tiny), "--out", tmp_path / "out", "--workers", "1", "--log", tmp_path / "run.log")
