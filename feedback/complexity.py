@@ -54,17 +54,18 @@ def count_macs(network: nn.Module, *inputs: Tensor, without: tuple[type[nn.Modul
     return _count(network, inputs, _layer_macs, without)
 
 
-def count_multiplications(network: nn.Module, *inputs: Tensor) -> int:
-    """Multiplications of one pass: multiply-adds without those of binary layers.
+def count_macs_and_multiplications(network: nn.Module, *inputs: Tensor) -> tuple[int, int]:
+    """Multiply-adds of one pass, as ``count_macs`` has them, and multiplications: those without binary layers."""
+    added = 0
 
-    Args:
-        network: as for ``count_macs``.
-        inputs: what it takes, a batch of 1.
+    def rule(layer: nn.Module, layer_inputs: tuple[Tensor, ...], output: Tensor) -> int:
+        nonlocal added
+        macs = _layer_macs(layer, layer_inputs, output)
+        added += macs if _adds_only(layer) else 0
+        return macs
 
-    Raises:
-        TypeError: if a layer has weights but no rule to count it by.
-    """
-    return _count(network, inputs, _layer_multiplications)
+    macs = _count(network, inputs, rule)
+    return macs, macs - added
 
 
 def count_parameters(network: nn.Module) -> int:
@@ -104,10 +105,6 @@ def _layer_bytes(layer: nn.Module) -> int:
     if _is_packed(layer):
         return layer.stored_bytes()
     return sum(parameter.numel() * parameter.element_size() for parameter in layer.parameters(recurse=False))
-
-
-def _layer_multiplications(layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> int:
-    return 0 if _adds_only(layer) else _layer_macs(layer, inputs, output)
 
 
 def _layer_macs(layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> int:

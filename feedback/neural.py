@@ -7,7 +7,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from feedback.complexity import count_macs, count_multiplications, count_parameters, count_stored_bytes
+from feedback.complexity import count_macs, count_macs_and_multiplications, count_parameters, count_stored_bytes
 from feedback.compressor import Complexity
 from feedback.compressor_parameters import codeword_length
 from feedback.cpu_kernels.acceleration import accelerated, memory_kept
@@ -206,11 +206,12 @@ class NeuralCompressor(MatrixCompressor):
         """Counted on the layers of both networks."""
         device = next(self.encoder.parameters()).device
         image = torch.zeros(1, 2, *self.shape, device=device)
+        ue_macs, ue_multiplications = count_macs_and_multiplications(self.encoder, image)
         return Complexity(
-            ue_macs=count_macs(self.encoder, image),
+            ue_macs=ue_macs,
             bs_macs=count_macs(self.decoder, torch.zeros(1, self.length, device=device)),
             ue_parameters=count_parameters(self.encoder),
             bs_parameters=count_parameters(self.decoder),
-            ue_multiplications=count_multiplications(self.encoder, image),
+            ue_multiplications=ue_multiplications,
             ue_bytes=count_stored_bytes(self.encoder),
         )

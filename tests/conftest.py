@@ -1,6 +1,7 @@
 """Fixtures for all tests."""
 
 import gc
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,7 +17,11 @@ settings.load_profile("linksim")
 
 
 def pytest_collection_finish() -> None:
-    """The garbage collector leaves modules and collected tests alone: a tenth of the suite's time went into them."""
+    """Modules and collected tests are left alone: a tenth of the suite's time went into them."""
+    # Pytest gives its handlers to every logger that passes nothing on, six times a test: PyTorch has sixty of them.
+    for logger in logging.root.manager.loggerDict.values():
+        if isinstance(logger, logging.Logger) and logger.name.startswith("torch"):
+            logger.propagate = True
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 10, 10)

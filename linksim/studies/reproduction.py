@@ -11,7 +11,7 @@ from scipy import stats
 
 from feedback.checkpoint_info import read_info
 from feedback.complexity import count_stored_bytes
-from feedback.compressor import Compressor
+from feedback.compressor import Complexity, Compressor
 from feedback.errors import FeedbackInputError
 from feedback.neural import NeuralCompressor
 from linksim.comparison.run_samples import point_rows
@@ -115,15 +115,16 @@ def complexities(reproduction: Reproduction) -> pd.DataFrame:
         for point in points_of(reproduction.scenario)
         for spec in schemes_of(point)
     }
-    built: dict[tuple[str, float], Compressor] = {}
+    built: dict[tuple[str, float], tuple[Compressor, Complexity]] = {}
     rows = []
     for value in reproduction.printed:
         spec = networks.get((value.method, value.cr))
         if value.metric not in _COUNTERS or value.value is None or spec is None:
             continue
         if (value.method, value.cr) not in built:
-            built[value.method, value.cr] = spec.build().compressor
-        ours = _COUNTERS[value.metric](built[value.method, value.cr])
+            compressor = spec.build().compressor
+            built[value.method, value.cr] = (compressor, compressor.complexity())
+        ours = _COUNTERS[value.metric](*built[value.method, value.cr])
         rows.append(
             {
                 "method": value.method,
@@ -242,12 +243,8 @@ def _row(key: Key, value: Published | None, ours: Mapping[str, Any] | None) -> d
     }
 
 
-def _words(compressor: Compressor) -> float:
-    return _ue_words(compressor) + _bs_words(compressor)
-
-
-def _ue_words(compressor: Compressor) -> float:
-    return compressor.complexity().ue_bytes / _WORD_BYTES
+def _ue_words(cost: Complexity) -> float:
+    return cost.ue_bytes / _WORD_BYTES
 
 
 def _bs_words(compressor: Compressor) -> float:
@@ -260,15 +257,15 @@ def _network(compressor: Compressor) -> NeuralCompressor:
     return compressor
 
 
-_COUNTERS: dict[str, Callable[[Compressor], float]] = {
-    "macs": lambda c: c.complexity().ue_macs + c.complexity().bs_macs,
-    "ue_macs": lambda c: c.complexity().ue_macs,
-    "ue_multiplications": lambda c: c.complexity().ue_multiplications,
-    "params": lambda c: c.complexity().parameters,
-    "ue_params": lambda c: c.complexity().ue_parameters,
-    "words": _words,
-    "ue_words": _ue_words,
-    "bs_words": _bs_words,
-    "operations": lambda c: count_operations(_network(c)),
-    "macs_without_attention": lambda c: count_macs_without_attention(_network(c)),
+_COUNTERS: dict[str, Callable[[Compressor, Complexity], float]] = {
+    "macs": lambda _, cost: cost.ue_macs + cost.bs_macs,
+    "ue_macs": lambda _, cost: cost.ue_macs,
+    "ue_multiplications": lambda _, cost: cost.ue_multiplications,
+    "params": lambda _, cost: cost.parameters,
+    "ue_params": lambda _, cost: cost.ue_parameters,
+    "words": lambda compressor, cost: _ue_words(cost) + _bs_words(compressor),
+    "ue_words": lambda _, cost: _ue_words(cost),
+    "bs_words": lambda compressor, _: _bs_words(compressor),
+    "operations": lambda compressor, _: count_operations(_network(compressor)),
+    "macs_without_attention": lambda compressor, _: count_macs_without_attention(_network(compressor)),
 }

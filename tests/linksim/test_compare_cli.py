@@ -126,8 +126,15 @@ def test_show_channel(command: Command, section: Callable[..., Path], tmp_path: 
 
 
 def test_show_channel_of_a_scenario_and_of_files(
-    command: Command, tiny: dict[str, Any], scenario_file: Callable[..., Path], reference_data: Path, tmp_path: Path
+    command: Command,
+    tiny: dict[str, Any],
+    scenario_file: Callable[..., Path],
+    reference_data: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    # What is drawn there is tested above.
+    monkeypatch.setattr("matplotlib.figure.Figure.savefig", lambda _, file, **__: Path(file).write_bytes(b""))
     scenario = scenario_file(tiny)
     code, _, err = command("show-channel", scenario, "--set", "channel.n_columns=4", "--out", tmp_path)
     assert code == 0, err

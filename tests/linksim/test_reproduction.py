@@ -159,6 +159,7 @@ def test_a_table_all_the_way(command: Command, tmp_path: Path) -> None:
     code, out, err = command(
         "reproduce", "deq-figure4", "--smoke", "--out", tmp_path, "--workers", "1",
         "--set", "compressors=[{name: klt}, {name: csinet}, {name: deq, label: deq te=10}]",
+        "--set", "transform.n_delay=8", "--set", "channel.n_columns=8",
     )  # fmt: skip
     assert code == 0, err
     assert "The figure has no numbers" in " ".join(out.split())
