@@ -57,6 +57,12 @@ def without_figures(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("linksim.report.page_parts.draw", lambda *_: [])
 
 
+@pytest.fixture
+def without_layout(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Figures are drawn with parts wherever they come to lie: to find them a place takes as long as drawing them."""
+    monkeypatch.setattr("linksim.report.view.style._lay_out", lambda figure: figure.set_layout_engine(None))
+
+
 @pytest.fixture(scope="session")
 def reference_data() -> Path:
     """Folder of the reference data, beside the repository."""

@@ -38,6 +38,7 @@ def rows_of(file: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(lines))
 
 
+@pytest.mark.usefixtures("without_layout")
 def test_compare_two_generators(command: Command, section: Callable[..., Path], tmp_path: Path) -> None:
     a, b = section("uma", SIONNA, speed_m_s=3), section("indoor", COST, speed_m_s=1)
     code, out, err = command("dataset", "compare", a, b, "--samples", "20", "--out", tmp_path / "out")

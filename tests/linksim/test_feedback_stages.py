@@ -104,7 +104,7 @@ def test_wiener_filter_never_loses_beyond_its_interval(tiny: dict[str, Any], run
     snrs = [-5, 10, 40]
     networks = [{"name": name, "disturbance": {"snr_db": [-5, 40]}} for name in ("csinet", "cllwcsinet")]
     tiny["compressors"] += networks
-    tiny["training"]["recipe"] = {"epochs": 4, "batch_size": 30}
+    tiny["training"]["recipe"] = {"epochs": 2, "batch_size": 30}
     tiny["zoo"] = str(tmp_path / "zoo")
     tiny["estimation"] = {"name": "perfect"}
     tiny["sweeps"] = {"noise": {"feedback_snr_db": snrs, "feedback.denoiser.name": ["none", "wiener"]}}

@@ -131,7 +131,9 @@ def test_training_leaves_shipped_weights_alone(
     installed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("linksim.preparation.network_training.cheapest_storage", in_full)
-    scenario = smoke(validate_scenario(NETWORK, "network"), "unused").model_copy(update={"zoo": None})
+    scenario = smoke(validate_scenario(NETWORK, "network"), "unused")
+    few = scenario.training.model_copy(update={"network_samples": 20, "validation_samples": 10})
+    scenario = scenario.model_copy(update={"zoo": None, "training": few})
     file = weights_file(spec_of(scenario))
     assert file.parent == shipped_files.shipped_zoo()
     before = file.read_bytes()

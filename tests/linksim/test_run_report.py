@@ -117,6 +117,7 @@ def test_a_point_is_as_asked_or_the_scenarios_own_or_in_the_middle(finished):
         check_chosen(points, {"snr_db": "5"})
 
 
+@pytest.mark.usefixtures("without_layout")
 def test_the_report_follows_the_data_and_a_tiny_run_has_no_pdf(finished):
     page = write_report(finished, FigureOptions(vector=False)).read_text(encoding="utf-8")
     order = ['id="simulated"', 'id="training"', 'id="example"', 'id="sweep-1"', 'id="costs"', 'id="again"']

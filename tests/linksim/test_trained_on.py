@@ -151,8 +151,8 @@ def test_adaptation_starts_from_the_trained_network(
     crossed: dict[str, Any], scenario_file: ScenarioFile, command: Command, tmp_path: Path
 ) -> None:
     crossed["compressors"] = [
-        adapted("decoder", samples=60, part="decoder", seen=3000),
-        adapted("all", samples=60, part="all", seen=3000),
+        adapted("decoder", samples=60, part="decoder", seen=1200),
+        adapted("all", samples=60, part="all", seen=1200),
     ]
     crossed["training"] |= {"recipe": {"epochs": 3, "batch_size": 20, "learning_rate": 5e-4, "fc_rate_ratio": 1}}
     file = scenario_file(crossed)
@@ -181,7 +181,7 @@ def test_adaptation_starts_from_the_trained_network(
     for name in ("decoder", "all"):
         assert documents[name]["start_nmse_db"] == pytest.approx(start_db, abs=1e-4)
         assert documents[name]["validation_nmse_db"] < start_db
-        assert documents[name]["samples_seen"] == 3000
+        assert documents[name]["samples_seen"] == 1200
         assert documents[name]["training"]["adapted_to"]["model"] == "UMa"
         assert documents[name]["training"]["started_from"]["sha256"] == documents["base"]["sha256"]
 

@@ -43,5 +43,6 @@ def test_without_precoders_tables_are_as_they_were(tmp_path: Path) -> None:
     assert shown_metrics(view_run(write_run(tmp_path))) == ("nmse_db", "rho", "rate_bps_hz")
 
 
+@pytest.mark.usefixtures("without_layout")
 def test_the_similarity_that_all_have_gets_a_figure(run: Path) -> None:
     assert "over_ratio_sgcs" in {file.stem for file in draw_figures(run, FigureOptions(vector=False))}

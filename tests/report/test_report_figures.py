@@ -41,6 +41,7 @@ FONT_TYPE = STYLE["pdf.fonttype"]
 RASTER = FigureOptions(vector=False)
 
 
+@pytest.mark.usefixtures("without_layout")
 def test_every_sweep_gets_the_figures_of_its_axes(tmp_path):
     paths = draw_figures(write_run(tmp_path), RASTER)
     assert {path.name for path in paths} == {f"{stem}.png" for stem in EXPECTED}
@@ -95,8 +96,11 @@ def inflated(stream: bytes) -> bytes:
         return stream
 
 
+@pytest.mark.usefixtures("without_layout")
 def test_workers_make_the_same_parts(tmp_path):
-    run = view_run(write_run(tmp_path, {"over_ratio": SWEEPS["over_ratio"]}), options=RASTER)
+    metrics = ("nmse_db", "rate_bps_hz", "bits")
+    folder = write_run(tmp_path, {"over_ratio": SWEEPS["over_ratio"]}, metrics=metrics)
+    run = view_run(folder, options=RASTER)
     assert page_parts(run, TwoWorkers()) == page_parts(run)
 
 
@@ -106,6 +110,7 @@ def test_redrawing_gives_the_same_bytes_whoever_draws(drawn_twice):
     assert [path.read_bytes() for path in first] == [path.read_bytes() for path in second]
 
 
+@pytest.mark.usefixtures("without_layout")
 def test_an_unfinished_run_draws_what_it_has(tmp_path):
     folder = write_run(tmp_path, {"over_snr": SWEEPS["over_snr"], "over_mobility": SWEEPS["over_mobility"]})
     (folder / "manifest.json").unlink()

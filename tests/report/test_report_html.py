@@ -32,6 +32,7 @@ class Page(HTMLParser):
         self.text += data
 
 
+@pytest.mark.usefixtures("without_layout")
 def test_the_page_refers_to_nothing_outside_itself(tmp_path):
     path = write_report(write_run(tmp_path, CURVES, metrics=METRICS))
     assert path == tmp_path / "report.html"
