@@ -22,7 +22,6 @@ from feedback.training.options import Pass, TrainingOptions
 from feedback.training.recipe import TrainingRecipe
 from feedback.training_set import TrainingSet
 
-# From where the network adds nothing; larger steps gain less.
 RECIPE = TrainingRecipe(
     optimiser="muon",
     batch_size=50,
@@ -73,7 +72,6 @@ class EnhancedCodebook(NeuralCompressor):
 
     kind: ClassVar[type[ReportCompressor]]
     gives: ClassVar[Reconstructed] = "precoder"
-    paper_recipe: ClassVar[TrainingRecipe] = RECIPE
     settings: Any
 
     def __init__(self, parameters: Any, dimensions: CsiDimensions) -> None:
@@ -102,6 +100,11 @@ class EnhancedCodebook(NeuralCompressor):
     def starts_as_klt(self) -> bool:
         """It starts from a codec that works: the codebook."""
         return True
+
+    @property
+    def default_recipe(self) -> TrainingRecipe:
+        """From where the network adds nothing; larger steps gain less."""
+        return RECIPE
 
     def prepare(self, training: TrainingSet, generator: torch.Generator) -> None:
         """Draws weights of a network that adds nothing."""

@@ -36,12 +36,12 @@ class NeuralCompressor(MatrixCompressor):
     batch norm works with its running statistics and rows of a batch never influence each other.
 
     Attributes:
-        paper_recipe: the published training recipe, for random initial weights.
+        paper_recipe: the published training recipe, for random initial weights; ``None`` if there is none.
     """
 
     Parameters: ClassVar[type[NeuralParameters]] = NeuralParameters
     settings: NeuralParameters
-    paper_recipe: ClassVar[TrainingRecipe] = TrainingRecipe()
+    paper_recipe: ClassVar[TrainingRecipe | None] = None
     encoder: nn.Module
     decoder: nn.Module
 
@@ -97,8 +97,8 @@ class NeuralCompressor(MatrixCompressor):
 
     @property
     def default_recipe(self) -> TrainingRecipe:
-        """How this network is trained where nothing else is said."""
-        return self.paper_recipe
+        """How this network is trained where nothing else is said: as published, otherwise plainly."""
+        return self.paper_recipe or TrainingRecipe()
 
     @property
     def adaptation_recipe(self) -> TrainingRecipe:
@@ -109,10 +109,11 @@ class NeuralCompressor(MatrixCompressor):
         """How it is trained, or trained weights are adapted: by default but for what sections say, the last on top.
 
         Raises:
-            FeedbackInputError: if keys of the sections do not go with what is below them.
+            FeedbackInputError: if keys of the sections do not go with what is below them, or there is no such base.
         """
         own = self.adaptation_recipe if adapted else self.default_recipe
-        return recipe_with(sections, {"default": own, "paper": self.paper_recipe})
+        published = {} if self.paper_recipe is None else {"paper": self.paper_recipe}
+        return recipe_with(sections, {"default": own, **published})
 
     def prepare(self, training: TrainingSet, generator: torch.Generator) -> None:
         """Sets the weights that training starts from: drawn ones, unless a network has a better start."""

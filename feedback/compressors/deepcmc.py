@@ -1,7 +1,5 @@
 """DeepCMC: convolutions alone, with rounded and entropy-coded codewords whose bits are in the loss."""
 
-from typing import ClassVar
-
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -10,7 +8,6 @@ from feedback.compressors.parameters.deepcmc import REDUCTIONS, DeepCmcParameter
 from feedback.layers.basic import ConvBn, leaky_relu
 from feedback.neural import NeuralCompressor
 from feedback.training.paper_recipes import CSINET
-from feedback.training.recipe import TrainingRecipe
 
 _OUTER, _INNER = 9, 5
 _BLOCKS = 2
@@ -92,7 +89,7 @@ class DeepCmc(NeuralCompressor):
 
     Parameters = DeepCmcParameters
     settings: DeepCmcParameters
-    paper_recipe: ClassVar[TrainingRecipe] = CSINET
+    paper_recipe = CSINET
 
     def build_encoder(self) -> nn.Module:
         """Convolutions, each followed by means of patches."""

@@ -102,7 +102,7 @@ class Deq(FullyConnectedNetwork):
     @property
     def default_recipe(self) -> TrainingRecipe:
         """One of half the steps for kernels where it starts as the KLT, the paper's otherwise."""
-        return _RECIPE if self.starts_as_klt else self.paper_recipe
+        return _RECIPE if self.starts_as_klt else super().default_recipe
 
     def suited(self, options: TrainingOptions) -> TrainingOptions:
         """Options with a loss that keeps both blocks contractions."""

@@ -47,13 +47,13 @@ class LinearStartNetwork(NeuralCompressor):
 
     @property
     def default_recipe(self) -> TrainingRecipe:
-        """The paper's for random initial weights, one of a few hundred thousand channels otherwise."""
-        return KLT_RECIPE if self.starts_as_klt else self.paper_recipe
+        """That of all networks for random initial weights, one of a few hundred thousand channels otherwise."""
+        return KLT_RECIPE if self.starts_as_klt else super().default_recipe
 
     @property
     def adaptation_recipe(self) -> TrainingRecipe:
         """Of small steps where the network began as the KLT."""
-        return ADAPTATION_RECIPE if self.starts_as_klt else self.paper_recipe
+        return ADAPTATION_RECIPE if self.starts_as_klt else self.default_recipe
 
     def prepare(self, training: TrainingSet, generator: torch.Generator) -> None:
         """Draws weights, then makes the network a linear codec if ``init`` says so.

@@ -76,8 +76,8 @@ class RecipeSection(_Keys):
 
     @property
     def may_clash(self) -> bool:
-        """Whether some recipe below it, which is not known yet, may not go with its keys."""
-        return self.base != "plain" and not _BOUND.isdisjoint(self.given)
+        """Whether some network, which is not known yet, may have no such base, or one that its keys do not go with."""
+        return self.base == "paper" or (self.base != "plain" and not _BOUND.isdisjoint(self.given))
 
     def over(self, below: TrainingRecipe) -> TrainingRecipe:
         """The recipe with these keys in place of its own; a budget takes the place of any other budget.

@@ -62,6 +62,15 @@ def test_networks_know_their_bases() -> None:
     assert small == made.adaptation_recipe.with_budget(samples=300) != made.recipe_with(RecipeSection(samples=300))
 
 
+def test_refuses_a_published_recipe_where_there_is_none() -> None:
+    kind = COMPRESSORS.get_class("markovnet")
+    made = kind(kind.Parameters.model_validate({"name": "markovnet", "compression_ratio": 4}), (8, 8))
+    assert isinstance(made, NeuralCompressor)
+    assert made.recipe_with() == made.default_recipe == TrainingRecipe()
+    with pytest.raises(FeedbackInputError, match="base: got paper, expected one of default, plain"):
+        made.recipe_with(RecipeSection(base="paper"))
+
+
 def test_only_what_was_given_is_written_out() -> None:
     for given in ({}, {"samples": 300, "ema_decay": None}, {"base": "paper", "batch_size": 200}):
         section = RecipeSection.model_validate(given)
