@@ -6,8 +6,20 @@ import pytest
 
 from feedback.compressor import COMPRESSORS
 from feedback.conformance.candidate import Candidate
-from feedback.conformance.compressor import CHECKS, Check
-from feedback.conformance.network import NETWORK_CHECKS, candidate_of
+from feedback.conformance.compressor import (
+    CHECKS,
+    Check,
+    check_complexity,
+    check_compression_ratio,
+    check_save_and_load,
+    check_shapes_and_dtypes,
+)
+from feedback.conformance.network import (
+    NETWORK_CHECKS,
+    candidate_of,
+    check_complexity_agrees_with_the_networks,
+    check_gradients,
+)
 from feedback.neural import NeuralCompressor
 from tests.feedback.narrow_networks import NARROW
 
@@ -24,6 +36,20 @@ OF_EIGENVECTORS: dict[str, dict[str, object]] = {
     "topk, coded": {"name": "topk", "payload_bits": 100},
     "mixture_klt": {"name": "mixture_klt", "target_bits": 100, "components": 3},
 }
+# The same class and layers as another name, only wider or more of them: what hangs on that is checked of each.
+OTHER_SIZES = {
+    *(f"{name}-{times}x" for name in ("acrnet", "bacrnet") for times in (1, 10, 20)),
+    *(f"bcsinet-{layers}3" for layers in "abc"),
+    "qacrnet-10x",
+}
+OF_SIZES = {
+    check_shapes_and_dtypes,
+    check_save_and_load,
+    check_compression_ratio,
+    check_complexity,
+    check_gradients,
+    check_complexity_agrees_with_the_networks,
+}
 NEURAL = [name for name in NAMES if issubclass(COMPRESSORS.get_class(name), NeuralCompressor)]
 
 
@@ -34,6 +60,10 @@ VARIANTS = [
     {"name": "etype2", "rank": "auto", "allowed_ranks": (1, 3), "cqi": "wideband", "n_pmi_subbands": 2},
     {"name": "etype2", "rank": 2, "param_combination": 1, "enhancer": "transformer"},
 ]
+
+
+def checks_of(name: str, checks: tuple[Check, ...]) -> list[Check]:
+    return [check for check in checks if name not in OTHER_SIZES or check in OF_SIZES]
 
 
 @cache
@@ -50,7 +80,7 @@ def of_eigenvectors(name: str) -> Candidate:
 # One compressor after the other, so that each is fitted once.
 @pytest.mark.parametrize(
     ("name", "check"),
-    [pytest.param(name, check, id=f"{name}-{check.__name__}") for name in NAMES for check in CHECKS],
+    [pytest.param(name, check, id=f"{name}-{check.__name__}") for name in NAMES for check in checks_of(name, CHECKS)],
 )
 def test_contract_of_compressors(name: str, check: Check) -> None:
     check(candidate(name))
@@ -69,7 +99,11 @@ def test_contract_of_variants(number: int, check: Check) -> None:
 
 @pytest.mark.parametrize(
     ("name", "check"),
-    [pytest.param(name, check, id=f"{name}-{check.__name__}") for name in NEURAL for check in NETWORK_CHECKS],
+    [
+        pytest.param(name, check, id=f"{name}-{check.__name__}")
+        for name in NEURAL
+        for check in checks_of(name, NETWORK_CHECKS)
+    ],
 )
 def test_contract_of_networks(name: str, check: Check) -> None:
     check(candidate(name))
@@ -85,3 +119,8 @@ def test_contract_of_networks(name: str, check: Check) -> None:
 )
 def test_contract_of_compressors_of_eigenvectors(name: str, check: Check) -> None:
     check(of_eigenvectors(name))
+
+
+def test_other_sizes_are_of_a_class_that_is_checked_in_full() -> None:
+    in_full = {COMPRESSORS.get_class(name) for name in NAMES if name not in OTHER_SIZES}
+    assert in_full >= {COMPRESSORS.get_class(name) for name in OTHER_SIZES}
