@@ -40,7 +40,7 @@ def truncated_and_mean_power(
     polynomials that stand for all waves of like delay (``channels.transforms.delay_cells``). Beyond the delays
     :math:`X_{n,a}`, its row phase apart, is a smooth function of :math:`n`, the leakage of the band edges, and the sum
     over rows follows from Gauss quadrature with weights made for sums over integers. Relative error of the mean below
-    1e-5. On a CPU a kernel in C does so, link by link, where it can be compiled and no gradient is asked for.
+    3e-5. On a CPU a kernel in C does so, link by link, where it can be compiled and no gradient is asked for.
 
     Args:
         amplitude: complex gains of the waves, ``[..., n_waves]``, complex64.

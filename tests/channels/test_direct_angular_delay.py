@@ -79,8 +79,9 @@ def test_mean_power_matches_the_long_way(drawn: list[tuple[float, float, float, 
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(plane_wave_kernel, "compiled", lambda: None)
         found = mean_power(amplitude, delay_s, spatial_frequency, grid, 12)
-    # Waves may cancel; the error is relative to the power that they could have.
-    assert abs(found - expected) < 1e-5 * amplitude.abs().double().sum().square()
+    # Waves may cancel; the error is relative to the power that they could have. Of one wave it is 2e-5 at most, midway
+    # between two taps.
+    assert abs(found - expected) < 3e-5 * amplitude.abs().double().sum().square()
 
 
 @pytest.mark.parametrize("by_kernel", [True, False])

@@ -58,7 +58,7 @@ def test_matches_the_long_way(drawn: list[tuple[float, float, float, float]], si
     for found in (matrix, plane_wave_kernel.matrices(*of_one, grid, n_columns, n_delay)):
         error = torch.linalg.vector_norm(found[0] - expected)
         assert error < 2 * RELATIVE * largest * math.sqrt(n_subcarriers * n_columns)
-    assert abs(power[0] - full.abs().square().mean()) < 1e-5 * largest.square()
+    assert abs(power[0] - full.abs().square().mean()) < 3e-5 * largest.square()
 
 
 @pytest.mark.parametrize("size", SIZES)
