@@ -10,6 +10,7 @@ from torch import Tensor
 from linksim.errors import InputError
 from linksim.scenario.model import Scenario
 
+# Real numbers of a matrix that are looked at first.
 _FEW = 64
 
 

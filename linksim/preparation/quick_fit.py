@@ -66,19 +66,15 @@ def fit_tasks(wanted: list[WantedFit], folder: Path, device: torch.device) -> li
     for fit in wanted:
         alone = fit.spec.makes_bits or fit.weights is not None
         groups.setdefault(fit.spec.key if alone else f"training set {id(fit.training)}", []).append(fit)
-    return [
-        (
-            tuple(fit.spec for fit in fits),
-            # A quantiser looks at no more.
-            first.training.train[: None if first.weights is None else FIT_CODEWORDS].cpu().numpy(),
-            first.training.axes.folder if isinstance(first.training.axes, KeptAxes) else None,
-            folder,
-            str(device),
-            first.weights,
-        )
-        for first, *others in groups.values()
-        for fits in [[first, *others]]
-    ]
+    tasks = []
+    for fits in groups.values():
+        training, weights = fits[0].training, fits[0].weights
+        # A quantiser looks at no more.
+        channels = training.train if weights is None else training.train[:FIT_CODEWORDS]
+        axes_folder = training.axes.folder if isinstance(training.axes, KeptAxes) else None
+        specs = tuple(fit.spec for fit in fits)
+        tasks.append((specs, channels.cpu().numpy(), axes_folder, folder, str(device), weights))
+    return tasks
 
 
 def can_be_sent(task: FitTask) -> bool:
