@@ -21,6 +21,7 @@ from threadpoolctl import ThreadpoolController
 from linksim.errors import InputError
 from linksim.execution import fork_server
 from linksim.execution.interruption import hold_interrupts
+from linksim.execution.shared_arrays import SharedArrays
 from linksim.execution.worker_context import WorkerContext, run_in
 from linksim.execution.worker_logs import WorkerLogs
 from linksim.execution.worker_process import run_in_worker, start_worker
@@ -86,19 +87,26 @@ class Processes:
 
     def run(self, function: Callable[..., Any], tasks: Sequence[tuple[Any, ...]]) -> Iterator[tuple[int, Any]]:
         """As ``Executor.run``."""
+        with SharedArrays() as arrays:
+            yield from self._run(function, tasks, arrays)
+
+    def _run(
+        self, function: Callable[..., Any], tasks: Sequence[tuple[Any, ...]], arrays: SharedArrays
+    ) -> Iterator[tuple[int, Any]]:
         finished: SimpleQueue[Future[Any]] = SimpleQueue()
         running: dict[Future[Any], tuple[int, ProcessPoolExecutor]] = {}
         submitted = deaths = 0
         started = False
 
         def submit(number: int) -> None:
+            task = arrays.shared(tasks[number])
             # Submitting may start processes.
             with hold_interrupts():
                 try:
-                    future = self._pool.submit(run_in_worker, function, tasks[number])
+                    future = self._pool.submit(run_in_worker, function, task)
                 except BrokenProcessPool:
                     self._restart()
-                    future = self._pool.submit(run_in_worker, function, tasks[number])
+                    future = self._pool.submit(run_in_worker, function, task)
             running[future] = (number, self._pool)
             future.add_done_callback(finished.put)
 

@@ -12,6 +12,7 @@ import torch
 from threadpoolctl import threadpool_limits
 
 from linksim.execution.interruption import exit_with_parent
+from linksim.execution.shared_arrays import opened
 from linksim.execution.worker_context import WorkerContext, run_in
 from linksim.execution.worker_logs import LogSender
 
@@ -50,4 +51,4 @@ def take_gpu(started: "Synchronized[int]") -> None:
 
 def run_in_worker(function: Callable[..., Any], task: tuple[Any, ...]) -> Any:
     """Runs a task with the context of this worker process."""
-    return run_in(_context, function, task)
+    return run_in(_context, function, opened(task))
