@@ -205,9 +205,11 @@ static void dominant(const struct space *s, float *found) {
     }
 }
 
-/* Of matrices [batch, m, n], complex, to vectors [batch, n], complex, of unit norm; zero for zeros, NaN for NaN. Returns
-   1 if there is no memory. */
-int dominant_vectors(int64_t batch, int64_t m, int64_t n, const float *rows, float *vectors) {
+/* Of matrices [batch, m, n], complex, to vectors [batch, n], complex, of unit norm; zero for zeros, NaN for NaN. From the
+   beginning of a matrix or vector to that of the next there are so many floats as the strides say. Returns 1 if there is
+   no memory. */
+int dominant_vectors(int64_t batch, int64_t m, int64_t n, int64_t row_stride, int64_t vector_stride, const float *rows,
+                     float *vectors) {
     int64_t p = (n + LANES - 1) / LANES * LANES;
     size_t count = 2 * ((size_t)m * p + (size_t)p * p + (size_t)(MOST_STEPS + 2) * p);
     float *memory = calloc(count, sizeof(float));
@@ -221,8 +223,8 @@ int dominant_vectors(int64_t batch, int64_t m, int64_t n, const float *rows, flo
         free_place += heights[i] * p;
     }
     for (int64_t b = 0; b < batch; b++) {
-        float *found = vectors + 2 * b * n;
-        take_rows(&s, rows + 2 * b * m * n);
+        float *found = vectors + b * vector_stride;
+        take_rows(&s, rows + b * row_stride);
         float trace = take_gram(&s);
         if (trace > 0 && trace < INFINITY)
             dominant(&s, found);

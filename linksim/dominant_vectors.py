@@ -1,6 +1,7 @@
 """Dominant eigenvectors of ``A^H A`` by a kernel in C."""
 
 import ctypes
+from collections.abc import Sequence
 from functools import cache
 
 import torch
@@ -28,7 +29,8 @@ def dominant_vectors(rows: Tensor) -> Tensor:
     """Eigenvectors of the largest eigenvalue of ``A^H A``, each of the batch as if it were alone.
 
     Args:
-        rows: ``A``, ``[batch, m, n]``, that the kernel takes; any power of it that float32 has.
+        rows: ``A``, ``[batch, m, n]``, that the kernel takes; any power of it that float32 has. Entries of a matrix lie
+            together, matrices where they like.
 
     Returns:
         ``[batch, n]``, complex64, of unit norm and any phase; zero for zeros.
@@ -36,11 +38,37 @@ def dominant_vectors(rows: Tensor) -> Tensor:
     Raises:
         MemoryError: if there is none for one matrix.
     """
-    rows = rows.resolve_conj().contiguous()
     vectors = rows.new_empty(rows.shape[0], rows.shape[2])
-    library = compiled()
-    assert library is not None
-    places = (ctypes.c_void_p(tensor.data_ptr()) for tensor in (rows, vectors))
-    if library.dominant_vectors(*(ctypes.c_int64(size) for size in rows.shape), *places):
-        raise MemoryError("eigenvectors: no memory for one matrix")
+    _fill(vectors, rows)
     return vectors
+
+
+def dominant_vectors_of_bands(rows: Tensor, bands: Sequence[slice]) -> Tensor:
+    """``dominant_vectors`` of bands of rows, without a copy of them.
+
+    Args:
+        rows: ``[batch, m, n]``, likewise.
+        bands: the rows of each.
+
+    Returns:
+        ``[batch, bands, n]``, complex64.
+    """
+    rows = _together(rows)
+    vectors = rows.new_empty(rows.shape[0], len(bands), rows.shape[2])
+    for number, band in enumerate(bands):
+        _fill(vectors[:, number], rows[:, band])
+    return vectors
+
+
+def _together(rows: Tensor) -> Tensor:
+    rows = rows.resolve_conj()
+    return rows if rows.stride()[1:] == (rows.shape[2], 1) else rows.contiguous()
+
+
+def _fill(vectors: Tensor, rows: Tensor) -> None:
+    rows, library = _together(rows), compiled()
+    assert library is not None
+    sizes = (*rows.shape, 2 * rows.stride(0), 2 * vectors.stride(0))
+    places = (ctypes.c_void_p(tensor.data_ptr()) for tensor in (rows, vectors))
+    if library.dominant_vectors(*map(ctypes.c_int64, sizes), *places):
+        raise MemoryError("eigenvectors: no memory for one matrix")

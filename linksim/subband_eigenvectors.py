@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from linksim.dominant_vectors import dominant_vectors, takes
+from linksim.dominant_vectors import dominant_vectors, dominant_vectors_of_bands, takes
 
 # Squarings after which the power R^(2^24) stands for R^inf. Eigenvalues that still compete then differ by less than
 # 1e-6 of the larger, less than the rounding of R in float32: any vector of their space is as dominant.
@@ -34,6 +34,10 @@ def subband_eigenvectors(response: Tensor, bands: Sequence[slice], n_layers: int
     Returns:
         ``[batch, n_subbands, n_layers, n_tx]``, complex, of unit norm; zero where nothing is left.
     """
+    n_rx, n_tx = response.shape[-2:]
+    if n_layers == 1 and takes(response) and all((band.stop - band.start) * n_rx >= n_tx for band in bands):
+        bands_of_rows = [slice(band.start * n_rx, band.stop * n_rx) for band in bands]
+        return dominant_vectors_of_bands(response.flatten(1, 2), bands_of_rows)[:, :, None]
     parts: dict[int, list[int]] = {}
     for number, band in enumerate(bands):
         parts.setdefault(band.stop - band.start, []).append(number)
@@ -53,9 +57,11 @@ def eigenvectors(rows: Tensor, n_layers: int = 1) -> Tensor:
     on another's.
     """
     found: list[Tensor] = []
-    least = _energies(rows) * (_ROUNDING_STEPS * torch.finfo(rows.dtype).eps ** 2)
+    least = rows.new_empty(0)
     for layer in range(n_layers):
         if layer:
+            if layer == 1:
+                least = _energies(rows) * (_ROUNDING_STEPS * torch.finfo(rows.dtype).eps ** 2)
             rows = rows - (rows @ found[-1][..., None]) @ found[-1][..., None, :].conj()
             rows = torch.where((_energies(rows) > least)[:, None, None], rows, 0)
         if rows.shape[-2] < rows.shape[-1]:

@@ -114,18 +114,19 @@ def _energy_after(power: Tensor, n_steps: int) -> Tensor:
     return total[:, n_steps : n_steps + power.shape[-1]] - total[:, : power.shape[-1]]
 
 
-def advance(response: Tensor, delay_s: Tensor, grid: OfdmGrid) -> Tensor:
+def advance(response: Tensor, delay_s: Tensor, grid: OfdmGrid, *, in_place: bool = False) -> Tensor:
     """Moves the delay axis of each link to a delay: what arrived then arrives at 0.
 
     Args:
         response: ``[batch, ..., n_subcarriers, n_ports]``, complex64.
         delay_s: ``[batch]``, float64, s.
         grid: subcarriers.
+        in_place: whether it takes the place of ``response``.
     """
     turns = delay_s.to(torch.float64)[:, None] * grid.frequencies_hz(response.device)
     angle = (turns - turns.round()).to(torch.float32) * (2 * math.pi)
-    ramp = torch.complex(torch.cos(angle), torch.sin(angle))
-    return response * ramp.reshape(len(delay_s), *(1,) * (response.ndim - 3), -1, 1)
+    ramp = torch.complex(torch.cos(angle), torch.sin(angle)).reshape(len(delay_s), *(1,) * (response.ndim - 3), -1, 1)
+    return response.mul_(ramp) if in_place else response * ramp
 
 
 def uniform_offset(normal: Tensor, grid: OfdmGrid) -> Tensor:

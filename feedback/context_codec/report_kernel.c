@@ -52,6 +52,7 @@ static int code_level(struct coder *coder, const struct tables *t, const struct 
 static int chosen(const struct tables *t, const struct context *c, int part, int seen, int32_t value, int64_t multiplier) {
     int64_t size = value < 0 ? -(int64_t)value : value;
     int nearest = (int)((size + 128) >> 8), best = 0;
+    if (nearest == 0) return 0;
     if (nearest > MAX_LEVEL) nearest = MAX_LEVEL;
     int64_t least_cost = 16 * size * size + multiplier * price_of(t, c, part, seen, 0);
     for (int k = nearest; k > 0 && k >= nearest - 1; k--) {

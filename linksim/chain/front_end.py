@@ -51,7 +51,7 @@ class FrontEnd:
             lambda seen, own_snr, noise: tracked_start(seen, own_snr, noise, grid, n_delay),
             *(oldest(response), pilot_snr, "tracking noise", start, 0),
         )
-        return advance(response, begins, grid)
+        return advance(response, begins, grid, in_place=True)
 
     def estimate(self, response: Tensor, snr: float | Tensor, start: int, age: int) -> Tensor:
         """Channels as their pilots show them, ``[batch, Nc, n_ports]``, complex.

@@ -62,7 +62,7 @@ def work_key(
     """
     digest = hashlib.sha256()
     for part in (response, truncated):
-        digest.update(part.resolve_conj().cpu().numpy().tobytes())
+        digest.update(part.resolve_conj().contiguous().cpu().numpy().data)
     dimensions = [str(transform.grid), str(transform.array), tuple(response.shape), str(response.device)]
     section = scenario.estimation.model_dump(mode="json")
     settings = [scenario.seed, scenario.snr_db, scenario.transform.n_delay, scenario.sgcs.n_subbands]

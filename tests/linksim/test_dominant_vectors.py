@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from linksim import dominant_vectors as kernel
-from linksim.dominant_vectors import dominant_vectors
+from linksim.dominant_vectors import dominant_vectors, dominant_vectors_of_bands
 from linksim.subband_eigenvectors import eigenvectors
 
 # Vectors of a processor filled and not filled, one entry, more entries than steps of the iteration.
@@ -109,3 +109,14 @@ def test_gradients_and_doubles_are_left_to_pytorch() -> None:
     assert kernel.takes(normal(1, 2, 2))
     assert not kernel.takes(normal(1, 2, 2).requires_grad_())
     assert not kernel.takes(normal(1, 2, 2).to(torch.complex128))
+
+
+def test_bands_have_the_vectors_of_their_rows() -> None:
+    """Copied or where they lie, whatever the layout of the whole."""
+    rows, bands = normal(7, 40, 12), [slice(0, 13), slice(13, 26), slice(26, 40)]
+    expected = torch.stack([dominant_vectors(rows[:, band].clone()) for band in bands], dim=1)
+    for whole in (rows, rows.mT.contiguous().mT, rows[None].expand(2, -1, -1, -1)[1], rows.conj().clone().conj()):
+        assert torch.equal(dominant_vectors_of_bands(whole, bands), expected)
+    padded = torch.zeros(7, 50, 12, dtype=torch.complex64)
+    padded[:, :40] = rows
+    assert torch.equal(dominant_vectors_of_bands(padded[:, :40], bands), expected)
