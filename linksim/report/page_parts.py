@@ -4,6 +4,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from linksim.execution.executor import Executor
+from linksim.execution.worker_context import WorkerContext, takes_context
 from linksim.report.figures.drawing import Drawing, draw
 from linksim.report.figures.of_a_run import figure_groups
 from linksim.report.tables.rate_distortion import Distances, distances
@@ -65,9 +66,12 @@ def page_parts(run: RunView, executor: Executor | None = None) -> PageParts:
     return replace(made[0], drawings=[drawing for group in groups for drawing in drawn[group]])
 
 
-def page_part(folder: Path, options: FigureOptions, group: str | None) -> PageParts:
+@takes_context
+def page_part(context: WorkerContext, folder: Path, options: FigureOptions, group: str | None) -> PageParts:
     """The figures of one group, or the tables where it is ``None``; the rest is empty."""
-    run = view_run(folder, options=options)
+    # A worker reads results and samples once for all of its groups.
+    written = (folder / "results.csv").stat().st_mtime_ns
+    run = context.kept(f"view of {folder} {written} {options}", lambda: view_run(folder, options=options))
     return _tables(run) if group is None else PageParts(draw(run, [group]))
 
 

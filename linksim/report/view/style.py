@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib
-from fontTools.subset import Options
+from fontTools import subset
 from matplotlib.figure import Figure
 
 from channels.files import whole_file
@@ -15,8 +15,8 @@ from channels.files import whole_file
 COLUMN_IN = 3.5
 DOUBLE_COLUMN_IN = 7.16
 PNG_DPI = 200
-# Where fontTools has the tables of a font that matplotlib does not embed.
-_DROPPED = "_drop_tables_default"
+# Tables that make glyphs of characters.
+_SHAPING = ("GSUB", "GPOS", "GDEF")
 
 # Longer names do not fit beside a legend's handle in one column.
 MAX_CHARACTERS = 48
@@ -96,12 +96,20 @@ def _fonts_without_shaping() -> Iterator[None]:
 
     Reducing those tables to a figure's glyphs takes longer than drawing it.
     """
-    tables = getattr(Options, _DROPPED, [])
-    setattr(Options, _DROPPED, [*tables, "GSUB", "GPOS", "GDEF"])
+    load = subset.load_font
+
+    def load_without(*arguments: Any, **settings: Any) -> Any:
+        font = load(*arguments, **settings)
+        for table in _SHAPING:
+            if table in font:
+                del font[table]
+        return font
+
+    subset.load_font = load_without
     try:
         yield
     finally:
-        setattr(Options, _DROPPED, tables)
+        subset.load_font = load
 
 
 def _lay_out(figure: Figure) -> None:
