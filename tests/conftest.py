@@ -2,8 +2,9 @@
 
 import gc
 import logging
-from collections.abc import Iterator
+from collections.abc import Generator, Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -14,6 +15,36 @@ gc.disable()
 # No test measures time.
 settings.register_profile("linksim", deadline=None)
 settings.load_profile("linksim")
+
+
+class Backwards(pytest.Dir):
+    """A folder whose last file is collected first."""
+
+    def collect(self) -> Iterable[pytest.Item | pytest.Collector]:
+        return reversed(list(super().collect()))
+
+
+def pytest_collect_directory(path: Path, parent: pytest.Collector) -> pytest.Collector | None:
+    """Every other worker begins at the end, so that two do not compile and rewrite each file at the same moment."""
+    worker = getattr(parent.config, "workerinput", {}).get("workerid", "gw0")
+    return Backwards.from_parent(parent, path=path) if int(worker.removeprefix("gw")) % 2 else None
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """All workers have the tests in one order, as pytest-xdist demands."""
+    items.sort(key=lambda item: str(item.path))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection(session: pytest.Session) -> Generator[None, Any, Any]:
+    """Test files import Sionna without PyTorch's compiler, as the program does."""
+    if session.config.getoption("numprocesses", None):
+        return (yield)  # The process that hands tests to others.
+    from channels.sources.sionna.deferred_compilation import deferred_compilation
+
+    with deferred_compilation():
+        return (yield)
 
 
 def pytest_collection_finish() -> None:
