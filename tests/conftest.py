@@ -73,12 +73,16 @@ def one_core() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def quick_fonts() -> Iterator[None]:
-    """Vector files with fonts of type 3: to cut TrueType fonts to what a figure shows takes longer than the rest."""
+def quick_figures() -> Iterator[None]:
+    """Vector files with fonts of type 3, and few pixels.
+
+    To cut TrueType fonts to what a figure shows takes longer than the rest, pixels half of the time of a raster file.
+    """
     from linksim.report.view.style import STYLE
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(STYLE, "pdf.fonttype", 3)
+        patch.setattr("linksim.report.view.style.PNG_DPI", 72)
         yield
 
 
