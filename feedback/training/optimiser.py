@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from feedback.training.combined_optimiser import CombinedOptimiser
+from feedback.training.kernel_muon import KernelMuon
 from feedback.training.recipe import TrainingRecipe
 
 _MOMENTUM = 0.9
@@ -35,25 +36,13 @@ def make_optimiser(
 
 
 def _muon(recipe: TrainingRecipe, groups: list[dict[str, Any]]) -> torch.optim.Optimizer:
-    """Muon for matrices, Adam for kernels, biases and norms.
-
-    Muon orthogonalises the momentum of a matrix (K. Jordan et al., Muon, 2024); scaled by 0.2 sqrt(max(rows, columns)),
-    the root mean square of its steps is Adam's (J. Liu et al., arXiv:2502.16982).
-    """
-    matrices = _only(groups, lambda parameter: parameter.dim() == 2)
-    others = _only(groups, lambda parameter: parameter.dim() != 2)
+    """Muon for matrices and kernels, Adam for biases and norms."""
+    rate, decay = recipe.learning_rate, recipe.weight_decay
     parts: list[torch.optim.Optimizer] = []
-    if matrices:
-        decay = recipe.weight_decay
-        parts.append(
-            torch.optim.Muon(matrices, lr=recipe.learning_rate, weight_decay=decay, adjust_lr_fn="match_rms_adamw")
-        )
-    if others:
-        parts.append(
-            torch.optim.Adam(
-                others, lr=recipe.learning_rate, eps=recipe.epsilon, weight_decay=recipe.weight_decay, fused=True
-            )
-        )
+    if weights := _only(groups, lambda parameter: parameter.dim() >= 2):
+        parts.append(KernelMuon(weights, rate, decay))
+    if others := _only(groups, lambda parameter: parameter.dim() < 2):
+        parts.append(torch.optim.Adam(others, lr=rate, eps=recipe.epsilon, weight_decay=decay, fused=True))
     return CombinedOptimiser(parts)
 
 

@@ -39,7 +39,7 @@ class TrainingRecipe(BaseModel):
     )
     optimiser: Literal["adam", "adamw", "muon", "sgd"] = Field(
         default="adam",
-        description="muon: for the matrices of FC layers, Adam for the rest; sgd: with Nesterov momentum",
+        description="muon: for FC layers and kernels, Adam for biases and norms; sgd: with Nesterov momentum",
     )
     epsilon: float = Field(default=1e-8, gt=0, le=1, description="Adam's epsilon")
     weight_decay: float = Field(default=0.0, ge=0, le=1, description="pull of the weights towards 0")
