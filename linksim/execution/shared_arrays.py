@@ -4,7 +4,7 @@ import tempfile
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,25 +39,28 @@ class SharedArrays(ExitStack):
         super().__init__()
         self._folder: Path | None = None
         # By the place of the data, as views of one tensor are arrays of their own; kept, so that no other comes there.
-        self._files: dict[tuple[int, str, tuple[int, ...], tuple[int, ...]], tuple[NDArray[Any], ArrayFile]] = {}
+        self._files: dict[tuple[int, str, tuple[int, ...], tuple[int, ...]], tuple[NDArray[Any], ArrayFile | None]] = {}
 
     def shared(self, task: tuple[Any, ...]) -> tuple[Any, ...]:
-        """The task with files in place of its large arrays."""
-        return tuple(self._file_of(part) if _is_large(part) else part for part in task)
+        """The task with files in place of its large arrays, as far as there is room for them."""
+        return tuple((self._file_of(part) or part) if _is_large(part) else part for part in task)
 
-    def _file_of(self, array: NDArray[Any]) -> ArrayFile:
+    def _file_of(self, array: NDArray[Any]) -> ArrayFile | None:
         key = (array.ctypes.data, array.dtype.str, array.shape, array.strides)
         if key not in self._files:
+            self._files[key] = (array, self._written(array))
+        return self._files[key][1]
+
+    def _written(self, array: NDArray[Any]) -> ArrayFile | None:
+        """A file of an array; ``None`` where none can be written."""
+        try:
             if self._folder is None:
                 self._folder = Path(self.enter_context(tempfile.TemporaryDirectory(prefix="linksim-")))
             path = self._folder / f"{len(self._files)}.raw"
             np.ascontiguousarray(array).tofile(path)
-            self._files[key] = (array, ArrayFile(str(path), array.dtype.str, array.shape))
-        return self._files[key][1]
-
-    def __enter__(self) -> Self:
-        """Itself."""
-        return self
+        except OSError:
+            return None
+        return ArrayFile(str(path), array.dtype.str, array.shape)
 
 
 def opened(task: tuple[Any, ...]) -> tuple[Any, ...]:

@@ -43,6 +43,12 @@ def test_what_is_not_numbers_is_sent_as_it_is() -> None:
         assert arrays.shared((names,))[0] is names
 
 
+def test_without_room_arrays_are_sent_as_they_are(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "missing"))
+    with SharedArrays() as arrays:
+        assert arrays.shared((LARGE,))[0] is LARGE
+
+
 def test_workers_get_arrays() -> None:
     with SharedArrays() as arrays:
         assert run_in_worker(np.sum, arrays.shared((LARGE,))) == LARGE.sum()
