@@ -12,9 +12,9 @@ from feedback.training_set import TrainingSet
 
 __all__ = ["KLT_RECIPE", "Init", "LinearStartNetwork", "LinearStartParameters"]
 
-# For a start from the KLT: FC layers by Muon, large steps for kernels, and an average that evens out what batch
-# statistics of few sparse images do to a network that is far from linear. Its rate
-# is held, as a cosine lets go too early.
+# For a start from the KLT: Muon, larger steps for kernels than for FC layers, and an average that evens out what batch
+# statistics of few sparse images do to a network that is far from linear. Its rate is held, as a cosine lets go too
+# early.
 KLT_RECIPE = TrainingRecipe(
     optimiser="muon",
     batch_size=50,
