@@ -116,6 +116,6 @@ def load_state(
         if average is not None:
             average.load_state_dict(state.average)
     except (RuntimeError, ValueError, KeyError, TypeError, AttributeError) as error:
-        line = f"{file}: is the state of another network; without it training starts anew"
+        line = f"{file}: is the state of another network or optimiser; without it training starts anew"
         raise FeedbackInputError(line) from error
     return state

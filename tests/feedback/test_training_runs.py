@@ -99,7 +99,7 @@ def test_state_of_another_run_is_refused_and_a_damaged_one_set_aside(
         trained(training, TrainingRecipe(epochs=2, batch_size=50), TrainingOptions(state_file=file))
     kept = file.read_bytes()
     same = TrainingRecipe(epochs=2, batch_size=50, learning_rate=1e-3)
-    with pytest.raises(FeedbackInputError, match=r"state.pt: is the state of another network; without it"):
+    with pytest.raises(FeedbackInputError, match=r"state.pt: is the state of another network or optimiser; without it"):
         train(nn.Sequential(networks()[0]), networks()[1], training, same, seeded(), TrainingOptions(state_file=file))
     assert file.read_bytes() == kept
     file.write_bytes(kept[:1000])
