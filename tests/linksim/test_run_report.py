@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import TINY
 from safetensors.numpy import save_file
 
 from linksim.comparison.run_samples import point_rows
@@ -27,6 +26,7 @@ from linksim.scenario.sources import source_of
 from linksim.simulation.engine import RunOptions
 from linksim.simulation.engine import run as run_scenario
 from linksim.simulation.example_matrices import EXAMPLE_FILE, read_example
+from tests.linksim.conftest import TINY
 
 
 @pytest.fixture(scope="module")
