@@ -57,11 +57,10 @@ def eigenvectors(rows: Tensor, n_layers: int = 1) -> Tensor:
     on another's.
     """
     found: list[Tensor] = []
-    least = rows.new_empty(0)
+    # One vector deflates nothing, and energies take as long as a copy.
+    least = _energies(rows if n_layers > 1 else rows[:0]) * (_ROUNDING_STEPS * torch.finfo(rows.dtype).eps ** 2)
     for layer in range(n_layers):
         if layer:
-            if layer == 1:
-                least = _energies(rows) * (_ROUNDING_STEPS * torch.finfo(rows.dtype).eps ** 2)
             rows = rows - (rows @ found[-1][..., None]) @ found[-1][..., None, :].conj()
             rows = torch.where((_energies(rows) > least)[:, None, None], rows, 0)
         if rows.shape[-2] < rows.shape[-1]:

@@ -9,11 +9,12 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, Protocol
+from weakref import WeakSet
 
 import torch
 from threadpoolctl import ThreadpoolController
@@ -83,14 +84,15 @@ class Processes:
             sys.exit(1)
         self.local_workers = workers
         self._on_gpus = device is not None and device.type == "cuda"
-        self._open_files = ExitStack()
+        # Weakly, as what they hold is as large as a training set.
+        self._open_files: WeakSet[SharedArrays] = WeakSet()
         self._pool = self._new_pool()
 
     def run(self, function: Callable[..., Any], tasks: Sequence[tuple[Any, ...]]) -> Iterator[tuple[int, Any]]:
         """As ``Executor.run``."""
         with SharedArrays() as arrays:
             # Also where nobody asks for the rest of the results.
-            self._open_files.callback(arrays.close)
+            self._open_files.add(arrays)
             yield from self._run(function, tasks, arrays)
 
     def _run(
@@ -145,7 +147,8 @@ class Processes:
     def close(self) -> None:
         """Ends the processes when they have finished what they are at."""
         self._pool.shutdown(wait=True, cancel_futures=True)
-        self._open_files.close()
+        for arrays in tuple(self._open_files):
+            arrays.close()
         self._logs.close()
         fork_server.stop()
 
