@@ -37,8 +37,10 @@ from linksim.cli.study import study
 from linksim.cli.training import train
 from linksim.cli.zoo import zoo_app
 from linksim.errors import InputError
+from linksim.execution.garbage import no_collection
 from linksim.execution.huge_pages import use_huge_pages
 from linksim.execution.interruption import INTERRUPTED, STOPPED
+from linksim.execution.kept_memory import keep_memory
 from linksim.execution.options import ExecutionOptions
 from linksim.terminal import Console, prepare_streams, say
 
@@ -83,19 +85,21 @@ def run(
 
     execution = ExecutionOptions(workers, executor, scheduler)
     with named_problems(str(scenario)):
-        resolved = _load(scenario, overrides, device)
-        use_huge_pages()
-        execution.begin(resolved.channel.slow_imports)
-        # These take seconds, in which the workers import as well.
-        from linksim.report.html import write_page
-        from linksim.report.page_parts import page_parts
-        from linksim.report.tables.terminal import show_tables
-        from linksim.report.view.figure_options import FigureOptions
-        from linksim.report.view.run_view import view_run
-        from linksim.scenario.smoke import smoke as smoke_version
-        from linksim.scenario.sources import device_of
-        from linksim.simulation.engine import RunOptions
-        from linksim.simulation.engine import run as run_scenario
+        with no_collection():
+            resolved = _load(scenario, overrides, device)
+            use_huge_pages()
+            keep_memory()
+            execution.begin(resolved.channel.slow_imports)
+            # These take seconds, in which the workers import as well.
+            from linksim.report.html import write_page
+            from linksim.report.page_parts import page_parts
+            from linksim.report.tables.terminal import show_tables
+            from linksim.report.view.figure_options import FigureOptions
+            from linksim.report.view.run_view import view_run
+            from linksim.scenario.smoke import smoke as smoke_version
+            from linksim.scenario.sources import device_of
+            from linksim.simulation.engine import RunOptions
+            from linksim.simulation.engine import run as run_scenario
 
         if smoke:
             resolved = smoke_version(resolved, zoo=str(out / f"{resolved.name}.smoke" / "zoo"))

@@ -12,6 +12,7 @@ import torch
 from threadpoolctl import threadpool_limits
 
 from linksim.execution.interruption import exit_with_parent
+from linksim.execution.kept_memory import keep_memory
 from linksim.execution.shared_arrays import opened
 from linksim.execution.worker_context import WorkerContext, run_in
 from linksim.execution.worker_logs import LogSender
@@ -31,11 +32,13 @@ def start_worker(logs: LogSender, environment: Mapping[str, str], started: "Sync
     os.environ.clear()
     os.environ.update(environment)
     logs.install()
+    keep_memory()
     torch.set_num_threads(1)
     threadpool_limits(1, user_api="blas")
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # What is imported stays: searches for garbage need not look at it, nor copy what a fork shares.
     gc.freeze()
+    gc.enable()
     threading.Thread(target=exit_with_parent, daemon=True).start()
     if started is not None:
         take_gpu(started)

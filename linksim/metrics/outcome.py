@@ -121,14 +121,14 @@ class LinkOutcome(ChannelOutcome):
     @cached_property
     def inner_report(self) -> Tensor:
         r""":math:`h_n \hat h_n^H` with the channel when the report was made, ``[batch, Nc]``, complex."""
-        return inner(self.known_report.ports, self.response_report)
+        return self.true_report.inner(self.known_report.ports)
 
     @cached_property
     def inner_use(self) -> Tensor:
         r""":math:`h_n \hat h_n^H` of the channel at the time of use and its prediction, ``[batch, Nc]``, complex."""
         if self.static and self.held:
             return self.inner_report
-        return inner(self.known_use.ports, self.response_use)
+        return self.true_use.inner(self.known_use.ports)
 
     @property
     def cosine(self) -> Tensor:
