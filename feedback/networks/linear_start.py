@@ -17,6 +17,7 @@ __all__ = ["KLT_RECIPE", "Init", "LinearStartNetwork", "LinearStartParameters"]
 # early.
 KLT_RECIPE = TrainingRecipe(
     optimiser="muon",
+    muon_kernels=True,
     batch_size=50,
     learning_rate=6e-3,
     full_rate_steps=2000,

@@ -36,12 +36,16 @@ def make_optimiser(
 
 
 def _muon(recipe: TrainingRecipe, groups: list[dict[str, Any]]) -> torch.optim.Optimizer:
-    """Muon for matrices and kernels, Adam for biases and norms."""
+    """Muon for matrices, and for kernels if the recipe says so; Adam for the others."""
     rate, decay = recipe.learning_rate, recipe.weight_decay
+
+    def is_for_muon(parameter: nn.Parameter) -> bool:
+        return parameter.dim() == 2 or (recipe.muon_kernels and parameter.dim() > 2)
+
     parts: list[torch.optim.Optimizer] = []
-    if weights := _only(groups, lambda parameter: parameter.dim() >= 2):
+    if weights := _only(groups, is_for_muon):
         parts.append(KernelMuon(weights, rate, decay))
-    if others := _only(groups, lambda parameter: parameter.dim() < 2):
+    if others := _only(groups, lambda parameter: not is_for_muon(parameter)):
         parts.append(torch.optim.Adam(others, lr=rate, eps=recipe.epsilon, weight_decay=decay, fused=True))
     return CombinedOptimiser(parts)
 

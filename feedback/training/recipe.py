@@ -39,7 +39,10 @@ class TrainingRecipe(BaseModel):
     )
     optimiser: Literal["adam", "adamw", "muon", "sgd"] = Field(
         default="adam",
-        description="muon: for FC layers and kernels, Adam for biases and norms; sgd: with Nesterov momentum",
+        description="muon: for matrices of FC layers, Adam for the others; sgd: with Nesterov momentum",
+    )
+    muon_kernels: bool = Field(
+        default=False, description="whether `muon` takes kernels as well and leaves Adam biases and norms alone"
     )
     epsilon: float = Field(default=1e-8, gt=0, le=1, description="Adam's epsilon")
     weight_decay: float = Field(default=0.0, ge=0, le=1, description="pull of the weights towards 0")
@@ -183,6 +186,8 @@ class TrainingRecipe(BaseModel):
             idle.append("full_rate_nmse_db")
         if self.schedule != "hold":
             idle.append("decay")
+        if self.optimiser != "muon":
+            idle.append("muon_kernels")
         if self.schedule == "constant":
             idle.append("final_learning_rate")
         return self.model_copy(update={name: type(self).model_fields[name].default for name in idle})

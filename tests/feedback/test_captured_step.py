@@ -67,7 +67,7 @@ def weights(model: Autoencoder) -> list[Tensor]:
         TrainingRecipe(optimiser="adam", random_phase=True),
         TrainingRecipe(optimiser="adam", weight_decay=0.1),
         TrainingRecipe(optimiser="adamw", weight_decay=0.1, clip_norm=0.001),
-        TrainingRecipe(optimiser="muon", weight_decay=0.1, random_phase=True),
+        TrainingRecipe(optimiser="muon", muon_kernels=True, weight_decay=0.1, random_phase=True),
         TrainingRecipe(optimiser="sgd", clip_norm=0.001),
     ],
 )
@@ -177,7 +177,7 @@ class _WithoutWaiting(TorchDispatchMode):
 
 @pytest.mark.parametrize("name", ["csinet", "crnet", "acrnet-1x", "bcsinet-b3", "cl-csinet", "transnet"])
 def test_no_step_asks_what_is_in_its_buffers(name: str) -> None:
-    made, recipe = network(name), RECIPE.model_copy(update={"optimiser": "muon"})
+    made, recipe = network(name), RECIPE.model_copy(update={"optimiser": "muon", "muon_kernels": True})
     model, plain = made.autoencoder(), make_optimiser(recipe, made.encoder, made.decoder)
     inputs = StepInputs(CSI[:4], torch.zeros(4), (RATE,) * len(plain.param_groups), False, 0.5, torch.Generator())
     step = StaticStep(model, plain, recipe, TrainingOptions(), inputs)

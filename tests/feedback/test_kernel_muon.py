@@ -69,8 +69,19 @@ def test_momentum_goes_on_from_a_state() -> None:
     assert torch.equal(second, whole)
 
 
-def test_recipes_give_it_what_has_rows_and_columns_and_adam_the_rest() -> None:
+@pytest.mark.parametrize("kernels", [True, False])
+def test_recipes_give_it_matrices_and_kernels_if_they_say_so(kernels: bool) -> None:
     encoder, decoder = nn.Linear(6, 3), nn.Sequential(nn.Conv2d(2, 4, 3), nn.BatchNorm2d(4))
-    optimiser = make_optimiser(TrainingRecipe(optimiser="muon", fc_rate_ratio=0.4), encoder, decoder)
+    recipe = TrainingRecipe(optimiser="muon", muon_kernels=kernels, fc_rate_ratio=0.4)
+    optimiser = make_optimiser(recipe, encoder, decoder)
     shapes = [(group["ratio"], [tuple(p.shape) for p in group["params"]]) for group in optimiser.param_groups]
-    assert shapes == [(0.4, [(3, 6)]), (1.0, [(4, 2, 3, 3)]), (0.4, [(3,)]), (1.0, [(4,), (4,), (4,)])]
+    kernel_shape, norms = (4, 2, 3, 3), [(4,), (4,), (4,)]
+    if kernels:
+        assert shapes == [(0.4, [(3, 6)]), (1.0, [kernel_shape]), (0.4, [(3,)]), (1.0, norms)]
+    else:
+        assert shapes == [(0.4, [(3, 6)]), (0.4, [(3,)]), (1.0, [kernel_shape, *norms])]
+
+
+def test_with_another_optimiser_who_takes_kernels_is_no_difference() -> None:
+    recipes = [TrainingRecipe(optimiser="adam", muon_kernels=kernels).acting(10, 0.0) for kernels in (True, False)]
+    assert recipes[0] == recipes[1]

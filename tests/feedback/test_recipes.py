@@ -27,6 +27,7 @@ RECIPE = TrainingRecipe(
     weight_decay=0.1,
     learning_rate=3e-3,
     final_learning_rate=4e-5,
+    muon_kernels=True,
     full_rate_steps=7,
     full_rate_nmse_db=-8.0,
     fc_rate_ratio=0.3,

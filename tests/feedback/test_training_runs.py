@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -16,6 +17,8 @@ from feedback.training.recipe import TrainingRecipe
 from feedback.training.state import Progress
 from feedback.training.validation import decibel, validation_nmse
 from feedback.training_set import TrainingSet
+
+MUON: dict[str, Any] = {"optimiser": "muon", "muon_kernels": True}
 
 
 class StoppedError(Exception):
@@ -51,7 +54,7 @@ def test_budget_of_time_ends(training: TrainingSet) -> None:
 
 @pytest.mark.parametrize(
     "others",
-    [{}, {"ema_decay": 0.9}, {"restart_after": 1}, {"optimiser": "sgd"}, {"optimiser": "muon"}, {"clip_norm": 0.1}],
+    [{}, {"ema_decay": 0.9}, {"restart_after": 1}, {"optimiser": "sgd"}, MUON, {"clip_norm": 0.1}],
 )
 def test_killed_run_goes_on_at_the_same_digits(
     training: TrainingSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, others: dict[str, float]
@@ -216,7 +219,7 @@ def test_run_killed_between_validations_goes_on_at_the_same_digits(
     training: TrainingSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("feedback.training.loop._STATE_INTERVAL_S", 0.0)
-    recipe = TrainingRecipe(samples=800, validations=2, batch_size=50, fc_rate_ratio=1, optimiser="muon", ema_decay=0.9)
+    recipe = TrainingRecipe(samples=800, validations=2, batch_size=50, fc_rate_ratio=1, ema_decay=0.9, **MUON)
     whole = trained(training, recipe)
     steps = 0
 
