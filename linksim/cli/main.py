@@ -89,7 +89,7 @@ def run(
             resolved = _load(scenario, overrides, device)
             use_huge_pages()
             keep_memory()
-            execution.begin(resolved.channel.slow_imports)
+            execution.begin([*resolved.channel.slow_imports, "linksim.report.page_parts"])
             # These take seconds, in which the workers import as well.
             from linksim.report.html import write_page
             from linksim.report.page_parts import page_parts
