@@ -146,3 +146,19 @@ def test_what_is_written_is_read(document: Any) -> None:
     assert found == document
     assert isinstance(found, str) == isinstance(document, str)
     assert isinstance(found, bool) == isinstance(document, bool)
+
+
+def _read(text: str) -> str:
+    try:
+        return repr(read_yaml(text))
+    except YamlTextError as error:
+        return f"refused: {error}"
+
+
+@settings(max_examples=200)
+@given(st.text("ab:-,[]{}#&*!|>'\"%@`?~ \n01.e\\", max_size=30))
+def test_both_parsers_read_alike(text: str) -> None:
+    fast = _read(text)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("channels.formats.yaml_text._IN_C", None)
+        assert _read(text) == fast

@@ -33,6 +33,7 @@ def _marked(scenario: Path) -> Any:
     return pytest.param(scenario, marks=marks, id=f"{scenario.parent.name}-{scenario.stem}")
 
 
+@pytest.mark.usefixtures("without_layout")
 @pytest.mark.parametrize("scenario", [_marked(file) for file in (*SCENARIOS, STARTER)])
 def test_every_scenario_runs_small(
     scenario: Path, command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -117,6 +117,7 @@ def test_tracks_start_with_the_matrices(section: Callable[..., Path]) -> None:
         assert torch.allclose(tracks[:, 0], read_matrices(channels, 3, 32), atol=1e-4)
 
 
+@pytest.mark.usefixtures("without_layout")
 def test_show_channel(command: Command, section: Callable[..., Path], tmp_path: Path) -> None:
     file = section("link", COST)
     code, out, err = command("show-channel", file, "--sample", "3", "--speed", "2", "--out", tmp_path / "out")
@@ -126,6 +127,7 @@ def test_show_channel(command: Command, section: Callable[..., Path], tmp_path: 
         assert (tmp_path / "out" / f"link_test_3.{kind}").stat().st_size > 5000
 
 
+@pytest.mark.usefixtures("without_layout")
 def test_show_channel_of_a_scenario_and_of_files(
     command: Command,
     tiny: dict[str, Any],

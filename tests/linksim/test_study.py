@@ -127,6 +127,7 @@ def test_shipped_study_shares_its_weights_with_the_training_scenarios() -> None:
         assert shared <= files
 
 
+@pytest.mark.usefixtures("without_layout")
 def test_shipped_study_runs_small(command: Command, tmp_path: Path) -> None:
     code, out, err = command(
         "study", SHIPPED, "--smoke", "--out", tmp_path, "--workers", "1",

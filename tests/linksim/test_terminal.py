@@ -131,6 +131,7 @@ def test_symbols_in_latex() -> None:
     assert latex("\N{GRINNING FACE} \N{MINUS SIGN}3 \u00e9 \u2603") == "(U+1F600) $-$3 \u00e9 (U+2603)"
 
 
+@pytest.mark.usefixtures("without_layout")
 def test_labels_of_all_kinds_go_through_a_run(
     tiny: dict[str, Any], run_folder: Callable[..., Path], command: Callable[..., tuple[int, str, str]]
 ) -> None:
