@@ -16,6 +16,7 @@ from feedback.eigenvector_compressor import EigenvectorCompressor, MatrixCompres
 from feedback.errors import FeedbackInputError
 from feedback.layers.basic import initialise
 from feedback.layers.images import from_unit_interval, to_unit_interval
+from feedback.layers.set_later import are_weights_set_later, weights_set_later
 from feedback.neural_parameters import NeuralParameters
 from feedback.training.autoencoder import Autoencoder
 from feedback.training.direction_error import DirectionError
@@ -51,13 +52,14 @@ class NeuralCompressor(MatrixCompressor):
         # Named first, so that a layer which a network also keeps under a name of its own is theirs.
         self.register_module("encoder", None)
         self.register_module("decoder", None)
-        # Layers draw weights as they are made, from the global generator, whose state must stay as it is.
-        with torch.random.fork_rng(devices=[]):
+        # Small layers draw weights as they are made, from the global generator, whose state must stay as it is.
+        with torch.random.fork_rng(devices=[]), weights_set_later():
             torch.default_generator.manual_seed(0)
             self.encoder = self.build_encoder()
             self.decoder = self.build_decoder()
         self.eval()
-        self.initialise(torch.Generator().manual_seed(0))
+        if not are_weights_set_later():
+            self.initialise(torch.Generator().manual_seed(0))
 
     def codeword_values(self) -> int:
         """Values of its codeword."""
@@ -72,7 +74,7 @@ class NeuralCompressor(MatrixCompressor):
         """The network at the BS."""
 
     def initialise(self, generator: torch.Generator) -> None:
-        """Draws initial weights of both networks."""
+        """Draws initial weights of both networks: all of them, as layers are made with any."""
         initialise(self.encoder, generator)
         initialise(self.decoder, generator)
 

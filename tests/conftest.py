@@ -1,8 +1,10 @@
 """Fixtures for all tests."""
 
 import gc
+import importlib.metadata
 import logging
 from collections.abc import Generator, Iterable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -83,6 +85,24 @@ def quick_figures() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(STYLE, "pdf.fonttype", 3)
         patch.setattr("linksim.report.view.style.PNG_DPI", 72)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def packages_asked_once() -> Iterator[None]:
+    """Lightning looks through all installed packages for extensions, each time that a network is trained."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("importlib.metadata.entry_points", cache(importlib.metadata.entry_points))
+        yield
+
+
+@pytest.fixture(scope="session")
+def operators_listed_once() -> Iterator[None]:
+    """PyTorch lists its operators for each ONNX file, which takes as long as the file."""
+    from torch.onnx._internal.exporter._registration import ONNXRegistry
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ONNXRegistry, "from_torchlib", staticmethod(cache(ONNXRegistry.from_torchlib)))
         yield
 
 

@@ -83,8 +83,8 @@ def read_yaml(text: str) -> Any:
 
 # Ten times as fast as the parser in Python; builds of PyYAML without libyaml have none.
 _IN_C: Any = getattr(yaml, "CSafeLoader", None)
-# Text that both read alike where libyaml reads it: plain characters, no explicit keys, no comment right behind a block's
-# indicator, both of which libyaml takes where PyYAML and the standard do not.
+# Text that both read alike where libyaml reads it: plain characters, no explicit keys, no comment right behind the
+# indicator of a block, both of which libyaml takes where PyYAML and the standard do not.
 _ALIKE = re.compile(r"[\n -~]*")
 _LAXER = re.compile(r"\?|[|>][-+0-9]*#")
 _PLAIN = "expected plain text without control characters"

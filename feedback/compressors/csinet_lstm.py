@@ -18,6 +18,7 @@ from feedback.layers.basic import (
 )
 from feedback.layers.images import from_unit_interval, to_unit_interval
 from feedback.layers.lstm import ImageLstm
+from feedback.layers.set_later import Linear
 from feedback.networks.over_time import NetworkOverTime
 from feedback.networks.sides_over_time import DecoderOverTime, EncoderOverTime, State
 from feedback.training.disturbance import Disturbance
@@ -184,7 +185,7 @@ class CsiNetLstm(NetworkOverTime):
 
     def _decoder(self, length: int) -> FullyConnectedDecoder:
         refinement = nn.Sequential(RefineNet(), RefineNet(), nn.Conv2d(2, 2, 3, padding="same"), nn.Sigmoid())
-        return FullyConnectedDecoder(nn.Linear(length, 2 * self.shape[0] * self.shape[1]), refinement, self.shape)
+        return FullyConnectedDecoder(Linear(length, 2 * self.shape[0] * self.shape[1]), refinement, self.shape)
 
 
 def _least_squares(known: Tensor, wanted: Tensor) -> Tensor:

@@ -17,6 +17,7 @@ from feedback.layers.csinet_pro import (
     start_as_identity,
     unit_power,
 )
+from feedback.layers.set_later import Linear
 from feedback.networks.over_time import NetworkOverTime
 from feedback.networks.sides_over_time import DecoderOverTime, EncoderOverTime, State
 from feedback.quantiser import Quantiser
@@ -250,7 +251,7 @@ class MarkovNet(NetworkOverTime):
 
     def _decoder(self, length: int) -> FullyConnectedDecoder:
         size = 2 * self.shape[0] * self.shape[1]
-        return FullyConnectedDecoder(nn.Linear(length, size), decoder_convolutions(unit_power(self.shape)), self.shape)
+        return FullyConnectedDecoder(Linear(length, size), decoder_convolutions(unit_power(self.shape)), self.shape)
 
     def _scale(self) -> SphericalScale:
         return SphericalScale(self.settings.n_following, self.scale_bits)

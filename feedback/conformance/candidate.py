@@ -10,6 +10,7 @@ from torch import Tensor
 from feedback.codebooks.targets import covariances, eigenvectors
 from feedback.compressor import Compressor, CompressorParameters
 from feedback.csi_report.codeword import Codeword
+from feedback.layers.set_later import weights_set_later
 from feedback.observation import CsiDimensions
 from feedback.training_set import TrainingSet
 
@@ -65,7 +66,8 @@ class Candidate:
 
     def twin(self) -> Compressor:
         """Another object that holds what the fitted one has learnt, and nothing else of it."""
-        made = self.build()
+        with weights_set_later():
+            made = self.build()
         made.load_state({name: tensor.clone() for name, tensor in self.fitted.state().items()})
         return made
 

@@ -8,6 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from feedback.layers.set_later import Linear
+
 LEAKY_SLOPE = 0.3
 
 
@@ -111,7 +113,7 @@ class PassesImages(Protocol):
         ...
 
 
-class CentredLinear(nn.Linear):
+class CentredLinear(Linear):
     r"""Fully connected layer on the deviation from a constant: :math:`y = W (x - \bar x) + b`.
 
     The same functions as a plain layer, whose bias would be :math:`b - W \bar x`. Where inputs have a mean far

@@ -9,6 +9,7 @@ from feedback.initialisation.convolutions import linear_start_problem
 from feedback.initialisation.klt import start_as_klt
 from feedback.layers.basic import CentredLinear, FullyConnectedDecoder, FullyConnectedEncoder
 from feedback.layers.binary import BinaryLinear
+from feedback.layers.set_later import Linear
 from feedback.networks.linear_start import LinearStartNetwork, LinearStartParameters
 from feedback.neural import NeuralParameters
 from feedback.training_set import TrainingSet
@@ -57,7 +58,7 @@ class FullyConnectedNetwork(LinearStartNetwork):
     @property
     def decoder_fc(self) -> type[nn.Linear]:
         """Kind of the FC layer at the BS."""
-        return BinaryLinear if self.binary_decoder else nn.Linear
+        return BinaryLinear if self.binary_decoder else Linear
 
     def build_encoder(self) -> nn.Module:
         """Features, then the FC layer."""

@@ -1,6 +1,7 @@
 """Points as workers get them: what is found out about a point before it is measured, once, where a run is planned."""
 
 from collections.abc import Iterable
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from feedback.compressor import CompressorParameters
 from feedback.csi_report.normalisation import Normalisation
 from feedback.csi_report.scale import ScaleQuantiser, ScaleRange
 from feedback.denoiser import DenoiserParameters
+from feedback.layers.set_later import weights_set_later
 from feedback.observation import CsiDimensions
 from feedback.quantiser import QuantiserParameters
 from linksim.chain.mean_channel import MeanChannel, mean_channel, needs_mean_channel
@@ -71,7 +73,9 @@ class PreparedScheme:
             InputError: if the file is missing, damaged, or not what it was when the run was prepared.
         """
         scale = None if self.scale is None else ScaleQuantiser(*self.scale)
-        codec = build_codec(self.parameters, self.dimensions, self.quantiser, self.denoiser, self.normalisation, scale)
+        parts = (self.parameters, self.dimensions, self.quantiser, self.denoiser, self.normalisation, scale)
+        with nullcontext() if self.fitted is None else weights_set_later():
+            codec = build_codec(*parts)
         if self.fitted is not None:
             kept = self.fitted.needed()
             codec.compressor.load_state(_below("compressor/", kept.tensors))

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from feedback.checkpoint import load_checkpoint
+from feedback.layers.set_later import weights_set_later
 from feedback.neural import NeuralCompressor
 from linksim.preparation.scheme_spec import SchemeSpec
 
@@ -17,7 +18,8 @@ def trained_network(spec: SchemeSpec, file: Path) -> NeuralCompressor:
     Raises:
         FeedbackInputError: if the file is missing, damaged, or made for another network.
     """
-    compressor = spec.build().compressor
+    with weights_set_later():
+        compressor = spec.build().compressor
     assert isinstance(compressor, NeuralCompressor)
     load_checkpoint(file, compressor)
     return compressor

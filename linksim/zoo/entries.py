@@ -16,6 +16,7 @@ from feedback.checkpoint_info import CheckpointInfo, read_info
 from feedback.checkpoint_key import checkpoint_path
 from feedback.compressor import Compressor
 from feedback.errors import FeedbackInputError
+from feedback.layers.set_later import weights_set_later
 from feedback.number_text import number_text
 from feedback.plugin_file import build_compressor
 from feedback.training.recipe_section import recipe_of_key
@@ -148,7 +149,7 @@ class ZooEntry:
         """
         parameters = self.spec().parameters
         try:
-            with torch.device("meta"):
+            with torch.device("meta"), weights_set_later():
                 skeleton = build_compressor(parameters, self.info.shape)
         except RuntimeError as error:
             # More than the numbers of bytes that PyTorch counts with.
@@ -156,7 +157,8 @@ class ZooEntry:
                 f"{self.file.with_suffix(DOCUMENT)}: shape: {' '.join(str(error).split())[:200]}"
             ) from None
         check_size(self.file, self.info, skeleton)
-        compressor = build_compressor(parameters, self.info.shape)
+        with weights_set_later():
+            compressor = build_compressor(parameters, self.info.shape)
         load_checkpoint(self.file, compressor)
         return compressor
 

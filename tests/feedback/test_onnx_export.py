@@ -22,6 +22,7 @@ from feedback.errors import FeedbackInputError
 from feedback.layers.binary import BinaryLinear, scale_of
 from feedback.neural import NeuralCompressor
 
+pytestmark = pytest.mark.usefixtures("operators_listed_once")
 # Sums of at most 2000 float32 products in another order, relative to the largest codeword value.
 FLOAT_TOLERANCE = 1e-5
 NETWORKS = sorted(str(name) for name in COMPRESSORS.keys() if COMPRESSORS.get_class(name).trained)  # noqa: SIM118

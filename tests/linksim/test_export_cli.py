@@ -24,6 +24,7 @@ from linksim.scenario.file import load_scenario
 from linksim.scenario.identity import weights_document
 from linksim.simulation.engine import RunOptions, run
 
+pytestmark = pytest.mark.usefixtures("operators_listed_once")
 Command = Callable[..., tuple[int, str, str]]
 
 
