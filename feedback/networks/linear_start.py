@@ -24,6 +24,7 @@ KLT_RECIPE = TrainingRecipe(
     full_rate_nmse_db=-14,
     fc_rate_ratio=0.4,
     warmup=0.05,
+    warmup_steps=300,
     ema_decay=0.97,
     schedule="hold",
     validations=20,

@@ -29,10 +29,10 @@ class BudgetClock:
         """Time that the run has taken, before it was last continued included [s]."""
         return state.seconds + time.monotonic() - self._began
 
-    def share_spent(self, state: TrainingState, steps_done: int) -> float:
-        """Share of the budget that is spent after so many steps, or by this moment; 0 to 1."""
+    def share_spent(self, state: TrainingState, steps_done: int, seconds: float | None = None) -> float:
+        """Share of the budget that is spent after so many steps, or by this moment or another; 0 to 1."""
         if self._steps is None:
-            return min(self.seconds(state) / self._budget_s, 1.0)
+            return min((self.seconds(state) if seconds is None else seconds) / self._budget_s, 1.0)
         return steps_done / max(self._steps, 1)
 
     def is_over(self, state: TrainingState, since_validation: int) -> bool:
@@ -44,7 +44,8 @@ class BudgetClock:
         """
         if self._steps is not None:
             return state.step >= self._steps
-        return self._agreed(since_validation == 0 and self.seconds(state) >= self._budget_s)
+        # By the time of that validation, so that it is the last one and says that all is spent.
+        return self._agreed(since_validation == 0 and state.validated_s >= self._budget_s)
 
     def validation_due(self, state: TrainingState) -> bool:
         """Whether the run validates after the step that it has just taken."""

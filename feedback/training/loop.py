@@ -6,6 +6,7 @@ on at the same digits.
 
 import math
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from feedback.training.clock import BudgetClock
 from feedback.training.devices import one_device
 from feedback.training.disturbance import Disturbance
 from feedback.training.factorised_prior import FactorisedPrior
+from feedback.training.held_state import HeldState
 from feedback.training.optimiser import averaged, make_optimiser
 from feedback.training.options import TrainingOptions, TrainingOutcome
 from feedback.training.recipe import TrainingRecipe
@@ -102,6 +104,8 @@ class _Run:
             "processes": self.fabric.world_size,
         }
         self.clock = BudgetClock(recipe, self.batches_per_epoch, self.fabric)
+        steps = recipe.steps(self.batches_per_epoch)
+        self.held = HeldState.of(options.held_file, recipe, steps, self.signature)
         self.kept_at = time.monotonic()
         self.loss_sum = torch.zeros((), dtype=torch.float64, device=training.train.device)
         self.since_validation = 0
@@ -114,6 +118,8 @@ class _Run:
             self._step()
             if self.clock.validation_due(self.state):
                 self._validate()
+            if self.held is not None and self.held.is_due(self.state.step) and self.fabric.is_global_zero:
+                self.held.keep(self._complete_state())
             self._keep_now_and_then()
         for tensor, kept in zip(_tensors(self.model), self.state.best, strict=True):
             tensor.copy_(kept)
@@ -131,6 +137,10 @@ class _Run:
     def _first_state(self) -> TrainingState:
         file = self.options.state_file
         kept = None if file is None else load_state(file, self.signature, self.model, self.optimiser, self.average)
+        if kept is None and self.held is not None:
+            kept = self.held.load(self.model, self.optimiser, self.average)
+            if kept is not None:
+                self._tell_again(kept)
         if kept is not None:
             self.loss_sum += kept.loss_sum
             self.since_validation = kept.since_validation
@@ -142,11 +152,21 @@ class _Run:
             self.options.on_start(decibel(start))
         return TrainingState(start_nmse=start, best_nmse=start, best=_snapshot(self.model))
 
+    def _tell_again(self, kept: TrainingState) -> None:
+        """Tells of the validations of a shorter budget, as shares of this one."""
+        steps = self.recipe.steps(self.batches_per_epoch)
+        assert steps is not None
+        kept.history = [replace(one, spent=one.samples / self._samples(steps)) for one in kept.history]
+        if self.fabric.is_global_zero:
+            self.options.on_start(decibel(kept.start_nmse))
+            for progress in kept.history:
+                self.options.on_progress(progress)
+
     def _step(self) -> None:
         state, recipe = self.state, self.recipe
         spent = self.clock.share_spent(state, state.step + 1)
         begin, stage = self._stage(spent)
-        rate = learning_rate(recipe, spent, max(state.origin, begin), stage.until)
+        rate = learning_rate(recipe, spent, max(state.origin, begin), stage.until, state.step + 1)
         rate *= stage.rate_ratio * recipe.start_rate_ratio(state.start_nmse)
         self.rates = all_rates(self.optimiser.param_groups, rate, stage.encoder_rate_ratio)
         generator = torch.Generator().manual_seed(self.seed + 2 * state.step + 1)
@@ -199,7 +219,8 @@ class _Run:
         state.stale = 0 if nmse < state.best_nmse * (1 - _STUCK) else state.stale + 1
         if nmse < state.best_nmse:
             state.best_nmse, state.best_step, state.best = nmse, state.step, _snapshot(validated)
-        spent = self.clock.share_spent(state, state.step)
+        seconds = self.clock.seconds(state)
+        spent = self.clock.share_spent(state, state.step, seconds)
         if self.recipe.restart_after is not None and state.stale >= self.recipe.restart_after and spent < 1:
             state.origin, state.stale = spent, 0
         progress = Progress(
@@ -209,10 +230,10 @@ class _Run:
             train_loss=loss,
             validation_nmse_db=decibel(nmse),
             learning_rate=self.rates[-1],
-            seconds=self.clock.seconds(state),
+            seconds=seconds,
         )
         state.history.append(progress)
-        self.clock.note_validation(state, progress.seconds)
+        self.clock.note_validation(state, seconds)
         self.loss_sum.zero_()
         self.since_validation = 0
         if self.fabric.is_global_zero:
@@ -231,13 +252,17 @@ class _Run:
             self.kept_at = now
 
     def _keep(self, file: Path) -> None:
+        state = self._complete_state()
+        if self.fabric.is_global_zero:
+            save_state(file, state, self.signature)
+
+    def _complete_state(self) -> TrainingState:
         self.clock.note(self.state)
         self.state.loss_sum, self.state.since_validation = float(self.loss_sum), self.since_validation
         self.state.model = self.model.state_dict()
         self.state.optimiser = self.optimiser.state_dict()
         self.state.average = {} if self.average is None else self.average.state_dict()
-        if self.fabric.is_global_zero:
-            save_state(file, self.state, self.signature)
+        return self.state
 
     def _samples(self, steps: int) -> int:
         return steps * min(self.recipe.batch_size, len(self.training.train))

@@ -71,6 +71,8 @@ class TrainingOptions:
         on_start: told the validation NMSE before the first step, dB, unless the run goes on from a state.
         on_progress: told about every validation.
         state_file: where to keep the state of the run; one that is there goes on. ``None`` keeps none.
+        held_file: where to keep the state at which the learning rate begins to fall, from which a longer budget goes
+            on; for losses that do not depend on the share of the budget. ``None`` keeps none.
         fabric: devices and processes to train on; by default the one device that the networks are on.
         start: a compressor's state to start from; by default the start that it prepares itself.
         autoencoder: makes one module of encoder, decoder and prior, as a step runs them.
@@ -83,6 +85,7 @@ class TrainingOptions:
     on_start: Callable[[float], None] = ignore_start
     on_progress: Callable[[Progress], None] = ignore_progress
     state_file: Path | None = None
+    held_file: Path | None = None
     fabric: "Fabric | None" = None
     start: Mapping[str, Tensor] | None = None
     autoencoder: Callable[[nn.Module, nn.Module, FactorisedPrior | None], Autoencoder] = Autoencoder

@@ -82,6 +82,13 @@ class TrainingRecipe(BaseModel):
     )
     decay: float = Field(default=0.3, ge=1e-6, le=1, description="share of the budget in which `hold` lets go")
     warmup: float = Field(default=0.03, ge=0, lt=1, description="share of the budget in which the learning rate rises")
+    warmup_steps: int | None = Field(
+        default=None,
+        ge=1,
+        le=10**9,
+        description="steps that warm-up takes at most, so that budgets with this share of more steps begin alike; by "
+        "default warm-up has its share of every budget",
+    )
     restart_after: int | None = Field(
         default=None,
         ge=1,
@@ -151,12 +158,20 @@ class TrainingRecipe(BaseModel):
         return self if self.random_phase is not None else self.model_copy(update={"random_phase": not are_chosen})
 
     def within_budget(self, batches_per_epoch: int) -> "TrainingRecipe":
-        """The recipe with the learning rates that suit the length of its budget, by ``full_rate_steps``.
+        """The recipe with the warm-up and the learning rates that suit the length of its budget.
 
+        By ``warmup_steps`` and ``full_rate_steps``.
         How far weights come is about learning rate times steps: what leaves the start in the first of many steps, and
         is far beyond it in the end, would only harm it in few.
         """
         steps = self.steps(batches_per_epoch)
+        if steps is None or self.warmup_steps is None or self.warmup_steps > self.warmup * steps:
+            recipe = self.model_copy(update={"warmup_steps": None})
+        else:
+            recipe = self.model_copy(update={"warmup": self.warmup_steps / steps})
+        return recipe._with_suitable_rates(steps)
+
+    def _with_suitable_rates(self, steps: int | None) -> "TrainingRecipe":
         if self.full_rate_steps is None or steps is None or steps >= self.full_rate_steps:
             return self
         share = max(steps, 1) / self.full_rate_steps
@@ -184,6 +199,8 @@ class TrainingRecipe(BaseModel):
             idle.append("full_rate_steps")
         if start is not None and start_nmse_db >= start:
             idle.append("full_rate_nmse_db")
+        if steps is None or (self.warmup_steps is not None and self.warmup_steps > self.warmup * steps):
+            idle.append("warmup_steps")
         if self.schedule != "hold":
             idle.append("decay")
         if self.optimiser != "muon":

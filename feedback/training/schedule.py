@@ -5,7 +5,9 @@ import math
 from feedback.training.recipe import TrainingRecipe
 
 
-def learning_rate(recipe: TrainingRecipe, spent: float, origin: float = 0.0, end: float = 1.0) -> float:
+def learning_rate(
+    recipe: TrainingRecipe, spent: float, origin: float = 0.0, end: float = 1.0, step: int | None = None
+) -> float:
     r"""Step size once a share of the budget is spent.
 
     With :math:`p` the share spent since the schedule began, of what it has, and :math:`w` the warm-up,
@@ -20,7 +22,11 @@ def learning_rate(recipe: TrainingRecipe, spent: float, origin: float = 0.0, end
         spent: share of the whole budget, 0 to 1.
         origin: share at which the schedule began.
         end: share at which it ends, above ``origin``.
+        step: number of the step, from 1; where it is known, a warm-up in steps is the same to the last digit whatever
+            the budget.
     """
+    if recipe.warmup_steps is not None and step is not None and step < recipe.warmup_steps and (origin, end) == (0, 1):
+        return recipe.learning_rate * step / recipe.warmup_steps
     share = min(max((spent - origin) / (end - origin), 0.0), 1.0)
     if share < recipe.warmup:
         return recipe.learning_rate * share / recipe.warmup

@@ -102,14 +102,27 @@ def load_state(
         FeedbackInputError: if the file cannot be read, is larger than such a state may be, or is of a run of another
             signature or network; one line says which.
     """
-    tensors = list(model.state_dict().values())
-    document = kept_state(file, signature, _MAX_COPIES * sum(tensor.nbytes for tensor in tensors) + _SPARE_BYTES)
-    if document is None:
-        return None
+    document = kept_state(file, signature, most_bytes(model))
+    return None if document is None else take_up(file, document, model, optimiser, average)
+
+
+def most_bytes(model: nn.Module) -> int:
+    """Bytes that the state of a training of a model may have."""
+    return _MAX_COPIES * sum(tensor.nbytes for tensor in model.state_dict().values()) + _SPARE_BYTES
+
+
+def take_up(
+    file: Path, document: dict[str, Any], model: nn.Module, optimiser: Any, average: nn.Module | None
+) -> TrainingState:
+    """Sets model, optimiser and moving average to what a file holds, as ``load_state``.
+
+    Raises:
+        FeedbackInputError: if it is of another network; one line names the file.
+    """
     try:
         document["history"] = [Progress(**progress) for progress in document["history"]]
         state = TrainingState(**document)
-        if [kept.shape for kept in state.best] != [tensor.shape for tensor in tensors]:
+        if [kept.shape for kept in state.best] != [tensor.shape for tensor in model.state_dict().values()]:
             raise ValueError("other weights")
         model.load_state_dict(state.model)
         optimiser.load_state_dict(state.optimiser)

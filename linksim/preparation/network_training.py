@@ -49,7 +49,7 @@ if TYPE_CHECKING:
 
 _LOGGER = logging.getLogger(__name__)
 
-STATE_FILE = "state.pt"
+STATE_FILE, _HELD_FILE = "state.pt", "held.pt"
 # Validation channels that other figures of a network are taken of.
 _DIAGNOSED = 200
 
@@ -181,6 +181,8 @@ def _train(fabric: "Fabric | None", task: TrainingTask, logs: LogSender | None =
             trained = load_teacher(spec, teacher).to(device)
             loss = DistillationLoss(distillation, trained.encoder, trained.decoder)
             options = replace(options, loss=loss, stages=distillation.stages)
+        else:
+            options = replace(options, held_file=task.log / _HELD_FILE)
         outcome = compressor.train_networks(training, recipe, fit_generator(scenario, "network"), options)
     if fabric is None or fabric.is_global_zero:
         record = training_record(spec, task.command)

@@ -35,6 +35,7 @@ RECIPE = TrainingRecipe(
     schedule="hold",
     decay=0.2,
     warmup=0.1,
+    warmup_steps=2,
     restart_after=4,
     clip_norm=2.0,
     ema_decay=0.9,

@@ -1,7 +1,9 @@
 """Training runs as a whole: budgets, resumption, fresh channels, averaged weights, disturbed codewords, processes."""
 
+import itertools
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -46,10 +48,17 @@ def test_budget_in_epochs_or_samples_is_met(training: TrainingSet, budget: dict[
     assert len(outcome.history) >= min(samples // 50, 10)
 
 
-def test_budget_of_time_ends(training: TrainingSet) -> None:
-    outcome = trained(training, TrainingRecipe(minutes=0.002, batch_size=50))[2]
-    assert outcome.history[-1].spent == 1
-    assert outcome.history[-1].seconds >= 0.12
+@pytest.mark.parametrize("tick_s", [0.001, 0.003, 0.007, 0.02, 0.05])
+def test_a_budget_of_time_ends_with_a_validation_that_says_so(
+    training: TrainingSet, tick_s: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ticks = itertools.count()
+    # Every look at the clock takes as long.
+    monkeypatch.setattr("feedback.training.clock.time", SimpleNamespace(monotonic=lambda: tick_s * next(ticks)))
+    history = trained(training, TrainingRecipe(minutes=0.005, batch_size=50))[2].history
+    assert [progress.spent for progress in history[:-1]] == [min(p.seconds / 0.3, 1) for p in history[:-1]]
+    assert history[-1].spent == 1
+    assert all(progress.spent < 1 for progress in history[:-1])
 
 
 @pytest.mark.parametrize(
