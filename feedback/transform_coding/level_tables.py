@@ -53,11 +53,13 @@ class LevelCounts:
         some = level > 0
         context, level, size = context[some], level[some], size.ravel()[some]
         octave = np.frexp(level)[1] - 1
-        for k in range(s.OCTAVES - 1):
-            reached = octave >= k
-            self._count(context[reached], 1 + k, octave[reached] > k)
-            behind = octave == k + 1
-            self._count(context[behind], s.OCTAVES + k, (level[behind] >> k & 1) == 1)
+        left, left_octave, left_level = context, octave, level
+        for k in range(min(int(octave.max(initial=-1)) + 1, s.OCTAVES - 1)):
+            beyond = left_octave > k
+            self._count(left, 1 + k, beyond)
+            left, left_octave, left_level = left[beyond], left_octave[beyond], left_level[beyond]
+            behind = left_octave == k + 1
+            self._count(left[behind], s.OCTAVES + k, (left_level[behind] >> k & 1) == 1)
         own = level <= s.CENTROIDS
         place = context[own] * (s.CENTROIDS + 1) + level[own]
         for kind, weights in enumerate((size[own] - level[own], None)):
@@ -65,9 +67,8 @@ class LevelCounts:
             self.values[kind] += found.reshape(self.values[kind].shape)
 
     def _count(self, context: NDArray[np.int64], decision: int, one: NDArray[np.bool_]) -> None:
-        for value in (0, 1):
-            found = np.bincount(context[one == value], minlength=s.CLASSES * s.SEEN)
-            self.decisions[value, :, :, decision] += found.reshape(s.CLASSES, s.SEEN)
+        found = np.bincount(2 * context + one, minlength=2 * s.CLASSES * s.SEEN)
+        self.decisions[..., decision] += found.reshape(s.CLASSES, s.SEEN, 2).transpose(2, 0, 1)
 
     def tables(self) -> LevelTables:
         """Tables of what was seen; of Laplacian distributions where nothing was."""
