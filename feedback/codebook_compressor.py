@@ -62,7 +62,8 @@ class CodebookCompressor(ReportCompressor):
         pmi = max(self.fields.layer_bits(rank) + each.longest for rank, each in self.codebooks.items())
         self.length = self._part1_bits + pmi
         # Columns are the standard's first dimension, whose second one is the faster among ports.
-        ports = torch.arange(dimensions.n_tx).view(2, dimensions.n_rows, dimensions.n_columns)
+        # On a device of its own, as PyTorch imports half of its compiler to count on `meta`.
+        ports = torch.arange(dimensions.n_tx, device="cpu").view(2, dimensions.n_rows, dimensions.n_columns)
         self.register_buffer("_ports", ports.transpose(1, 2).flatten(), persistent=False)
 
     @classmethod
