@@ -4,7 +4,7 @@ Up to that moment two budgets of the same recipe take the same steps: the rate h
 and is held since. So what a longer one comes to does not depend on whether a shorter one was there before.
 """
 
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +36,7 @@ class HeldState:
         self._end = int((1 - recipe.decay) * steps)
         same = {name: value for name, value in recipe.model_dump(mode="json").items() if name not in _LATER}
         # Other versions may take other steps.
-        versions = {"linksim": version("linksim"), "torch": str(torch.__version__)}
+        versions = {"linksim": _own_version(), "torch": str(torch.__version__)}
         self._signature = {**signature, "recipe": same, "versions": versions}
 
     @classmethod
@@ -69,3 +69,11 @@ class HeldState:
         if document is None or document["step"] > self._end:
             return None
         return take_up(self._file, document, model, optimiser, average)
+
+
+def _own_version() -> str | None:
+    try:
+        return version("linksim")
+    except PackageNotFoundError:
+        # Used from a checkout that is not installed.
+        return None
