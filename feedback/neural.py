@@ -74,7 +74,7 @@ class NeuralCompressor(MatrixCompressor):
         """The network at the BS."""
 
     def initialise(self, generator: torch.Generator) -> None:
-        """Draws initial weights of both networks: all of them, as layers are made with any."""
+        """Draws initial weights of both networks: all of them, as those of large layers are NaN before."""
         initialise(self.encoder, generator)
         initialise(self.decoder, generator)
 

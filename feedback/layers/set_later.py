@@ -1,5 +1,6 @@
 """Weights that are set once a layer is made, so that it need not draw them: for large layers that takes longest."""
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -11,7 +12,7 @@ _SET_LATER = ContextVar("weights that are set later", default=False)
 
 @contextmanager
 def weights_set_later() -> Iterator[None]:
-    """Within it, what is made has weights of any value: who enters it draws or loads all of them afterwards."""
+    """Within it, large layers are made of NaN, so that nobody can forget to draw or load their weights afterwards."""
     token = _SET_LATER.set(True)
     try:
         yield
@@ -25,9 +26,12 @@ def are_weights_set_later() -> bool:
 
 
 class Linear(nn.Linear):
-    """A fully connected layer that draws weights only if they are not set later."""
+    """A fully connected layer that draws weights only if they are not set later; until then they are NaN."""
 
     def reset_parameters(self) -> None:
         """PyTorch's draw."""
         if not are_weights_set_later():
             super().reset_parameters()
+            return
+        for parameter in self.parameters(recurse=False):
+            nn.init.constant_(parameter, math.nan)

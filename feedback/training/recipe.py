@@ -158,9 +158,8 @@ class TrainingRecipe(BaseModel):
         return self if self.random_phase is not None else self.model_copy(update={"random_phase": not are_chosen})
 
     def within_budget(self, batches_per_epoch: int) -> "TrainingRecipe":
-        """The recipe with the warm-up and the learning rates that suit the length of its budget.
+        """The recipe with the warm-up and the rates that suit its budget, by ``warmup_steps`` and ``full_rate_steps``.
 
-        By ``warmup_steps`` and ``full_rate_steps``.
         How far weights come is about learning rate times steps: what leaves the start in the first of many steps, and
         is far beyond it in the end, would only harm it in few.
         """

@@ -15,7 +15,9 @@ def test_layers_draw_nothing_within_and_pytorchs_weights_without() -> None:
     assert all(torch.equal(found[name], tensor) for name, tensor in expected.items())
     before = torch.random.get_rng_state()
     with weights_set_later():
-        Linear(3, 4)
+        forgotten = Linear(3, 4)
+    # Whoever forgets to set them is told, as no NaN passes a training or a report.
+    assert all(parameter.isnan().all() for parameter in forgotten.parameters())
     assert torch.equal(torch.random.get_rng_state(), before)
 
 
