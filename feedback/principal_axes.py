@@ -76,7 +76,14 @@ def has_all_axes(csi: Tensor) -> bool:
 
     Those of a smaller count then are the first of a larger one, digit for digit.
     """
-    return csi[0].numel() <= min(_MAX_FULL, int((torch.linalg.vector_norm(csi.flatten(1), dim=1) > 0).sum()))
+    dimensions, used = csi[0].numel(), 0
+    if dimensions > _MAX_FULL:
+        return False
+    for part in csi.split(_PART):
+        used += int((torch.linalg.vector_norm(part.flatten(1), dim=1) > 0).sum())
+        if used >= dimensions:
+            return True
+    return False
 
 
 def second_moment(csi: Tensor) -> Tensor:

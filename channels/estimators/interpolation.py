@@ -104,36 +104,60 @@ class DelayWindowInterpolation:
         Returns:
             ``[batch, n_subcarriers, n_ports]``, complex64.
         """
-        # One link at a time, so that the digits of a link do not depend on the rest of the batch.
-        return torch.stack([self._interpolate(link, noise_variance) for link in pilots])
-
-    def _interpolate(self, pilots: Tensor, noise_variance: float) -> Tensor:
-        n_ports = pilots.shape[-1]
         exact = pilots.to(torch.complex128)
-        received = float(exact.abs().square().mean())
+        # Products are of one link at a time, so that the digits of a link do not depend on the rest of the batch.
+        analysis = self._analysis.to(pilots.device)
+        coefficients = torch.stack([analysis @ link for link in exact])
+        numbers, weights = self._likeliest(exact, coefficients.abs().square().sum(-1), noise_variance)
+        estimates = []
+        for own, number, weight in zip(coefficients, numbers.tolist(), weights, strict=True):
+            kept = self._kept(number)
+            weighted = own[kept] * weight[kept, None]
+            estimates.append(self._priors[number].synthesis.to(pilots.device) @ weighted.to(torch.complex64))
+        return torch.stack(estimates)
+
+    def _kept(self, number: int) -> slice:
+        """Which of the coefficients are those of a window."""
+        start = sum(len(prior.eigenvalues) for prior in self._priors[:number])
+        return slice(start, start + len(self._priors[number].eigenvalues))
+
+    def _likeliest(self, exact: Tensor, energies: Tensor, noise_variance: float) -> tuple[Tensor, Tensor]:
+        """The window of each link under which its pilots are likeliest.
+
+        Args:
+            exact: pilots ``[batch, n_comb, n_ports]``, complex128.
+            energies: of the coefficients of all windows over the ports, ``[batch, n]``, float64.
+            noise_variance: of each pilot.
+
+        Returns:
+            Numbers of the windows, ``[batch]``, and weights of the coefficients, ``[batch, n]``, those of the window.
+        """
+        n_comb, n_ports = exact.shape[1:]
+        received = exact.abs().square().flatten(1).mean(1)
         # The pilots are given in single precision, which is noise as well.
         noise = noise_variance + _ROUNDING * received
-        power = max(received - noise, _MIN_SNR * noise)
-        if power == 0:
-            return pilots.new_zeros(len(self._priors[0].synthesis), n_ports)
-        coefficients = self._analysis.to(pilots.device) @ exact
-        energies = coefficients.abs().square().sum(-1)
-        likeliest, start = (-math.inf, self._priors[0], coefficients[:0]), 0
-        for prior in self._priors:
-            own = slice(start, start := start + len(prior.eigenvalues))
-            eigenvalues, energy = prior.eigenvalues.to(pilots.device), energies[own]
+        power = torch.maximum(received - noise, _MIN_SNR * noise)
+        # Nothing at all is likely under no window, and estimated as nothing.
+        noise = torch.where(power == 0, 1.0, noise)
+        most = torch.full_like(received, -math.inf)
+        numbers, weights = torch.zeros_like(received, dtype=torch.int64), torch.zeros_like(energies)
+        for number, prior in enumerate(self._priors):
+            own = self._kept(number)
+            eigenvalues, energy = prior.eigenvalues.to(exact.device), energies[:, own]
             # Beyond the eigenvectors kept there is only noise.
-            left_over = received * exact.numel() - float(energy.sum())
-            for share in _SHARES_OUTSIDE if prior is self._priors[0] else (0.0,):
+            left_over = received * (n_comb * n_ports) - energy.sum(1)
+            for share in (0.0,) if number else _SHARES_OUTSIDE:
                 disturbance = noise + share * power
-                variance = (1 - share) * power * eigenvalues + disturbance
-                likelihood = -n_ports * float(variance.log().sum()) - float((energy / variance).sum())
-                likelihood -= left_over / disturbance + n_ports * (len(exact) - len(variance)) * math.log(disturbance)
-                if likelihood > likeliest[0]:
-                    weight = (1 - share) * power / variance
-                    likeliest = (likelihood, prior, coefficients[own] * weight[:, None])
-        _, prior, weighted = likeliest
-        return prior.synthesis.to(pilots.device) @ weighted.to(torch.complex64)
+                variance = ((1 - share) * power)[:, None] * eigenvalues + disturbance[:, None]
+                likelihood = -n_ports * variance.log().sum(1) - (energy / variance).sum(1)
+                unseen = n_ports * (n_comb - len(eigenvalues)) * disturbance.log()
+                likelihood -= left_over / disturbance + unseen
+                likelier = likelihood > most
+                most = torch.where(likelier, likelihood, most)
+                numbers = torch.where(likelier, number, numbers)
+                own_weights = ((1 - share) * power)[:, None] / variance
+                weights[:, own] = torch.where(likelier[:, None], own_weights, weights[:, own])
+        return numbers, weights
 
 
 @dataclass(frozen=True)

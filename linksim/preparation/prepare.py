@@ -138,16 +138,26 @@ class Preparation:
 
     def _fit_quickly(self, specs: Sequence[SchemeSpec]) -> None:
         """Fits what learns from the channels of quick fits and takes no training, on the workers."""
-        wanted = [
-            WantedFit(spec, self._set_for(spec), weights_file(spec) if is_trained(spec) else None) for spec in specs
-        ]
-        tasks = fit_tasks(wanted, self.folder.fitted, self.device)
+        tasks = fit_tasks([self._wanted_fit(spec) for spec in specs], self.folder.fitted, self.device)
         for _ in self.executor.run(fit_quickly, [task for task in tasks if can_be_sent(task)]):
             pass
         with one_thread():
             for task in tasks:
                 if not can_be_sent(task):
                     fit_quickly(*task)
+
+    def _wanted_fit(self, spec: SchemeSpec) -> WantedFit:
+        weights = weights_file(spec) if is_trained(spec) else None
+        kind, scenario = spec.parameters.traits, spec.scenario
+        if kind.learns_over_time or kind.takes != "truncated" or kind.own_scale:
+            return WantedFit(spec, self._set_for(spec), weights=weights)
+        # Workers normalise: here they would wait for it.
+        key = f"{channel_fit_key(scenario)}, not normalised"
+        if key not in self._sets:
+            train = self._made.of_quick_fits(scenario)
+            self._sets[key] = TrainingSet(train, train[:0], axes=KeptAxes(self.folder.fitted))
+        normalisation = load_normalisation(scenario, self.folder.fitted)
+        return WantedFit(spec, self._sets[key], normalisation, weights)
 
     def _fit(self, spec: SchemeSpec, checkpoint: str) -> None:
         """Takes trained weights, and fits quantiser and denoiser to them."""

@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from feedback.checkpoint import load_checkpoint
+from feedback.csi_report.normalisation import Normalisation
 from feedback.plugin_file import weights_of_others
 from feedback.training_set import PrincipalAxes, TrainingSet
 from linksim.preparation.fitting import FIT_CODEWORDS, fit_generator, fit_to_codewords, save_scheme
@@ -23,8 +24,10 @@ _LOGGER = logging.getLogger(__name__)
 # Channels that are sent to a worker, at most; fits to more share the memory of the process that made them.
 _MAX_SENT_BYTES = 2**28
 
-# Schemes, the channels they learn from, where axes of these are kept, folder of what is fitted, device, weights.
-FitTask = tuple[tuple[SchemeSpec, ...], NDArray[np.complex64], Path | None, Path, str, Path | None]
+# Schemes, the channels they learn from, their normalisation, where axes are kept, folder of fits, device, weights.
+FitTask = tuple[
+    tuple[SchemeSpec, ...], NDArray[np.complex64], Normalisation | None, Path | None, Path, str, Path | None
+]
 
 
 @dataclass(frozen=True)
@@ -34,11 +37,13 @@ class WantedFit:
     Attributes:
         spec: the scheme.
         training: what it learns from.
+        normalisation: of the channels before the scheme gets them; ``None`` where they are as it gets them.
         weights: trained ones of its network; ``None`` where the compressor itself learns.
     """
 
     spec: SchemeSpec
     training: TrainingSet
+    normalisation: Normalisation | None = None
     weights: Path | None = None
 
 
@@ -65,15 +70,16 @@ def fit_tasks(wanted: list[WantedFit], folder: Path, device: torch.device) -> li
     groups: dict[str, list[WantedFit]] = {}
     for fit in wanted:
         alone = fit.spec.makes_bits or fit.weights is not None
-        groups.setdefault(fit.spec.key if alone else f"training set {id(fit.training)}", []).append(fit)
+        shared = f"training set {id(fit.training)}, {fit.normalisation}"
+        groups.setdefault(fit.spec.key if alone else shared, []).append(fit)
     tasks = []
     for fits in groups.values():
-        training, weights = fits[0].training, fits[0].weights
+        training, normalisation, weights = fits[0].training, fits[0].normalisation, fits[0].weights
         # A quantiser looks at no more.
         channels = training.train if weights is None else training.train[:FIT_CODEWORDS]
         axes_folder = training.axes.folder if isinstance(training.axes, KeptAxes) else None
         specs = tuple(fit.spec for fit in fits)
-        tasks.append((specs, channels.cpu().numpy(), axes_folder, folder, str(device), weights))
+        tasks.append((specs, channels.cpu().numpy(), normalisation, axes_folder, folder, str(device), weights))
     return tasks
 
 
@@ -85,6 +91,7 @@ def can_be_sent(task: FitTask) -> bool:
 def fit_quickly(
     specs: tuple[SchemeSpec, ...],
     channels: NDArray[np.complex64],
+    normalisation: Normalisation | None,
     axes_folder: Path | None,
     folder: Path,
     device: str,
@@ -94,13 +101,17 @@ def fit_quickly(
 
     Args:
         specs: schemes that learn from the same channels.
-        channels: as their compressors get them, ``[n, ...]``, complex64.
+        channels: ``[n, ...]``, complex64.
+        normalisation: of these before the compressors get them; ``None`` where they are as those get them.
         axes_folder: where principal axes of the channels are kept; ``None`` keeps none.
         folder: of what is fitted.
         device: where to compute.
         weights: trained ones of the network, if it is one.
     """
-    train = torch.from_numpy(channels).to(device)
+    train = torch.from_numpy(channels)
+    if normalisation is not None:
+        train = normalisation.apply(train, normalisation.scale(train))
+    train = train.to(device)
     training = TrainingSet(train, train[:0], axes=PrincipalAxes() if axes_folder is None else KeptAxes(axes_folder))
     for spec in specs:
         scheme = spec.build()
