@@ -26,9 +26,12 @@ def normal_draw(
         A function of a shape that gives ``[stop - start, *shape]``, float32, on ``device``. It draws on the CPU, so
         that a GPU sees the same digits. Calling it again continues every sample's stream.
     """
-    generators = [torch.Generator().manual_seed(stream_seed(seed, purpose, i)) for i in range(start, stop)]
+    generators: list[torch.Generator] = []
 
     def draw(shape: tuple[int, ...]) -> Tensor:
+        # Many a stage that may draw draws nothing.
+        if not generators:
+            generators.extend(torch.Generator().manual_seed(stream_seed(seed, purpose, i)) for i in range(start, stop))
         out = torch.empty(stop - start, *shape)
         for row, generator in zip(out, generators, strict=True):
             torch.randn(shape, generator=generator, out=row)

@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from linksim.errors import InputError
-from linksim.statistics.exact_sum import ExactSum
+from linksim.statistics.exact_sum import ExactSum, add_exactly
 from linksim.statistics.skewed_interval import Spread, interval_of_mean
 
 _DB_PER_NEPER = 10 / math.log(10)
@@ -59,7 +59,28 @@ class Accumulator(ABC):
         self.name = name
         self.decibel = decibel
         self.n = 0
-        self.sums = {moment: ExactSum() for moment in self.moments}
+        self._sums = {moment: ExactSum() for moment in self.moments}
+        # Values that are not in the sums yet: adding up many at once is quicker.
+        self._waiting: list[tuple[NDArray[np.float64], ...]] = []
+
+    def keep(self, *values: NDArray[np.float64]) -> None:
+        """Takes per-sample values, ``[batch]`` each, that the sums will be made of."""
+        self.n += values[0].size
+        # They may lie in what a caller changes later.
+        self._waiting.append(tuple(each.copy() for each in values))
+
+    def parts(self, *values: NDArray[np.float64]) -> tuple[NDArray[np.float64], ...]:
+        """What of kept values, ``[n]`` each, goes into the sum of each moment."""
+        return values
+
+    @property
+    def sums(self) -> Mapping[str, ExactSum]:
+        """By the name of a moment, its sum over all values."""
+        if self._waiting:
+            waiting, self._waiting = self._waiting, []
+            values = (np.concatenate(each) for each in zip(*waiting, strict=True))
+            add_exactly([*self._sums.values()], self.parts(*values))
+        return self._sums
 
     @abstractmethod
     def estimate(self) -> Estimate | None:
@@ -78,8 +99,9 @@ class Accumulator(ABC):
         """
         self.check_mergeable(other)
         self.n += other.n
-        for moment, total in self.sums.items():
-            total.merge(other.sums[moment])
+        self._waiting += other._waiting
+        for moment, total in self._sums.items():
+            total.merge(other._sums[moment])
 
     def to_json(self) -> dict[str, Any]:
         """Everything, as a mapping that ``json`` can write; sums are exact."""
@@ -98,7 +120,7 @@ class Accumulator(ABC):
                 raise ValueError(f"kind {document['kind']!r} with n = {document['n']}")
             accumulator = cls(str(document["name"]), decibel=bool(document["decibel"]))
             accumulator.n = int(document["n"])
-            accumulator.sums = {moment: ExactSum.from_json(document["sums"][moment]) for moment in cls.moments}
+            accumulator._sums = {moment: ExactSum.from_json(document["sums"][moment]) for moment in cls.moments}
             accumulator.restore(document)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise InputError(f"accumulator: got {error}, expected what a {cls.kind} accumulator writes") from None

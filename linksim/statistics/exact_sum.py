@@ -1,13 +1,16 @@
 """Sums of float64 values and of their products without rounding, so that they do not depend on order or grouping."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
 # Every finite float64 is a multiple of 2^-1074, the smallest subnormal.
 _UNIT_EXPONENT = 1074
 _MANTISSA_BITS = 53
-# Mantissas are added up in two halves, which leaves int64 room for 2^31 values at a time.
+# Mantissas are added up in two halves, in floats, which leaves room for 2^21 values at a time.
 _HALF_BITS = 32
+_MOST_AT_ONCE = 2**20
 # Splits a float64 into two halves of 26 bits, whose products are exact (Dekker, Numer. Math. 18, 224-242, 1971).
 _SPLITTER = float((1 << 27) + 1)
 
@@ -23,18 +26,11 @@ class ExactSum:
 
     def add(self, values: NDArray[np.float64]) -> None:
         """Adds finite values of any shape."""
-        mantissa, exponent = np.frexp(values.ravel())
-        integers = np.ldexp(mantissa, _MANTISSA_BITS).astype(np.int64)
-        levels, group = np.unique(exponent, return_inverse=True)
-        high = np.zeros(len(levels), dtype=np.int64)
-        low = np.zeros(len(levels), dtype=np.int64)
-        np.add.at(high, group, integers >> _HALF_BITS)
-        np.add.at(low, group, integers & ((1 << _HALF_BITS) - 1))
-        for level, upper, lower in zip(levels.tolist(), high.tolist(), low.tolist(), strict=True):
-            shift = level - _MANTISSA_BITS + _UNIT_EXPONENT
-            total = (upper << _HALF_BITS) + lower
-            # Subnormals have trailing zero bits in the mantissa: the right shift loses nothing.
-            self._units += total << shift if shift >= 0 else total >> -shift
+        add_exactly([self], [values])
+
+    def add_units(self, units: int) -> None:
+        """Adds a multiple of :math:`2^{-1074}`."""
+        self._units += units
 
     def merge(self, other: "ExactSum") -> None:
         """Adds another sum."""
@@ -69,6 +65,36 @@ class ExactSum:
         if not 0 <= exponent <= _UNIT_EXPONENT + 1024 + 63:
             raise ValueError(f"exponent of an exact sum: got {power}, expected {-_UNIT_EXPONENT} to {1024 + 63}")
         return cls(int(digits, 16) << exponent)
+
+
+def add_exactly(sums: Sequence[ExactSum], parts: Sequence[NDArray[np.float64]]) -> None:
+    """Adds to each of some sums finite values of its own, of any shape; quicker than one sum after the other."""
+    values = np.concatenate([part.ravel() for part in parts])
+    owner = np.repeat(np.arange(len(parts)), [part.size for part in parts])
+    for start in range(0, values.size, _MOST_AT_ONCE):
+        chosen = slice(start, start + _MOST_AT_ONCE)
+        _add(sums, values[chosen], owner[chosen])
+
+
+def _add(sums: Sequence[ExactSum], values: NDArray[np.float64], owner: NDArray[np.int64]) -> None:
+    mantissa, exponent = np.frexp(values)
+    integers = np.ldexp(mantissa, _MANTISSA_BITS).astype(np.int64)
+    least = int(exponent.min())
+    n_levels = int(exponent.max()) - least + 1
+    level = owner * n_levels + (exponent - least)
+    # Exact, though these sums are floats: each stays below 2^53.
+    high = np.bincount(level, integers >> _HALF_BITS)
+    low = np.bincount(level, integers & ((1 << _HALF_BITS) - 1))
+    places = np.flatnonzero((high != 0) | (low != 0))
+    owners, powers = (each.tolist() for each in np.divmod(places, n_levels))
+    halves = (half[places].astype(np.int64).tolist() for half in (high, low))
+    totals = [0] * len(sums)
+    for number, power, upper, lower in zip(owners, powers, *halves, strict=True):
+        totals[number] += ((upper << _HALF_BITS) + lower) << power
+    shift = least - _MANTISSA_BITS + _UNIT_EXPONENT
+    for each, total in zip(sums, totals, strict=True):
+        # Subnormals have trailing zero bits in the mantissa: the right shift loses nothing.
+        each.add_units(total << shift if shift >= 0 else total >> -shift)
 
 
 def exact_product(parts: NDArray[np.float64], factor: NDArray[np.float64]) -> NDArray[np.float64]:

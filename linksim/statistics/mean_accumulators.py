@@ -4,7 +4,8 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from numpy.typing import ArrayLike
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from linksim.errors import InputError
@@ -91,11 +92,14 @@ class MeanAccumulator(LossyAccumulator):
             InputError: if a value is NaN or infinite.
         """
         x = self.finite(values).ravel()
-        self.n += x.size
-        squares = exact_product(x[None], x)
-        for moment, parts in zip(self.moments, (x, squares, exact_product(squares, x)), strict=True):
-            self.sums[moment].add(parts)
+        self.keep(x)
         self._reach_to(float(x.min(initial=math.inf)), float(x.max(initial=-math.inf)))
+
+    def parts(self, *values: NDArray[np.float64]) -> tuple[NDArray[np.float64], ...]:
+        """The values, and parts of their squares and cubes."""
+        (x,) = values
+        squares = exact_product(x[None], x)
+        return x, squares, exact_product(squares, x)
 
     def merge(self, other: Accumulator) -> None:
         """Adds what another accumulator of the same metric has seen.
@@ -214,11 +218,14 @@ class RatioAccumulator(LossyAccumulator):
         a, b = self.finite(numerator).ravel(), self.finite(denominator).ravel()
         if a.size != b.size:
             raise InputError(f"metric {self.name}: got {a.size} numerators, expected {b.size}")
-        self.n += a.size
+        self.keep(a, b)
+
+    def parts(self, *values: NDArray[np.float64]) -> tuple[NDArray[np.float64], ...]:
+        """Both, and parts of their products of second and third order."""
+        a, b = values
         aa, ab, bb = exact_product(a[None], a), exact_product(a[None], b), exact_product(b[None], b)
         cubes = exact_product(aa, a), exact_product(aa, b), exact_product(bb, a), exact_product(bb, b)
-        for moment, parts in zip(self.moments, (a, b, aa, ab, bb, *cubes), strict=True):
-            self.sums[moment].add(parts)
+        return a, b, aa, ab, bb, *cubes
 
     def estimate(self) -> Estimate | None:
         """Ratio of the means and interval, ``None`` before the first value.

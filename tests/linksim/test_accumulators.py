@@ -3,6 +3,7 @@
 import json
 import math
 from collections.abc import Callable
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -37,11 +38,11 @@ def test_exact_sum_is_fsum(values: list[float]) -> None:
 
 
 def test_exact_sum_of_many_values_of_one_exponent() -> None:
-    # 2^12 mantissas of 53 bits exceed int64, were they not added in halves.
-    largest = float(np.nextafter(1.0, 0.0))
+    # Mantissas of 53 ones, more of them than are added up at once; float64 has no room for the sum of two.
+    largest, count = float(np.nextafter(1.0, 0.0)), 2**20 + 5
     total = ExactSum()
-    total.add(np.full(2**12, -largest))
-    assert float(total) == -largest * 2**12
+    total.add(np.full(count, -largest))
+    assert Fraction(total.units, 2**1074) == -Fraction(largest) * count
 
 
 @pytest.mark.parametrize("text", ["", "0x1", "0x1p5000", "0x1p-1075", "p3", "1.5p0", "0xzp1"])
@@ -168,6 +169,14 @@ def test_losses_that_were_not_met_are_allowed_for(without_report: float) -> None
     met = accumulator.estimate()
     assert met is not None
     assert (met.low, met.high) == (0.5, 0.5)
+
+
+def test_values_are_taken_as_they_are() -> None:
+    """What a caller makes of its array later does not count."""
+    values, accumulator = torch.tensor([1.0, 3.0], dtype=torch.float64), MeanAccumulator("m")
+    accumulator.update(values)
+    values.zero_()
+    assert accumulator.mean_of("x") == 2
 
 
 def test_moments_are_exact() -> None:
