@@ -1,7 +1,7 @@
 """What a scenario says of a channel source, and what is known of it before it is opened; without PyTorch."""
 
 from pathlib import Path
-from typing import Any, ClassVar, Literal, get_args
+from typing import Any, Literal, get_args
 
 from pydantic import BaseModel
 
@@ -20,13 +20,7 @@ BLOCK_SIZE = 50
 
 
 class SourceTraits(Traits):
-    """What is known of a channel source before it is opened.
-
-    Attributes:
-        slow_imports: modules that drawing channels imports and that take seconds, so that they may be imported early.
-    """
-
-    slow_imports: ClassVar[tuple[str, ...]] = ()
+    """What is known of a channel source before it is opened."""
 
 
 class SourceOutline:

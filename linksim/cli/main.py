@@ -41,6 +41,7 @@ from linksim.execution.garbage import no_collection
 from linksim.execution.huge_pages import use_huge_pages
 from linksim.execution.interruption import INTERRUPTED, STOPPED
 from linksim.execution.kept_memory import keep_memory
+from linksim.execution.likely_imports import likely_imports
 from linksim.execution.options import ExecutionOptions
 from linksim.terminal import Console, prepare_streams, say
 
@@ -81,15 +82,16 @@ def run(
     smoke: Annotated[bool, typer.Option("--smoke", help="a tiny run of the same path, in seconds")] = False,
 ) -> None:
     """Runs a scenario and reports it; the same command continues a run that was stopped."""
-    from linksim.scenario.messages import named_problems
-
     execution = ExecutionOptions(workers, executor, scheduler)
+    use_huge_pages()
+    keep_memory()
+    if (sources := likely_imports(scenario)) is not None:
+        execution.begin([*sources, "linksim.report.page_parts"])
+    with no_collection():
+        from linksim.scenario.messages import named_problems
     with named_problems(str(scenario)):
         with no_collection():
             resolved = _load(scenario, overrides, device)
-            use_huge_pages()
-            keep_memory()
-            execution.begin([*resolved.channel.slow_imports, "linksim.report.page_parts"])
             # These take seconds, in which the workers import as well.
             from linksim.report.html import write_page
             from linksim.report.page_parts import page_parts

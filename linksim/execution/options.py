@@ -47,7 +47,7 @@ class ExecutionOptions:
         """Lets worker processes import while this process still does; for programs of their own, before they compute.
 
         Args:
-            imported: modules that tasks will need beside those that all need.
+            imported: modules that tasks will need beside those that all need; what is no module is passed over.
         """
         if self.executor == "local" and (len(os.sched_getaffinity(0)) if self.workers is None else self.workers) > 1:
             fork_server.start(imported)

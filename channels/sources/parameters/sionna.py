@@ -41,7 +41,6 @@ class SionnaParameters(SourceParameters):
 
     titles = ("TR 38.901 (Sionna)",)
     results_version = 4
-    slow_imports = ("channels.sources.sionna.models",)
 
     source: Literal["sionna"] = "sionna"
     model: Literal[
