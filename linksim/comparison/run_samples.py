@@ -1,7 +1,8 @@
 """A finished run opened for comparison: its points, and what its metrics said of each sample."""
 
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TypeAlias
@@ -36,10 +37,12 @@ class RunSamples:
     Attributes:
         folder: where it lies.
         label: its name in tables, different from that of every other run compared with it.
+        read: its results table where that has been read already.
     """
 
     folder: Path
     label: str
+    read: pd.DataFrame | None = field(default=None, repr=False, compare=False)
 
     @cached_property
     def scenario(self) -> Scenario:
@@ -53,7 +56,7 @@ class RunSamples:
 
     @cached_property
     def _results(self) -> pd.DataFrame:
-        return read_results(self.folder)
+        return read_results(self.folder) if self.read is None else self.read
 
     def samples(self, point: Point) -> SampleValues:
         """Per-sample values of a point, as many as its results are made of.
@@ -70,12 +73,9 @@ class RunSamples:
         rows, kept = point_rows(self._results, point), read_samples(file)
         if rows.empty:
             raise InputError(f"{self.folder / 'results.csv'}: no results of {describe_point(point)}, expected some")
-        counts = [
-            int(row["n"])
-            for _, row in rows.iterrows()
-            for values in [kept.columns.get((row["compressor"], row["metric"]))]
-            if values is not None and not _is_grouped(str(row["metric"]))
-        ]
+        having = rows[[key in kept.columns for key in zip(rows["compressor"], rows["metric"], strict=True)]]
+        grouped = {metric for metric in having["metric"].unique() if _is_grouped(metric)}
+        counts = [int(n) for n in having.loc[~having["metric"].isin(grouped), "n"]]
         n = max(counts, default=len(kept))
         samples = kept if n >= len(kept) else kept.only(np.arange(len(kept)) < n, kept.left_out)
         self._check(rows, samples, file)
@@ -83,16 +83,17 @@ class RunSamples:
 
     def _check(self, rows: pd.DataFrame, samples: SampleValues, file: Path) -> None:
         """Sample values that another state of the run left behind are no basis for a comparison."""
-        for _, row in rows.iterrows():
-            if row["metric"] in METRICS and not has_sample_values(row["metric"]):
+        columns = (rows[name].to_list() for name in ("compressor", "metric", "value"))
+        for compressor, metric, value in zip(*columns, strict=True):
+            if metric in METRICS and not has_sample_values(metric):
                 continue
-            values = samples.columns.get((row["compressor"], row["metric"]))
-            estimate = None if values is None else filled_accumulator(row["metric"], values).estimate()
-            if estimate is None or not np.isclose(estimate.value, row["value"], rtol=_ROUNDING, atol=1e-300):
+            values = samples.columns.get((compressor, metric))
+            estimate = None if values is None else filled_accumulator(metric, values).estimate()
+            if estimate is None or not math.isclose(estimate.value, value, rel_tol=_ROUNDING, abs_tol=1e-300):
                 found = "nothing" if estimate is None else f"{estimate.value:.9g}"
                 raise InputError(
-                    f"{file}: {row['metric']} of {row['compressor']} comes to {found}, expected "
-                    f"{row['value']:.9g} as in results.csv; run the scenario again into another --out"
+                    f"{file}: {metric} of {compressor} comes to {found}, expected {value:.9g} as in results.csv; run "
+                    "the scenario again into another --out"
                 )
 
 

@@ -4,6 +4,7 @@ A run that was stopped half-way has fewer points and perhaps no manifest yet; th
 """
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -43,8 +44,12 @@ def find_run(path: Path) -> Path:
     return runs[-1].parent
 
 
-def read_results(run_folder: Path) -> pd.DataFrame:
+def read_results(run_folder: Path, scenario: Mapping[str, Any] | None = None) -> pd.DataFrame:
     """The results of a run, one row per (sweep, point, compressor, metric), in the order they were written.
+
+    Args:
+        run_folder: folder of the run.
+        scenario: its resolved scenario where that has been read already.
 
     Returns:
         Columns ``sweep, compressor, metric, unit`` (text), the axis columns, ``value``, ``ci_low``, ``ci_high``
@@ -66,7 +71,8 @@ def read_results(run_folder: Path) -> pd.DataFrame:
     if missing:
         raise InputError(f"{path}: no column {', '.join(missing)}, expected the columns that `linksim run` writes")
     table[list(NUMBER_COLUMNS)] = table[list(NUMBER_COLUMNS)].apply(lambda column: _numbers(column, path))
-    swept = [key for key in _swept_keys(read_scenario(run_folder)) if key in table.columns and key not in AXIS_COLUMNS]
+    keys = _swept_keys(read_scenario(run_folder) if scenario is None else scenario)
+    swept = [key for key in keys if key in table.columns and key not in AXIS_COLUMNS]
     for key in swept:
         numbers = pd.to_numeric(table[key].replace("", "nan"), errors="coerce")
         table[key] = table[key] if (numbers.isna() & (table[key] != "")).any() else numbers.astype(np.float64)
@@ -117,7 +123,7 @@ def _numbers(column: pd.Series, path: Path) -> pd.Series:
     return numbers.astype(np.float64)
 
 
-def _swept_keys(scenario: dict[str, Any]) -> list[str]:
+def _swept_keys(scenario: Mapping[str, Any]) -> list[str]:
     sweeps = scenario.get("sweeps")
     axes = sweeps.values() if isinstance(sweeps, dict) else []
     reserved = (*NAME_COLUMNS, "value", "ci_low", "ci_high", "n", *FACT_COLUMNS)

@@ -30,12 +30,13 @@ def depends_on(rows: pd.DataFrame, column: str, others: Sequence[str], metric: M
 def flat_labels(rows: pd.DataFrame, column: str, others: Sequence[str], metric: MetricText) -> list[str]:
     """Compressors whose value is the same at all of several values of an axis, whatever the other axes are."""
     own = rows[(rows["metric"] == metric.name) & (rows["compressor"] != NO_COMPRESSOR)]
-    flat = []
-    for label, part in own.groupby("compressor", sort=False):
-        spread = _spread(part, column, [*others, "compressor"])
-        if len(spread) and bool((spread <= _tolerance(metric, part)).all()):
-            flat.append(str(label))
-    return flat
+    spread = _spread(own, column, [*others, "compressor"])
+    of_label = spread.groupby(level="compressor").max() if len(spread) else spread
+    return [
+        str(label)
+        for label in own["compressor"].unique()
+        if label in of_label.index and of_label[label] <= _tolerance(metric, own[own["compressor"] == label])
+    ]
 
 
 def _spread(rows: pd.DataFrame, column: str, others: list[str]) -> "pd.Series[float]":

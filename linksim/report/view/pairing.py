@@ -8,7 +8,7 @@ import pandas as pd
 
 from channels.errors import ChannelInputError
 from feedback.errors import FeedbackInputError
-from linksim.comparison.paired_difference import paired_difference, sample_estimate
+from linksim.comparison.paired_difference import SampleEstimate, paired_difference, sample_estimate
 from linksim.comparison.run_samples import RunSamples, point_rows
 from linksim.errors import InputError
 from linksim.scenario.sweep import Point
@@ -24,9 +24,10 @@ class KeptSamples:
     """
 
     def __init__(self, folder: Path, results: pd.DataFrame) -> None:
-        self._run = RunSamples(folder, folder.name)
+        self._run = RunSamples(folder, folder.name, results)
         self._results = results
         self._read: dict[str, SampleValues | None] = {}
+        self._estimates: dict[tuple[str, str, str], SampleEstimate | None] = {}
 
     @cached_property
     def points(self) -> list[Point]:
@@ -50,16 +51,20 @@ class KeptSamples:
         point = self._points_by_row.get(one.name)
         if point is None or self._points_by_row.get(other.name) is not point or one["metric"] != other["metric"]:
             return None
-        samples = self.of_point(point)
-        columns = {} if samples is None else samples.columns
-        values = [columns.get((str(row["compressor"]), str(row["metric"]))) for row in (one, other)]
-        if values[0] is None or values[1] is None:
-            return None
-        first, second = (sample_estimate(str(one["metric"]), each) for each in values if each is not None)
-        if math.isinf(first.value) or math.isinf(second.value):
+        first, second = (self._estimate(point, str(row["compressor"]), str(row["metric"])) for row in (one, other))
+        if first is None or second is None or math.isinf(first.value) or math.isinf(second.value):
             return None
         found = paired_difference(first, second)
         return None if found.low is None or found.high is None else (found.low, found.high)
+
+    def _estimate(self, point: Point, compressor: str, metric: str) -> SampleEstimate | None:
+        """Kept, as the best of a column is paired with all that may be as good, and tables share columns."""
+        key = (point.key, compressor, metric)
+        if key not in self._estimates:
+            samples = self.of_point(point)
+            values = None if samples is None else samples.columns.get((compressor, metric))
+            self._estimates[key] = None if values is None else sample_estimate(metric, values)
+        return self._estimates[key]
 
     @cached_property
     def _points_by_row(self) -> dict[object, Point]:

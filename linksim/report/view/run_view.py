@@ -72,11 +72,18 @@ class Sweep:
 
     def reduced_to(self, metric: str) -> "Sweep":
         """The same without the axes that a metric does not depend on, each at its first value."""
-        text, sweep = metric_text(metric), self
-        for axis in self.axes.panels if self.across else self.varying:
-            if not depends_on(sweep.rows, axis.column, sweep.others(axis.column), text):
-                sweep = sweep._without(axis)
-        return sweep
+        if metric not in self._reduced:
+            text, sweep = metric_text(metric), self
+            for axis in self.axes.panels if self.across else self.varying:
+                if not depends_on(sweep.rows, axis.column, sweep.others(axis.column), text):
+                    sweep = sweep._without(axis)
+            self._reduced[metric] = sweep
+        return self._reduced[metric]
+
+    @cached_property
+    def _reduced(self) -> "dict[str, Sweep]":
+        """By metric, as figures, their captions and the tables ask for the same ones."""
+        return {}
 
     def _without(self, axis: Axis) -> "Sweep":
         first = self.rows.loc[self.rows["compressor"] != NO_COMPRESSOR, axis.column]
@@ -160,7 +167,8 @@ def view_run(run_folder: Path, across: str | None = None, options: FigureOptions
             line.
     """
     options = options or FigureOptions()
-    results, scenario = read_results(run_folder), read_scenario(run_folder)
+    scenario = read_scenario(run_folder)
+    results = read_results(run_folder, scenario)
     names = compressor_labels(scenario)
     found = [str(label) for label in results["compressor"].drop_duplicates() if label != NO_COMPRESSOR]
     names |= {label: label for label in found if label not in names}
