@@ -39,7 +39,17 @@ struct space {
     float *g_re, *g_im; /* [padded, padded] */
     float *q_re, *q_im; /* [MOST_STEPS + 1, padded] */
     float *w_re, *w_im; /* [padded] */
+    float *c_re, *c_im; /* [padded] */
 };
+
+/* A start that no channel is orthogonal to, unless by chance: phases pi j^2 times the golden section. */
+static void take_start(const struct space *s) {
+    for (int64_t j = 0; j < s->n; j++) {
+        double phase = 3.14159265358979 * fmod(0.618033988749895 * j * j, 2);
+        s->c_re[j] = cos(phase);
+        s->c_im[j] = sin(phase);
+    }
+}
 
 static void take_rows(const struct space *s, const float *rows) {
     for (int64_t k = 0; k < s->m; k++)
@@ -168,13 +178,7 @@ static void dominant(const struct space *s, float *found) {
     int64_t p = s->padded, n = s->n, most = n < MOST_STEPS ? n : MOST_STEPS, k = 0;
     float alpha[MOST_STEPS], beta[MOST_STEPS];
     double weights[MOST_STEPS];
-    /* A start that no channel is orthogonal to, unless by chance: phases pi j^2 times the golden section. */
-    for (int64_t j = 0; j < p; j++) {
-        double phase = j < n ? 3.14159265358979 * fmod(0.618033988749895 * j * j, 2) : 0;
-        s->q_re[j] = j < n ? cos(phase) : 0;
-        s->q_im[j] = j < n ? sin(phase) : 0;
-    }
-    multiply(s, s->q_re, s->q_im);
+    multiply(s, s->c_re, s->c_im);
     normalise(s, s->q_re, s->q_im);
     while (1) {
         const float *q_re = s->q_re + k * p, *q_im = s->q_im + k * p;
@@ -211,17 +215,18 @@ static void dominant(const struct space *s, float *found) {
 int dominant_vectors(int64_t batch, int64_t m, int64_t n, int64_t row_stride, int64_t vector_stride, const float *rows,
                      float *vectors) {
     int64_t p = (n + LANES - 1) / LANES * LANES;
-    size_t count = 2 * ((size_t)m * p + (size_t)p * p + (size_t)(MOST_STEPS + 2) * p);
+    size_t count = 2 * ((size_t)m * p + (size_t)p * p + (size_t)(MOST_STEPS + 3) * p);
     float *memory = calloc(count, sizeof(float));
     if (!memory) return 1;
     struct space s = {.m = m, .n = n, .padded = p};
     float *free_place = memory;
-    float **planes[] = {&s.a_re, &s.a_im, &s.g_re, &s.g_im, &s.q_re, &s.q_im, &s.w_re, &s.w_im};
-    int64_t heights[] = {m, m, p, p, MOST_STEPS + 1, MOST_STEPS + 1, 1, 1};
-    for (int i = 0; i < 8; i++) {
+    float **planes[] = {&s.a_re, &s.a_im, &s.g_re, &s.g_im, &s.q_re, &s.q_im, &s.w_re, &s.w_im, &s.c_re, &s.c_im};
+    int64_t heights[] = {m, m, p, p, MOST_STEPS + 1, MOST_STEPS + 1, 1, 1, 1, 1};
+    for (int i = 0; i < 10; i++) {
         *planes[i] = free_place;
         free_place += heights[i] * p;
     }
+    take_start(&s);
     for (int64_t b = 0; b < batch; b++) {
         float *found = vectors + b * vector_stride;
         take_rows(&s, rows + b * row_stride);
