@@ -4,11 +4,40 @@
 #include <stdint.h>
 #include <stdlib.h>
 
+/* Numbers of LANES hidden units: 8 at once where the compiler is told so, else of one, which is C11 and no more. */
+#ifdef LANES
+_Static_assert(LANES == 8, "sum_of adds up 8 numbers");
+typedef int32_t units __attribute__((vector_size(4 * LANES)));
+typedef int16_t weights __attribute__((vector_size(2 * LANES), aligned(2), may_alias));
+#define INLINE static inline __attribute__((always_inline))
+
+INLINE units units_at(const int16_t *table) { return __builtin_convertvector(*(const weights *)table, units); }
+
+INLINE units clamp_units(units v, int most) {
+    units over = v > most;
+    return (v & (v > 0) & ~over) | (most & over);
+}
+
+INLINE int32_t sum_of(units v) {
+    v += __builtin_shuffle(v, (units){4, 5, 6, 7, 0, 1, 2, 3});
+    v += __builtin_shuffle(v, (units){2, 3, 0, 1, 6, 7, 4, 5});
+    return v[0] + v[1];
+}
+#else
+#define LANES 1
+typedef int32_t units;
+
+static units units_at(const int16_t *table) { return *table; }
+static units clamp_units(units v, int most) { return v < 0 ? 0 : v < most ? v : most; }
+static int32_t sum_of(units v) { return v; }
+#endif
+
 struct tables {
-    int32_t hidden_units, inputs;     /* inputs: INPUTS, MORE_INPUTS more, or BASE_INPUTS more again */
-    const int16_t *hidden;            /* hidden_units x (inputs + 2): the last two are for row and step; 1/64 */
-    const int16_t *hidden_bias;       /* hidden_units, 1/64 of sixteenths */
-    const int16_t *output;            /* 2 x hidden_units, 1/64 */
+    int32_t width, inputs;            /* width: hidden units, and zeros up to a multiple of LANES, at most MAX_HIDDEN;
+                                         inputs: INPUTS, MORE_INPUTS more, or BASE_INPUTS more again */
+    const int16_t *hidden;            /* (inputs + 2) x width: the last two are for row and step; 1/64 */
+    const int16_t *hidden_bias;       /* width, 1/64 of sixteenths */
+    const int16_t *output;            /* 2 x width, 1/64 */
     const int16_t *output_bias;       /* 2, 1/1024 */
     const int16_t *predictor;         /* NEIGHBOURS, 1/64 */
     const int16_t *size_bounds;       /* PREDICTED - 1, of the predicted level, 1/64 */
@@ -40,6 +69,8 @@ struct plane {
 
 struct place {
     int row, layer, tilt, group, column;
+    /* Columns of this row and group, of the rows above it, and of the beam of the layer and the tilt before. */
+    size_t here, above, far_above, layer_before, tilt_before;
     int before;   /* activity in this row and group up to here */
     int expected; /* mean energy of an entry from the beginning of this row and group on, 1/64 squared step */
 };
@@ -62,12 +93,19 @@ static size_t cell(const struct plane *p, int row, int group, int column) {
     return ((size_t)(row + 2) * p->groups + group) * p->shape.columns + column;
 }
 
-static int active(const struct plane *p, int row, int group, int column) {
-    return p->activity[cell(p, row, group, column)];
-}
-
-static int both_sides(const struct plane *p, int row, int group, int left, int right) {
-    return active(p, row, group, left) + active(p, row, group, right);
+/* Goes to the first column of a group in a row. */
+static void go_to(struct place *at, const struct plane *p, int row, int group) {
+    size_t line = (size_t)p->groups * p->shape.columns;
+    at->row = row;
+    at->group = group;
+    at->layer = group / p->shape.tilts;
+    at->tilt = group % p->shape.tilts;
+    at->column = at->before = 0;
+    at->here = cell(p, row, group, 0);
+    at->above = at->here - line;
+    at->far_above = at->above - line;
+    at->layer_before = at->layer ? at->here - (size_t)p->shape.tilts * p->shape.columns : 0;
+    at->tilt_before = at->tilt ? at->here - p->shape.columns : 0;
 }
 
 /* Size of what is taken off an entry, 1/8 step; 0 outside the matrix. */
@@ -84,24 +122,26 @@ static void inputs_of(const struct plane *p, const struct tables *t, const struc
     int left = wrapped(column - 1, n), right = wrapped(column + 1, n);
     int far_left = wrapped(left - 1, n), far_right = wrapped(right + 1, n);
     const int32_t *memory = p->memory + (size_t)g * n;
-    int other = g - p->shape.tilts; /* the same beam of the layer before */
+    const int16_t *here = p->activity + at->here, *above = p->activity + at->above;
+    const int16_t *far_above = p->activity + at->far_above;
+    const int16_t *other_layer = p->activity + at->layer_before, *other_tilt = p->activity + at->tilt_before;
     int values[INPUTS] = {
-        column >= 1 ? active(p, row, g, column - 1) : 0,
-        column >= 2 ? active(p, row, g, column - 2) : 0,
-        column >= 3 ? active(p, row, g, column - 3) : 0,
-        active(p, row - 1, g, column),
-        both_sides(p, row - 1, g, left, right),
-        both_sides(p, row - 1, g, far_left, far_right),
-        active(p, row - 2, g, column),
-        both_sides(p, row - 2, g, left, right),
+        column >= 1 ? here[column - 1] : 0,
+        column >= 2 ? here[column - 2] : 0,
+        column >= 3 ? here[column - 3] : 0,
+        above[column],
+        above[left] + above[right],
+        above[far_left] + above[far_right],
+        far_above[column],
+        far_above[left] + far_above[right],
         memory[column],
         (memory[left] + memory[right]) / 2,
         at->before,
         p->row_total[g],
-        at->layer ? active(p, row, other, column) : 0,
-        at->layer ? both_sides(p, row, other, left, right) : 0,
-        at->tilt ? active(p, row, g - 1, column) : 0,
-        at->tilt ? both_sides(p, row, g - 1, left, right) : 0,
+        at->layer ? other_layer[column] : 0,
+        at->layer ? other_layer[left] + other_layer[right] : 0,
+        at->tilt ? other_tilt[column] : 0,
+        at->tilt ? other_tilt[left] + other_tilt[right] : 0,
     };
     for (int i = 0; i < INPUTS; i++) inputs[i] = logarithm(t, values[i]);
     if (t->inputs == INPUTS) return;
@@ -165,44 +205,44 @@ static int expected_of(const struct plane *p, size_t entry) {
     return mean < LOGARITHMS ? (int)mean : LOGARITHMS - 1;
 }
 
+static void add_parts(int32_t *sums, int weight, const int16_t *levels, int column) {
+    sums[0] += weight * levels[2 * column];
+    sums[1] += weight * levels[2 * column + 1];
+}
+
 /* Both parts of a level as a weighted sum of its neighbours', 1/64. */
 static void predict(const struct plane *p, const struct tables *t, const struct place *at, int32_t *predicted) {
-    int n = p->shape.columns, row = at->row, g = at->group, column = at->column;
+    int n = p->shape.columns, column = at->column;
     const int16_t *w = t->predictor;
+    const int16_t *here = p->levels + 2 * at->here, *above = p->levels + 2 * at->above;
     predicted[0] = predicted[1] = 0;
-#define ADD(weight, r, group, c) \
-    for (int part = 0; part < 2; part++) predicted[part] += (weight) * p->levels[2 * cell(p, r, group, c) + part]
-    if (column >= 1) ADD(w[0], row, g, column - 1);
-    if (column >= 2) ADD(w[1], row, g, column - 2);
-    if (column >= 3) ADD(w[2], row, g, column - 3);
-    ADD(w[3], row - 1, g, column);
-    ADD(w[4], row - 2, g, column);
-    ADD(w[5], row - 1, g, wrapped(column - 1, n));
-    ADD(w[6], row - 1, g, wrapped(column + 1, n));
-    if (at->tilt) ADD(w[7], row, g - 1, column);
-#undef ADD
+    if (column >= 1) add_parts(predicted, w[0], here, column - 1);
+    if (column >= 2) add_parts(predicted, w[1], here, column - 2);
+    if (column >= 3) add_parts(predicted, w[2], here, column - 3);
+    add_parts(predicted, w[3], above, column);
+    add_parts(predicted, w[4], p->levels + 2 * at->far_above, column);
+    add_parts(predicted, w[5], above, wrapped(column - 1, n));
+    add_parts(predicted, w[6], above, wrapped(column + 1, n));
+    if (at->tilt) add_parts(predicted, w[7], p->levels + 2 * at->tilt_before, column);
 }
 
 /* What the first layer of the network gets from row and step, the same for all entries of a row. */
-static void row_bias(const struct tables *t, int row, int step_number, int32_t *bias) {
-    for (int j = 0; j < t->hidden_units; j++) {
-        const int16_t *w = t->hidden + j * (t->inputs + 2);
-        bias[j] = t->hidden_bias[j] + w[t->inputs] * logarithm(t, row) + w[t->inputs + 1] * step_number;
-    }
+static void row_bias(const struct tables *t, int row, int step_number, units *bias) {
+    const int16_t *of_row = t->hidden + t->inputs * t->width, *of_step = of_row + t->width;
+    for (int j = 0; j < t->width; j += LANES)
+        bias[j / LANES] = units_at(t->hidden_bias + j) + units_at(of_row + j) * logarithm(t, row) +
+                          units_at(of_step + j) * step_number;
 }
 
-static struct context context_of(const struct tables *t, const int32_t *inputs, const int32_t *bias, const int32_t *predicted) {
-    int32_t hidden[MAX_HIDDEN], numbers[2];
-    for (int j = 0; j < t->hidden_units; j++) {
-        int32_t sum = bias[j];
-        for (int i = 0; i < t->inputs; i++) sum += t->hidden[j * (t->inputs + 2) + i] * inputs[i];
-        hidden[j] = clamp(sum >> 6, MOST_HIDDEN);
+static struct context context_of(const struct tables *t, const int32_t *inputs, const units *bias, const int32_t *predicted) {
+    int32_t numbers[2] = {t->output_bias[0], t->output_bias[1]};
+    for (int j = 0; j < t->width; j += LANES) {
+        units hidden = bias[j / LANES];
+        for (int i = 0; i < t->inputs; i++) hidden += units_at(t->hidden + i * t->width + j) * inputs[i];
+        hidden = clamp_units(hidden >> 6, MOST_HIDDEN);
+        for (int k = 0; k < 2; k++) numbers[k] += sum_of(units_at(t->output + k * t->width + j) * hidden);
     }
-    for (int k = 0; k < 2; k++) {
-        int32_t sum = t->output_bias[k];
-        for (int j = 0; j < t->hidden_units; j++) sum += t->output[k * t->hidden_units + j] * hidden[j];
-        numbers[k] = sum >> 10;
-    }
+    for (int k = 0; k < 2; k++) numbers[k] >>= 10;
     struct context c = {clamp(numbers[0], PRIMARY - 1), clamp(numbers[1], SECONDARY - 1), {0, 0}, {0, 0}};
     for (int part = 0; part < 2; part++) {
         int32_t size = abs(predicted[part]);

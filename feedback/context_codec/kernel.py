@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from feedback.c_library import load_library
 from feedback.context_codec import reference_kernel, sizes
-from feedback.context_codec.tables import ContextTables
+from feedback.context_codec.tables import KERNEL_LANES, ContextTables
 
-_FLAGS = ("-O3", "-march=native", "-std=c11", *sizes.FLAGS)
+_FLAGS = ("-O3", "-march=native", "-std=c11", f"-DLANES={KERNEL_LANES}", *sizes.FLAGS)
 _HEADERS = ("arithmetic_coder.h", "context_model.h")
 
 
@@ -180,7 +180,7 @@ _POINTERS = (
 
 class _CTables(ctypes.Structure):
     _fields_ = [
-        ("hidden_units", ctypes.c_int32),
+        ("width", ctypes.c_int32),
         ("inputs", ctypes.c_int32),
         *((name, ctypes.c_void_p) for name in _POINTERS),
     ]
@@ -191,8 +191,10 @@ class _CShape(ctypes.Structure):
 
 
 def _c_tables(tables: ContextTables) -> _CTables:
-    """Pointers into the tables, whose arrays are contiguous as they come from a file."""
-    return _CTables(tables.hidden_units, tables.inputs, *(getattr(tables, name).ctypes.data for name in _POINTERS))
+    """Pointers into the tables, whose arrays are contiguous as they come from a file, and into their network."""
+    network = tables.kernel_network
+    arrays = (network[name] if name in network else getattr(tables, name) for name in _POINTERS)
+    return _CTables(len(network["hidden_bias"]), tables.inputs, *(array.ctypes.data for array in arrays))
 
 
 def _whole(bases: NDArray[np.int32] | None) -> NDArray[np.int32] | None:

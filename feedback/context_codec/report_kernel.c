@@ -88,20 +88,18 @@ static void code_report(struct coder *coder, struct plane *p, const struct table
     size_t entry = 0;
     struct place at = {0};
     p->energy = without_base(p, energy_of(&p->shape, step_number));
-    for (at.row = 0; at.row < p->shape.rows; at.row++) {
-        int32_t bias[MAX_HIDDEN];
-        row_bias(t, at.row, step_number, bias);
-        for (at.group = 0; at.group < p->groups; at.group++) {
-            at.layer = at.group / p->shape.tilts;
-            at.tilt = at.group % p->shape.tilts;
-            at.before = 0;
+    for (int row = 0; row < p->shape.rows; row++) {
+        units bias[MAX_HIDDEN / LANES];
+        row_bias(t, row, step_number, bias);
+        for (int group = 0; group < p->groups; group++) {
+            go_to(&at, p, row, group);
             at.expected = expected_of(p, entry);
             for (at.column = 0; at.column < n; at.column++, entry++) {
                 int32_t inputs[INPUTS + MORE_INPUTS + BASE_INPUTS], predicted[2];
                 inputs_of(p, t, &at, inputs);
                 predict(p, t, &at, predicted);
                 struct context c = context_of(t, inputs, bias, predicted);
-                size_t here = cell(p, at.row, at.group, at.column);
+                size_t here = at.here + at.column;
                 int seen = 0;
                 for (int part = 0; part < 2; part++) {
                     int32_t *value = values + 2 * entry + part;
@@ -124,11 +122,10 @@ static void code_report(struct coder *coder, struct plane *p, const struct table
                 at.before += activity;
                 p->total += activity;
             }
-            p->row_total[at.group] = at.before;
-            for (int column = 0; column < n; column++) {
-                int32_t *mean = p->memory + (size_t)at.group * n + column;
-                *mean += (active(p, at.row, at.group, column) * 16 - *mean) >> 2;
-            }
+            p->row_total[group] = at.before;
+            int32_t *mean = p->memory + (size_t)group * n;
+            const int16_t *activity = p->activity + at.here;
+            for (int column = 0; column < n; column++) mean[column] += (activity[column] * 16 - mean[column]) >> 2;
         }
     }
 }

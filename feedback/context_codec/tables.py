@@ -26,6 +26,9 @@ _MAX_WEIGHT = 4096
 _MAX_PREDICTOR = 256
 _MAX_FILE_BYTES = 2**20
 
+# Hidden units that the compiled kernel sums at once; a divisor of MAX_HIDDEN.
+KERNEL_LANES = 8
+
 BS_ONLY = frozenset({"centroid"})
 
 
@@ -100,6 +103,27 @@ class ContextTables:
     def inputs(self) -> int:
         """Inputs of the network beside row and step."""
         return self.hidden.shape[1] - 2
+
+    def network(self, lanes: int = 1) -> dict[str, NDArray[np.int16]]:
+        """The network's tables as the kernel takes them.
+
+        Args:
+            lanes: hidden units are filled up with zeros to a multiple of it.
+
+        Returns:
+            ``hidden``, ``[inputs + 2, width]``, ``hidden_bias``, ``[width]``, and ``output``, ``[2, width]``.
+        """
+        zeros = -self.hidden_units % lanes
+        of_units = {"hidden": self.hidden.T, "hidden_bias": self.hidden_bias, "output": self.output}
+        return {
+            name: np.ascontiguousarray(np.pad(table, [*[(0, 0)] * (table.ndim - 1), (0, zeros)]))
+            for name, table in of_units.items()
+        }
+
+    @cached_property
+    def kernel_network(self) -> dict[str, NDArray[np.int16]]:
+        """``network`` for the compiled kernel."""
+        return self.network(KERNEL_LANES)
 
     @property
     def ue_bytes(self) -> int:

@@ -158,11 +158,12 @@ def _tables(tables: ContextTables) -> str:
     """The tables as constants; those that only the BS needs are left out."""
     kinds = {"int16": "int16_t", "uint8": "uint8_t", "uint16": "uint16_t"}
     lines = [f"/* Tables of the context model, SHA-256 {tables.digest}; context_model.h says what each is. */", ""]
-    entries = [f".hidden_units = {tables.hidden_units}", f".inputs = {tables.inputs}"]
+    entries = [f".width = {tables.hidden_units}", f".inputs = {tables.inputs}"]
+    network = tables.network()
     for field in fields(tables):
         if field.name in BS_ONLY:
             continue
-        array = getattr(tables, field.name)
+        array = network[field.name] if field.name in network else getattr(tables, field.name)
         lines.append(f"static const {kinds[str(array.dtype)]} {field.name.upper()}_TABLE[{array.size}] = {{")
         lines += _wrapped(array.ravel().tolist())
         lines.append("};")

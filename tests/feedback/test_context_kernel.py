@@ -23,8 +23,9 @@ SHAPES = [
     LevelShape(1, 1, 1, 1),
 ]
 TABLES = random_tables(1)
-MORE_INPUTS = random_tables(3, inputs=sizes.INPUTS + sizes.MORE_INPUTS)
-BASE_INPUTS = random_tables(4, inputs=sizes.INPUTS + sizes.MORE_INPUTS + sizes.BASE_INPUTS)
+# Fewer hidden units than the compiled kernel sums at once, as many, and more.
+MORE_INPUTS = random_tables(3, hidden_units=8, inputs=sizes.INPUTS + sizes.MORE_INPUTS)
+BASE_INPUTS = random_tables(4, hidden_units=11, inputs=sizes.INPUTS + sizes.MORE_INPUTS + sizes.BASE_INPUTS)
 NO_OFFSETS = random_tables(2, centroids=0)
 MULTIPLIER = 451
 
