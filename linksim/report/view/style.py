@@ -1,22 +1,19 @@
 """The one style of all figures: column widths, fonts and lines, and how they are saved."""
 
 import textwrap
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 import matplotlib
-from fontTools import subset
 from matplotlib.figure import Figure
 
 from channels.files import whole_file
+from linksim.report.view.quick_saving import quick_saving
 
 COLUMN_IN = 3.5
 DOUBLE_COLUMN_IN = 7.16
 PNG_DPI = 200
-# Tables that make glyphs of characters.
-_SHAPING = ("GSUB", "GPOS", "GDEF")
 
 # Longer names do not fit beside a legend's handle in one column.
 MAX_CHARACTERS = 48
@@ -79,37 +76,16 @@ def save(figure: Figure, stem: Path, vector: bool = True) -> list[Path]:
     """
     png, pdf = stem.with_name(f"{stem.name}.png"), stem.with_name(f"{stem.name}.pdf")
     png.parent.mkdir(parents=True, exist_ok=True)
-    _lay_out(figure)
-    with whole_file(png) as temporary:
-        figure.savefig(temporary, format="png", dpi=PNG_DPI, metadata={"Software": None})
-    if not vector:
-        pdf.unlink(missing_ok=True)
-        return [png]
-    with whole_file(pdf) as temporary, _fonts_without_shaping():
-        figure.savefig(temporary, format="pdf", metadata={"CreationDate": None})
+    with quick_saving(figure):
+        _lay_out(figure)
+        with whole_file(png) as temporary:
+            figure.savefig(temporary, format="png", dpi=PNG_DPI, metadata={"Software": None})
+        if not vector:
+            pdf.unlink(missing_ok=True)
+            return [png]
+        with whole_file(pdf) as temporary:
+            figure.savefig(temporary, format="pdf", metadata={"CreationDate": None})
     return [png, pdf]
-
-
-@contextmanager
-def _fonts_without_shaping() -> Iterator[None]:
-    """Fonts in PDFs without the tables that make glyphs of characters: a PDF names glyphs.
-
-    Reducing those tables to a figure's glyphs takes longer than drawing it.
-    """
-    load = subset.load_font
-
-    def load_without(*arguments: Any, **settings: Any) -> Any:
-        font = load(*arguments, **settings)
-        for table in _SHAPING:
-            if table in font:
-                del font[table]
-        return font
-
-    subset.load_font = load_without
-    try:
-        yield
-    finally:
-        subset.load_font = load
 
 
 def _lay_out(figure: Figure) -> None:
