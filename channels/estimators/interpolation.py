@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import torch
 from torch import Tensor
@@ -78,17 +78,12 @@ class DelayWindowInterpolation:
     noise_kept = 0.0
 
     def __init__(self, n_subcarriers: int, spacing: int, window: int | None = None) -> None:
-        longest = longest_window(n_subcarriers, spacing, window)
-        everywhere = torch.arange(n_subcarriers, dtype=torch.float64)
-        pilots = everywhere[::spacing]
-        self._lengths = [longest / 2**halving for halving in range(_WINDOWS)]
-        self._everywhere, self._pilots = everywhere, pilots
+        self._sizes = n_subcarriers, spacing, longest_window(n_subcarriers, spacing, window)
 
     @cached_property
-    def _priors(self) -> list["_Prior"]:
-        # Eigenvectors take a third of a second, and a scenario is checked without them.
-        n_subcarriers = len(self._everywhere)
-        return [_Prior.of(self._everywhere, self._pilots, length, n_subcarriers) for length in self._lengths]
+    def _priors(self) -> tuple["_Prior", ...]:
+        # A scenario is checked without them.
+        return _priors(*self._sizes)
 
     @cached_property
     def _analysis(self) -> Tensor:
@@ -158,6 +153,14 @@ class DelayWindowInterpolation:
                 own_weights = ((1 - share) * power)[:, None] / variance
                 weights[:, own] = torch.where(likelier[:, None], own_weights, weights[:, own])
         return numbers, weights
+
+
+@lru_cache(maxsize=8)
+def _priors(n_subcarriers: int, spacing: int, longest: float) -> tuple["_Prior", ...]:
+    """Of windows that halve from the longest on; kept, as they take long and every point of a run has its estimator."""
+    everywhere = torch.arange(n_subcarriers, dtype=torch.float64)
+    lengths = [longest / 2**halving for halving in range(_WINDOWS)]
+    return tuple(_Prior.of(everywhere, everywhere[::spacing], length, n_subcarriers) for length in lengths)
 
 
 @dataclass(frozen=True)

@@ -38,7 +38,6 @@ from linksim.cli.training import train
 from linksim.cli.zoo import zoo_app
 from linksim.errors import InputError
 from linksim.execution.garbage import no_collection
-from linksim.execution.huge_pages import use_huge_pages
 from linksim.execution.interruption import INTERRUPTED, STOPPED
 from linksim.execution.kept_memory import keep_memory
 from linksim.execution.likely_imports import likely_imports
@@ -83,7 +82,6 @@ def run(
 ) -> None:
     """Runs a scenario and reports it; the same command continues a run that was stopped."""
     execution = ExecutionOptions(workers, executor, scheduler)
-    use_huge_pages()
     keep_memory()
     if (sources := likely_imports(scenario)) is not None:
         execution.begin([*sources, "linksim.report.page_parts"])
