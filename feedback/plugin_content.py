@@ -1,6 +1,7 @@
 """What makes a user's own file the code that it is: the file, and the modules beside it that it imports."""
 
 import ast
+import os
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
@@ -68,9 +69,12 @@ def _names_in(code: bytes) -> tuple[tuple[int, str], ...]:
 
 def _files_of(folder: Path, dotted: str) -> Iterator[Path]:
     """Module files along a dotted name, the packages' ``__init__.py`` among them."""
-    here = folder
+    here = str(folder)
     for part in dotted.split("."):
-        for found in (here / f"{part}.py", here / part / "__init__.py"):
-            if found.is_file():
-                yield found
-        here = here / part
+        package = os.path.join(here, part)
+        for found in (f"{package}.py", os.path.join(package, "__init__.py")):
+            if os.path.isfile(found):
+                yield Path(found)
+        if not os.path.isdir(package):
+            return  # Most names are of libraries.
+        here = package

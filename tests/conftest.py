@@ -55,7 +55,7 @@ def pytest_collection_finish() -> None:
     for logger in logging.root.manager.loggerDict.values():
         if isinstance(logger, logging.Logger) and logger.name.startswith("torch"):
             logger.propagate = True
-    gc.collect()
+    # What collecting left behind stays too: to look for it takes longer than it takes room.
     gc.freeze()
     gc.set_threshold(20_000, 10, 10)
     gc.enable()

@@ -1,5 +1,7 @@
 """Mixtures: every sample is the one of its part, whatever range it is asked for in."""
 
+from functools import cache
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -23,14 +25,17 @@ def mixture(parts: list[dict[str, object]] = PARTS) -> MixtureSource:
     return MixtureSource(MixtureParameters(parts=parts), seed=5, device=CPU)  # type: ignore[arg-type]
 
 
-WHOLE = mixture().read_truncated("test", 0, 40, 8)
+@cache
+def whole() -> torch.Tensor:
+    """All samples that are looked at, drawn when a test first asks for them."""
+    return mixture().read_truncated("test", 0, 40, 8)
 
 
 def test_samples_are_those_of_the_parts_in_turn() -> None:
     for place, section in enumerate(PARTS):
         kind = SOURCES.get_class(section["source"])
         alone = kind(kind.Parameters.model_validate(section), seed=5, device=CPU)
-        assert torch.equal(WHOLE[place::2], alone.read_truncated("test", 0, 20, 8))
+        assert torch.equal(whole()[place::2], alone.read_truncated("test", 0, 20, 8))
     assert mixture().n_samples("train") is None
 
 
@@ -38,14 +43,14 @@ def test_samples_are_those_of_the_parts_in_turn() -> None:
 @given(start=st.integers(0, 39), length=st.integers(1, 40))
 def test_a_sample_is_the_same_in_every_range(start: int, length: int) -> None:
     stop = min(start + length, 40)
-    assert torch.equal(mixture().read_truncated("test", start, stop, 8), WHOLE[start:stop])
+    assert torch.equal(mixture().read_truncated("test", start, stop, 8), whole()[start:stop])
 
 
 def test_responses_and_matrices_are_of_the_same_channels() -> None:
     response = mixture().read("test", 3, 6, Snapshots()).response
     assert response.shape == (3, 1, 64, 8)
     # Truncation only takes energy away, and the transform keeps it.
-    assert (WHOLE[3:6].abs().square().sum((1, 2)) <= response.abs().square().sum((1, 2, 3)) * (1 + 1e-5)).all()
+    assert (whole()[3:6].abs().square().sum((1, 2)) <= response.abs().square().sum((1, 2, 3)) * (1 + 1e-5)).all()
 
 
 def test_sections_survive_a_round_trip() -> None:

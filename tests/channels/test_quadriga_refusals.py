@@ -1,5 +1,7 @@
 """Bad files in the place of links from QuaDRiGa: one line that says what is wrong."""
 
+from functools import cache
+
 import h5py
 import numpy as np
 import pytest
@@ -146,12 +148,17 @@ def test_truncated_files_are_refused(tmp_path, write_links, share):
     refused("cut.mat", tmp_path / "cut.mat")
 
 
+@cache
+def intact(writer, path):
+    WRITERS[writer](path, made_up_links(n_links=2))
+    return path.read_bytes()
+
+
 @settings(max_examples=80, deadline=None)
 @given(position=st.integers(0, 10**6), value=st.integers(0, 255), writer=st.sampled_from(sorted(WRITERS)))
 def test_a_wrong_byte_is_read_or_refused(tmp_path_factory, position, value, writer):
-    path = tmp_path_factory.mktemp("wrong_byte") / "links.mat"
-    WRITERS[writer](path, made_up_links(n_links=2))
-    content = bytearray(path.read_bytes())
+    path = tmp_path_factory.getbasetemp() / "wrong_byte of links.mat"
+    content = bytearray(intact(writer, path))
     content[position % len(content)] = value
     path.write_bytes(content)
     message = ""

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
@@ -219,6 +219,7 @@ def test_one_constant_codeword_is_rebuilt(name: str) -> None:
     torch.testing.assert_close(through(constant, values), values, rtol=1e-6, atol=1e-6)
 
 
+@settings(max_examples=40)
 @given(data=st.data())
 def test_training_codewords_come_back_within_their_range(data: st.DataObject) -> None:
     name = data.draw(st.sampled_from(LEARNING))

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import scipy.stats
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from linksim.statistics.accumulator import Accumulator, Estimate
@@ -88,6 +88,7 @@ def _fill_quantile(values: list[float], first: int) -> QuantileAccumulator:
 
 
 @pytest.mark.parametrize("fill", [_fill_mean, _fill_ratio, _fill_groups, _fill_share, _fill_maximum, _fill_quantile])
+@settings(max_examples=40)
 @given(values=st.lists(FINITE, min_size=1, max_size=30), data=st.data())
 def test_split_and_order_change_no_digit(
     fill: Callable[[list[float], int], Accumulator], values: list[float], data: st.DataObject
