@@ -100,6 +100,7 @@ def test_bit_errors_cost_what_they_flip(tiny: dict[str, Any], run: Run) -> None:
     assert flipped_db[-1] > 0
 
 
+@pytest.mark.validate
 def test_wiener_filter_never_loses_beyond_its_interval(tiny: dict[str, Any], run: Run, tmp_path: Path) -> None:
     snrs = [-5, 10, 40]
     networks = [{"name": name, "disturbance": {"snr_db": [-5, 40]}} for name in ("csinet", "cllwcsinet")]

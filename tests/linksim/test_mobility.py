@@ -58,6 +58,7 @@ def test_holding_depends_on_no_earlier_report(mobile: dict[str, Any], run: Run) 
     pd.testing.assert_frame_equal(several, run(mobile), rtol=1e-6)
 
 
+@pytest.mark.validate
 def test_predictors_beat_holding_on_the_same_channels(mobile: dict[str, Any], run: Run) -> None:
     mobile["sweeps"] = {"p": {"feedback.predictor.name": PREDICTORS, "feedback_delay_s": [0.0, 0.5e-3, 1e-3]}}
     table = run(mobile)
