@@ -18,7 +18,7 @@ from linksim.execution.interruption import hold_interrupts
 
 # What tasks of a run import; by name, as they lie above this room. The first sees to it that no other starts threads.
 IMPORTED = (
-    "linksim.execution.one_thread_each",
+    "linksim.execution.before_imports",
     "linksim.execution.worker_process",
     "linksim.simulation.worker",
     "linksim.preparation.quick_fit",

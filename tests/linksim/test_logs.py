@@ -1,5 +1,6 @@
 """One voice: what the packages log is shown by commands, in a terminal, as plain lines, in a file, or not at all."""
 
+import gc
 import logging
 import os
 import re
@@ -163,16 +164,18 @@ def test_a_live_display_is_on_the_terminal_that_lines_go_to(
     assert "in the display" in (tmp_path / "x.log").read_text()
 
 
-def test_workers_log_through_the_process_that_started_them(
+def test_workers_log_through_the_process_that_started_them_and_collect_garbage(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fork_server, "IMPORTED", ())
+    monkeypatch.setattr(fork_server, "IMPORTED", ("linksim.execution.before_imports",))
     fork_server.start()
     monkeypatch.setenv("SET_AFTER_THE_SERVER_STARTED", "1")
     with shown_logs(file=tmp_path / "x.log"):
         processes = Processes(1)
         list(processes.run(logging_tasks.log, [("a",), ("b",)]))
         assert dict(processes.run(os.getenv, [("SET_AFTER_THE_SERVER_STARTED",)])) == {0: "1"}
+        # The server they are forked from collects none.
+        assert dict(processes.run(gc.isenabled, [()])) == {0: True}
         processes.close()
     expected = [line for name in "ab" for line in (f"WARNING: {name}: it is so", f"{name}: \\x1b[31mred")]
     assert capsys.readouterr() == ("", "".join(f"{line}\n" for line in expected))

@@ -1,7 +1,7 @@
 """Importing this module leaves PyTorch one thread, and stops the collection of garbage.
 
-The fork server imports it first: forks of a process with threads can hang, and what is imported later stays. Workers
-collect garbage again.
+The fork server imports it before all else: forks of a process with threads can hang, and what is imported later stays.
+Workers collect garbage again.
 """
 
 import gc
