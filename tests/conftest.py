@@ -34,8 +34,15 @@ def pytest_collect_directory(path: Path, parent: pytest.Collector) -> pytest.Col
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """All workers have the tests in one order, as pytest-xdist demands."""
+    """All workers have the tests in one order, as pytest-xdist demands; fixtures of tests that are left out exist."""
     items.sort(key=lambda item: str(item.path))
+    for item in items:
+        known = getattr(item, "_fixtureinfo", None)
+        missing = set() if known is None else {*known.names_closure} - {*known.name2fixturedefs} - {"request"}
+        # Parameters are no fixtures.
+        missing -= {*getattr(getattr(item, "callspec", None), "params", ())}
+        if missing:
+            raise pytest.UsageError(f"{item.nodeid}: no fixture {', '.join(sorted(missing))}")
 
 
 @pytest.hookimpl(wrapper=True)
