@@ -18,7 +18,7 @@ from tests.linksim.test_dataset_cli import Command
 def test_killed_at_random_moments(command: Command, tmp_path: Path) -> None:
     """SIGKILL at 20 random moments: what is left is refused or whole, and the file comes out the same to the byte."""
     arguments = ["dataset", "build", "--source", "cost2100", "--set", "environment=outdoor", "--seed", "3"]
-    arguments += ["--samples", "600", "--batch-size", "50", "--workers", "2"]
+    arguments += ["--samples", "6000", "--batch-size", "250", "--workers", "2"]
     program = [sys.executable, "-m", "linksim", *arguments, "--out"]
     started = time.monotonic()
     subprocess.run([*program, str(tmp_path / "undisturbed.h5")], check=True, capture_output=True)
@@ -29,7 +29,7 @@ def test_killed_at_random_moments(command: Command, tmp_path: Path) -> None:
     while kills < 20:
         build = subprocess.Popen([*program, str(file)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
-            assert build.wait(timeout=moments.uniform(0.3, 1.0) * longest) == 0
+            assert build.wait(timeout=moments.uniform(0.5, 1.0) * longest) == 0
         except subprocess.TimeoutExpired:
             build.kill()
             build.wait()
