@@ -65,7 +65,9 @@ AXES: Mapping[str, ScaleAxis] = {
         "antennas at the UE",
         {n: {"channel.n_rx": n, "channel.rx_polarization": "dual" if n > 1 else "single"} for n in (1, 2, 4, 8)},
     ),
-    "samples": ScaleAxis("test channels", {n: {"monte_carlo.samples": n} for n in (100, 300, 1000, 3000, 10_000)}),
+    "samples": ScaleAxis(
+        "test channels", {n: {"monte_carlo.samples": n} for n in (100, 300, 1000, 3000, 10_000, 100_000)}
+    ),
     "training": ScaleAxis("training channels", {n: {"training.samples": n} for n in (300, 1000, 3000, 10_000)}),
     "points": ScaleAxis(
         "points of a sweep",
