@@ -1,15 +1,18 @@
 """Time and memory against size, two panels for each thing that is varied."""
 
+import math
 from pathlib import Path
 
 import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.ticker import NullFormatter, ScalarFormatter
+from matplotlib.ticker import NullFormatter
 
 from benchmarks.scale.axes import AXES
 
 _COLUMNS = 4
+# Least distance of sizes that are written, as a share of the axis.
+_LEAST_APART = 0.18
 
 
 def draw(table: pd.DataFrame, file: Path) -> None:
@@ -21,6 +24,7 @@ def draw(table: pd.DataFrame, file: Path) -> None:
     """
     names = [name for name in AXES if (table["axis"] == name).any()]
     rows = 2 * -(-len(names) // _COLUMNS)
+    longest = 10 ** math.ceil(math.log10(table[["cpu_s", "wall_s"]].to_numpy().max()))
     figure, panels = plt.subplots(rows, _COLUMNS, figsize=(9.6, 2.2 * rows), squeeze=False, layout="constrained")
     for number, name in enumerate(names):
         row, column = 2 * (number // _COLUMNS), number % _COLUMNS
@@ -33,8 +37,8 @@ def draw(table: pd.DataFrame, file: Path) -> None:
         if not AXES[name].wall:
             above.plot(runs["value"], time.iloc[-1] * runs["value"] / last, ":", color="0.5")
         below.plot(runs["value"], runs["peak_mib"], "s-", color="C1")
-        above.set(yscale="log", ylim=(0.3, 100), ylabel="wall time [s]" if AXES[name].wall else "CPU time [s]")
-        above.yaxis.set_major_formatter(ScalarFormatter())
+        above.set(yscale="log", ylim=(0.3, longest), ylabel="wall time [s]" if AXES[name].wall else "CPU time [s]")
+        above.yaxis.set_major_formatter("{x:g}")
         below.set(ylim=(0, 1.1 * table["peak_mib"].max()), ylabel="peak memory [MiB]")
         for panel in (above, below):
             _label_sizes(panel, runs["value"], AXES[name].title)
@@ -46,7 +50,11 @@ def draw(table: pd.DataFrame, file: Path) -> None:
 
 def _label_sizes(panel: Axes, values: pd.Series, title: str) -> None:
     panel.set(xscale="log", xlabel=title)
-    shown = [value for value in values if value != values.iloc[-2] or values.iloc[-1] > 1.5 * value]
+    # From the largest on those that leave room for their text.
+    shown: list[float] = []
+    for value in reversed(values.to_list()):
+        if not shown or math.log(shown[-1] / value) > _LEAST_APART * math.log(values.iloc[-1] / values.iloc[0]):
+            shown.append(value)
     panel.set_xticks(shown, [f"{value:g}" for value in shown], fontsize=7)
     panel.xaxis.set_minor_formatter(NullFormatter())
     panel.grid(visible=True, alpha=0.3)
