@@ -24,10 +24,6 @@ class ExactSum:
     def __init__(self, units: int = 0) -> None:
         self._units = units
 
-    def add(self, values: NDArray[np.float64]) -> None:
-        """Adds finite values of any shape."""
-        add_exactly([self], [values])
-
     def add_units(self, units: int) -> None:
         """Adds a multiple of :math:`2^{-1074}`."""
         self._units += units

@@ -22,7 +22,7 @@ from linksim.statistics.accumulators import (
     RatioAccumulator,
     accumulator_from_json,
 )
-from linksim.statistics.exact_sum import ExactSum
+from linksim.statistics.exact_sum import ExactSum, add_exactly
 from linksim.statistics.skewed_interval import Spread, interval_of_mean
 
 FINITE = st.floats(-1e99, 1e99, allow_subnormal=True)
@@ -32,7 +32,7 @@ POSITIVE = st.floats(1e-3, 1e3)
 @given(st.lists(st.floats(allow_nan=False, allow_infinity=False, min_value=-1e300, max_value=1e300), max_size=40))
 def test_exact_sum_is_fsum(values: list[float]) -> None:
     total = ExactSum()
-    total.add(np.array(values, dtype=np.float64))
+    add_exactly([total], [np.array(values, dtype=np.float64)])
     assert float(total) == math.fsum(values)
     assert ExactSum.from_json(total.to_json()).units == total.units
 
@@ -41,7 +41,7 @@ def test_exact_sum_of_many_values_of_one_exponent() -> None:
     # Mantissas of 53 ones, more of them than are added up at once; float64 has no room for the sum of two.
     largest, count = float(np.nextafter(1.0, 0.0)), 2**20 + 5
     total = ExactSum()
-    total.add(np.full(count, -largest))
+    add_exactly([total], [np.full(count, -largest)])
     assert Fraction(total.units, 2**1074) == -Fraction(largest) * count
 
 
