@@ -9,16 +9,15 @@ from numpy.typing import NDArray
 
 from linksim.errors import InputError
 from linksim.metrics import METRICS
-from linksim.statistics.accumulator import Accumulator
+from linksim.statistics.accumulator import DB_PER_NEPER, Accumulator
 from linksim.statistics.accumulators import (
     GroupedDecibelAccumulator,
     MeanAccumulator,
     PresentMeanAccumulator,
     RatioAccumulator,
 )
+from linksim.statistics.ratio_interval import interval_of_independent_ratio, interval_of_paired_ratio
 from linksim.statistics.skewed_interval import Spread, interval_of_difference, interval_of_mean
-
-_DB_PER_NEPER = 10 / math.log(10)
 
 
 @dataclass(frozen=True)
@@ -29,10 +28,17 @@ class SampleEstimate:
         value: the estimate, in the metric's unit; minus infinity where 0 is expressed in dB.
         influence: influence function at each sample (or group of samples), mean 0, ``[n]``: to first order their mean
             is the estimate's error. Empty where the estimate is infinite.
+        decibel: whether the estimate is 10 log10 of a mean, or of a ratio of means.
     """
 
     value: float
     influence: NDArray[np.float64]
+    decibel: bool
+
+    @property
+    def relative(self) -> NDArray[np.float64]:
+        """Of an estimate in dB: what is averaged, over the average, mean 1, ``[n]``; to first order, of a ratio."""
+        return 1 + self.influence / DB_PER_NEPER
 
 
 @dataclass(frozen=True)
@@ -58,8 +64,7 @@ def sample_estimate(metric: str, values: NDArray[np.float64]) -> SampleEstimate:
     r"""The estimate that a metric makes of per-sample values, with the digits of its accumulator.
 
     The influence is :math:`x_i - \bar x` for a mean, :math:`(a_i - r b_i) / \bar b` for a ratio of means
-    :math:`r = \bar a / \bar b`, and :math:`10 / \ln 10` times either over the estimate where that is in dB (delta
-    method); for the legacy mean over groups in dB, that of a mean over the groups.
+    :math:`r = \bar a / \bar b`, and :math:`10 / \ln 10` times either over the estimate where that is in dB; for the legacy mean over groups in dB, that of a mean over the groups.
 
     Args:
         metric: a metric's name.
@@ -73,13 +78,15 @@ def sample_estimate(metric: str, values: NDArray[np.float64]) -> SampleEstimate:
     if estimate is None:
         raise InputError(f"metric {metric}: got no sample, expected at least 1")
     if math.isinf(estimate.value):
-        return SampleEstimate(estimate.value, np.empty(0))
+        return SampleEstimate(estimate.value, np.empty(0), accumulator.decibel)
     if isinstance(accumulator, GroupedDecibelAccumulator):
         levels = np.array([accumulator.groups[i].estimate().value for i in sorted(accumulator.groups)])  # type: ignore[union-attr]
-        return SampleEstimate(estimate.value, levels - estimate.value)
+        return SampleEstimate(estimate.value, levels - estimate.value, decibel=False)
     linear = 10 ** (estimate.value / 10) if accumulator.decibel else estimate.value
     influence = values[0] - linear if len(values) == 1 else (values[0] - linear * values[1]) / values[1].mean()
-    return SampleEstimate(estimate.value, influence * (_DB_PER_NEPER / linear) if accumulator.decibel else influence)
+    if accumulator.decibel:
+        influence *= DB_PER_NEPER / linear
+    return SampleEstimate(estimate.value, influence, accumulator.decibel)
 
 
 def has_sample_values(metric: str) -> bool:
@@ -125,7 +132,8 @@ def filled_accumulator(metric: str, values: NDArray[np.float64]) -> Accumulator:
 def paired_difference(a: SampleEstimate, b: SampleEstimate) -> Difference:
     r"""``a - b`` over the same samples: what both have in common drops out of the interval.
 
-    The interval is that of the mean of :math:`\psi_{a,i} - \psi_{b,i}` (``linksim.statistics.skewed_interval``).
+    The interval is that of the mean of :math:`\psi_{a,i} - \psi_{b,i}` (``linksim.statistics.skewed_interval``); in dB
+    that of a ratio (``linksim.statistics.ratio_interval``).
 
     Raises:
         ValueError: if the two have seen different numbers of samples.
@@ -137,14 +145,23 @@ def paired_difference(a: SampleEstimate, b: SampleEstimate) -> Difference:
         raise ValueError(f"got {n} and {len(b.influence)} samples, expected the same")
     if n == 1:
         return Difference(value, None, None, n, paired=True)
-    low, high = interval_of_mean(Spread.of(a.influence - b.influence))
+    if a.decibel:
+        low, high = interval_of_paired_ratio(a.relative, b.relative)
+    else:
+        low, high = interval_of_mean(Spread.of(a.influence - b.influence))
     return Difference(value, value + low, value + high, n, paired=True)
 
 
 def unpaired_difference(a: SampleEstimate, b: SampleEstimate) -> Difference:
-    r"""``a - b`` over independent samples, with Welch's degrees of freedom (``linksim.statistics.skewed_interval``)."""
+    r"""``a - b`` over independent samples, with Welch's degrees of freedom (``linksim.statistics.skewed_interval``).
+
+    In dB the interval is that of a ratio (``linksim.statistics.ratio_interval``).
+    """
     value, sizes = a.value - b.value, (len(a.influence), len(b.influence))
     if min(sizes) < 2:
         return Difference(value, None, None, min(sizes), paired=False)
-    low, high = interval_of_difference(Spread.of(a.influence), Spread.of(b.influence))
+    if a.decibel:
+        low, high = interval_of_independent_ratio(a.relative, b.relative)
+    else:
+        low, high = interval_of_difference(Spread.of(a.influence), Spread.of(b.influence))
     return Difference(value, value + low, value + high, min(sizes), paired=False)

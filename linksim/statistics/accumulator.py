@@ -19,7 +19,7 @@ from linksim.errors import InputError
 from linksim.statistics.exact_sum import ExactSum, add_exactly
 from linksim.statistics.skewed_interval import Spread, interval_of_mean
 
-_DB_PER_NEPER = 10 / math.log(10)
+DB_PER_NEPER = 10 / math.log(10)
 
 
 @dataclass(frozen=True)
@@ -188,5 +188,5 @@ def interval(mean: float, spread: Spread, *, decibel: bool, beyond: float | None
     if decibel:
         half = min(low / mean + 0.5, 0.0)
         below = math.log1p(max(low / mean, -0.5)) + half / 0.5
-        return Estimate(value, value + _DB_PER_NEPER * below, value + _DB_PER_NEPER * math.log1p(high / mean), n)
+        return Estimate(value, value + DB_PER_NEPER * below, value + DB_PER_NEPER * math.log1p(high / mean), n)
     return Estimate(value, mean + low, mean + high, n)

@@ -47,10 +47,11 @@ class Spread:
     def of(cls, values: NDArray[np.float64]) -> "Spread":
         """That of values ``[n]``."""
         deviations = values - values.mean()
+        squares = np.square(deviations)
         return cls(
             len(values),
-            float(np.square(deviations).mean()),
-            float((deviations**3).mean()),
+            float(squares.mean()),
+            float((squares * deviations).mean()),
             float(deviations.min()),
             float(deviations.max()),
         )
@@ -69,6 +70,12 @@ class Spread:
     def negated(self) -> "Spread":
         """That of the values with the other sign."""
         return Spread(self.n, self.variance, -self.third, -self.highest, -self.lowest)
+
+    def scaled(self, factor: float) -> "Spread":
+        """That of the values times a positive factor."""
+        return Spread(
+            self.n, self.variance * factor**2, self.third * factor**3, self.lowest * factor, self.highest * factor
+        )
 
 
 def interval_of_mean(spread: Spread) -> tuple[float, float]:

@@ -14,6 +14,7 @@ from linksim.execution.options import ExecutionOptions
 from linksim.scenario.file import validate_scenario
 from linksim.simulation.engine import RunOptions
 from linksim.simulation.engine import run as run_scenario
+from linksim.statistics.ratio_interval import interval_of_paired_ratio
 from linksim.statistics.skewed_interval import Spread, interval_of_difference, interval_of_mean
 from linksim.storage.sample_values import (
     SampleRecorder,
@@ -64,9 +65,8 @@ def test_two_runs_are_paired(run: Run, command: Command) -> None:
     found = only(table_of(few), snr_db=0, compressor="klt", metric="nmse_db")
     a, b = (samples_of(folder).columns["klt", "nmse_db"][0] for folder in (many, few))
     assert found.value == pytest.approx(10 * np.log10(a.mean() / b.mean()), rel=1e-8)
-    influence = 10 / np.log(10) * (a / a.mean() - b / b.mean())
-    high = interval_of_mean(Spread.of(influence))[1]
-    assert found.ci_high - found.value == pytest.approx(high, rel=1e-6)
+    ends = interval_of_paired_ratio(a / a.mean(), b / b.mean())
+    assert (found.ci_low - found.value, found.ci_high - found.value) == pytest.approx(ends, rel=1e-6)
     assert found.n == TINY["monte_carlo"]["samples"]
     # What no training touches is the same in both, to the digit.
     same = only(table_of(few), snr_db=20, compressor="topk", metric="rho")

@@ -114,10 +114,9 @@ def test_coverage_of_a_mean_with_rare_losses(n: int) -> None:
     assert covered / TRIALS >= LEAST
 
 
-# At 100 channels as skewed as these it covers 0.912 in 4000 trials, whose deviation is 0.0045: of first order in the
-# logarithm, it is too short there.
+# At 100 channels as skewed as these it covers 0.919 in 4000 trials, whose deviation is 0.0043: their tail is not seen.
 @pytest.mark.parametrize("paired", [True, False])
-@pytest.mark.parametrize(("n", "least"), [(100, 0.90), (1000, LEAST)])
+@pytest.mark.parametrize(("n", "least"), [(100, 0.91), (1000, LEAST)])
 def test_coverage_of_a_difference_in_decibels(n: int, least: float, paired: bool) -> None:
     whole, half = urban_channels()
     truth = 10 * math.log10(whole.mean() / half.mean())
@@ -134,7 +133,7 @@ def test_coverage_of_a_difference_in_decibels(n: int, least: float, paired: bool
 
 def _level(values: Array) -> SampleEstimate:
     mean = float(values.mean())
-    return SampleEstimate(10 * math.log10(mean), (values - mean) / mean * 10 / math.log(10))
+    return SampleEstimate(10 * math.log10(mean), (values - mean) / mean * 10 / math.log(10), decibel=True)
 
 
 @pytest.mark.parametrize("name", ["identity", "losses of 1/10", "losses of 0.3 %", "exponential"])
