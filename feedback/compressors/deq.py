@@ -14,14 +14,11 @@ from feedback.layers.basic import ConvBn, initialise, kaiming_uniform
 from feedback.layers.equilibrium_blocks import BsEquilibrium, EquilibriumBlock, UeEquilibrium, prelu
 from feedback.layers.images import to_unit_interval
 from feedback.networks.fully_connected import FullyConnectedNetwork
-from feedback.networks.linear_start import KLT_RECIPE
 from feedback.training.options import Loss, Pass, TrainingOptions, TrainingOutcome
 from feedback.training.paper_recipes import DEQ
 from feedback.training.recipe import TrainingRecipe
 from feedback.training_set import TrainingSet
 
-# Kernels of a step that is taken again and again move at half the rate of others; FC layers at the same.
-_RECIPE = KLT_RECIPE.model_copy(update={"learning_rate": 3e-3, "fc_rate_ratio": 0.3})
 # Where a step stretches more than this, the loss grows with the excess.
 _MOST_STRETCH = 0.7
 _WEIGHT = 10.0
@@ -98,11 +95,6 @@ class Deq(FullyConnectedNetwork):
     def starts_as_klt(self) -> bool:
         """As ``init`` says."""
         return self.settings.init == "klt"
-
-    @property
-    def default_recipe(self) -> TrainingRecipe:
-        """One of half the steps for kernels where it starts as the KLT, the paper's otherwise."""
-        return _RECIPE if self.starts_as_klt else super().default_recipe
 
     def suited(self, options: TrainingOptions) -> TrainingOptions:
         """Options with a loss that keeps both blocks contractions."""

@@ -121,7 +121,7 @@ def start_features(network: nn.Module, images: ImageStatistics) -> None:
             layer.silence()
 
 
-def start_refinement(network: nn.Module, linear: Tensor, deviation: float) -> float | None:
+def start_refinement(network: nn.Module, linear: Tensor, deviation: float) -> float:
     """Residual paths to 0, and the way from images of unit deviation to logits.
 
     Args:
@@ -130,7 +130,7 @@ def start_refinement(network: nn.Module, linear: Tensor, deviation: float) -> fl
         deviation: standard deviation of images.
 
     Returns:
-        ``None``; but before an equilibrium block at the end, the ratio of what it takes to images of unit deviation.
+        Mean of the images of unit deviation that it takes: theirs, or 0 before an equilibrium block at the end.
 
     Raises:
         TypeError: if there is no residual block beside an affine layer; or if an activation after the last convolution
@@ -143,14 +143,15 @@ def start_refinement(network: nn.Module, linear: Tensor, deviation: float) -> fl
         block.silence()
     last = blocks[-1] if blocks else None
     if isinstance(last, BsEquilibrium):
-        return _bend_equilibrium(last, linear, deviation)
+        _bend_equilibrium(last, linear, deviation)
+        return 0.0
     if not isinstance(last, ResidualBlock) or not affine:
         raise TypeError("no residual block beside an affine layer: this network has no linear start")
     if chain.index(affine[-1]) > chain.index(last):
         _bend_before(last, affine[-1], linear, deviation)
     else:
         _bend_after(last, affine[-1], blocks, linear, deviation)
-    return None
+    return 0.5 / deviation
 
 
 def _bend_before(block: ResidualBlock, affine: nn.Module, linear: Tensor, deviation: float) -> None:
@@ -189,7 +190,7 @@ def _bend_after(
     _bend(block, given, logits / slope - given.values, slope * sigmoid_slope(logits))
 
 
-def _bend_equilibrium(block: BsEquilibrium, linear: Tensor, deviation: float) -> float:
+def _bend_equilibrium(block: BsEquilibrium, linear: Tensor, deviation: float) -> None:
     r"""The branch on the injection ``X`` makes the fixed point ``Z`` logits.
 
     With convolutions of the state that start at 0, and ``c`` the contraction,
@@ -209,7 +210,7 @@ def _bend_equilibrium(block: BsEquilibrium, linear: Tensor, deviation: float) ->
     step.silence()
     start_norm(step.norm, mean, variance, _CONTRACTION, _CONTRACTION * mean)
     _pass_both_signs(block.activation)
-    return given.scale * deviation
+    block.scale.fill_(given.scale * deviation)
 
 
 def _bend(block: ResidualBlock, given: BlockInput, wanted: Tensor, slope: Tensor) -> Tensor:

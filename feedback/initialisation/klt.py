@@ -104,11 +104,7 @@ def start_as_klt(
         nn.init.constant_(decoder.fc.bias, 0.5)
         silence_blocks(decoder.refinement)
         return
-    nn.init.constant_(decoder.fc.bias, 0.5 / deviation)
-    ratio = start_refinement(decoder.refinement, linear.unflatten(1, (2, -1)), deviation)
-    if ratio is not None:
-        decoder.fc.weight.mul_(ratio)
-        nn.init.zeros_(decoder.fc.bias)
+    nn.init.constant_(decoder.fc.bias, start_refinement(decoder.refinement, linear.unflatten(1, (2, -1)), deviation))
 
 
 def real_klt(training: TrainingSet, length: int) -> Tensor:

@@ -7,6 +7,8 @@ A step adds to the injection X the normalised sum of the state Z and convolution
 the identity shortcuts from state and injection; ``g`` is what differs.
 """
 
+from itertools import pairwise
+
 import torch
 from torch import Tensor, nn
 
@@ -17,6 +19,8 @@ from feedback.layers.equilibrium import Equilibrium
 _UE_WIDTH = 3
 _BS_WIDTH = 80
 _BS_GROUPS = 40
+# Of the branch at the BS, which the paper leaves open: those of ACRNet's blocks, as wide as paths are blurred.
+_BS_KERNELS = ((1, 9), (7, 7), (7, 7), (9, 1))
 _DILATIONS = (1, 2, 3)
 
 
@@ -25,8 +29,8 @@ def prelu(n_channels: int) -> nn.PReLU:
     return nn.PReLU(n_channels, init=LEAKY_SLOPE)
 
 
-def dilated_modules(width: int) -> nn.Sequential:
-    """Three modules of conv 3x1 2->width and 1x3 width->2, dilated by 1, 2 and 3."""
+def narrow_modules(width: int) -> nn.Sequential:
+    """Three modules of conv 3x1 2->width and 1x3 width->2, dilated by 1, 2 and 3; norm and PReLU after each module."""
     modules = []
     for dilation in _DILATIONS:
         column = nn.Conv2d(2, width, (3, 1), padding="same", dilation=dilation, bias=False)
@@ -34,10 +38,23 @@ def dilated_modules(width: int) -> nn.Sequential:
     return nn.Sequential(*modules)
 
 
+def wide_modules(width: int, groups: int) -> nn.Sequential:
+    """Three modules of conv 3x1 and 1x3, dilated by 1, 2 and 3, from 2 channels to 2; norm, PReLU after each conv."""
+    sizes = [2, *[width] * (2 * len(_DILATIONS) - 1), 2]
+    layers = []
+    for place, (n_in, n_out) in enumerate(pairwise(sizes)):
+        kernel = (1, 3) if place % 2 else (3, 1)
+        inside = n_in == n_out
+        layers.append(
+            ConvBn(n_in, n_out, kernel, prelu(n_out), groups if inside else 1, dilation=_DILATIONS[place // 2])
+        )
+    return nn.Sequential(*layers)
+
+
 class _Step(nn.Module):
-    def __init__(self, width: int) -> None:
+    def __init__(self, dilated: nn.Sequential) -> None:
         super().__init__()
-        self.dilated = dilated_modules(width)
+        self.dilated = dilated
         self.norm = nn.BatchNorm2d(2)
         self.activation = prelu(2)
 
@@ -52,7 +69,7 @@ class UeStep(_Step):
     """``g``: conv 5x5 of state plus injection, then three dilated modules."""
 
     def __init__(self) -> None:
-        super().__init__(_UE_WIDTH)
+        super().__init__(narrow_modules(_UE_WIDTH))
         self.mix = ConvBn(2, 2, 5, prelu(2))
 
     def forward(self, state: Tensor, injection: Tensor) -> Tensor:
@@ -66,7 +83,7 @@ class BsStep(_Step):
     """``g``: three dilated modules of 80 channels on the state, beside a branch that only the injection feeds."""
 
     def __init__(self) -> None:
-        super().__init__(_BS_WIDTH)
+        super().__init__(wide_modules(_BS_WIDTH, _BS_GROUPS))
 
     def forward(self, state: Tensor, injection: Tensor, branch: Tensor) -> Tensor:
         """The next state, ``[batch, 2, Na, Nt]``."""
@@ -89,18 +106,20 @@ class EquilibriumBlock(nn.Module):
         return self.equilibrium.step.get_submodule("activation")
 
     def injected(self, image: Tensor) -> tuple[Tensor, ...]:
-        """What each step is given beside its state."""
+        """What each step is given beside its state; the first is also the state that the iteration starts from."""
         return (image,)
 
     def forward(self, image: Tensor) -> Tensor:
         """``[batch, 2, Na, Nt]``, same shape out."""
-        reached: Tensor = self.equilibrium(image, *self.injected(image))
+        start, *others = self.injected(image)
+        reached: Tensor = self.equilibrium(start, start, *others)
         return reached
 
     @torch.no_grad()
     def residuals(self, image: Tensor, iterations: int | None = None) -> Tensor:
         """Convergence, ``[batch, iterations]``; see ``Equilibrium.residuals``."""
-        return self.equilibrium.residuals(image, *self.injected(image), iterations=iterations)
+        start, *others = self.injected(image)
+        return self.equilibrium.residuals(start, start, *others, iterations=iterations)
 
     def silence(self) -> None:
         """Makes the fixed point the activated injection."""
@@ -116,16 +135,25 @@ class UeEquilibrium(EquilibriumBlock):
 
 
 class BsEquilibrium(EquilibriumBlock):
-    """The block at the BS: four convolutions on the injection, 3x1 and 1x3 in turn, once a pass."""
+    """The block at the BS: four convolutions on the injection, once a pass.
+
+    Attributes:
+        scale: what images are multiplied by first, 1 until it is set, not learnt by gradient. Logits are small: where
+            images come in their scale, steps of the layer before are far too long for its weights.
+    """
+
+    scale: Tensor
 
     def __init__(self, iterations: int) -> None:
         super().__init__()
+        self.register_buffer("scale", torch.ones(()))
         self.equilibrium = Equilibrium(BsStep(), iterations)
+        first, second, third, last = _BS_KERNELS
         self.branch = nn.Sequential(
-            ConvBn(2, _BS_WIDTH, (3, 1), prelu(_BS_WIDTH)),
-            ConvBn(_BS_WIDTH, _BS_WIDTH, (1, 3), prelu(_BS_WIDTH), groups=_BS_GROUPS),
-            ConvBn(_BS_WIDTH, _BS_WIDTH, (3, 1), prelu(_BS_WIDTH), groups=_BS_GROUPS),
-            ConvBn(_BS_WIDTH, 2, (1, 3)),
+            ConvBn(2, _BS_WIDTH, first, prelu(_BS_WIDTH)),
+            ConvBn(_BS_WIDTH, _BS_WIDTH, second, prelu(_BS_WIDTH), groups=_BS_GROUPS),
+            ConvBn(_BS_WIDTH, _BS_WIDTH, third, prelu(_BS_WIDTH), groups=_BS_GROUPS),
+            ConvBn(_BS_WIDTH, 2, last),
         )
 
     @property
@@ -144,5 +172,6 @@ class BsEquilibrium(EquilibriumBlock):
         return [layer for layer in self.branch if isinstance(layer, ConvBn)]
 
     def injected(self, image: Tensor) -> tuple[Tensor, ...]:
-        """The image, and the branch's."""
-        return image, self.branch(image)
+        """The scaled image, and the branch's."""
+        scaled = image * self.scale
+        return scaled, self.branch(scaled)

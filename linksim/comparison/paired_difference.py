@@ -64,7 +64,8 @@ def sample_estimate(metric: str, values: NDArray[np.float64]) -> SampleEstimate:
     r"""The estimate that a metric makes of per-sample values, with the digits of its accumulator.
 
     The influence is :math:`x_i - \bar x` for a mean, :math:`(a_i - r b_i) / \bar b` for a ratio of means
-    :math:`r = \bar a / \bar b`, and :math:`10 / \ln 10` times either over the estimate where that is in dB; for the legacy mean over groups in dB, that of a mean over the groups.
+    :math:`r = \bar a / \bar b`, and :math:`10 / \ln 10` times either over the estimate where that is in dB; for the
+    legacy mean over groups in dB, that of a mean over the groups.
 
     Args:
         metric: a metric's name.

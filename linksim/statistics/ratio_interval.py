@@ -1,7 +1,7 @@
 r"""Confidence intervals of ratios of two means, in decibels.
 
-Fieller's way (J. Roy. Statist. Soc. B 16, 175-185, 1954): a ratio :math:`\rho` belongs to the interval where 0 belongs to
-that of the mean of :math:`a_i - \rho b_i`, here of ``linksim.statistics.skewed_interval``. Nothing is taken to first
+Fieller's way (J. Roy. Statist. Soc. B 16, 175-185, 1954): a ratio :math:`\rho` belongs to the interval where 0 belongs
+to that of the mean of :math:`a_i - \rho b_i`, here of ``linksim.statistics.skewed_interval``. Nothing is taken to first
 order, so that it covers as much as the interval of a mean does. Where few values leave one of the means next to
 nothing there may be no such end, or one far away; no end lies farther than those of the two means together allow.
 """
@@ -11,7 +11,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from linksim.statistics.accumulator import DB_PER_NEPER, interval
+from linksim.statistics.accumulator import interval
 from linksim.statistics.skewed_interval import Spread, interval_of_difference, interval_of_mean
 
 # Ends are found to this many decibels.
