@@ -12,6 +12,7 @@ from feedback.compressor import COMPRESSORS
 from feedback.compressors.deq import Deq
 from feedback.errors import FeedbackInputError
 from feedback.layers.equilibrium import Equilibrium
+from feedback.layers.equilibrium_blocks import BsStep
 from feedback.layers.images import to_unit_interval
 from feedback.training.options import TrainingOutcome
 from feedback.training.recipe import TrainingRecipe
@@ -188,3 +189,16 @@ def test_diagnostics_tell_how_near_the_fixed_point_is() -> None:
     assert near["ue_residual"] == pytest.approx(float(made.ue_residuals(csi)[:, -1].mean()))
     made.ue_iterations = 1
     assert made.diagnostics(csi)["ue_residual"] > near["ue_residual"]
+
+
+def test_a_step_at_the_bs_bends_between_its_narrow_ends() -> None:
+    """Twice the change of the state is not twice the change of a map: linear maps would all be one layer."""
+    network = deq()
+    network.initialise(torch.Generator().manual_seed(2))
+    step = next(part for part in network.decoder.modules() if isinstance(part, BsStep)).eval()
+    for norm in (part for part in step.dilated.modules() if isinstance(part, nn.BatchNorm2d)):
+        nn.init.normal_(norm.bias, generator=torch.Generator().manual_seed(3))
+    for place in range(len(step.dilated) - 1):
+        ahead = step.dilated[: place + 1]
+        still, moved, twice = (ahead(k * torch.ones(1, 2, *SHAPE)) for k in (0.0, 1.0, 2.0))
+        assert not torch.allclose(twice - still, 2 * (moved - still), rtol=0.05, atol=0.05)

@@ -71,6 +71,17 @@ def test_starts_as_the_best_linear_codec(name: str) -> None:
     assert found == pytest.approx(nmse_db(linear_codec(csi, matrix), csi), abs=0.1)
 
 
+@pytest.mark.parametrize("name", ["csinet", "csinet+", "crnet", "acrnet-1x", "acrnet-10x", "deq"])
+def test_both_fc_layers_start_in_the_scale_that_steps_are_made_for(name: str) -> None:
+    """A step of Muon has the same length whatever the weights'; for weights in the scale of logits it is too long."""
+    made = network(name)
+    assert isinstance(made, FullyConnectedNetwork)
+    made.prepare(TRAINING, torch.Generator().manual_seed(1))
+    ue, bs = made.encoder.fc.weight, made.decoder.fc.weight
+    torch.testing.assert_close(ue @ ue.T, torch.eye(made.length), atol=1e-5, rtol=0)
+    torch.testing.assert_close(bs, ue.T, atol=1e-6, rtol=0)
+
+
 @pytest.mark.parametrize(
     "name", ["csinet", "csinet+", "crnet", "acrnet-1x", "acrnet-10x", "cl-csinet", "cllwcsinet", "deq"]
 )
