@@ -118,7 +118,7 @@ def test_says_the_least_that_would_fit(limits: Resources, needed: list[str]) -> 
 @pytest.mark.parametrize(
     ("ue_macs", "bs_macs", "expected"),
     # Table I of the paper: 3.25 M at the UE with Te = 10 and eta = 1/4; its blocks are matched within 5 %.
-    [(3_300_000, 20_000_000, (10, None)), (1_400_000, 6_000_000, (1, 1)), (None, None, (10, 5))],
+    [(3_300_000, 40_000_000, (10, None)), (1_400_000, 25_000_000, (1, 1)), (None, None, (10, 5))],
 )
 def test_deq_spends_its_multiply_adds(
     ue_macs: int | None, bs_macs: int | None, expected: tuple[int | None, int | None]
