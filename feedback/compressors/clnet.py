@@ -93,7 +93,7 @@ class ClNet(FullyConnectedNetwork):
 
     Source: S. Ji, M. Li, CLNet: Complex Input Lightweight Neural Network Designed for Massive MIMO CSI Feedback, 2021,
     DOI 10.1109/LWC.2021.3100493; layers are those of the authors' repository SIJIEJI/CLNet. It starts from drawn
-    weights, as the attention passes no image on. No weights ship.
+    weights, as the attention passes no image on.
     """
 
     Parameters = ClNetParameters
