@@ -1,16 +1,20 @@
 """``linksim compare`` as a user calls it, against differences taken by hand."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.figure import Figure
 
 from linksim.comparison.run_samples import RunSamples
+from linksim.comparison.runs import compare_runs
 from linksim.errors import InputError
 from linksim.execution.options import ExecutionOptions
+from linksim.report.figures import difference
 from linksim.scenario.file import validate_scenario
 from linksim.simulation.engine import RunOptions
 from linksim.simulation.engine import run as run_scenario
@@ -115,6 +119,23 @@ def test_another_seed_is_not_paired(run: Run, command: Command) -> None:
     ends = [columns[0].mean() - columns[1].mean() + end for end in interval_of_difference(*map(Spread.of, columns))]
     assert (found.ci_low, found.ci_high) == pytest.approx(ends, rel=1e-8)
     assert found.paired == "no"
+
+
+def test_legends_name_what_has_the_metric(run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    folder = run("three", compressors=[{"name": "topk"}, {"name": "klt"}, {"name": "identity"}])
+    comparison = compare_runs([RunSamples(folder, "three")], "klt", ())
+    rows = comparison.rows
+    # As precoders, which have no error of a channel.
+    rows = rows[~((rows["compressor"] == "topk") & (rows["metric"] == "nmse_db"))]
+    figures: dict[str, Figure] = {}
+    monkeypatch.setattr(difference, "save", lambda figure, path: figures.setdefault(path.name, figure) and [])
+    difference.draw_differences(replace(comparison, rows=rows), ("nmse_db", "rho"), tmp_path)
+    named = {
+        name: {text.get_text() for legend in figure.legends for text in legend.get_texts()}
+        for name, figure in figures.items()
+    }
+    assert {len(texts) for name, texts in named.items() if "nmse" in name} == {1}
+    assert {len(texts) for name, texts in named.items() if "rho" in name} == {2}
 
 
 def test_refusals_name_the_difference(run: Run, command: Command, tmp_path: Path) -> None:

@@ -76,7 +76,8 @@ def _figure(sweep: Sweep, metric: str, reference: str, curves: Mapping[str, tupl
     name, _, unit = metric_text(metric).label.partition(" [")
     label = f"{name} less that of {plain_text(reference)}" + (f" [{unit}" if unit else "")
     text = replace(metric_text(metric), label=label, logarithmic=False)
-    shown = {key: style for key, (_, style) in curves.items() if key in sweep.compressors}
+    compared = sweep.rows.loc[(sweep.rows["metric"] == metric) & sweep.rows["value"].notna(), "compressor"]
+    shown = {key: style for key, (_, style) in curves.items() if key in set(compared)}
     titles = {key: title for key, (title, _) in curves.items()}
     if sweep.axes.x is None:
         figure = Figure(figsize=(COLUMN_IN, 0.6 + _LEVEL_HEIGHT_IN * len(shown)), layout="constrained")
