@@ -54,8 +54,9 @@ def _ends(of_difference: Callable[[float], tuple[float, float]], a: Spread, b: S
             return 1 - ratio + of_difference(ratio)[side]
 
         # Without spread, or without an end within reach, there is no change of sign.
-        if beyond(0.0) * beyond(farthest) >= 0:
-            return farthest if beyond(0.0) else 0.0
+        here = beyond(0.0)
+        if here * beyond(farthest) >= 0:
+            return farthest if here else 0.0
         return float(brentq(beyond, 0.0, farthest, xtol=_RESOLUTION))
 
     above, below = (interval(1.0, spread, decibel=True) for spread in (a, b))
