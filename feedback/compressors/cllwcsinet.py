@@ -16,6 +16,7 @@ from feedback.compressors.parameters.cllwcsinet import CllwCsiNetParameters
 from feedback.initialisation.angle_klt import principal_rows, start_angle_refinement, start_row
 from feedback.initialisation.convolutions import STATISTICS_SAMPLES, ImageStatistics, pass_through, start_features
 from feedback.initialisation.logits import BlockInput, start_path
+from feedback.initialisation.refinement import MARGIN
 from feedback.layers.basic import LEAKY_SLOPE, ConvBn, HingePath, ResidualBlock, leaky_relu
 from feedback.layers.convolutional_latent import (
     KERNEL,
@@ -127,23 +128,33 @@ class TwoResolutionRefineNet(ResidualBlock):
         """Makes the path 0."""
         nn.init.zeros_(self.merge.weight)
 
-    def start_path(self, given: BlockInput, wanted: Tensor, slope: Tensor) -> Tensor:
-        """Makes the first resolution a function of the input, lifted through the activation."""
-        assert isinstance(self.paths[0], nn.Sequential)
-        spread, hinge, narrow = (layer for layer in self.paths[0] if isinstance(layer, ConvBn))
-        lift = max(0.0, -2 * float(wanted.min()))
-        made = start_path((HingePath((spread,), hinge, 0),), narrow, given, wanted + lift, slope)
-        for channel in range(2):
-            self.merge.weight[channel, channel, 0, self.merge.kernel_size[1] // 2] = 1
-        assert self.merge.bias is not None
-        nn.init.constant_(self.merge.bias, -lift)
-        return made - lift
+    def start_path(self, given: BlockInput, wanted: Tensor, slope: Tensor, bend: float | None = None) -> Tensor:
+        """Makes the resolutions opposite functions of the input, whose activated difference is linear in them."""
+        nn.init.zeros_(self.merge.weight)
+        made = torch.zeros_like(wanted)
+        for place, (path, sign) in enumerate(zip(self.paths, (1.0, -1.0), strict=True)):
+            assert isinstance(path, nn.Sequential)
+            spread, hinge, narrow = (layer for layer in path if isinstance(layer, ConvBn))
+            ways = (HingePath((spread,), hinge, 0),)
+            made += sign * start_path(ways, narrow, given, sign * wanted, slope, bend) / 2
+            for channel in range(2):
+                tap = self.merge.weight[channel, 2 * place + channel, 0]
+                tap[len(tap) // 2] = sign / (1 + LEAKY_SLOPE)
+        return made
 
     def forward(self, image: Tensor) -> Tensor:
         """``[batch, 2, Na, Nt]``, same shape out."""
         paths = self.activation(torch.cat([path(image) for path in self.paths], dim=1))
         refined: Tensor = self.activation(image + self.merge(paths))
         return refined
+
+
+def _rows_of(path: nn.Module) -> list[ConvBn]:
+    return [layer for layer in path.children() if isinstance(layer, ConvBn)]
+
+
+def _leaky(values: Tensor) -> Tensor:
+    return functional.leaky_relu(values, LEAKY_SLOPE)
 
 
 @COMPRESSORS.register("cllwcsinet")
@@ -177,9 +188,8 @@ class CllwCsiNet(LinearStartNetwork):
     def start_as_klt(self, training: TrainingSet) -> None:
         """Makes it the KLT of single angles.
 
-        The UE's last activation makes measurements ``v`` of it ``L(v)``, of mean about 0, as noise is relative to the
-        codeword's power; the BS undoes that as :math:`-L(-L(v)) / s = v`. Other values get an offset that keeps them
-        positive where activations follow.
+        Values cross an activation ``L`` of slope ``s`` below 0 as pairs, :math:`L(v) - L(-v) = (1 + s) v`. The UE's
+        last one makes measurements ``v`` of them ``L(v)``; the BS undoes that as :math:`-L(-L(v)) / s = v`.
         """
         images = to_unit_interval(training.train[:STATISTICS_SAMPLES])
         statistics = ImageStatistics.of(images)
@@ -191,23 +201,23 @@ class CllwCsiNet(LinearStartNetwork):
         assert isinstance(widen, DenoisingPaths)
         start_features(self.encoder.features, statistics)
         rows = deviations / statistics.deviation + middle
-        margin = 2 * float((axes @ (rows - middle)).abs().max())
         unit, none = torch.eye(len(axes), device=axes.device), axes.new_zeros(len(axes))
-        safe = start_row(narrow.direct, axes, rows, margin - middle * axes.sum(dim=1))
-        beside = torch.cat([torch.zeros_like(safe), safe], dim=1)
-        taken = torch.cat([torch.zeros_like(unit), unit], dim=1)
-        measured = start_row(narrow.merge, taken, beside, none - margin)
-        first, *between, last = (layer for layer in widen.signal if isinstance(layer, ConvBn))
-        values = start_row(first, -unit, functional.leaky_relu(measured, LEAKY_SLOPE), none)
-        values, lift = functional.leaky_relu(values, LEAKY_SLOPE), 0.0
+        pair = torch.cat([unit, -unit], dim=1) / (1 + LEAKY_SLOPE)
+        direct = start_row(narrow.direct, axes, rows, -middle * axes.sum(dim=1))
+        first, *others = _rows_of(narrow.steps)
+        opposite = start_row(first, -axes, rows, middle * axes.sum(dim=1))
+        for layer in others:
+            opposite = start_row(layer, unit, opposite, none)
+        beside = _leaky(torch.cat([opposite, direct], dim=1))
+        measured = _leaky(start_row(narrow.merge, -pair, beside, none))
+        first, *between, last = _rows_of(widen.signal)
+        values, take = _leaky(start_row(first, -unit, measured, none)), -unit / LEAKY_SLOPE
         for layer in between:
-            values, lift = start_row(layer, unit, values, none + margin - lift), margin
-        back = -axes.T / LEAKY_SLOPE
-        rebuilt = start_row(last, back, values, middle - lift * back.sum(dim=1))
-        silent = list(widen.noise)[-1]
-        assert isinstance(silent, ConvBn)
-        nn.init.zeros_(silent.norm.weight)
-        start_angle_refinement(self.decoder, (rebuilt - middle) * statistics.deviation, statistics)
+            values = _leaky(start_row(layer, torch.cat([take, -take]), values, none.repeat(2)))
+            take = pair
+        rebuilt = start_row(last, axes.T @ take, values, axes.new_full((axes.shape[1],), MARGIN))
+        nn.init.zeros_(_rows_of(widen.noise)[-1].norm.weight)
+        start_angle_refinement(self.decoder, rebuilt, _leaky(_leaky(rebuilt)), statistics.deviation)
 
     def _n_maps(self) -> int:
         return latent_maps(self.shape, self._ratio())

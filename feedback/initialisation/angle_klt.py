@@ -2,13 +2,15 @@ r"""Starts a network with a convolutional latent space as the KLT of single angl
 
 The codeword's ``m`` maps are, at every angle, ``m`` linear measurements of the ``2 Na`` values of that angle. The best
 are the leading eigenvectors ``A`` of their second moment over channels and angles; the other taps of the kernels start
-at 0. The convolutions around it are ``chain_start``'s.
+at 0. ``convolutions`` and ``refinement`` start what is around it.
 """
 
 import torch
 from torch import Tensor, nn
 
-from feedback.initialisation.convolutions import STATISTICS_SAMPLES, ImageStatistics, start_features, start_refinement
+from feedback.initialisation.convolutions import STATISTICS_SAMPLES, ImageStatistics, start_features
+from feedback.initialisation.logits import BlockInput
+from feedback.initialisation.refinement import MARGIN, activated, start_refinement
 from feedback.layers.basic import ConvBn
 from feedback.layers.convolutional_latent import ConvolutionalDecoder, ConvolutionalEncoder, to_rows
 from feedback.layers.images import to_unit_interval
@@ -36,17 +38,23 @@ def start_as_angle_klt(encoder: ConvolutionalEncoder, decoder: ConvolutionalDeco
     assert narrow.bias is not None
     axes = principal_rows(rows, narrow.out_channels)
     start_features(encoder.features, statistics)
-    offset = 0.5 / statistics.deviation
     _only_tap(narrow.weight, axes)
-    narrow.bias.copy_(-offset * axes.sum(dim=1))
-    scaled = start_row(widen, axes.T, axes @ rows / statistics.deviation, rows.new_full((rows.shape[1],), offset))
-    rebuilt = (scaled - offset) * statistics.deviation
-    start_angle_refinement(decoder, rebuilt, statistics)
+    narrow.bias.copy_(-0.5 / statistics.deviation * axes.sum(dim=1))
+    rebuilt = start_row(widen, axes.T, axes @ rows / statistics.deviation, rows.new_full((rows.shape[1],), MARGIN))
+    start_angle_refinement(decoder, rebuilt, activated(widen, rebuilt), statistics.deviation)
 
 
-def start_angle_refinement(decoder: ConvolutionalDecoder, rebuilt: Tensor, statistics: ImageStatistics) -> None:
-    """Starts what follows the latent space at the BS, given rebuilt deviations ``[n, 2 Na, Nt]``."""
-    start_refinement(decoder.refinement, rebuilt.unflatten(1, (2, -1)).flatten(2), statistics.deviation)
+def start_angle_refinement(decoder: ConvolutionalDecoder, rebuilt: Tensor, taken: Tensor, deviation: float) -> None:
+    """Starts what follows the latent space at the BS.
+
+    Args:
+        decoder: of the network.
+        rebuilt: deviations of linear reconstructions in standard deviations, plus ``MARGIN``, ``[n, 2 Na, Nt]``.
+        taken: those after the activations before the refinement.
+        deviation: standard deviation of images.
+    """
+    images, passed = (((rows - MARGIN) * deviation).unflatten(1, (2, -1)).flatten(2) for rows in (rebuilt, taken))
+    start_refinement(decoder.refinement, images, deviation, BlockInput(passed, 1 / deviation, MARGIN))
 
 
 def start_row(layer: ConvBn, matrix: Tensor, inputs: Tensor, shift: Tensor) -> Tensor:

@@ -2,10 +2,11 @@ r"""Starts a network as the KLT of the training channels, so that training only 
 
 Images are 0.5 plus a deviation ``d`` of standard deviation :math:`\sigma`, around 0.02. The network starts as
 
-.. math:: y = x / \sigma, \quad v = A (y - 0.5 / \sigma), \quad \hat y = A^T v + 0.5 / \sigma,
-          \quad \hat x = \mathrm{sigmoid}(g \sigma \hat y - g / 2)
+.. math:: y = x / \sigma, \quad v = A (y - 0.5 / \sigma), \quad \hat y = A^T v,
+          \quad \hat x = \mathrm{sigmoid}(g(\sigma \hat y))
 
-with ``A`` the KLT as a real matrix; the convolutions around it are ``chain_start``'s. Where the BS has residual blocks
+with ``A`` the KLT as a real matrix; ``convolutions`` starts what is before it, and ``refinement`` makes
+:math:`g(d) = \mathrm{logit}(0.5 + d)`. Where the BS has residual blocks
 only, whose paths start at 0, and no sigmoid, the network starts as the KLT itself.
 
 Of a binary layer only the signs of ``A`` remain; the BS then starts with the linear estimator of least mean-square
@@ -21,14 +22,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from feedback.initialisation.convolutions import (
-    STATISTICS_SAMPLES,
-    ImageStatistics,
-    silence_blocks,
-    start_features,
-    start_refinement,
-    stays_linear,
-)
+from feedback.initialisation.convolutions import STATISTICS_SAMPLES, ImageStatistics, start_features
+from feedback.initialisation.refinement import silence_blocks, start_refinement, stays_linear
 from feedback.layers.basic import CentredLinear, FullyConnectedDecoder, FullyConnectedEncoder
 from feedback.layers.binary import BinaryLinear, scale_of, signs_of
 from feedback.layers.images import to_unit_interval
@@ -104,7 +99,8 @@ def start_as_klt(
         nn.init.constant_(decoder.fc.bias, 0.5)
         silence_blocks(decoder.refinement)
         return
-    nn.init.constant_(decoder.fc.bias, start_refinement(decoder.refinement, linear.unflatten(1, (2, -1)), deviation))
+    nn.init.zeros_(decoder.fc.bias)
+    start_refinement(decoder.refinement, linear.unflatten(1, (2, -1)), deviation)
 
 
 def real_klt(training: TrainingSet, length: int) -> Tensor:

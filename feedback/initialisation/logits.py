@@ -58,7 +58,12 @@ def sigmoid_slope(logits: Tensor) -> Tensor:
 
 
 def start_path(
-    paths: tuple[HingePath, ...], narrow: ConvBn, given: BlockInput, wanted: Tensor, slope: Tensor
+    paths: tuple[HingePath, ...],
+    narrow: ConvBn,
+    given: BlockInput,
+    wanted: Tensor,
+    slope: Tensor,
+    bend: float | None = None,
 ) -> Tensor:
     """Makes the path of a block a function of its input, as nearly as its hinges allow.
 
@@ -70,30 +75,33 @@ def start_path(
         given: the block's input.
         wanted: the path's output, ``[n, 2, Na Nt]``.
         slope: of the image over the path's output, ``[n, 2, Na Nt]``.
+        bend: where in the deviations the function bends, if it is a line with one bend.
 
     Returns:
         The path's output as it is now, ``[n, 2, Na Nt]``.
     """
     nn.init.zeros_(narrow.conv.weight)
-    places = [(path, pair) for path in paths for pair in range(path.hinge.conv.out_channels // 2)][:_MAX_HINGES]
+    places = [(path, place) for path in paths for place in range(path.hinges)][: _MAX_HINGES if bend is None else 2]
+    unit = 1 / float(given.deviations.std(correction=0))
     for path in paths:
         _pass_to_hinges(path, given)
-    unit = 1 / float(given.deviations.std(correction=0))
     made = torch.empty_like(given.deviations)
     for component in range(2):
         d = given.deviations[:, component]
         basis = [torch.ones_like(d)]
-        for (path, pair), (sign, threshold) in zip(places, _hinges(len(places)), strict=True):
-            channel = 2 * pair + component
-            line = sign * unit * (d - threshold)
-            before = sign * (d * given.scale + path.lift(given.values) + given.shift)
-            _tap(path.hinge, channel, component, sign)
-            _shift(path.hinge, channel, before, line, unit / given.scale)
+        for (path, place), (sign, threshold) in zip(places, _hinges(len(places)), strict=True):
+            threshold = threshold if bend is None else bend
+            gain = unit / (1 + unit * abs(threshold))
+            line = sign * gain * (d - threshold)
+            channel = path.channel(place, component)
+            _take(path.hinge, channel, component, sign, paired=bool(path.spread))
+            shift = 0.0 if path.spread else given.shift
+            _shift(path.hinge, channel, sign * (given.scale * d + shift), line, gain / given.scale)
             basis.append(nn.functional.leaky_relu(line, LEAKY_SLOPE))
         constant, *weights = _least_squares(basis, wanted[:, component], slope[:, component])
         total = sum((w * hinge for w, hinge in zip(weights, basis[1:], strict=True)), torch.zeros_like(d))
-        for w, (path, pair) in zip(weights, places, strict=True):
-            _centre(narrow.conv.weight[component, path.first + 2 * pair + component]).fill_(w)
+        for w, (path, place) in zip(weights, places, strict=True):
+            _centre(narrow.conv.weight[component, path.first + path.channel(place, component)]).fill_(w)
         _shift(narrow, component, total, total + constant, 1.0)
         made[:, component] = total + constant
     return made
@@ -107,21 +115,29 @@ def _hinges(count: int) -> list[tuple[float, float]]:
 
 
 def _pass_to_hinges(path: HingePath, given: BlockInput) -> None:
-    """The layers before the hinges pass the input on, lifted so that their activations are the identity."""
-    values, lift = given.values, path.lift(given.values)
+    r"""The layers before the hinges pass the input on, less its shift, as pairs of opposite channels.
+
+    With ``f`` the leaky ReLU of slope ``s``, :math:`f(x) - f(-x) = (1 + s) x`. A lift that kept values positive would
+    pass them on as well, but convolutions pad with zeros: at the edges of an image a mean of many deviations outweighs
+    all that training is to find there.
+    """
     for place, layer in enumerate(path.spread):
-        before = values if place == 0 else values + lift
-        for channel in range(layer.conv.out_channels):
-            component = channel % 2
-            if channel < (2 * _MAX_HINGES if path.grouped else 2):
-                _tap(layer, channel, component, 1.0)
-                _shift(layer, channel, before[:, component], values[:, component] + lift, 1.0)
+        for channel in range(layer.conv.out_channels if path.grouped else 4):
+            component, sign = channel // 2 % 2, 1.0 - 2.0 * (channel % 2)
+            passed = sign * given.scale * given.deviations[:, component]
+            _take(layer, channel, component, sign, paired=place > 0)
+            _shift(layer, channel, passed if place else passed + sign * given.shift, passed, 1.0)
 
 
-def _tap(layer: ConvBn, n_out: int, n_in: int, factor: float) -> None:
-    """Makes an output channel of a convolution a multiple of an input channel of its group."""
-    layer.conv.weight[n_out] = 0
-    _centre(layer.conv.weight[n_out, n_in]).fill_(factor)
+def _take(layer: ConvBn, n_out: int, component: int, sign: float, paired: bool) -> None:
+    """Makes an output channel of a convolution a component of its input, or its opposite."""
+    kernels = layer.conv.weight[n_out].zero_()
+    if not paired:
+        _centre(kernels[component]).fill_(sign)
+        return
+    first = 0 if layer.conv.groups > 1 else 2 * component
+    for place, part in enumerate((sign, -sign)):
+        _centre(kernels[first + place]).fill_(part / (1 + LEAKY_SLOPE))
 
 
 def _centre(kernel: Tensor) -> Tensor:

@@ -183,8 +183,8 @@ class HingePath:
     """Convolutions in a row whose last outputs, activated by a leaky ReLU, are inputs of a block's ``narrow``.
 
     Attributes:
-        spread: convolutions before the last, each activated, of at least 2 output channels.
-        hinge: the last convolution.
+        spread: convolutions before the last, each activated, of at least 4 output channels.
+        hinge: the last convolution, of at least 4 output channels.
         first: place of its outputs among the inputs of ``narrow``.
     """
 
@@ -197,9 +197,15 @@ class HingePath:
         """Whether the hinges' convolution has groups, of two channels each."""
         return self.hinge.conv.groups > 1
 
-    def lift(self, values: Tensor) -> float:
-        """What keeps values positive with room to spare, 0 where they are."""
-        return max(0.0, -2 * float(values.min()))
+    @property
+    def hinges(self) -> int:
+        """Hinges of one component, real or imaginary part."""
+        n_out = self.hinge.conv.out_channels
+        return 2 * (n_out // 4) if self.grouped else n_out // 2
+
+    def channel(self, place: int, component: int) -> int:
+        """Output channel of a hinge; a group has hinges of one component."""
+        return 4 * (place // 2) + 2 * component + place % 2 if self.grouped else 2 * place + component
 
 
 class ResidualBlock(nn.Module):

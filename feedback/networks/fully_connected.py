@@ -5,8 +5,8 @@ from typing import ClassVar
 
 from torch import nn
 
-from feedback.initialisation.convolutions import linear_start_problem
 from feedback.initialisation.klt import start_as_klt
+from feedback.initialisation.problem import linear_start_problem
 from feedback.layers.basic import CentredLinear, FullyConnectedDecoder, FullyConnectedEncoder
 from feedback.layers.binary import BinaryLinear
 from feedback.layers.set_later import Linear

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from feedback.compressor import COMPRESSORS
 from feedback.initialisation.klt import real_klt
@@ -147,13 +147,40 @@ def test_batch_statistics_are_the_running_ones(name: str) -> None:
     assert in_training == pytest.approx(before, abs=0.1)
 
 
-@pytest.mark.parametrize(
-    ("name", "parameters"), [("acrnet", {"activation": "lrelu"}), ("bacrnet", {"decoder_fc": "binary"})]
-)
-def test_refuses_where_there_is_no_linear_start(name: str, parameters: dict[str, object]) -> None:
+@pytest.mark.parametrize("name", NAMES + CONVOLUTIONAL)
+def test_means_stay_within_a_few_deviations_at_the_bs(name: str) -> None:
+    """Convolutions pad with zeros: beside a mean of many deviations, edges are unlike the rest of an image."""
+    made = network(name)
+    made.prepare(TRAINING, torch.Generator().manual_seed(1))
+    codeword = made.encode(TRAINING.validation)
+    found: list[float] = []
+
+    def note(layer: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+        (image,) = inputs
+        found.append(float(image.mean(dim=(0, 2, 3)).abs().max() / image.std(dim=(0, 2, 3)).max()))
+
+    for layer in made.decoder.modules():
+        if isinstance(layer, nn.Conv2d):
+            layer.register_forward_pre_hook(note)
+    made.decode(codeword)
+    assert len(found) >= 4
+    assert max(found) < 7
+
+
+@pytest.mark.parametrize("activation", ["lrelu", "sprelu"])
+@pytest.mark.parametrize("expansion", ["aggregated", "width", "depth"])
+def test_every_acrnet_starts_as_the_klt(activation: str, expansion: str) -> None:
+    made = network("acrnet", activation=activation, decoder_expansion=expansion, expansion=2)
+    made.prepare(TRAINING, torch.Generator().manual_seed(1))
+    csi = TRAINING.validation
+    linear = nmse_db(linear_codec(csi, real_klt(TRAINING, made.length)), csi)
+    assert nmse_db(made.decode(made.encode(csi)), csi) == pytest.approx(linear, abs=0.1)
+
+
+def test_refuses_where_there_is_no_linear_start() -> None:
     with pytest.raises(ValueError, match="init is 'klt', expected 'xavier'"):
-        network(name, **parameters)
-    assert not network(name, init=None, **parameters).starts_as_klt
+        network("bacrnet", decoder_fc="binary")
+    assert not network("bacrnet", init=None, decoder_fc="binary").starts_as_klt
 
 
 def test_recipes_suit_the_start() -> None:

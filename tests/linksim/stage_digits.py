@@ -9,6 +9,7 @@ import json
 import math
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -21,7 +22,7 @@ from torch import Tensor
 
 from channels.channel_batch import ArrayShape, OfdmGrid
 from channels.training_moments import TrainingMoments
-from feedback.compressor import COMPRESSORS
+from feedback.compressor import COMPRESSORS, Compressor
 from feedback.conformance.candidate import channels
 from feedback.conformance.network import candidate_of
 from feedback.csi_report.codeword import Codeword
@@ -153,12 +154,19 @@ def estimation(name: str) -> list[float]:
 
 
 def compressor(name: str) -> list[float]:
-    """Codewords and rebuilt matrices of seven channels, after a quick fit or with weights as they are drawn."""
+    """Codewords and rebuilt matrices of seven channels: after a quick fit, or as built and as training starts."""
     candidate = candidate_of(COMPRESSORS.get_class(name), {"name": name, **NARROW.get(name, {})})
-    made = candidate.build() if candidate.compressor.trained else candidate.fit()
-    with torch.no_grad():
-        sent = made.encode(candidate.csi)
-        return summary(sent.values.abs()) + summary(made.decode(sent))
+    if not candidate.compressor.trained:
+        return of_compressor(candidate.fit(), candidate.csi)
+    started = replace(candidate, quick={"untrained": True}).fit()
+    return of_compressor(candidate.build(), candidate.csi) + of_compressor(started, candidate.csi)
+
+
+@torch.no_grad()
+def of_compressor(made: Compressor, csi: Tensor) -> list[float]:
+    """Of codewords, up to the signs of axes, and of what is rebuilt of them."""
+    sent = made.encode(csi)
+    return summary(sent.values.abs()) + summary(made.decode(sent))
 
 
 def quantiser(name: str) -> list[float]:

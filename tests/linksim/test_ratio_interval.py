@@ -82,5 +82,7 @@ def test_a_scaled_spread_is_that_of_scaled_values(values: Array, factor: float) 
     size = factor * float(np.abs(values).max())
     assert scaled.n == known.n
     for power, name in enumerate(("lowest", "variance", "third"), start=1):
-        assert getattr(scaled, name) == pytest.approx(getattr(known, name), rel=1e-9, abs=1e-12 * size**power)
-    assert scaled.highest == pytest.approx(known.highest, rel=1e-9, abs=1e-12 * size)
+        # Products of values near the smallest float64 that has all its digits have fewer.
+        least = max(1e-12 * size**power, 1e-300)
+        assert getattr(scaled, name) == pytest.approx(getattr(known, name), rel=1e-9, abs=least)
+    assert scaled.highest == pytest.approx(known.highest, rel=1e-9, abs=max(1e-12 * size, 1e-300))

@@ -50,13 +50,13 @@ class AcrNetFcOptions(AcrNetOptions, LinearStartParameters):
 
     @property
     def allows_klt(self) -> bool:
-        """Whether the layers can be linear at the start: the slopes of activations have to be learnt ones."""
-        return self.activation != "lrelu"
+        """Whether the layers can be linear at the start."""
+        return True
 
     @model_validator(mode="after")
     def _start_allowed(self) -> Self:
         if self.init == "klt" and not self.allows_klt:
-            raise ValueError("init is 'klt', expected 'xavier' for activation 'lrelu' or a binary decoder_fc")
+            raise ValueError("init is 'klt', expected 'xavier' for a binary decoder_fc")
         return self
 
 
@@ -64,6 +64,7 @@ class AcrNetParameters(AcrNetFcOptions, PublicWeightsParameters):
     """Parameters of ``acrnet``; the names in -kx fix its expansion."""
 
     titles = ("ACRNet", "ACRNet-1x", "ACRNet-10x", "ACRNet-20x")
+    results_version = 2
 
     name: Literal["acrnet", "acrnet-1x", "acrnet-10x", "acrnet-20x"]
 
@@ -81,20 +82,22 @@ class BacrNetParameters(AcrNetFcOptions):
     """Parameters of ``bacrnet``; the names in -kx fix its expansion."""
 
     titles = ("BACRNet", "BACRNet-1x", "BACRNet-10x", "BACRNet-20x")
+    results_version = 2
 
     name: Literal["bacrnet", "bacrnet-1x", "bacrnet-10x", "bacrnet-20x"]
     decoder_fc: Literal["full", "binary"] = Field(default="full", description="weights of the FC layer at the BS")
 
     @property
     def allows_klt(self) -> bool:
-        """As ACRNet's, and binary weights at the BS are no linear estimator."""
-        return super().allows_klt and self.decoder_fc == "full"
+        """Not where weights at the BS are binary, which are no linear estimator."""
+        return self.decoder_fc == "full"
 
 
 class QacrNetParameters(AcrNetFcOptions):
     """Parameters of ``qacrnet-1x`` and ``qacrnet-10x``."""
 
     titles = ("QACRNet-1x", "QACRNet-10x")
+    results_version = 2
 
     name: Literal["qacrnet-1x", "qacrnet-10x"]
 
@@ -103,5 +106,6 @@ class ClAcrNetParameters(ConvolutionalLatentParameters, AcrNetFcOptions):
     """Parameters of ``cl-acrnet``."""
 
     titles = ("CL-ACRNet",)
+    results_version = 2
 
     name: Literal["cl-acrnet"] = "cl-acrnet"

@@ -9,5 +9,6 @@ class ClCsiNetParameters(ConvolutionalLatentParameters, LinearStartParameters):
     """Parameters of ``cl-csinet``."""
 
     titles = ("CL-CsiNet",)
+    results_version = 2
 
     name: Literal["cl-csinet"] = "cl-csinet"

@@ -17,6 +17,7 @@ class CllwCsiNetParameters(LinearStartParameters):
     """Parameters of ``cllwcsinet``."""
 
     titles = ("CLLWCsiNet",)
+    results_version = 2
 
     name: Literal["cllwcsinet"] = "cllwcsinet"
     disturbance: Disturbance | None = Field(

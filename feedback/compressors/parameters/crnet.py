@@ -11,6 +11,7 @@ class CrNetParameters(PublicWeightsParameters):
     """Parameters of ``crnet`` and ``bcrnet``."""
 
     titles = ("CRNet", "BCRNet")
+    results_version = 2
 
     name: Literal["crnet", "bcrnet"]
 
@@ -25,5 +26,6 @@ class ClCrNetParameters(ConvolutionalLatentParameters, LinearStartParameters):
     """Parameters of ``cl-crnet``."""
 
     titles = ("CL-CRNet",)
+    results_version = 2
 
     name: Literal["cl-crnet"] = "cl-crnet"

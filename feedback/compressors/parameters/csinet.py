@@ -12,6 +12,7 @@ class CsiNetParameters(NeuralParameters):
     """Parameters of ``csinet``."""
 
     titles = ("CsiNet",)
+    results_version = 2
 
     name: Literal["csinet"] = "csinet"
     init: Init = Field(

@@ -9,5 +9,6 @@ class CsiNetPlusParameters(LinearStartParameters):
     """Parameters of ``csinet+``."""
 
     titles = ("CsiNet+",)
+    results_version = 2
 
     name: Literal["csinet+"] = "csinet+"

@@ -15,7 +15,7 @@ class DeqParameters(NeuralParameters):
     """Parameters of ``deq``. Weights are trained with 10 and 5 iterations, whatever is set here."""
 
     titles = ("DEQ",)
-    results_version = 2
+    results_version = 3
 
     name: Literal["deq"] = "deq"
     init: Literal["klt", "kaiming"] = Field(

@@ -1,0 +1,223 @@
+r"""Starts what refines images at the BS so that it makes logits of linear reconstructions for the last sigmoid.
+
+Images :math:`0.5 + d` come as :math:`d / \sigma`, of unit deviation, and affine layers pass them on. Where a leaky
+ReLU follows the sum of a block, its path makes up for it: it adds what makes the sum :math:`f^{-1}` of the wanted
+output. The last block bends images into logits (see ``logits``). Slopes that are learnt start at 1, paths at 0.
+
+Means stay within a few deviations. One of many would keep leaky ReLUs linear as well, but convolutions pad with zeros:
+next to such a mean, edges of images are unlike all the rest, and training is about little else.
+"""
+
+from typing import Protocol, runtime_checkable
+
+import torch
+from torch import Tensor, nn
+
+from feedback.initialisation.convolutions import chain_of, pass_through, start_norm
+from feedback.initialisation.logits import BlockInput, logits_of, sigmoid_slope, start_path
+from feedback.layers.basic import ConvBn, ResidualBlock
+from feedback.layers.equilibrium_blocks import BsEquilibrium, BsStep, EquilibriumBlock
+
+# Slope of the logit at 0.5.
+_TANGENT = 4.0
+
+# What a step of an equilibrium leaves of a state that is off: 0.2^5 in the 5 iterations of training.
+_CONTRACTION = 0.2
+# Mean of values before leaky ReLUs, in standard deviations: what is not strong stays linear, and edges alike the rest.
+MARGIN = 3.0
+# Channels that pairs of opposite values, or two hinges, of real and imaginary part take.
+_LEAST_CHANNELS = 4
+
+
+@runtime_checkable
+class StartsOwnPath(Protocol):
+    """A residual block whose path has other layers than ``logits.start_path`` knows."""
+
+    def start_path(self, given: BlockInput, wanted: Tensor, slope: Tensor, bend: float | None = None) -> Tensor:
+        """As ``logits.start_path``."""
+        ...
+
+
+def can_bend(block: nn.Module) -> bool:
+    """Whether the path of a block can make hinges."""
+    if not isinstance(block, ResidualBlock):
+        return False
+    layers = [layer for path in block.hinge_paths for layer in (*path.spread, path.hinge)]
+    wide = bool(layers) and all(layer.conv.out_channels >= _LEAST_CHANNELS for layer in layers)
+    return isinstance(block, StartsOwnPath) or wide
+
+
+def stays_linear(refinement: nn.Module) -> bool:
+    """Whether a refinement is the identity once its residual paths are 0: blocks with nothing after their sum."""
+    return all(
+        isinstance(layer, nn.Identity)
+        or (isinstance(layer, ResidualBlock) and isinstance(layer.activation, nn.Identity))
+        for layer in chain_of(refinement)
+    )
+
+
+def silence_blocks(refinement: nn.Module) -> None:
+    """Makes the residual paths of a chain 0."""
+    for layer in chain_of(refinement):
+        if isinstance(layer, ResidualBlock):
+            layer.silence()
+
+
+def start_refinement(network: nn.Module, linear: Tensor, deviation: float, taken: BlockInput | None = None) -> None:
+    """Makes a refinement logits of linear reconstructions, then images.
+
+    Args:
+        network: a chain of affine layers, residual and equilibrium blocks that ends in a sigmoid; the last block can
+            bend, and an affine layer stands beside it if it is a residual one.
+        linear: deviations of linear reconstructions from 0.5, ``[n, 2, Na Nt]``.
+        deviation: standard deviation of images.
+        taken: what it takes, if not linear reconstructions of unit deviation.
+
+    Raises:
+        TypeError: if there is no such block, or no affine layer beside it; or if an activation would lose values.
+    """
+    layers = [layer for layer in chain_of(network)[:-1] if not isinstance(layer, nn.Identity)]
+    blocks = [layer for layer in layers if isinstance(layer, (ResidualBlock, EquilibriumBlock))]
+    if not blocks:
+        raise TypeError("no residual block at the BS: this network has no linear start")
+    place = layers.index(blocks[-1])
+    before, last, after = layers[:place], blocks[-1], layers[place + 1 :]
+    straight = isinstance(last, ResidualBlock) and not after
+    if straight and not any(isinstance(layer, (ConvBn, nn.Conv2d)) for layer in before):
+        raise TypeError("no affine layer beside the residual blocks: this network has no linear start")
+    # A block that itself makes logits takes images that are proportional to them where they are small.
+    scale = _TANGENT if straight else 1 / deviation
+    margin = MARGIN * deviation * scale
+    given = taken or BlockInput(linear, 1 / deviation, 0.0)
+    for layer in layers:
+        _start_activation(layer)
+    for layer in before:
+        if isinstance(layer, ResidualBlock):
+            given = _restore(layer, given, linear, margin)
+        elif isinstance(layer, EquilibriumBlock):
+            layer.silence()
+        else:
+            given = _affine(layer, given, scale, margin)
+    if isinstance(last, BsEquilibrium):
+        _bend_equilibrium(last, linear, deviation)
+        return
+    if not isinstance(last, ResidualBlock):
+        raise TypeError(f"{type(last).__name__} cannot bend images into logits: this network has no linear start")
+    unit = scale / _TANGENT
+    logits = logits_of(linear)
+    bent = _bend(last, given, unit * logits, sigmoid_slope(logits) / unit)
+    for layer in after:
+        bent = _affine(layer, BlockInput(bent, 1.0, 0.0), 1 / unit if layer is after[-1] else 1.0, 0.0).values
+
+
+def _affine(layer: nn.Module, given: BlockInput, scale: float, margin: float) -> BlockInput:
+    """Makes a convolution, with batch norm or without, pass its input on at a scale; its shift becomes the margin's."""
+    gain, values = scale / given.scale, given.values
+    shift = _shift_before(layer, margin)
+    if isinstance(layer, ConvBn):
+        mean, variance = values.mean(dim=(0, 2)), values.var(dim=(0, 2), correction=0)
+        pass_through(layer, mean, variance, 1 / gain, gain * (mean - given.shift) + shift)
+        return _given(activated(layer, scale * given.deviations + shift), scale, shift)
+    assert isinstance(layer, nn.Conv2d)
+    nn.init.dirac_(layer.weight).mul_(gain)
+    if layer.bias is None:
+        return BlockInput(given.deviations, scale, gain * given.shift)
+    nn.init.constant_(layer.bias, -gain * given.shift)
+    return BlockInput(given.deviations, scale, 0.0)
+
+
+def _restore(block: ResidualBlock, given: BlockInput, linear: Tensor, margin: float) -> BlockInput:
+    """Makes a block give linear reconstructions at the scale of its input, where its layers allow it."""
+    shift = _shift_before(block, margin)
+    wanted = given.scale * linear + shift
+    if can_bend(block) and not torch.equal(_before(block, wanted), given.values):
+        _bend(block, given, wanted, torch.ones_like(linear), -shift / given.scale)
+        return BlockInput(linear, given.scale, shift)
+    block.silence()
+    return _given(activated(block, given.values), given.scale, given.shift)
+
+
+def _given(values: Tensor, scale: float, shift: float) -> BlockInput:
+    return BlockInput((values - shift) / scale, scale, shift)
+
+
+def _bend(block: ResidualBlock, given: BlockInput, wanted: Tensor, slope: Tensor, bend: float | None = None) -> Tensor:
+    """Makes a block a function of its input; returns what it gives now.
+
+    Args:
+        block: one that can bend.
+        given: its input.
+        wanted: its output, ``[n, 2, Na Nt]``.
+        slope: of the image over its output, ``[n, 2, Na Nt]``.
+        bend: as ``start_path``.
+    """
+    if not can_bend(block):
+        raise TypeError(f"{type(block).__name__} has no hinges: this network has no linear start")
+    path = _before(block, wanted) - given.values
+    slope = slope * torch.where(wanted < 0, _negative_slope(block), 1.0)
+    if isinstance(block, StartsOwnPath):
+        made = block.start_path(given, path, slope, bend)
+    else:
+        made = start_path(block.hinge_paths, block.narrow, given, path, slope, bend)
+    return activated(block, given.values + made)
+
+
+def _bend_equilibrium(block: BsEquilibrium, linear: Tensor, deviation: float) -> None:
+    r"""The branch on the injection ``X`` makes the fixed point ``Z`` logits.
+
+    With convolutions of the state that start at 0, and ``c`` the contraction,
+
+    .. math:: Z = X + c \, (Z + B(X)), \qquad Z = \frac{X + c \, B(X)}{1 - c}.
+    """
+    logits = logits_of(linear)
+    ratio = (1 - _CONTRACTION) / _CONTRACTION
+    given = BlockInput(linear, (1 - _CONTRACTION) * _TANGENT, 0.0)
+    branch = start_path(
+        (block.hinge_path,), block.narrow, given, ratio * (logits - _TANGENT * linear), sigmoid_slope(logits) / ratio
+    )
+    sums = branch + (given.values + _CONTRACTION * branch) / (1 - _CONTRACTION)
+    mean, variance = sums.mean(dim=(0, 2)), sums.var(dim=(0, 2), correction=0)
+    step = block.equilibrium.step
+    assert isinstance(step, BsStep)
+    step.silence()
+    start_norm(step.norm, mean, variance, _CONTRACTION, _CONTRACTION * mean)
+    block.scale.fill_(given.scale * deviation)
+
+
+def _start_activation(layer: nn.Module) -> None:
+    """A slope that is learnt starts at 1.
+
+    Raises:
+        TypeError: if the activation would lose values.
+    """
+    activation = _activation_of(layer)
+    if isinstance(activation, nn.PReLU):
+        nn.init.ones_(activation.weight)
+    elif not (isinstance(activation, nn.Identity) or _negative_slope(layer) > 0):
+        raise TypeError(f"{type(activation).__name__} loses negative values: this network has no linear start")
+
+
+def _activation_of(layer: nn.Module) -> nn.Module:
+    return layer.get_submodule("activation") if hasattr(layer, "activation") else nn.Identity()
+
+
+def _negative_slope(layer: nn.Module) -> float:
+    """Slope below 0 of what ends a layer; 0 where it is not known."""
+    activation = _activation_of(layer)
+    if isinstance(activation, (nn.PReLU, nn.Identity)):
+        return 1.0
+    return float(activation.negative_slope) if isinstance(activation, nn.LeakyReLU) else 0.0
+
+
+def _shift_before(layer: nn.Module, margin: float) -> float:
+    return 0.0 if _negative_slope(layer) == 1 else margin
+
+
+def activated(layer: nn.Module, values: Tensor) -> Tensor:
+    """Values after what ends a layer, with slopes as they start, same shape."""
+    return torch.where(values < 0, _negative_slope(layer) * values, values)
+
+
+def _before(layer: nn.Module, wanted: Tensor) -> Tensor:
+    """What the activation of a layer makes values of."""
+    return torch.where(wanted < 0, wanted / _negative_slope(layer), wanted)
