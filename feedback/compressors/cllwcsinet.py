@@ -4,6 +4,7 @@ Layer table: (Ansari, Feghhi), Table II and figures. All convolutions have a bia
 merge: that is the table whose parameters are those of the paper at the three ratios it knows.
 """
 
+from collections.abc import Sequence
 from itertools import pairwise
 
 import torch
@@ -128,7 +129,7 @@ class TwoResolutionRefineNet(ResidualBlock):
         """Makes the path 0."""
         nn.init.zeros_(self.merge.weight)
 
-    def start_path(self, given: BlockInput, wanted: Tensor, slope: Tensor, bend: float | None = None) -> Tensor:
+    def start_path(self, given: BlockInput, wanted: Tensor, slope: Tensor, bends: Sequence[float] = ()) -> Tensor:
         """Makes the resolutions opposite functions of the input, whose activated difference is linear in them."""
         nn.init.zeros_(self.merge.weight)
         made = torch.zeros_like(wanted)
@@ -136,7 +137,7 @@ class TwoResolutionRefineNet(ResidualBlock):
             assert isinstance(path, nn.Sequential)
             spread, hinge, narrow = (layer for layer in path if isinstance(layer, ConvBn))
             ways = (HingePath((spread,), hinge, 0),)
-            made += sign * start_path(ways, narrow, given, sign * wanted, slope, bend) / 2
+            made += sign * start_path(ways, narrow, given, sign * wanted, slope, bends) / 2
             for channel in range(2):
                 tap = self.merge.weight[channel, 2 * place + channel, 0]
                 tap[len(tap) // 2] = sign / (1 + LEAKY_SLOPE)

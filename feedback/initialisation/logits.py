@@ -10,6 +10,7 @@ make hinges at thresholds :math:`t_k`, and their sum approximates the function:
 with the ``w_k`` of least squared error after the sigmoid on training channels.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -63,7 +64,7 @@ def start_path(
     given: BlockInput,
     wanted: Tensor,
     slope: Tensor,
-    bend: float | None = None,
+    bends: Sequence[float] = (),
 ) -> Tensor:
     """Makes the path of a block a function of its input, as nearly as its hinges allow.
 
@@ -75,13 +76,15 @@ def start_path(
         given: the block's input.
         wanted: the path's output, ``[n, 2, Na Nt]``.
         slope: of the image over the path's output, ``[n, 2, Na Nt]``.
-        bend: where in the deviations the function bends, if it is a line with one bend.
+        bends: where in the deviations the function bends, if it is straight elsewhere.
 
     Returns:
         The path's output as it is now, ``[n, 2, Na Nt]``.
     """
     nn.init.zeros_(narrow.conv.weight)
-    places = [(path, place) for path in paths for place in range(path.hinges)][: _MAX_HINGES if bend is None else 2]
+    places = [(path, place) for path in paths for place in range(path.hinges)][:_MAX_HINGES]
+    chosen = [(sign, bend) for bend in bends for sign in (1.0, -1.0)] or _hinges(len(places))
+    hinges = list(zip(places, chosen, strict=False))
     unit = 1 / float(given.deviations.std(correction=0))
     for path in paths:
         _pass_to_hinges(path, given)
@@ -89,8 +92,7 @@ def start_path(
     for component in range(2):
         d = given.deviations[:, component]
         basis = [torch.ones_like(d)]
-        for (path, place), (sign, threshold) in zip(places, _hinges(len(places)), strict=True):
-            threshold = threshold if bend is None else bend
+        for (path, place), (sign, threshold) in hinges:
             gain = unit / (1 + unit * abs(threshold))
             line = sign * gain * (d - threshold)
             channel = path.channel(place, component)
@@ -100,7 +102,7 @@ def start_path(
             basis.append(nn.functional.leaky_relu(line, LEAKY_SLOPE))
         constant, *weights = _least_squares(basis, wanted[:, component], slope[:, component])
         total = sum((w * hinge for w, hinge in zip(weights, basis[1:], strict=True)), torch.zeros_like(d))
-        for w, (path, place) in zip(weights, places, strict=True):
+        for w, ((path, place), _) in zip(weights, hinges, strict=True):
             _centre(narrow.conv.weight[component, path.first + path.channel(place, component)]).fill_(w)
         _shift(narrow, component, total, total + constant, 1.0)
         made[:, component] = total + constant

@@ -3,7 +3,7 @@
 from torch import nn
 
 from feedback.initialisation.convolutions import chain_of
-from feedback.initialisation.refinement import can_bend, stays_linear
+from feedback.initialisation.refinement import can_bend, negative_slope, stays_linear
 from feedback.layers.basic import ConvBn, PassesImages, ResidualBlock
 from feedback.layers.equilibrium_blocks import BsEquilibrium, EquilibriumBlock
 
@@ -31,6 +31,10 @@ def linear_start_problem(features: nn.Module, refinement: nn.Module) -> str | No
     others = [layer for layer in layers if layer not in blocks]
     if foreign := [layer for layer in others if not isinstance(layer, (ConvBn, nn.Conv2d, nn.Identity))]:
         return f"{type(foreign[0]).__name__} at the BS cannot pass images on"
+    if lossy := [layer for layer in layers if negative_slope(layer) <= 0]:
+        return f"the activation of {type(lossy[0]).__name__} at the BS loses negative values"
+    if blocks and any(negative_slope(layer) < 1 for layer in layers[layers.index(blocks[-1]) + 1 :]):
+        return "an activation after the last block at the BS cannot pass logits on"
     if blocks and isinstance(blocks[-1], BsEquilibrium):
         return None
     if not (blocks and can_bend(blocks[-1])):

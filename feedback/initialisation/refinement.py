@@ -8,6 +8,7 @@ Means stay within a few deviations. One of many would keep leaky ReLUs linear as
 next to such a mean, edges of images are unlike all the rest, and training is about little else.
 """
 
+from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
 
 import torch
@@ -33,7 +34,7 @@ _LEAST_CHANNELS = 4
 class StartsOwnPath(Protocol):
     """A residual block whose path has other layers than ``logits.start_path`` knows."""
 
-    def start_path(self, given: BlockInput, wanted: Tensor, slope: Tensor, bend: float | None = None) -> Tensor:
+    def start_path(self, given: BlockInput, wanted: Tensor, slope: Tensor, bends: Sequence[float] = ()) -> Tensor:
         """As ``logits.start_path``."""
         ...
 
@@ -45,6 +46,14 @@ def can_bend(block: nn.Module) -> bool:
     layers = [layer for path in block.hinge_paths for layer in (*path.spread, path.hinge)]
     wide = bool(layers) and all(layer.conv.out_channels >= _LEAST_CHANNELS for layer in layers)
     return isinstance(block, StartsOwnPath) or wide
+
+
+def negative_slope(layer: nn.Module) -> float:
+    """Slope below 0 of what ends a layer, as it starts; 0 where values are lost or it is not known."""
+    activation = _activation_of(layer)
+    if isinstance(activation, (nn.PReLU, nn.Identity)):
+        return 1.0
+    return float(activation.negative_slope) if isinstance(activation, nn.LeakyReLU) else 0.0
 
 
 def stays_linear(refinement: nn.Module) -> bool:
@@ -131,7 +140,9 @@ def _restore(block: ResidualBlock, given: BlockInput, linear: Tensor, margin: fl
     shift = _shift_before(block, margin)
     wanted = given.scale * linear + shift
     if can_bend(block) and not torch.equal(_before(block, wanted), given.values):
-        _bend(block, given, wanted, torch.ones_like(linear), -shift / given.scale)
+        # Where its own activation bends, and where those before it did.
+        shifts = {shift} if torch.equal(given.deviations, linear) else {shift, given.shift}
+        _bend(block, given, wanted, torch.ones_like(linear), [-each / given.scale for each in sorted(shifts)])
         return BlockInput(linear, given.scale, shift)
     block.silence()
     return _given(activated(block, given.values), given.scale, given.shift)
@@ -141,7 +152,9 @@ def _given(values: Tensor, scale: float, shift: float) -> BlockInput:
     return BlockInput((values - shift) / scale, scale, shift)
 
 
-def _bend(block: ResidualBlock, given: BlockInput, wanted: Tensor, slope: Tensor, bend: float | None = None) -> Tensor:
+def _bend(
+    block: ResidualBlock, given: BlockInput, wanted: Tensor, slope: Tensor, bends: Sequence[float] = ()
+) -> Tensor:
     """Makes a block a function of its input; returns what it gives now.
 
     Args:
@@ -149,16 +162,16 @@ def _bend(block: ResidualBlock, given: BlockInput, wanted: Tensor, slope: Tensor
         given: its input.
         wanted: its output, ``[n, 2, Na Nt]``.
         slope: of the image over its output, ``[n, 2, Na Nt]``.
-        bend: as ``start_path``.
+        bends: as ``start_path``.
     """
     if not can_bend(block):
         raise TypeError(f"{type(block).__name__} has no hinges: this network has no linear start")
     path = _before(block, wanted) - given.values
-    slope = slope * torch.where(wanted < 0, _negative_slope(block), 1.0)
+    slope = slope * torch.where(wanted < 0, negative_slope(block), 1.0)
     if isinstance(block, StartsOwnPath):
-        made = block.start_path(given, path, slope, bend)
+        made = block.start_path(given, path, slope, bends)
     else:
-        made = start_path(block.hinge_paths, block.narrow, given, path, slope, bend)
+        made = start_path(block.hinge_paths, block.narrow, given, path, slope, bends)
     return activated(block, given.values + made)
 
 
@@ -193,7 +206,7 @@ def _start_activation(layer: nn.Module) -> None:
     activation = _activation_of(layer)
     if isinstance(activation, nn.PReLU):
         nn.init.ones_(activation.weight)
-    elif not (isinstance(activation, nn.Identity) or _negative_slope(layer) > 0):
+    elif not (isinstance(activation, nn.Identity) or negative_slope(layer) > 0):
         raise TypeError(f"{type(activation).__name__} loses negative values: this network has no linear start")
 
 
@@ -201,23 +214,15 @@ def _activation_of(layer: nn.Module) -> nn.Module:
     return layer.get_submodule("activation") if hasattr(layer, "activation") else nn.Identity()
 
 
-def _negative_slope(layer: nn.Module) -> float:
-    """Slope below 0 of what ends a layer; 0 where it is not known."""
-    activation = _activation_of(layer)
-    if isinstance(activation, (nn.PReLU, nn.Identity)):
-        return 1.0
-    return float(activation.negative_slope) if isinstance(activation, nn.LeakyReLU) else 0.0
-
-
 def _shift_before(layer: nn.Module, margin: float) -> float:
-    return 0.0 if _negative_slope(layer) == 1 else margin
+    return 0.0 if negative_slope(layer) == 1 else margin
 
 
 def activated(layer: nn.Module, values: Tensor) -> Tensor:
     """Values after what ends a layer, with slopes as they start, same shape."""
-    return torch.where(values < 0, _negative_slope(layer) * values, values)
+    return torch.where(values < 0, negative_slope(layer) * values, values)
 
 
 def _before(layer: nn.Module, wanted: Tensor) -> Tensor:
     """What the activation of a layer makes values of."""
-    return torch.where(wanted < 0, wanted / _negative_slope(layer), wanted)
+    return torch.where(wanted < 0, wanted / negative_slope(layer), wanted)
