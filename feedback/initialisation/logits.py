@@ -93,6 +93,7 @@ def start_path(
         d = given.deviations[:, component]
         basis = [torch.ones_like(d)]
         for (path, place), (sign, threshold) in hinges:
+            # Far out a hinge has a mean of as many deviations: as steep as those at 0 it would outweigh them.
             gain = unit / (1 + unit * abs(threshold))
             line = sign * gain * (d - threshold)
             channel = path.channel(place, component)
