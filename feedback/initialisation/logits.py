@@ -17,14 +17,14 @@ from functools import cached_property
 import torch
 from torch import Tensor, nn
 
+from feedback.initialisation.thresholds import LOADING, best_thresholds
 from feedback.layers.basic import LEAKY_SLOPE, ConvBn, HingePath
 
 # Images this near to 0 or 1 are not told from it: their logits would only be large.
 _EDGE = 0.01
 # Hinges of one component, real or imaginary part, of a block with channels for more.
 _MAX_HINGES = 8
-# Furthest threshold, near the edge of images.
-_MAX_THRESHOLD = 0.45
+_SIGNS = (1.0, -1.0)
 
 
 @dataclass(frozen=True)
@@ -76,15 +76,16 @@ def start_path(
         given: the block's input.
         wanted: the path's output, ``[n, 2, Na Nt]``.
         slope: of the image over the path's output, ``[n, 2, Na Nt]``.
-        bends: where in the deviations the function bends, if it is straight elsewhere.
+        bends: where in the deviations it bends sharply; two hinges are there.
 
     Returns:
         The path's output as it is now, ``[n, 2, Na Nt]``.
     """
     nn.init.zeros_(narrow.conv.weight)
     places = [(path, place) for path in paths for place in range(path.hinges)][:_MAX_HINGES]
-    chosen = [(sign, bend) for bend in bends for sign in (1.0, -1.0)] or _hinges(len(places))
-    hinges = list(zip(places, chosen, strict=False))
+    sharp = [(sign, bend) for bend in bends for sign in _SIGNS]
+    further = best_thresholds(given.deviations, wanted, slope, bends, len(places) // 2 - len(bends))
+    hinges = list(zip(places, sharp + [(sign, sign * t) for t in further for sign in _SIGNS], strict=False))
     unit = 1 / float(given.deviations.std(correction=0))
     for path in paths:
         _pass_to_hinges(path, given)
@@ -108,13 +109,6 @@ def start_path(
         _shift(narrow, component, total, total + constant, 1.0)
         made[:, component] = total + constant
     return made
-
-
-def _hinges(count: int) -> list[tuple[float, float]]:
-    """Signs and thresholds: a pair at 0, which is a line through the origin with a bend, and pairs ever further out."""
-    pairs = -(-count // 2)
-    signed = [(sign, sign * _MAX_THRESHOLD * (k / pairs) ** 0.5) for k in range(pairs) for sign in (1.0, -1.0)]
-    return signed[:count]
 
 
 def _pass_to_hinges(path: HingePath, given: BlockInput) -> None:
@@ -162,8 +156,7 @@ def _least_squares(basis: list[Tensor], wanted: Tensor, slope: Tensor) -> list[f
     scale = slope.flatten().to(torch.float64)
     columns = torch.stack([part.flatten().to(torch.float64) * scale for part in basis], dim=1)
     moments = columns.T @ columns
-    # Few images reach the far hinges; a little loading keeps those without any from anything.
-    moments.diagonal().add_(1e-9 * moments.diagonal().mean())
+    moments.diagonal().add_(LOADING * moments.diagonal().mean())
     weights: list[float] = torch.linalg.solve(
         moments, columns.T @ (wanted.flatten().to(torch.float64) * scale)
     ).tolist()

@@ -96,13 +96,14 @@ def start_refinement(network: nn.Module, linear: Tensor, deviation: float, taken
         raise TypeError("no affine layer beside the residual blocks: this network has no linear start")
     # A block that itself makes logits takes images that are proportional to them where they are small.
     scale = _TANGENT if straight else 1 / deviation
-    margin = MARGIN * deviation * scale
+    margin, unit, logits = MARGIN * deviation * scale, scale / _TANGENT, logits_of(linear)
+    wanted, slope = unit * logits, sigmoid_slope(logits) / unit
     given = taken or BlockInput(linear, 1 / deviation, 0.0)
     for layer in layers:
         _start_activation(layer)
     for layer in before:
         if isinstance(layer, ResidualBlock):
-            given = _restore(layer, given, linear, margin)
+            given = _bend_towards(layer, given, wanted, slope, margin)
         elif isinstance(layer, EquilibriumBlock):
             layer.silence()
         else:
@@ -112,9 +113,7 @@ def start_refinement(network: nn.Module, linear: Tensor, deviation: float, taken
         return
     if not isinstance(last, ResidualBlock):
         raise TypeError(f"{type(last).__name__} cannot bend images into logits: this network has no linear start")
-    unit = scale / _TANGENT
-    logits = logits_of(linear)
-    bent = _bend(last, given, unit * logits, sigmoid_slope(logits) / unit)
+    bent = _bend(last, given, wanted, slope)
     for layer in after:
         bent = _affine(layer, BlockInput(bent, 1.0, 0.0), 1 / unit if layer is after[-1] else 1.0, 0.0).values
 
@@ -135,17 +134,16 @@ def _affine(layer: nn.Module, given: BlockInput, scale: float, margin: float) ->
     return BlockInput(given.deviations, scale, 0.0)
 
 
-def _restore(block: ResidualBlock, given: BlockInput, linear: Tensor, margin: float) -> BlockInput:
-    """Makes a block give linear reconstructions at the scale of its input, where its layers allow it."""
+def _bend_towards(block: ResidualBlock, given: BlockInput, wanted: Tensor, slope: Tensor, margin: float) -> BlockInput:
+    """Makes a block before the last bend its input as far as it can, where its layers allow it at all."""
+    if not can_bend(block):
+        block.silence()
+        return _given(activated(block, given.values), given.scale, given.shift)
     shift = _shift_before(block, margin)
-    wanted = given.scale * linear + shift
-    if can_bend(block) and not torch.equal(_before(block, wanted), given.values):
-        # Where its own activation bends, and where those before it did.
-        shifts = {shift} if torch.equal(given.deviations, linear) else {shift, given.shift}
-        _bend(block, given, wanted, torch.ones_like(linear), [-each / given.scale for each in sorted(shifts)])
-        return BlockInput(linear, given.scale, shift)
-    block.silence()
-    return _given(activated(block, given.values), given.scale, given.shift)
+    # Its own activation bends sharply, unless slopes are learnt, and those before it may have.
+    shifts = ({shift} if negative_slope(block) < 1 else set()) | ({given.shift} if given.shift else set())
+    bends = [-each / given.scale for each in sorted(shifts)]
+    return _given(_bend(block, given, wanted + shift, slope, bends), given.scale, shift)
 
 
 def _given(values: Tensor, scale: float, shift: float) -> BlockInput:

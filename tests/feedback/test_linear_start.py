@@ -94,9 +94,8 @@ def test_strong_entries_are_bent_into_logits(name: str) -> None:
     kind = COMPRESSORS.get_class(name)
     made = kind(kind.Parameters(name=name, compression_ratio=4), SHAPE)
     made.prepare(TrainingSet(csi[:2500], csi[2500:]), torch.Generator().manual_seed(1))
-    # A sigmoid after a straight line of the best slope is 17 dB below these entries, and what images beyond 0.99
-    # lose, 0.01 at most of entries up to 0.5, is 30 to 40 dB below.
-    assert nmse_db(made.decode(made.encode(csi[2500:])), csi[2500:]) < -23
+    # A sigmoid after a straight line of the best slope is 17 dB below these entries, after the hinges of one block 23.
+    assert nmse_db(made.decode(made.encode(csi[2500:])), csi[2500:]) < -32
 
 
 @pytest.mark.parametrize("name", ["csinet", "crnet", "acrnet-1x", "deq"])

@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from feedback.initialisation.problem import linear_start_problem
 from feedback.initialisation.refinement import start_refinement
+from feedback.initialisation.thresholds import best_thresholds
 from feedback.layers.basic import ConvBn, RefineNet, initialise, leaky_relu
 
 DEVIATION = 0.04
@@ -46,8 +47,21 @@ def test_images_of_linear_reconstructions(name: str, training: bool) -> None:
         refinement.train(training)
         image = refinement((linear / DEVIATION).unflatten(2, (8, 8))).flatten(2)
     error = (image - 0.5 - linear).square().mean() / linear.square().mean()
-    # Eight hinges of a piecewise linear function; a straight line before the sigmoid leaves 0.01.
-    assert float(error) < 1e-3
+    # A straight line before the sigmoid leaves 0.01.
+    assert float(error) < 1e-4
+
+
+def test_thresholds_of_a_function_that_hinges_make() -> None:
+    x = torch.linspace(-1.2, 1.2, 4001, dtype=torch.float64)
+    # Thresholds to choose from are 24ths of the largest argument.
+    known = [5 * 1.2 / 24, 17 * 1.2 / 24]
+    leaky = leaky_relu()
+    kinks = sum((leaky(x - t) - 2 * leaky(-x - t) for t in known), torch.zeros_like(x))
+    bend = 0.3
+    for bends, function in (((), kinks), ((bend,), kinks + 3 * (x - bend).abs())):
+        found = best_thresholds(x[None], function[None], torch.ones_like(x)[None], bends, 2)
+        assert found == pytest.approx(known)
+    assert best_thresholds(x[None], kinks[None], torch.ones_like(x)[None], (), 0) == []
 
 
 @pytest.mark.parametrize(
