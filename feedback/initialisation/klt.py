@@ -6,8 +6,8 @@ Images are 0.5 plus a deviation ``d`` of standard deviation :math:`\sigma`, arou
           \quad \hat x = \mathrm{sigmoid}(g(\sigma \hat y))
 
 with ``A`` the KLT as a real matrix; ``convolutions`` starts what is before it, and ``refinement`` makes
-:math:`g(d) = \mathrm{logit}(0.5 + d)`. Where the BS has residual blocks
-only, whose paths start at 0, and no sigmoid, the network starts as the KLT itself.
+:math:`g(d) = \mathrm{logit}(0.5 + d)`. Where the BS has residual blocks only, whose paths start at 0, and no sigmoid,
+the network starts as the KLT itself.
 
 Of a binary layer only the signs of ``A`` remain; the BS then starts with the linear estimator of least mean-square
 error from its codeword.

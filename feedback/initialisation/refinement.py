@@ -1,8 +1,8 @@
 r"""Starts what refines images at the BS so that it makes logits of linear reconstructions for the last sigmoid.
 
-Images :math:`0.5 + d` come as :math:`d / \sigma`, of unit deviation, and affine layers pass them on. Where a leaky
-ReLU follows the sum of a block, its path makes up for it: it adds what makes the sum :math:`f^{-1}` of the wanted
-output. The last block bends images into logits (see ``logits``). Slopes that are learnt start at 1, paths at 0.
+Images :math:`0.5 + d` come as :math:`d / \sigma`, of unit deviation, and affine layers pass them on. Residual blocks
+bend them into logits one after the other, each as nearly as its hinges allow (see ``logits``). Where a leaky ReLU
+:math:`f` follows the sum of a block, the sum is :math:`f^{-1}` of what is wanted; slopes that are learnt start at 1.
 
 Means stay within a few deviations. One of many would keep leaky ReLUs linear as well, but convolutions pad with zeros:
 next to such a mean, edges of images are unlike all the rest, and training is about little else.
@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from feedback.initialisation.convolutions import chain_of, pass_through, start_norm
 from feedback.initialisation.logits import BlockInput, logits_of, sigmoid_slope, start_path
 from feedback.layers.basic import ConvBn, ResidualBlock
-from feedback.layers.equilibrium_blocks import BsEquilibrium, BsStep, EquilibriumBlock
+from feedback.layers.equilibrium_blocks import BsEquilibrium, BsStep
 
 # Slope of the logit at 0.5.
 _TANGENT = 4.0
@@ -76,8 +76,8 @@ def start_refinement(network: nn.Module, linear: Tensor, deviation: float, taken
     """Makes a refinement logits of linear reconstructions, then images.
 
     Args:
-        network: a chain of affine layers, residual and equilibrium blocks that ends in a sigmoid; the last block can
-            bend, and an affine layer stands beside it if it is a residual one.
+        network: a chain that ends in a sigmoid, of affine layers and residual blocks, the last of which can bend; or of
+            one equilibrium block.
         linear: deviations of linear reconstructions from 0.5, ``[n, 2, Na Nt]``.
         deviation: standard deviation of images.
         taken: what it takes, if not linear reconstructions of unit deviation.
@@ -86,16 +86,18 @@ def start_refinement(network: nn.Module, linear: Tensor, deviation: float, taken
         TypeError: if there is no such block, or no affine layer beside it; or if an activation would lose values.
     """
     layers = [layer for layer in chain_of(network)[:-1] if not isinstance(layer, nn.Identity)]
-    blocks = [layer for layer in layers if isinstance(layer, (ResidualBlock, EquilibriumBlock))]
+    if len(layers) == 1 and isinstance(layers[0], BsEquilibrium):
+        _bend_equilibrium(layers[0], linear, deviation)
+        return
+    blocks = [layer for layer in layers if isinstance(layer, ResidualBlock)]
     if not blocks:
         raise TypeError("no residual block at the BS: this network has no linear start")
     place = layers.index(blocks[-1])
     before, last, after = layers[:place], blocks[-1], layers[place + 1 :]
-    straight = isinstance(last, ResidualBlock) and not after
-    if straight and not any(isinstance(layer, (ConvBn, nn.Conv2d)) for layer in before):
+    if not (after or any(isinstance(layer, (ConvBn, nn.Conv2d)) for layer in before)):
         raise TypeError("no affine layer beside the residual blocks: this network has no linear start")
     # A block that itself makes logits takes images that are proportional to them where they are small.
-    scale = _TANGENT if straight else 1 / deviation
+    scale = 1 / deviation if after else _TANGENT
     margin, unit, logits = MARGIN * deviation * scale, scale / _TANGENT, logits_of(linear)
     wanted, slope = unit * logits, sigmoid_slope(logits) / unit
     given = taken or BlockInput(linear, 1 / deviation, 0.0)
@@ -104,15 +106,8 @@ def start_refinement(network: nn.Module, linear: Tensor, deviation: float, taken
     for layer in before:
         if isinstance(layer, ResidualBlock):
             given = _bend_towards(layer, given, wanted, slope, margin)
-        elif isinstance(layer, EquilibriumBlock):
-            layer.silence()
         else:
             given = _affine(layer, given, scale, margin)
-    if isinstance(last, BsEquilibrium):
-        _bend_equilibrium(last, linear, deviation)
-        return
-    if not isinstance(last, ResidualBlock):
-        raise TypeError(f"{type(last).__name__} cannot bend images into logits: this network has no linear start")
     bent = _bend(last, given, wanted, slope)
     for layer in after:
         bent = _affine(layer, BlockInput(bent, 1.0, 0.0), 1 / unit if layer is after[-1] else 1.0, 0.0).values
@@ -192,6 +187,7 @@ def _bend_equilibrium(block: BsEquilibrium, linear: Tensor, deviation: float) ->
     assert isinstance(step, BsStep)
     step.silence()
     start_norm(step.norm, mean, variance, _CONTRACTION, _CONTRACTION * mean)
+    _start_activation(block)
     block.scale.fill_(given.scale * deviation)
 
 

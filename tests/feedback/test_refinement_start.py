@@ -8,6 +8,7 @@ from feedback.initialisation.problem import linear_start_problem
 from feedback.initialisation.refinement import start_refinement
 from feedback.initialisation.thresholds import best_thresholds
 from feedback.layers.basic import ConvBn, RefineNet, initialise, leaky_relu
+from feedback.layers.equilibrium_blocks import BsEquilibrium
 
 DEVIATION = 0.04
 
@@ -32,6 +33,7 @@ CHAINS: dict[str, list[nn.Module]] = {
     "plain convolutions": [nn.Conv2d(2, 2, 3, padding="same"), RefineNet(), nn.Conv2d(2, 2, 1, bias=False)],
     "another slope": [ConvBn(2, 2, 3, nn.LeakyReLU(0.1)), refine_net(nn.LeakyReLU(0.05)), RefineNet()],
     "slopes learnt in part": [ConvBn(2, 2, 3, nn.PReLU(2)), RefineNet(), refine_net(nn.PReLU()), RefineNet()],
+    "an equilibrium": [BsEquilibrium(5)],
     "nothing after a sum": [ConvBn(2, 2, 3, leaky_relu()), refine_net(nn.Identity()), RefineNet()],
 }
 
@@ -72,6 +74,7 @@ def test_thresholds_of_a_function_that_hinges_make() -> None:
         ([RefineNet(), ConvBn(2, 2, 3, leaky_relu())], "an activation after the last block"),
         ([RefineNet()], "there is no convolution"),
         ([ConvBn(2, 2, 3)], "has no hinges"),
+        ([ConvBn(2, 2, 3), RefineNet(), BsEquilibrium(5)], "BsEquilibrium at the BS cannot pass images on"),
         ([nn.Tanh(), RefineNet()], "Tanh at the BS cannot pass images on"),
     ],
 )
