@@ -29,21 +29,22 @@ def best_thresholds(argument: Tensor, wanted: Tensor, slope: Tensor, bends: Sequ
     """
     if count <= 0:
         return []
-    x, values, weights = (part[:_SAMPLES].flatten().to(torch.float64) for part in (argument, wanted, slope.square()))
+    # On the CPU, as GPUs add up histograms in any order.
+    x, values, weights = (part[:_SAMPLES].flatten().double().cpu() for part in (argument, wanted, slope.square()))
     largest = float(x.abs().max())
     places = ((x / largest + 1) / 2 * (_BINS - 1)).round().long()
     weight = torch.bincount(places, weights, minlength=_BINS)
     mean = torch.bincount(places, weights * values, minlength=_BINS) / weight.clamp_min(1e-300)
-    grid = torch.linspace(-largest, largest, _BINS, dtype=torch.float64, device=x.device)
-    candidates = largest * torch.arange(_CANDIDATES, dtype=torch.float64, device=x.device) / _CANDIDATES
+    grid = torch.linspace(-largest, largest, _BINS, dtype=torch.float64)
+    candidates = largest * torch.arange(_CANDIDATES, dtype=torch.float64) / _CANDIDATES
     fixed = [sign * (grid - bend) for bend in bends for sign in (1.0, -1.0)]
     lines = [*fixed, *(grid - t for t in candidates), *(-grid - t for t in candidates)]
     hinges = torch.nn.functional.leaky_relu(torch.stack(lines, dim=1), LEAKY_SLOPE)
     columns = torch.cat([torch.ones_like(grid)[:, None], hinges], dim=1)
     moments, products = columns.T @ (weight[:, None] * columns), columns.T @ (weight * mean)
     moments.diagonal().add_(LOADING * moments.diagonal().mean())
-    chosen = torch.combinations(torch.arange(_CANDIDATES, device=x.device), count)
-    always = torch.arange(1 + len(fixed), device=x.device).expand(len(chosen), -1)
+    chosen = torch.combinations(torch.arange(_CANDIDATES), count)
+    always = torch.arange(1 + len(fixed)).expand(len(chosen), -1)
     taken = torch.cat([always, chosen + len(fixed) + 1, chosen + len(fixed) + 1 + _CANDIDATES], dim=1)
     right = products[taken]
     explained = (torch.linalg.solve(moments[taken[:, :, None], taken[:, None, :]], right) * right).sum(dim=1)
