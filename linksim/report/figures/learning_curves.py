@@ -15,6 +15,7 @@ from linksim.report.figures.layouts import LEGEND_ROW_IN, PANEL_HEIGHT_IN, legen
 from linksim.report.view.curve_style import DEFAULT_PALETTE, curve_styles
 from linksim.report.view.names import compressor_titles
 from linksim.report.view.style import COLUMN_IN, DOUBLE_COLUMN_IN, paper_style, plain_text, save
+from linksim.report.view.ticks import set_log_ticks
 
 _COLUMNS = 2
 _LEGEND_COLUMNS = {1: 3, 2: 5}
@@ -101,6 +102,7 @@ def write_curves_together(
             panel.axhline(level, color="0.35", linestyle=(0, dashes), linewidth=0.9, label=plain_text(label))
         if log_samples:
             panel.set_xscale("log")
+            set_log_ticks(panel.xaxis, base=10)
         else:
             panel.locator_params(axis="x", nbins=5)
         panel.set_xlabel("Training channels seen")
