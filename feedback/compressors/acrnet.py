@@ -35,11 +35,6 @@ class AcrNet(FullyConnectedNetwork):
     settings: AcrNetFcOptions
     paper_recipe = ACRNET
 
-    @property
-    def starts_as_klt(self) -> bool:
-        """Where the layers allow it, unless ``init`` says otherwise."""
-        return self.settings.init != "xavier" and self.settings.allows_klt
-
     def build_features(self) -> nn.Module:
         """Conv 5x5, two residual blocks."""
         return acrnet_features(self.settings.activation)

@@ -1,4 +1,4 @@
-r"""Makes the last residual block of a decoder bend linear reconstructions into logits, so that the sigmoid undoes it.
+r"""Makes residual blocks of a decoder bend linear reconstructions into logits, so that the sigmoid undoes it.
 
 What a linear codec rebuilds is an image :math:`0.5 + d`; before a sigmoid that has to be its logit
 :math:`z = \ln \frac{0.5 + d}{0.5 - d}`, which is far from linear for strong entries. A block adds its path to its

@@ -39,23 +39,6 @@ class StartsOwnPath(Protocol):
         ...
 
 
-def can_bend(block: nn.Module) -> bool:
-    """Whether the path of a block can make hinges."""
-    if not isinstance(block, ResidualBlock):
-        return False
-    layers = [layer for path in block.hinge_paths for layer in (*path.spread, path.hinge)]
-    wide = bool(layers) and all(layer.conv.out_channels >= _LEAST_CHANNELS for layer in layers)
-    return isinstance(block, StartsOwnPath) or wide
-
-
-def negative_slope(layer: nn.Module) -> float:
-    """Slope below 0 of what ends a layer, as it starts; 0 where values are lost or it is not known."""
-    activation = _activation_of(layer)
-    if isinstance(activation, (nn.PReLU, nn.Identity)):
-        return 1.0
-    return float(activation.negative_slope) if isinstance(activation, nn.LeakyReLU) else 0.0
-
-
 def stays_linear(refinement: nn.Module) -> bool:
     """Whether a refinement is the identity once its residual paths are 0: blocks with nothing after their sum."""
     return all(
@@ -72,6 +55,28 @@ def silence_blocks(refinement: nn.Module) -> None:
             layer.silence()
 
 
+def refinement_problem(refinement: nn.Module) -> str | None:
+    """Why a chain that ends in a sigmoid cannot make images of linear reconstructions, in a few words, or ``None``."""
+    if not isinstance(chain_of(refinement)[-1], nn.Sigmoid):
+        return "the refinement at the BS is neither of residual blocks only nor ends in a sigmoid"
+    layers = _layers_of(refinement)
+    if len(layers) == 1 and isinstance(layers[0], BsEquilibrium):
+        return None
+    blocks = [layer for layer in layers if isinstance(layer, ResidualBlock)]
+    others = [layer for layer in layers if layer not in blocks]
+    if foreign := [layer for layer in others if not isinstance(layer, (ConvBn, nn.Conv2d))]:
+        return f"{type(foreign[0]).__name__} at the BS cannot pass images on"
+    if lossy := [layer for layer in layers if _negative_slope(layer) <= 0]:
+        return f"the activation of {type(lossy[0]).__name__} at the BS loses negative values"
+    if blocks and any(_negative_slope(layer) < 1 for layer in layers[layers.index(blocks[-1]) + 1 :]):
+        return "an activation after the last block at the BS cannot pass logits on"
+    if not (blocks and _can_bend(blocks[-1])):
+        return "the last block at the BS has no hinges to bend images into logits"
+    if not others:
+        return "there is no convolution beside the residual blocks at the BS"
+    return None
+
+
 def start_refinement(network: nn.Module, linear: Tensor, deviation: float, taken: BlockInput | None = None) -> None:
     """Makes a refinement logits of linear reconstructions, then images.
 
@@ -83,19 +88,17 @@ def start_refinement(network: nn.Module, linear: Tensor, deviation: float, taken
         taken: what it takes, if not linear reconstructions of unit deviation.
 
     Raises:
-        TypeError: if there is no such block, or no affine layer beside it; or if an activation would lose values.
+        TypeError: if its layers cannot; ``refinement_problem`` says why.
     """
-    layers = [layer for layer in chain_of(network)[:-1] if not isinstance(layer, nn.Identity)]
-    if len(layers) == 1 and isinstance(layers[0], BsEquilibrium):
+    if problem := refinement_problem(network):
+        raise TypeError(problem)
+    layers = _layers_of(network)
+    if isinstance(layers[0], BsEquilibrium):
         _bend_equilibrium(layers[0], linear, deviation)
         return
-    blocks = [layer for layer in layers if isinstance(layer, ResidualBlock)]
-    if not blocks:
-        raise TypeError("no residual block at the BS: this network has no linear start")
-    place = layers.index(blocks[-1])
-    before, last, after = layers[:place], blocks[-1], layers[place + 1 :]
-    if not (after or any(isinstance(layer, (ConvBn, nn.Conv2d)) for layer in before)):
-        raise TypeError("no affine layer beside the residual blocks: this network has no linear start")
+    place = max(i for i, layer in enumerate(layers) if isinstance(layer, ResidualBlock))
+    before, last, after = layers[:place], layers[place], layers[place + 1 :]
+    assert isinstance(last, ResidualBlock)
     # A block that itself makes logits takes images that are proportional to them where they are small.
     scale = 1 / deviation if after else _TANGENT
     margin, unit, logits = MARGIN * deviation * scale, scale / _TANGENT, logits_of(linear)
@@ -111,6 +114,28 @@ def start_refinement(network: nn.Module, linear: Tensor, deviation: float, taken
     bent = _bend(last, given, wanted, slope)
     for layer in after:
         bent = _affine(layer, BlockInput(bent, 1.0, 0.0), 1 / unit if layer is after[-1] else 1.0, 0.0).values
+
+
+def _layers_of(network: nn.Module) -> list[nn.Module]:
+    """All that does something before the sigmoid."""
+    return [layer for layer in chain_of(network)[:-1] if not isinstance(layer, nn.Identity)]
+
+
+def _can_bend(block: nn.Module) -> bool:
+    """Whether the path of a block can make hinges."""
+    if not isinstance(block, ResidualBlock):
+        return False
+    layers = [layer for path in block.hinge_paths for layer in (*path.spread, path.hinge)]
+    wide = bool(layers) and all(layer.conv.out_channels >= _LEAST_CHANNELS for layer in layers)
+    return isinstance(block, StartsOwnPath) or wide
+
+
+def _negative_slope(layer: nn.Module) -> float:
+    """Slope below 0 of what ends a layer, as it starts; 0 where values are lost or it is not known."""
+    activation = _activation_of(layer)
+    if isinstance(activation, (nn.PReLU, nn.Identity)):
+        return 1.0
+    return float(activation.negative_slope) if isinstance(activation, nn.LeakyReLU) else 0.0
 
 
 def _affine(layer: nn.Module, given: BlockInput, scale: float, margin: float) -> BlockInput:
@@ -131,12 +156,12 @@ def _affine(layer: nn.Module, given: BlockInput, scale: float, margin: float) ->
 
 def _bend_towards(block: ResidualBlock, given: BlockInput, wanted: Tensor, slope: Tensor, margin: float) -> BlockInput:
     """Makes a block before the last bend its input as far as it can, where its layers allow it at all."""
-    if not can_bend(block):
+    if not _can_bend(block):
         block.silence()
         return _given(activated(block, given.values), given.scale, given.shift)
     shift = _shift_before(block, margin)
     # Its own activation bends sharply, unless slopes are learnt, and those before it may have.
-    shifts = ({shift} if negative_slope(block) < 1 else set()) | ({given.shift} if given.shift else set())
+    shifts = ({shift} if _negative_slope(block) < 1 else set()) | ({given.shift} if given.shift else set())
     bends = [-each / given.scale for each in sorted(shifts)]
     return _given(_bend(block, given, wanted + shift, slope, bends), given.scale, shift)
 
@@ -157,10 +182,8 @@ def _bend(
         slope: of the image over its output, ``[n, 2, Na Nt]``.
         bends: as ``start_path``.
     """
-    if not can_bend(block):
-        raise TypeError(f"{type(block).__name__} has no hinges: this network has no linear start")
     path = _before(block, wanted) - given.values
-    slope = slope * torch.where(wanted < 0, negative_slope(block), 1.0)
+    slope = slope * torch.where(wanted < 0, _negative_slope(block), 1.0)
     if isinstance(block, StartsOwnPath):
         made = block.start_path(given, path, slope, bends)
     else:
@@ -192,16 +215,10 @@ def _bend_equilibrium(block: BsEquilibrium, linear: Tensor, deviation: float) ->
 
 
 def _start_activation(layer: nn.Module) -> None:
-    """A slope that is learnt starts at 1.
-
-    Raises:
-        TypeError: if the activation would lose values.
-    """
+    """A slope that is learnt starts at 1."""
     activation = _activation_of(layer)
     if isinstance(activation, nn.PReLU):
         nn.init.ones_(activation.weight)
-    elif not (isinstance(activation, nn.Identity) or negative_slope(layer) > 0):
-        raise TypeError(f"{type(activation).__name__} loses negative values: this network has no linear start")
 
 
 def _activation_of(layer: nn.Module) -> nn.Module:
@@ -209,14 +226,14 @@ def _activation_of(layer: nn.Module) -> nn.Module:
 
 
 def _shift_before(layer: nn.Module, margin: float) -> float:
-    return 0.0 if negative_slope(layer) == 1 else margin
+    return 0.0 if _negative_slope(layer) == 1 else margin
 
 
 def activated(layer: nn.Module, values: Tensor) -> Tensor:
     """Values after what ends a layer, with slopes as they start, same shape."""
-    return torch.where(values < 0, negative_slope(layer) * values, values)
+    return torch.where(values < 0, _negative_slope(layer) * values, values)
 
 
 def _before(layer: nn.Module, wanted: Tensor) -> Tensor:
     """What the activation of a layer makes values of."""
-    return torch.where(wanted < 0, wanted / negative_slope(layer), wanted)
+    return torch.where(wanted < 0, wanted / _negative_slope(layer), wanted)

@@ -6,6 +6,7 @@ from torch import nn
 
 from feedback.compressor_parameters import latent_maps
 from feedback.initialisation.angle_klt import start_as_angle_klt
+from feedback.initialisation.problem import linear_start_problem
 from feedback.layers.basic import ConvBn
 from feedback.layers.convolutional_latent import KERNEL, ConvolutionalDecoder, ConvolutionalEncoder
 from feedback.networks.linear_start import LinearStartNetwork
@@ -17,6 +18,11 @@ class ConvolutionalLatentNetwork(LinearStartNetwork):
 
     encoder: ConvolutionalEncoder
     decoder: ConvolutionalDecoder
+
+    @property
+    def start_problem(self) -> str | None:
+        """What of the layers around the latent space cannot pass images on."""
+        return linear_start_problem(self.encoder.features, self.decoder.refinement)
 
     def start_as_klt(self, training: TrainingSet) -> None:
         """Makes it the KLT of single angles."""

@@ -37,7 +37,9 @@ class FullyConnectedNetwork(LinearStartNetwork):
 
     @property
     def start_problem(self) -> str | None:
-        """What of the layers around the FC pair cannot pass images on."""
+        """What of the layers around the FC pair cannot pass images on, or that binary weights are no estimator."""
+        if self.binary_decoder:
+            return "binary weights of the FC layer at the BS are no linear estimator"
         return linear_start_problem(self.encoder.features, self.decoder.refinement)
 
     @property

@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from feedback.compressors.cl_csinet import ClCsiNet
 from feedback.initialisation.problem import linear_start_problem
 from feedback.initialisation.refinement import start_refinement
 from feedback.initialisation.thresholds import best_thresholds
@@ -80,3 +81,16 @@ def test_thresholds_of_a_function_that_hinges_make() -> None:
 )
 def test_says_why_there_is_none(layers: list[nn.Module], reason: str) -> None:
     assert reason in str(linear_start_problem(nn.Identity(), nn.Sequential(*layers, nn.Sigmoid())))
+
+
+class LosesNegativeValues(ClCsiNet):
+    def build_refinement(self) -> nn.Module:
+        return nn.Sequential(ConvBn(2, 2, 3, nn.ReLU()), RefineNet(), nn.Sigmoid())
+
+
+def test_a_convolutional_latent_space_without_a_linear_start_is_drawn() -> None:
+    network = LosesNegativeValues(LosesNegativeValues.Parameters(name="cl-csinet", compression_ratio=8), (8, 8))
+    assert network.start_problem == "the activation of ConvBn at the BS loses negative values"
+    assert not network.starts_as_klt
+    with pytest.raises(TypeError, match="the activation of ConvBn"):
+        start_refinement(network.decoder.refinement, deviations(), DEVIATION)

@@ -48,17 +48,6 @@ class AcrNetOptions(NeuralParameters):
 class AcrNetFcOptions(AcrNetOptions, LinearStartParameters):
     """Parameters of those with FC layers."""
 
-    @property
-    def allows_klt(self) -> bool:
-        """Whether the layers can be linear at the start."""
-        return True
-
-    @model_validator(mode="after")
-    def _start_allowed(self) -> Self:
-        if self.init == "klt" and not self.allows_klt:
-            raise ValueError("init is 'klt', expected 'xavier' for a binary decoder_fc")
-        return self
-
 
 class AcrNetParameters(AcrNetFcOptions, PublicWeightsParameters):
     """Parameters of ``acrnet``; the names in -kx fix its expansion."""
@@ -87,10 +76,11 @@ class BacrNetParameters(AcrNetFcOptions):
     name: Literal["bacrnet", "bacrnet-1x", "bacrnet-10x", "bacrnet-20x"]
     decoder_fc: Literal["full", "binary"] = Field(default="full", description="weights of the FC layer at the BS")
 
-    @property
-    def allows_klt(self) -> bool:
-        """Not where weights at the BS are binary, which are no linear estimator."""
-        return self.decoder_fc == "full"
+    @model_validator(mode="after")
+    def _start_allowed(self) -> Self:
+        if self.init == "klt" and self.decoder_fc == "binary":
+            raise ValueError("init is 'klt', expected 'xavier' for a binary decoder_fc")
+        return self
 
 
 class QacrNetParameters(AcrNetFcOptions):
