@@ -4,14 +4,17 @@ import torch
 from torch import Tensor, nn
 
 from feedback.compressor import COMPRESSORS
+from feedback.compressors.crnet import CrBlock
 from feedback.compressors.parameters.clnet import ClNetParameters
-from feedback.layers.basic import ConvBn, leaky_relu
+from feedback.initialisation.convolutions import pass_through, start_norm
+from feedback.layers.basic import LEAKY_SLOPE, ConvBn, leaky_relu
 from feedback.networks.fully_connected import FullyConnectedNetwork
 from feedback.training.paper_recipes import CRNET
 
 _FORGED = 32
 _SQUEEZED = 2
-_WIDTH = 7
+# Of the long kernels of a CRBlock.
+_REACH = 3
 
 
 class SpatialAttention(nn.Module):
@@ -20,6 +23,10 @@ class SpatialAttention(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.weigh = ConvBn(2, 1, 3, nn.Sigmoid())
+
+    def start_even(self) -> None:
+        """All places get the same weight, 0.5."""
+        nn.init.zeros_(self.weigh.norm.weight)
 
     def forward(self, image: Tensor) -> Tensor:
         """``[batch, channels, Na, Nt]``, same shape out."""
@@ -41,6 +48,10 @@ class ChannelAttention(nn.Module):
             nn.Sigmoid(),
         )
 
+    def start_even(self) -> None:
+        """All channels get the same weight, 0.5."""
+        nn.init.zeros_(self.weigh[2].weight)
+
     def forward(self, image: Tensor) -> Tensor:
         """``[batch, channels, Na, Nt]``, same shape out."""
         weighted: Tensor = image * self.weigh(self.pool(image).flatten(1))[:, :, None, None]
@@ -53,38 +64,42 @@ class ClNetFeatures(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.wide = nn.Sequential(
-            ConvBn(2, 2, 3, leaky_relu()), ConvBn(2, 2, (1, 9), leaky_relu()), ConvBn(2, 2, (9, 1)), SpatialAttention()
+            ConvBn(2, 2, 3, leaky_relu()), ConvBn(2, 2, (1, 9), leaky_relu()), ConvBn(2, 2, (9, 1))
         )
-        self.forge = nn.Sequential(ConvBn(2, _FORGED, 1), ChannelAttention(_FORGED, _SQUEEZED))
+        self.places = SpatialAttention()
+        self.forge = ConvBn(2, _FORGED, 1)
+        self.channels = ChannelAttention(_FORGED, _SQUEEZED)
         self.activation = leaky_relu()
         self.merge = ConvBn(2 + _FORGED, 2, 1, leaky_relu())
 
+    @torch.no_grad()
+    def start_as_identity(self, mean: Tensor, variance: Tensor, deviation: float) -> None:
+        """Both paths pass the image, scaled, and attention halves both; of forged channels every second is an opposite.
+
+        With ``f`` the leaky ReLU of slope ``s``, :math:`f(x) - f(-x) = (1 + s) x`.
+        """
+        scaled = mean / deviation, variance / deviation**2, 1.0, mean / deviation
+        first, *others = (layer for layer in self.wide if isinstance(layer, ConvBn))
+        pass_through(first, mean, variance, deviation, mean / deviation)
+        for layer in others:
+            pass_through(layer, *scaled)
+        self.places.start_even()
+        self.channels.start_even()
+        mixing = self.forge.conv.weight[::2, :, 0, 0]
+        self.forge.conv.weight[1::2, :, 0, 0] = -mixing
+        signed = torch.stack([mixing, -mixing], dim=1).flatten(0, 1)
+        start_norm(self.forge.norm, signed @ mean, signed.square() @ variance, 1 / deviation, torch.zeros(_FORGED))
+        unmixing = torch.linalg.pinv(mixing) / (1 + LEAKY_SLOPE)
+        merging = torch.cat([torch.eye(2), torch.stack([unmixing, -unmixing], dim=2).flatten(1)], dim=1)
+        self.merge.conv.weight.copy_(merging[:, :, None, None])
+        # Forged channels have no mean.
+        start_norm(self.merge.norm, 0.5 * mean / deviation, variance / deviation**2, 1.0, mean / deviation)
+
     def forward(self, image: Tensor) -> Tensor:
         """``[batch, 2, Na, Nt]``, same shape out."""
-        both = torch.cat([self.wide(image), self.forge(image)], dim=1)
+        both = torch.cat([self.places(self.wide(image)), self.channels(self.forge(image))], dim=1)
         merged: Tensor = self.merge(self.activation(both))
         return merged
-
-
-class ClBlock(nn.Module):
-    """CRNet's block with kernels 3x3, 1x3, 3x1 beside 1x5, 5x1."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.first = nn.Sequential(
-            ConvBn(2, _WIDTH, 3, leaky_relu()),
-            ConvBn(_WIDTH, _WIDTH, (1, 3), leaky_relu()),
-            ConvBn(_WIDTH, _WIDTH, (3, 1)),
-        )
-        self.second = nn.Sequential(ConvBn(2, _WIDTH, (1, 5), leaky_relu()), ConvBn(_WIDTH, _WIDTH, (5, 1)))
-        self.activation = leaky_relu()
-        self.merge = ConvBn(2 * _WIDTH, 2, 1)
-
-    def forward(self, image: Tensor) -> Tensor:
-        """``[batch, 2, Na, Nt]``, same shape out."""
-        both = torch.cat([self.first(image), self.second(image)], dim=1)
-        refined: Tensor = self.activation(image + self.merge(self.activation(both)))
-        return refined
 
 
 @COMPRESSORS.register("clnet")
@@ -92,8 +107,7 @@ class ClNet(FullyConnectedNetwork):
     """Forged features with attention and FC at the UE; FC, 5x5 convolution, two blocks and a hard sigmoid at the BS.
 
     Source: S. Ji, M. Li, CLNet: Complex Input Lightweight Neural Network Designed for Massive MIMO CSI Feedback, 2021,
-    DOI 10.1109/LWC.2021.3100493; layers are those of the authors' repository SIJIEJI/CLNet. It starts from drawn
-    weights, as the attention passes no image on.
+    DOI 10.1109/LWC.2021.3100493; layers are those of the authors' repository SIJIEJI/CLNet.
     """
 
     Parameters = ClNetParameters
@@ -105,5 +119,5 @@ class ClNet(FullyConnectedNetwork):
         return ClNetFeatures()
 
     def build_refinement(self) -> nn.Module:
-        """Conv 5x5 2->2, batch norm, leaky ReLU; two blocks; hard sigmoid."""
-        return nn.Sequential(ConvBn(2, 2, 5, leaky_relu()), ClBlock(), ClBlock(), nn.Hardsigmoid())
+        """Conv 5x5 2->2, batch norm, leaky ReLU; two CRBlocks with kernels of 3 in place of 9; hard sigmoid."""
+        return nn.Sequential(ConvBn(2, 2, 5, leaky_relu()), CrBlock(_REACH), CrBlock(_REACH), nn.Hardsigmoid())

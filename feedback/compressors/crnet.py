@@ -45,12 +45,16 @@ class CrNetFeatures(nn.Module):
 
 
 class CrBlock(ResidualBlock):
-    """Two resolutions at the BS: 3x3, 1x9, 9x1 beside 1x5, 5x1, with 7 channels each, merged by 1x1."""
+    """Two resolutions at the BS: 3x3, 1x9, 9x1 beside 1x5, 5x1, with 7 channels each, merged by 1x1.
 
-    def __init__(self) -> None:
+    Args:
+        reach: of the kernels of 9; CLNet has smaller ones.
+    """
+
+    def __init__(self, reach: int = 9) -> None:
         super().__init__()
         self.wide = nn.Sequential(
-            ConvBn(2, 7, 3, leaky_relu()), ConvBn(7, 7, (1, 9), leaky_relu()), ConvBn(7, 7, (9, 1))
+            ConvBn(2, 7, 3, leaky_relu()), ConvBn(7, 7, (1, reach), leaky_relu()), ConvBn(7, 7, (reach, 1))
         )
         self.local = nn.Sequential(ConvBn(2, 7, (1, 5), leaky_relu()), ConvBn(7, 7, (5, 1)))
         self.activation = leaky_relu()

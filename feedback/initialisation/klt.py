@@ -56,7 +56,7 @@ def start_as_klt(
 
     Args:
         encoder: its features start with a convolution with batch norm.
-        decoder: its refinement ends in a sigmoid, or is of residual blocks with nothing after their sum.
+        decoder: its refinement ends in a sigmoid, or a hard one, or is of residual blocks with nothing after their sum.
         training: channels whose KLT is taken.
         disturbance: what codewords go through in training; sets the gains of a float layer before a quantiser.
 

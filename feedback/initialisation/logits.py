@@ -1,13 +1,13 @@
-r"""Makes residual blocks of a decoder bend linear reconstructions into logits, so that the sigmoid undoes it.
+r"""Makes residual blocks of a decoder bend linear reconstructions into logits, so that the last activation undoes it.
 
-What a linear codec rebuilds is an image :math:`0.5 + d`; before a sigmoid that has to be its logit
-:math:`z = \ln \frac{0.5 + d}{0.5 - d}`, which is far from linear for strong entries. A block adds its path to its
-input, :math:`a d + b`, and activates the sum; so the path has to be a function of ``d`` alone. Its convolutions can
-make hinges at thresholds :math:`t_k`, and their sum approximates the function:
+What a linear codec rebuilds is an image :math:`0.5 + d`; before a sigmoid that has to be its logit, which is far from
+linear for strong entries (see ``last_activation``). A block adds its path to its input, :math:`a d + b`, and activates
+the sum; so the path has to be a function of ``d`` alone. Its convolutions can make hinges at thresholds :math:`t_k`,
+and their sum approximates the function:
 
 .. math:: p(d) \approx c + \sum_k w_k \, L(\pm \kappa (d - t_k)), \qquad L \text{ the leaky ReLU,}
 
-with the ``w_k`` of least squared error after the sigmoid on training channels.
+with the ``w_k`` of least squared error of the image on training channels.
 """
 
 from collections.abc import Sequence
@@ -20,8 +20,6 @@ from torch import Tensor, nn
 from feedback.initialisation.thresholds import LOADING, best_thresholds
 from feedback.layers.basic import LEAKY_SLOPE, ConvBn, HingePath
 
-# Images this near to 0 or 1 are not told from it: their logits would only be large.
-_EDGE = 0.01
 # Hinges of one component, real or imaginary part, of a block with channels for more.
 _MAX_HINGES = 8
 _SIGNS = (1.0, -1.0)
@@ -45,17 +43,6 @@ class BlockInput:
     def values(self) -> Tensor:
         """The input itself, ``[n, 2, Na Nt]``."""
         return self.scale * self.deviations + self.shift
-
-
-def logits_of(deviations: Tensor) -> Tensor:
-    r"""Logits :math:`z` of images ``0.5 + d``, same shape."""
-    return (0.5 + deviations).clamp(_EDGE, 1 - _EDGE).logit()
-
-
-def sigmoid_slope(logits: Tensor) -> Tensor:
-    """Slope of the sigmoid."""
-    image = logits.sigmoid()
-    return image * (1 - image)
 
 
 def start_path(

@@ -15,7 +15,8 @@ def linear_start_problem(features: nn.Module, refinement: nn.Module) -> str | No
         features: at the UE: nothing (``nn.Identity``), a network that ``PassesImages``, or a chain of convolutions of
             the image's two channels with batch norm, residual and equilibrium blocks.
         refinement: at the BS: a chain of residual blocks without activation after their sum; or one that ends in a
-            sigmoid, of an equilibrium block, or of convolutions and residual blocks that can bend images into logits.
+            sigmoid, or a hard one, of an equilibrium block, or of convolutions and residual blocks that can bend images
+            into logits.
     """
     for layer in () if isinstance(features, PassesImages) else chain_of(features):
         keeps = isinstance(layer, ConvBn) and layer.conv.in_channels == layer.conv.out_channels == 2

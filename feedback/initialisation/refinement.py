@@ -1,4 +1,4 @@
-r"""Starts what refines images at the BS so that it makes logits of linear reconstructions for the last sigmoid.
+r"""Starts what refines images at the BS so that it makes logits of linear reconstructions for the last activation.
 
 Images :math:`0.5 + d` come as :math:`d / \sigma`, of unit deviation, and affine layers pass them on. Residual blocks
 bend them into logits one after the other, each as nearly as its hinges allow (see ``logits``). Where a leaky ReLU
@@ -15,12 +15,10 @@ import torch
 from torch import Tensor, nn
 
 from feedback.initialisation.convolutions import chain_of, pass_through, start_norm
-from feedback.initialisation.logits import BlockInput, logits_of, sigmoid_slope, start_path
+from feedback.initialisation.last_activation import LastActivation, last_activation
+from feedback.initialisation.logits import BlockInput, start_path
 from feedback.layers.basic import ConvBn, ResidualBlock
 from feedback.layers.equilibrium_blocks import BsEquilibrium, BsStep
-
-# Slope of the logit at 0.5.
-_TANGENT = 4.0
 
 # What a step of an equilibrium leaves of a state that is off: 0.2^5 in the 5 iterations of training.
 _CONTRACTION = 0.2
@@ -56,8 +54,8 @@ def silence_blocks(refinement: nn.Module) -> None:
 
 
 def refinement_problem(refinement: nn.Module) -> str | None:
-    """Why a chain that ends in a sigmoid cannot make images of linear reconstructions, in a few words, or ``None``."""
-    if not isinstance(chain_of(refinement)[-1], nn.Sigmoid):
+    """Why a chain cannot make images of linear reconstructions, in a few words; ``None`` where it can."""
+    if last_activation(chain_of(refinement)[-1]) is None:
         return "the refinement at the BS is neither of residual blocks only nor ends in a sigmoid"
     layers = _layers_of(refinement)
     if len(layers) == 1 and isinstance(layers[0], BsEquilibrium):
@@ -81,8 +79,8 @@ def start_refinement(network: nn.Module, linear: Tensor, deviation: float, taken
     """Makes a refinement logits of linear reconstructions, then images.
 
     Args:
-        network: a chain that ends in a sigmoid, of affine layers and residual blocks, the last of which can bend; or of
-            one equilibrium block.
+        network: a chain that ends in a sigmoid or a hard one, of affine layers and residual blocks, the last of which
+            can bend; or of one equilibrium block.
         linear: deviations of linear reconstructions from 0.5, ``[n, 2, Na Nt]``.
         deviation: standard deviation of images.
         taken: what it takes, if not linear reconstructions of unit deviation.
@@ -92,17 +90,18 @@ def start_refinement(network: nn.Module, linear: Tensor, deviation: float, taken
     """
     if problem := refinement_problem(network):
         raise TypeError(problem)
-    layers = _layers_of(network)
+    layers, end = _layers_of(network), last_activation(chain_of(network)[-1])
+    assert end is not None
     if isinstance(layers[0], BsEquilibrium):
-        _bend_equilibrium(layers[0], linear, deviation)
+        _bend_equilibrium(layers[0], end, linear, deviation)
         return
     place = max(i for i, layer in enumerate(layers) if isinstance(layer, ResidualBlock))
     before, last, after = layers[:place], layers[place], layers[place + 1 :]
     assert isinstance(last, ResidualBlock)
     # A block that itself makes logits takes images that are proportional to them where they are small.
-    scale = 1 / deviation if after else _TANGENT
-    margin, unit, logits = MARGIN * deviation * scale, scale / _TANGENT, logits_of(linear)
-    wanted, slope = unit * logits, sigmoid_slope(logits) / unit
+    scale = 1 / deviation if after else end.tangent
+    margin, unit, logits = MARGIN * deviation * scale, scale / end.tangent, end.logits(linear)
+    wanted, slope = unit * logits, (end.slope(logits) / unit).expand_as(logits)
     given = taken or BlockInput(linear, 1 / deviation, 0.0)
     for layer in layers:
         _start_activation(layer)
@@ -117,7 +116,7 @@ def start_refinement(network: nn.Module, linear: Tensor, deviation: float, taken
 
 
 def _layers_of(network: nn.Module) -> list[nn.Module]:
-    """All that does something before the sigmoid."""
+    """All that does something before the last activation."""
     return [layer for layer in chain_of(network)[:-1] if not isinstance(layer, nn.Identity)]
 
 
@@ -191,19 +190,18 @@ def _bend(
     return activated(block, given.values + made)
 
 
-def _bend_equilibrium(block: BsEquilibrium, linear: Tensor, deviation: float) -> None:
+def _bend_equilibrium(block: BsEquilibrium, end: LastActivation, linear: Tensor, deviation: float) -> None:
     r"""The branch on the injection ``X`` makes the fixed point ``Z`` logits.
 
     With convolutions of the state that start at 0, and ``c`` the contraction,
 
     .. math:: Z = X + c \, (Z + B(X)), \qquad Z = \frac{X + c \, B(X)}{1 - c}.
     """
-    logits = logits_of(linear)
+    logits = end.logits(linear)
     ratio = (1 - _CONTRACTION) / _CONTRACTION
-    given = BlockInput(linear, (1 - _CONTRACTION) * _TANGENT, 0.0)
-    branch = start_path(
-        (block.hinge_path,), block.narrow, given, ratio * (logits - _TANGENT * linear), sigmoid_slope(logits) / ratio
-    )
+    given = BlockInput(linear, (1 - _CONTRACTION) * end.tangent, 0.0)
+    wanted, slope = ratio * (logits - end.tangent * linear), (end.slope(logits) / ratio).expand_as(logits)
+    branch = start_path((block.hinge_path,), block.narrow, given, wanted, slope)
     sums = branch + (given.values + _CONTRACTION * branch) / (1 - _CONTRACTION)
     mean, variance = sums.mean(dim=(0, 2)), sums.var(dim=(0, 2), correction=0)
     step = block.equilibrium.step

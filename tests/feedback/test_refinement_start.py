@@ -40,9 +40,10 @@ CHAINS: dict[str, list[nn.Module]] = {
 
 
 @pytest.mark.parametrize("name", CHAINS)
+@pytest.mark.parametrize("end", [nn.Sigmoid, nn.Hardsigmoid])
 @pytest.mark.parametrize("training", [False, True])
-def test_images_of_linear_reconstructions(name: str, training: bool) -> None:
-    refinement, linear = nn.Sequential(*CHAINS[name], nn.Sigmoid()), deviations()
+def test_images_of_linear_reconstructions(name: str, end: type[nn.Module], training: bool) -> None:
+    refinement, linear = nn.Sequential(*CHAINS[name], end()), deviations()
     assert linear_start_problem(nn.Identity(), refinement) is None
     with torch.no_grad():
         initialise(refinement, torch.Generator().manual_seed(1))

@@ -9,5 +9,6 @@ class ClNetParameters(LinearStartParameters):
     """Parameters of ``clnet``."""
 
     titles = ("CLNet",)
+    results_version = 2
 
     name: Literal["clnet"] = "clnet"
