@@ -19,6 +19,7 @@ from feedback.layers.images import from_unit_interval, to_unit_interval
 from feedback.layers.set_later import are_weights_set_later, weights_set_later
 from feedback.neural_parameters import NeuralParameters
 from feedback.training.autoencoder import Autoencoder
+from feedback.training.default_recipes import ADAPTATION_RECIPE, DRAWN_RECIPE
 from feedback.training.direction_error import DirectionError
 from feedback.training.loop import train
 from feedback.training.options import TrainingOptions, TrainingOutcome, reconstruction_error
@@ -99,13 +100,13 @@ class NeuralCompressor(MatrixCompressor):
 
     @property
     def default_recipe(self) -> TrainingRecipe:
-        """How this network is trained where nothing else is said: as published, otherwise plainly."""
-        return self.paper_recipe or TrainingRecipe()
+        """How this network is trained where nothing else is said."""
+        return DRAWN_RECIPE
 
     @property
     def adaptation_recipe(self) -> TrainingRecipe:
-        """How trained weights are adapted to another channel where nothing else is said."""
-        return self.default_recipe
+        """How trained weights are adapted to another channel where nothing else is said: in small steps."""
+        return ADAPTATION_RECIPE
 
     def recipe_with(self, *sections: RecipeSection | None, adapted: bool = False) -> TrainingRecipe:
         """How it is trained, or trained weights are adapted: by default but for what sections say, the last on top.

@@ -2,6 +2,7 @@
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from feedback.compressor import COMPRESSORS
 from feedback.compressors.crnet import CrBlock
@@ -41,20 +42,17 @@ class ChannelAttention(nn.Module):
     def __init__(self, channels: int, squeezed: int) -> None:
         super().__init__()
         self.pool = nn.AdaptiveAvgPool2d(1)
-        self.weigh = nn.Sequential(
-            nn.Linear(channels, squeezed, bias=False),
-            nn.ReLU(),
-            nn.Linear(squeezed, channels, bias=False),
-            nn.Sigmoid(),
-        )
+        self.squeeze = nn.Linear(channels, squeezed, bias=False)
+        self.excite = nn.Linear(squeezed, channels, bias=False)
 
     def start_even(self) -> None:
         """All channels get the same weight, 0.5."""
-        nn.init.zeros_(self.weigh[2].weight)
+        nn.init.zeros_(self.excite.weight)
 
     def forward(self, image: Tensor) -> Tensor:
         """``[batch, channels, Na, Nt]``, same shape out."""
-        weighted: Tensor = image * self.weigh(self.pool(image).flatten(1))[:, :, None, None]
+        squeezed = functional.relu(self.squeeze(self.pool(image).flatten(1)))
+        weighted: Tensor = image * self.excite(squeezed).sigmoid()[:, :, None, None]
         return weighted
 
 

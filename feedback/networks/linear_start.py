@@ -7,30 +7,11 @@ import torch
 from feedback.errors import FeedbackInputError
 from feedback.neural import NeuralCompressor
 from feedback.neural_parameters import Init, LinearStartParameters
+from feedback.training.default_recipes import KLT_RECIPE
 from feedback.training.recipe import TrainingRecipe
 from feedback.training_set import TrainingSet
 
-__all__ = ["KLT_RECIPE", "Init", "LinearStartNetwork", "LinearStartParameters"]
-
-# For a start from the KLT: Muon, larger steps for kernels than for FC layers, and an average that evens out what batch
-# statistics of few sparse images do to a network that is far from linear. Its rate is held, as a cosine lets go too
-# early.
-KLT_RECIPE = TrainingRecipe(
-    optimiser="muon",
-    muon_kernels=True,
-    batch_size=50,
-    learning_rate=6e-3,
-    full_rate_steps=2000,
-    full_rate_nmse_db=-14,
-    fc_rate_ratio=0.4,
-    warmup=0.05,
-    warmup_steps=300,
-    ema_decay=0.97,
-    schedule="hold",
-    validations=20,
-)
-# For trained weights that are to learn a little more: small steps.
-ADAPTATION_RECIPE = TrainingRecipe(batch_size=50, learning_rate=2e-4, fc_rate_ratio=0.1, warmup=0.1, ema_decay=0.97)
+__all__ = ["Init", "LinearStartNetwork", "LinearStartParameters"]
 
 
 class LinearStartNetwork(NeuralCompressor):
@@ -49,13 +30,11 @@ class LinearStartNetwork(NeuralCompressor):
 
     @property
     def default_recipe(self) -> TrainingRecipe:
-        """That of all networks for random initial weights, one of a few hundred thousand channels otherwise."""
-        return KLT_RECIPE if self.starts_as_klt else super().default_recipe
-
-    @property
-    def adaptation_recipe(self) -> TrainingRecipe:
-        """Of small steps where the network began as the KLT."""
-        return ADAPTATION_RECIPE if self.starts_as_klt else self.default_recipe
+        """The published one where ``init`` draws weights as papers do; otherwise what learns fast from its start."""
+        if self.starts_as_klt:
+            return KLT_RECIPE
+        drawn_on_demand = getattr(self.settings, "init", None) == "xavier"
+        return (drawn_on_demand and self.paper_recipe) or super().default_recipe
 
     def prepare(self, training: TrainingSet, generator: torch.Generator) -> None:
         """Draws weights, then makes the network a linear codec if ``init`` says so.

@@ -11,7 +11,8 @@ from feedback.compressor import COMPRESSORS
 from feedback.initialisation.klt import real_klt
 from feedback.layers.binary import signs_of
 from feedback.networks.fully_connected import FullyConnectedNetwork
-from feedback.networks.linear_start import ADAPTATION_RECIPE, KLT_RECIPE, LinearStartNetwork
+from feedback.networks.linear_start import LinearStartNetwork
+from feedback.training.default_recipes import ADAPTATION_RECIPE, DRAWN_RECIPE, KLT_RECIPE
 from feedback.training.disturbance import Disturbance
 from feedback.training.schedule import learning_rate
 from feedback.training_set import TrainingSet
@@ -186,7 +187,9 @@ def test_recipes_suit_the_start() -> None:
     assert network("acrnet").default_recipe == network("acrnet", init=None).default_recipe == KLT_RECIPE
     # The rate is held up to the decay, in which it lets go.
     assert [learning_rate(KLT_RECIPE, spent) for spent in (0.05, 0.4, 0.7, 1.0)] == [6e-3, 6e-3, 6e-3, 5e-5]
-    assert network("acrnet").adaptation_recipe == ADAPTATION_RECIPE
     drawn = network("acrnet", init="xavier").default_recipe
-    assert network("acrnet", init="xavier").adaptation_recipe == drawn
     assert (drawn.epochs, drawn.learning_rate, drawn.fc_rate_ratio) == (2500, 4e-3, 1.0)
+    # What is drawn because its layers are no linear codec learns by the same recipe, at full steps whatever the budget.
+    assert network("bacrnet", init=None, decoder_fc="binary").default_recipe == DRAWN_RECIPE
+    for init in ("klt", "xavier"):
+        assert network("acrnet", init=init).adaptation_recipe == ADAPTATION_RECIPE
