@@ -59,12 +59,12 @@ class EvCsiNetT(FullyConnectedNetwork):
 
     def build_features(self) -> nn.Module:
         """The image and what a transformer adds."""
-        return self._transformer()
+        return self._transformer(unit_deviation=False)
 
     def build_refinement(self) -> nn.Module:
         """The same at the BS."""
-        return self._transformer()
+        return self._transformer(unit_deviation=True)
 
-    def _transformer(self) -> nn.Module:
+    def _transformer(self, unit_deviation: bool) -> nn.Module:
         settings = self.settings
-        return RowTransformer(self.shape, settings.width, settings.layers, settings.heads)
+        return RowTransformer(self.shape, settings.width, settings.layers, settings.heads, unit_deviation)

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from feedback.layers.basic import ConvBn, PassesImages, ResidualBlock
 from feedback.layers.equilibrium_blocks import EquilibriumBlock
+from feedback.layers.images import ImageScale
 
 # Channels that the statistics of images are taken of.
 STATISTICS_SAMPLES = 5000
@@ -37,7 +38,8 @@ def start_features(network: nn.Module, images: ImageStatistics) -> None:
     """Makes a feature extractor at the UE ``x / deviation``.
 
     Args:
-        network: a chain of convolutions with batch norm, residual and equilibrium blocks, or one that ``PassesImages``.
+        network: a chain of convolutions with batch norm, residual and equilibrium blocks, of which a convolution or a
+            scale is the first; or one that ``PassesImages``.
         images: what it gets.
     """
     mean, variance, deviation = images.mean, images.variance, images.deviation
@@ -46,6 +48,8 @@ def start_features(network: nn.Module, images: ImageStatistics) -> None:
             pass_through(layer, mean, variance, deviation, mean / deviation)
         elif isinstance(layer, ConvBn):
             pass_through(layer, mean / deviation, variance / deviation**2, 1.0, mean / deviation)
+        elif isinstance(layer, ImageScale):
+            layer.start(1 / deviation, 0.0)
         elif isinstance(layer, PassesImages):
             layer.start_as_identity(mean, variance, deviation)
         elif isinstance(layer, (ResidualBlock, EquilibriumBlock)):

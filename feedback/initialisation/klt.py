@@ -6,8 +6,8 @@ Images are 0.5 plus a deviation ``d`` of standard deviation :math:`\sigma`, arou
           \quad \hat x = \mathrm{sigmoid}(g(\sigma \hat y))
 
 with ``A`` the KLT as a real matrix; ``convolutions`` starts what is before it, and ``refinement`` makes
-:math:`g(d) = \mathrm{logit}(0.5 + d)`. Where the BS has residual blocks only, whose paths start at 0, and no sigmoid,
-the network starts as the KLT itself.
+:math:`g(d) = \mathrm{logit}(0.5 + d)`. Where the BS ends in a scale in place of a sigmoid, and its blocks have nothing
+after their sum, the network starts as the KLT itself.
 
 Of a binary layer only the signs of ``A`` remain; the BS then starts with the linear estimator of least mean-square
 error from its codeword.
@@ -23,7 +23,7 @@ import torch
 from torch import Tensor, nn
 
 from feedback.initialisation.convolutions import STATISTICS_SAMPLES, ImageStatistics, start_features
-from feedback.initialisation.refinement import silence_blocks, start_refinement, stays_linear
+from feedback.initialisation.refinement import start_refinement
 from feedback.layers.basic import CentredLinear, FullyConnectedDecoder, FullyConnectedEncoder
 from feedback.layers.binary import BinaryLinear, scale_of, signs_of
 from feedback.layers.images import to_unit_interval
@@ -55,8 +55,8 @@ def start_as_klt(
     """Sets initial weights of a network whose convolutions and residual blocks follow each other in a chain.
 
     Args:
-        encoder: its features start with a convolution with batch norm.
-        decoder: its refinement ends in a sigmoid, or a hard one, or is of residual blocks with nothing after their sum.
+        encoder: its features start with a convolution with batch norm, or a scale.
+        decoder: its refinement ends in a sigmoid, a hard one, or a scale.
         training: channels whose KLT is taken.
         disturbance: what codewords go through in training; sets the gains of a float layer before a quantiser.
 
@@ -69,11 +69,8 @@ def start_as_klt(
     klt = real_klt(training, encoder.fc.out_features)
     if isinstance(encoder.fc, BinaryLinear):
         klt = klt + _MARGIN * signs_of(klt)
-    if isinstance(encoder.features, nn.Identity):
-        _start_fc(encoder.fc, klt / deviation, 0.5)
-    else:
-        start_features(encoder.features, statistics)
-        _start_fc(encoder.fc, klt, 0.5 / deviation)
+    start_features(encoder.features, statistics)
+    _start_fc(encoder.fc, klt, 0.5 / deviation)
     deviations = (images - 0.5).flatten(1)
     if isinstance(encoder.fc, BinaryLinear):
         binary = scale_of(klt) * signs_of(klt)
@@ -94,11 +91,6 @@ def start_as_klt(
             inverse = inverse / gain
         linear = values @ klt
     decoder.fc.weight.copy_(inverse)
-    if stays_linear(decoder.refinement):
-        decoder.fc.weight.mul_(deviation)
-        nn.init.constant_(decoder.fc.bias, 0.5)
-        silence_blocks(decoder.refinement)
-        return
     nn.init.zeros_(decoder.fc.bias)
     start_refinement(decoder.refinement, linear.unflatten(1, (2, -1)), deviation)
 

@@ -1,9 +1,11 @@
-r"""What ends a decoder and makes images of logits, and how a start undoes it."""
+"""What ends a decoder and makes images of logits, and how a start undoes it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from torch import Tensor, nn
+
+from feedback.layers.images import ImageScale
 
 # Images this near to 0 or 1 are not told from it: their logits would only be large.
 _EDGE = 0.01
@@ -30,6 +32,11 @@ def last_activation(layer: nn.Module) -> LastActivation | None:
         return LastActivation(_logits_of_sigmoid, _slope_of_sigmoid, 4.0)
     if isinstance(layer, nn.Hardsigmoid):
         return LastActivation(lambda deviations: 6 * deviations, lambda logits: logits.new_full((), 1 / 6), 6.0)
+    if isinstance(layer, ImageScale):
+        factor = float(layer.factor)
+        return LastActivation(
+            lambda deviations: deviations / factor, lambda logits: logits.new_full((), factor), 1 / factor
+        )
     return None
 
 

@@ -19,6 +19,7 @@ from feedback.initialisation.last_activation import LastActivation, last_activat
 from feedback.initialisation.logits import BlockInput, start_path
 from feedback.layers.basic import ConvBn, ResidualBlock
 from feedback.layers.equilibrium_blocks import BsEquilibrium, BsStep
+from feedback.layers.images import ImageScale
 
 # What a step of an equilibrium leaves of a state that is off: 0.2^5 in the 5 iterations of training.
 _CONTRACTION = 0.2
@@ -38,25 +39,21 @@ class StartsOwnPath(Protocol):
 
 
 def stays_linear(refinement: nn.Module) -> bool:
-    """Whether a refinement is the identity once its residual paths are 0: blocks with nothing after their sum."""
+    """Whether a refinement is affine once its residual paths are 0: blocks with nothing after their sum."""
     return all(
-        isinstance(layer, nn.Identity)
+        isinstance(layer, (nn.Identity, ImageScale))
         or (isinstance(layer, ResidualBlock) and isinstance(layer.activation, nn.Identity))
         for layer in chain_of(refinement)
     )
 
 
-def silence_blocks(refinement: nn.Module) -> None:
-    """Makes the residual paths of a chain 0."""
-    for layer in chain_of(refinement):
-        if isinstance(layer, ResidualBlock):
-            layer.silence()
-
-
 def refinement_problem(refinement: nn.Module) -> str | None:
     """Why a chain cannot make images of linear reconstructions, in a few words; ``None`` where it can."""
-    if last_activation(chain_of(refinement)[-1]) is None:
-        return "the refinement at the BS is neither of residual blocks only nor ends in a sigmoid"
+    if stays_linear(refinement):
+        return None
+    end = chain_of(refinement)[-1]
+    if last_activation(end) is None:
+        return f"{type(end).__name__} at the end of the BS is neither a sigmoid nor a scale"
     layers = _layers_of(refinement)
     if len(layers) == 1 and isinstance(layers[0], BsEquilibrium):
         return None
@@ -70,7 +67,7 @@ def refinement_problem(refinement: nn.Module) -> str | None:
         return "an activation after the last block at the BS cannot pass logits on"
     if not (blocks and _can_bend(blocks[-1])):
         return "the last block at the BS has no hinges to bend images into logits"
-    if not others:
+    if not (others or isinstance(end, ImageScale)):
         return "there is no convolution beside the residual blocks at the BS"
     return None
 
@@ -79,8 +76,8 @@ def start_refinement(network: nn.Module, linear: Tensor, deviation: float, taken
     """Makes a refinement logits of linear reconstructions, then images.
 
     Args:
-        network: a chain that ends in a sigmoid or a hard one, of affine layers and residual blocks, the last of which
-            can bend; or of one equilibrium block.
+        network: a chain that ends in a sigmoid, a hard one or a scale, of affine layers and residual blocks, the last
+            of which can bend, or that have nothing after their sum; or of one equilibrium block.
         linear: deviations of linear reconstructions from 0.5, ``[n, 2, Na Nt]``.
         deviation: standard deviation of images.
         taken: what it takes, if not linear reconstructions of unit deviation.
@@ -90,7 +87,14 @@ def start_refinement(network: nn.Module, linear: Tensor, deviation: float, taken
     """
     if problem := refinement_problem(network):
         raise TypeError(problem)
-    layers, end = _layers_of(network), last_activation(chain_of(network)[-1])
+    given = taken or BlockInput(linear, 1 / deviation, 0.0)
+    last_layer = chain_of(network)[-1]
+    if isinstance(last_layer, ImageScale):
+        last_layer.start(1 / given.scale, 0.5)
+    if stays_linear(network):
+        _start_linear(network, given)
+        return
+    layers, end = _layers_of(network), last_activation(last_layer)
     assert end is not None
     if isinstance(layers[0], BsEquilibrium):
         _bend_equilibrium(layers[0], end, linear, deviation)
@@ -102,7 +106,6 @@ def start_refinement(network: nn.Module, linear: Tensor, deviation: float, taken
     scale = 1 / deviation if after else end.tangent
     margin, unit, logits = MARGIN * deviation * scale, scale / end.tangent, end.logits(linear)
     wanted, slope = unit * logits, (end.slope(logits) / unit).expand_as(logits)
-    given = taken or BlockInput(linear, 1 / deviation, 0.0)
     for layer in layers:
         _start_activation(layer)
     for layer in before:
@@ -113,6 +116,16 @@ def start_refinement(network: nn.Module, linear: Tensor, deviation: float, taken
     bent = _bend(last, given, wanted, slope)
     for layer in after:
         bent = _affine(layer, BlockInput(bent, 1.0, 0.0), 1 / unit if layer is after[-1] else 1.0, 0.0).values
+
+
+def _start_linear(network: nn.Module, given: BlockInput) -> None:
+    """Makes residual paths 0, and the scale at the end one that brings the input to images."""
+    *blocks, end = chain_of(network)
+    assert isinstance(end, ImageScale)
+    end.start(1 / given.scale, 0.5 - given.shift / given.scale)
+    for block in blocks:
+        if isinstance(block, ResidualBlock):
+            block.silence()
 
 
 def _layers_of(network: nn.Module) -> list[nn.Module]:

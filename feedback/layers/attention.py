@@ -102,12 +102,16 @@ class RowTransformer(ResidualBlock):
         width: values of a token.
         layers: transformer layers.
         heads: of each attention.
+        unit_deviation: whether it takes deviations from the mean image, of unit deviation, in place of images.
     """
 
     scale: Tensor
 
-    def __init__(self, shape: tuple[int, int], width: int, layers: int, heads: int) -> None:
+    def __init__(
+        self, shape: tuple[int, int], width: int, layers: int, heads: int, unit_deviation: bool = False
+    ) -> None:
         super().__init__()
+        self.mean, self.gain = (0.0, 1.0) if unit_deviation else (0.5, _GAIN)
         rows, ports = shape
         self.embed = nn.Linear(2 * ports, width)
         self.positions = nn.Parameter(torch.zeros(rows, width))
@@ -139,7 +143,7 @@ class RowTransformer(ResidualBlock):
 
     def forward(self, image: Tensor) -> Tensor:
         """``[batch, 2, rows, ports]``, same shape out."""
-        tokens = self.embed((image - 0.5).transpose(1, 2).flatten(2) * _GAIN) + self.positions
+        tokens = self.embed((image - self.mean).transpose(1, 2).flatten(2) * self.gain) + self.positions
         added = self.project(self.norm(self.layers(tokens))).unflatten(2, (2, -1)).transpose(1, 2)
         # The path's values are of unit deviation, as tokens are.
-        return (image + added / _GAIN) * self.scale
+        return (image + added / self.gain) * self.scale

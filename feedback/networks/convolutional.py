@@ -7,6 +7,7 @@ from torch import nn
 from feedback.compressor_parameters import latent_maps
 from feedback.initialisation.angle_klt import start_as_angle_klt
 from feedback.initialisation.problem import linear_start_problem
+from feedback.initialisation.scales import with_end, with_scale
 from feedback.layers.basic import ConvBn
 from feedback.layers.convolutional_latent import KERNEL, ConvolutionalDecoder, ConvolutionalEncoder
 from feedback.networks.linear_start import LinearStartNetwork
@@ -40,11 +41,11 @@ class ConvolutionalLatentNetwork(LinearStartNetwork):
         """Features, then conv 1x7 ``2 Na`` -> ``m`` with bias."""
         n_maps = latent_maps(self.shape, self.settings.compression_ratio)
         narrow = nn.Conv2d(2 * self.shape[0], n_maps, KERNEL, padding="same")
-        return ConvolutionalEncoder(self.build_features(), narrow)
+        return ConvolutionalEncoder(with_scale(self.build_features()), narrow)
 
     def build_decoder(self) -> nn.Module:
         """Conv 1x7 ``m`` -> ``2 Na`` with batch norm, then refinement."""
         n_maps = latent_maps(self.shape, self.settings.compression_ratio)
         return ConvolutionalDecoder(
-            ConvBn(n_maps, 2 * self.shape[0], KERNEL), self.build_refinement(), n_angles=self.shape[1]
+            ConvBn(n_maps, 2 * self.shape[0], KERNEL), with_end(self.build_refinement()), n_angles=self.shape[1]
         )

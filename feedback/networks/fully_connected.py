@@ -7,6 +7,7 @@ from torch import nn
 
 from feedback.initialisation.klt import start_as_klt
 from feedback.initialisation.problem import linear_start_problem
+from feedback.initialisation.scales import with_end, with_scale
 from feedback.layers.basic import CentredLinear, FullyConnectedDecoder, FullyConnectedEncoder
 from feedback.layers.binary import BinaryLinear
 from feedback.layers.set_later import Linear
@@ -65,12 +66,12 @@ class FullyConnectedNetwork(LinearStartNetwork):
     def build_encoder(self) -> nn.Module:
         """Features, then the FC layer."""
         fc = self.encoder_fc(2 * self.shape[0] * self.shape[1], self.length)
-        return FullyConnectedEncoder(self.build_features(), fc, self._transposed)
+        return FullyConnectedEncoder(with_scale(self.build_features()), fc, self._transposed)
 
     def build_decoder(self) -> nn.Module:
         """The FC layer, then refinement."""
         fc = self.decoder_fc(self.length, 2 * self.shape[0] * self.shape[1])
-        return FullyConnectedDecoder(fc, self.build_refinement(), self.shape, self._transposed)
+        return FullyConnectedDecoder(fc, with_end(self.build_refinement()), self.shape, self._transposed)
 
     @property
     def _transposed(self) -> bool:

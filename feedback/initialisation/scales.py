@@ -1,0 +1,29 @@
+"""Scales that networks without layers of that kind get, so that all weights beside them start in the same size."""
+
+from torch import nn
+
+from feedback.initialisation.convolutions import chain_of
+from feedback.initialisation.last_activation import last_activation
+from feedback.initialisation.problem import linear_start_problem
+from feedback.layers.basic import ConvBn, PassesImages
+from feedback.layers.images import ImageScale
+
+
+def with_scale(features: nn.Module) -> nn.Module:
+    """Features at the UE that begin with a layer which can bring images to unit deviation: with a scale where not."""
+    layers = [layer for layer in chain_of(features) if not isinstance(layer, nn.Identity)]
+    if layers and isinstance(layers[0], (ConvBn, PassesImages)):
+        return features
+    scaled = nn.Sequential(ImageScale(), *layers)
+    return features if linear_start_problem(scaled, nn.Sequential(ImageScale())) else scaled
+
+
+def with_end(refinement: nn.Module) -> nn.Module:
+    """A refinement at the BS that ends in what makes images: a scale where there is no sigmoid.
+
+    Where it cannot start as the KLT even so, it stays as it is.
+    """
+    if last_activation(chain_of(refinement)[-1]) is not None:
+        return refinement
+    ended = nn.Sequential(*chain_of(refinement), ImageScale())
+    return refinement if linear_start_problem(nn.Identity(), ended) else ended
