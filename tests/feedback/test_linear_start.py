@@ -8,7 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from feedback.compressor import COMPRESSORS
+from feedback.compressors.cl_csinet import ClCsiNet
 from feedback.initialisation.klt import real_klt
+from feedback.layers.basic import RefineNet, leaky_relu
 from feedback.layers.binary import signs_of
 from feedback.networks.fully_connected import FullyConnectedNetwork
 from feedback.networks.linear_start import LinearStartNetwork
@@ -74,10 +76,62 @@ def test_starts_as_the_best_linear_codec(name: str) -> None:
     assert found == pytest.approx(nmse_db(linear_codec(csi, matrix), csi), abs=0.1)
 
 
-@pytest.mark.parametrize("name", [*FLOAT, "acrnet-10x"])
+class OpenBlock(RefineNet):
+    def __init__(self, activation: nn.Module) -> None:
+        super().__init__()
+        self.activation = activation
+
+
+class OfUser(FullyConnectedNetwork):
+    """Without a convolution at the UE, and without a sigmoid at the BS."""
+
+    def build_features(self) -> nn.Module:
+        return OpenBlock(leaky_relu())
+
+    def build_refinement(self) -> nn.Module:
+        return nn.Sequential(OpenBlock(leaky_relu()), OpenBlock(nn.Identity()))
+
+
+class Bare(OfUser):
+    def build_features(self) -> nn.Module:
+        return nn.Identity()
+
+    def build_refinement(self) -> nn.Module:
+        return nn.Identity()
+
+
+def of_user(kind: type[OfUser]) -> LinearStartNetwork:
+    return kind(kind.Parameters(name="of_user", compression_ratio=8), SHAPE)
+
+
+@pytest.mark.parametrize("kind", [OfUser, Bare])
+def test_networks_without_a_sigmoid_start_as_the_klt(kind: type[OfUser]) -> None:
+    made = of_user(kind)
+    made.prepare(TRAINING, torch.Generator().manual_seed(1))
+    csi = TRAINING.validation
+    linear = nmse_db(linear_codec(csi, real_klt(TRAINING, made.length)), csi)
+    assert nmse_db(made.decode(made.encode(csi)), csi) == pytest.approx(linear, abs=0.01)
+
+
+def networks_with_float_fc() -> dict[str, LinearStartNetwork]:
+    """Of the registry, and users'."""
+    found = {kind.__name__: of_user(kind) for kind in (OfUser, Bare)}
+    for name in COMPRESSORS:
+        kind = COMPRESSORS.get_class(name)
+        if issubclass(kind, FullyConnectedNetwork):
+            made = kind(kind.Parameters(name=name, compression_ratio=8, csi="matrix"), SHAPE)
+            if made.starts_as_klt and not made.binary_encoder:
+                found[name] = made
+    return found
+
+
+WITH_FLOAT_FC = networks_with_float_fc()
+
+
+@pytest.mark.parametrize("name", WITH_FLOAT_FC)
 def test_both_fc_layers_start_in_the_scale_that_steps_are_made_for(name: str) -> None:
     """A step of Muon has the same length whatever the weights'; for weights in the scale of logits it is too long."""
-    made = network(name)
+    made = WITH_FLOAT_FC[name]
     assert isinstance(made, FullyConnectedNetwork)
     made.prepare(TRAINING, torch.Generator().manual_seed(1))
     ue, bs = made.encoder.fc.weight, made.decoder.fc.weight
@@ -117,9 +171,20 @@ def test_start_spreads_entries_over_the_levels_of_a_quantiser(name: str) -> None
     assert found[None] > found[quantiser] + 1
 
 
-@pytest.mark.parametrize("name", CONVOLUTIONAL)
+class OpenLatentSpace(ClCsiNet):
+    """Without a convolution before the latent space, and without a sigmoid."""
+
+    def build_features(self) -> nn.Module:
+        return nn.Identity()
+
+    def build_refinement(self) -> nn.Module:
+        return OpenBlock(nn.Identity())
+
+
+@pytest.mark.parametrize("name", [*CONVOLUTIONAL, "of a user"])
 def test_convolutional_latent_space_starts_as_the_klt_of_angles(name: str) -> None:
-    made = network(name)
+    parameters = ClCsiNet.Parameters(compression_ratio=8)
+    made = OpenLatentSpace(parameters, SHAPE) if name == "of a user" else network(name)
     made.prepare(TRAINING, torch.Generator().manual_seed(1))
     csi = TRAINING.validation
 

@@ -10,6 +10,7 @@ from feedback.initialisation.refinement import start_refinement
 from feedback.initialisation.thresholds import best_thresholds
 from feedback.layers.basic import ConvBn, RefineNet, initialise, leaky_relu
 from feedback.layers.equilibrium_blocks import BsEquilibrium
+from feedback.layers.images import ImageScale
 
 DEVIATION = 0.04
 
@@ -40,7 +41,7 @@ CHAINS: dict[str, list[nn.Module]] = {
 
 
 @pytest.mark.parametrize("name", CHAINS)
-@pytest.mark.parametrize("end", [nn.Sigmoid, nn.Hardsigmoid])
+@pytest.mark.parametrize("end", [nn.Sigmoid, nn.Hardsigmoid, ImageScale])
 @pytest.mark.parametrize("training", [False, True])
 def test_images_of_linear_reconstructions(name: str, end: type[nn.Module], training: bool) -> None:
     refinement, linear = nn.Sequential(*CHAINS[name], end()), deviations()

@@ -11,6 +11,7 @@ class EvCsiNetParameters(LinearStartParameters):
     """Parameters of ``evcsinet``."""
 
     titles = ("EVCsiNet",)
+    results_version = 2
 
     name: Literal["evcsinet"] = "evcsinet"
     csi: Literal["matrix", "eigenvectors"] = Field(
@@ -22,6 +23,7 @@ class EvCsiNetTParameters(LinearStartParameters):
     """Parameters of ``evcsinet-t``."""
 
     titles = ("EVCsiNet-T",)
+    results_version = 2
 
     name: Literal["evcsinet-t"] = "evcsinet-t"
     csi: Literal["matrix", "eigenvectors"] = Field(
