@@ -1,5 +1,6 @@
 """The contract of every codeword quantiser, and their registry."""
 
+import math
 from abc import abstractmethod
 from typing import ClassVar
 
@@ -9,6 +10,7 @@ from torch import Tensor
 from feedback.csi_report.codeword import Codeword
 from feedback.learner import Learner
 from feedback.quantiser_parameters import QUANTISERS, QuantiserParameters, QuantiserTraits
+from feedback.saturation import not_further_out
 
 __all__ = ["QUANTISERS", "Quantiser", "QuantiserParameters"]
 
@@ -27,6 +29,11 @@ class Quantiser(QuantiserTraits, Learner):
         """What it is called in messages."""
         return f"quantiser {self.settings.name}"
 
+    @property
+    def largest_value(self) -> float:
+        """Largest modulus that the BS may get; infinite by default."""
+        return math.inf
+
     def fit(self, values: Tensor) -> None:
         """Learns from training codewords ``[n, length]``, float32; nothing to do by default."""
 
@@ -41,8 +48,9 @@ class Quantiser(QuantiserTraits, Learner):
     def straight_through(self, values: Tensor) -> Tensor:
         """Values ``[batch, length]`` as the BS gets them over a perfect link, with the gradient of the identity.
 
-        For training through the quantiser, whose own gradient is zero almost everywhere.
+        For training through the quantiser, whose own gradient is zero almost everywhere. Where a value is beyond the
+        outermost level, the gradient only moves it back.
         """
         with torch.no_grad():
             error = self.dequantise(self.quantise(Codeword(values))).values - values
-        return values + error
+        return not_further_out(values, self.largest_value) + error

@@ -1,5 +1,6 @@
 """Uniform quantisation of codeword values after a sigmoid, as in ACRNet."""
 
+import math
 from dataclasses import replace
 
 from feedback.csi_report.checks import check_values
@@ -19,6 +20,11 @@ class SigmoidUniform(Quantiser):
 
     Parameters = SigmoidUniformParameters
     settings: SigmoidUniformParameters
+
+    @property
+    def largest_value(self) -> float:
+        """That of the outermost cell's centre."""
+        return math.log(2 ** (self.settings.bits + 1) - 1)
 
     def quantise(self, codeword: Codeword) -> Codeword:
         """Level numbers ``0 .. 2^B - 1`` as float32, ``value_bits = M B``.

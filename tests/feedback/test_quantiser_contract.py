@@ -243,3 +243,23 @@ def test_straight_through_has_the_quantisers_value_and_the_identitys_gradient(qu
     out.sum().backward()
     assert values.grad is not None
     assert torch.equal(values.grad, torch.ones_like(values))
+
+
+def test_no_gradient_moves_a_value_further_beyond_the_outermost_level(quantiser: Quantiser) -> None:
+    largest = quantiser.largest_value
+    beyond = 2 * largest if math.isfinite(largest) else 10.0
+    values = torch.tensor([[beyond], [-beyond]]).expand(2, LENGTH).clone().requires_grad_()
+    # The sign of the gradient that moves each further out in descent.
+    outwards = -values.detach().sign()
+    for direction in (outwards, -outwards):
+        values.grad = None
+        quantiser.straight_through(values).backward(direction)
+        assert values.grad is not None
+        kept = direction is not outwards or math.isinf(largest)
+        assert torch.equal(values.grad, direction if kept else torch.zeros_like(direction))
+
+
+def test_largest_value_is_what_comes_back_of_any_larger(quantiser: Quantiser) -> None:
+    if math.isfinite(quantiser.largest_value):
+        rebuilt = through(quantiser, torch.full((1, LENGTH), 1e3))
+        torch.testing.assert_close(rebuilt, torch.full_like(rebuilt, quantiser.largest_value))
