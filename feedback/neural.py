@@ -19,7 +19,7 @@ from feedback.layers.images import from_unit_interval, to_unit_interval
 from feedback.layers.set_later import are_weights_set_later, weights_set_later
 from feedback.neural_parameters import NeuralParameters
 from feedback.training.autoencoder import Autoencoder
-from feedback.training.default_recipes import ADAPTATION_RECIPE, DRAWN_RECIPE
+from feedback.training.default_recipes import ADAPTATION_RECIPE, DRAWN_RECIPE, KLT_RECIPE
 from feedback.training.direction_error import DirectionError
 from feedback.training.loop import train
 from feedback.training.options import TrainingOptions, TrainingOutcome, reconstruction_error
@@ -100,8 +100,11 @@ class NeuralCompressor(MatrixCompressor):
 
     @property
     def default_recipe(self) -> TrainingRecipe:
-        """How this network is trained where nothing else is said."""
-        return DRAWN_RECIPE
+        """How it is trained where nothing else is said: as published where ``init`` draws weights as papers do."""
+        if self.starts_as_klt:
+            return KLT_RECIPE
+        drawn_on_demand = getattr(self.settings, "init", None) == "xavier"
+        return (drawn_on_demand and self.paper_recipe) or DRAWN_RECIPE
 
     @property
     def adaptation_recipe(self) -> TrainingRecipe:

@@ -7,8 +7,6 @@ import torch
 from feedback.errors import FeedbackInputError
 from feedback.neural import NeuralCompressor
 from feedback.neural_parameters import Init, LinearStartParameters
-from feedback.training.default_recipes import KLT_RECIPE
-from feedback.training.recipe import TrainingRecipe
 from feedback.training_set import TrainingSet
 
 __all__ = ["Init", "LinearStartNetwork", "LinearStartParameters"]
@@ -27,14 +25,6 @@ class LinearStartNetwork(NeuralCompressor):
     def start_problem(self) -> str | None:
         """Why its layers allow no start from the KLT, in a few words; ``None`` where they do."""
         return None
-
-    @property
-    def default_recipe(self) -> TrainingRecipe:
-        """The published one where ``init`` draws weights as papers do; otherwise what learns fast from its start."""
-        if self.starts_as_klt:
-            return KLT_RECIPE
-        drawn_on_demand = getattr(self.settings, "init", None) == "xavier"
-        return (drawn_on_demand and self.paper_recipe) or super().default_recipe
 
     def prepare(self, training: TrainingSet, generator: torch.Generator) -> None:
         """Draws weights, then makes the network a linear codec if ``init`` says so.

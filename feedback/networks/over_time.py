@@ -164,11 +164,6 @@ class NetworkOverTime(ReportCompressor, NeuralCompressor):
         """Whether training starts from the KLT, as ``init`` says."""
         return self.settings.init == "klt"
 
-    @property
-    def default_recipe(self) -> TrainingRecipe:
-        """As published, otherwise plainly: Muon's steps are too long where reports build on each other."""
-        return self.paper_recipe or TrainingRecipe()
-
     def prepare(self, training: TrainingSet, generator: torch.Generator) -> None:
         """Draws weights, learns what is told beside them, and makes each kind of report the KLT if ``init`` says so."""
         self._check_sequences(training)

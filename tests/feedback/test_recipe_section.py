@@ -10,6 +10,7 @@ from feedback.compressor import COMPRESSORS
 from feedback.denoisers.parameters.dnnnet import DnnNetParameters
 from feedback.errors import FeedbackInputError
 from feedback.neural import NeuralCompressor
+from feedback.training.default_recipes import KLT_RECIPE
 from feedback.training.paper_recipes import CSINET
 from feedback.training.recipe import TrainingRecipe
 from feedback.training.recipe_section import RecipeSection, recipe_of_key, recipe_with
@@ -66,7 +67,7 @@ def test_refuses_a_published_recipe_where_there_is_none() -> None:
     kind = COMPRESSORS.get_class("markovnet")
     made = kind(kind.Parameters.model_validate({"name": "markovnet", "compression_ratio": 4}), (8, 8))
     assert isinstance(made, NeuralCompressor)
-    assert made.recipe_with() == made.default_recipe == TrainingRecipe()
+    assert made.recipe_with() == made.default_recipe == KLT_RECIPE
     with pytest.raises(FeedbackInputError, match="base: got paper, expected one of default, plain"):
         made.recipe_with(RecipeSection(base="paper"))
 
