@@ -86,9 +86,11 @@ class ClNetFeatures(nn.Module):
         mixing = self.forge.conv.weight[::2, :, 0, 0]
         self.forge.conv.weight[1::2, :, 0, 0] = -mixing
         signed = torch.stack([mixing, -mixing], dim=1).flatten(0, 1)
-        start_norm(self.forge.norm, signed @ mean, signed.square() @ variance, 1 / deviation, torch.zeros(_FORGED))
+        start_norm(self.forge.norm, signed @ mean, signed.square() @ variance, 1 / deviation, mean.new_zeros(_FORGED))
         unmixing = torch.linalg.pinv(mixing) / (1 + LEAKY_SLOPE)
-        merging = torch.cat([torch.eye(2), torch.stack([unmixing, -unmixing], dim=2).flatten(1)], dim=1)
+        merging = torch.cat(
+            [torch.eye(2, device=mean.device), torch.stack([unmixing, -unmixing], dim=2).flatten(1)], dim=1
+        )
         self.merge.conv.weight.copy_(merging[:, :, None, None])
         # Forged channels have no mean.
         start_norm(self.merge.norm, 0.5 * mean / deviation, variance / deviation**2, 1.0, mean / deviation)

@@ -48,7 +48,7 @@ class CrBlock(ResidualBlock):
     """Two resolutions at the BS: 3x3, 1x9, 9x1 beside 1x5, 5x1, with 7 channels each, merged by 1x1.
 
     Args:
-        reach: of the kernels of 9; CLNet has smaller ones.
+        reach: length of the long kernels, 9; CLNet has shorter ones.
     """
 
     def __init__(self, reach: int = 9) -> None:

@@ -21,6 +21,7 @@ class FullyConnectedNetwork(LinearStartNetwork):
 
     It starts as the KLT where the layers allow it. The simplest that do: nothing (``nn.Identity``) or convolutions
     ``ConvBn`` of the two image channels as features, and a refinement of residual blocks with nothing after their sum.
+    What does not begin with a convolution, or not end in a sigmoid, gets an ``ImageScale`` there.
     """
 
     Parameters: ClassVar[type[NeuralParameters]] = LinearStartParameters
