@@ -18,21 +18,12 @@ from feedback.layers.attention import RowTransformer
 from feedback.layers.images import from_unit_interval, to_unit_interval
 from feedback.neural import NeuralCompressor
 from feedback.signals import Reconstructed
+from feedback.training.default_recipes import KLT_RECIPE
 from feedback.training.options import Pass, TrainingOptions
 from feedback.training.recipe import TrainingRecipe
 from feedback.training_set import TrainingSet
 
-RECIPE = TrainingRecipe(
-    optimiser="muon",
-    batch_size=50,
-    learning_rate=1e-2,
-    full_rate_steps=2000,
-    fc_rate_ratio=1.0,
-    warmup=0.05,
-    ema_decay=0.97,
-    schedule="hold",
-    validations=20,
-)
+RECIPE = KLT_RECIPE.model_copy(update={"learning_rate": 1e-2, "fc_rate_ratio": 1.0})
 _WIDTH, _LAYERS, _HEADS = 64, 2, 4
 # Channels whose reports are made at once.
 _PART = 500

@@ -31,7 +31,7 @@ class Quantiser(QuantiserTraits, Learner):
 
     @property
     def largest_value(self) -> float:
-        """Largest modulus that the BS may get; infinite by default."""
+        """Modulus of the outermost levels where all values have the same; infinite where levels are learnt."""
         return math.inf
 
     def fit(self, values: Tensor) -> None:

@@ -5,9 +5,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from feedback.compressor import COMPRESSORS
-from feedback.compressors.crnet import CrBlock
+from feedback.compressors.crnet import CrBlock, WideConvolutions
 from feedback.compressors.parameters.clnet import ClNetParameters
-from feedback.initialisation.convolutions import pass_through, start_norm
+from feedback.initialisation.convolutions import start_norm
 from feedback.layers.basic import LEAKY_SLOPE, ConvBn, leaky_relu
 from feedback.networks.fully_connected import FullyConnectedNetwork
 from feedback.training.paper_recipes import CRNET
@@ -61,9 +61,7 @@ class ClNetFeatures(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.wide = nn.Sequential(
-            ConvBn(2, 2, 3, leaky_relu()), ConvBn(2, 2, (1, 9), leaky_relu()), ConvBn(2, 2, (9, 1))
-        )
+        self.wide = WideConvolutions()
         self.places = SpatialAttention()
         self.forge = ConvBn(2, _FORGED, 1)
         self.channels = ChannelAttention(_FORGED, _SQUEEZED)
@@ -76,11 +74,7 @@ class ClNetFeatures(nn.Module):
 
         With ``f`` the leaky ReLU of slope ``s``, :math:`f(x) - f(-x) = (1 + s) x`.
         """
-        scaled = mean / deviation, variance / deviation**2, 1.0, mean / deviation
-        first, *others = (layer for layer in self.wide if isinstance(layer, ConvBn))
-        pass_through(first, mean, variance, deviation, mean / deviation)
-        for layer in others:
-            pass_through(layer, *scaled)
+        self.wide.start_as_identity(mean, variance, deviation)
         self.places.start_even()
         self.channels.start_even()
         mixing = self.forge.conv.weight[::2, :, 0, 0]

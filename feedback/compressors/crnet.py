@@ -13,14 +13,26 @@ from feedback.public_weights.pytorch import crnet_layers, read_public_checkpoint
 from feedback.training.paper_recipes import CRNET
 
 
+class WideConvolutions(nn.Sequential):
+    """Convolutions 3x3, 1x9, 9x1 of the two image channels at the UE, with leaky ReLU but after the last."""
+
+    def __init__(self) -> None:
+        super().__init__(ConvBn(2, 2, 3, leaky_relu()), ConvBn(2, 2, (1, 9), leaky_relu()), ConvBn(2, 2, (9, 1)))
+
+    def start_as_identity(self, mean: Tensor, variance: Tensor, deviation: float) -> None:
+        """Makes them ``x / deviation`` for images of those statistics, ``[2]`` each."""
+        first, *others = (layer for layer in self if isinstance(layer, ConvBn))
+        pass_through(first, mean, variance, deviation, mean / deviation)
+        for layer in others:
+            pass_through(layer, mean / deviation, variance / deviation**2, 1.0, mean / deviation)
+
+
 class CrNetFeatures(nn.Module):
     """Two resolutions at the UE: 3x3, 1x9, 9x1 beside 3x3, merged by 1x1."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.wide = nn.Sequential(
-            ConvBn(2, 2, 3, leaky_relu()), ConvBn(2, 2, (1, 9), leaky_relu()), ConvBn(2, 2, (9, 1))
-        )
+        self.wide = WideConvolutions()
         self.local = ConvBn(2, 2, 3)
         self.activation = leaky_relu()
         self.merge = ConvBn(4, 2, 1, leaky_relu())
@@ -28,12 +40,9 @@ class CrNetFeatures(nn.Module):
     @torch.no_grad()
     def start_as_identity(self, mean: Tensor, variance: Tensor, deviation: float) -> None:
         """Both resolutions pass the image, scaled, and their mean is taken."""
-        scaled = mean / deviation, variance / deviation**2, 1.0, mean / deviation
-        first, *others = (layer for layer in self.wide if isinstance(layer, ConvBn))
-        for layer in (first, self.local):
-            pass_through(layer, mean, variance, deviation, mean / deviation)
-        for layer in (*others, self.merge):
-            pass_through(layer, *scaled)
+        self.wide.start_as_identity(mean, variance, deviation)
+        pass_through(self.local, mean, variance, deviation, mean / deviation)
+        pass_through(self.merge, mean / deviation, variance / deviation**2, 1.0, mean / deviation)
         nn.init.zeros_(self.merge.conv.weight)
         for channel in range(2):
             self.merge.conv.weight[channel, channel::2] = 0.5

@@ -19,8 +19,13 @@ def linear_start_problem(features: nn.Module, refinement: nn.Module) -> str | No
             sigmoid, a hard one or a scale, of an equilibrium block, or of convolutions and residual blocks that can
             bend images into logits.
     """
+    return features_problem(features) or refinement_problem(refinement)
+
+
+def features_problem(features: nn.Module) -> str | None:
+    """The same of what is at the UE alone."""
     for layer in () if isinstance(features, PassesImages) else chain_of(features):
         keeps = isinstance(layer, ConvBn) and layer.conv.in_channels == layer.conv.out_channels == 2
         if not (keeps or isinstance(layer, (nn.Identity, ImageScale, PassesImages, ResidualBlock, EquilibriumBlock))):
             return f"{type(layer).__name__} before the FC layer at the UE cannot pass images on"
-    return refinement_problem(refinement)
+    return None

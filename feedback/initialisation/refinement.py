@@ -48,12 +48,15 @@ def stays_linear(refinement: nn.Module) -> bool:
 
 
 def refinement_problem(refinement: nn.Module) -> str | None:
-    """Why a chain cannot make images of linear reconstructions, in a few words; ``None`` where it can."""
+    """Why a chain cannot make images of linear reconstructions, in a few words; ``None`` where it can.
+
+    One that ends in no activation is taken for one that ends in a scale.
+    """
     if stays_linear(refinement):
         return None
     end = chain_of(refinement)[-1]
     if last_activation(end) is None:
-        return f"{type(end).__name__} at the end of the BS is neither a sigmoid nor a scale"
+        return refinement_problem(nn.Sequential(*chain_of(refinement), ImageScale()))
     layers = _layers_of(refinement)
     if len(layers) == 1 and isinstance(layers[0], BsEquilibrium):
         return None

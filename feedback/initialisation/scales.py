@@ -4,7 +4,8 @@ from torch import nn
 
 from feedback.initialisation.convolutions import chain_of
 from feedback.initialisation.last_activation import last_activation
-from feedback.initialisation.problem import linear_start_problem
+from feedback.initialisation.problem import features_problem
+from feedback.initialisation.refinement import refinement_problem
 from feedback.layers.basic import ConvBn, PassesImages
 from feedback.layers.images import ImageScale
 
@@ -14,8 +15,7 @@ def with_scale(features: nn.Module) -> nn.Module:
     layers = [layer for layer in chain_of(features) if not isinstance(layer, nn.Identity)]
     if layers and isinstance(layers[0], (ConvBn, PassesImages)):
         return features
-    scaled = nn.Sequential(ImageScale(), *layers)
-    return features if linear_start_problem(scaled, nn.Sequential(ImageScale())) else scaled
+    return features if features_problem(features) else nn.Sequential(ImageScale(), *layers)
 
 
 def with_end(refinement: nn.Module) -> nn.Module:
@@ -23,7 +23,6 @@ def with_end(refinement: nn.Module) -> nn.Module:
 
     Where it cannot start as the KLT even so, it stays as it is.
     """
-    if last_activation(chain_of(refinement)[-1]) is not None:
+    if last_activation(chain_of(refinement)[-1]) is not None or refinement_problem(refinement):
         return refinement
-    ended = nn.Sequential(*chain_of(refinement), ImageScale())
-    return refinement if linear_start_problem(nn.Identity(), ended) else ended
+    return nn.Sequential(*chain_of(refinement), ImageScale())

@@ -260,6 +260,7 @@ def test_no_gradient_moves_a_value_further_beyond_the_outermost_level(quantiser:
 
 
 def test_largest_value_is_what_comes_back_of_any_larger(quantiser: Quantiser) -> None:
-    if math.isfinite(quantiser.largest_value):
-        rebuilt = through(quantiser, torch.full((1, LENGTH), 1e3))
-        torch.testing.assert_close(rebuilt, torch.full_like(rebuilt, quantiser.largest_value))
+    if math.isinf(quantiser.largest_value):
+        pytest.skip("its outermost levels are learnt")
+    rebuilt = through(quantiser, torch.full((1, LENGTH), 1e3))
+    torch.testing.assert_close(rebuilt, torch.full_like(rebuilt, quantiser.largest_value))

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from feedback.compressors.cl_csinet import ClCsiNet
 from feedback.initialisation.problem import linear_start_problem
 from feedback.initialisation.refinement import start_refinement
+from feedback.initialisation.scales import with_end
 from feedback.initialisation.thresholds import best_thresholds
 from feedback.layers.basic import ConvBn, RefineNet, initialise, leaky_relu
 from feedback.layers.equilibrium_blocks import BsEquilibrium
@@ -83,6 +84,19 @@ def test_thresholds_of_a_function_that_hinges_make() -> None:
 )
 def test_says_why_there_is_none(layers: list[nn.Module], reason: str) -> None:
     assert reason in str(linear_start_problem(nn.Identity(), nn.Sequential(*layers, nn.Sigmoid())))
+
+
+@pytest.mark.parametrize(
+    ("layers", "reason"),
+    [
+        ([ConvBn(2, 2, 3, leaky_relu())], "has no hinges"),
+        ([ConvBn(2, 2, 3), RefineNet(), nn.Tanh()], "Tanh at the BS cannot pass images on"),
+    ],
+)
+def test_says_why_there_is_none_without_a_sigmoid(layers: list[nn.Module], reason: str) -> None:
+    refinement = nn.Sequential(*layers)
+    assert reason in str(linear_start_problem(nn.Identity(), refinement))
+    assert with_end(refinement) is refinement
 
 
 class LosesNegativeValues(ClCsiNet):
