@@ -18,13 +18,13 @@ def make_optimiser(
 ) -> torch.optim.Optimizer:
     """The optimiser, whose groups say their learning rate over the recipe's (``ratio``) and whether they ``encode``."""
     groups = [
-        {"params": params, "ratio": side_ratio * ratio, "encodes": network is encoder}
+        {"params": params, "ratio": side_ratio * ratio, "encodes": network is encoder, "of_layers": True}
         for network, side_ratio in ((encoder, recipe.encoder_rate_ratio), (decoder, 1.0))
         for params, ratio in _by_layer(network, 1.0 if recipe.fc_rate_ratio is None else recipe.fc_rate_ratio)
         if params
     ]
     if prior is not None:
-        groups.append({"params": list(prior.parameters()), "ratio": 1.0, "encodes": False})
+        groups.append({"params": list(prior.parameters()), "ratio": 1.0, "encodes": False, "of_layers": False})
     if recipe.optimiser == "sgd":
         return torch.optim.SGD(
             groups, lr=recipe.learning_rate, momentum=_MOMENTUM, nesterov=True, weight_decay=recipe.weight_decay
@@ -36,22 +36,22 @@ def make_optimiser(
 
 
 def _muon(recipe: TrainingRecipe, groups: list[dict[str, Any]]) -> torch.optim.Optimizer:
-    """Muon for matrices, and for kernels if the recipe says so; Adam for the others."""
+    """Muon for matrices, and for kernels if the recipe says so; Adam for the others, distributions among them."""
     rate, decay = recipe.learning_rate, recipe.weight_decay
 
-    def is_for_muon(parameter: nn.Parameter) -> bool:
-        return parameter.dim() == 2 or (recipe.muon_kernels and parameter.dim() > 2)
+    def is_for_muon(group: dict[str, Any], parameter: nn.Parameter) -> bool:
+        return group["of_layers"] and (parameter.dim() == 2 or (recipe.muon_kernels and parameter.dim() > 2))
 
     parts: list[torch.optim.Optimizer] = []
     if weights := _only(groups, is_for_muon):
         parts.append(KernelMuon(weights, rate, decay))
-    if others := _only(groups, lambda parameter: not is_for_muon(parameter)):
+    if others := _only(groups, lambda group, parameter: not is_for_muon(group, parameter)):
         parts.append(torch.optim.Adam(others, lr=rate, eps=recipe.epsilon, weight_decay=decay, fused=True))
     return CombinedOptimiser(parts)
 
 
-def _only(groups: list[dict[str, Any]], wanted: Callable[[nn.Parameter], bool]) -> list[dict[str, Any]]:
-    chosen = [{**group, "params": [p for p in group["params"] if wanted(p)]} for group in groups]
+def _only(groups: list[dict[str, Any]], wanted: Callable[[dict[str, Any], nn.Parameter], bool]) -> list[dict[str, Any]]:
+    chosen = [{**group, "params": [p for p in group["params"] if wanted(group, p)]} for group in groups]
     return [group for group in chosen if group["params"]]
 
 

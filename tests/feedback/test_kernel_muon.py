@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from feedback.training.factorised_prior import FactorisedPrior
 from feedback.training.kernel_muon import KernelMuon
 from feedback.training.optimiser import make_optimiser
 from feedback.training.recipe import TrainingRecipe
@@ -80,6 +81,21 @@ def test_recipes_give_it_matrices_and_kernels_if_they_say_so(kernels: bool) -> N
         assert shapes == [(0.4, [(3, 6)]), (1.0, [kernel_shape]), (0.4, [(3,)]), (1.0, norms)]
     else:
         assert shapes == [(0.4, [(3, 6)]), (0.4, [(3,)]), (1.0, [kernel_shape, *norms])]
+
+
+def test_distributions_of_codewords_are_no_kernels() -> None:
+    """Steps of Muon are alike for all elements, however far their distributions are from what is sent."""
+    codewords = torch.randn(50, 6, generator=torch.Generator().manual_seed(4))
+    prior = FactorisedPrior(codewords)
+    recipe = TrainingRecipe(optimiser="muon", muon_kernels=True)
+    optimiser = make_optimiser(recipe, nn.Linear(6, 6), nn.Linear(6, 6), prior)
+    prior.bits(codewords).mean().backward()
+    before = prior.shape.detach().clone()
+    optimiser.step()
+    # A first step of Adam is as long as the rate wherever there is a gradient.
+    moved = (prior.shape.detach() - before)[prior.shape.grad.abs() > 1e-4].abs()
+    assert len(moved) > 20
+    torch.testing.assert_close(moved, torch.full_like(moved, recipe.learning_rate), rtol=1e-2, atol=0)
 
 
 def test_with_another_optimiser_who_takes_kernels_is_no_difference() -> None:
