@@ -7,7 +7,8 @@ from feedback.complexity import count_macs
 from feedback.compressor import COMPRESSORS
 from feedback.compressors.parameters.csinet_lstm import CsiNetLstmParameters
 from feedback.initialisation.convolutions import ImageStatistics
-from feedback.initialisation.klt import real_klt, spread, start_as_klt
+from feedback.initialisation.klt import real_klt, start_as_klt
+from feedback.initialisation.quantiser_gains import spread
 from feedback.layers.basic import (
     CentredLinear,
     ConvBn,

@@ -7,7 +7,8 @@ from feedback.complexity import count_macs
 from feedback.compressor import COMPRESSORS
 from feedback.compressors.parameters.markovnet import MarkovNetParameters
 from feedback.csi_report.scale import learnt_range
-from feedback.initialisation.klt import real_klt, spread
+from feedback.initialisation.klt import real_klt
+from feedback.initialisation.quantiser_gains import spread
 from feedback.layers.basic import CentredLinear, FullyConnectedDecoder, FullyConnectedEncoder
 from feedback.layers.csinet_pro import (
     decoder_convolutions,

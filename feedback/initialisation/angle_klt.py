@@ -8,7 +8,7 @@ at 0. ``convolutions`` and ``refinement`` start what is around it.
 import torch
 from torch import Tensor, nn
 
-from feedback.initialisation.convolutions import STATISTICS_SAMPLES, ImageStatistics, start_features
+from feedback.initialisation.convolutions import STATISTICS_SAMPLES, ImageStatistics, start_features, start_norm
 from feedback.initialisation.logits import BlockInput
 from feedback.initialisation.refinement import MARGIN, activated, start_refinement
 from feedback.layers.basic import ConvBn
@@ -69,14 +69,10 @@ def start_row(layer: ConvBn, matrix: Tensor, inputs: Tensor, shift: Tensor) -> T
     Returns:
         Samples of the first outputs, ``[n, k, Nt]``, before the activation.
     """
-    k, norm = len(matrix), layer.norm
     outputs = matrix @ inputs
     mean, variance = outputs.mean(dim=(0, 2)), outputs.var(dim=(0, 2), correction=0)
-    assert norm.running_mean is not None
-    assert norm.running_var is not None
-    _only_tap(layer.conv.weight[:k], matrix)
-    norm.running_mean[:k], norm.running_var[:k] = mean, variance
-    norm.weight[:k], norm.bias[:k] = (variance + norm.eps).sqrt(), mean + shift
+    _only_tap(layer.conv.weight[: len(matrix)], matrix)
+    start_norm(layer.norm, mean, variance, 1.0, mean + shift)
     return outputs + shift[:, None]
 
 

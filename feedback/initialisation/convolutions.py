@@ -62,18 +62,23 @@ def pass_through(layer: ConvBn, mean: Tensor, variance: Tensor, unit: float, mea
     start_norm(layer.norm, mean, variance, 1 / unit, mean_after)
 
 
-def start_norm(norm: nn.BatchNorm2d, mean: Tensor, variance: Tensor, gain: float, mean_after: Tensor) -> None:
-    """Makes batch norm ``gain (x - mean) + mean_after`` for inputs of those statistics, ``[channels]`` each."""
+@torch.no_grad()
+def start_norm(norm: nn.BatchNorm2d, mean: Tensor, variance: Tensor, gain: float | Tensor, mean_after: Tensor) -> None:
+    """Makes batch norm of its first channels ``gain (x - mean) + mean_after`` for inputs of those statistics.
+
+    Args:
+        norm: of that many channels or more.
+        mean: ``[channels]``, as all that follow.
+        variance: without correction.
+        gain: or one number.
+        mean_after: of what it gives.
+    """
+    first = slice(len(mean))
+    assert norm.running_mean is not None
+    assert norm.running_var is not None
     # Batch statistics of training and running statistics of inference now mean the same map.
-    norm.load_state_dict(
-        {
-            "running_mean": mean,
-            "running_var": variance,
-            "num_batches_tracked": torch.tensor(0),
-            "weight": gain * (variance + norm.eps).sqrt(),
-            "bias": mean_after,
-        }
-    )
+    norm.running_mean[first], norm.running_var[first] = mean, variance
+    norm.weight[first], norm.bias[first] = gain * (variance + norm.eps).sqrt(), mean_after
 
 
 def chain_of(network: nn.Module) -> list[nn.Module]:

@@ -17,18 +17,16 @@ Where codewords are quantised in training, entries differ far too much in size f
 :math:`v_i \approx w_i \, Q(g_i v_i)`.
 """
 
-from collections.abc import Callable
-
 import torch
 from torch import Tensor, nn
 
 from feedback.initialisation.convolutions import STATISTICS_SAMPLES, ImageStatistics, start_features
+from feedback.initialisation.quantiser_gains import rate_gain, spread
 from feedback.initialisation.refinement import start_refinement
 from feedback.layers.basic import CentredLinear, FullyConnectedDecoder, FullyConnectedEncoder
 from feedback.layers.binary import BinaryLinear, scale_of, signs_of
 from feedback.layers.images import to_unit_interval
 from feedback.training.disturbance import Disturbance
-from feedback.training.factorised_prior import empirical_bits
 from feedback.training_set import TrainingSet
 
 # Share of the mean codeword power that keeps the estimator's normal equations solvable.
@@ -36,13 +34,6 @@ _LOADING = 1e-6
 # Distance of binary layers' weights from 0 at the start: most entries of a KLT are tiny, and thousands of signs would
 # change in the first steps, faster than the BS can follow.
 _MARGIN = 0.03
-# Standard deviations at a quantiser's input to choose from.
-_SPREADS = (0.5, 0.7, 1.0, 1.4, 2.0, 2.8)
-# Least standard deviation of a codeword entry, over the largest, that its gain makes up for.
-_MIN_DEVIATION_RATIO = 1e-4
-# Steps of an entropy-coded quantiser within the standard deviation of the widest element, to choose from.
-_STEPS_IN_DEVIATION = tuple(2.0 ** (half / 2) for half in range(-4, 13))
-_GAIN_SAMPLES = 2000
 
 
 @torch.no_grad()
@@ -85,7 +76,7 @@ def start_as_klt(
             encoder.fc.weight.mul_(gains[:, None])
             inverse = inverse * weights
         if disturbance is not None and disturbance.rate_weight is not None:
-            gain = _rate_gain(values / deviation, deviations / deviation, klt, disturbance.rate_weight)
+            gain = rate_gain(values / deviation, deviations / deviation, disturbance.rate_weight)
             values = (gain * values / deviation).round() * deviation / gain
             encoder.fc.weight.mul_(gain)
             inverse = inverse / gain
@@ -111,48 +102,6 @@ def _start_fc(encoder: CentredLinear, klt: Tensor, offset: float) -> None:
     encoder.centre.fill_(offset)
     encoder.weight.copy_(klt)
     nn.init.zeros_(encoder.bias)
-
-
-def spread(values: Tensor, quantise: Callable[[Tensor], Tensor]) -> tuple[Tensor, Tensor]:
-    """Gains before a quantiser and weights after it, of least mean-square error over the spreads to choose from.
-
-    Args:
-        values: codewords ``[n, M]``.
-        quantise: values to the values that the BS gets.
-
-    Returns:
-        Gains and weights, ``[M]`` each.
-    """
-    size = values.square().mean(dim=0).sqrt()
-    unit = 1 / size.clamp_min(_MIN_DEVIATION_RATIO * float(size.max()))
-    found: list[tuple[float, Tensor, Tensor]] = []
-    for spread in _SPREADS:
-        received = quantise(spread * unit * values)
-        weights = (values * received).mean(dim=0) / received.square().mean(dim=0)
-        found.append((float((values - weights * received).square().sum()), spread * unit, weights))
-    return min(found, key=lambda choice: choice[0])[1:]
-
-
-def _rate_gain(values: Tensor, deviations: Tensor, klt: Tensor, weight: float) -> float:
-    r"""The gain before rounding that makes error and bits together least, :math:`D + \lambda R`.
-
-    Args:
-        values: codewords ``[n, M]``.
-        deviations: the images that they stand for, ``[n, 2 Na Nt]``.
-        klt: orthonormal rows, ``[M, 2 Na Nt]``.
-        weight: error per bit.
-    """
-    values, deviations = values[:_GAIN_SAMPLES], deviations[:_GAIN_SAMPLES]
-    energies = deviations.square().sum(1)
-    left_out = energies - values.square().sum(1)
-    widest = float(values.std(dim=0).max())
-    found: list[tuple[float, float]] = []
-    for steps in _STEPS_IN_DEVIATION:
-        gain = steps / widest
-        levels = (gain * values).round()
-        error = (left_out + (levels / gain - values).square().sum(1)) / energies
-        found.append((float(error.mean()) + weight * float(empirical_bits(levels)), gain))
-    return min(found)[1]
 
 
 def _estimator(training: TrainingSet, matrix: Tensor) -> Tensor:

@@ -49,7 +49,7 @@ def initialise(
     for layer in network.modules():
         if _draws_own_weights(layer):
             layer.initialise(generator)
-        elif isinstance(layer, (nn.Conv1d, nn.Conv2d, nn.Linear)):
+        elif isinstance(layer, (nn.Conv1d, nn.Conv2d, nn.ConvTranspose2d, nn.Linear)):
             draw(layer.weight, generator)
             if layer.bias is not None:
                 nn.init.zeros_(layer.bias)

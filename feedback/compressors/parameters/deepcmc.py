@@ -7,17 +7,18 @@ from pydantic import Field
 from feedback.compressor_parameters import codeword_length
 from feedback.csi_dimensions import CsiDimensions
 from feedback.errors import FeedbackInputError
-from feedback.neural_parameters import NeuralParameters
+from feedback.neural_parameters import LinearStartParameters
 from feedback.training.disturbance import Disturbance
 
 # By how much each convolution at the UE is followed by fewer rows and columns.
 REDUCTIONS = (4, 2, 2)
 
 
-class DeepCmcParameters(NeuralParameters):
+class DeepCmcParameters(LinearStartParameters):
     """Parameters of ``deepcmc``."""
 
     titles = ("DeepCMC",)
+    results_version = 2
 
     name: Literal["deepcmc"] = "deepcmc"
     width: int = Field(default=256, ge=1, le=4096, description="kernels of every hidden layer; the paper's are 256")
