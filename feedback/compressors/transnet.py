@@ -1,13 +1,20 @@
 """TransNet: transformer layers at both sides of one FC pair (Cui, Guo, Song, 2022)."""
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from feedback.compressor import COMPRESSORS
 from feedback.compressors.parameters.transnet import HEADS, TransNetParameters
+from feedback.initialisation.convolutions import STATISTICS_SAMPLES
+from feedback.initialisation.klt import real_klt
+from feedback.initialisation.layer_norms import NormWindow
 from feedback.layers.attention import Attention, CrossAttention
+from feedback.layers.basic import CentredLinear
+from feedback.layers.images import to_unit_interval
 from feedback.networks.fully_connected import FullyConnectedNetwork
 from feedback.training.paper_recipes import TRANSNET
+from feedback.training_set import TrainingSet
 
 _HIDDEN = 2048
 _PASSES = 2
@@ -21,9 +28,14 @@ class TwoLayers(nn.Module):
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        self.widen = nn.Linear(width, _HIDDEN)
+        self.widen = CentredLinear(width, _HIDDEN)
         self.narrow = nn.Linear(_HIDDEN, width)
         self.norm = nn.LayerNorm(width)
+
+    def silence(self) -> None:
+        """Makes what they add 0."""
+        nn.init.zeros_(self.narrow.weight)
+        nn.init.zeros_(self.narrow.bias)
 
     def forward(self, tokens: Tensor) -> Tensor:
         """``[batch, tokens, width]``, same shape out."""
@@ -36,7 +48,7 @@ class UeLayer(nn.Module):
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        self.attention = Attention(width, HEADS)
+        self.attention = Attention(width, HEADS, CentredLinear)
         self.norm = nn.LayerNorm(width)
         self.dense = TwoLayers(width)
 
@@ -51,9 +63,9 @@ class BsLayer(nn.Module):
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        self.attention = Attention(width, HEADS)
+        self.attention = Attention(width, HEADS, CentredLinear)
         self.norm = nn.LayerNorm(width)
-        self.recall = CrossAttention(width, HEADS)
+        self.recall = CrossAttention(width, HEADS, CentredLinear)
         self.recall_norm = nn.LayerNorm(width)
         self.dense = TwoLayers(width)
 
@@ -78,6 +90,16 @@ class TransNetFeatures(nn.Module):
             tokens = self.layer(tokens)
         return tokens.view_as(image)
 
+    def start(self, window: NormWindow) -> None:
+        """Makes it the identity on what the window passes, times the gain of tokens."""
+        layer = self.layer
+        layer.attention.silence()
+        layer.attention.output.bias.copy_(window.constant)
+        layer.dense.silence()
+        window.open(layer.norm)
+        window.open(layer.dense.norm, take=True)
+        window.centre(layer.dense.widen)
+
 
 class TransNetRefinement(nn.Module):
     """A first guess by a fully connected layer, twice through the BS's layer with what arrived as memory."""
@@ -96,6 +118,18 @@ class TransNetRefinement(nn.Module):
             tokens = self.layer(tokens, memory)
         return 0.5 + self.norm(tokens).view_as(image) / _GAIN
 
+    def start(self, window: NormWindow) -> None:
+        """Makes it the identity on what the window passes, over the gain of tokens, plus 0.5."""
+        layer = self.layer
+        nn.init.eye_(self.predict.weight)
+        self.predict.bias.copy_(window.constant)
+        for path in (layer.attention, layer.recall, layer.dense):
+            path.silence()
+        for norm in (layer.norm, layer.recall_norm, layer.dense.norm):
+            window.open(norm)
+        window.open(self.norm, take=True)
+        window.centre(layer.attention.inputs, layer.recall.queries, layer.dense.widen)
+
 
 @COMPRESSORS.register("transnet")
 class TransNet(FullyConnectedNetwork):
@@ -105,13 +139,34 @@ class TransNet(FullyConnectedNetwork):
     Source: Y. Cui, A. Guo, C. Song, TransNet: Full Attention Network for CSI Feedback in FDD Massive MIMO System, 2022,
     DOI 10.1109/LWC.2022.3149416; layers are those of the authors' repository Treedy2020/TransNet, whose two passes
     share their weights. There, attention runs over the channels of a batch, so that what one UE reports depends on
-    others' channels; here it runs over the tokens of one channel. It starts from drawn weights, as layer norm passes no
-    image on. No weights ship.
+    others' channels; here it runs over the tokens of one channel. It starts as the KLT of what layer norms can pass on.
     """
 
     Parameters = TransNetParameters
     settings: TransNetParameters
     paper_recipe = TRANSNET
+
+    @property
+    def start_problem(self) -> str | None:
+        """None: its layer norms pass tokens on beside a constant."""
+        return None
+
+    @torch.no_grad()
+    def start_as_klt(self, training: TrainingSet) -> None:
+        """Makes it the KLT of what its layer norms pass on, at both sides alike."""
+        features, refinement = self.encoder.features, self.decoder.refinement
+        assert isinstance(features, TransNetFeatures)
+        assert isinstance(refinement, TransNetRefinement)
+        images = to_unit_interval(training.train[:STATISTICS_SAMPLES])
+        window = NormWindow.of_least_energy((images - 0.5).flatten(0, 2))
+        features.start(window)
+        refinement.start(window)
+        passed = training.train @ window.kept.to(training.train.dtype)
+        klt = real_klt(TrainingSet(passed, passed[:0]), self.length)
+        self.encoder.fc.weight.copy_(klt)
+        self.decoder.fc.weight.copy_(klt.T)
+        for layer in (self.encoder.fc, self.decoder.fc):
+            nn.init.zeros_(layer.bias)
 
     def build_features(self) -> nn.Module:
         """The UE's layer, twice."""

@@ -21,13 +21,19 @@ class Attention(nn.Module):
     Args:
         width: values of a token, ``d``.
         heads: ``h``, which divides the width.
+        kind: of the layer that takes tokens.
     """
 
-    def __init__(self, width: int, heads: int) -> None:
+    def __init__(self, width: int, heads: int, kind: type[nn.Linear] = nn.Linear) -> None:
         super().__init__()
         self.heads = heads
-        self.inputs = nn.Linear(width, 3 * width)
+        self.inputs = kind(width, 3 * width)
         self.output = nn.Linear(width, width)
+
+    def silence(self) -> None:
+        """Makes what it gives 0."""
+        nn.init.zeros_(self.output.weight)
+        nn.init.zeros_(self.output.bias)
 
     def macs(self, inputs: tuple[Tensor, ...], output: Tensor) -> int:
         """Multiply-adds of the two products of tokens with tokens."""
@@ -47,14 +53,20 @@ class CrossAttention(nn.Module):
     Args:
         width: values of a token.
         heads: of the attention, which divide the width.
+        kind: of the layer that takes tokens.
     """
 
-    def __init__(self, width: int, heads: int) -> None:
+    def __init__(self, width: int, heads: int, kind: type[nn.Linear] = nn.Linear) -> None:
         super().__init__()
         self.heads = heads
-        self.queries = nn.Linear(width, width)
+        self.queries = kind(width, width)
         self.memory = nn.Linear(width, 2 * width)
         self.output = nn.Linear(width, width)
+
+    def silence(self) -> None:
+        """Makes what it gives 0."""
+        nn.init.zeros_(self.output.weight)
+        nn.init.zeros_(self.output.bias)
 
     def macs(self, inputs: tuple[Tensor, ...], output: Tensor) -> int:
         """Multiply-adds of the two products of tokens with the memory's."""

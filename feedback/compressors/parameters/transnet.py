@@ -13,6 +13,7 @@ class TransNetParameters(LinearStartParameters):
     """Parameters of ``transnet``."""
 
     titles = ("TransNet",)
+    results_version = 2
 
     name: Literal["transnet"] = "transnet"
 
