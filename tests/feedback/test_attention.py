@@ -66,7 +66,7 @@ def _joined(state: dict[str, Tensor], names: dict[str, str]) -> dict[str, Tensor
         place, _, kind = name.rpartition(".")
         joint = "_" if names[place].endswith("in_proj") else "."
         joined.setdefault(f"{names[place]}{joint}{kind}", []).append(tensor)
-    return {name: torch.cat(parts) for name, parts in joined.items()}
+    return {name: torch.cat(parts).detach() for name, parts in joined.items()}
 
 
 _DENSE = {"dense.widen": "linear1", "dense.narrow": "linear2"}
@@ -85,9 +85,9 @@ def test_transnets_layers_are_pytorchs() -> None:
     ue, bs = UeLayer(8), BsLayer(8)
     options = {"dim_feedforward": 2048, "dropout": 0.0, "batch_first": True}
     encoder = nn.TransformerEncoderLayer(8, 2, **options)
-    encoder.load_state_dict(_joined(ue.state_dict(), _SELF | _DENSE | {"dense.norm": "norm2"}))
+    encoder.load_state_dict(_joined(dict(ue.named_parameters()), _SELF | _DENSE | {"dense.norm": "norm2"}))
     decoder = nn.TransformerDecoderLayer(8, 2, **options)
-    decoder.load_state_dict(_joined(bs.state_dict(), _SELF | _RECALL | _DENSE | {"dense.norm": "norm3"}))
+    decoder.load_state_dict(_joined(dict(bs.named_parameters()), _SELF | _RECALL | _DENSE | {"dense.norm": "norm3"}))
     with torch.no_grad():
         # Float32 sums of some 2000 products of which each layer norm keeps a deviation of 1.
         assert torch.allclose(ue(tokens), encoder.eval()(tokens), atol=1e-5)

@@ -75,7 +75,7 @@ def test_statistics_of_a_batch_are_the_running_ones() -> None:
 
 def test_bits_in_the_loss_choose_the_steps() -> None:
     """An error of the values' variance over 12 is that of steps of rounding; dearer bits make them wider."""
-    csi = channels(2000, 4)
+    csi = channels(800, 4)
     image = to_unit_interval(csi)
     found = []
     for weight in (1e-3, 1e-5):
@@ -94,7 +94,7 @@ def test_bits_in_the_loss_choose_the_steps() -> None:
 
 @pytest.mark.parametrize("bits", [4, 6])
 def test_few_levels_are_spread_over_the_maps(bits: int) -> None:
-    csi = channels(2000, 5)
+    csi = channels(800, 5)
     quantiser = Disturbance(bits=bits)
     made = started(csi, COMPLETE, 1, quantiser)
     with torch.no_grad():

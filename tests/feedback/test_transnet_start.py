@@ -22,7 +22,7 @@ def channels(count: int, seed: int) -> Tensor:
     return csi / csi.abs().amax(dim=(1, 2), keepdim=True)
 
 
-TRAINING = TrainingSet(channels(3000, 1), channels(500, 2))
+TRAINING = TrainingSet(channels(2000, 1), channels(100, 2))
 
 
 @pytest.fixture(scope="module")
