@@ -5,7 +5,7 @@ import torch
 from feedback.compressor import Compressor
 from feedback.conformance.candidate import Candidate, csi_for
 from feedback.conformance.compressor import CHECKS
-from feedback.conformance.contract import Check, demand
+from feedback.conformance.contract import Check, ContractError, demand
 from feedback.neural import NeuralCompressor
 from feedback.training.recipe import TrainingRecipe
 
@@ -43,6 +43,16 @@ def check_construction_draws_nothing(candidate: Candidate) -> None:
     before = torch.random.get_rng_state()
     network_of(candidate)
     demand(torch.equal(torch.random.get_rng_state(), before), "the constructor drew from the global generator")
+
+
+def check_construction_reads_no_value(candidate: Candidate) -> None:
+    """A network can be built without values, as it is before its weights are read."""
+    try:
+        with torch.device("meta"):
+            network_of(candidate)
+    except RuntimeError as error:
+        text = " ".join(str(error).split())[:200]
+        raise ContractError(f"the constructor reads values ({text}), expected one that reads none") from error
 
 
 def check_encoder_and_decoder_share_nothing(candidate: Candidate) -> None:
@@ -98,6 +108,7 @@ def check_evaluation_mode(candidate: Candidate) -> None:
 
 NETWORK_CHECKS: tuple[Check, ...] = (
     check_construction_draws_nothing,
+    check_construction_reads_no_value,
     check_encoder_and_decoder_share_nothing,
     check_gradients,
     check_complexity_agrees_with_the_networks,

@@ -26,6 +26,11 @@ class LastActivation:
     tangent: float
 
 
+def makes_images(layer: nn.Module) -> bool:
+    """Whether there is a ``last_activation`` of a layer; also of one without values, on the meta device."""
+    return isinstance(layer, (nn.Sigmoid, nn.Hardsigmoid, ImageScale))
+
+
 def last_activation(layer: nn.Module) -> LastActivation | None:
     """What is known of a layer; ``None`` where it makes no images of logits."""
     if isinstance(layer, nn.Sigmoid):

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from feedback.initialisation.convolutions import chain_of, pass_through, start_norm
-from feedback.initialisation.last_activation import LastActivation, last_activation
+from feedback.initialisation.last_activation import LastActivation, last_activation, makes_images
 from feedback.initialisation.logits import BlockInput, start_path
 from feedback.layers.basic import ConvBn, ResidualBlock
 from feedback.layers.equilibrium_blocks import BsEquilibrium, BsStep
@@ -55,7 +55,7 @@ def refinement_problem(refinement: nn.Module) -> str | None:
     if stays_linear(refinement):
         return None
     end = chain_of(refinement)[-1]
-    if last_activation(end) is None:
+    if not makes_images(end):
         return refinement_problem(nn.Sequential(*chain_of(refinement), ImageScale()))
     layers = _layers_of(refinement)
     if len(layers) == 1 and isinstance(layers[0], BsEquilibrium):

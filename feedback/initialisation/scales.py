@@ -3,7 +3,7 @@
 from torch import nn
 
 from feedback.initialisation.convolutions import chain_of
-from feedback.initialisation.last_activation import last_activation
+from feedback.initialisation.last_activation import makes_images
 from feedback.initialisation.problem import features_problem
 from feedback.initialisation.refinement import refinement_problem
 from feedback.layers.basic import ConvBn, PassesImages
@@ -23,6 +23,6 @@ def with_end(refinement: nn.Module) -> nn.Module:
 
     Where it cannot start as the KLT even so, it stays as it is.
     """
-    if last_activation(chain_of(refinement)[-1]) is not None or refinement_problem(refinement):
+    if makes_images(chain_of(refinement)[-1]) or refinement_problem(refinement):
         return refinement
     return nn.Sequential(*chain_of(refinement), ImageScale())

@@ -125,6 +125,12 @@ class CountsWrong(Small):
         return Complexity(10, 10, 10, 10, ue_multiplications=11)
 
 
+class ReadsItsWeights(Small):
+    def __init__(self, parameters: Any, shape: tuple[int, int]) -> None:
+        super().__init__(parameters, shape)
+        self.largest = float(next(self.encoder.parameters()).abs().max())
+
+
 class DrawsGlobally(Small):
     def __init__(self, parameters: Any, shape: tuple[int, int]) -> None:
         super().__init__(parameters, shape)
@@ -210,6 +216,7 @@ FAULTS: list[tuple[type[Compressor], str, str]] = [
     (FitsAtRandom, "check_fit_is_repeatable", "encoder"),
     (CountsWrong, "check_complexity", "11 multiplications"),
     (DrawsGlobally, "check_construction_draws_nothing", "global generator"),
+    (ReadsItsWeights, "check_construction_reads_no_value", "expected one that reads none"),
     (SharesWeights, "check_encoder_and_decoder_share_nothing", "decoder.0.weight"),
     (Idle, "check_gradients", "encoder.spare.weight"),
     (CountsWrong, "check_complexity_agrees_with_the_networks", "10 parameters at the UE"),

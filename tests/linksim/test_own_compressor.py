@@ -117,7 +117,7 @@ def test_check_plugin(command: Command, tmp_path: Path) -> None:
     code, out, err = command("check-plugin", f"{EXAMPLE}:ShallowNet", "--set", "width=4")
     assert (code, err) == (0, "")
     lines = out.splitlines()
-    assert lines[-1].endswith("20 of 20 checks passed")
+    assert lines[-1].endswith("21 of 21 checks passed")
     assert all(line.startswith("pass  ") for line in lines[:-1])
 
     faulty = tmp_path / "faulty.py"
@@ -145,7 +145,7 @@ def test_wrong_codeword_length_is_found_by_validate_and_told_once(
     assert out.count("RuntimeError") == 1
     assert out.splitlines()[0].startswith("FAIL  Codewords [batch, length] of float32")
     assert line in out.splitlines()[0]
-    assert out.splitlines()[1].endswith("the other 19 checks need that first")
+    assert out.splitlines()[1].endswith("the other 20 checks need that first")
 
 
 def test_the_example_starts_at_the_klt_and_ends_no_worse(
