@@ -128,7 +128,7 @@ class CountsWrong(Small):
 class ReadsItsWeights(Small):
     def __init__(self, parameters: Any, shape: tuple[int, int]) -> None:
         super().__init__(parameters, shape)
-        self.largest = float(next(self.encoder.parameters()).abs().max())
+        self.largest = float(next(self.encoder.parameters()).detach().abs().max())
 
 
 class DrawsGlobally(Small):
