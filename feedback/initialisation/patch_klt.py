@@ -75,7 +75,7 @@ def start_as_patch_klt(
         down: at the UE, in order, all but the last before a leaky ReLU; their channels beyond the axes stay as drawn,
             those of the codeword are 0.
         up: at the BS, in order, each before a leaky ReLU; they undo those of the UE from the last to the second.
-        last: after them, with a bias; it undoes the first.
+        last: after them; it undoes the first.
         deviations: training images, 0 where there is no power, ``[n, 2, Na, Nt]``.
         disturbance: what codewords go through in training; sets the gains before a quantiser.
     """
@@ -103,7 +103,8 @@ def start_as_patch_klt(
             kernel = kernel * (weights / gain)[:, None, None]
         else:
             kernel = _of_pairs(kernel, 1)
-        _write(undoing.conv.weight.transpose(0, 1), _opposites(kernel, 0))
+        # Maps of the codeword that are 0 still are to learn, and would not if the BS did not look at them.
+        _write(undoing.conv.weight.transpose(0, 1), _opposites(kernel, 0), clear_others=place > 0)
         given = _opposites(rebuilt / gain, 1)
         _start_norm(undoing.norm, given, torch.full_like(given[0, :, 0, 0], gain))
     _write(last.weight.transpose(0, 1), _of_pairs(axes[0].matrix.transpose(0, 1), 1))
@@ -135,15 +136,16 @@ def _of_pairs(kernel: Tensor, dim: int) -> Tensor:
     return _opposites(kernel, dim) / (1 + LEAKY_SLOPE)
 
 
-def _write(weight: Tensor, kernel: Tensor) -> None:
+def _write(weight: Tensor, kernel: Tensor, clear_others: bool = True) -> None:
     """Makes the first outputs of a convolution those of a kernel that begins at its middle.
 
     Args:
         weight: ``[out, in, size, size]``.
         kernel: ``[first out, first in, factor, factor]``.
+        clear_others: whether these outputs take nothing from the other inputs.
     """
-    outputs, patch = weight[: len(kernel)].zero_(), kernel.shape[-1]
-    middle = weight.shape[-1] // 2
+    outputs, middle, patch = weight[: len(kernel)], weight.shape[-1] // 2, kernel.shape[-1]
+    outputs[:, : None if clear_others else kernel.shape[1]] = 0
     outputs[:, : kernel.shape[1], middle : middle + patch, middle : middle + patch] = kernel
 
 

@@ -105,11 +105,31 @@ def test_few_levels_are_spread_over_the_maps(bits: int) -> None:
     assert float(error) < 2 * {4: 0.0115, 6: 0.0007}[bits] + 0.02
 
 
-def test_two_kernels_have_no_room_for_a_pair_of_a_complex_value() -> None:
-    keys = {"width": 3, "compression_ratio": 4, "init": "klt"}
-    made = DeepCmc(DeepCmc.Parameters.model_validate(keys), SHAPE)
-    with pytest.raises(FeedbackInputError, match="init: got 'klt', expected 'xavier': 3 kernels have no room"):
-        made.prepare(TrainingSet(channels(20, 6), channels(2, 7)), torch.Generator())
+@pytest.mark.parametrize(("width", "ratio", "why"), [(3, 4, "3 kernels have no room"), (8, 512, "one map has no room")])
+def test_a_complex_value_needs_room(width: int, ratio: float, why: str) -> None:
+    training = TrainingSet(channels(20, 6), channels(2, 7))
+    keys = {"width": width, "compression_ratio": ratio}
+    drawn = DeepCmc(DeepCmc.Parameters.model_validate(keys), SHAPE)
+    assert not drawn.starts_as_klt
+    drawn.prepare(training, torch.Generator().manual_seed(1))
+    assert math.isfinite(nmse(drawn, training.validation))
+    made = DeepCmc(DeepCmc.Parameters.model_validate(keys | {"init": "klt"}), SHAPE)
+    with pytest.raises(FeedbackInputError, match=f"init: got 'klt', expected 'xavier': .*{why}"):
+        made.prepare(training, torch.Generator())
+
+
+def test_maps_that_start_at_0_learn() -> None:
+    """A codeword of more maps than activations let through."""
+    csi = channels(300, 10)
+    made = started(csi, 8, 4)
+    image = to_unit_interval(csi)
+    values = made.encoder(image)
+    empty = (values.square().sum(dim=0) == 0).nonzero().flatten()
+    assert len(empty) > made.length / 2
+    gains = made.encoder.layers[-1].norm.weight
+    made.train()
+    (made.decoder(made.encoder(image)) - image).square().sum().backward()
+    assert (gains.grad != 0).all()
 
 
 def test_places_that_are_not_kept_are_those_of_a_plain_convolution() -> None:
