@@ -136,14 +136,12 @@ class DeepCmc(LinearStartNetwork):
 
     @property
     def start_problem(self) -> str | None:
-        """A complex value takes two maps, and four kernels, as opposite values cross activations as pairs."""
-        if self.settings.width < 4:
-            return f"{self.settings.width} kernels have no room for a pair of a complex value"
-        return "a codeword of one map has no room for a complex value" if self._n_maps() < 2 else None
+        """Why complex values have no room in it, in a few words; ``None`` where they have."""
+        return self.settings.start_problem(self.shape)
 
     def build_encoder(self) -> nn.Module:
         """Convolutions, of each of which some rows and columns are kept."""
-        width, n_maps = self.settings.width, self._n_maps()
+        width, n_maps = self.settings.width, self.settings.latent_maps(self.shape)
         first, second, third = REDUCTIONS
         return MapsEncoder(
             DownsamplingConv(2, width, _OUTER, first, leaky_relu()),
@@ -153,7 +151,7 @@ class DeepCmc(LinearStartNetwork):
 
     def build_decoder(self) -> nn.Module:
         """Convolutions, each after more rows and columns; residual blocks after the first."""
-        width, n_maps = self.settings.width, self._n_maps()
+        width, n_maps = self.settings.width, self.settings.latent_maps(self.shape)
         image, wide, middle, small = map_sizes(self.shape)
         first, second, third = REDUCTIONS
         layers = (
@@ -176,6 +174,3 @@ class DeepCmc(LinearStartNetwork):
         start_as_patch_klt(down, up, self.decoder.last, (images - 0.5) / deviation, self.settings.disturbance)
         for gains in (up[0].norm.weight, up[0].norm.bias):
             gains.div_(2)
-
-    def _n_maps(self) -> int:
-        return self.settings.latent_maps(self.shape)

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from feedback.compressors.deepcmc import DeepCmc
+from feedback.csi_dimensions import CsiDimensions
 from feedback.errors import FeedbackInputError
 from feedback.layers.images import to_unit_interval
 from feedback.layers.resampling import DownsamplingConv, spreading
@@ -113,9 +114,9 @@ def test_a_complex_value_needs_room(width: int, ratio: float, why: str) -> None:
     assert not drawn.starts_as_klt
     drawn.prepare(training, torch.Generator().manual_seed(1))
     assert math.isfinite(nmse(drawn, training.validation))
-    made = DeepCmc(DeepCmc.Parameters.model_validate(keys | {"init": "klt"}), SHAPE)
+    asked = DeepCmc.Parameters.model_validate(keys | {"init": "klt"})
     with pytest.raises(FeedbackInputError, match=f"init: got 'klt', expected 'xavier': .*{why}"):
-        made.prepare(training, torch.Generator())
+        asked.check(CsiDimensions(n_delay=SHAPE[0], n_tx=SHAPE[1]))
 
 
 def test_maps_that_start_at_0_learn() -> None:

@@ -29,9 +29,24 @@ class DeepCmcParameters(LinearStartParameters):
     )
 
     def check(self, dimensions: CsiDimensions) -> bool:
-        """A codeword is whole maps."""
-        self.latent_maps(self.matrix_shape(dimensions))
+        """A codeword is whole maps, and has room for the start that is asked for."""
+        problem = self.start_problem(self.matrix_shape(dimensions))
+        if self.init == "klt" and problem is not None:
+            raise FeedbackInputError(f"init: got 'klt', expected 'xavier': {problem}")
         return True
+
+    def start_problem(self, shape: tuple[int, int]) -> str | None:
+        """Why it cannot start as a KLT of patches, in a few words; ``None`` where it can.
+
+        A complex value takes two maps, and four kernels, as opposite values cross activations as pairs.
+
+        Raises:
+            FeedbackInputError: as ``latent_maps``.
+        """
+        n_maps = self.latent_maps(shape)
+        if self.width < 4:
+            return f"{self.width} kernels have no room for a pair of a complex value"
+        return "a codeword of one map has no room for a complex value" if n_maps < 2 else None
 
     def latent_maps(self, shape: tuple[int, int]) -> int:
         """Feature maps of the codeword, which the compression ratio says.
