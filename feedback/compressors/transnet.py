@@ -9,6 +9,7 @@ from feedback.compressors.parameters.transnet import HEADS, TransNetParameters
 from feedback.initialisation.convolutions import STATISTICS_SAMPLES
 from feedback.initialisation.klt import real_klt
 from feedback.initialisation.layer_norms import NormWindow
+from feedback.initialisation.quantiser_gains import quantiser_gains
 from feedback.layers.attention import Attention, CrossAttention
 from feedback.layers.basic import CentredLinear
 from feedback.layers.images import to_unit_interval
@@ -163,8 +164,11 @@ class TransNet(FullyConnectedNetwork):
         refinement.start(window)
         passed = training.train @ window.kept.to(training.train.dtype)
         klt = real_klt(TrainingSet(passed, passed[:0]), self.length)
-        self.encoder.fc.weight.copy_(klt)
-        self.decoder.fc.weight.copy_(klt.T)
+        deviations = _GAIN * (images - 0.5).flatten(1)
+        gains = quantiser_gains(deviations @ klt.T, deviations, self.settings.disturbance)
+        before, after = (torch.ones_like(klt[:, 0]),) * 2 if gains is None else gains
+        self.encoder.fc.weight.copy_(before[:, None] * klt)
+        self.decoder.fc.weight.copy_(klt.T * after)
         for layer in (self.encoder.fc, self.decoder.fc):
             nn.init.zeros_(layer.bias)
 

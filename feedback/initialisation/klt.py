@@ -21,7 +21,7 @@ import torch
 from torch import Tensor, nn
 
 from feedback.initialisation.convolutions import STATISTICS_SAMPLES, ImageStatistics, start_features
-from feedback.initialisation.quantiser_gains import rate_gain, spread
+from feedback.initialisation.quantiser_gains import quantiser_gains
 from feedback.initialisation.refinement import start_refinement
 from feedback.layers.basic import CentredLinear, FullyConnectedDecoder, FullyConnectedEncoder
 from feedback.layers.binary import BinaryLinear, scale_of, signs_of
@@ -70,16 +70,12 @@ def start_as_klt(
     else:
         inverse = klt.T
         values = deviations @ klt.T
-        if disturbance is not None and disturbance.bits is not None:
-            gains, weights = spread(values / deviation, disturbance.quantise)
+        found = quantiser_gains(values / deviation, deviations / deviation, disturbance)
+        if found is not None and disturbance is not None:
+            gains, weights = found
             values = deviation * weights * disturbance.quantise(gains * values / deviation)
             encoder.fc.weight.mul_(gains[:, None])
             inverse = inverse * weights
-        if disturbance is not None and disturbance.rate_weight is not None:
-            gain = rate_gain(values / deviation, deviations / deviation, disturbance.rate_weight)
-            values = (gain * values / deviation).round() * deviation / gain
-            encoder.fc.weight.mul_(gain)
-            inverse = inverse / gain
         linear = values @ klt
     decoder.fc.weight.copy_(inverse)
     nn.init.zeros_(decoder.fc.bias)

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from torch import Tensor
 
+from feedback.training.disturbance import Disturbance
 from feedback.training.factorised_prior import empirical_bits
 
 # Standard deviations at a quantiser's input to choose from.
@@ -13,6 +14,24 @@ _MIN_DEVIATION_RATIO = 1e-4
 # Steps of an entropy-coded quantiser within the standard deviation of the widest element, to choose from.
 _STEPS_IN_DEVIATION = tuple(2.0 ** (half / 2) for half in range(-4, 13))
 _GAIN_SAMPLES = 2000
+
+
+def quantiser_gains(
+    values: Tensor, deviations: Tensor, disturbance: Disturbance | None
+) -> tuple[Tensor, Tensor] | None:
+    """Gains of codewords before the quantiser of training and weights after it, ``[M]`` each; ``None`` without one.
+
+    Args:
+        values: codewords ``[n, M]``, along orthonormal axes.
+        deviations: the images that they stand for, ``[n, 2 Na Nt]``.
+        disturbance: of training.
+    """
+    if disturbance is not None and disturbance.bits is not None:
+        return spread(values, disturbance.quantise)
+    if disturbance is not None and disturbance.rate_weight is not None:
+        gains = values.new_full(values.shape[1:], rate_gain(values, deviations, disturbance.rate_weight))
+        return gains, 1 / gains
+    return None
 
 
 def spread(values: Tensor, quantise: Callable[[Tensor], Tensor]) -> tuple[Tensor, Tensor]:
