@@ -172,5 +172,6 @@ class DeepCmc(LinearStartNetwork):
         down = [layer for layer in self.encoder.layers if isinstance(layer, DownsamplingConv)]
         up = [layer for layer in self.decoder.layers if isinstance(layer, UpsamplingConv)]
         start_as_patch_klt(down, up, self.decoder.last, (images - 0.5) / deviation, self.settings.disturbance)
+        # Residual blocks whose pairs are 0 give twice what they get.
         for gains in (up[0].norm.weight, up[0].norm.bias):
             gains.div_(2)

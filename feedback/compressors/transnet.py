@@ -169,8 +169,6 @@ class TransNet(FullyConnectedNetwork):
         before, after = (torch.ones_like(klt[:, 0]),) * 2 if gains is None else gains
         self.encoder.fc.weight.copy_(before[:, None] * klt)
         self.decoder.fc.weight.copy_(klt.T * after)
-        for layer in (self.encoder.fc, self.decoder.fc):
-            nn.init.zeros_(layer.bias)
 
     def build_features(self) -> nn.Module:
         """The UE's layer, twice."""
