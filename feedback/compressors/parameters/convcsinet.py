@@ -1,0 +1,71 @@
+"""Parameters of ConvCsiNet and ShuffleCsiNet."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from feedback.compressor_parameters import codeword_length
+from feedback.csi_dimensions import CsiDimensions
+from feedback.errors import FeedbackInputError
+from feedback.neural_parameters import NeuralParameters
+
+# How often rows and columns are halved at the UE.
+HALVINGS = 4
+
+
+class ConvCsiNetOptions(NeuralParameters):
+    """Parameters of both."""
+
+    width: int = Field(
+        default=64,
+        ge=1,
+        le=1024,
+        description="kernels of the first layer, which double with each halving of rows and columns; the paper's are 64",
+    )
+
+    def check(self, dimensions: CsiDimensions) -> bool:
+        """A codeword is whole maps."""
+        self.latent_maps(self.matrix_shape(dimensions))
+        return True
+
+    def latent_maps(self, shape: tuple[int, int]) -> int:
+        """Feature maps of the codeword, which the compression ratio says.
+
+        Args:
+            shape: delay rows and ports.
+
+        Raises:
+            FeedbackInputError: if the codeword is not a whole number of maps.
+        """
+        length, (rows, columns) = codeword_length(shape, self.compression_ratio), halved_sizes(shape)[-1]
+        if length % (rows * columns):
+            raise FeedbackInputError(
+                f"compression_ratio: got {self.compression_ratio:g}, which gives a codeword of {length} values, "
+                f"expected a multiple of {rows} x {columns}, the size of a map of {shape[0]} x {shape[1]} entries"
+            )
+        return length // (rows * columns)
+
+
+class ConvCsiNetParameters(ConvCsiNetOptions):
+    """Parameters of ``convcsinet``."""
+
+    titles = ("ConvCsiNet",)
+
+    name: Literal["convcsinet"] = "convcsinet"
+
+
+class ShuffleCsiNetParameters(ConvCsiNetOptions):
+    """Parameters of ``shufflecsinet``."""
+
+    titles = ("ShuffleCsiNet",)
+
+    name: Literal["shufflecsinet"] = "shufflecsinet"
+
+
+def halved_sizes(shape: tuple[int, int]) -> list[tuple[int, int]]:
+    """Rows and columns of an image and after each halving, rounded up."""
+    sizes = [shape]
+    for _ in range(HALVINGS):
+        rows, columns = sizes[-1]
+        sizes.append((-(-rows // 2), -(-columns // 2)))
+    return sizes
