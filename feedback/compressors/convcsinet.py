@@ -27,15 +27,15 @@ class ConvCsiNet(NeuralCompressor):
     """Convolutions 3x3 with average pooling at the UE; repeated rows and columns with convolutions 3x3 at the BS.
 
     UE: conv 2->64, 64->128, 128->256, 256->512, means of 2 x 2 after each; conv 512->m. The codeword is ``m`` maps of
-    2 x 2 values for matrices of 32 x 32. BS: four times, each row and column twice and conv, m->512, 512->256, 256->128,
-    128->2; two RefineNets and conv 2->2 of CsiNet. Batch norm follows all convolutions but the last, leaky ReLU those
-    between.
+    2 x 2 values for matrices of 32 x 32. BS: four times, each row and column twice and conv, m->512, 512->256,
+    256->128, 128->2; two RefineNets and conv 2->2 of CsiNet. Batch norm follows all convolutions but the last, leaky
+    ReLU those between.
 
     Source: Z. Cao, W.-T. Shih, J. Guo, C.-K. Wen, S. Jin, 2020, arXiv:2005.00438. Layers are those whose multiply-adds
     and parameters are the paper's as the BCsiNet paper (Lu, Wang, Song, 2021, arXiv:2011.02692, Table I) and the deep
-    equilibrium paper (Table I) count them, to the last digit that they print. Activations, scales of images at both ends
-    and the missing sigmoid are of this implementation. Means of 2 x 2 cannot pass all of an image on, so no start is
-    linear.
+    equilibrium paper (Table I) count them, to the last digit that they print. Activations, scales of images at both
+    ends and the missing sigmoid are of this implementation. Means of 2 x 2 cannot pass all of an image on, so no start
+    is linear.
     """
 
     Parameters: ClassVar[type[ConvCsiNetOptions]] = ConvCsiNetParameters

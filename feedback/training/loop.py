@@ -34,6 +34,8 @@ from feedback.training.validation import decibel, validation_bits, validation_er
 from feedback.training_set import TrainingSet
 
 _STATE_INTERVAL_S = 20.0
+# Raised where the same recipe takes other steps, or keeps other moments.
+_STEPS_VERSION = 2
 # Improvements below this share of the best error do not count as such for `restart_after`.
 _STUCK = 1e-4
 # Channels whose codewords a prior is started from.
@@ -97,6 +99,7 @@ class _Run:
         self.encoder_stays = False
         self.average = averaged(model, recipe)
         self.signature = {
+            "steps": _STEPS_VERSION,
             "recipe": recipe.model_dump(mode="json"),
             "seed": seed,
             "training channels": len(training.train),

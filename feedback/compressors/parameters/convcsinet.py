@@ -20,7 +20,7 @@ class ConvCsiNetOptions(NeuralParameters):
         default=64,
         ge=1,
         le=1024,
-        description="kernels of the first layer, which double with each halving of rows and columns; the paper's are 64",
+        description="kernels of the first layer, 64 in the paper; they double with each halving of rows and columns",
     )
 
     def check(self, dimensions: CsiDimensions) -> bool:
