@@ -21,9 +21,9 @@ class KernelMuon(torch.optim.Optimizer):
     .. math:: M \leftarrow \mu M + (1 - \mu) G, \quad W \leftarrow (1 - \eta d) W - 0.2 \eta
         \sqrt{\max(\mathrm{rows}, \mathrm{columns})} \, \mathrm{orthogonalised}(\mu M + (1 - \mu) G)
 
-    so that the root mean square of its steps is Adam's (J. Liu et al., arXiv:2502.16982). ``torch.optim.Muon`` takes the
-    same steps, but of matrices alone, one by one, and in bfloat16, which takes a hundred times as long on a CPU that
-    has no instructions for it.
+    so that the root mean square of its steps is Adam's (J. Liu et al., arXiv:2502.16982). ``torch.optim.Muon`` takes
+    the same steps, but of matrices alone, one by one, and in bfloat16, which takes a hundred times as long on a CPU
+    that has no instructions for it.
 
     Args:
         groups: parameters and their ``ratio``.
