@@ -1,6 +1,8 @@
 """Layer tables of the networks: multiply-adds, multiplications, parameters and stored bytes against the papers."""
 
 import pytest
+import torch
+from torch import Tensor, nn
 
 from feedback.complexity import count_stored_bytes
 from feedback.compressor import COMPRESSORS, Complexity
@@ -84,10 +86,42 @@ def test_deepcmc_is_what_is_published_of_it() -> None:
     assert [f"{value / 1e6:.2f}M" for value in printed] == ["173.54M", "3.32M", "278.40M", "9.87M"]
 
 
-def test_deepcmc_has_whole_maps() -> None:
-    assert network("deepcmc", 16, width=2).length == 32 * 4
+def test_convcsinet_is_what_is_published_of_it() -> None:
+    """BCsiNet paper, Table I, both sides at 1/4."""
+    found = cost("convcsinet", 4)
+    printed = (found.ue_macs, found.ue_parameters, found.bs_macs, found.bs_parameters)
+    assert [f"{value / 1e6:.2f}M" for value in printed] == ["60.16M", "2.14M", "166.07M", "2.07M"]
+    assert found.bs_macs == cost("shufflecsinet", 4).bs_macs
+
+
+# Deep equilibrium paper, Table I: encoders, with four operations a value of batch norm and one a mean.
+@pytest.mark.parametrize(
+    ("name", "printed"),
+    [("convcsinet", [60.69, 59.51, 58.92, 58.62]), ("shufflecsinet", [24.11, 22.93, 22.34, 22.05])],
+)
+def test_encoders_of_convolutions_have_the_published_operations(name: str, printed: list[float]) -> None:
+    found = [(cost(name, ratio).ue_macs + norms_and_means(network(name, ratio).encoder)) / 1e6 for ratio in RATIOS[:4]]
+    assert [round(operations, 2) for operations in found] == printed
+
+
+def norms_and_means(encoder: nn.Module) -> int:
+    total = 0
+
+    def count(layer: nn.Module, inputs: object, output: Tensor) -> None:
+        nonlocal total
+        total += {nn.BatchNorm2d: 4, nn.AvgPool2d: 1}.get(type(layer), 0) * output.numel()
+
+    for layer in encoder.modules():
+        layer.register_forward_hook(count)
+    encoder(torch.zeros(1, 2, 32, 32))
+    return total
+
+
+@pytest.mark.parametrize("name", ["deepcmc", "convcsinet", "shufflecsinet"])
+def test_convolutions_have_whole_maps(name: str) -> None:
+    assert network(name, 16, width=2).length == 32 * 4
     with pytest.raises(FeedbackInputError, match=r"codeword of 2 values, expected a multiple of 2 x 2"):
-        network("deepcmc", 1024, width=2)
+        network(name, 1024, width=2)
 
 
 @pytest.mark.parametrize(
