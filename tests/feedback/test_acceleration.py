@@ -143,6 +143,7 @@ def test_what_does_not_fit_runs_as_before() -> None:
         (ConvBn(2, 3, 3, nn.Sigmoid()), images(2, 2, 8, 12)),
         (ConvBn(2, 3, 3), images(2, 2, 8, 12)),
         (ConvBn(2, 3, 3).double(), images(2, 2, 8, 8).double()),
+        (ConvBn(64, 64, 3), images(1, 64, 8, 8)),
     ):
         expected = gradients(copy.deepcopy(layer), image)
         with accelerated(layer):

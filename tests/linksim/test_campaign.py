@@ -43,7 +43,10 @@ def campaign(tmp_path: Path) -> dict[str, Any]:
                 "channel": {**indoor, "environment": "outdoor"},
                 # Few steps improve on drawn weights, where they need not on the KLT.
                 "compressors": [{"name": "csinet", "init": "xavier"}],
-                "training": {"budget": {"samples": 1000}, "recipe": {"optimiser": "muon", "batch_size": 10}},
+                "training": {
+                    "budget": {"samples": 1000},
+                    "recipe": {"optimiser": "muon", "batch_size": 10, "learning_rate": 0.01},
+                },
             },
         ],
     }
