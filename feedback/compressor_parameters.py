@@ -1,5 +1,6 @@
 """What a scenario says of a compressor, and what is known of it before it is built; without PyTorch."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
@@ -201,3 +202,32 @@ def latent_maps(shape: tuple[int, int], compression_ratio: float | None) -> int:
             f"{shape[1]} values, expected a ratio that divides 2 x {shape[0]} = {2 * shape[0]}"
         )
     return length // shape[1]
+
+
+def whole_maps(shape: tuple[int, int], compression_ratio: float | None, size: tuple[int, int]) -> int:
+    """Feature maps of a codeword of maps of fewer rows and columns than the matrix.
+
+    Args:
+        shape: delay rows and ports.
+        compression_ratio: which says how many there are.
+        size: rows and columns of a map.
+
+    Raises:
+        FeedbackInputError: if the codeword is not a whole number of maps.
+    """
+    length, (rows, columns) = codeword_length(shape, compression_ratio), size
+    if length % (rows * columns):
+        raise FeedbackInputError(
+            f"compression_ratio: got {compression_ratio:g}, which gives a codeword of {length} values, "
+            f"expected a multiple of {rows} x {columns}, the size of a map of {shape[0]} x {shape[1]} entries"
+        )
+    return length // (rows * columns)
+
+
+def reduced_sizes(shape: tuple[int, int], factors: Sequence[int]) -> list[tuple[int, int]]:
+    """Rows and columns of a matrix and after each layer that leaves one in so many, rounded up."""
+    sizes = [shape]
+    for factor in factors:
+        rows, columns = sizes[-1]
+        sizes.append((-(-rows // factor), -(-columns // factor)))
+    return sizes

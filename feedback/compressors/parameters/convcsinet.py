@@ -4,9 +4,8 @@ from typing import Literal
 
 from pydantic import Field
 
-from feedback.compressor_parameters import codeword_length
+from feedback.compressor_parameters import reduced_sizes, whole_maps
 from feedback.csi_dimensions import CsiDimensions
-from feedback.errors import FeedbackInputError
 from feedback.neural_parameters import NeuralParameters
 
 # How often rows and columns are halved at the UE.
@@ -37,13 +36,7 @@ class ConvCsiNetOptions(NeuralParameters):
         Raises:
             FeedbackInputError: if the codeword is not a whole number of maps.
         """
-        length, (rows, columns) = codeword_length(shape, self.compression_ratio), halved_sizes(shape)[-1]
-        if length % (rows * columns):
-            raise FeedbackInputError(
-                f"compression_ratio: got {self.compression_ratio:g}, which gives a codeword of {length} values, "
-                f"expected a multiple of {rows} x {columns}, the size of a map of {shape[0]} x {shape[1]} entries"
-            )
-        return length // (rows * columns)
+        return whole_maps(shape, self.compression_ratio, halved_sizes(shape)[-1])
 
 
 class ConvCsiNetParameters(ConvCsiNetOptions):
@@ -64,8 +57,4 @@ class ShuffleCsiNetParameters(ConvCsiNetOptions):
 
 def halved_sizes(shape: tuple[int, int]) -> list[tuple[int, int]]:
     """Rows and columns of an image and after each halving, rounded up."""
-    sizes = [shape]
-    for _ in range(HALVINGS):
-        rows, columns = sizes[-1]
-        sizes.append((-(-rows // 2), -(-columns // 2)))
-    return sizes
+    return reduced_sizes(shape, (2,) * HALVINGS)

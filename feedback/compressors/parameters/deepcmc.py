@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from feedback.compressor_parameters import codeword_length
+from feedback.compressor_parameters import reduced_sizes, whole_maps
 from feedback.csi_dimensions import CsiDimensions
 from feedback.errors import FeedbackInputError
 from feedback.neural_parameters import LinearStartParameters
@@ -57,19 +57,9 @@ class DeepCmcParameters(LinearStartParameters):
         Raises:
             FeedbackInputError: if the codeword is not a whole number of maps.
         """
-        length, (rows, columns) = codeword_length(shape, self.compression_ratio), map_sizes(shape)[-1]
-        if length % (rows * columns):
-            raise FeedbackInputError(
-                f"compression_ratio: got {self.compression_ratio:g}, which gives a codeword of {length} values, "
-                f"expected a multiple of {rows} x {columns}, the size of a map of {shape[0]} x {shape[1]} entries"
-            )
-        return length // (rows * columns)
+        return whole_maps(shape, self.compression_ratio, map_sizes(shape)[-1])
 
 
 def map_sizes(shape: tuple[int, int]) -> list[tuple[int, int]]:
     """Rows and columns of an image and after each reduction, rounded up."""
-    sizes = [shape]
-    for factor in REDUCTIONS:
-        rows, columns = sizes[-1]
-        sizes.append((-(-rows // factor), -(-columns // factor)))
-    return sizes
+    return reduced_sizes(shape, REDUCTIONS)
