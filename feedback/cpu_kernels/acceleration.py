@@ -141,7 +141,7 @@ def _conv(layer: nn.Conv2d, image: Tensor) -> Tensor:
 
 
 def _conv_bn(layer: ConvBn, image: Tensor) -> Tensor:
-    if not (layer.training and _call_fits(layer.conv, image)):
+    if not (layer.norm.training and _call_fits(layer.conv, image)):
         return type(layer).forward(layer, image)
     conv, norm = layer.conv, layer.norm
     out, mean, variance = _ConvolutionNormActivation.apply(  # type: ignore[no-untyped-call]

@@ -96,9 +96,10 @@ def _norms(state: Tensor) -> Tensor:
 @contextmanager
 def _as_in_use(step: nn.Module) -> Iterator[None]:
     """Batch norm works with its running statistics, which learn nothing: those of the fixed point."""
-    training = step.training
+    training = [part for part in step.modules() if part.training]
     step.eval()
     try:
         yield
     finally:
-        step.train(training)
+        for part in training:
+            part.training = True

@@ -1,9 +1,9 @@
 """Statistics of batch norm as they are in use, of many images and of the weights that are used."""
 
-from collections.abc import Iterable
+from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from feedback.layers.images import to_unit_interval
@@ -13,10 +13,32 @@ from feedback.training.disturbance import Disturbance
 _BATCH = 500
 
 
+@dataclass(frozen=True)
+class KeptStatistics:
+    """What works with running statistics in training, and keeps them.
+
+    Attributes:
+        encoder: an encoder that does not learn, whose statistics would else go on moving.
+        norms: all batch norms.
+    """
+
+    encoder: bool = False
+    norms: bool = False
+
+    def leave_training(self, network: Autoencoder) -> None:
+        """Takes these parts of a network that is in training mode out of it."""
+        if self.encoder:
+            network.encoder.eval()
+        if self.norms:
+            for layer in network.modules():
+                if isinstance(layer, _BatchNorm):
+                    layer.eval()
+
+
 @torch.no_grad()
 def settle_statistics(
     network: Autoencoder,
-    frozen: Iterable[nn.Module],
+    kept_statistics: KeptStatistics,
     csi: Tensor,
     disturbance: Disturbance | None,
     seed: int,
@@ -31,14 +53,13 @@ def settle_statistics(
 
     Args:
         network: encoder and decoder; in eval mode afterwards.
-        frozen: parts of it that keep their statistics.
+        kept_statistics: what keeps its statistics.
         csi: channels of the training split, normalised, ``[n, Na, Nt]``, or sequences, ``[n, T, Na, Nt]``, complex64.
         disturbance: what the codewords go through.
         seed: of the disturbance.
     """
     network.train()
-    for part in frozen:
-        part.eval()
+    kept_statistics.leave_training(network)
     norms = {
         layer: layer.momentum
         for layer in network.modules()

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from feedback.layers.images import to_unit_interval
 from feedback.training.autoencoder import Autoencoder
+from feedback.training.batch_statistics import KeptStatistics
 from feedback.training.distillation_loss import DistillationLoss
 from feedback.training.options import Pass, TrainingOptions
 from feedback.training.recipe import TrainingRecipe
@@ -75,11 +76,10 @@ class StaticStep:
             self._turns.copy_(inputs.turns)
         self._rates.copy_(torch.tensor(inputs.rates))
 
-    def set_mode(self, encoder_stays: bool) -> None:
+    def set_mode(self, kept_statistics: KeptStatistics) -> None:
         """Batch norm in training or not."""
         self._model.train()
-        if encoder_stays:
-            self._model.encoder.eval()
+        kept_statistics.leave_training(self._model)
 
     def compute(self) -> None:
         """One step on what is in the buffers; its loss is then in ``loss``."""
@@ -128,7 +128,7 @@ class CapturedStep:
         self._make, self._capture, self._warm_up = make, capture, warm_up
         self._step: StaticStep | None = None
         self._replay: Callable[[], object] | None = None
-        self._encoder_stays, self._taken, self._failed = False, 0, False
+        self._kept_statistics, self._taken, self._failed = KeptStatistics(), 0, False
 
     def take(self, inputs: StepInputs) -> Tensor:
         """As ``Step.take``."""
@@ -136,10 +136,10 @@ class CapturedStep:
             self._step = self._make(inputs)
         step = self._step
         step.fill(inputs)
-        if inputs.encoder_stays != self._encoder_stays:
-            self._encoder_stays, self._replay, self._taken = inputs.encoder_stays, None, 0
+        if inputs.kept_statistics != self._kept_statistics:
+            self._kept_statistics, self._replay, self._taken = inputs.kept_statistics, None, 0
         if self._replay is None:
-            step.set_mode(inputs.encoder_stays)
+            step.set_mode(inputs.kept_statistics)
             if self._taken >= WARM_UP and not self._failed:
                 self._replay = self._captured(step)
         if self._replay is None:

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from feedback.errors import FeedbackInputError
 from feedback.layers.images import to_unit_interval
 from feedback.training.autoencoder import Autoencoder
-from feedback.training.batch_statistics import settle_statistics
+from feedback.training.batch_statistics import KeptStatistics, settle_statistics
 from feedback.training.captured_step import make_step
 from feedback.training.clock import BudgetClock
 from feedback.training.devices import one_device
@@ -27,7 +27,7 @@ from feedback.training.optimiser import averaged, make_optimiser
 from feedback.training.options import TrainingOptions, TrainingOutcome
 from feedback.training.recipe import TrainingRecipe
 from feedback.training.schedule import learning_rate
-from feedback.training.stage import Stage
+from feedback.training.stage import stage_at
 from feedback.training.state import Progress, TrainingState, load_state, save_state
 from feedback.training.step import StepInputs, all_rates
 from feedback.training.validation import decibel, validation_bits, validation_error
@@ -96,7 +96,7 @@ class _Run:
         self.module, self.optimiser = self.fabric.setup(model, optimiser)
         self.step = make_step(model, self.module, (optimiser, self.optimiser), recipe, options, self.fabric)
         self.rates: tuple[float, ...] = ()
-        self.encoder_stays = False
+        self.kept_statistics = KeptStatistics()
         self.average = averaged(model, recipe)
         self.signature = {
             "steps": _STEPS_VERSION,
@@ -168,27 +168,19 @@ class _Run:
     def _step(self) -> None:
         state, recipe = self.state, self.recipe
         spent = self.clock.share_spent(state, state.step + 1)
-        begin, stage = self._stage(spent)
+        begin, stage = stage_at(self.options.stages, spent)
         rate = learning_rate(recipe, spent, max(state.origin, begin), stage.until, state.step + 1)
         rate *= stage.rate_ratio * recipe.start_rate_ratio(state.start_nmse)
         self.rates = all_rates(self.optimiser.param_groups, rate, stage.encoder_rate_ratio)
         generator = torch.Generator().manual_seed(self.seed + 2 * state.step + 1)
         channels, turns = self._batch(state.step, generator)
-        self.encoder_stays = stage.encoder_rate_ratio * recipe.encoder_rate_ratio == 0
-        self.loss_sum += self.step.take(StepInputs(channels, turns, self.rates, self.encoder_stays, spent, generator))
+        encoder_stays = stage.encoder_rate_ratio * recipe.encoder_rate_ratio == 0
+        self.kept_statistics = KeptStatistics(encoder_stays, recipe.keeps_statistics(state.start_nmse))
+        self.loss_sum += self.step.take(StepInputs(channels, turns, self.rates, self.kept_statistics, spent, generator))
         if self.average is not None:
             self.average.update_parameters(self.model)
         self.since_validation += 1
         state.step += 1
-
-    def _stage(self, spent: float) -> tuple[float, Stage]:
-        """Share of the budget at which the present stage began, and that stage."""
-        begin = 0.0
-        for stage in self.options.stages:
-            if spent <= stage.until:
-                return begin, stage
-            begin = stage.until
-        return 0.0, Stage()
 
     def _batch(self, step: int, generator: torch.Generator) -> tuple[Tensor, Tensor | None]:
         """This process's share of a step's channels, ``[batch, Na, Nt]``, or of its sequences, and their turns."""
@@ -208,8 +200,7 @@ class _Run:
         validated: Any = self.model if self.average is None else self.average.module
         validated.eval()
         if len(some := self.channels[:_STATISTICS_SAMPLES]) == _STATISTICS_SAMPLES:
-            frozen = (validated.encoder,) if self.encoder_stays else ()
-            settle_statistics(validated, frozen, some, self.options.disturbance, self.seed)
+            settle_statistics(validated, self.kept_statistics, some, self.options.disturbance, self.seed)
         loss = float(self.loss_sum) / self.since_validation
         nmse = self._validation_nmse(validated)
         # Running statistics of batch norm are each process's own; the first one's are kept.

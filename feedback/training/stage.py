@@ -1,5 +1,6 @@
 """Parts of a training budget."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 
@@ -16,3 +17,13 @@ class Stage:
     until: float = 1.0
     rate_ratio: float = 1.0
     encoder_rate_ratio: float = 1.0
+
+
+def stage_at(stages: Sequence[Stage], spent: float) -> tuple[float, Stage]:
+    """Share of the budget at which the present stage began, and that stage; beyond the last the plain one."""
+    begin = 0.0
+    for stage in stages:
+        if spent <= stage.until:
+            return begin, stage
+        begin = stage.until
+    return 0.0, Stage()

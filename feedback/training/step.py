@@ -10,6 +10,7 @@ from torch import Tensor
 
 from feedback.layers.images import to_unit_interval
 from feedback.training.autoencoder import Autoencoder
+from feedback.training.batch_statistics import KeptStatistics
 from feedback.training.options import Pass, TrainingOptions
 from feedback.training.recipe import TrainingRecipe
 
@@ -25,7 +26,7 @@ class StepInputs:
         channels: ``[batch, Na, Nt]``, or sequences, ``[batch, T, Na, Nt]``, complex64, on the training's device.
         turns: by how much of a full turn each is rotated, ``[batch]``; ``None`` for not at all.
         rates: learning rates of the optimiser's groups.
-        encoder_stays: whether the encoder does not learn; batch norm's running statistics would else go on moving.
+        kept_statistics: what keeps its statistics of batch norm.
         spent: share of the budget.
         generator: of the noise, on the CPU.
     """
@@ -33,7 +34,7 @@ class StepInputs:
     channels: Tensor
     turns: Tensor | None
     rates: tuple[float, ...]
-    encoder_stays: bool
+    kept_statistics: KeptStatistics
     spent: float
     generator: torch.Generator
 
@@ -75,8 +76,7 @@ class EagerStep:
         for group, rate in zip(self._optimiser.param_groups, inputs.rates, strict=True):
             group["lr"] = rate
         self._module.train()
-        if inputs.encoder_stays:
-            self._model.encoder.eval()
+        inputs.kept_statistics.leave_training(self._model)
         image = to_unit_interval(turned(inputs.channels, inputs.turns))
         passed = self._module(image, self._options.disturbance, inputs.generator)
         codeword, reconstruction, bits = passed

@@ -14,6 +14,7 @@ from feedback.conformance.candidate import channels
 from feedback.neural import NeuralCompressor
 from feedback.training import loop
 from feedback.training.autoencoder import Autoencoder
+from feedback.training.batch_statistics import KeptStatistics
 from feedback.training.captured_step import WARM_UP, CapturedStep, StaticStep, make_step, why_not_captured
 from feedback.training.devices import one_device
 from feedback.training.distillation import Distillation
@@ -46,13 +47,13 @@ def one_step(kind: str, recipe: TrainingRecipe, made: NeuralCompressor) -> tuple
     plain = make_optimiser(recipe, made.encoder, made.decoder)
     rates = tuple(RATE for _ in plain.param_groups)
     turns = torch.rand(len(CSI), generator=torch.Generator().manual_seed(2)) if recipe.random_phase else None
-    inputs = StepInputs(CSI, turns, rates, False, 0.5, torch.Generator())
+    inputs = StepInputs(CSI, turns, rates, KeptStatistics(), 0.5, torch.Generator())
     if kind == "eager":
         module, wrapped = fabric.setup(model, plain)
         return EagerStep(model, module, wrapped, recipe, TrainingOptions(), fabric).take(inputs), weights(model)
     step = StaticStep(model, plain, recipe, TrainingOptions(), inputs)
     step.fill(inputs)
-    step.set_mode(encoder_stays=False)
+    step.set_mode(KeptStatistics())
     step.compute()
     return step.loss, weights(model)
 
@@ -179,9 +180,11 @@ class _WithoutWaiting(TorchDispatchMode):
 def test_no_step_asks_what_is_in_its_buffers(name: str) -> None:
     made, recipe = network(name), RECIPE.model_copy(update={"optimiser": "muon", "muon_kernels": True})
     model, plain = made.autoencoder(), make_optimiser(recipe, made.encoder, made.decoder)
-    inputs = StepInputs(CSI[:4], torch.zeros(4), (RATE,) * len(plain.param_groups), False, 0.5, torch.Generator())
+    inputs = StepInputs(
+        CSI[:4], torch.zeros(4), (RATE,) * len(plain.param_groups), KeptStatistics(), 0.5, torch.Generator()
+    )
     step = StaticStep(model, plain, recipe, TrainingOptions(), inputs)
-    step.set_mode(encoder_stays=False)
+    step.set_mode(KeptStatistics())
     step.compute()
     with _WithoutWaiting():
         step.compute()

@@ -158,8 +158,13 @@ def test_joint_training_of_a_denoiser_is_changed_key_by_key() -> None:
 
 def test_what_a_budget_and_a_start_leave_idle() -> None:
     recipe = TrainingRecipe(samples=100_000, batch_size=50, full_rate_steps=2000, full_rate_nmse_db=-14, decay=0.2)
+    recipe = recipe.model_copy(update={"batch_statistics_nmse_db": -20.0})
     bare = TrainingRecipe(samples=100_000, batch_size=50)
     assert recipe.acting(10, start_nmse_db=-9) == bare
     assert recipe.acting(10, start_nmse_db=-15) == bare.model_copy(update={"full_rate_nmse_db": -14})
+    both = {"full_rate_nmse_db": -14, "batch_statistics_nmse_db": -20}
+    assert recipe.acting(10, start_nmse_db=-21) == bare.model_copy(update=both)
     short = recipe.with_budget(samples=99_950)
-    assert short.acting(10, start_nmse_db=-9) == short.model_copy(update={"decay": 0.3, "full_rate_nmse_db": None})
+    assert short.acting(10, start_nmse_db=-9) == short.model_copy(
+        update={"decay": 0.3, "full_rate_nmse_db": None, "batch_statistics_nmse_db": None}
+    )
