@@ -21,7 +21,13 @@ DRAWN_RECIPE = TrainingRecipe(
 )
 # A start that works already is left by full steps before it is improved on, where there are few, or where it is good.
 KLT_RECIPE = DRAWN_RECIPE.model_copy(
-    update={"full_rate_steps": 2000, "full_rate_nmse_db": -14.0, "batch_statistics_nmse_db": -20.0}
+    update={
+        "learning_rate": 2e-2,
+        "largest_move": 0.1,
+        "full_rate_steps": 2000,
+        "full_rate_nmse_db": -14.0,
+        "batch_statistics_nmse_db": -20.0,
+    }
 )
 # For trained weights that are to learn a little more: small steps.
 ADAPTATION_RECIPE = TrainingRecipe(batch_size=50, learning_rate=2e-4, fc_rate_ratio=0.1, warmup=0.1, ema_decay=0.97)

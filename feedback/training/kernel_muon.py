@@ -2,7 +2,7 @@
 
 import math
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -45,7 +45,7 @@ class KernelMuon(torch.optim.Optimizer):
                     alike[weights.flatten(1).shape].append(weights)
             for (rows, columns), many in alike.items():
                 ahead = torch.stack([self._ahead(weights).flatten(1) for weights in many])
-                length = 0.2 * group["lr"] * math.sqrt(max(rows, columns))
+                length = group["lr"] * step_length((rows, columns))
                 for weights, move in zip(many, orthogonalised(ahead).unbind(), strict=True):
                     weights.mul_(1 - group["lr"] * group["weight_decay"])
                     weights.add_(move.view_as(weights), alpha=-length)
@@ -58,6 +58,11 @@ class KernelMuon(torch.optim.Optimizer):
             state["momentum"] = torch.zeros_like(weights.grad)
         momentum: Tensor = state["momentum"].lerp_(weights.grad, 1 - _MOMENTUM)
         return weights.grad.lerp(momentum, _MOMENTUM)
+
+
+def step_length(shape: Sequence[int]) -> float:
+    """What an orthogonalised matrix of a shape, rows and columns, is multiplied by in a step of learning rate 1."""
+    return 0.2 * math.sqrt(max(shape))
 
 
 def orthogonalised(matrices: Tensor) -> Tensor:

@@ -23,6 +23,7 @@ from feedback.training.devices import one_device
 from feedback.training.disturbance import Disturbance
 from feedback.training.factorised_prior import FactorisedPrior
 from feedback.training.held_state import HeldState
+from feedback.training.move_limit import MoveLimit
 from feedback.training.optimiser import averaged, make_optimiser
 from feedback.training.options import TrainingOptions, TrainingOutcome
 from feedback.training.recipe import TrainingRecipe
@@ -92,7 +93,9 @@ class _Run:
         self.training, self.recipe, self.seed, self.options = training, recipe, seed, options
         self.fabric = options.fabric or one_device(training.train.device, recipe.precision)
         self.model = model
-        optimiser = make_optimiser(recipe, model.encoder, model.decoder, model.prior)
+        most, sgd = recipe.largest_move, recipe.optimiser == "sgd"
+        limit = None if most is None or sgd else MoveLimit(model, training.train, options.disturbance, most)
+        optimiser = make_optimiser(recipe, model.encoder, model.decoder, model.prior, limit)
         self.module, self.optimiser = self.fabric.setup(model, optimiser)
         self.step = make_step(model, self.module, (optimiser, self.optimiser), recipe, options, self.fabric)
         self.rates: tuple[float, ...] = ()

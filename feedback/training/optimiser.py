@@ -1,5 +1,6 @@
 """Optimisers of a recipe: learning rates by side and kind of layer, and the moving average of the weights."""
 
+from collections import defaultdict
 from collections.abc import Callable
 from typing import Any
 
@@ -8,21 +9,36 @@ from torch import nn
 
 from feedback.training.combined_optimiser import CombinedOptimiser
 from feedback.training.kernel_muon import KernelMuon
+from feedback.training.move_limit import MoveLimit
 from feedback.training.recipe import TrainingRecipe
 
 _MOMENTUM = 0.9
 
 
 def make_optimiser(
-    recipe: TrainingRecipe, encoder: nn.Module, decoder: nn.Module, prior: nn.Module | None = None
+    recipe: TrainingRecipe,
+    encoder: nn.Module,
+    decoder: nn.Module,
+    prior: nn.Module | None = None,
+    limit: MoveLimit | None = None,
 ) -> torch.optim.Optimizer:
-    """The optimiser, whose groups say their learning rate over the recipe's (``ratio``) and whether they ``encode``."""
+    """The optimiser, whose groups say their learning rate over the recipe's (``ratio``) and whether they ``encode``.
+
+    Args:
+        recipe: optimiser and learning rates.
+        encoder: learns.
+        decoder: learns.
+        prior: learns, where bits are in the loss.
+        limit: on what steps of encoder and decoder move.
+    """
     groups = [
         {"params": params, "ratio": side_ratio * ratio, "encodes": network is encoder, "of_layers": True}
         for network, side_ratio in ((encoder, recipe.encoder_rate_ratio), (decoder, 1.0))
         for params, ratio in _by_layer(network, 1.0 if recipe.fc_rate_ratio is None else recipe.fc_rate_ratio)
         if params
     ]
+    if limit is not None:
+        groups = [part for group in groups for part in _limited(recipe, group, limit)]
     if prior is not None:
         groups.append({"params": list(prior.parameters()), "ratio": 1.0, "encodes": False, "of_layers": False})
     if recipe.optimiser == "sgd":
@@ -40,7 +56,7 @@ def _muon(recipe: TrainingRecipe, groups: list[dict[str, Any]]) -> torch.optim.O
     rate, decay = recipe.learning_rate, recipe.weight_decay
 
     def is_for_muon(group: dict[str, Any], parameter: nn.Parameter) -> bool:
-        return group["of_layers"] and (parameter.dim() == 2 or (recipe.muon_kernels and parameter.dim() > 2))
+        return bool(group["of_layers"]) and _by_muon(recipe, parameter)
 
     parts: list[torch.optim.Optimizer] = []
     if weights := _only(groups, is_for_muon):
@@ -48,6 +64,20 @@ def _muon(recipe: TrainingRecipe, groups: list[dict[str, Any]]) -> torch.optim.O
     if others := _only(groups, lambda group, parameter: not is_for_muon(group, parameter)):
         parts.append(torch.optim.Adam(others, lr=rate, eps=recipe.epsilon, weight_decay=decay, fused=True))
     return CombinedOptimiser(parts)
+
+
+def _by_muon(recipe: TrainingRecipe, parameter: nn.Parameter) -> bool:
+    """Whether a parameter of a layer takes steps of Muon."""
+    return recipe.optimiser == "muon" and (parameter.dim() == 2 or (recipe.muon_kernels and parameter.dim() > 2))
+
+
+def _limited(recipe: TrainingRecipe, group: dict[str, Any], limit: MoveLimit) -> list[dict[str, Any]]:
+    """A group as several, of parameters with the same share of its learning rate."""
+    shares = defaultdict(list)
+    for parameter in group["params"]:
+        rate = recipe.learning_rate * group["ratio"]
+        shares[limit.share(parameter, rate, _by_muon(recipe, parameter))].append(parameter)
+    return [{**group, "params": params, "ratio": group["ratio"] * share} for share, params in shares.items()]
 
 
 def _only(groups: list[dict[str, Any]], wanted: Callable[[dict[str, Any], nn.Parameter], bool]) -> list[dict[str, Any]]:

@@ -69,6 +69,14 @@ class TrainingRecipe(BaseModel):
         description="NMSE of the start from which batch norms take the statistics of each step's batch; where it is "
         "lower, they keep those of the start; by default every start has its batches'",
     )
+    largest_move: float | None = Field(
+        default=None,
+        gt=0,
+        le=1e6,
+        description="share of the start's error by which a first step of one parameter may move reconstructions; "
+        "learning rates of parameters that move them further are lower; not for sgd, whose steps are as long as "
+        "gradients; by default none is",
+    )
     fc_rate_ratio: float | None = Field(
         default=None,
         gt=0,
@@ -225,6 +233,8 @@ class TrainingRecipe(BaseModel):
             idle.append("decay")
         if self.optimiser != "muon":
             idle.append("muon_kernels")
+        if self.optimiser == "sgd":
+            idle.append("largest_move")
         if self.schedule == "constant":
             idle.append("final_learning_rate")
         return self.model_copy(update={name: type(self).model_fields[name].default for name in idle})

@@ -251,7 +251,7 @@ def test_refuses_where_there_is_no_linear_start() -> None:
 def test_recipes_suit_the_start() -> None:
     assert network("acrnet").default_recipe == network("acrnet", init=None).default_recipe == KLT_RECIPE
     # The rate is held up to the decay, in which it lets go.
-    assert [learning_rate(KLT_RECIPE, spent) for spent in (0.05, 0.4, 0.7, 1.0)] == [6e-3, 6e-3, 6e-3, 5e-5]
+    assert [learning_rate(KLT_RECIPE, spent) for spent in (0.05, 0.4, 0.7, 1.0)] == [2e-2, 2e-2, 2e-2, 5e-5]
     drawn = network("acrnet", init="xavier").default_recipe
     assert (drawn.epochs, drawn.learning_rate, drawn.fc_rate_ratio) == (2500, 4e-3, 1.0)
     # What is drawn because its layers are no linear codec learns by the same recipe, at full steps whatever the budget.
