@@ -23,7 +23,7 @@ from feedback.training.options import Pass, TrainingOptions
 from feedback.training.recipe import TrainingRecipe
 from feedback.training_set import TrainingSet
 
-RECIPE = KLT_RECIPE.model_copy(update={"learning_rate": 1e-2, "fc_rate_ratio": 1.0})
+RECIPE = KLT_RECIPE.model_copy(update={"learning_rate": 1e-2, "largest_move": None, "fc_rate_ratio": 1.0})
 _WIDTH, _LAYERS, _HEADS = 64, 2, 4
 # Channels whose reports are made at once.
 _PART = 500

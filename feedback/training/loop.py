@@ -94,7 +94,7 @@ class _Run:
         self.fabric = options.fabric or one_device(training.train.device, recipe.precision)
         self.model = model
         most, sgd = recipe.largest_move, recipe.optimiser == "sgd"
-        limit = None if most is None or sgd else MoveLimit(model, training.train, options.disturbance, most)
+        limit = None if most is None or sgd else MoveLimit(model, training.train, options, most)
         optimiser = make_optimiser(recipe, model.encoder, model.decoder, model.prior, limit)
         self.module, self.optimiser = self.fabric.setup(model, optimiser)
         self.step = make_step(model, self.module, (optimiser, self.optimiser), recipe, options, self.fabric)

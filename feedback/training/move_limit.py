@@ -1,17 +1,15 @@
 """Learning rates by what a step of each parameter does to reconstructions."""
 
 import math
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
 from feedback.layers.images import to_unit_interval
+from feedback.training.autoencoder import Autoencoder
 from feedback.training.kernel_muon import orthogonalised, step_length
-
-if TYPE_CHECKING:
-    from feedback.training.autoencoder import Autoencoder
-    from feedback.training.disturbance import Disturbance
+from feedback.training.options import TrainingOptions
+from feedback.training.validation import validation_error
 
 _IMAGES = 50
 _SEED = 7
@@ -26,22 +24,23 @@ class MoveLimit:
     thresholds. With :math:`d` a random direction of the optimiser's length, :math:`\eta` the learning rate and
     :math:`m` the limit, the share is the power of two next to the largest :math:`s \le 1` with
 
-    .. math:: \|\hat X(w + s \eta d) - \hat X(w)\| \le m \, \|\hat X(w) - X\|
+    .. math:: \|\hat X(w + s \eta d) - \hat X(w)\| \le m \sqrt{\epsilon} \, \|X\|
+
+    where :math:`\epsilon` is the error of the start as validation has it, an NMSE or what takes its place.
 
     Args:
         model: whose weights are about to learn, at their start; it is left in eval mode.
         csi: channels of the training split, of which some are looked at, ``[n, ...]``, complex64.
-        disturbance: what codewords go through where the error is measured; moves are measured without it.
+        options: what codewords go through where the error is measured, and that error; moves are measured without it.
         most: the limit :math:`m`.
     """
 
-    def __init__(self, model: "Autoencoder", csi: Tensor, disturbance: "Disturbance | None", most: float) -> None:
+    def __init__(self, model: Autoencoder, csi: Tensor, options: TrainingOptions, most: float) -> None:
         self._model = model.eval()
+        error = validation_error(model, csi[:_IMAGES], options.disturbance, _SEED, options.errors)
         self._images = to_unit_interval(csi[:_IMAGES])
+        self._most = most * math.sqrt(error) * float(torch.linalg.vector_norm(self._images - 0.5))
         with torch.no_grad():
-            generator = torch.Generator().manual_seed(_SEED)
-            found = model.rebuilt(self._images, disturbance, generator)
-            self._most = most * float(torch.linalg.vector_norm(found - self._images))
             self._before = self._rebuilt()
 
     @torch.no_grad()
