@@ -39,7 +39,8 @@ class MoveLimit:
         self._model = model.eval()
         error = validation_error(model, csi[:_IMAGES], options.disturbance, _SEED, options.errors)
         self._images = to_unit_interval(csi[:_IMAGES])
-        self._most = most * math.sqrt(error) * float(torch.linalg.vector_norm(self._images - 0.5))
+        # An error of nothing, as that of directions, is rounded below 0.
+        self._most = most * math.sqrt(max(error, 0.0)) * float(torch.linalg.vector_norm(self._images - 0.5))
         with torch.no_grad():
             self._before = self._rebuilt()
 

@@ -1,4 +1,4 @@
-"""Learning rates by what steps move: closed forms of linear networks, and every network that starts as the KLT."""
+"""Learning rates by what steps move: closed forms of linear networks, and networks of the papers."""
 
 import math
 
@@ -78,16 +78,26 @@ def test_parameters_that_differ_learn_at_rates_of_their_own() -> None:
     assert all(group["ratio"] == 1 for group in make_optimiser(MUON, network.encoder, network.decoder).param_groups)
 
 
-@pytest.mark.parametrize(("optimiser", "moved"), [("adam", 0.03125), ("sgd", None)])
-def test_the_first_step_of_a_training_keeps_to_it(optimiser: str, moved: float | None) -> None:
-    network, training = shifted(1.0, 4.0), TrainingSet(CSI, CSI[:10])
+@pytest.mark.parametrize(("optimiser", "limited"), [("adam", True), ("sgd", False)])
+def test_the_first_step_of_a_training_keeps_to_it(optimiser: str, limited: bool) -> None:
     section = {"samples": 50, "batch_size": 50, "validations": 1, "warmup": 0, "schedule": "constant"}
-    recipe = TrainingRecipe.model_validate(section | {"optimiser": optimiser, "learning_rate": 1, "largest_move": 0.05})
-    seen = train(network.encoder, network.decoder, training, recipe, torch.Generator().manual_seed(2))
-    # Adam's first step is its rate: 0.05 * 2.5 / 4 = 1/32 for the decoder's, which moves it towards less error.
-    assert seen.samples_seen == 50
-    if moved is not None:
-        assert network.decoder.value.item() == pytest.approx(0.5 - moved, rel=1e-4)
+    section |= {"optimiser": optimiser, "learning_rate": 0.5}
+    moves = []
+    for most in (None, 0.05):
+        network = shifted(1.0, 4.0)
+        recipe = TrainingRecipe.model_validate(section | {"largest_move": most})
+        seed = torch.Generator().manual_seed(2)
+        train(network.encoder, network.decoder, TrainingSet(CSI, CSI[:10]), recipe, seed)
+        moves.append(0.5 - network.decoder.value.item())
+    # Adam's first step is its rate, of which the limit leaves 1/32: 0.05 * 2.5 / 4.
+    assert moves[1] == pytest.approx(1 / 32 if limited else moves[0], rel=1e-4)
+    assert moves[0] != pytest.approx(1 / 32, rel=0.1)
+
+
+def test_a_start_without_error_stays() -> None:
+    options = TrainingOptions(errors=lambda image, rebuilt: torch.full((len(image),), -1e-9))
+    network = shifted(1.0, 4.0)
+    assert MoveLimit(network, CSI, options, most=0.5).share(network.decoder.value, 1.0, by_muon=False) == 0
 
 
 @pytest.mark.parametrize("name", ["acrnet", "bcsinet-b3", "cllwcsinet", "csinet", "deq"])
