@@ -10,6 +10,8 @@ from typing import Protocol, TypeGuard
 import torch
 from torch import Tensor, nn
 
+from feedback.errors import FeedbackInputError
+
 
 class CountsMacs(Protocol):
     """A layer that multiplies outside of convolutions and fully connected layers, and counts that itself."""
@@ -49,7 +51,7 @@ def count_macs(network: nn.Module, *inputs: Tensor, without: tuple[type[nn.Modul
         without: kinds of layers that are left out with all that is in them.
 
     Raises:
-        TypeError: if a layer has weights but no rule to count it by.
+        FeedbackInputError: if a layer has weights but no rule to count it by.
     """
     return _count(network, inputs, _layer_macs, without)
 
@@ -114,7 +116,10 @@ def _layer_macs(layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) ->
         if isinstance(layer, kind):
             return rule(layer, inputs, output)
     if any(parameter.dim() > 1 for parameter in layer.parameters(recurse=False)):
-        raise TypeError(f"{type(layer).__name__} has weights but no rule for its multiply-adds")
+        raise FeedbackInputError(
+            f"{type(layer).__name__}: got weights without a rule for their multiply-adds, expected a method "
+            "macs(self, inputs, output) of the layer"
+        )
     return 0
 
 

@@ -63,6 +63,11 @@ class TrainingSet:
     stream: ChannelStream | None = None
     axes: PrincipalAxes = field(default_factory=PrincipalAxes, compare=False)
 
+    @property
+    def is_fresh(self) -> bool:
+        """Whether every epoch has channels of its own."""
+        return self.stream is not None
+
     def epoch(self, number: int) -> Tensor:
         """Channels of an epoch, from 0, ``[n_train, Na, Nt]``, complex64; only these are in memory."""
         count = len(self.train)

@@ -64,7 +64,8 @@ def rounded_state(
     made = {name: rounded(w, step) if is_coded(name, w, binary) else w for name, w in state.items()}
     for layer, mean in means.items():
         weight, bias = f"{layer}.weight", f"{layer}.bias"
-        if made[weight] is not state[weight]:
+        # A tensor of several layers has the name that it has in the first.
+        if weight in made and bias in made and made[weight] is not state[weight]:
             shift = (state[weight].to(torch.float64) - made[weight].to(torch.float64)) @ mean
             made[bias] = (state[bias].to(torch.float64) + shift).to(torch.float32)
     return made

@@ -101,7 +101,8 @@ def train_filters(
         held_out: others of each source, to validate on.
         course: length and learning rate.
         seed: of weights, steps, phases and order; the same gives the same on one thread.
-        state_file: kept while it trains, so that the same call goes on after a kill.
+        state_file: kept while it trains, so that the same call goes on after a kill; it stays, for the caller to remove
+            once what came of it is kept.
         tell: called after every validation with the reports seen and what they gain.
 
     Returns:
@@ -137,8 +138,6 @@ def train_filters(
         if state_file is not None and (chunk + 1) % _STATE_CHUNKS == 0:
             state = {"seen": seen, "network": network.state_dict(), "optimiser": optimiser.state_dict()}
             save_state_file(state_file, state, signature)
-    if state_file is not None:
-        state_file.unlink(missing_ok=True)
     return [_gain(network, name, part) for name, part in validation]
 
 

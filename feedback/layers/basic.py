@@ -58,7 +58,8 @@ def initialise(
         elif isinstance(layer, nn.PReLU):
             nn.init.constant_(layer.weight, LEAKY_SLOPE)
         elif next(layer.parameters(recurse=False), None) is not None:
-            raise TypeError(f"{type(layer).__name__} has parameters but no rule for its initial weights")
+            name = type(layer).__name__
+            raise TypeError(f"{name} has parameters but no rule for their start, and no initialise(self, generator)")
 
 
 # Its class is asked, as `isinstance` of a protocol takes as long as drawing a small layer.

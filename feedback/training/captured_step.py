@@ -18,7 +18,7 @@ from feedback.training.batch_statistics import KeptStatistics
 from feedback.training.distillation_loss import DistillationLoss
 from feedback.training.options import Pass, TrainingOptions
 from feedback.training.recipe import TrainingRecipe
-from feedback.training.step import EagerStep, Step, StepInputs, turned
+from feedback.training.step import EagerStep, Step, StepInputs, checked_loss, turned
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -85,7 +85,7 @@ class StaticStep:
         """One step on what is in the buffers; its loss is then in ``loss``."""
         image = to_unit_interval(turned(self._channels, self._turns))
         codeword, reconstruction, bits = self._model(image, self._options.disturbance, self._unused)
-        loss = self._options.loss(Pass(image, codeword, reconstruction, math.nan, bits))
+        loss = checked_loss(self._options.loss, Pass(image, codeword, reconstruction, math.nan, bits))
         # Gradients are allocated anew, in a graph by the graph itself.
         self._optimiser.zero_grad(set_to_none=True)
         loss.backward()

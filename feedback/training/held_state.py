@@ -37,7 +37,8 @@ class HeldState:
         same = {name: value for name, value in recipe.model_dump(mode="json").items() if name not in _LATER}
         # Other versions may take other steps.
         versions = {"linksim": _own_version(), "torch": str(torch.__version__)}
-        self._signature = {**signature, "recipe": same, "versions": versions}
+        others = {name: value for name, value in signature.items() if name != "budget"}
+        self._signature = {**others, "recipe": same, "versions": versions}
 
     @classmethod
     def of(
@@ -51,9 +52,16 @@ class HeldState:
         """Whether the rate falls from the next step on."""
         return step == self._end
 
-    def keep(self, state: TrainingState) -> None:
-        """Keeps a state that is complete."""
-        save_state(self._file, state, self._signature)
+    def keep(self, state: TrainingState, model: nn.Module) -> None:
+        """Keeps a state that is complete, unless that of a longer budget is there.
+
+        Args:
+            state: of the step after which it is due.
+            model: whose state it is.
+        """
+        kept = self._kept(model)
+        if kept is None or kept["step"] <= state.step:
+            save_state(self._file, state, self._signature)
 
     def load(self, model: nn.Module, optimiser: Any, average: nn.Module | None) -> TrainingState | None:
         """Sets model, optimiser and average to the state of a shorter budget; ``None`` where there is none that fits.
@@ -61,14 +69,17 @@ class HeldState:
         Raises:
             FeedbackInputError: if it is of another network; one line names the file.
         """
-        try:
-            document = kept_state(self._file, self._signature, most_bytes(model))
-        except FeedbackInputError:
-            # Of another recipe or version: the next to be kept takes its place.
-            return None
+        document = self._kept(model)
         if document is None or document["step"] > self._end:
             return None
         return take_up(self._file, document, model, optimiser, average)
+
+    def _kept(self, model: nn.Module) -> dict[str, Any] | None:
+        try:
+            return kept_state(self._file, self._signature, most_bytes(model))
+        except FeedbackInputError:
+            # Of another recipe or version: the next to be kept takes its place.
+            return None
 
 
 def _own_version() -> str | None:

@@ -23,10 +23,11 @@ from feedback.training.devices import one_device
 from feedback.training.disturbance import Disturbance
 from feedback.training.factorised_prior import FactorisedPrior
 from feedback.training.held_state import HeldState
+from feedback.training.learnable import check_learnable
 from feedback.training.move_limit import MoveLimit
 from feedback.training.optimiser import averaged, make_optimiser
 from feedback.training.options import TrainingOptions, TrainingOutcome
-from feedback.training.recipe import TrainingRecipe
+from feedback.training.recipe import BUDGETS, TrainingRecipe
 from feedback.training.schedule import learning_rate
 from feedback.training.stage import stage_at
 from feedback.training.state import Progress, TrainingState, load_state, save_state
@@ -67,10 +68,11 @@ def train(
         options: loss, disturbance, callback, state file, devices.
 
     Raises:
-        FeedbackInputError: if a split is empty or not finite, the loss becomes NaN or infinite, or a state file is of
-            another run.
+        FeedbackInputError: if a split is empty or not finite, the networks cannot be trained and kept, the loss becomes
+            NaN or infinite, or a state file is of another run.
     """
     _check(training)
+    check_learnable(encoder, decoder)
     seed = int(torch.randint(2**62, (), generator=generator))
     try:
         options = options or TrainingOptions()
@@ -88,7 +90,8 @@ class _Run:
     def __init__(
         self, model: Autoencoder, training: TrainingSet, recipe: TrainingRecipe, seed: int, options: TrainingOptions
     ) -> None:
-        self.batches_per_epoch = max(len(training.train) // recipe.batch_size, 1)
+        recipe = recipe.for_channels(len(training.train))
+        self.batches_per_epoch = len(training.train) // recipe.batch_size
         recipe = recipe.within_budget(self.batches_per_epoch)
         self.training, self.recipe, self.seed, self.options = training, recipe, seed, options
         self.fabric = options.fabric or one_device(training.train.device, recipe.precision)
@@ -103,9 +106,12 @@ class _Run:
         self.average = averaged(model, recipe)
         self.signature = {
             "steps": _STEPS_VERSION,
+            # Beside the recipe, whose rates follow from it: what differs is told by its first key.
+            "budget": {name: getattr(recipe, name) for name in BUDGETS},
             "recipe": recipe.model_dump(mode="json"),
             "seed": seed,
             "training channels": len(training.train),
+            "fresh channels": training.is_fresh,
             "validation channels": len(training.validation),
             "processes": self.fabric.world_size,
         }
@@ -125,12 +131,10 @@ class _Run:
             if self.clock.validation_due(self.state):
                 self._validate()
             if self.held is not None and self.held.is_due(self.state.step) and self.fabric.is_global_zero:
-                self.held.keep(self._complete_state())
+                self.held.keep(self._complete_state(), self.model)
             self._keep_now_and_then()
         for tensor, kept in zip(_tensors(self.model), self.state.best, strict=True):
             tensor.copy_(kept)
-        if self.options.state_file is not None and self.fabric.is_global_zero:
-            self.options.state_file.unlink(missing_ok=True)
         state = self.state
         return TrainingOutcome(
             start_nmse_db=decibel(state.start_nmse),
@@ -262,7 +266,7 @@ class _Run:
         return self.state
 
     def _samples(self, steps: int) -> int:
-        return steps * min(self.recipe.batch_size, len(self.training.train))
+        return steps * self.recipe.batch_size
 
 
 def _prior(encoder: nn.Module, training: TrainingSet, disturbance: Disturbance | None) -> FactorisedPrior | None:

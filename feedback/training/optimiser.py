@@ -88,10 +88,10 @@ def _only(groups: list[dict[str, Any]], wanted: Callable[[dict[str, Any], nn.Par
 def _by_layer(network: nn.Module, fc_ratio: float) -> tuple[tuple[list[nn.Parameter], float], ...]:
     # Adam moves all weights of a layer by about one step: the sum over 2048 inputs of an FC moves far more than that
     # over the 18 of a small kernel.
-    layers = network.modules()
-    dense = [p for layer in layers if isinstance(layer, nn.Linear | nn.LSTM) for p in layer.parameters(recurse=False)]
-    known = {id(p) for p in dense}
-    return (dense, fc_ratio), ([p for p in network.parameters() if id(p) not in known], 1.0)
+    layers = [layer for layer in network.modules() if isinstance(layer, nn.Linear | nn.LSTM)]
+    # Layers may share a weight.
+    dense = {id(p): p for layer in layers for p in layer.parameters(recurse=False)}
+    return (list(dense.values()), fc_ratio), ([p for p in network.parameters() if id(p) not in dense], 1.0)
 
 
 def averaged(model: nn.Module, recipe: TrainingRecipe) -> torch.optim.swa_utils.AveragedModel | None:
@@ -99,4 +99,12 @@ def averaged(model: nn.Module, recipe: TrainingRecipe) -> torch.optim.swa_utils.
     if recipe.ema_decay is None:
         return None
     average = torch.optim.swa_utils.get_ema_multi_avg_fn(recipe.ema_decay)
-    return torch.optim.swa_utils.AveragedModel(model, multi_avg_fn=average, use_buffers=True)
+
+    def update(averages: Any, values: Any, count: Any) -> None:
+        """Numbers are averaged; counts, indices and masks have no mean, so that the last are taken."""
+        if averages[0].is_floating_point():
+            average(averages, values, count)
+        else:
+            torch._foreach_copy_(averages, values)
+
+    return torch.optim.swa_utils.AveragedModel(model, multi_avg_fn=update, use_buffers=True)

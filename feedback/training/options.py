@@ -70,7 +70,8 @@ class TrainingOptions:
         stages: parts of the budget, in order; the last one ends at 1.
         on_start: told the validation NMSE before the first step, dB, unless the run goes on from a state.
         on_progress: told about every validation.
-        state_file: where to keep the state of the run; one that is there goes on. ``None`` keeps none.
+        state_file: where to keep the state of the run; one that is there goes on. It stays after the last step, for the
+            caller to remove once what came of it is kept. ``None`` keeps none.
         held_file: where to keep the state at which the learning rate begins to fall, from which a longer budget goes
             on; for losses that do not depend on the share of the budget. ``None`` keeps none.
         fabric: devices and processes to train on; by default the one device that the networks are on.

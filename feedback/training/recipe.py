@@ -172,6 +172,10 @@ class TrainingRecipe(BaseModel):
             )
         return self if self.random_phase is not None else self.model_copy(update={"random_phase": not are_chosen})
 
+    def for_channels(self, count: int) -> "TrainingRecipe":
+        """The recipe with batches of no more training channels than there are."""
+        return self.model_copy(update={"batch_size": min(self.batch_size, count)})
+
     def within_budget(self, batches_per_epoch: int) -> "TrainingRecipe":
         """The recipe with the warm-up and the rates that suit its budget, by ``warmup_steps`` and ``full_rate_steps``.
 

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 import torch
 from torch import Tensor
 
+from feedback.errors import FeedbackInputError
 from feedback.layers.images import to_unit_interval
 from feedback.training.autoencoder import Autoencoder
 from feedback.training.batch_statistics import KeptStatistics
-from feedback.training.options import Pass, TrainingOptions
+from feedback.training.options import Loss, Pass, TrainingOptions
 from feedback.training.recipe import TrainingRecipe
 
 if TYPE_CHECKING:
@@ -80,13 +81,28 @@ class EagerStep:
         image = to_unit_interval(turned(inputs.channels, inputs.turns))
         passed = self._module(image, self._options.disturbance, inputs.generator)
         codeword, reconstruction, bits = passed
-        loss = self._options.loss(Pass(image, codeword, reconstruction, inputs.spent, bits))
+        loss = checked_loss(self._options.loss, Pass(image, codeword, reconstruction, inputs.spent, bits))
         self._optimiser.zero_grad()
         self._fabric.backward(loss)
         if self._recipe.clip_norm is not None:
             self._fabric.clip_gradients(self._module, self._optimiser, max_norm=self._recipe.clip_norm)
         self._optimiser.step()
         return loss.detach()
+
+
+def checked_loss(loss: Loss, passed: Pass) -> Tensor:
+    """The loss of a step, a scalar.
+
+    Raises:
+        FeedbackInputError: if there are not as many reconstructions as images, or nothing that learns moves the loss.
+    """
+    images, rebuilt = len(passed.image), len(passed.reconstruction)
+    if rebuilt != images:
+        raise FeedbackInputError(f"decoder: got {rebuilt} images of {images} codewords in training, expected {images}")
+    found = loss(passed)
+    if not found.requires_grad:
+        raise FeedbackInputError("training: got a loss that no weight moves, expected images of weights that learn")
+    return found
 
 
 def turned(channels: Tensor, turns: Tensor | None) -> Tensor:

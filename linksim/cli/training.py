@@ -41,6 +41,7 @@ def train(
     have at their budget. Every network takes one thread; --workers says how many are trained at once, by default one a
     core, or four on each GPU.
     """
+    from linksim.preparation.network_training import TrainingFailedError
     from linksim.preparation.networks import TrainingRun, train_scenario
     from linksim.report.figures.learning_curves import write_learning_curves
     from linksim.scenario.messages import named_problems
@@ -54,10 +55,17 @@ def train(
         if nice:
             _stand_back(nice)
         run = TrainingRun(command_line(), again=again, to_budget=campaign, devices=devices)
+        failures = []
         for scenario in scenarios:
-            logs = train_scenario(scenario, out, run, execution)
+            try:
+                logs = train_scenario(scenario, out, run, execution)
+            except TrainingFailedError as error:
+                failures.append(error)
+                continue
             if figures := write_learning_curves(out / "training" / scenario.name, logs, vector=not smoke):
                 say(f"learning curves: {figures[0]}")
+        if failures:
+            raise failures[0]
 
 
 def _scenarios(

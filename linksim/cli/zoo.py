@@ -75,7 +75,7 @@ def list_weights(folder: Folder = None, csv: Csv = False) -> None:
 @zoo_app.command()
 def verify(
     folder: Folder = None,
-    max_mb: Annotated[float, typer.Option(min=0, help="what all files may take together")] = 60.0,
+    max_mb: Annotated[float, typer.Option(min=0, max=1e9, help="what all files may take together")] = 60.0,
 ) -> None:
     """Checks hashes, names and sizes of a zoo, and that all weights load; exit code 2 if something is wrong."""
     from linksim.zoo.entries import problems, zoo_files

@@ -1,5 +1,7 @@
 """Ctrl-C: the first one stops the program, further ones change nothing, and in any case it is over within seconds.
 
+SIGTERM, by which schedulers stop what they run, is the same.
+
 What is computed is kept shard by shard as it is finished, so that stopping loses no more than the shards under way.
 """
 
@@ -16,6 +18,7 @@ from types import FrameType
 from typing import NoReturn
 
 INTERRUPTED = 130
+_STOPPING = frozenset({signal.SIGINT, signal.SIGTERM})
 STOPPED = "linksim: stopped; the same command continues with what is not finished"
 
 # Time for shards under way to end by themselves, and then for the program without its workers, in s.
@@ -33,11 +36,14 @@ class _State:
 def watch_interrupts() -> None:
     """From here on Ctrl-C raises ``KeyboardInterrupt`` once, and ends the process if that has not within seconds.
 
+    So does SIGTERM, which would leave temporary files where it ends a process itself.
+
     Of the main thread of a program of its own, before it imports what takes long.
     """
     reading, writing = os.pipe()
     os.set_blocking(writing, False)
-    signal.signal(signal.SIGINT, _on_interrupt)
+    for number in _STOPPING:
+        signal.signal(number, _on_interrupt)
     # Also reaches the watcher while the main thread is in a long matrix product and runs no handlers.
     signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
     threading.Thread(target=_watch, args=(reading,), daemon=True).start()
@@ -88,7 +94,7 @@ def _on_interrupt(number: int, frame: FrameType | None) -> None:
 
 
 def _watch(reading: int) -> None:
-    while signal.SIGINT not in os.read(reading, 1):
+    while not _STOPPING.intersection(os.read(reading, 1)):
         pass
     time.sleep(GRACE_S)
     for child in multiprocessing.active_children():

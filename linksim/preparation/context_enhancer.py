@@ -88,6 +88,7 @@ def train_context_enhancer(
         "curve": [{"reports": reports, "gain_db": _mean_gain(found)} for reports, found in curve],
     }
     keep_somewhere(lambda place: save_filters(place, network, document), out, key="--out")
+    state_file.unlink(missing_ok=True)
 
 
 def _unit_power(csi: NDArray[np.complex64]) -> NDArray[np.complex64]:

@@ -2,7 +2,8 @@
 
 import logging
 import multiprocessing
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -15,6 +16,7 @@ from feedback.checkpoint import save_checkpoint
 from feedback.checkpoint_info import CheckpointInfo, read_info
 from feedback.errors import FeedbackInputError
 from feedback.neural import NeuralCompressor
+from feedback.plugin_file import PluginParameters, split_plugin
 from feedback.training.devices import several_devices
 from feedback.training.distillation_loss import DistillationLoss
 from feedback.training.options import TrainingOptions
@@ -22,6 +24,7 @@ from feedback.training.recipe import TrainingRecipe
 from feedback.training.state import Progress
 from feedback.training.validation import decibel, validation_error
 from feedback.training_set import ChannelStream, TrainingSet
+from feedback.user_error import one_line, user_line
 from linksim.errors import InputError
 from linksim.execution.worker_logs import LogSender, WorkerLogs
 from linksim.files import needed_tensors
@@ -36,7 +39,7 @@ from linksim.preparation.taken_channels import TakenForm, taken_channels
 from linksim.preparation.taken_sequences import SequenceForm, taken_sequences
 from linksim.preparation.teacher import load_teacher, teacher_of
 from linksim.preparation.trained_network import trained_network
-from linksim.preparation.training_log import TrainingLog
+from linksim.preparation.training_log import TrainingLog, note_surpassed
 from linksim.preparation.weights_origin import teacher_record
 from linksim.scenario.identity import with_contents
 from linksim.scenario.model import Scenario
@@ -79,10 +82,17 @@ class TrainingTask:
     kept: Path | None = None
 
 
-def train_network(task: TrainingTask) -> CheckpointInfo:
-    """Trains one network and keeps its weights."""
+class TrainingFailedError(InputError):
+    """A network could not be trained; the line says which, and why."""
+
+
+def train_network(task: TrainingTask) -> CheckpointInfo | TrainingFailedError:
+    """Trains one network and keeps its weights; an error that is the network's own is given back, not raised."""
     if task.devices == 1:
-        _train(None, task)
+        try:
+            _train(None, task)
+        except TrainingFailedError as error:
+            return error
     else:
         scenario = task.spec.scenario
         fabric = several_devices(device_of(scenario).type, task.devices, recipe_of(task.spec))
@@ -159,7 +169,7 @@ def _train(fabric: "Fabric | None", task: TrainingTask, logs: LogSender | None =
     training = TrainingSet(train, validation, stream, KeptAxes(task.fitted))
     recipe = recipe_of(spec)
     state_file = task.log / STATE_FILE
-    with closing(TrainingLog(task.log, resumed=state_file.exists())) as log:
+    with closing(TrainingLog(task.log, resumed=state_file.exists())) as log, _named(spec):
 
         def on_progress(progress: Progress) -> None:
             log.add(progress)
@@ -184,7 +194,9 @@ def _train(fabric: "Fabric | None", task: TrainingTask, logs: LogSender | None =
         else:
             options = replace(options, held_file=task.log / _HELD_FILE)
         outcome = compressor.train_networks(training, recipe, fit_generator(scenario, "network"), options)
-    if fabric is None or fabric.is_global_zero:
+    if fabric is not None and not fabric.is_global_zero:
+        return
+    with _named(spec):
         record = training_record(spec, task.command)
         distinct = max(len(train), outcome.samples_seen) if fresh else len(train)
         if spec.adapted_to is not None:
@@ -205,14 +217,44 @@ def _train(fabric: "Fabric | None", task: TrainingTask, logs: LogSender | None =
         )
         # Weights in the zoo have been through their storage: so have those that would take their place.
         reached_db = outcome.validation_nmse_db + (stored.cost_db or 0.0)
-        if task.kept is None or not _is_better(task, compressor, training, reached_db):
-            keep_somewhere(save, task.file, [task.log])
+        stays = task.kept is not None and _is_better(task, task.kept, compressor, training, reached_db)
+    if stays:
+        note_surpassed(task.log, outcome.samples_seen)
+    else:
+        keep_somewhere(save, task.file, [task.log])
+    state_file.unlink(missing_ok=True)
 
 
-def _is_better(task: TrainingTask, trained: NeuralCompressor, training: TrainingSet, nmse_db: float) -> bool:
+@contextmanager
+def _named(spec: SchemeSpec) -> Iterator[None]:
+    """Errors of a network say which it is, those of a user's own file where in it they happened.
+
+    Raises:
+        TrainingFailedError: in place of them.
+    """
+    try:
+        yield
+    except FeedbackInputError as error:
+        raise TrainingFailedError(f"{spec.title}: {error}") from error
+    except (InputError, OSError):
+        raise
+    except Exception as error:
+        if not isinstance(spec.parameters, PluginParameters):
+            raise
+        file = split_plugin(spec.parameters.plugin)[0]
+        place = user_line(error, file.parent) or str(file)
+        raise TrainingFailedError(f"{spec.title}: plugin: {place}: got {one_line(error)} in training") from error
+
+
+def _is_better(
+    task: TrainingTask, file: Path, trained: NeuralCompressor, training: TrainingSet, nmse_db: float
+) -> bool:
     """Whether the weights that the zoo has are better on the validation channels than those just trained."""
-    assert task.kept is not None
-    kept = trained_network(task.spec, task.kept)
+    try:
+        kept = trained_network(task.spec, file)
+    except FeedbackInputError as damage:
+        _LOGGER.warning("%s: %s; what was just trained takes their place", task.spec.title, damage)
+        return False
     csi, errors = trained.training_matrices(training).validation, trained.suited(TrainingOptions()).errors
     kept.to(csi.device)
     error = validation_error(kept.autoencoder(), csi, trained.settings.disturbance, errors=errors)
@@ -220,7 +262,7 @@ def _is_better(task: TrainingTask, trained: NeuralCompressor, training: Training
         return False
     _LOGGER.warning(
         "%s: %.2f dB on validation where the weights in %s reach %.2f dB: these stay",
-        *(task.spec.title, nmse_db, task.kept, found),
+        *(task.spec.title, nmse_db, file, found),
     )
     return True
 

@@ -16,18 +16,21 @@ import torch
 
 from feedback.checkpoint_info import read_info
 from feedback.extras import require_extra
+from feedback.neural import NeuralCompressor
 from feedback.number_text import number_text
+from feedback.plugin_file import PluginParameters
+from feedback.training.learnable import check_learnable
 from linksim.execution.executor import InProcess
 from linksim.execution.options import ExecutionOptions
 from linksim.files import kept_tensors, save_tensors
 from linksim.preparation.adaptation import unadapted
 from linksim.preparation.dimension_check import check_points
-from linksim.preparation.network_training import TrainingTask, recipe_of, train_network
+from linksim.preparation.network_training import TrainingFailedError, TrainingTask, recipe_of, train_network
 from linksim.preparation.output_room import require_room
 from linksim.preparation.prepare import Preparation, weights_file
 from linksim.preparation.scheme_spec import SchemeSpec, adaptation_of, is_trained, schemes_of
 from linksim.preparation.teacher import teacher_of
-from linksim.preparation.training_log import finished_samples
+from linksim.preparation.training_log import surpassed_samples
 from linksim.preparation.weights_origin import outdated
 from linksim.scenario.identity import training_set_key
 from linksim.scenario.model import Scenario
@@ -111,7 +114,11 @@ def needed_weights(points: Sequence[Point]) -> dict[Path, SchemeSpec]:
 
 
 def train_missing(points: Sequence[Point], preparation: Preparation, run: TrainingRun, logs: Path) -> None:
-    """Trains the networks of some points whose weights are not in the zoo, or not at their budget."""
+    """Trains the networks of some points whose weights are not in the zoo, or not at their budget.
+
+    Raises:
+        TrainingFailedError: that of the first network which could not be trained, once all others are.
+    """
     specs = needed_weights(points)
     wanted = [
         (file, spec)
@@ -139,6 +146,7 @@ def train_missing(points: Sequence[Point], preparation: Preparation, run: Traini
     for _, spec in wanted:
         # A wrong teacher is told before channels are made for its student.
         teacher_of(spec)
+        _check_trainable(spec)
     tasks = []
     for file, spec in wanted:
         preparation.fit_normalisation(spec.scenario)
@@ -148,8 +156,13 @@ def train_missing(points: Sequence[Point], preparation: Preparation, run: Traini
         better = found.get(file.name)
         tasks.append(TrainingTask(spec, file, training_file, fitted, log, run.command, run.devices, better))
     executor = preparation.executor if run.devices == 1 else InProcess()
+    failures: list[TrainingFailedError] = []
     for part in ([task for task in tasks if _turn(task.spec) == turn] for turn in range(_TURNS)):
         for number, info in executor.run(train_network, [(task,) for task in part]):
+            if isinstance(info, TrainingFailedError):
+                _LOGGER.error("%s", info)
+                failures.append(info)
+                continue
             task = part[number]
             others = "".join(f", {name} {value:.2g}" for name, value in info.diagnostics.items())
             line = f"{task.spec.title}: {info.validation_nmse_db:.2f} dB on validation{others}, kept in {task.file}"
@@ -161,6 +174,8 @@ def train_missing(points: Sequence[Point], preparation: Preparation, run: Traini
                 _LOGGER.warning("%s: %s", task.spec.title, UNIMPROVED)
     for training_file in {task.training_file for task in tasks}:
         training_file.unlink()
+    if failures:
+        raise failures[0]
 
 
 def _holds(file: Path, spec: SchemeSpec) -> bool:
@@ -184,14 +199,15 @@ def at_budget(file: Path, spec: SchemeSpec, logs: Path) -> bool:
     wanted = samples_of(spec)
     if wanted is None or read_info(file).samples_seen >= wanted:
         return True
-    return finished_samples(logs / _log_name(spec, file)) >= wanted
+    return surpassed_samples(logs / _log_name(spec, file)) >= wanted
 
 
 def samples_of(spec: SchemeSpec) -> int | None:
     """Training channels that a network's budget sees; ``None`` for a budget of time."""
-    recipe, training = recipe_of(spec), spec.scenario.training
-    steps = recipe.steps(max(training.network_samples // recipe.batch_size, 1))
-    return None if steps is None else steps * min(recipe.batch_size, training.network_samples)
+    count = spec.scenario.training.network_samples
+    recipe = recipe_of(spec).for_channels(count)
+    steps = recipe.steps(count // recipe.batch_size)
+    return None if steps is None else steps * recipe.batch_size
 
 
 def _training_file(spec: SchemeSpec, preparation: Preparation) -> Path:
@@ -209,6 +225,19 @@ def _training_file(spec: SchemeSpec, preparation: Preparation) -> Path:
 def _stored_bytes(spec: SchemeSpec) -> int:
     """Bytes of a network's weights in float32."""
     return sum(4 * tensor.numel() for tensor in spec.build().compressor.state().values())
+
+
+def _check_trainable(spec: SchemeSpec) -> None:
+    """Refuses a network that could be trained, but not kept or run.
+
+    Raises:
+        FeedbackInputError: if it cannot be; one line says why.
+    """
+    compressor = spec.build().compressor
+    assert isinstance(compressor, NeuralCompressor)
+    check_learnable(compressor.encoder, compressor.decoder)
+    if isinstance(spec.parameters, PluginParameters):
+        compressor.complexity()
 
 
 def _turn(spec: SchemeSpec) -> int:

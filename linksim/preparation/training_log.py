@@ -1,5 +1,6 @@
 """What a training run leaves behind while it goes on: a CSV and a TensorBoard log of its validations."""
 
+import json
 import math
 from dataclasses import fields
 from pathlib import Path
@@ -14,7 +15,8 @@ from linksim.files import write_whole
 if TYPE_CHECKING:
     from tensorboardX import SummaryWriter
 
-LOG_FILE = "log.csv"
+LOG_FILE, _SURPASSED_FILE = "log.csv", "surpassed.json"
+_LARGEST_DB = 1000.0
 _SCALARS = ("train_loss", "validation_nmse_db", "learning_rate")
 
 
@@ -73,7 +75,11 @@ def _rows(file: Path) -> list[Progress]:
     table = pd.read_csv(file)
     if list(table) != names:
         raise ValueError(f"got columns {list(table)}")
-    return [Progress(int(samples), *values) for samples, *values in table.astype(float).itertuples(index=False)]
+    rows = [Progress(int(samples), *values) for samples, *values in table.astype(float).itertuples(index=False)]
+    for row in rows:
+        if not (abs(row.validation_nmse_db) <= _LARGEST_DB and math.isfinite(row.spent) and math.isfinite(row.seconds)):
+            raise ValueError(f"got a row of {row.samples} channels with {row.validation_nmse_db} dB")
+    return rows
 
 
 def read_log(folder: Path) -> list[Progress]:
@@ -85,13 +91,27 @@ def read_log(folder: Path) -> list[Progress]:
     file = folder / LOG_FILE
     try:
         return _rows(file)
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, OverflowError) as error:
         raise InputError(
             f"{file}: {str(error).splitlines()[0][:200]}, expected the log of a training run, or no file"
         ) from None
 
 
-def finished_samples(folder: Path) -> int:
-    """Channels that a finished training run has seen; 0 for one that goes on, or has no log."""
-    rows = read_log(folder)
-    return rows[-1].samples if rows and rows[-1].spent >= 1 else 0
+def note_surpassed(folder: Path, samples: int) -> None:
+    """Notes that a run ended after so many channels, and what the zoo had is better and stays."""
+    write_whole(folder / _SURPASSED_FILE, json.dumps({"samples_seen": samples}) + "\n")
+
+
+def surpassed_samples(folder: Path) -> int:
+    """Channels of the last run that ended behind what the zoo had; 0 where there was none.
+
+    Raises:
+        InputError: if the note is damaged.
+    """
+    file = folder / _SURPASSED_FILE
+    if not file.exists():
+        return 0
+    try:
+        return int(json.loads(file.read_text(encoding="utf-8"))["samples_seen"])
+    except (ValueError, TypeError, KeyError, OverflowError):
+        raise InputError(f'{file}: expected {{"samples_seen": N}}, as a training run notes it, or no file') from None

@@ -10,7 +10,7 @@ from feedback.checkpoint_info import CheckpointInfo, read_info
 from feedback.training.state import Progress
 from linksim.preparation.networks import log_folder, needed_weights, samples_of
 from linksim.preparation.scheme_spec import SchemeSpec
-from linksim.preparation.training_log import LOG_FILE, read_log
+from linksim.preparation.training_log import LOG_FILE, read_log, surpassed_samples
 from linksim.scenario.model import Scenario
 from linksim.scenario.sweep import points_of
 
@@ -102,13 +102,13 @@ def _statuses(scenario: Scenario, out: Path) -> Iterator[NetworkStatus]:
 def _status(spec: SchemeSpec, info: CheckpointInfo | None, rows: list[Progress], log: Path) -> NetworkStatus:
     budget = samples_of(spec)
     done = info is not None and (budget is None or info.samples_seen >= budget)
-    ended = bool(rows) and rows[-1].spent >= 1
-    if ended and not done and budget is not None and rows[-1].samples < budget:
+    if rows and rows[-1].spent >= 1 and not done and budget is not None and rows[-1].samples < budget:
         # The log of a shorter training.
-        rows, ended = [], False
+        rows = []
     state: State = "in the zoo" if done else "waiting"
     if not done and rows:
-        state = "finished" if ended and info is not None else "begun"
+        surpassed = info is not None and budget is not None and surpassed_samples(log) >= budget
+        state = "finished" if surpassed else "begun"
     if (done or not rows) and info is not None:
         start, best, seen = info.start_nmse_db, info.validation_nmse_db, info.samples_seen
     elif rows:

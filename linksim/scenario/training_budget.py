@@ -1,5 +1,6 @@
 """A training budget given on the command line, in place of those of a scenario's recipes."""
 
+import math
 import re
 
 from linksim.errors import InputError
@@ -16,7 +17,7 @@ def budget_override(text: str) -> str:
         InputError: if it is none of these.
     """
     match = _FORM.fullmatch(text.strip())
-    if match is None or float(match[1]) <= 0:
+    if match is None or not 0 < float(match[1]) < math.inf:
         raise InputError(
             f"--budget: got {text!r}, expected a positive number with its unit: 50epochs, 100000samples or 5min"
         )

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -109,9 +110,9 @@ def evaluate(
         _LOGGER.warning("%s", line)
     taking = [entry for entry in entries if not (entry.reports_eigenvectors or entry.learns_over_time)]
     known = [(entry, _scenario(entry, seed)) for entry in taking]
-    keyed = sorted(known, key=lambda pair: _channel_key(pair[1]))
-    for _, group in groupby(keyed, key=lambda pair: _channel_key(pair[1])):
-        yield from _evaluate_channel(list(group), samples, training_samples, executor)
+    keyed = sorted(((_channel_key(*pair), pair) for pair in known), key=itemgetter(0))
+    for _, group in groupby(keyed, key=itemgetter(0)):
+        yield from _evaluate_channel([pair for _, pair in group], samples, training_samples, executor)
 
 
 def _scenario(entry: ZooEntry, seed: int | None) -> Scenario:
@@ -119,8 +120,11 @@ def _scenario(entry: ZooEntry, seed: int | None) -> Scenario:
     return scenario.model_copy(update={"seed": scenario.seed if seed is None else seed})
 
 
-def _channel_key(scenario: Scenario) -> str:
-    return content_hash([weights_document(scenario), scenario.seed])
+def _channel_key(entry: ZooEntry, scenario: Scenario) -> str:
+    try:
+        return content_hash([weights_document(scenario), scenario.seed])
+    except OSError as error:
+        raise InputError(f"{entry.file}: training.channel: {error.filename}: {error.strerror}") from None
 
 
 def _evaluate_channel(

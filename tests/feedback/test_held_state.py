@@ -68,6 +68,13 @@ def test_a_longer_budget_takes_only_the_steps_that_are_new(
     assert trained(training, short.with_budget(samples=8000), held)[1] == 160 - 56
 
 
+def test_a_shorter_budget_leaves_the_state_of_a_longer_one(training: TrainingSet, tmp_path: Path) -> None:
+    held = tmp_path / "held.pt"
+    trained(training, RECIPE.with_budget(samples=4000), held)
+    assert trained(training, RECIPE, held)[1] == 40
+    assert trained(training, RECIPE.with_budget(samples=8000), held)[1] == 160 - 56
+
+
 @pytest.mark.parametrize(
     "other",
     [

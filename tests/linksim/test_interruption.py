@@ -46,9 +46,9 @@ if __name__ == "__main__":
 """
 
 
-@pytest.mark.parametrize("times", [1, 3])
+@pytest.mark.parametrize(("number", "times"), [(signal.SIGINT, 1), (signal.SIGINT, 3), (signal.SIGTERM, 1)])
 @pytest.mark.parametrize("program", _PROGRAMS)
-def test_interrupts_end_a_program(program: str, times: int, tmp_path: Path) -> None:
+def test_interrupts_end_a_program(program: str, number: signal.Signals, times: int, tmp_path: Path) -> None:
     script = tmp_path / "script.py"
     # As a command line does: what is raised goes through `leave`.
     body = "".join(f"        {line}\n" for line in ["print('ready', flush=True)", *_PROGRAMS[program].splitlines()])
@@ -59,7 +59,7 @@ def test_interrupts_end_a_program(program: str, times: int, tmp_path: Path) -> N
     assert process.stdout is not None
     assert process.stdout.readline() == "ready\n"
     for _ in range(times):
-        os.killpg(process.pid, signal.SIGINT)
+        os.killpg(process.pid, number)
     _, err = process.communicate(timeout=60)
     assert process.returncode == INTERRUPTED
     assert "Traceback" not in err
