@@ -15,11 +15,13 @@ from typing import TYPE_CHECKING
 import torch
 
 from feedback.checkpoint_info import read_info
+from feedback.errors import FeedbackInputError
 from feedback.extras import require_extra
 from feedback.neural import NeuralCompressor
 from feedback.number_text import number_text
 from feedback.plugin_file import PluginParameters
 from feedback.training.learnable import check_learnable
+from linksim.errors import InputError
 from linksim.execution.executor import InProcess
 from linksim.execution.options import ExecutionOptions
 from linksim.files import kept_tensors, save_tensors
@@ -231,13 +233,16 @@ def _check_trainable(spec: SchemeSpec) -> None:
     """Refuses a network that could be trained, but not kept or run.
 
     Raises:
-        FeedbackInputError: if it cannot be; one line says why.
+        InputError: if it cannot be; one line names it and says why.
     """
     compressor = spec.build().compressor
     assert isinstance(compressor, NeuralCompressor)
-    check_learnable(compressor.encoder, compressor.decoder)
-    if isinstance(spec.parameters, PluginParameters):
-        compressor.complexity()
+    try:
+        check_learnable(compressor.encoder, compressor.decoder)
+        if isinstance(spec.parameters, PluginParameters):
+            compressor.complexity()
+    except FeedbackInputError as error:
+        raise InputError(f"{spec.title}: {error}") from None
 
 
 def _turn(spec: SchemeSpec) -> int:
