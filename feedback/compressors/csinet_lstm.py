@@ -23,7 +23,6 @@ from feedback.layers.set_later import Linear
 from feedback.networks.over_time import NetworkOverTime
 from feedback.networks.sides_over_time import DecoderOverTime, EncoderOverTime, State
 from feedback.training.disturbance import Disturbance
-from feedback.training.recipe import TrainingRecipe
 from feedback.training_set import TrainingSet
 
 # The LSTM layers work on this share of what images deviate from 0.5 by, where their tangents are nearly linear.
@@ -109,11 +108,6 @@ class CsiNetLstm(NetworkOverTime):
     settings: CsiNetLstmParameters
     encoder: LstmEncoder
     decoder: LstmDecoder
-
-    @property
-    def default_recipe(self) -> TrainingRecipe:
-        """A plain one: steps of Muon lead its LSTM layers away from the start."""
-        return TrainingRecipe()
 
     @property
     def scale_bits(self) -> tuple[int, int]:
