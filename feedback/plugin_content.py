@@ -44,7 +44,10 @@ def _imported(file: Path, folder: Path) -> Iterator[Path]:
         return
     for dots, dotted in _names_in(code):
         # ``from . import x`` in a package counts from the file's own folder, further dots from those above it.
-        start = folder if not dots else (file.parent, *file.parent.parents)[dots - 1]
+        above = (file.parent, *file.parent.parents)
+        if dots > len(above):
+            continue
+        start = folder if not dots else above[dots - 1]
         if start == folder or folder in start.parents:
             yield from _files_of(start, dotted)
 

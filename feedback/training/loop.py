@@ -115,6 +115,8 @@ class _Run:
             "validation channels": len(training.validation),
             "processes": self.fabric.world_size,
         }
+        if options.origin:
+            self.signature["origin"] = dict(options.origin)
         self.clock = BudgetClock(recipe, self.batches_per_epoch, self.fabric)
         steps = recipe.steps(self.batches_per_epoch)
         self.held = HeldState.of(options.held_file, recipe, steps, self.signature)

@@ -1,7 +1,7 @@
 """What training takes beside its recipe, what a loss sees of a step, and what training comes to."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -76,6 +76,7 @@ class TrainingOptions:
             on; for losses that do not depend on the share of the budget. ``None`` keeps none.
         fabric: devices and processes to train on; by default the one device that the networks are on.
         start: a compressor's state to start from; by default the start that it prepares itself.
+        origin: of the weights that it starts or learns from, plain values; a state of another origin is another run's.
         autoencoder: makes one module of encoder, decoder and prior, as a step runs them.
     """
 
@@ -89,6 +90,7 @@ class TrainingOptions:
     held_file: Path | None = None
     fabric: "Fabric | None" = None
     start: Mapping[str, Tensor] | None = None
+    origin: Mapping[str, object] = field(default_factory=dict)
     autoencoder: Callable[[nn.Module, nn.Module, FactorisedPrior | None], Autoencoder] = Autoencoder
 
 

@@ -98,13 +98,16 @@ class RunSamples:
 
 
 def open_runs(folders: list[Path]) -> list[RunSamples]:
-    """Runs under names that differ: the scenario's, and the hash of the resolved scenario where that is not enough."""
+    """Runs under names that differ: the scenario's, with the hash of the resolved one or the folder where needed."""
     names = [folder.resolve().parent.name for folder in folders]
     full = [f"{folder.resolve().parent.name}/{folder.resolve().name}" for folder in folders]
     labels = [name if names.count(name) == 1 else long for name, long in zip(names, full, strict=True)]
-    for label, folder in zip(labels, folders, strict=True):
-        if labels.count(label) > 1:
+    places = [folder.resolve() for folder in folders]
+    for place, folder in zip(places, folders, strict=True):
+        if places.count(place) > 1:
             raise InputError(f"{folder}: got the same run twice, expected different runs")
+    # The same scenario with other weights or files, in another folder of results.
+    labels = [label if labels.count(label) == 1 else str(folder) for label, folder in zip(labels, folders, strict=True)]
     return [RunSamples(folder, label) for folder, label in zip(folders, labels, strict=True)]
 
 

@@ -177,7 +177,7 @@ def _method(
 ) -> tuple[Callable[..., Difference], int | None]:
     """How to take differences, and how many samples to take them over (``None``: all of each)."""
     common = min(len(samples), len(references))
-    differ = ~np.isclose(samples.marks[:common], references.marks[:common], rtol=_SAME_CHANNEL)
+    differ = ~np.isclose(samples.marks[:common], references.marks[:common], rtol=_SAME_CHANNEL, atol=0)
     if not differ.any():
         if len(samples) != len(references):
             notes.append(f"{run.label}: the first {common} samples of {len(samples)} and {len(references)}")

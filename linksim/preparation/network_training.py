@@ -40,7 +40,7 @@ from linksim.preparation.taken_sequences import SequenceForm, taken_sequences
 from linksim.preparation.teacher import load_teacher, teacher_of
 from linksim.preparation.trained_network import trained_network
 from linksim.preparation.training_log import TrainingLog, note_surpassed
-from linksim.preparation.weights_origin import teacher_record
+from linksim.preparation.weights_origin import START, TEACHER, teacher_record
 from linksim.scenario.identity import with_contents
 from linksim.scenario.model import Scenario
 from linksim.scenario.motion import motion_of
@@ -182,7 +182,12 @@ def _train(fabric: "Fabric | None", task: TrainingTask, logs: LogSender | None =
             log.start(nmse_db)
             _LOGGER.info("%s: start, %.2f dB", spec.title, nmse_db)
 
-        options = TrainingOptions(on_start=on_start, on_progress=on_progress, state_file=state_file, fabric=fabric)
+        # Weights that it comes from may be trained anew by the time that it is done, or goes on after a kill.
+        record = training_record(spec, task.command)
+        origin = {key: record[key] for key in (TEACHER, START) if key in record}
+        options = TrainingOptions(
+            on_start=on_start, on_progress=on_progress, state_file=state_file, fabric=fabric, origin=origin
+        )
         distillation, teacher = compressor.settings.distillation, teacher_of(spec)
         if spec.adapted_to is not None:
             start = load_unadapted(spec).state()
@@ -197,7 +202,6 @@ def _train(fabric: "Fabric | None", task: TrainingTask, logs: LogSender | None =
     if fabric is not None and not fabric.is_global_zero:
         return
     with _named(spec):
-        record = training_record(spec, task.command)
         distinct = max(len(train), outcome.samples_seen) if fresh else len(train)
         if spec.adapted_to is not None:
             distinct += read_info(weights_file(unadapted(spec))).learnt_from or 0

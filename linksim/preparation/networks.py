@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
 
 import torch
 
@@ -41,12 +40,8 @@ from linksim.scenario.sources import device_of
 from linksim.scenario.sweep import Point, points_of
 from linksim.storage.run_folder import RunFolder
 
-if TYPE_CHECKING:
-    pass
-
 _LOGGER = logging.getLogger(__name__)
 
-_TURNS = 3
 # Networks that are trained at once on a GPU, one process each: what these small networks leave idle of it while one
 # process prepares a step, makes channels or validates, others use.
 _PER_GPU = 4
@@ -159,7 +154,8 @@ def train_missing(points: Sequence[Point], preparation: Preparation, run: Traini
         tasks.append(TrainingTask(spec, file, training_file, fitted, log, run.command, run.devices, better))
     executor = preparation.executor if run.devices == 1 else InProcess()
     failures: list[TrainingFailedError] = []
-    for part in ([task for task in tasks if _turn(task.spec) == turn] for turn in range(_TURNS)):
+    turns = [_turn(task.spec) for task in tasks]
+    for part in ([task for task, own in zip(tasks, turns, strict=True) if own == turn] for turn in sorted(set(turns))):
         for number, info in executor.run(train_network, [(task,) for task in part]):
             if isinstance(info, TrainingFailedError):
                 _LOGGER.error("%s", info)
@@ -245,11 +241,10 @@ def _check_trainable(spec: SchemeSpec) -> None:
         raise InputError(f"{spec.title}: {error}") from None
 
 
-def _turn(spec: SchemeSpec) -> int:
-    """Teachers before their students, and both before what starts from their weights."""
-    if spec.adapted_to is not None:
-        return 2
-    return 0 if getattr(spec.parameters, "distillation", None) is None else 1
+def _turn(spec: SchemeSpec) -> tuple[bool, int]:
+    """Teachers before their students, who may teach others, and all of them before what starts from their weights."""
+    teacher = teacher_of(spec)
+    return spec.adapted_to is not None, 0 if teacher is None else 1 + _turn(teacher)[1]
 
 
 def _log_name(spec: SchemeSpec, file: Path) -> str:

@@ -33,6 +33,8 @@ def teacher_of(student: SchemeSpec) -> SchemeSpec | None:
         return f"{_place(student)}: {line.removeprefix('compressors.0').lstrip('.: ')}"
 
     (parameters,) = validated(_Teachers, {"compressors": [section]}, name).compressors
+    if parameters.trained_on is not None:
+        raise InputError(f"{_place(student)}.trained_on: expected none: a teacher learns from its student's channels")
     teacher = replace(student, label="teacher", parameters=parameters)
     if not is_trained(teacher):
         raise InputError(f"{_place(student)}: got {parameters.name!r}, expected a network")

@@ -124,6 +124,9 @@ def test_a_state_says_what_differs(training: TrainingSet, tmp_path: Path, monkey
     fresh = replace(training, stream=lambda start, stop: channels(stop - start, seed=start))
     with pytest.raises(FeedbackInputError, match=r"state.pt: .* with fresh channels False, expected True"):
         train(*networks(), fresh, RECIPE, seeded(), options)
+    other = replace(options, origin={"teacher": {"sha256": "ab"}})
+    with pytest.raises(FeedbackInputError, match=r"state.pt: .* with origin None, expected {'teacher'"):
+        train(*networks(), training, RECIPE, seeded(), other)
     longer = RECIPE.with_budget(samples=1000)
     with pytest.raises(FeedbackInputError, match=r"state.pt: .* with budget.samples 500, expected 1000"):
         train(*networks(), training, longer, seeded(), options)

@@ -171,14 +171,25 @@ def test_refusals_name_the_difference(run: Run, command: Command, tmp_path: Path
 
 def test_other_channels_under_the_same_name_are_found(run: Run, command: Command) -> None:
     a, b = run("a", sweeps={}), run("b", sweeps={}, training={**TINY["training"], "samples": 140})
-    (file,) = (b / "samples").glob("*.safetensors")
-    kept = read_samples(file)
-    marks = kept.marks.copy()
-    marks[17] *= 1.5
-    write_samples(file, SampleValues(marks, kept.columns))
-    code, _, err = command("compare", a, b)
-    assert code == 2
-    assert "sample 17 of sweep point is another channel" in err
+    # However weak channels are.
+    for scale in (1.0, 1e-9):
+        for folder, factor in ((a, 1.0), (b, 1.5)):
+            (file,) = (folder / "samples").glob("*.safetensors")
+            kept = read_samples(file)
+            marks = scale * kept.marks
+            marks[17] *= factor
+            write_samples(file, SampleValues(marks, kept.columns))
+        code, _, err = command("compare", a, b)
+        assert code == 2
+        assert "sample 17 of sweep point is another channel" in err
+        (file,) = (b / "samples").glob("*.safetensors")
+        marks[17] /= 1.5
+        write_samples(file, SampleValues(marks, kept.columns))
+
+
+def test_the_same_scenario_in_two_folders_is_two_runs(run: Run, command: Command) -> None:
+    code, _, err = command("compare", run("a", sweeps={}), run("b", sweeps={}))
+    assert code == 0, err
 
 
 def test_shards_of_any_size_join(tmp_path: Path) -> None:

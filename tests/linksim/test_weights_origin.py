@@ -12,8 +12,9 @@ from feedback.checkpoint import save_checkpoint
 from feedback.checkpoint_info import read_info
 from feedback.training.options import TrainingOutcome
 from feedback.training.recipe import TrainingRecipe
+from linksim.errors import InputError
 from linksim.preparation.network_training import training_record
-from linksim.preparation.networks import TrainingRun, train_missing
+from linksim.preparation.networks import TrainingRun, _turn, train_missing
 from linksim.preparation.prepare import weights_file
 from linksim.preparation.scheme_spec import SchemeSpec, scheme_specs
 from linksim.preparation.teacher import teacher_of
@@ -53,6 +54,23 @@ def test_a_teacher_counts_by_its_weights(tiny: dict[str, Any], tmp_path: Path) -
     assert str(weights_file(teacher)) in line
     # Of weights whose document says nothing, nobody knows.
     assert outdated(student, info.model_copy(update={"training": {}})) is None
+
+
+def test_students_that_teach_are_trained_before_their_own(tiny: dict[str, Any], tmp_path: Path) -> None:
+    first: dict[str, Any] = {"name": "crnet"}
+    second = {"name": "csinet", "distillation": {"method": "kd", "teacher": first}}
+    third = {"name": "csinet+", "distillation": {"method": "kd", "teacher": second}}
+    found = specs(tiny | {"compressors": [third, second, first]}, tmp_path)
+    assert [_turn(spec) for spec in found] == [(False, 2), (False, 1), (False, 0)]
+
+
+def test_a_teacher_of_other_channels_is_refused(tiny: dict[str, Any], tmp_path: Path) -> None:
+    teacher = {"name": "crnet", "trained_on": {"source": "cost2100", "environment": "outdoor"}}
+    (student,) = specs(
+        tiny | {"compressors": [{"name": "csinet", "distillation": {"method": "kd", "teacher": teacher}}]}, tmp_path
+    )
+    with pytest.raises(InputError, match=r"^compressors: csinet: distillation.teacher.trained_on: expected none"):
+        teacher_of(student)
 
 
 def test_training_says_whose_weights_it_keeps(
