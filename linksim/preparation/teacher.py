@@ -38,6 +38,9 @@ def teacher_of(student: SchemeSpec) -> SchemeSpec | None:
     teacher = replace(student, label="teacher", parameters=parameters)
     if not is_trained(teacher):
         raise InputError(f"{_place(student)}: got {parameters.name!r}, expected a network")
+    taken, wanted = parameters.traits.takes, student.parameters.traits.takes
+    if taken != wanted:
+        raise InputError(f"{_place(student)}: got {parameters.name!r} for {taken} CSI, expected one for {wanted} CSI")
     return teacher
 
 

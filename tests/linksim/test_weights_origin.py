@@ -73,6 +73,13 @@ def test_a_teacher_of_other_channels_is_refused(tiny: dict[str, Any], tmp_path: 
         teacher_of(student)
 
 
+def test_a_teacher_of_other_matrices_is_refused(tiny: dict[str, Any], tmp_path: Path) -> None:
+    student_section = {"name": "csinet", "distillation": {"method": "kd", "teacher": {"name": "evcsinet"}}}
+    (student,) = specs(tiny | {"compressors": [student_section]}, tmp_path)
+    with pytest.raises(InputError, match=r"teacher: got 'evcsinet' for eigenvectors CSI, expected one for truncated"):
+        teacher_of(student)
+
+
 def test_training_says_whose_weights_it_keeps(
     tiny: dict[str, Any], tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
