@@ -123,7 +123,8 @@ class Preparation:
 
     def prepared(self, point: Point) -> PreparedPoint:
         """A point that ``prepare`` has fitted, as workers get it."""
-        schemes = [prepared_scheme(spec, self.folder.fitted, self._fitted[spec.key]) for spec in schemes_of(point)]
+        tested, folder = point.scenario, self.folder.fitted
+        schemes = [prepared_scheme(spec, tested, folder, self._fitted[spec.key]) for spec in schemes_of(point)]
         return prepared_point(point.scenario, schemes, self.folder, self.device)
 
     def _require_weights(self, specs: Sequence[SchemeSpec]) -> None:

@@ -132,11 +132,12 @@ def fitted_file(spec: SchemeSpec, folder: Path) -> FittedFile | None:
     return FittedFile(file, kept.sha256, file.stat().st_size, kept.metadata.get("checkpoint", ""))
 
 
-def prepared_scheme(spec: SchemeSpec, folder: Path, fitted: FittedFile | None) -> PreparedScheme:
+def prepared_scheme(spec: SchemeSpec, tested: Scenario, folder: Path, fitted: FittedFile | None) -> PreparedScheme:
     """A fitted scheme.
 
     Args:
         spec: which.
+        tested: the point whose channels it reports, of other sizes, maybe, than those that it learns from.
         folder: of what is fitted.
         fitted: its file in there.
 
@@ -148,7 +149,7 @@ def prepared_scheme(spec: SchemeSpec, folder: Path, fitted: FittedFile | None) -
     return PreparedScheme(
         label=spec.label,
         parameters=spec.parameters,
-        dimensions=csi_dimensions(spec.scenario),
+        dimensions=csi_dimensions(tested),
         quantiser=spec.quantiser,
         denoiser=spec.denoiser,
         normalisation=load_normalisation(spec.scenario, folder),
@@ -196,7 +197,7 @@ def load_schemes(scenario: Scenario, fitted: Path, device: torch.device) -> dict
         InputError: if one is not fitted.
     """
     return {
-        spec.label: prepared_scheme(spec, fitted, fitted_file(spec, fitted)).load(device)
+        spec.label: prepared_scheme(spec, scenario, fitted, fitted_file(spec, fitted)).load(device)
         for spec in scheme_specs(scenario)
     }
 

@@ -26,4 +26,9 @@ def training_scenario(scenario: Scenario, entry: CompressorParameters) -> Scenar
             f"{place}: got matrices of {rows} x {source.array.n_ports}, expected {n_delay} x {tested.array.n_ports} as "
             "those of the scenario's channel"
         )
+    if entry.traits.takes == "eigenvectors" and source.array.n_tx != tested.array.n_tx:
+        raise InputError(
+            f"{place}: got eigenvectors of {source.array.n_tx} values, expected {tested.array.n_tx} as those of the "
+            "scenario's channel"
+        )
     return other

@@ -56,6 +56,19 @@ def figure(folder: Path, compressor: str, metric: str = "nmse_db") -> tuple[floa
     return row.value, row.ci_low, row.ci_high
 
 
+def test_reports_are_of_the_channel_that_is_tested(crossed: dict[str, Any], run_folder: RunFolder) -> None:
+    # What a codebook reports does not depend on the grid and array of other channels, of which it learns nothing.
+    dual = {**UMA, "polarization": "dual", "n_columns": 4}
+    crossed["channel"], shaped = dual, {"n_columns": 2, "n_rows": 2, "n_subcarriers": 128}
+    codebook = {"name": "etype2", "param_combination": 1, "cqi": "subband"}
+    crossed["compressors"] = [{**codebook, "label": "plain"}, {**codebook, "trained_on": {**dual, **shaped}}]
+    crossed["metrics"] = ["sgcs", "bits"]
+    crossed["sgcs"] = {"n_subbands": 4}
+    folder = run_folder(crossed)
+    for metric in crossed["metrics"]:
+        assert figure(folder, "etype2", metric) == figure(folder, "plain", metric)
+
+
 def test_klt_of_one_source_on_another(crossed: dict[str, Any], run_folder: RunFolder) -> None:
     train = csi_of(indoor_version(crossed), "train", 150).flatten(1).to(torch.complex128)
     test = csi_of(validate_scenario(crossed, "here"), "test", 60).flatten(1).to(torch.complex128)
