@@ -16,6 +16,7 @@ from linksim.execution.executor import Executor
 from linksim.preparation.prepare import Preparation
 from linksim.preparation.scheme_spec import scheme_specs
 from linksim.preparation.stored_weights import cheapest_storage
+from linksim.preparation.weights_origin import START, TEACHER
 from linksim.storage.run_folder import RunFolder
 from linksim.zoo.entries import DOCUMENT, TENSORS, ZooEntry
 
@@ -42,6 +43,9 @@ class Stored:
 def store(entries: Sequence[ZooEntry], folder: Path, samples: int, executor: Executor) -> Iterator[Stored]:
     """Writes entries anew, one after the other; those that are in few bits or would not become smaller are copied.
 
+    So are those that other weights come from, a teacher or a start, and those that come from others: documents hold the
+    hashes of what they come from, and parts that an adaptation left alone are to stay those of the start.
+
     What an entry's weights lost when they were stored first is not counted.
 
     Args:
@@ -59,13 +63,23 @@ def store(entries: Sequence[ZooEntry], folder: Path, samples: int, executor: Exe
         raise InputError(f"{own.file}: weights of {own.plugin}, expected a network that ships")
     if any(folder.resolve() == entry.file.parent.resolve() for entry in entries):
         raise InputError(f"--out: got {folder}, expected another folder than that of the weights, which stay")
+    sources = {sha256 for entry in entries for sha256 in _origins(entry)}
     for entry in entries:
-        yield _store(entry, folder, samples, executor)
+        linked = entry.info.sha256 in sources or bool(_origins(entry))
+        yield _store(entry, folder, None if linked else samples, executor)
 
 
-def _store(entry: ZooEntry, folder: Path, samples: int, executor: Executor) -> Stored:
+def _origins(entry: ZooEntry) -> list[str]:
+    """Hashes of the weights that an entry's come from."""
+    recorded = (entry.info.training.get(key) for key in (TEACHER, START))
+    return [str(origin["sha256"]) for origin in recorded if isinstance(origin, dict) and "sha256" in origin]
+
+
+def _store(entry: ZooEntry, folder: Path, samples: int | None, executor: Executor) -> Stored:
     file, before = folder / entry.file.name, entry.file.stat().st_size
-    stored = None if entry.info.storage == "coded" else _in_few_bits(entry, samples, executor)
+    stored = None
+    if samples is not None and entry.info.storage != "coded":
+        stored = _in_few_bits(entry, samples, executor)
     if stored is None or sum(tensor.nbytes for tensor in stored.tensors.values()) >= before:
         folder.mkdir(parents=True, exist_ok=True)
         for suffix in (TENSORS, DOCUMENT):

@@ -185,6 +185,23 @@ def test_store_writes_the_same_weights_in_fewer_bytes(zoo: Path, command: Comman
     assert "--out: got" in err
 
 
+def test_store_leaves_what_hangs_together(zoo: Path, command: Command, tmp_path: Path) -> None:
+    infos = {}
+    for entry in read_zoo(zoo):
+        halved = StoredWeights(packed(entry.load().state(), "float16_fc"), "float16_fc")
+        training = entry.info.training
+        if entry.network == "csinet":
+            training = training | {"teacher": {"sha256": infos["crnet"].sha256, "samples_seen": 150}}
+        info = entry.info.model_copy(update={"training": training})
+        infos[entry.network] = write_checkpoint(entry.file, info, halved)
+    assert list(infos) == ["crnet", "csinet"]
+    few = ("--zoo", zoo, "--samples", "50", "--workers", "1")
+    code, _, err = command("zoo", "store", "--out", tmp_path / "stored", *few)
+    assert code == 0, err
+    for file in zoo.iterdir():
+        assert (tmp_path / "stored" / file.name).read_bytes() == file.read_bytes()
+
+
 def test_bad_input_is_one_line(zoo: Path, command: Command, tmp_path: Path) -> None:
     for arguments, message in (
         (("eval", "deq", "--zoo", zoo), "got deq, expected a network or file there: it holds crnet, csinet"),
