@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from feedback.complexity import count_macs, count_parameters
 from feedback.compressor import COMPRESSORS
+from feedback.errors import FeedbackInputError
 from feedback.initialisation.klt import real_klt
 from feedback.layers.basic import initialise
 from feedback.layers.images import from_unit_interval, to_unit_interval
@@ -69,7 +70,7 @@ def test_counter_knows_groups_strides_and_transposed_convolutions() -> None:
 
 
 def test_counter_refuses_what_it_has_no_rule_for() -> None:
-    with pytest.raises(TypeError, match="Bilinear has weights but no rule"):
+    with pytest.raises(FeedbackInputError, match="Bilinear: got weights without a rule for their multiply-adds"):
         count_macs(nn.Bilinear(2, 2, 2), torch.zeros(1, 2), torch.zeros(1, 2))
     with pytest.raises(TypeError, match="Bilinear has parameters but no rule"):
         initialise(nn.Bilinear(2, 2, 2), torch.Generator())
