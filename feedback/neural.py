@@ -211,9 +211,8 @@ class NeuralCompressor(MatrixCompressor):
 
     def complexity(self) -> Complexity:
         """Counted on the layers of both networks."""
-        device = next(
-            parameter.device for network in (self.encoder, self.decoder) for parameter in network.parameters()
-        )
+        places = (parameter.device for network in (self.encoder, self.decoder) for parameter in network.parameters())
+        device = next(places, torch.device("cpu"))
         image = torch.zeros(1, 2, *self.shape, device=device)
         ue_macs, ue_multiplications = count_macs_and_multiplications(self.encoder, image)
         return Complexity(

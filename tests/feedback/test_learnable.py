@@ -9,6 +9,7 @@ from linear_networks import LinearDecoder, channels, networks, seeded
 from torch import Tensor, nn
 
 from feedback.errors import FeedbackInputError
+from feedback.neural import NeuralCompressor, NeuralParameters
 from feedback.training.loop import train
 from feedback.training.optimiser import averaged, make_optimiser
 from feedback.training.options import TrainingOptions, TrainingOutcome
@@ -52,6 +53,21 @@ def test_nothing_that_learns_is_refused(training: TrainingSet) -> None:
         network.requires_grad_(False)
     with pytest.raises(FeedbackInputError, match=r"^encoder and decoder: got no parameter that learns"):
         trained(encoder, decoder, training)
+
+
+class Plain(NeuralCompressor):
+    """Nothing but shapes."""
+
+    def build_encoder(self) -> nn.Module:
+        return nn.Flatten()
+
+    def build_decoder(self) -> nn.Module:
+        return nn.Unflatten(1, (2, *self.shape))
+
+
+def test_networks_without_parameters_have_a_complexity() -> None:
+    found = Plain(NeuralParameters(name="plain", compression_ratio=1), (4, 4)).complexity()
+    assert (found.ue_macs, found.bs_macs, found.ue_parameters, found.bs_parameters) == (0, 0, 0, 0)
 
 
 class Detached(LinearDecoder):
