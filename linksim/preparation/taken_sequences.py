@@ -11,6 +11,7 @@ from channels.source import Split
 from feedback.csi_report.normalisation import Normalisation
 from feedback.over_time_parameters import OverTimeParameters
 from feedback.plugin_file import own_parameters
+from linksim.chain.samples_without_energy import require_energy
 from linksim.preparation.scheme_spec import SchemeSpec
 from linksim.scenario.model import Scenario
 from linksim.scenario.true_channels import truncated_sequences
@@ -39,9 +40,11 @@ class SequenceForm:
 def taken_sequences(
     scenario: Scenario, form: SequenceForm, normalisation: Normalisation, split: Split, start: int, stop: int
 ) -> NDArray[np.complex64]:
-    """Sequences of a split as an encoder gets them, ``[n, T, Na, n_ports]``, those without energy left out."""
+    """Sequences of a split as an encoder gets them, ``[n, T, Na, n_ports]``; without energy: left out, or refused."""
     csi = truncated_sequences(scenario, split, form.n_reports, start, stop)
-    csi = csi[(np.abs(csi).max(axis=(2, 3)) > 0).all(axis=1)]
+    kept = (np.abs(csi).max(axis=(2, 3)) > 0).all(axis=1)
+    require_energy(torch.from_numpy(kept), scenario, split, start)
+    csi = csi[kept]
     if form.own_scale:
         return csi
     matrices = torch.from_numpy(csi)

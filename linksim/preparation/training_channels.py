@@ -9,7 +9,7 @@ from torch import Tensor
 
 from channels.source import Split
 from feedback.csi_report.normalisation import Normalisation
-from linksim.chain.samples_without_energy import channels_with_energy, left_out_warning
+from linksim.chain.samples_without_energy import channels_with_energy, left_out_warning, require_some
 from linksim.errors import InputError
 from linksim.execution.executor import Executor
 from linksim.preparation.scheme_spec import SchemeSpec
@@ -106,14 +106,16 @@ class TrainingChannels:
             known = self._eigenvectors.get(form_key(source, form))
             if known is not None:
                 return known
-        tasks = [(source, form, normalisation, split, *each) for each in self._ranges(source, split, wanted)]
-        return self._gathered(taken_channels, tasks)
+        ranges = self._ranges(source, split, wanted)
+        tasks = [(source, form, normalisation, split, *each) for each in ranges]
+        return self._told(self._gathered(taken_channels, tasks), ranges[-1][1], source, split)
 
     def sequences(self, spec: SchemeSpec, normalisation: Normalisation, split: Split, wanted: int) -> Tensor:
         """What UEs report over time, as a network that learns from it takes it, ``[n, T, Na, n_ports]``."""
         scenario, form = spec.scenario, SequenceForm.of(spec)
-        tasks = [(scenario, form, normalisation, split, *each) for each in self._ranges(scenario, split, wanted)]
-        return self._gathered(taken_sequences, tasks)
+        ranges = self._ranges(scenario, split, wanted)
+        tasks = [(scenario, form, normalisation, split, *each) for each in ranges]
+        return self._told(self._gathered(taken_sequences, tasks), ranges[-1][1], scenario, split)
 
     def truncated(self, scenario: Scenario, split: Split, wanted: int) -> Tensor:
         """So many truncated channels of a split, less those without energy, of which a warning tells."""
@@ -121,9 +123,13 @@ class TrainingChannels:
         return self._with_energy(self._gathered(truncated_channels, tasks), scenario, split)
 
     def _with_energy(self, csi: Tensor, scenario: Scenario, split: Split) -> Tensor:
-        kept = channels_with_energy(csi, scenario, split)
-        if len(kept) < len(csi):
-            self.warnings.append(left_out_warning(len(csi) - len(kept), len(csi), split))
+        return self._told(channels_with_energy(csi, scenario, split), len(csi), scenario, split)
+
+    def _told(self, kept: Tensor, of: int, scenario: Scenario, split: Split) -> Tensor:
+        """Channels with energy, of so many; a warning tells of those that are left out."""
+        require_some(len(kept), of, scenario, split)
+        if len(kept) < of:
+            self.warnings.append(left_out_warning(of - len(kept), of, split))
         return kept
 
     def _ranges(self, scenario: Scenario, split: Split, wanted: int) -> list[tuple[int, int]]:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,14 @@ import pandas as pd
 import pytest
 from scipy.io import loadmat, savemat
 
+from feedback.csi_report.normalisation import Normalisation
+from linksim.errors import InputError
+from linksim.execution.executor import InProcess
 from linksim.metrics import METRICS
+from linksim.preparation import taken_sequences as sequence_module
+from linksim.preparation.scheme_spec import scheme_specs
+from linksim.preparation.training_channels import TrainingChannels
+from linksim.scenario.model import Scenario
 from linksim.storage.sample_values import read_samples
 
 Run = Callable[..., Path]
@@ -73,6 +81,33 @@ def test_they_are_left_out_of_every_figure_and_counted(
     # Shards of other sizes leave out the same.
     other = run_folder({**blocked, "monte_carlo": {"samples": 60, "batch_size": 100}}, "other")
     assert (other / "results.csv").read_bytes() == (folder / "results.csv").read_bytes()
+
+
+def test_training_channels_that_only_eigenvectors_are_taken_of(
+    blocked: dict[str, Any], run_folder: Run, caplog: pytest.LogCaptureFixture
+) -> None:
+    blocked["compressors"] = [{"name": "context", "csi": "eigenvectors", "target_bits": 64}]
+    run_folder(blocked | {"metrics": ["sgcs"], "sgcs": {"n_subbands": 4}})
+    assert caplog.messages.count("channel: 2 of 100 train channels have no energy and are left out") == 1
+
+
+def test_sequences_without_energy(tiny: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Left out and told of, or refused, or too few: a sequence counts if all of its reports have energy."""
+    sequences = np.ones((100, 2, 4, 16), dtype=np.complex64)
+    sequences[[1, 7], [0, 1]] = 0
+    monkeypatch.setattr(sequence_module, "truncated_sequences", lambda *given: sequences[given[3] : given[4]])
+    network = {"name": "markovnet", "compression_ratio": 4, "training_reports": 2}
+    scenario = Scenario.model_validate(tiny | {"sweeps": {}, "compressors": [network]})
+    (spec,) = scheme_specs(scenario)
+    made = TrainingChannels(InProcess())
+    assert len(made.sequences(spec, Normalisation("none"), "train", 100)) == 98
+    assert made.warnings == ["channel: 2 of 100 train channels have no energy and are left out"]
+    refusing = replace(spec, scenario=scenario.model_copy(update={"samples_without_energy": "refuse"}))
+    with pytest.raises(InputError, match="train channel 1 has no energy, expected some"):
+        made.sequences(refusing, Normalisation("none"), "train", 100)
+    sequences[:] = 0
+    with pytest.raises(InputError, match="got 100 train channels, all without energy"):
+        made.sequences(spec, Normalisation("none"), "train", 100)
 
 
 def test_figures_are_those_without_them(blocked: dict[str, Any], run_folder: Run, tmp_path: Path) -> None:
