@@ -27,10 +27,14 @@ def shipped_scenarios() -> Path:
     return _shipped("scenarios")
 
 
-def scenario_path(scenario: str | Path) -> Path:
+def scenario_path(scenario: str | Path, below: str = "") -> Path:
     """A file as it is named, or the one that ships under that name.
 
     A name without ``.yaml`` is that of a scenario or study that ships, unless a file has just this name.
+
+    Args:
+        scenario: file or name.
+        below: folder of shipped scenarios whose files need not be named with it, as ``studies``.
 
     >>> scenario_path("reproduce/acrnet-table1").name
     'acrnet-table1.yaml'
@@ -43,12 +47,12 @@ def scenario_path(scenario: str | Path) -> Path:
     if path.suffix == SUFFIX or (path.exists() and not path.is_dir()):
         return path
     folder = shipped_scenarios()
-    shipped = folder / f"{scenario}{SUFFIX}"
-    if not shipped.is_file() or not shipped.resolve().is_relative_to(folder):
-        names = ", ".join(sorted(file.stem for file in folder.glob(f"*{SUFFIX}")))
-        found = "a folder" if path.is_dir() else "no such file"
-        raise InputError(f"{scenario}: {found}, expected a scenario in YAML, or one that ships: {names}")
-    return shipped
+    for shipped in (folder / below / f"{scenario}{SUFFIX}", folder / f"{scenario}{SUFFIX}"):
+        if shipped.is_file() and shipped.resolve().is_relative_to(folder):
+            return shipped
+    names = ", ".join(sorted(file.stem for file in (folder / below).glob(f"*{SUFFIX}")))
+    found, what = "a folder" if path.is_dir() else "no such file", "a file" if below else "a scenario"
+    raise InputError(f"{scenario}: {found}, expected {what} in YAML, or one that ships: {names}")
 
 
 def _shipped(name: str) -> Path:

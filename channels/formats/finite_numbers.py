@@ -24,4 +24,6 @@ def require_finite(values: NDArray[Any], what: str, first: int = 0, axis: int = 
     if finite.all():
         return
     sample = first + int(np.argmin(np.moveaxis(finite, axis, 0).reshape(finite.shape[axis], -1).all(axis=1)))
-    raise ChannelInputError(f"{what}: got NaN or infinity in sample {sample}, expected finite numbers")
+    raise ChannelInputError(
+        f"{what}: got NaN or infinity in sample {sample}, expected finite numbers in single precision"
+    )

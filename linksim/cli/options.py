@@ -6,23 +6,27 @@ from typing import Annotated, Literal
 import typer
 
 
-def _shipped_by_name(named: Path | None) -> Path | None:
+def _shipped_by_name(named: Path | None, below: str) -> Path | None:
     from linksim.scenario.yaml_file import read_document
     from linksim.shipped_files import scenario_path
 
     if named is None:
         return None
-    file = scenario_path(named)
+    file = scenario_path(named, below)
     # What is no scenario at all is told before PyTorch is imported. A pipe can be read only once.
     if file.is_file() or not file.exists():
         read_document(file)
     return file
 
 
-def file_argument(metavar: str, what: str) -> object:
-    """An argument that is a YAML file, or the name of one that ships."""
+def file_argument(metavar: str, what: str, below: str = "") -> object:
+    """An argument that is a YAML file, or the name of one that ships, as ``scenario_path`` finds it."""
+
+    def found(named: Path | None) -> Path | None:
+        return _shipped_by_name(named, below)
+
     help_text = f"{what} (YAML), or the name of one that ships (`linksim list`)"
-    return typer.Argument(metavar=metavar, help=help_text, callback=_shipped_by_name)
+    return typer.Argument(metavar=metavar, help=help_text, callback=found)
 
 
 ScenarioFile = Annotated[Path, file_argument("SCENARIO", "scenario file")]

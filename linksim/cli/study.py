@@ -12,7 +12,7 @@ from linksim.terminal import say
 
 
 def study(
-    file: Annotated[Path, file_argument("STUDY", "study file")],
+    file: Annotated[Path, file_argument("STUDY", "study file", below="studies")],
     overrides: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="override base.path.to.key, or a key of the study; often"),

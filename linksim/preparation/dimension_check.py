@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from channels.errors import ChannelInputError
 from channels.estimator_parameters import ESTIMATORS
 from channels.transforms.sizes import HF_POINTS, check_truncation
 from feedback.errors import FeedbackInputError
@@ -27,10 +28,11 @@ def check_points(points: Sequence[Point], *, to_be_tested: bool = True) -> None:
         to_be_tested: whether there must be as many test channels as the points take.
 
     Raises:
-        ChannelInputError: if a transform or estimator does not fit the channel.
-        InputError: if there is no such device, a compression ratio gives no codeword, a user's own compressor breaks
-            its contract, a teacher is no network, UEs stand still for a network that learns over time, there are fewer
-            test channels, delay rows or UE antennas than wanted, or nothing to learn from.
+        ChannelInputError: if a transform does not fit into memory.
+        InputError: if there is no such device, a transform or estimator does not fit the channel, a compression ratio
+            gives no codeword, a user's own compressor breaks its contract, a teacher is no network, UEs stand still for
+            a network that learns over time, there are fewer test channels, delay rows or UE antennas than wanted, or
+            nothing to learn from.
     """
     checked: set[object] = set()
     for point in points:
@@ -46,9 +48,17 @@ def check_points(points: Sequence[Point], *, to_be_tested: bool = True) -> None:
             )
         front_end = (scenario.channel, scenario.transform.n_delay, scenario.estimation)
         if front_end not in checked:
+            if scenario.transform.n_delay > source.grid.n_subcarriers:
+                raise InputError(
+                    f"transform.n_delay: got {scenario.transform.n_delay}, expected at most the "
+                    f"{source.grid.n_subcarriers} subcarriers"
+                )
             check_truncation(source.grid, source.array, scenario.transform.n_delay)
-            if not scenario.estimation.check(source.grid, source.array):
-                ESTIMATORS.get_class(scenario.estimation.name)(scenario.estimation, source.grid, source.array)
+            try:
+                if not scenario.estimation.check(source.grid, source.array):
+                    ESTIMATORS.get_class(scenario.estimation.name)(scenario.estimation, source.grid, source.array)
+            except ChannelInputError as error:
+                raise InputError(f"estimation: {error}") from None
             require_training_channels(scenario)
         _check_rank("link_adaptation.rank", scenario.link_adaptation.rank, source.array.n_rx)
         for spec in schemes_of(point):

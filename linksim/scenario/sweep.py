@@ -1,5 +1,6 @@
 """Sweeps: the points of a scenario, each a resolved scenario of its own."""
 
+import copy
 import itertools
 import math
 from collections.abc import Mapping, Sequence
@@ -50,8 +51,8 @@ def points_of(scenario: Scenario) -> list[Point]:
     """All points in the order of the file; a scenario without sweeps is one point of the sweep ``point``.
 
     Raises:
-        InputError: if a swept value does not fit the key it sets, an axis has a value twice, two points of a sweep
-            are the same, or there are more than ``MAX_POINTS``.
+        InputError: if a swept value does not fit the key it sets, or another axis overwrites it, an axis has a value
+            twice, two points of a sweep are the same, or there are more than ``MAX_POINTS``.
     """
     sweeps = {
         sweep: [distinct_steps(sweep, axis, values) for axis, values in axes.items()]
@@ -105,16 +106,37 @@ def _refuse_equal_points(points: Sequence[Point]) -> None:
 def _point(scenario: Scenario, sweep: str, axes: dict[str, PlainValue]) -> Point:
     document = scenario.model_dump(mode="json")
     document["sweeps"] = {}
-    # Names first, since they decide which parameters there are.
-    for axis, value in sorted(axes.items(), key=lambda pair: not pair[0].endswith(".name")):
+    # Names first, since they decide which parameters there are; sections before the keys below them.
+    for axis, value in sorted(axes.items(), key=lambda pair: (not pair[0].endswith(".name"), pair[0].count("."))):
         if axis == FEEDBACK_SNR and not _has_snr(str(document["feedback"]["link"]["name"])):
             document["feedback"]["link"] = {"name": LINK_OF_SNR}
         if axis.endswith(".name"):
             _drop_parameters(document, axis.removesuffix(".name"), value)
-        set_key(document, scenario_key(axis), value)
+        set_key(document, scenario_key(axis), copy.deepcopy(value))
+    _require_in_force(document, sweep, axes)
     resolved = validate_scenario(document, f"sweeps.{sweep}")
     texts = {axis: section_text(value) if isinstance(value, dict) else value for axis, value in axes.items()}
     return Point(sweep, texts, resolved, point_key(resolved))
+
+
+def _require_in_force(document: dict[str, Any], sweep: str, axes: Mapping[str, PlainValue]) -> None:
+    """Refuses axes of which one sets what another has set, so that a point would not be what its values say."""
+    for axis, value in axes.items():
+        found: Any = document
+        for part in scenario_key(axis).split("."):
+            found = found[int(part)] if isinstance(found, list) else (found or {}).get(part)
+        if not _holds(found, value):
+            raise InputError(
+                f"sweeps.{sweep}: {axis}: got {_value_text(value)}, which another axis makes {_value_text(found)}, "
+                "expected axes that leave each other's values as they are"
+            )
+
+
+def _holds(found: Any, value: PlainValue) -> bool:
+    """Whether a document has a value, a section if it has all of its keys."""
+    if isinstance(value, Mapping) and isinstance(found, Mapping):
+        return all(key in found and _holds(found[key], inner) for key, inner in value.items())
+    return bool(found == value)
 
 
 def _has_snr(link: str) -> bool:

@@ -8,6 +8,7 @@ from typing import Any
 from feedback.links.uci.code_plan import MAX_CONTROL_PAYLOAD
 from linksim.chain.samples_without_energy import left_out_warning, require_some
 from linksim.chain.stage_times import StageTimes
+from linksim.errors import InputError
 from linksim.execution.executor import Executor
 from linksim.metrics import METRICS
 from linksim.metrics.channel_quality import SAMPLES_LEFT_OUT
@@ -111,13 +112,19 @@ class _Tables:
         self._percentiles: dict[str, Percentiles] = {}
 
     def write(self) -> None:
-        """Writes the results, and how many samples they took."""
+        """Writes the results, and how many samples they took.
+
+        Raises:
+            InputError: if all points are finished and no metric has a value.
+        """
         finished = [(point, self._jobs[point.key]) for point in self._points if self._jobs[point.key].finished]
         for point, job in finished:
             if point.key not in self._percentiles:
                 self._percentiles[point.key] = _gather(job, self._results, self._folder)
         rows = ((point, job.measurements, self._percentiles[point.key]) for point, job in finished)
-        self._folder.write_results(rows)
+        if not self._folder.write_results(rows) and len(finished) == len(self._points):
+            asked = ", ".join(self._points[0].scenario.metrics)
+            raise InputError(f"metrics: got {asked}, of which no compressor here has a value, expected one that has")
         self._folder.write_sampling((point, job.taken, job.half_width, job.at_maximum) for point, job in finished)
 
 

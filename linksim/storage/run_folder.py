@@ -64,10 +64,12 @@ class RunFolder:
         resolve_paths(document, Path.cwd())
         write_whole(self.path / "scenario.yaml", write_yaml(document))
 
-    def write_results(self, finished: Iterable[tuple[Point, Measurements, Percentiles]]) -> None:
-        """The tidy table of all finished points, one row per point, compressor and metric."""
+    def write_results(self, finished: Iterable[tuple[Point, Measurements, Percentiles]]) -> bool:
+        """The tidy table of all finished points, one row per point, compressor and metric; whether there are any."""
         rows = [row for each in finished for row in self._rows(*each)]
-        write_whole(self.path / "results.csv", _csv(rows))
+        if rows:
+            write_whole(self.path / "results.csv", _csv(rows))
+        return bool(rows)
 
     def write_sampling(self, finished: Iterable[tuple[Point, int, float | None, bool]]) -> None:
         """``sampling.csv``: how many test channels each finished point took, if the scenario lets points stop early.

@@ -148,6 +148,33 @@ def test_bad_options(
     assert_one_line(command("plot", tmp_path / "nothing"), "results.csv")
 
 
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("transform.n_delay=60000", "transform.n_delay: got 60000, expected at most the "),
+        ("estimation={name: ls, n_pilots: 1}", "estimation: n_pilots: got 1, expected at least "),
+    ],
+)
+def test_front_ends_are_refused_with_their_section(setting: str, message: str, command: Command) -> None:
+    code, _, err = command("validate", "cost2100_indoor", "--set", setting)
+    assert (code, err.count("\n")) == (2, 1)
+    assert f": {message}" in err
+
+
+@pytest.mark.usefixtures("without_report")
+def test_metrics_without_any_value(
+    tiny: dict[str, Any], scenario_file: ScenarioFile, command: Command, tmp_path: Path
+) -> None:
+    """Values that are not quantised have no bits."""
+    tiny |= {"compressors": [{"name": "topk"}], "metrics": ["bits"], "sweeps": {}, "feedback": {}}
+    code, _, err = command("run", scenario_file(tiny), "--out", tmp_path / "out", "--workers", "1")
+    assert code == 2
+    assert err.splitlines()[-1].endswith(
+        "metrics: got bits, of which no compressor here has a value, expected one that has"
+    )
+    assert not list((tmp_path / "out").rglob("results.csv"))
+
+
 def test_out_is_a_file(tiny: dict[str, Any], scenario_file: ScenarioFile, command: Command, tmp_path: Path) -> None:
     (tmp_path / "out").write_text("in the way")
     assert_one_line(

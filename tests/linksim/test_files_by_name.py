@@ -77,6 +77,15 @@ def test_channels_of_a_scenario_by_name(command: Command, tmp_path: Path, monkey
     assert err.startswith(f"linksim: {shipped_scenarios() / 'cost2100_indoor.yaml'}: ")
 
 
+def test_studies_are_named_with_their_folder_or_without(command: Command) -> None:
+    shipped = shipped_scenarios() / "studies/generalization.yaml"
+    assert {scenario_path(name, "studies") for name in ("generalization", "studies/generalization")} == {shipped}
+    code, _, err = command("study", "nope")
+    assert code == 2
+    named = err.strip().rpartition("or one that ships: ")[2].split(", ")
+    assert named == sorted(file.stem for file in shipped.parent.glob("*.yaml"))
+
+
 @pytest.mark.parametrize("name", ["validate", "run", "train", "complexity"])
 def test_a_wrong_axis_is_told_with_the_file(
     name: str, tiny: dict[str, Any], scenario_file: Callable[[dict[str, Any]], Path], command: Command

@@ -1,6 +1,7 @@
 """Keys of a sweep that go together."""
 
 import itertools
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -50,6 +51,44 @@ def test_keys_that_go_together_are_one_axis(
     )
     words = dict(scenario_summary(tiny))["Sweep same_bits"]
     assert words.startswith("compression ratio 4, 8, 16 and bits per value 2, 4, 8; ")
+
+
+@pytest.mark.parametrize(
+    ("axes", "message"),
+    [
+        (
+            {"feedback.quantiser.bits": [2], "feedback.quantiser": [{"name": "uniform", "bits": 8}]},
+            "sweeps.s: feedback.quantiser: got (name uniform, bits 8), which another axis makes (name uniform, bits 2)",
+        ),
+        (
+            {"feedback.link.name": ["perfect"], "feedback_snr_db": [0, 10]},
+            "sweeps.s: feedback.link.name: got perfect, which another axis makes awgn",
+        ),
+        (
+            {"compressors.0.compression_ratio": [2], "compressors.0": [{"name": "klt", "compression_ratio": 8}]},
+            "sweeps.s: compressors.0: got (name klt, compression_ratio 8), which another axis makes",
+        ),
+    ],
+)
+def test_axes_that_overwrite_each_other_are_refused(
+    tiny: dict[str, Any], axes: dict[str, list[Any]], message: str
+) -> None:
+    with pytest.raises(InputError, match=re.escape(message)):
+        points_of(validate_scenario({**tiny, "sweeps": {"s": axes}}, "s.yaml"))
+
+
+def test_keys_below_a_section_are_set_after_it(tiny: dict[str, Any]) -> None:
+    """Whichever comes first, and from point to point anew."""
+    quantisers = [{"name": "uniform"}, {"name": "mu_law"}]
+    pairs = [("feedback.quantiser.bits", [2, 3]), ("feedback.quantiser", quantisers)]
+    for axes in (dict(pairs), dict(reversed(pairs))):
+        points = points_of(validate_scenario({**tiny, "sweeps": {"s": axes}}, "s.yaml"))
+        found = {
+            (point.scenario.feedback.quantiser.name, getattr(point.scenario.feedback.quantiser, "bits", None))
+            for point in points
+        }
+        assert found == {("uniform", 2), ("uniform", 3), ("mu_law", 2), ("mu_law", 3)}
+        assert {point.axes["feedback.quantiser"] for point in points} == {"uniform", "mu_law"}
 
 
 def test_several_keys_take_a_value_each() -> None:
