@@ -92,6 +92,24 @@ def check_points(points: Sequence[Point], *, to_be_tested: bool = True) -> None:
                 f"monte_carlo.samples: got {wanted}, expected at most the {available} test channels there are"
                 f"{split_hint(scenario.channel, 'test')}"
             )
+        if to_be_tested and available:
+            _check_motion(scenario)
+
+
+def _check_motion(scenario: Scenario) -> None:
+    """Reads a test channel of a file at the times of reports and their use, where these are several."""
+    if scenario.channel.outline() is not None:
+        return  # A generator has channels at any time.
+    from linksim.chain.report_times import ReportTimes
+    from linksim.scenario.sources import source_of
+
+    snapshots = ReportTimes.of_point(scenario).snapshots
+    if snapshots.n > 1:
+        try:
+            source_of(scenario).read("test", 0, 1, snapshots)
+        except ChannelInputError as error:
+            keys = "feedback.delay_s, feedback.report_period_s, feedback.n_reports"
+            raise InputError(f"{keys}: {error}") from None
 
 
 def _what_decides(spec: SchemeSpec) -> tuple[object, ...]:

@@ -239,8 +239,23 @@ def test_times_that_do_not_fit_give_one_line(
     tmp_path: Path,
 ) -> None:
     recording["feedback"] |= {"predictor": {"name": "ar"}, key: found}
-    code, _, err = command("run", scenario_file(recording), "--out", tmp_path / "out", "--workers", "1")
+    file = scenario_file(recording)
+    for name, options in (("validate", ()), ("run", ("--out", tmp_path / "out", "--workers", "1"))):
+        code, _, err = command(name, file, *options)
+        assert code == 2
+        assert err.count("\n") == 1
+        for part in parts:
+            assert part in err
+
+
+def test_files_without_motion_are_refused_before_a_run(
+    recording: dict[str, Any], command: Command, scenario_file: ScenarioFile
+) -> None:
+    with h5py.File(recording["channel"]["file"], "r+") as h5:
+        still = h5["X"][:, 0]
+        del h5["X"]
+        h5["X"] = still
+    code, _, err = command("validate", scenario_file(recording))
     assert code == 2
-    assert err.count("\n") == 1
-    for part in parts:
-        assert part in err
+    assert "feedback.delay_s, feedback.report_period_s, feedback.n_reports: " in err
+    assert "got 7 snapshots, expected 1: the file holds no motion" in err
