@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from channels.dimensions import Snapshots
 from channels.errors import ChannelInputError
 from channels.estimator_parameters import ESTIMATORS
 from channels.transforms.sizes import HF_POINTS, check_truncation
@@ -97,16 +98,17 @@ def check_points(points: Sequence[Point], *, to_be_tested: bool = True) -> None:
 
 
 def _check_motion(scenario: Scenario) -> None:
-    """Reads a test channel of a file at the times of reports and their use, where these are several."""
+    """Reads a test channel of a file as it is, then at the times of reports and their use, where these are several."""
     if scenario.channel.outline() is not None:
         return  # A generator has channels at any time.
     from linksim.chain.report_times import ReportTimes
     from linksim.scenario.sources import source_of
 
-    snapshots = ReportTimes.of_point(scenario).snapshots
+    source, snapshots = source_of(scenario), ReportTimes.of_point(scenario).snapshots
     if snapshots.n > 1:
+        source.read("test", 0, 1, Snapshots())
         try:
-            source_of(scenario).read("test", 0, 1, snapshots)
+            source.read("test", 0, 1, snapshots)
         except ChannelInputError as error:
             keys = "feedback.delay_s, feedback.report_period_s, feedback.n_reports"
             raise InputError(f"{keys}: {error}") from None
