@@ -22,4 +22,4 @@ def check_truncation(grid: OfdmGrid, array: ArrayShape, n_delay: int) -> None:
         raise ChannelInputError(f"n_delay: got {n_delay}, expected 1 to {grid.n_subcarriers} (n_subcarriers)")
     # complex128; the Kronecker product has one temporary of the same size.
     n_entries = 2 * array.n_ports**2 + grid.n_subcarriers * n_delay
-    require_memory(16 * n_entries, f"channel: transform of {array.n_ports} ports, {grid.n_subcarriers} subcarriers")
+    require_memory(16 * n_entries, f"matrices of {array.n_ports} ports, {grid.n_subcarriers} subcarriers")

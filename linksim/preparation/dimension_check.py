@@ -1,6 +1,7 @@
 """Do the parts of a scenario fit each other? Found out before the first channel is made."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from channels.dimensions import Snapshots
 from channels.errors import ChannelInputError
@@ -29,7 +30,7 @@ def check_points(points: Sequence[Point], *, to_be_tested: bool = True) -> None:
         to_be_tested: whether there must be as many test channels as the points take.
 
     Raises:
-        ChannelInputError: if a transform does not fit into memory.
+        ChannelInputError: if a file of channels cannot be read.
         InputError: if there is no such device, a transform or estimator does not fit the channel, a compression ratio
             gives no codeword, a user's own compressor breaks its contract, a teacher is no network, UEs stand still for
             a network that learns over time, there are fewer test channels, delay rows or UE antennas than wanted, or
@@ -49,17 +50,11 @@ def check_points(points: Sequence[Point], *, to_be_tested: bool = True) -> None:
             )
         front_end = (scenario.channel, scenario.transform.n_delay, scenario.estimation)
         if front_end not in checked:
-            if scenario.transform.n_delay > source.grid.n_subcarriers:
-                raise InputError(
-                    f"transform.n_delay: got {scenario.transform.n_delay}, expected at most the "
-                    f"{source.grid.n_subcarriers} subcarriers"
-                )
-            check_truncation(source.grid, source.array, scenario.transform.n_delay)
-            try:
+            with _told_of("transform"):
+                check_truncation(source.grid, source.array, scenario.transform.n_delay)
+            with _told_of("estimation"):
                 if not scenario.estimation.check(source.grid, source.array):
                     ESTIMATORS.get_class(scenario.estimation.name)(scenario.estimation, source.grid, source.array)
-            except ChannelInputError as error:
-                raise InputError(f"estimation: {error}") from None
             require_training_channels(scenario)
         _check_rank("link_adaptation.rank", scenario.link_adaptation.rank, source.array.n_rx)
         for spec in schemes_of(point):
@@ -93,25 +88,34 @@ def check_points(points: Sequence[Point], *, to_be_tested: bool = True) -> None:
                 f"monte_carlo.samples: got {wanted}, expected at most the {available} test channels there are"
                 f"{split_hint(scenario.channel, 'test')}"
             )
-        if to_be_tested and available:
-            _check_motion(scenario)
+        # A generator has channels at any time.
+        if to_be_tested and available and scenario.channel.outline() is None:
+            from linksim.chain.report_times import ReportTimes
+
+            snapshots = ReportTimes.of_point(scenario).snapshots
+            motion = (scenario.channel, snapshots)
+            if snapshots.n > 1 and motion not in checked:
+                _check_motion(scenario, snapshots)
+            checked.add(motion)
 
 
-def _check_motion(scenario: Scenario) -> None:
-    """Reads a test channel of a file as it is, then at the times of reports and their use, where these are several."""
-    if scenario.channel.outline() is not None:
-        return  # A generator has channels at any time.
-    from linksim.chain.report_times import ReportTimes
+@contextmanager
+def _told_of(keys: str) -> Iterator[None]:
+    """Errors of channels, which know nothing of scenarios, with the keys of the scenario that they are about."""
+    try:
+        yield
+    except ChannelInputError as error:
+        raise InputError(f"{keys}: {error}") from None
+
+
+def _check_motion(scenario: Scenario, snapshots: Snapshots) -> None:
+    """Reads a test channel of a file as it is, then at the times of reports and of their use."""
     from linksim.scenario.sources import source_of
 
-    source, snapshots = source_of(scenario), ReportTimes.of_point(scenario).snapshots
-    if snapshots.n > 1:
-        source.read("test", 0, 1, Snapshots())
-        try:
-            source.read("test", 0, 1, snapshots)
-        except ChannelInputError as error:
-            keys = "feedback.delay_s, feedback.report_period_s, feedback.n_reports"
-            raise InputError(f"{keys}: {error}") from None
+    source = source_of(scenario)
+    source.read("test", 0, 1, Snapshots())
+    with _told_of("feedback.delay_s, feedback.report_period_s, feedback.n_reports"):
+        source.read("test", 0, 1, snapshots)
 
 
 def _what_decides(spec: SchemeSpec) -> tuple[object, ...]:

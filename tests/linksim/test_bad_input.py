@@ -151,7 +151,7 @@ def test_bad_options(
 @pytest.mark.parametrize(
     ("setting", "message"),
     [
-        ("transform.n_delay=60000", "transform.n_delay: got 60000, expected at most the "),
+        ("transform.n_delay=60000", "transform: n_delay: got 60000, expected 1 to "),
         ("estimation={name: ls, n_pilots: 1}", "estimation: n_pilots: got 1, expected at least "),
     ],
 )
