@@ -1,6 +1,7 @@
 """Layers that the compressor networks share, and their initial weights."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol, TypeGuard, runtime_checkable
 
@@ -39,27 +40,49 @@ def initialise(
     """Draws initial weights; biases 0, norms 1 and 0, PReLU slopes 0.3.
 
     Args:
-        network: what is drawn in place.
+        network: what is drawn in place, on whatever device.
         generator: draws.
         draw: fills the weights of one convolution or fully connected layer.
 
     Raises:
         TypeError: if a layer has parameters but no rule to draw them by.
     """
-    for layer in network.modules():
-        if _draws_own_weights(layer):
-            layer.initialise(generator)
-        elif isinstance(layer, (nn.Conv1d, nn.Conv2d, nn.ConvTranspose2d, nn.Linear)):
-            draw(layer.weight, generator)
-            if layer.bias is not None:
-                nn.init.zeros_(layer.bias)
-        elif isinstance(layer, (nn.BatchNorm1d, nn.BatchNorm2d, nn.LayerNorm)):
-            layer.reset_parameters()
-        elif isinstance(layer, nn.PReLU):
-            nn.init.constant_(layer.weight, LEAKY_SLOPE)
-        elif next(layer.parameters(recurse=False), None) is not None:
-            name = type(layer).__name__
-            raise TypeError(f"{name} has parameters but no rule for their start, and no initialise(self, generator)")
+    with _at(generator.device, network):
+        for layer in network.modules():
+            _initialise_layer(layer, generator, draw)
+
+
+@contextmanager
+def _at(device: torch.device, network: nn.Module) -> Iterator[None]:
+    """The network on another device meanwhile: a generator draws on its own alone."""
+    first = next(network.parameters(), None)
+    if first is None or first.device.type == device.type:
+        yield
+        return
+    there = first.device
+    network.to(device)
+    try:
+        yield
+    finally:
+        network.to(there)
+
+
+def _initialise_layer(
+    layer: nn.Module, generator: torch.Generator, draw: Callable[[Tensor, torch.Generator], None]
+) -> None:
+    if _draws_own_weights(layer):
+        layer.initialise(generator)
+    elif isinstance(layer, (nn.Conv1d, nn.Conv2d, nn.ConvTranspose2d, nn.Linear)):
+        draw(layer.weight, generator)
+        if layer.bias is not None:
+            nn.init.zeros_(layer.bias)
+    elif isinstance(layer, (nn.BatchNorm1d, nn.BatchNorm2d, nn.LayerNorm)):
+        layer.reset_parameters()
+    elif isinstance(layer, nn.PReLU):
+        nn.init.constant_(layer.weight, LEAKY_SLOPE)
+    elif next(layer.parameters(recurse=False), None) is not None:
+        name = type(layer).__name__
+        raise TypeError(f"{name} has parameters but no rule for their start, and no initialise(self, generator)")
 
 
 # Its class is asked, as `isinstance` of a protocol takes as long as drawing a small layer.

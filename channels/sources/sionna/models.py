@@ -65,7 +65,8 @@ class SionnaModel:
         sum_of_sionna: bool = False,
     ) -> None:
         self.parameters = parameters
-        self.device = device
+        # Sionna knows a GPU by its number alone: cuda:0, not cuda.
+        self.device = torch.empty(0, device=device).device
         self._spacing_scale = spacing_scale
         self._sum_of_sionna = sum_of_sionna
         dual, ue_dual = parameters.polarization == "dual", parameters.rx_polarization == "dual"
@@ -79,7 +80,7 @@ class SionnaModel:
             carrier_frequency=parameters.carrier_hz,
             element_vertical_spacing=along_column * spacing_scale,
             element_horizontal_spacing=along_row * spacing_scale,
-            device=str(device),
+            device=str(self.device),
         )
         self.ue_array = PanelArray(
             num_rows_per_panel=1,
@@ -89,11 +90,11 @@ class SionnaModel:
             antenna_pattern="omni",
             carrier_frequency=parameters.carrier_hz,
             element_horizontal_spacing=_UE_SPACING * spacing_scale,
-            device=str(device),
+            device=str(self.device),
         )
         # Sionna numbers the elements of a panel column by column, ArrayShape row by row.
         # The ports of a TDL profile have no place in a panel and are in that order already.
-        self.port_order = torch.arange(self.bs_array.num_ant // parameters.sub_array_rows, device=device)
+        self.port_order = torch.arange(self.bs_array.num_ant // parameters.sub_array_rows, device=self.device)
         if not parameters.is_tdl:
             self.port_order = (
                 self.port_order.reshape(-1, parameters.n_columns, parameters.n_rows).transpose(1, 2).flatten()
