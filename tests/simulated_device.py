@@ -144,6 +144,8 @@ class _Functions(TorchFunctionMode):
         there = any(isinstance(leaf, ElsewhereTensor) for leaf in args)
         if function is Tensor.tolist and there:
             return args[0].inside.tolist()
+        if function is Tensor.new_tensor and there and not options:
+            return ElsewhereTensor(args[0].inside.new_tensor(args[1]))
         if function in _INDEXED and there:
             # A list of places would become a tensor without values.
             return function(args[0], tree_map(_as_index, args[1], is_leaf=_is_list), *args[2:])

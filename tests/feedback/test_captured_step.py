@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
 from feedback.compressor import COMPRESSORS
 from feedback.conformance.candidate import channels
@@ -26,10 +27,19 @@ from feedback.training.recipe import TrainingRecipe
 from feedback.training.stage import Stage
 from feedback.training.step import EagerStep, StepInputs
 from feedback.training_set import TrainingSet
+from tests.feedback.narrow_networks import NARROW
+from tests.simulated_device import ElsewhereTensor, simulated_device
 
 SHAPE = (8, 8)
 CSI = channels(120, SHAPE)
 RATE = 0.01
+# One name of each class that takes one matrix and learns from such.
+_CLASSES = {COMPRESSORS.get_class(name): str(name) for name in sorted(COMPRESSORS, reverse=True)}
+NETWORKS = sorted(
+    name
+    for kind, name in _CLASSES.items()
+    if issubclass(kind, NeuralCompressor) and kind.takes == "truncated" and not kind.learns_over_time
+)
 
 
 def network(name: str = "csinet", **parameters: object) -> NeuralCompressor:
@@ -168,26 +178,33 @@ def test_a_stage_in_which_the_encoder_stays_is_captured_anew(monkeypatch: pytest
 
 
 class _WithoutWaiting(TorchDispatchMode):
-    """Refuses what makes the host wait for a GPU, or a graph depend on values."""
+    """Refuses what makes the host wait for a GPU, a graph depend on values, or values cross over to the GPU."""
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         name = func.overloadpacket.__name__
         assert name not in ("_local_scalar_dense", "nonzero", "is_nonzero", "masked_select", "equal"), name
+        given = [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, Tensor)]
+        here = [tuple(tensor.shape) for tensor in given if not isinstance(tensor, ElsewhereTensor) and tensor.dim()]
+        assert not here, f"{name} of tensors of the CPU, {here}"
         return func(*args, **(kwargs or {}))
 
 
-@pytest.mark.parametrize("name", ["csinet", "crnet", "acrnet-1x", "bcsinet-b3", "cl-csinet", "transnet"])
+@pytest.mark.parametrize("name", NETWORKS)
 def test_no_step_asks_what_is_in_its_buffers(name: str) -> None:
-    made, recipe = network(name), RECIPE.model_copy(update={"optimiser": "muon", "muon_kernels": True})
-    model, plain = made.autoencoder(), make_optimiser(recipe, made.encoder, made.decoder)
-    inputs = StepInputs(
-        CSI[:4], torch.zeros(4), (RATE,) * len(plain.param_groups), KeptStatistics(), 0.5, torch.Generator()
-    )
-    step = StaticStep(model, plain, recipe, TrainingOptions(), inputs)
-    step.set_mode(KeptStatistics())
-    step.compute()
-    with _WithoutWaiting():
+    recipe = RECIPE.model_copy(update={"optimiser": "muon", "muon_kernels": True})
+    made = network(name, **NARROW.get(name, {}))
+    with simulated_device() as device:
+        made.to(device)
+        model, plain = made.autoencoder(), make_optimiser(recipe, made.encoder, made.decoder)
+        rates = (RATE,) * len(plain.param_groups)
+        given = CSI[:4].to(device)
+        inputs = StepInputs(given, torch.zeros(4), rates, KeptStatistics(), 0.5, torch.Generator())
+        step = StaticStep(model, plain, recipe, TrainingOptions(), inputs)
+        step.set_mode(KeptStatistics())
         step.compute()
+        with _WithoutWaiting():
+            step.compute()
+        assert step.loss.isfinite()
 
 
 def test_what_draws_or_changes_is_not_captured() -> None:
