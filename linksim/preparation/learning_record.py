@@ -83,6 +83,13 @@ def learnt_from(points: Iterable[Point]) -> dict[str, dict[str, int | None]]:
     return found
 
 
+def compression_ratios(points: Iterable[Point]) -> dict[str, dict[str, float | None]]:
+    """Ratio of each compressor, its own where it has one, by the key of a point and the compressor's label."""
+    return {
+        point.key: {spec.label: spec.parameters.compression_ratio for spec in schemes_of(point)} for point in points
+    }
+
+
 def warnings_of(records: Iterable[LearningRecord]) -> Iterator[str]:
     """A line for each network whose weights were trained otherwise than the scenario asks, or gained nothing by it."""
     for record in records:

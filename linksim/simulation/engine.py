@@ -12,7 +12,7 @@ from linksim.execution.executor import Executor
 from linksim.execution.options import ExecutionOptions
 from linksim.preparation.dimension_check import check_points
 from linksim.preparation.estimator_fit import estimator_records
-from linksim.preparation.learning_record import learning_records, learnt_from, warnings_of
+from linksim.preparation.learning_record import compression_ratios, learning_records, learnt_from, warnings_of
 from linksim.preparation.networks import TrainingRun, train_missing
 from linksim.preparation.prepare import Preparation
 from linksim.preparation.scheme_spec import planned
@@ -86,7 +86,7 @@ def run(scenario: Scenario, out: Path, options: RunOptions, executor: Executor |
         warnings.add(preparation.warnings)
         records = learning_records(points)
         warnings.add(line.removeprefix("WARNING: ") for line in warnings_of(records))
-        folder.learnt_from = learnt_from(points)
+        folder.learnt_from, folder.compression_ratios = learnt_from(points), compression_ratios(points)
         estimators = estimator_records((point.scenario for point in points), folder.fitted)
         warnings.add(line for record in estimators for line in record.warnings())
         prepared = {point.key: preparation.prepared(point) for point in points}

@@ -21,7 +21,7 @@ from linksim.storage.percentiles import PERCENTILES
 NAME_COLUMNS = ("sweep", "compressor", "metric", "unit")
 NUMBER_COLUMNS = (*AXIS_COLUMNS, "value", "ci_low", "ci_high", "n")
 # What else a row may say of its compressor and of its samples; no axis.
-FACT_COLUMNS = ("learnt_from", *PERCENTILES)
+FACT_COLUMNS = ("compressor_ratio", "learnt_from", *PERCENTILES)
 
 # Compressor column of metrics that no compressor influences.
 NO_COMPRESSOR = "none"
@@ -53,10 +53,11 @@ def read_results(run_folder: Path, scenario: Mapping[str, Any] | None = None) ->
 
     Returns:
         Columns ``sweep, compressor, metric, unit`` (text), the axis columns, ``value``, ``ci_low``, ``ci_high``
-        and ``n`` (float64), ``learnt_from`` (float64, distinct training channels) and the percentiles ``p5``, ``p50``,
-        ``p95`` (float64) if the file has them, and a column for each other swept scenario key that the file has
-        (float64, or text if it is not all numbers). Empty cells of axes, intervals and percentiles are NaN; an empty
-        ``feedback_snr_db`` means a perfect link. ``value`` may be infinite (0 in dB), never NaN.
+        and ``n`` (float64), ``compressor_ratio`` (float64, NaN for a compressor without one), ``learnt_from`` (float64,
+        distinct training channels) and the percentiles ``p5``, ``p50``, ``p95`` (float64) if the file has them, and a
+        column for each other swept scenario key that the file has (float64, or text if it is not all numbers). Empty
+        cells of axes, intervals and percentiles are NaN; an empty ``feedback_snr_db`` means a perfect link.
+        ``value`` may be infinite (0 in dB), never NaN.
 
     Raises:
         InputError: if the file is missing, is no CSV, lacks a column, or holds something other than one number

@@ -40,6 +40,7 @@ class RunFolder:
         fitted: what was fitted to training channels, shared.
         channels: test channels, shared.
         learnt_from: by the key of a point, distinct training channels of each of its compressors.
+        compression_ratios: by the key of a point, the ratio of each of its compressors, ``None`` where it has none.
 
     Raises:
         InputError: if the folder cannot be written.
@@ -48,6 +49,7 @@ class RunFolder:
     def __init__(self, out: Path, scenario: Scenario) -> None:
         self.scenario = scenario
         self.learnt_from: Mapping[str, Mapping[str, int | None]] = {}
+        self.compression_ratios: Mapping[str, Mapping[str, float | None]] = {}
         shared = out / scenario.name
         self.path = shared / run_key(scenario)
         self.points = shared / "points"
@@ -114,6 +116,7 @@ class RunFolder:
                 "ci_high": estimate.high,
                 "n": estimate.n,
                 **(percentiles.get((compressor, metric)) or dict.fromkeys(PERCENTILES)),
+                "compressor_ratio": self.compression_ratios.get(point.key, {}).get(compressor),
                 "learnt_from": self.learnt_from.get(point.key, {}).get(compressor),
                 "unit": METRICS.get_class(metric).unit,
             }

@@ -18,6 +18,7 @@ from linksim.report import write_report
 from linksim.scenario.file import validate_scenario
 from linksim.scenario.sweep import points_of
 from linksim.simulation.engine import RunOptions, run
+from linksim.storage.results_table import read_results
 from linksim.zoo.entries import read_zoo
 
 Command = Callable[..., tuple[int, str, str]]
@@ -61,6 +62,23 @@ def test_fits_take_as_many_channels_as_networks_by_default(tiny: dict[str, Any])
     assert samples(["klt", "topk"], network_samples=700) == 8000
     # What is only started learns from the channels of the fits.
     assert samples(["klt", {"name": "crnet", "untrained": True}], network_samples=700) == 8000
+
+
+def test_rows_say_the_ratio_of_their_compressor(tiny: dict[str, Any], run_folder: Callable[..., Path]) -> None:
+    compressors = [
+        {"name": "klt"},
+        {"name": "topk", "compression_ratio": 2},
+        {"name": "topk", "label": "coded", "target_bits": 60},
+    ]
+    scenario = {"compressors": compressors, "monte_carlo": {"samples": 4}, "training": {"samples": 20}}
+    folder = run_folder(tiny | scenario | {"sweeps": {"ratio": {"compression_ratio": [4, 8]}}})
+    rows = read_results(folder)
+    told = {
+        (row.compressor, row.compression_ratio, row.compressor_ratio)
+        for row in rows[rows["metric"] == "nmse_db"].fillna(0).itertuples()
+    }
+    of_its_own = {("topk", 4, 2), ("topk", 8, 2), ("coded", 4, 0), ("coded", 8, 0)}
+    assert told == {("klt", 4, 4), ("klt", 8, 8), *of_its_own}
 
 
 @pytest.mark.validate
