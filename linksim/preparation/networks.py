@@ -6,7 +6,7 @@ its log and, until it is finished, its state in a folder of its own: the same co
 
 import logging
 import re
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -30,7 +30,7 @@ from linksim.preparation.network_training import TrainingFailedError, TrainingTa
 from linksim.preparation.output_room import require_room
 from linksim.preparation.prepare import Preparation, weights_file
 from linksim.preparation.scheme_spec import SchemeSpec, adaptation_of, is_trained, schemes_of
-from linksim.preparation.teacher import teacher_of
+from linksim.preparation.teacher import teacher_of, without_weights
 from linksim.preparation.training_log import surpassed_samples
 from linksim.preparation.weights_origin import outdated
 from linksim.scenario.identity import training_set_key
@@ -142,7 +142,7 @@ def train_missing(points: Sequence[Point], preparation: Preparation, run: Traini
     require_room({file: _stored_bytes(spec) for file, spec in wanted})
     for _, spec in wanted:
         # A wrong teacher is told before channels are made for its student.
-        teacher_of(spec)
+        _check_teacher(spec, {file.name for file, _ in wanted})
         _check_trainable(spec)
     tasks = []
     for file, spec in wanted:
@@ -223,6 +223,13 @@ def _training_file(spec: SchemeSpec, preparation: Preparation) -> Path:
 def _stored_bytes(spec: SchemeSpec) -> int:
     """Bytes of a network's weights in float32."""
     return sum(4 * tensor.numel() for tensor in spec.build().compressor.state().values())
+
+
+def _check_teacher(spec: SchemeSpec, trained: Set[str]) -> None:
+    """Refuses a student whose teacher has no weights, and none of the files that are trained now will be its."""
+    teacher = teacher_of(spec)
+    if teacher is not None and not (file := weights_file(teacher)).exists() and file.name not in trained:
+        raise without_weights(spec, file)
 
 
 def _check_trainable(spec: SchemeSpec) -> None:

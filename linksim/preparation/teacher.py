@@ -1,6 +1,7 @@
 """The network that another one is distilled from."""
 
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pydantic import BaseModel
@@ -55,8 +56,18 @@ def load_teacher(student: SchemeSpec, teacher: SchemeSpec) -> "NeuralCompressor"
 
     file = weights_file(teacher)
     if not file.exists():
-        raise InputError(f"{_place(student)}: no trained weights in {file}, expected them: list the teacher among them")
+        raise without_weights(student, file)
     return trained_network(teacher, file)
+
+
+def without_weights(student: SchemeSpec, file: Path) -> InputError:
+    """What is wrong with a student whose teacher has no weights yet.
+
+    Args:
+        student: who learns from it.
+        file: where its weights would be.
+    """
+    return InputError(f"{_place(student)}: no weights in {file}, expected them: list the teacher among the compressors")
 
 
 def _place(student: SchemeSpec) -> str:

@@ -221,6 +221,16 @@ def test_teacher_that_is_no_network(
     assert "registered" not in result[2]
 
 
+def test_a_teacher_without_weights_is_told_before_anything_is_trained(
+    tiny: dict[str, Any], scenario_file: ScenarioFile, command: Command, tmp_path: Path
+) -> None:
+    student = {"name": "csinet", "distillation": {"method": "kd", "teacher": {"name": "crnet"}}}
+    tiny |= {"compressors": [{"name": "csinet+"}, student], "zoo": str(tmp_path / "zoo"), "sweeps": {}}
+    result = command("train", scenario_file(tiny), "--out", tmp_path / "out", "--workers", "1")
+    assert_one_line(result, "compressors: csinet: distillation.teacher: no weights in", "list the teacher")
+    assert not list((tmp_path / "zoo").glob("*"))
+
+
 @pytest.mark.usefixtures("without_report")
 def test_full_disk_keeps_finished_points(
     tiny: dict[str, Any],
