@@ -48,6 +48,10 @@ class Registry(ClassRegistry[Plugin]):
         """The models of all sections, each once, in the order of the files."""
         return list(dict.fromkeys(self.parameters(str(name)) for name in self.keys()))
 
+    def ships(self, name: str) -> bool:
+        """Whether a plug-in is one of this package, not one that a user has registered beside them."""
+        return name in self._models()
+
     def keys(self) -> Iterator[Hashable]:
         """Names of those that ship, in the order of the files, then of those that were registered beside them."""
         return iter(dict.fromkeys((*self._models(), *super().keys())))

@@ -20,7 +20,14 @@ from linksim.scenario.model import Scenario
 from linksim.scenario.motion import MOTION, motion_of
 from linksim.scenario.paths import NameChange, map_paths
 from linksim.scenario.plugin_sections import compressor_label
-from linksim.scenario.results_versions import CHAIN, compressor_version, fit_versions, point_versions, source_versions
+from linksim.scenario.results_versions import (
+    CHAIN,
+    compressor_version,
+    fit_versions,
+    point_versions,
+    source_versions,
+    version_of,
+)
 
 
 class Key(Flag):
@@ -190,7 +197,7 @@ def channel_fit_key(scenario: Scenario) -> str:
 def estimator_fit_key(scenario: Scenario) -> str:
     """Names what the UE's estimator has learnt from training channels of the point itself."""
     document = with_contents(_selected(scenario.model_dump(mode="json"), Key.ESTIMATOR_FIT))
-    version = scenario.estimation.results_version
+    version = version_of("estimation", scenario.estimation.name)
     return content_hash([document, source_versions(scenario.channel), version, CHAIN])
 
 

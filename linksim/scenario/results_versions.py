@@ -3,17 +3,25 @@
 Every plug-in class has a ``results_version``, and what joins them has ``CHAIN``. Whoever changes the digits that a
 stage makes raises its version: results, fits and channels that were kept under the old one are then not used any more.
 ``tests/linksim/test_results_versions.py`` fails where digits change and the version does not.
+
+Whoever edits a class of their own, registered beside those that ship, need not think of that: its file is part of the
+version, with the modules beside it that it imports.
 """
 
+import hashlib
+import marshal
+import sys
+from pathlib import Path
 from typing import Any
 
 from class_registry import ClassRegistry
 
 from feedback.compressor_parameters import CompressorParameters
+from feedback.plugin_content import plugin_digest
 from feedback.plugin_file import PluginParameters, own_parameters
 from linksim.scenario import plugin_kinds
 from linksim.scenario.model import Scenario
-from linksim.scenario.plugin_kinds import METRIC, SOURCE, PluginKind
+from linksim.scenario.plugin_kinds import COMPRESSOR, METRIC, SOURCE, PluginKind
 
 # Transform, normalisation, eigenvectors of subbands, side information, report times, delivery: all that
 # ``linksim.chain.chain`` does by itself.
@@ -28,12 +36,38 @@ _STAGES: dict[str, PluginKind] = {
 KINDS: dict[str, ClassRegistry[Any]] = {stage: kind.registry for stage, kind in _STAGES.items()}
 
 
-def version_of(kind: str, name: str) -> int:
-    """The version of a registered plug-in."""
-    return int(_STAGES[kind].traits(name).results_version)
+# Packages whose classes say by their versions when digits change.
+_OURS = ("channels", "feedback", "linksim")
 
 
-def source_versions(section: Any) -> dict[str, int]:
+def version_of(stage: str, name: str) -> int | str:
+    """The version of a registered plug-in; of a user's own with what its file holds."""
+    return _version(_STAGES[stage], name)
+
+
+def _version(kind: PluginKind, name: str) -> int | str:
+    version = int(kind.traits(name).results_version)
+    content = _own_content(kind, name)
+    return version if content is None else f"{version} sha256 {content}"
+
+
+def _own_content(kind: PluginKind, name: str) -> str | None:
+    """SHA-256 of the code of a class that a user registered; ``None`` for those that ship."""
+    ships = getattr(kind.registry, "ships", None)
+    if ships is not None and ships(name):
+        return None
+    plugin = kind.registry.get_class(name)
+    if plugin.__module__.partition(".")[0] in _OURS:
+        return None
+    file = getattr(sys.modules.get(plugin.__module__), "__file__", None)
+    if file is not None and Path(file).is_file():
+        return plugin_digest(Path(file))
+    # A class that was typed in, as in a notebook.
+    codes = (getattr(value, "__code__", None) for _, value in sorted(vars(plugin).items()))
+    return hashlib.sha256(b"".join(marshal.dumps(code) for code in codes if code is not None)).hexdigest()
+
+
+def source_versions(section: Any) -> dict[str, int | str]:
     """Versions of the sources in a channel section: its own, and those of a mixture's parts."""
     found = {section.source: version_of("source", section.source)}
     for part in getattr(section, "parts", ()):
@@ -41,9 +75,9 @@ def source_versions(section: Any) -> dict[str, int]:
     return found
 
 
-def compressor_version(parameters: CompressorParameters) -> int:
-    """The version of a compressor; a user's own is told apart by its file."""
-    return 0 if isinstance(parameters, PluginParameters) else int(parameters.traits.results_version)
+def compressor_version(parameters: CompressorParameters) -> int | str:
+    """The version of a compressor; a plug-in file tells itself apart by its content."""
+    return 0 if isinstance(parameters, PluginParameters) else _version(COMPRESSOR, parameters.name)
 
 
 def fit_versions(scenario: Scenario, parameters: CompressorParameters) -> dict[str, Any]:
@@ -76,6 +110,6 @@ def point_versions(scenario: Scenario) -> dict[str, Any]:
     }
 
 
-def _own_quantisers(scenario: Scenario) -> dict[str, int]:
+def _own_quantisers(scenario: Scenario) -> dict[str, int | str]:
     sections = filter(None, (own_parameters(entry).own_quantiser for entry in scenario.compressors))
     return {section.name: version_of("quantiser", section.name) for section in sections}
