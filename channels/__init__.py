@@ -70,6 +70,8 @@ def open_source(name: str, /, *, seed: int = 1, device: str = "cpu", **keys: Any
     except ValidationError as error:
         known = ", ".join(key for key in model.model_fields if key != "source")
         raise ChannelInputError(_refusal(name, error.errors()[0], known)) from None
+    if device.partition(":")[0] not in ("cpu", "cuda"):
+        raise ChannelInputError(f"device: got {device!r}, expected cpu or cuda")
     opened: Source = SOURCES.get_class(name)(parameters, seed=seed, device=torch.device(device))
     return opened
 

@@ -1,13 +1,16 @@
 """The contract of every channel source, and their registry."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import replace
+from functools import wraps
 from typing import Any, ClassVar, get_args
 
 import torch
 from torch import Tensor
 
 from channels.channel_batch import ChannelBatch, Paths, Snapshots
+from channels.errors import ChannelInputError
 from channels.source_parameters import (
     BLOCK_SIZE,
     SOURCES,
@@ -25,6 +28,9 @@ from channels.transforms.dirichlet_kernel import unit_phasor
 from channels.transforms.frequency_response import frequency_response
 from channels.transforms.hf_all import angular_reference, reference_grid, refuse_beam_squint
 
+# What reads samples from one to another.
+_READS = ("read", "read_truncated", "read_truncated_sequences", "read_hf_all")
+
 __all__ = ["BLOCK_SIZE", "SOURCES", "PathSource", "Source", "SourceParameters", "Split", "is_path"]
 
 
@@ -38,6 +44,13 @@ class Source(SourceTraits, SourceOutline, ABC):
 
     Parameters: ClassVar[type[SourceParameters]]
     parameters: Any
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        """Every source refuses splits that are none, and ranges without a sample: another name is another stream."""
+        super().__init_subclass__(**options)
+        for name in _READS:
+            if name in vars(cls):
+                setattr(cls, name, _of_samples_that_are(vars(cls)[name]))
 
     @abstractmethod
     def __init__(self, parameters: Any, *, seed: int, device: torch.device) -> None: ...
@@ -132,6 +145,18 @@ class Source(SourceTraits, SourceOutline, ABC):
             ChannelInputError: as ``read`` does.
         """
         return self.read(split, start, stop, Snapshots()).hf_all
+
+
+def _of_samples_that_are(read: Callable[..., Any]) -> Callable[..., Any]:
+    @wraps(read)
+    def checked(self: Source, split: Split, start: int, stop: int, *args: Any, **keys: Any) -> Any:
+        if split not in get_args(Split):
+            raise ChannelInputError(f"split: got {split!r}, expected {', '.join(get_args(Split))}")
+        if not 0 <= start < stop:
+            raise ChannelInputError(f"samples: got {start} to {stop}, expected a first one from 0 and an end beyond it")
+        return read(self, split, start, stop, *args, **keys)
+
+    return checked
 
 
 class PathSource(Source):

@@ -229,26 +229,48 @@ class Codec:
         Args:
             csi: channels in the form that the compressor takes, not normalised; or an observation, for a compressor
                 that takes another form than the truncated matrix and is scaled by it.
+
+        Raises:
+            FeedbackInputError: if they are of other sizes, or not finite.
         """
         return self.ue.report(self._observation(csi))[0]
 
     @torch.no_grad()
     def decode(self, received: Codeword | ReceivedReport) -> Tensor:
-        """At the BS: the channel or precoder of each first report; ``bs.rebuild`` says also which are lost."""
+        """At the BS: the channel or precoder of each first report; ``bs.rebuild`` says also which are lost.
+
+        Raises:
+            FeedbackInputError: if it is no report.
+        """
+        if not isinstance(received, Codeword | ReceivedReport):
+            raise FeedbackInputError(f"received: got {type(received).__name__}, expected a Codeword or ReceivedReport")
         arrived = received if isinstance(received, ReceivedReport) else ReceivedReport(received)
         return self.bs.rebuild(arrived)[0].csi
 
     def _observation(self, csi: Tensor | Observation) -> Observation:
         if isinstance(csi, Observation):
             return csi
-        takes = self.compressor.takes
-        dims = 3 if takes == "truncated" else 4
-        if csi.dim() != dims or not csi.is_complex():
+        takes, wanted = self.compressor.takes, self._wanted_shape()
+        sizes = f"[channels, {', '.join(map(str, wanted))}]"
+        if not isinstance(csi, Tensor):
+            raise FeedbackInputError(f"csi: got {type(csi).__name__}, expected a tensor {sizes} or an Observation")
+        if csi.shape[1:] != wanted or not csi.is_complex():
             raise FeedbackInputError(
-                f"csi: got {csi.dtype} of shape {list(csi.shape)}, expected {takes} channels: complex, with {dims} axes"
+                f"csi: got {csi.dtype} of shape {list(csi.shape)}, expected {takes} channels: complex, {sizes}"
             )
+        if not torch.view_as_real(csi).isfinite().all():
+            raise FeedbackInputError("csi: got NaN or infinity, expected finite channels")
         forms: Mapping[str, Tensor] = {takes: csi}
         return Observation(**forms)
+
+    def _wanted_shape(self) -> tuple[int, ...]:
+        """Sizes of a channel in the form that the compressor takes."""
+        known = self.compressor.dimensions
+        if self.compressor.takes == "truncated":
+            return known.matrix
+        if self.compressor.takes == "eigenvectors":
+            return self.compressor.n_layers, len(known.slices), known.n_tx
+        return known.n_rx, known.n_subcarriers, known.n_tx
 
 
 def taken(observation: Observation, taker: Taker, normalisation: Normalisation) -> tuple[Tensor, Tensor]:
