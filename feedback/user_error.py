@@ -1,6 +1,8 @@
 """An error out of a user's own file, in one line: where it happened there, and what it is."""
 
+import sysconfig
 import traceback
+from functools import cache
 from pathlib import Path
 
 
@@ -9,6 +11,24 @@ def user_line(error: BaseException, folder: Path) -> str:
     frames = traceback.extract_tb(error.__traceback__)
     own = [frame for frame in frames if Path(frame.filename).resolve().is_relative_to(folder.resolve())]
     return f"{own[-1].filename}, line {own[-1].lineno}" if own else ""
+
+
+def line_of_a_user(error: BaseException) -> str:
+    """``FILE, line N`` of the last line of a user's own code that an error passed through; empty if there is none.
+
+    That is code which neither linksim has nor anything that is installed.
+    """
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if _is_of_a_user(frame.filename)]
+    return f"{own[-1].filename}, line {own[-1].lineno}" if own else ""
+
+
+@cache
+def _is_of_a_user(file: str) -> bool:
+    path, packages = Path(file), Path(__file__).resolve().parents[1]
+    others = [packages / name for name in ("channels", "feedback", "linksim")]
+    others += [Path(sysconfig.get_path(name)).resolve() for name in ("stdlib", "purelib", "platlib")]
+    return path.is_file() and not any(path.resolve().is_relative_to(other) for other in others)
 
 
 def one_line(error: BaseException) -> str:

@@ -61,6 +61,11 @@ def check_plugin_shapes(compressor: Compressor, plugin: str) -> None:
     rebuilt = _step(compressor, plugin, "decode", lambda: compressor.decode(delivered(codeword)))
     wanted, what = [_SHOWN, *given_shape(compressor)], _GIVEN[compressor.gives]
     _compare(compressor, plugin, "decode", rebuilt, wanted, torch.complex64, what)
+    # What an encoder leaves behind for its decoder, the link has not delivered.
+    compressor.encode(csi_for(compressor, _SHOWN, seed=1))
+    if not torch.equal(compressor.decode(delivered(codeword)), rebuilt):
+        message = "got other matrices once another channel was encoded, expected what the codeword alone says"
+        raise _wrong(compressor, plugin, "decode", message)
 
 
 @torch.no_grad()

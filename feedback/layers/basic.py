@@ -56,7 +56,7 @@ def initialise(
 def _at(device: torch.device, network: nn.Module) -> Iterator[None]:
     """The network on another device meanwhile: a generator draws on its own alone."""
     first = next(network.parameters(), None)
-    if first is None or first.device.type == device.type:
+    if first is None or first.is_meta or first.device.type == device.type:
         yield
         return
     there = first.device

@@ -8,10 +8,14 @@ from collections.abc import Callable
 from functools import partial
 
 from channels.channel_batch import ChannelBatch
+from channels.errors import ChannelInputError
 from channels.source import BLOCK_SIZE
+from feedback.errors import FeedbackInputError
+from feedback.user_error import line_of_a_user, one_line
 from linksim.chain.chain import Chain
 from linksim.chain.stage_times import StageTimes
 from linksim.chain.ue_work import KeptWork
+from linksim.errors import InputError
 from linksim.execution.worker_context import WorkerContext, takes_context
 from linksim.preparation.estimator_fit import load_estimator
 from linksim.preparation.prepared_point import PreparedPoint, load_fallback
@@ -34,6 +38,9 @@ def measure_shard(
 
     All arithmetic is done in blocks of ``BLOCK_SIZE``, because the last digit of a product depends on the number of
     rows that are multiplied at once.
+
+    Raises:
+        InputError: if code of a user's own fails; the line names its file and line.
     """
     content, results = point.content, PartialResults(point.results)
     kept = results.load(content, start, stop)
@@ -47,9 +54,18 @@ def measure_shard(
     measurements: Measurements = {}
     times = chain.times
     for first in range(start, stop, BLOCK_SIZE):
-        with times.stage("channels"):
-            batch = read(first, min(first + BLOCK_SIZE, stop))
-        merge(measurements, chain.measure(batch, first))
+        end = min(first + BLOCK_SIZE, stop)
+        try:
+            with times.stage("channels"):
+                batch = read(first, end)
+            merge(measurements, chain.measure(batch, first))
+        except (InputError, ChannelInputError, FeedbackInputError):
+            raise
+        except Exception as error:
+            if line := line_of_a_user(error):
+                found = f"{line}: got {one_line(error)} on test channels {first} to {end - 1}"
+                raise InputError(f"{found}, expected what takes any channel") from error
+            raise
     # What was read while a file was replaced belongs to neither of its contents.
     content.require_unchanged()
     results.save(content, start, stop, measurements, chain.samples.recorded())

@@ -18,6 +18,7 @@ from feedback.plugin_content import plugin_digest, plugin_files
 from feedback.plugin_file import PluginParameters, build_compressor, compressor_class, load_plugin
 from feedback.training.options import TrainingOutcome
 from feedback.training.recipe import TrainingRecipe
+from tests.feedback.own_file import FIRST_VALUES
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "scenarios/plugins/shallow_net.py"
 OUTCOME = TrainingOutcome(start_nmse_db=-1.0, validation_nmse_db=-7.5, best_epoch=2, samples_seen=600)
@@ -226,6 +227,19 @@ def test_wrong_shapes_are_one_line_with_the_users_file_and_line(file: Path, good
         build_and_check()
     assert "\n" not in str(caught.value)
     assert str(file) in str(caught.value)
+
+
+def test_a_decoder_that_sees_more_than_the_codeword_is_refused(tmp_path: Path) -> None:
+    """What it encodes lies beside what it sends, for its decoder to find."""
+    file = tmp_path / "peeks.py"
+    file.write_text(FIRST_VALUES)
+    made = PluginParameters.model_validate({"plugin": f"{file}:FirstValues"})
+    check_plugin_shapes(build_compressor(made, (8, 8)), made.plugin)
+    peeks = FIRST_VALUES.replace("        return Codeword", "        self.seen = csi\n        return Codeword")
+    file.write_text(peeks.replace("return csi", "return self.seen"))
+    made = PluginParameters.model_validate({"plugin": f"{file}:FirstValues"})
+    with pytest.raises(FeedbackInputError, match=r"in decode: decode: got other .* what the codeword alone says"):
+        check_plugin_shapes(build_compressor(made, (8, 8)), made.plugin)
 
 
 def test_parameters_are_optional(file: Path) -> None:

@@ -18,6 +18,7 @@ from linksim.scenario.file import load_scenario
 from linksim.scenario.true_channels import truncated_channels
 from linksim.simulation.engine import RunOptions, run
 from linksim.zoo.entries import read_zoo
+from tests.feedback.own_file import FIRST_VALUES
 
 Command = Callable[..., tuple[int, str, str]]
 ScenarioFile = Callable[[dict[str, Any]], Path]
@@ -37,6 +38,22 @@ def own(tiny: dict[str, Any], tmp_path: Path) -> dict[str, Any]:
         "sweeps": {"ratio": {"compression_ratio": [4, 8]}},
         "zoo": str(tmp_path / "zoo"),
     }
+
+
+def test_what_fails_on_some_channels_is_one_line_and_nothing_is_lost(
+    tiny: dict[str, Any], scenario_file: ScenarioFile, command: Command, tmp_path: Path
+) -> None:
+    """A plug-in that takes the first channels, but not the ten that are left for the third block."""
+    text = FIRST_VALUES.replace("        return Codeword", "        1 / (len(csi) - 10)\n        return Codeword")
+    (tmp_path / "own.py").write_text(text)
+    tiny |= {"compressors": [{"plugin": "own.py:FirstValues"}], "sweeps": {}}
+    tiny |= {"monte_carlo": {"samples": 110, "batch_size": 50}}
+    code, _, err = command("run", scenario_file(tiny), "--out", tmp_path / "out", "--workers", "1")
+    assert code == 2
+    line = err.splitlines()[-1]
+    assert f"{tmp_path / 'own.py'}, line " in line
+    assert "got ZeroDivisionError: division by zero on test channels 100 to 109" in line
+    assert list((tmp_path / "out").rglob("0-*.json"))
 
 
 @pytest.mark.validate
