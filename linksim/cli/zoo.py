@@ -1,6 +1,7 @@
 """``linksim zoo list``, ``verify``, ``eval``, ``store``: the trained weights that are kept."""
 
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -78,7 +79,8 @@ def verify(
     max_mb: Annotated[float, typer.Option(min=0, max=1e9, help="what all files may take together")] = 60.0,
 ) -> None:
     """Checks hashes, names and sizes of a zoo, and that all weights load; exit code 2 if something is wrong."""
-    from linksim.zoo.entries import problems, zoo_files
+    from linksim.zoo.entries import zoo_files
+    from linksim.zoo.problems import problems
 
     folders = _folders(folder)
     found = [problem for checked in folders for problem in problems(checked, round(max_mb * 1e6))]
@@ -200,6 +202,7 @@ def _table(found: "list[Evaluation]") -> "Table":
     for number, column in enumerate(columns):
         table.add_column(Text(column), justify="left" if number in (0, 2, 3) else "right", overflow="fold")
     before = None
+    alike = Counter((row.scenario, row.ratio, row.through, row.compressor) for row in found)
     for row in found:
         here = (row.scenario, row.ratio, row.through)
         if before not in (None, here):
@@ -207,7 +210,9 @@ def _table(found: "list[Evaluation]") -> "Table":
         before = here
         validation = "-" if row.validation_nmse_db is None else f"{row.validation_nmse_db:.2f}"
         seen = "-" if row.samples_seen is None else str(row.samples_seen)
-        place = (row.scenario, f"{row.ratio:g}", row.through, row.compressor)
+        # Several weights of one network here are told apart by their files.
+        network = row.name if alike[(*here, row.compressor)] > 1 else row.compressor
+        place = (row.scenario, f"{row.ratio:g}", row.through, network)
         table.add_row(*place, _interval(row.test), str(row.test.n), validation, _count(row.learnt_from), seen)
     return table
 

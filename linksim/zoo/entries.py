@@ -3,7 +3,8 @@
 The document beside each tensors' file is the one record of it; the table of the zoo is read off the documents.
 """
 
-from collections.abc import Iterator, Sequence
+import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,9 +14,7 @@ import torch
 
 from feedback.checkpoint import check_size, load_checkpoint
 from feedback.checkpoint_info import CheckpointInfo, read_info
-from feedback.checkpoint_key import checkpoint_path
 from feedback.compressor import Compressor
-from feedback.errors import FeedbackInputError
 from feedback.layers.set_later import weights_set_later
 from feedback.number_text import number_text
 from feedback.plugin_file import build_compressor
@@ -24,6 +23,8 @@ from linksim.errors import InputError
 from linksim.preparation.scheme_spec import SchemeSpec, scheme_specs
 from linksim.scenario.file import validate_scenario
 from linksim.scenario.model import Scenario
+
+_LOGGER = logging.getLogger(__name__)
 
 TENSORS, DOCUMENT = ".safetensors", ".json"
 # Angular-delay matrices of the papers' tables.
@@ -213,46 +214,24 @@ def find_entries(folders: Sequence[Path], name: str | None) -> list[ZooEntry]:
     return found
 
 
+def networks_that_ship(entries: Sequence[ZooEntry]) -> list[ZooEntry]:
+    """Entries without those of users' own files, whose code is not at hand; a warning names these.
+
+    Raises:
+        InputError: if there are no others.
+    """
+    own = [entry for entry in entries if entry.plugin]
+    line = f"{', '.join(entry.name for entry in own)}: weights of a file of one's own; run a scenario instead"
+    if own and len(own) == len(entries):
+        raise InputError(line)
+    if own:
+        _LOGGER.warning("%s", line)
+    return [entry for entry in entries if not entry.plugin]
+
+
 def zoo_table(entries: Sequence[ZooEntry]) -> pd.DataFrame:
     """The index of a zoo; columns ``COLUMNS``."""
     return pd.DataFrame(map(_row, entries), columns=list(COLUMNS))
-
-
-def problems(folder: Path, max_bytes: int) -> Iterator[str]:
-    """What is wrong with a zoo, one line each: hashes, names, sizes, weights that do not load.
-
-    Args:
-        folder: the zoo.
-        max_bytes: what all its files may take together.
-
-    Raises:
-        InputError: if there is no such folder.
-    """
-    files = zoo_files(folder)
-    total = sum(file.stat().st_size for file in folder.iterdir() if file.is_file())
-    if total > max_bytes:
-        yield f"{folder}: got {total / 1e6:.1f} MB, expected at most {max_bytes / 1e6:.1f} MB"
-    for document in sorted(folder.glob(f"*{DOCUMENT}")):
-        if document.with_suffix(TENSORS) not in files:
-            yield f"{document}: no {TENSORS} file beside it, expected the tensors that it describes"
-    for file in files:
-        try:
-            yield from _entry_problems(ZooEntry(file, read_info(file)))
-        except (InputError, FeedbackInputError) as error:
-            yield str(error)
-
-
-def _entry_problems(entry: ZooEntry) -> Iterator[str]:
-    if entry.info.storage == "float32":
-        yield f"{entry.file}: got float32 weights, expected matrices in half precision or 8 bits"
-    if entry.plugin:
-        yield f"{entry.file}: weights of {entry.plugin}, a file of someone's own, expected networks that ship"
-        return
-    compressor = entry.load()
-    trained_for = entry.info.training.get("trained_for") or entry.spec().trained_for
-    expected = checkpoint_path(entry.file.parent, compressor, trained_for)
-    if expected.name != entry.file.name:
-        yield f"{entry.file}: its document describes {expected.name}, expected the name of the file"
 
 
 def _row(entry: ZooEntry) -> tuple[object, ...]:

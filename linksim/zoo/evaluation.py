@@ -32,7 +32,7 @@ from linksim.scenario.sources import source_of
 from linksim.scenario.true_channels import truncated_channels
 from linksim.statistics.accumulator import Estimate
 from linksim.storage.run_folder import RunFolder
-from linksim.zoo.entries import ZooEntry
+from linksim.zoo.entries import ZooEntry, networks_that_ship
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -91,11 +91,10 @@ def evaluate(
         seed: of the channels; by default that of each entry's training, whose test channels are none it learnt from.
 
     Raises:
-        InputError: if a document does not describe a channel, an entry is a plug-in's, or none reports matrices.
+        InputError: if a document does not describe a channel, all are of plug-ins, or none reports matrices.
         FeedbackInputError: if weights cannot be loaded.
     """
-    if own := next((entry for entry in entries if entry.plugin), None):
-        raise InputError(f"{own.file}: weights of {own.plugin}, expected a network that ships; run a scenario instead")
+    entries = networks_that_ship(entries)
     directions = [entry.name for entry in entries if entry.reports_eigenvectors]
     if directions:
         line = f"{', '.join(directions)}: eigenvectors are reported, which have no NMSE; run a scenario for their SGCS"

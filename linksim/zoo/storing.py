@@ -18,7 +18,7 @@ from linksim.preparation.scheme_spec import scheme_specs
 from linksim.preparation.stored_weights import cheapest_storage
 from linksim.preparation.weights_origin import START, TEACHER
 from linksim.storage.run_folder import RunFolder
-from linksim.zoo.entries import DOCUMENT, TENSORS, ZooEntry
+from linksim.zoo.entries import DOCUMENT, TENSORS, ZooEntry, networks_that_ship
 
 
 @dataclass(frozen=True)
@@ -55,12 +55,11 @@ def store(entries: Sequence[ZooEntry], folder: Path, samples: int, executor: Exe
         executor: makes the channels.
 
     Raises:
-        InputError: if the folder is one of the entries', an entry is a plug-in's, or its document does not describe a
+        InputError: if the folder is one of the entries', all are of plug-ins, or a document does not describe a
             channel.
         FeedbackInputError: if weights cannot be loaded.
     """
-    if own := next((entry for entry in entries if entry.plugin), None):
-        raise InputError(f"{own.file}: weights of {own.plugin}, expected a network that ships")
+    entries = networks_that_ship(entries)
     if any(folder.resolve() == entry.file.parent.resolve() for entry in entries):
         raise InputError(f"--out: got {folder}, expected another folder than that of the weights, which stay")
     sources = {sha256 for entry in entries for sha256 in _origins(entry)}

@@ -10,7 +10,8 @@ import pytest
 
 from feedback.errors import FeedbackInputError
 from linksim.errors import InputError
-from linksim.zoo.entries import problems, read_zoo, zoo_table
+from linksim.zoo.entries import networks_that_ship, read_zoo, zoo_table
+from linksim.zoo.problems import problems
 
 Command = Callable[..., tuple[int, str, str]]
 
@@ -72,6 +73,20 @@ def test_verify_finds_all_problems(zoo: Path, command: Command) -> None:
     assert code == 2
     assert len(err.splitlines()) == 3
     assert "expected at most 0.0 MB" in err
+
+
+def test_weights_of_ones_own_file_are_no_damage(zoo: Path, command: Command) -> None:
+    (file,) = zoo.glob("csinet-*.safetensors")
+    _edit(file, lambda document: document["compressor"].update(code="Mine 0123"))
+    assert command("zoo", "verify", "--zoo", zoo)[0] == 0
+    with_others = networks_that_ship(read_zoo(zoo))
+    assert [entry.network for entry in with_others] == ["crnet"]
+    with pytest.raises(InputError, match=r"csinet-.*: weights of a file of one's own"):
+        networks_that_ship([entry for entry in read_zoo(zoo) if entry.plugin])
+    _flip_a_bit(zoo, file)
+    code, _, err = command("zoo", "verify", "--zoo", zoo)
+    assert code == 2
+    assert "got SHA-256" in err
 
 
 def test_documents_name_no_code_to_run(zoo: Path, command: Command, tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ from linksim.scenario.file import validate_scenario
 from linksim.scenario.model import Scenario
 from linksim.scenario.sources import source_of
 from linksim.scenario.sweep import points_of
-from linksim.zoo.entries import problems
+from linksim.zoo.problems import problems
 
 Command = Callable[..., tuple[int, str, str]]
 ScenarioFile = Callable[[dict[str, Any]], Path]
