@@ -50,7 +50,7 @@ def train(
     with named_problems(str(file)):
         scenarios, campaign = _scenarios(file, overrides or [], device, budget, out if smoke else None)
         if status:
-            _show_status(scenarios, out)
+            _show_status(scenarios, out, campaign)
             return
         if nice:
             _stand_back(nice)
@@ -95,7 +95,7 @@ def _stand_back(nice: int) -> None:
     os.nice(nice)
 
 
-def _show_status(scenarios: Sequence["Scenario"], out: Path) -> None:
+def _show_status(scenarios: Sequence["Scenario"], out: Path, campaign: bool) -> None:
     from rich import box
     from rich.table import Table
     from rich.text import Text
@@ -103,7 +103,7 @@ def _show_status(scenarios: Sequence["Scenario"], out: Path) -> None:
     from linksim.preparation.training_status import seconds_left, training_status
     from linksim.report.figures.learning_curves import write_learning_curves
 
-    statuses = training_status(scenarios, out)
+    statuses = training_status(scenarios, out, to_budget=campaign)
     table = Table(box=box.SIMPLE_HEAD, padding=0)
     left = ("training", "network", "state")
     for column in (*left, "seen", "of", "start [dB]", "best [dB]", "per s", "last told"):

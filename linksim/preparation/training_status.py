@@ -24,7 +24,7 @@ class NetworkStatus:
     Attributes:
         scenario: name of the scenario that it is trained for.
         network: what it is, with its compression ratio.
-        state: ``in the zoo`` at its budget; ``finished`` where the zoo's weights saw less and were better; ``begun``,
+        state: ``in the zoo``, at its budget where that is asked for; ``finished`` where the zoo's weights saw less and were better; ``begun``,
             going on or stopped; or ``waiting``.
         budget: training channels that it is to see; ``None`` for a budget of time.
         seen: training channels seen, those of the zoo's weights where training has not begun.
@@ -52,18 +52,19 @@ class NetworkStatus:
         return self.state in ("in the zoo", "finished")
 
 
-def training_status(scenarios: Sequence[Scenario], out: Path) -> list[NetworkStatus]:
+def training_status(scenarios: Sequence[Scenario], out: Path, *, to_budget: bool) -> list[NetworkStatus]:
     """Every network of some scenarios, in the order in which they are trained.
 
     Args:
         scenarios: the most urgent first.
         out: folder of all results, with the logs below it.
+        to_budget: whether what the zoo has after fewer channels than its budget is trained again, as in a campaign.
 
     Raises:
         InputError: if a log is damaged.
         FeedbackInputError: if a document of the zoo is damaged.
     """
-    return [status for scenario in scenarios for status in _statuses(scenario, out)]
+    return [status for scenario in scenarios for status in _statuses(scenario, out, to_budget)]
 
 
 def seconds_left(statuses: Sequence[NetworkStatus]) -> tuple[float, int]:
@@ -92,16 +93,18 @@ def _kind(status: NetworkStatus) -> str:
     return status.network.partition(" at CR ")[0]
 
 
-def _statuses(scenario: Scenario, out: Path) -> Iterator[NetworkStatus]:
+def _statuses(scenario: Scenario, out: Path, to_budget: bool) -> Iterator[NetworkStatus]:
     for file, spec in needed_weights(points_of(scenario)).items():
         log = log_folder(out, spec, file)
         info = read_info(file) if file.exists() else None
-        yield _status(spec, info, read_log(log), log)
+        yield _status(spec, info, read_log(log), log, to_budget)
 
 
-def _status(spec: SchemeSpec, info: CheckpointInfo | None, rows: list[Progress], log: Path) -> NetworkStatus:
+def _status(
+    spec: SchemeSpec, info: CheckpointInfo | None, rows: list[Progress], log: Path, to_budget: bool
+) -> NetworkStatus:
     budget = samples_of(spec)
-    done = info is not None and (budget is None or info.samples_seen >= budget)
+    done = info is not None and (not to_budget or budget is None or info.samples_seen >= budget)
     if rows and rows[-1].spent >= 1 and not done and budget is not None and rows[-1].samples < budget:
         # The log of a shorter training.
         rows = []

@@ -64,7 +64,7 @@ def written(campaign: dict[str, Any], folder: Path) -> Path:
 
 
 def states(file: Path) -> list[tuple[str, str, int]]:
-    found = training_status(load_campaign(file), file.parent / "out")
+    found = training_status(load_campaign(file), file.parent / "out", to_budget=True)
     return [(status.network, status.state, status.seen) for status in found]
 
 
@@ -128,6 +128,9 @@ def test_trains_what_the_zoo_lacks_at_its_budget_and_nothing_twice(
     campaign["trainings"][1]["training"] = {"budget": {"samples": 2000}, "recipe": still}
     written(campaign, tmp_path)
     assert [state for _, state, _ in states(file)] == ["in the zoo", "in the zoo", "waiting"]
+    # `train` of a scenario leaves what is there, whatever its budget.
+    alone = training_status(load_campaign(file), tmp_path / "out", to_budget=False)
+    assert [status.state for status in alone] == ["in the zoo"] * 3
     code, _, error = command(*train)
     assert code == 0, error
     # Better weights stay, and training that did not reach them is not repeated.
