@@ -7,6 +7,7 @@
 """
 
 import logging
+from collections.abc import Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -63,7 +64,8 @@ def make_compressor(name: str, /, *, shape: tuple[int, int], **keys: Any) -> "Co
         keys: the other keys of its section in a scenario, ``compression_ratio`` among them.
 
     Raises:
-        FeedbackInputError: if there is no such compressor, a key is wrong, or the ratio gives no codeword; one line.
+        FeedbackInputError: if there is no such compressor, a key is wrong, the shape is none, or the ratio gives no
+            codeword; one line.
     """
     from pydantic import ValidationError
 
@@ -74,13 +76,16 @@ def make_compressor(name: str, /, *, shape: tuple[int, int], **keys: Any) -> "Co
     if name not in COMPRESSORS:
         names = ", ".join(sorted(map(str, COMPRESSORS.keys())))
         raise FeedbackInputError(f"compressor: got {name!r}, expected one of {names}")
+    sizes = shape if isinstance(shape, Sequence) else ()
+    if len(sizes) != 2 or not all(isinstance(size, int) and size > 0 for size in sizes):
+        raise FeedbackInputError(f"shape: got {shape!r}, expected two whole numbers, delay rows and ports")
     model = COMPRESSORS.parameters(name)
     try:
         parameters = model.model_validate({"name": name, **keys})
     except ValidationError as error:
         known = ", ".join(key for key in model.model_fields if key != "name")
         raise FeedbackInputError(_refusal(name, error.errors()[0], known)) from None
-    return build_compressor(parameters, shape)
+    return build_compressor(parameters, (sizes[0], sizes[1]))
 
 
 def _refusal(name: str, problem: Any, known: str) -> str:

@@ -83,7 +83,7 @@ def compare(
     result: Result | str | Path,
     other: Result | str | Path | None = None,
     against: str | None = None,
-    metrics: Sequence[str] = (),
+    metrics: str | Sequence[str] = (),
 ) -> "pd.DataFrame":
     """Differences with 95 % intervals, sample by sample where both saw the same channels.
 
@@ -93,7 +93,7 @@ def compare(
         result: a run, or its folder; what others are compared with.
         other: a second run; each of its compressors is compared with that of the same label, or with ``against``.
         against: label of a compressor of ``result`` that all others are compared with.
-        metrics: which metrics; by default all that are shared.
+        metrics: which metrics, or one; by default all that are shared.
 
     Returns:
         One row per (sweep, point, pair, metric): ``sweep``, axes, ``run``, ``compressor``, ``reference_run``,
@@ -107,7 +107,8 @@ def compare(
     from linksim.comparison.runs import compare_runs
 
     runs = [run if isinstance(run, Result) else open_run(run) for run in (result, other) if run is not None]
-    comparison = compare_runs(open_runs([run.folder for run in runs]), against, metrics)
+    wanted = (metrics,) if isinstance(metrics, str) else metrics
+    comparison = compare_runs(open_runs([run.folder for run in runs]), against, wanted)
     rows = comparison.rows
     rows.attrs["notes"] = list(comparison.notes)
     return rows

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from linksim.errors import InputError
 from linksim.scenario.file import set_key, validate_scenario
 from linksim.scenario.messages import named_problems
 from linksim.scenario.model import Scenario
@@ -43,6 +44,8 @@ def load_scenario(scenario: ScenarioLike, overrides: Overrides | None = None) ->
         file = scenario_path(scenario)
         document = read_document(file)
         resolve_paths(document, file.parent)
+    if not isinstance(overrides, Mapping | None):
+        raise InputError(f"overrides: got {type(overrides).__name__}, expected a mapping of dotted keys to values")
     for key, value in (overrides or {}).items():
         set_key(document, key, copy.deepcopy(value))
     document = _plain(document)

@@ -34,6 +34,8 @@ def compare_runs(
     from linksim.report.view.names import compressor_labels
     from linksim.storage.results_table import find_run
 
+    if out is not None and out.exists() and not out.is_dir():
+        raise InputError(f"--out: got the file {out}, expected a folder")
     opened = open_runs([find_run(path) for path in runs])
     comparison = compare(opened, against, ())
     known = set(comparison.rows["metric"])

@@ -30,6 +30,10 @@ def learning_curves(
     from linksim.preparation.training_log import LOG_FILE, read_log
     from linksim.report.figures.learning_curves import write_curves_together
 
+    if out.suffix in (".png", ".pdf"):
+        out = out.with_suffix("")
+    if (folder := next((above for above in out.parents if above.exists()), None)) is not None and not folder.is_dir():
+        raise InputError(f"--out: got {out}, expected a name in a folder: {folder} is a file")
     curves = {}
     for text in trainings:
         label, folder = _labelled(text)

@@ -89,7 +89,8 @@ def compare_runs(runs: Sequence[RunSamples], against: str | None, metrics: Seque
         if chosen:
             rows += _run_rows(runs[0], run, chosen, metrics, notes)
     if not rows:
-        raise InputError(f"{runs[0].folder}: got nothing to compare for metric {', '.join(metrics)}, expected another")
+        known = ", ".join(dict.fromkeys(name for run in runs for name in run.scenario.metrics))
+        raise InputError(f"{runs[0].folder}: got metric {', '.join(metrics)}, expected one of {known}")
     return RunComparison(pd.DataFrame(rows), tuple(dict.fromkeys(notes)))
 
 

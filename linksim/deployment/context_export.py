@@ -24,6 +24,7 @@ from feedback.encoder_export.context_c import (
     floats_of,
     report_lines,
 )
+from linksim.deployment.alone import alone
 from linksim.deployment.encoder_choice import file_stem
 from linksim.errors import InputError
 from linksim.execution.executor import local_executor
@@ -90,8 +91,7 @@ def export_context(
         raise InputError(f"format: got {wrong[0]!r} for {label}, expected {FORMAT}, as the context codec is no network")
     if out.suffix:
         raise InputError(f"--out: got the file {out} for {label}, expected a folder, as C has several files")
-    only = {"compressors": (section,), "sweeps": {}, "device": "cpu"}
-    scenario = scenario.model_copy(update=only)
+    scenario = alone(scenario, section)
     codec = _fitted(scenario)
     available = source_of(scenario).n_samples("test")
     count = _EXAMPLES if available is None else min(available, _EXAMPLES)

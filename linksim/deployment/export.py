@@ -19,6 +19,7 @@ from feedback.layers.images import to_unit_interval
 from feedback.neural import NeuralCompressor
 from feedback.number_text import number_text
 from feedback.observation import Observation
+from linksim.deployment.alone import alone
 from linksim.deployment.encoder_choice import file_stem
 from linksim.deployment.measurement import METRIC, EncoderFigures, measure
 from linksim.errors import InputError
@@ -62,8 +63,7 @@ def export(
         InputError: if its weights are missing, the formats do not fit, or a format that should be exact is not; nothing
             is written then.
     """
-    only = {"compressors": (section,), "sweeps": {}, "metrics": (METRIC,), "device": "cpu"}
-    scenario = scenario.model_copy(update=only)
+    scenario = alone(scenario, section, metrics=(METRIC,))
     points = points_of(scenario)
     check_points(points)
     (spec,) = scheme_specs(scenario)

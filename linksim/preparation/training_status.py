@@ -24,8 +24,8 @@ class NetworkStatus:
     Attributes:
         scenario: name of the scenario that it is trained for.
         network: what it is, with its compression ratio.
-        state: ``in the zoo``, at its budget where that is asked for; ``finished`` where the zoo's weights saw less and were better; ``begun``,
-            going on or stopped; or ``waiting``.
+        state: ``in the zoo``, at its budget where that is asked for; ``finished`` where the zoo's weights saw less and
+            were better; ``begun``, going on or stopped; or ``waiting``.
         budget: training channels that it is to see; ``None`` for a budget of time.
         seen: training channels seen, those of the zoo's weights where training has not begun.
         start_nmse_db: on the validation channels, before training; ``None`` where nothing is known yet.

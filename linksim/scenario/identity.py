@@ -20,14 +20,7 @@ from linksim.scenario.model import Scenario
 from linksim.scenario.motion import MOTION, motion_of
 from linksim.scenario.paths import NameChange, map_paths
 from linksim.scenario.plugin_sections import compressor_label
-from linksim.scenario.results_versions import (
-    CHAIN,
-    compressor_version,
-    fit_versions,
-    point_versions,
-    source_versions,
-    version_of,
-)
+from linksim.scenario.results_versions import CHAIN, compressor_version, fit_versions, point_versions, source_versions
 
 
 class Key(Flag):
@@ -197,7 +190,7 @@ def channel_fit_key(scenario: Scenario) -> str:
 def estimator_fit_key(scenario: Scenario) -> str:
     """Names what the UE's estimator has learnt from training channels of the point itself."""
     document = with_contents(_selected(scenario.model_dump(mode="json"), Key.ESTIMATOR_FIT))
-    version = version_of("estimation", scenario.estimation.name)
+    version = point_versions(scenario)["estimation"]
     return content_hash([document, source_versions(scenario.channel), version, CHAIN])
 
 

@@ -10,6 +10,7 @@ import pandas as pd
 from channels.source_parameters import SourceParameters
 from feedback.checkpoint_info import read_info
 from feedback.plugin_file import has_training_run
+from linksim.errors import InputError
 from linksim.preparation.adaptation import unadapted
 from linksim.preparation.prepare import weights_file
 from linksim.preparation.scheme_spec import SchemeSpec, is_trained, scheme_specs, schemes_of
@@ -99,6 +100,9 @@ class _Plan:
             for tested_on in self.study.test_on:
                 yield self._run(normalisation, tested_on, self._matrix)
         if self.study.adaptation is not None and any(self.study.adaptation.samples):
+            if not any(map(has_training_run, self.study.compressors)):
+                labels = ", ".join(self.sections)
+                raise InputError(f"{self.file}: adaptation: got {labels}, expected a network among the compressors")
             yield self._run(self.study.normalisations[0], self.study.adaptation.to, self._adapted)
 
     def _run(

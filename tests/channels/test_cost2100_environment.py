@@ -69,7 +69,7 @@ def test_unreadable_environments(tmp_path: Path) -> None:
     for name in ("attic", str(tmp_path), str(tmp_path / "broken.yaml")):
         with pytest.raises(ChannelInputError) as raised:
             source(environment=name)
-        assert str(raised.value).startswith(f"{name}: ")
+        assert str(raised.value).startswith((f"{name}: ", f"environment: got {name!r} ("))
         assert "\n" not in str(raised.value)
 
 

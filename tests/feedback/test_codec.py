@@ -101,6 +101,15 @@ def test_wrong_input_is_one_line() -> None:
         codec.encode(channels(2, SHAPE))
     with pytest.raises(FeedbackInputError, match=r"csi: got .* \[2, 1, 4, 8\], expected eigenvectors .*, 2, 4, 8\]"):
         codec.encode(torch.ones(2, 1, 4, 8, dtype=torch.complex64))
+    for wrong, message in (
+        (torch.full((2, 2, 4, 8), torch.nan + 0j), "csi: got NaN or infinity, expected finite channels"),
+        (torch.ones(2, 2, 4, 8), "csi: got torch.float32 of shape"),
+        ([1, 2], "csi: got list, expected a tensor"),
+    ):
+        with pytest.raises(FeedbackInputError, match=message):
+            codec.encode(wrong)  # type: ignore[arg-type]
+    with pytest.raises(FeedbackInputError, match="received: got Tensor, expected a Codeword"):
+        codec.decode(torch.ones(2, 4))  # type: ignore[arg-type]
     with pytest.raises(FeedbackInputError, match="csi: got no eigenvectors"):
         codec.encode(Observation(truncated=channels(2, SHAPE)))
 

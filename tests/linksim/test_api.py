@@ -112,11 +112,13 @@ def test_compares_compressors_and_runs(result: linksim.Result) -> None:
     assert row.value == pytest.approx(values["klt"] - values["topk"], rel=1e-7)
     assert (row.compressor, row.reference, row.paired, row.n) == ("klt", "topk", "yes", 10)
     coarser = linksim.run(TINY, {"training.samples": 30}, workers=1, out=result.folder.parents[1])
-    between = linksim.compare(result, coarser.folder, metrics=["nmse_db"])
+    between = linksim.compare(result, coarser.folder, metrics="nmse_db")
     # What learns nothing is the same in both.
     assert (between[between.compressor == "topk"].value == 0).all()
     assert (between[between.compressor == "klt"].value != 0).all()
     assert any("training.samples 30 (40)" in note for note in between.attrs["notes"])
+    with pytest.raises(linksim.InputError, match=r"got metric foo, expected one of .*nmse_db"):
+        linksim.compare(result, against="topk", metrics=["foo"])
 
 
 def test_shows_itself_in_a_notebook(result: linksim.Result, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -167,6 +169,11 @@ def test_names_of_no_scenario_are_refused_in_one_line(name: str) -> None:
 def test_wrong_keys_are_named(overrides: dict[str, Any], message: str) -> None:
     with pytest.raises(linksim.InputError, match=message):
         linksim.load_scenario(TINY, overrides)
+
+
+def test_overrides_are_a_mapping() -> None:
+    with pytest.raises(linksim.InputError, match="overrides: got list, expected a mapping of dotted keys"):
+        linksim.load_scenario(TINY, ["snr_db=3"])  # type: ignore[arg-type]
 
 
 def test_wrong_workers_are_named() -> None:
@@ -235,6 +242,12 @@ def test_wrong_compressors_are_one_line(name: str, keys: dict[str, Any], message
     with pytest.raises(feedback.FeedbackInputError, match=message) as error:
         feedback.make_compressor(name, shape=(4, 8), **keys)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("shape", [(32,), 32, (4, 0), (4, 8, 2), "ab"])
+def test_wrong_shapes_are_one_line(shape: Any) -> None:
+    with pytest.raises(feedback.FeedbackInputError, match=r"shape: got .*, expected two whole numbers"):
+        feedback.make_compressor("klt", shape=shape, compression_ratio=1)
 
 
 @pytest.mark.parametrize("package", [linksim, channels, feedback])

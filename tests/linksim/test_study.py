@@ -158,6 +158,7 @@ def test_shipped_study_runs_small(command: Command, tmp_path: Path) -> None:
         ("base.transform.normalisation", "none", ["normalisations"]),
         ("adaptation", {"from": "file", "to": "UMa"}, ["adaptation.from: got 'file', expected one of indoor, UMa"]),
         ("adaptation", {"from": "UMa", "to": "indoor", "samples": [9, 3]}, ["adaptation.samples: got [9, 3]"]),
+        ("adaptation", {"from": "UMa", "to": "indoor"}, ["study.yaml: adaptation: got topk, klt, expected a network"]),
         ("normalisation", "none", ["normalisation: unknown key, did you mean 'normalisations'"]),
     ],
 )

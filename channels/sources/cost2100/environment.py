@@ -209,7 +209,7 @@ def load_environment(name: str) -> Environment:
         return _environment(source.read_text(encoding="utf-8"))
     except OSError as error:
         expected = f"expected a readable YAML file or one of {', '.join(BUNDLED)}"
-        raise ChannelInputError(f"{name}: {error.strerror or error}, {expected}") from None
+        raise ChannelInputError(f"environment: got {name!r} ({error.strerror or error}), {expected}") from None
     except (YamlTextError, UnicodeDecodeError) as error:
         raise ChannelInputError(f"{name}: not YAML: {' '.join(str(error).split())}") from None
     except ValidationError as error:
