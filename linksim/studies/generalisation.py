@@ -1,5 +1,6 @@
 """Cross-dataset generalisation: from a study to ordinary scenarios, and from their results to one tidy table."""
 
+import logging
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -27,6 +28,8 @@ from linksim.studies.model import MIXED, GeneralisationStudy
 NOTHING = "none"
 
 Case = Literal["same", "unseen", "mixed", "none"]
+
+_LOGGER = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -84,7 +87,7 @@ class _Plan:
     """The scenarios of a study."""
 
     def __init__(self, study: GeneralisationStudy, file: Path) -> None:
-        self.study, self.file = study, file
+        self.study, self.file, self._few = study, file, set[str]()
         self.channels: dict[str, dict[str, Any]] = {
             label: {"source": parameters.source, **_given(parameters)} for label, parameters in study.sources.items()
         }
@@ -156,6 +159,9 @@ class _Plan:
         there, wanted = source_of(scenario).n_samples("test"), scenario.monte_carlo.samples
         if there is None or there >= wanted:
             return scenario
+        if tested_on not in self._few:
+            self._few.add(tested_on)
+            _LOGGER.warning("%s: %d test channels, as it has no more; %d were asked for", tested_on, there, wanted)
         monte_carlo = scenario.monte_carlo.model_copy(update={"samples": there})
         return scenario.model_copy(update={"monte_carlo": monte_carlo})
 
