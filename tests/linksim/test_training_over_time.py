@@ -17,7 +17,8 @@ from linksim.scenario.file import load_scenario, validate_scenario
 from linksim.scenario.sources import source_of
 from linksim.scenario.sweep import points_of
 from linksim.scenario.true_channels import truncated_sequences
-from linksim.zoo.entries import ZooEntry, problems
+from linksim.zoo.entries import ZooEntry
+from linksim.zoo.problems import problems
 
 MOVING: dict[str, Any] = {
     "name": "moving",
