@@ -63,7 +63,7 @@ class ElsewhereTensor(Tensor):
         return PLACE
 
     # It has values.
-    is_meta = False  # type: ignore[misc, assignment]
+    is_meta = False
     __torch_function__ = torch._C._disabled_torch_function_impl
 
     @classmethod
