@@ -1,6 +1,7 @@
 """``linksim reproduce``: a table of a paper, ours beside published."""
 
 import logging
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
 _LOGGER = logging.getLogger(__name__)
 
+_BUDGET = "20000samples"
+
 
 def reproduce(
     table: Annotated[
@@ -27,8 +30,11 @@ def reproduce(
         ),
     ] = None,
     budget: Annotated[
-        str, typer.Option(metavar="BUDGET", help="for each network to train: 20000samples seen, 5min, 3epochs")
-    ] = "20000samples",
+        str | None,
+        typer.Option(
+            metavar="BUDGET", help=f"for each network to train: 20000samples seen, 5min, 3epochs; by default {_BUDGET}"
+        ),
+    ] = None,
     overrides: Overrides = None,
     out: ResultsFolder = Path("results"),
     device: Device = None,
@@ -59,14 +65,18 @@ def reproduce(
     from linksim.simulation.engine import RunOptions, run
     from linksim.studies.reproduction import complexities, load_reproduction, missing_networks, performance
 
+    of_runs = {"--budget": budget, "--device": device, "--workers": workers, "--smoke": smoke}
     if no_train:
-        unused = {"--set": bool(overrides), "--complexity": complexity, "--smoke": smoke}
-        if given := next((option for option, is_given in unused.items() if is_given), None):
-            raise InputError(f"{given}: got it with --no-train, which runs nothing, expected one of the two")
+        _refuse("--no-train", {"--set": overrides, "--complexity": complexity, **of_runs})
         _show_zoo(table, least_seen, Console())
         return
     if table is None:
         raise InputError("TABLE: got none, expected one such as acrnet-table1, or --no-train")
+    if least_seen:
+        raise InputError(f"--least-seen: got {least_seen} without --no-train, expected both or none")
+    if complexity:
+        _refuse("--complexity", of_runs)
+    budget = budget or _BUDGET
     settings = [budget_override(budget), *(overrides or ()), *([f"device={device}"] if device else ())]
     reproduction, console = load_reproduction(table, settings), Console()
     costs = complexities(reproduction)
@@ -87,6 +97,12 @@ def reproduce(
     figures = performance(reproduction, folder)
     remarks = _remarks(reproduction.scenario.description, reproduction.unavailable, budget, smoke)
     _show_and_write(table, figures, costs, remarks, folder, console)
+
+
+def _refuse(mode: str, unused: Mapping[str, object]) -> None:
+    """Options that would change nothing are not taken."""
+    if given := next((option for option, value in unused.items() if value), None):
+        raise InputError(f"{given}: got it with {mode}, which runs nothing, expected one of the two")
 
 
 def _show_zoo(table: str | None, least_seen: int, console: Console) -> None:

@@ -92,7 +92,10 @@ def test_the_command_trains_and_runs_nothing(command: Command, tmp_path: Path, m
     assert "indoor, 1/32: orderings of" in out
     assert not (tmp_path / "out").exists()
     assert command("reproduce", "nonsense", "--no-train")[0] == 2
-    for wrong in (("--smoke",), ("--set", "seed=2"), ("--complexity",)):
+    for wrong in (("--smoke",), ("--set", "seed=2"), ("--complexity",), ("--budget", "5min"), ("--workers", "1")):
         code, _, err = command("reproduce", "--no-train", *wrong)
         assert (code, err.count("\n")) == (2, 1)
     assert command("reproduce")[0] == 2
+    for wrong in (("--complexity", "--budget", "5min"), ("--complexity", "--smoke"), ("--least-seen", "3")):
+        code, _, err = command("reproduce", "acrnet-table1", *wrong)
+        assert (code, err.count("\n")) == (2, 1)
