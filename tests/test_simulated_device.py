@@ -22,7 +22,6 @@ from tests.feedback import test_predictor_contract as predictors
 from tests.feedback import test_quantiser_contract as quantisers
 from tests.simulated_device import PLACE, same_on_the_device, simulated_device
 
-CPU = torch.device("cpu")
 DRAWN: dict[str, dict[str, Any]] = {
     "cost2100": {"source": "cost2100", "environment": "indoor", "n_subcarriers": 64, "n_columns": 8},
     "UMa": {"source": "sionna", "model": "UMa", "n_subcarriers": 32, "n_columns": 4},
@@ -31,8 +30,12 @@ DRAWN: dict[str, dict[str, Any]] = {
 }
 # Networks that learn from other matrices than those that they are given.
 LEARN_IN_ANOTHER_FORM = ("evcsinet", "evcsinet-t")
+# Networks of every kind of start, and of what is no network all but iterations that take long.
+STARTS = {"csinet", "clnet", "cl-csinet", "transnet", "convcsinet", "csinet-lstm"}
 # One name of each class.
 NAMES = sorted({COMPRESSORS.get_class(name): str(name) for name in sorted(COMPRESSORS, reverse=True)}.values())
+QUICK = [name for name in NAMES if name in STARTS or name not in (*compressors.NEURAL, "lasso", "amp")]
+OTHERS = [name for name in NAMES if name not in (*QUICK, *LEARN_IN_ANOTHER_FORM)]
 
 
 def test_a_device_refuses_what_a_gpu_refuses() -> None:
@@ -62,7 +65,7 @@ def test_channels_are_drawn_on_a_device(name: str) -> None:
     same_on_the_device(response)
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if name not in LEARN_IN_ANOTHER_FORM])
+@pytest.mark.parametrize("name", [*QUICK, *(pytest.param(name, marks=pytest.mark.validate) for name in OTHERS)])
 def test_compressors_report_on_a_device(name: str) -> None:
     def rebuilt(device: torch.device) -> Tensor:
         made, training = _made(name, device)

@@ -35,11 +35,24 @@ CSI = channels(120, SHAPE)
 RATE = 0.01
 # One name of each class that takes one matrix and learns from such.
 _CLASSES = {COMPRESSORS.get_class(name): str(name) for name in sorted(COMPRESSORS, reverse=True)}
-NETWORKS = sorted(
+NETWORKS = {
     name
     for kind, name in _CLASSES.items()
     if issubclass(kind, NeuralCompressor) and kind.takes == "truncated" and not kind.learns_over_time
+}
+# Of every kind of layer one.
+QUICK = (
+    "csinet",
+    "clnet",
+    "bcsinet-b3",
+    "cl-csinet",
+    "transnet",
+    "cllwcsinet",
+    "deepcmc",
+    "qacrnet-1x",
+    "shufflecsinet",
 )
+OTHERS = sorted(NETWORKS - set(QUICK))
 
 
 def network(name: str = "csinet", **parameters: object) -> NeuralCompressor:
@@ -189,7 +202,7 @@ class _WithoutWaiting(TorchDispatchMode):
         return func(*args, **(kwargs or {}))
 
 
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("name", [*QUICK, *(pytest.param(name, marks=pytest.mark.validate) for name in OTHERS)])
 def test_no_step_asks_what_is_in_its_buffers(name: str) -> None:
     recipe = RECIPE.model_copy(update={"optimiser": "muon", "muon_kernels": True})
     made = network(name, **NARROW.get(name, {}))

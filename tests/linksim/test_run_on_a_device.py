@@ -38,7 +38,7 @@ _CELL = {
 def test_a_run_comes_to_the_figures_of_the_cpu(
     sections: dict[str, Any], tiny: dict[str, Any], run: Callable[..., pd.DataFrame]
 ) -> None:
-    document = tiny | {"channel": _CHANNEL, "monte_carlo": {"samples": 6}, "training": {"samples": 60}, "sweeps": {}}
+    document = tiny | {"channel": _CHANNEL, "monte_carlo": {"samples": 4}, "training": {"samples": 30}, "sweeps": {}}
     document |= sections
     expected = run(document)
     with simulated_device():
