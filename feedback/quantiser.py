@@ -52,5 +52,9 @@ class Quantiser(QuantiserTraits, Learner):
         outermost level, the gradient only moves it back.
         """
         with torch.no_grad():
-            error = self.dequantise(self.quantise(Codeword(values))).values - values
+            error = self.received(values) - values
         return not_further_out(values, self.largest_value) + error
+
+    def received(self, values: Tensor) -> Tensor:
+        """Values ``[batch, length]`` as the BS gets them over a perfect link."""
+        return self.dequantise(self.quantise(Codeword(values))).values

@@ -61,7 +61,8 @@ class SphericalScale(nn.Module):
             channel: as known.
             place: of the reports, of all or ``[n]``.
         """
-        place = torch.as_tensor(place, device=channel.device).expand(len(channel))
+        place = place if isinstance(place, Tensor) else torch.full((), place, device=channel.device)
+        place = place.to(channel.device).expand(len(channel))
         share = self.gamma[(place - 1).clamp(0, len(self.gamma) - 1)]
         return channel * torch.where(place > 0, share, 0.0)[:, None, None]
 
@@ -84,9 +85,11 @@ class SphericalScale(nn.Module):
 
     def _cells(self, base: Tensor, place: int) -> tuple[Tensor, Tensor, Tensor]:
         """Lower end of the first cell and width of each, dB, and what norms are relative to, ``[n]``."""
-        ends = torch.tensor(_RATIO_RANGE_DB, device=base.device) if place else self.norm_range_db
+        low, high = self.norm_range_db
+        if place:
+            low, high = (torch.full((), end, device=base.device) for end in _RATIO_RANGE_DB)
         reference = norm_of(base) if place else torch.ones(len(base), device=base.device)
-        return ends[0], (ends[1] - ends[0]) / 2 ** self.bits[place > 0], reference
+        return low, (high - low) / 2 ** self.bits[place > 0], reference
 
 
 class MarkovEncoder(EncoderOverTime):

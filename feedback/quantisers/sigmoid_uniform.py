@@ -3,6 +3,8 @@
 import math
 from dataclasses import replace
 
+from torch import Tensor
+
 from feedback.csi_report.checks import check_values
 from feedback.csi_report.codeword import Codeword
 from feedback.quantiser import QUANTISERS, Quantiser
@@ -33,11 +35,20 @@ class SigmoidUniform(Quantiser):
             FeedbackInputError: if a value is not finite.
         """
         check_values("quantiser sigmoid_uniform", codeword)
-        bits = self.settings.bits
-        # The sigmoid of a large value rounds to 1, which lies in no cell.
-        levels = (codeword.values.sigmoid() * 2**bits).floor().clamp(max=2**bits - 1)
+        bits, levels = self.settings.bits, self._levels(codeword.values)
         return replace(codeword, values=levels, value_bits=levels.shape[1] * bits, level_bits=bits)
 
     def dequantise(self, received: Codeword) -> Codeword:
         """The logit of the received cells' centres."""
-        return replace(received, values=((received.values + 0.5) * 2.0**-self.settings.bits).logit())
+        return replace(received, values=self._centres(received.values))
+
+    def received(self, values: Tensor) -> Tensor:
+        """As the BS gets them; without a look at what they are, which a captured step of training cannot have."""
+        return self._centres(self._levels(values))
+
+    def _levels(self, values: Tensor) -> Tensor:
+        # The sigmoid of a large value rounds to 1, which lies in no cell.
+        return (values.sigmoid() * 2**self.settings.bits).floor().clamp(max=2**self.settings.bits - 1)
+
+    def _centres(self, levels: Tensor) -> Tensor:
+        return ((levels + 0.5) * 2.0**-self.settings.bits).logit()

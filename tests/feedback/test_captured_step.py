@@ -11,7 +11,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from feedback.compressor import COMPRESSORS
-from feedback.conformance.candidate import channels
+from feedback.conformance.candidate import channels, sequences_for
 from feedback.neural import NeuralCompressor
 from feedback.training import loop
 from feedback.training.autoencoder import Autoencoder
@@ -204,15 +204,32 @@ class _WithoutWaiting(TorchDispatchMode):
 
 @pytest.mark.parametrize("name", [*QUICK, *(pytest.param(name, marks=pytest.mark.validate) for name in OTHERS)])
 def test_no_step_asks_what_is_in_its_buffers(name: str) -> None:
+    _take_two_steps(network(name, **NARROW.get(name, {})), CSI, TrainingOptions())
+
+
+def test_nor_does_one_through_a_quantiser() -> None:
+    _take_two_steps(network(), CSI, TrainingOptions(disturbance=Disturbance(bits=4)))
+
+
+@pytest.mark.parametrize("name", ["markovnet", "csinet-lstm"])
+def test_nor_does_one_over_time(name: str) -> None:
+    kind = COMPRESSORS.get_class(name)
+    section = {"name": name, "compression_ratio": 4, **NARROW[name]}
+    made = kind(kind.Parameters.model_validate(section), SHAPE)
+    csi = sequences_for(made, 30)
+    made.prepare(TrainingSet(csi, csi[:10]), torch.Generator().manual_seed(1))
+    _take_two_steps(made, csi, TrainingOptions())
+
+
+def _take_two_steps(made: NeuralCompressor, csi: Tensor, options: TrainingOptions) -> None:
     recipe = RECIPE.model_copy(update={"optimiser": "muon", "muon_kernels": True})
-    made = network(name, **NARROW.get(name, {}))
     with simulated_device() as device:
         made.to(device)
         model, plain = made.autoencoder(), make_optimiser(recipe, made.encoder, made.decoder)
         rates = (RATE,) * len(plain.param_groups)
-        given = CSI[:4].to(device)
+        given = csi[:4].to(device)
         inputs = StepInputs(given, torch.zeros(4), rates, KeptStatistics(), 0.5, torch.Generator())
-        step = StaticStep(model, plain, recipe, TrainingOptions(), inputs)
+        step = StaticStep(model, plain, recipe, options, inputs)
         step.set_mode(KeptStatistics())
         step.compute()
         with _WithoutWaiting():
