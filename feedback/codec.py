@@ -269,7 +269,7 @@ class Codec:
         if self.compressor.takes == "truncated":
             return known.matrix
         if self.compressor.takes == "eigenvectors":
-            return self.compressor.n_layers, len(known.slices), known.n_tx
+            return self.compressor.n_layers, known.n_subbands, known.n_tx
         return known.n_rx, known.n_subcarriers, known.n_tx
 
 

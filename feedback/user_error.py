@@ -2,15 +2,14 @@
 
 import sysconfig
 import traceback
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
 
 def user_line(error: BaseException, folder: Path) -> str:
     """``FILE, line N`` of the last line in a folder that an error passed through; empty if there is none."""
-    frames = traceback.extract_tb(error.__traceback__)
-    own = [frame for frame in frames if Path(frame.filename).resolve().is_relative_to(folder.resolve())]
-    return f"{own[-1].filename}, line {own[-1].lineno}" if own else ""
+    return _last_line(error, lambda file: Path(file).resolve().is_relative_to(folder.resolve()))
 
 
 def line_of_a_user(error: BaseException) -> str:
@@ -18,8 +17,11 @@ def line_of_a_user(error: BaseException) -> str:
 
     That is code which neither linksim has nor anything that is installed.
     """
-    frames = traceback.extract_tb(error.__traceback__)
-    own = [frame for frame in frames if _is_of_a_user(frame.filename)]
+    return _last_line(error, _is_of_a_user)
+
+
+def _last_line(error: BaseException, is_own: Callable[[str], bool]) -> str:
+    own = [frame for frame in traceback.extract_tb(error.__traceback__) if is_own(frame.filename)]
     return f"{own[-1].filename}, line {own[-1].lineno}" if own else ""
 
 
