@@ -27,6 +27,8 @@ KLT_RECIPE = DRAWN_RECIPE.model_copy(
         "full_rate_steps": 2000,
         "full_rate_nmse_db": -14.0,
         "batch_statistics_nmse_db": -20.0,
+        "relative_norm_steps": True,
+        "step_back_db": 1.0,
     }
 )
 # For trained weights that are to learn a little more: small steps.

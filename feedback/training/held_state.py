@@ -48,9 +48,9 @@ class HeldState:
         fits = recipe.schedule == "hold" and recipe.warmup_steps is not None and recipe.restart_after is None
         return cls(file, recipe, steps, signature) if file is not None and steps is not None and fits else None
 
-    def is_due(self, step: int) -> bool:
-        """Whether the rate falls from the next step on."""
-        return step == self._end
+    def is_due(self, state: TrainingState) -> bool:
+        """Whether the rate falls from the next step on; never where it fell before, at a validation of this budget."""
+        return state.step == self._end and state.steps_back == 0
 
     def keep(self, state: TrainingState, model: nn.Module) -> None:
         """Keeps a state that is complete, unless that of a longer budget is there.

@@ -1,9 +1,10 @@
-"""Whether two networks can be trained and kept: found out before the first step, not after the last."""
+"""Whether two networks can learn from channels and be kept: found out before the first step, not after the last."""
 
 import torch
 from torch import nn
 
 from feedback.errors import FeedbackInputError
+from feedback.training_set import TrainingSet
 
 # Weights are kept as float32.
 _KEPT = (torch.float32, torch.float64)
@@ -36,3 +37,20 @@ def check_learnable(encoder: nn.Module, decoder: nn.Module) -> None:
         raise FeedbackInputError(
             "encoder and decoder: got no parameter that learns, expected some; `untrained: true` trains none"
         )
+
+
+def check_channels(training: TrainingSet) -> None:
+    """Refuses a split without channels, and one with a channel that is not finite or all zero.
+
+    Args:
+        training: both splits.
+
+    Raises:
+        FeedbackInputError: one line names the split.
+    """
+    for name, csi in (("training", training.train), ("validation", training.validation)):
+        if len(csi) == 0:
+            raise FeedbackInputError(f"{name} channels: got none, expected at least 1")
+        power = torch.view_as_real(csi).square().flatten(1).sum(1)
+        if not (power.isfinite() & (power > 0)).all():
+            raise FeedbackInputError(f"{name} channels: got NaN, infinity or an all-zero matrix, expected channels")

@@ -23,7 +23,7 @@ from feedback.training.devices import one_device
 from feedback.training.disturbance import Disturbance
 from feedback.training.factorised_prior import FactorisedPrior
 from feedback.training.held_state import HeldState
-from feedback.training.learnable import check_learnable
+from feedback.training.learnable import check_channels, check_learnable
 from feedback.training.move_limit import MoveLimit
 from feedback.training.optimiser import averaged, make_optimiser
 from feedback.training.options import TrainingOptions, TrainingOutcome
@@ -32,6 +32,7 @@ from feedback.training.schedule import learning_rate
 from feedback.training.stage import stage_at
 from feedback.training.state import Progress, TrainingState, load_state, save_state
 from feedback.training.step import StepInputs, all_rates
+from feedback.training.step_back import is_lost, rate_ratio, step_back
 from feedback.training.validation import decibel, validation_bits, validation_error
 from feedback.training_set import TrainingSet
 
@@ -71,7 +72,7 @@ def train(
         FeedbackInputError: if a split is empty or not finite, the networks cannot be trained and kept, the loss becomes
             NaN or infinite, or a state file is of another run.
     """
-    _check(training)
+    check_channels(training)
     check_learnable(encoder, decoder)
     seed = int(torch.randint(2**62, (), generator=generator))
     try:
@@ -132,7 +133,7 @@ class _Run:
             self._step()
             if self.clock.validation_due(self.state):
                 self._validate()
-            if self.held is not None and self.held.is_due(self.state.step) and self.fabric.is_global_zero:
+            if self.held is not None and self.held.is_due(self.state) and self.fabric.is_global_zero:
                 self.held.keep(self._complete_state(), self.model)
             self._keep_now_and_then()
         for tensor, kept in zip(_tensors(self.model), self.state.best, strict=True):
@@ -179,7 +180,7 @@ class _Run:
         spent = self.clock.share_spent(state, state.step + 1)
         begin, stage = stage_at(self.options.stages, spent)
         rate = learning_rate(recipe, spent, max(state.origin, begin), stage.until, state.step + 1)
-        rate *= stage.rate_ratio * recipe.start_rate_ratio(state.start_nmse)
+        rate *= stage.rate_ratio * recipe.start_rate_ratio(state.start_nmse) * rate_ratio(state)
         self.rates = all_rates(self.optimiser.param_groups, rate, stage.encoder_rate_ratio)
         generator = torch.Generator().manual_seed(self.seed + 2 * state.step + 1)
         channels, turns = self._batch(state.step, generator)
@@ -210,11 +211,14 @@ class _Run:
         validated.eval()
         if len(some := self.channels[:_STATISTICS_SAMPLES]) == _STATISTICS_SAMPLES:
             settle_statistics(validated, self.kept_statistics, some, self.options.disturbance, self.seed)
-        loss = float(self.loss_sum) / self.since_validation
-        nmse = self._validation_nmse(validated)
-        # Running statistics of batch norm are each process's own; the first one's are kept.
-        nmse = float(self.fabric.broadcast(nmse)) if self.fabric.world_size > 1 else nmse
-        if not (math.isfinite(loss) and math.isfinite(nmse)):
+        loss, nmse = float(self.loss_sum) / self.since_validation, self._validation_nmse(validated)
+        # Losses and running statistics of batch norm are each process's own; the first one's count.
+        if self.fabric.world_size > 1:
+            loss, nmse = self.fabric.broadcast((loss, nmse))
+        is_finite = math.isfinite(loss) and math.isfinite(nmse)
+        # One stage of several need not be after this error.
+        lost = len(self.options.stages) == 1 and is_lost(self.recipe, state, loss, nmse)
+        if not (is_finite or lost):
             raise FeedbackInputError(
                 f"training: got loss {loss} and validation NMSE {nmse} after {state.step} steps, expected finite "
                 f"numbers; a learning_rate below {self.recipe.learning_rate:g} or a clip_norm may help"
@@ -235,12 +239,15 @@ class _Run:
             learning_rate=self.rates[-1],
             seconds=seconds,
         )
-        state.history.append(progress)
         self.clock.note_validation(state, seconds)
         self.loss_sum.zero_()
         self.since_validation = 0
-        if self.fabric.is_global_zero:
-            self.options.on_progress(progress)
+        if lost:
+            step_back(state, nmse, self.model, self.optimiser, self.average, self.fabric.is_global_zero)
+        if is_finite:
+            state.history.append(progress)
+            if self.fabric.is_global_zero:
+                self.options.on_progress(progress)
 
     def _validation_nmse(self, model: Any) -> float:
         csi, options = self.training.validation, self.options
@@ -278,15 +285,6 @@ def _prior(encoder: nn.Module, training: TrainingSet, disturbance: Disturbance |
     encoder.eval()
     with torch.no_grad():
         return FactorisedPrior(encoder(to_unit_interval(training.train[:_PRIOR_SAMPLES])))
-
-
-def _check(training: TrainingSet) -> None:
-    for name, csi in (("training", training.train), ("validation", training.validation)):
-        if len(csi) == 0:
-            raise FeedbackInputError(f"{name} channels: got none, expected at least 1")
-        power = torch.view_as_real(csi).square().flatten(1).sum(1)
-        if not (power.isfinite() & (power > 0)).all():
-            raise FeedbackInputError(f"{name} channels: got NaN, infinity or an all-zero matrix, expected channels")
 
 
 def _tensors(network: nn.Module) -> list[Tensor]:

@@ -10,6 +10,7 @@ from torch import nn
 from feedback.training.combined_optimiser import CombinedOptimiser
 from feedback.training.kernel_muon import KernelMuon
 from feedback.training.move_limit import MoveLimit
+from feedback.training.norm_scales import ScaleAdam, norm_scales
 from feedback.training.recipe import TrainingRecipe
 
 _MOMENTUM = 0.9
@@ -45,25 +46,32 @@ def make_optimiser(
         return torch.optim.SGD(
             groups, lr=recipe.learning_rate, momentum=_MOMENTUM, nesterov=True, weight_decay=recipe.weight_decay
         )
-    if recipe.optimiser == "muon":
-        return _muon(recipe, groups)
-    kind = torch.optim.AdamW if recipe.optimiser == "adamw" else torch.optim.Adam
-    return kind(groups, lr=recipe.learning_rate, eps=recipe.epsilon, weight_decay=recipe.weight_decay, fused=True)
+    scales = norm_scales(encoder) | norm_scales(decoder) if recipe.relative_norm_steps else set()
+    return _combined(recipe, groups, scales)
 
 
-def _muon(recipe: TrainingRecipe, groups: list[dict[str, Any]]) -> torch.optim.Optimizer:
-    """Muon for matrices, and for kernels if the recipe says so; Adam for the others, distributions among them."""
-    rate, decay = recipe.learning_rate, recipe.weight_decay
+def _combined(recipe: TrainingRecipe, groups: list[dict[str, Any]], scales: set[int]) -> torch.optim.Optimizer:
+    """Muon for matrices, and for kernels if the recipe says so; Adam for the others, distributions among them.
+
+    Args:
+        recipe: of Adam, AdamW or Muon.
+        groups: all parameters.
+        scales: identities of those whose steps shrink with them.
+    """
+    decoupled = recipe.optimiser == "adamw"
+    options = {"lr": recipe.learning_rate, "eps": recipe.epsilon, "weight_decay": recipe.weight_decay, "fused": True}
 
     def is_for_muon(group: dict[str, Any], parameter: nn.Parameter) -> bool:
         return bool(group["of_layers"]) and _by_muon(recipe, parameter)
 
     parts: list[torch.optim.Optimizer] = []
     if weights := _only(groups, is_for_muon):
-        parts.append(KernelMuon(weights, rate, decay))
-    if others := _only(groups, lambda group, parameter: not is_for_muon(group, parameter)):
-        parts.append(torch.optim.Adam(others, lr=rate, eps=recipe.epsilon, weight_decay=decay, fused=True))
-    return CombinedOptimiser(parts)
+        parts.append(KernelMuon(weights, recipe.learning_rate, recipe.weight_decay))
+    if chosen := _only(groups, lambda group, parameter: id(parameter) in scales):
+        parts.append(ScaleAdam(chosen, **options, decoupled_weight_decay=decoupled))
+    if others := _only(groups, lambda group, p: not (is_for_muon(group, p) or id(p) in scales)):
+        parts.append(torch.optim.Adam(others, **options, decoupled_weight_decay=decoupled))
+    return parts[0] if len(parts) == 1 else CombinedOptimiser(parts)
 
 
 def _by_muon(recipe: TrainingRecipe, parameter: nn.Parameter) -> bool:

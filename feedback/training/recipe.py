@@ -77,6 +77,11 @@ class TrainingRecipe(BaseModel):
         "learning rates of parameters that move them further are lower; not for sgd, whose steps are as long as "
         "gradients; by default none is",
     )
+    relative_norm_steps: bool = Field(
+        default=False,
+        description="whether steps of scales of norms shrink with these, where they are smaller than at the start, so "
+        "that no step is long beside what it moves; not for sgd",
+    )
     fc_rate_ratio: float | None = Field(
         default=None,
         gt=0,
@@ -110,6 +115,13 @@ class TrainingRecipe(BaseModel):
         le=10**6,
         description="validations without a new best after which the schedule starts again over what is left of the "
         "budget; by default it never does",
+    )
+    step_back_db: float | None = Field(
+        default=None,
+        gt=0,
+        le=300,
+        description="how far above the best error that of a validation may lie; a training beyond that, or without a "
+        "finite error, goes on from its best weights with half the learning rates; by default it goes on as it is",
     )
     clip_norm: float | None = Field(default=None, gt=0, description="largest gradient norm; by default not clipped")
     ema_decay: float | None = Field(
@@ -238,7 +250,7 @@ class TrainingRecipe(BaseModel):
         if self.optimiser != "muon":
             idle.append("muon_kernels")
         if self.optimiser == "sgd":
-            idle.append("largest_move")
+            idle += ["largest_move", "relative_norm_steps"]
         if self.schedule == "constant":
             idle.append("final_learning_rate")
         return self.model_copy(update={name: type(self).model_fields[name].default for name in idle})

@@ -48,6 +48,8 @@ class TrainingState:
         step: steps taken.
         origin: share of the budget at which the schedule began.
         stale: validations since the last new best.
+        steps_back: how often the training went back to its best weights.
+        went_back_at: steps taken when it last did.
         seconds: wall time of earlier processes, and of this one up to when it was last noted.
         validated_s: wall time at the last validation.
         loss_sum: of the steps since the last validation.
@@ -65,6 +67,8 @@ class TrainingState:
     step: int = 0
     origin: float = 0.0
     stale: int = 0
+    steps_back: int = 0
+    went_back_at: int = 0
     seconds: float = 0.0
     validated_s: float = 0.0
     loss_sum: float = 0.0
