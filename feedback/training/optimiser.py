@@ -58,8 +58,13 @@ def _combined(recipe: TrainingRecipe, groups: list[dict[str, Any]], scales: set[
         groups: all parameters.
         scales: identities of those whose steps shrink with them.
     """
-    decoupled = recipe.optimiser == "adamw"
-    options = {"lr": recipe.learning_rate, "eps": recipe.epsilon, "weight_decay": recipe.weight_decay, "fused": True}
+    options: dict[str, Any] = {
+        "lr": recipe.learning_rate,
+        "eps": recipe.epsilon,
+        "weight_decay": recipe.weight_decay,
+        "decoupled_weight_decay": recipe.optimiser == "adamw",
+        "fused": True,
+    }
 
     def is_for_muon(group: dict[str, Any], parameter: nn.Parameter) -> bool:
         return bool(group["of_layers"]) and _by_muon(recipe, parameter)
@@ -68,9 +73,9 @@ def _combined(recipe: TrainingRecipe, groups: list[dict[str, Any]], scales: set[
     if weights := _only(groups, is_for_muon):
         parts.append(KernelMuon(weights, recipe.learning_rate, recipe.weight_decay))
     if chosen := _only(groups, lambda group, parameter: id(parameter) in scales):
-        parts.append(ScaleAdam(chosen, **options, decoupled_weight_decay=decoupled))
+        parts.append(ScaleAdam(chosen, **options))
     if others := _only(groups, lambda group, p: not (is_for_muon(group, p) or id(p) in scales)):
-        parts.append(torch.optim.Adam(others, **options, decoupled_weight_decay=decoupled))
+        parts.append(torch.optim.Adam(others, **options))
     return parts[0] if len(parts) == 1 else CombinedOptimiser(parts)
 
 
