@@ -146,7 +146,8 @@ def train(
     """
     from feedback.checkpoint_info import read_info
     from linksim.execution.options import ExecutionOptions
-    from linksim.preparation.networks import TrainingRun, needed_weights, train_scenario
+    from linksim.preparation.needed_weights import needed_weights
+    from linksim.preparation.networks import TrainingRun, train_scenario
     from linksim.scenario.training_budget import with_budget
 
     resolved = load_scenario(scenario, overrides)

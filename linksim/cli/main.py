@@ -117,7 +117,8 @@ def run(
 def validate(scenario: ScenarioFile, overrides: Overrides = None) -> None:
     """Checks a scenario, or every one of a campaign, without running it."""
     from linksim.preparation.dimension_check import check_channels, check_points
-    from linksim.scenario.campaign import load_scenarios
+    from linksim.preparation.training_check import check_trainings
+    from linksim.scenario.campaign import load_scenarios, places
     from linksim.scenario.messages import named_problems
     from linksim.scenario.sweep import points_of, replaced_links
     from linksim.simulation.validity import validity_warnings
@@ -125,9 +126,13 @@ def validate(scenario: ScenarioFile, overrides: Overrides = None) -> None:
     try:
         with named_problems(str(scenario)):
             scenarios = load_scenarios(scenario, overrides or ())
-            points = [point for resolved in scenarios for point in points_of(resolved)]
-            check_points(points)
-            check_channels(points)
+            points = []
+            for number, resolved in enumerate(scenarios):
+                with places(scenario)(number):
+                    points += (own := points_of(resolved))
+                    check_points(own)
+                    check_channels(own)
+            check_trainings(scenarios, places(scenario))
     except InputError as error:
         for line in error.lines[:_MAX_PROBLEMS]:
             _complain(line)

@@ -2,7 +2,8 @@
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -43,15 +44,20 @@ def train(
     """
     from linksim.preparation.network_training import TrainingFailedError
     from linksim.preparation.networks import TrainingRun, train_scenario
+    from linksim.preparation.training_check import check_trainings
     from linksim.report.figures.learning_curves import write_learning_curves
+    from linksim.scenario.campaign import places
     from linksim.scenario.messages import named_problems
 
     execution = ExecutionOptions(workers, executor, scheduler)
     with named_problems(str(file)):
         scenarios, campaign = _scenarios(file, overrides or [], device, budget, out if smoke else None)
         if status:
-            _show_status(scenarios, out, campaign)
+            _show_status(scenarios, out, places(file), campaign)
             return
+        if campaign:
+            # Before the first is trained for hours. One scenario alone is checked where it is trained.
+            check_trainings(scenarios, places(file), again=again)
         if nice:
             _stand_back(nice)
         run = TrainingRun(command_line(), again=again, to_budget=campaign, devices=devices)
@@ -95,7 +101,9 @@ def _stand_back(nice: int) -> None:
     os.nice(nice)
 
 
-def _show_status(scenarios: Sequence["Scenario"], out: Path, campaign: bool) -> None:
+def _show_status(
+    scenarios: Sequence["Scenario"], out: Path, place: Callable[[int], AbstractContextManager[None]], campaign: bool
+) -> None:
     from rich import box
     from rich.table import Table
     from rich.text import Text
@@ -103,7 +111,10 @@ def _show_status(scenarios: Sequence["Scenario"], out: Path, campaign: bool) -> 
     from linksim.preparation.training_status import seconds_left, training_status
     from linksim.report.figures.learning_curves import write_learning_curves
 
-    statuses = training_status(scenarios, out, to_budget=campaign)
+    statuses = []
+    for number, scenario in enumerate(scenarios):
+        with place(number):
+            statuses += training_status([scenario], out, to_budget=campaign)
     table = Table(box=box.SIMPLE_HEAD, padding=0)
     left = ("training", "network", "state")
     for column in (*left, "seen", "of", "start [dB]", "best [dB]", "per s", "last told"):

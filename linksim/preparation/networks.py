@@ -6,7 +6,7 @@ its log and, until it is finished, its state in a folder of its own: the same co
 
 import logging
 import re
-from collections.abc import Sequence, Set
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,23 +14,19 @@ from tempfile import TemporaryDirectory
 import torch
 
 from feedback.checkpoint_info import read_info
-from feedback.errors import FeedbackInputError
 from feedback.extras import require_extra
-from feedback.neural import NeuralCompressor
 from feedback.number_text import number_text
-from feedback.plugin_file import PluginParameters
-from feedback.training.learnable import check_learnable
-from linksim.errors import InputError
 from linksim.execution.executor import InProcess
 from linksim.execution.options import ExecutionOptions
 from linksim.files import kept_tensors, save_tensors
-from linksim.preparation.adaptation import unadapted
 from linksim.preparation.dimension_check import check_points
+from linksim.preparation.needed_weights import needed_weights
 from linksim.preparation.network_training import TrainingFailedError, TrainingTask, recipe_of, train_network
 from linksim.preparation.output_room import require_room
-from linksim.preparation.prepare import Preparation, weights_file
-from linksim.preparation.scheme_spec import SchemeSpec, adaptation_of, is_trained, schemes_of
-from linksim.preparation.teacher import teacher_of, without_weights
+from linksim.preparation.prepare import Preparation
+from linksim.preparation.scheme_spec import SchemeSpec, adaptation_of
+from linksim.preparation.teacher import teacher_of
+from linksim.preparation.training_check import check_teacher, check_trainable
 from linksim.preparation.training_log import surpassed_samples
 from linksim.preparation.weights_origin import outdated
 from linksim.scenario.identity import training_set_key
@@ -103,13 +99,6 @@ def log_folder(out: Path, spec: SchemeSpec, file: Path) -> Path:
     return out / "training" / spec.scenario.name / _log_name(spec, file)
 
 
-def needed_weights(points: Sequence[Point]) -> dict[Path, SchemeSpec]:
-    """Files of the weights that some points need, and what they are for."""
-    needed = [spec for point in points for spec in schemes_of(point) if is_trained(spec)]
-    needed = [*(unadapted(spec) for spec in needed if spec.adapted_to is not None), *needed]
-    return {weights_file(spec): spec for spec in needed}
-
-
 def train_missing(points: Sequence[Point], preparation: Preparation, run: TrainingRun, logs: Path) -> None:
     """Trains the networks of some points whose weights are not in the zoo, or not at their budget.
 
@@ -142,8 +131,8 @@ def train_missing(points: Sequence[Point], preparation: Preparation, run: Traini
     require_room({file: _stored_bytes(spec) for file, spec in wanted})
     for _, spec in wanted:
         # A wrong teacher is told before channels are made for its student.
-        _check_teacher(spec, {file.name for file, _ in wanted})
-        _check_trainable(spec)
+        check_teacher(spec, {file.name for file, _ in wanted})
+        check_trainable(spec)
     tasks = []
     for file, spec in wanted:
         preparation.fit_normalisation(spec.scenario)
@@ -223,29 +212,6 @@ def _training_file(spec: SchemeSpec, preparation: Preparation) -> Path:
 def _stored_bytes(spec: SchemeSpec) -> int:
     """Bytes of a network's weights in float32."""
     return sum(4 * tensor.numel() for tensor in spec.build().compressor.state().values())
-
-
-def _check_teacher(spec: SchemeSpec, trained: Set[str]) -> None:
-    """Refuses a student whose teacher has no weights, and none of the files that are trained now will be its."""
-    teacher = teacher_of(spec)
-    if teacher is not None and not (file := weights_file(teacher)).exists() and file.name not in trained:
-        raise without_weights(spec, file)
-
-
-def _check_trainable(spec: SchemeSpec) -> None:
-    """Refuses a network that could be trained, but not kept or run.
-
-    Raises:
-        InputError: if it cannot be; one line names it and says why.
-    """
-    compressor = spec.build().compressor
-    assert isinstance(compressor, NeuralCompressor)
-    try:
-        check_learnable(compressor.encoder, compressor.decoder)
-        if isinstance(spec.parameters, PluginParameters):
-            compressor.complexity()
-    except FeedbackInputError as error:
-        raise InputError(f"{spec.title}: {error}") from None
 
 
 def _turn(spec: SchemeSpec) -> tuple[bool, int]:

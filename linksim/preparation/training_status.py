@@ -8,7 +8,8 @@ from typing import Literal
 
 from feedback.checkpoint_info import CheckpointInfo, read_info
 from feedback.training.state import Progress
-from linksim.preparation.networks import log_folder, needed_weights, samples_of
+from linksim.preparation.needed_weights import needed_weights
+from linksim.preparation.networks import log_folder, samples_of
 from linksim.preparation.scheme_spec import SchemeSpec
 from linksim.preparation.training_log import LOG_FILE, read_log, surpassed_samples
 from linksim.scenario.model import Scenario

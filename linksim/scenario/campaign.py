@@ -1,11 +1,13 @@
 """A campaign: trainings in the order of their priority, each a scenario of its own with a budget."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
 from pydantic import Field
 
+from feedback.errors import FeedbackInputError
 from linksim.errors import InputError
 from linksim.scenario.document import validated
 from linksim.scenario.file import load_scenario, read_overridden, validate_scenario
@@ -59,6 +61,27 @@ def load_campaign(file: Path, overrides: Sequence[str] = ()) -> list[Scenario]:
             f"{file}: {TRAININGS}: got {twice.partition('.')[2]!r} twice, expected a name of its own for each"
         )
     return scenarios
+
+
+def places(file: Path) -> Callable[[int], AbstractContextManager[None]]:
+    """What says of the problems of a scenario which training of a campaign's file it is; nothing of a scenario's.
+
+    Args:
+        file: YAML file of either.
+    """
+    campaign = is_campaign(read_document(file))
+
+    @contextmanager
+    def place(number: int) -> Iterator[None]:
+        try:
+            yield
+        except (InputError, FeedbackInputError) as error:
+            if not campaign:
+                raise
+            lines = error.lines if isinstance(error, InputError) else (str(error),)
+            raise InputError.of([f"{file}: {TRAININGS}.{number}: {line}" for line in lines]) from None
+
+    return place
 
 
 def load_scenarios(file: Path, overrides: Sequence[str] = ()) -> list[Scenario]:

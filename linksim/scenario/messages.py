@@ -91,11 +91,12 @@ def named_problems(origin: str) -> Iterator[None]:
     """
     try:
         yield
-    except InputError as error:
-        keyed = [line.partition(":")[0].partition(".")[0] in Scenario.model_fields for line in error.lines]
+    except (InputError, FeedbackInputError) as error:
+        found = error.lines if isinstance(error, InputError) else (str(error),)
+        keyed = [line.partition(":")[0].partition(".")[0] in Scenario.model_fields for line in found]
         if not any(keyed):
             raise
-        lines = [f"{origin}: {line}" if its_key else line for line, its_key in zip(error.lines, keyed, strict=True)]
+        lines = [f"{origin}: {line}" if its_key else line for line, its_key in zip(found, keyed, strict=True)]
         raise InputError.of(lines) from None
 
 

@@ -8,7 +8,8 @@ import pytest
 import yaml
 
 from linksim.errors import InputError
-from linksim.preparation.networks import needed_weights, samples_of
+from linksim.preparation.needed_weights import needed_weights
+from linksim.preparation.networks import samples_of
 from linksim.preparation.training_status import NetworkStatus, seconds_left, training_status
 from linksim.scenario.campaign import load_campaign, load_scenarios
 from linksim.scenario.sweep import points_of
@@ -163,3 +164,43 @@ def test_the_campaign_that_ships_is_in_the_order_of_what_it_is_for() -> None:
     assert first == [(name, ratio) for ratio in (16, 32) for name in leading]
     assert samples_of(networks[0]) == 3_000_000
     assert all(spec.scenario.training.fresh for spec in networks)
+
+
+@pytest.mark.parametrize(
+    ("change", "line"),
+    [
+        ({"compression_ratio": 7, "sweeps": {}}, "trainings.1: compressors: csinet: compression_ratio: got 7"),
+        (
+            {"compressors": [{"name": "bcrnet", "distillation": {"method": "mimic", "teacher": {"name": "crnet"}}}]},
+            "trainings.1: compressors: bcrnet: distillation.teacher: no weights in",
+        ),
+        ({"transform": {"n_delay": 65}}, "trainings.1: transform: n_delay: got 65"),
+    ],
+)
+@pytest.mark.parametrize("verb", ["train", "validate"])
+def test_what_a_later_training_lacks_is_told_before_the_first_is_trained(
+    command: Command, campaign: dict[str, Any], tmp_path: Path, change: dict[str, Any], line: str, verb: str
+) -> None:
+    campaign["trainings"][1] |= change
+    file = written(campaign, tmp_path)
+    options = ("--out", str(tmp_path / "out")) if verb == "train" else ()
+    code, _, err = command(verb, str(file), *options)
+    assert code == 2
+    assert err.startswith(f"linksim: {file}: {line}")
+    assert not (tmp_path / "zoo").exists()
+
+
+def test_status_says_which_training_is_wrong(command: Command, campaign: dict[str, Any], tmp_path: Path) -> None:
+    campaign["trainings"][1]["compression_ratio"] = 7
+    file = written(campaign, tmp_path)
+    code, _, err = command("train", str(file), "--status", "--out", str(tmp_path / "out"))
+    assert code == 2
+    assert err.startswith(f"linksim: {file}: trainings.1: compression_ratio: got 7")
+
+
+def test_a_teacher_of_an_earlier_training_is_one(command: Command, campaign: dict[str, Any], tmp_path: Path) -> None:
+    first, second = campaign["trainings"]
+    first["compressors"] = [{"name": "crnet"}]
+    distillation = {"method": "mimic", "teacher": {"name": "crnet"}}
+    second |= {"channel": first["channel"], "compressors": [{"name": "bcrnet", "distillation": distillation}]}
+    assert command("validate", str(written(campaign, tmp_path)))[0] == 0

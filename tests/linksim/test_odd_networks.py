@@ -10,7 +10,7 @@ import yaml
 
 from feedback.neural import NeuralCompressor
 from linksim.preparation import network_training
-from linksim.preparation.networks import needed_weights
+from linksim.preparation.needed_weights import needed_weights
 from linksim.preparation.trained_network import trained_network
 from linksim.scenario.campaign import load_campaign
 from linksim.scenario.sweep import points_of

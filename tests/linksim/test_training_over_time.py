@@ -12,7 +12,8 @@ from channels.channel_batch import Snapshots
 from channels.transforms.angular_delay import AngularDelayTransform
 from feedback.checkpoint_info import read_info
 from linksim.execution.options import ExecutionOptions
-from linksim.preparation.networks import TrainingRun, needed_weights, train_scenario
+from linksim.preparation.needed_weights import needed_weights
+from linksim.preparation.networks import TrainingRun, train_scenario
 from linksim.scenario.file import load_scenario, validate_scenario
 from linksim.scenario.sources import source_of
 from linksim.scenario.sweep import points_of

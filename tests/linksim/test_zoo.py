@@ -20,7 +20,7 @@ from feedback.csi_report.normalisation import Normalisation
 from feedback.training.disturbance import Disturbance
 from feedback.training.options import TrainingOutcome
 from feedback.weight_storage import StoredWeights, packed
-from linksim.preparation.networks import needed_weights
+from linksim.preparation.needed_weights import needed_weights
 from linksim.scenario.campaign import load_scenarios
 from linksim.scenario.sweep import points_of
 from linksim.zoo.entries import read_zoo, zoo_files
