@@ -3,6 +3,7 @@
 import json
 import logging
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
@@ -115,15 +116,20 @@ def run(
 
 @app.command()
 def validate(scenario: ScenarioFile, overrides: Overrides = None) -> None:
-    """Checks a scenario, or every one of a campaign, without running it."""
+    """Checks a scenario, or every one of a campaign or study, without running it."""
     from linksim.preparation.dimension_check import check_channels, check_points
     from linksim.preparation.training_check import check_trainings
     from linksim.scenario.campaign import load_scenarios, places
     from linksim.scenario.messages import named_problems
     from linksim.scenario.sweep import points_of, replaced_links
+    from linksim.scenario.yaml_file import read_document
     from linksim.simulation.validity import validity_warnings
+    from linksim.studies.model import is_study
 
     try:
+        if is_study(read_document(scenario)):
+            say(f"{scenario}: valid, {_checked_study(scenario, overrides or ())} runs")
+            return
         with named_problems(str(scenario)):
             scenarios = load_scenarios(scenario, overrides or ())
             points = []
@@ -144,6 +150,14 @@ def validate(scenario: ScenarioFile, overrides: Overrides = None) -> None:
     for line in [line for resolved in scenarios for line in replaced_links(resolved)]:
         _LOGGER.info(line)
     say(f"{scenario}: valid, {len(points)} points")
+
+
+def _checked_study(file: Path, overrides: Sequence[str]) -> int:
+    """Runs of a study, each of which was checked."""
+    from linksim.studies.model import load_study
+    from linksim.studies.run import check_study
+
+    return check_study(load_study(file, overrides), file)
 
 
 @app.command()

@@ -133,8 +133,8 @@ class Preparation:
             names = ", ".join(spec.title for spec in missing)
             places = " or ".join(map(str, zoo_folders(missing[0].scenario)))
             raise InputError(
-                f"compressors: no trained weights for {names} in {places}, expected them there: train with "
-                "`linksim train SCENARIO`, or add --train"
+                f"compressors: no trained weights for {names} in {places}, expected them there: add --train, or "
+                "train those of a scenario with `linksim train SCENARIO`"
             )
 
     def _fit_quickly(self, specs: Sequence[SchemeSpec]) -> None:

@@ -1,5 +1,6 @@
 """How far the trainings of some scenarios are: from their logs and the zoo, whoever runs them and wherever."""
 
+import math
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -90,6 +91,14 @@ def seconds_left(statuses: Sequence[NetworkStatus]) -> tuple[float, int]:
     return left, unknown
 
 
+def _of_budget(rows: Sequence[Progress], budget: int | None) -> bool:
+    """Whether a log is that of a training with some budget of samples, as far as it says."""
+    last = rows[-1] if rows else None
+    if last is None or last.spent == 0 or budget is None:
+        return True
+    return math.isclose(last.samples / last.spent, budget, rel_tol=1e-6)
+
+
 def _kind(status: NetworkStatus) -> str:
     return status.network.partition(" at CR ")[0]
 
@@ -106,8 +115,8 @@ def _status(
 ) -> NetworkStatus:
     budget = samples_of(spec)
     done = info is not None and (not to_budget or budget is None or info.samples_seen >= budget)
-    if rows and rows[-1].spent >= 1 and not done and budget is not None and rows[-1].samples < budget:
-        # The log of a shorter training.
+    if not done and not _of_budget(rows, budget):
+        # Training begins anew.
         rows = []
     state: State = "in the zoo" if done else "waiting"
     if not done and rows:

@@ -12,6 +12,9 @@ from linksim.scenario.model import Scenario
 from linksim.scenario.paths import resolve_paths
 from linksim.scenario.yaml_file import read_document
 
+# Keys that no scenario has, what a file is that has them, and the command that takes such a file.
+_OTHER_FILES = {"trainings": ("campaign", "train"), "study": ("study", "study")}
+
 
 def load_scenario(path: Path, overrides: Sequence[str] = ()) -> Scenario:
     """Reads a scenario file.
@@ -97,4 +100,7 @@ def validate_scenario(document: dict[str, Any], origin: str) -> Scenario:
     Raises:
         InputError: one line with origin, key, found and expected.
     """
+    for key, (kind, command) in _OTHER_FILES.items():
+        if key in document:
+            raise InputError(f"{origin}: is a {kind}, expected a scenario; `linksim {command}` takes it")
     return validated(Scenario, document, lambda line: f"{origin}: {line}")

@@ -1,6 +1,6 @@
 """Study files: one document that asks a question over many runs, validated like a scenario."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -82,6 +82,8 @@ class GeneralisationStudy(Section):
         if self.adaptation is not None:
             _check_labels("adaptation.from", [self.adaptation.from_source], self.train_on)
             _check_labels("adaptation.to", [self.adaptation.to], self.test_on)
+            if self.adaptation.to == self.adaptation.from_source:
+                raise ValueError(f"adaptation.to: got {self.adaptation.to!r}, expected another source than `from`")
         return self
 
     @property
@@ -115,6 +117,11 @@ _STUDIES: dict[str, type[GeneralisationStudy] | type[TableStudy]] = {
     "generalization": GeneralisationStudy,
     "table_generalization": TableStudy,
 }
+
+
+def is_study(document: Mapping[str, Any]) -> bool:
+    """Whether a document is a study's rather than a scenario's."""
+    return "study" in document
 
 
 def load_study(path: Path, overrides: Sequence[str] = ()) -> AnyStudy:

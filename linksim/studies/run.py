@@ -1,18 +1,22 @@
 """Runs the scenarios of a study one after the other, and leaves its table, figures and Markdown."""
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
+from linksim.errors import InputError
 from linksim.execution.options import ExecutionOptions
 from linksim.files import write_whole
+from linksim.preparation.dimension_check import check_points
 from linksim.report.figures.generalisation import draw_losses, draw_study
 from linksim.report.tables.generalisation import loss_tables, study_tables
+from linksim.scenario.sweep import points_of
 from linksim.simulation.engine import RunOptions, run
 from linksim.storage.csv_text import csv_text
-from linksim.studies.generalisation import gather, runs_of
+from linksim.studies.generalisation import StudyRun, gather, runs_of
 from linksim.studies.model import AnyStudy, TableStudy
 from linksim.studies.smoke import small_run, small_study, small_tables
 from linksim.studies.table_generalisation import TablePlan, run_tables, table_losses, table_points
@@ -64,6 +68,7 @@ def run_study(
     runs = runs_of(study, file)
     if small:
         runs = [small_run(part, str(out / study.name / "zoo")) for part in runs]
+    check_runs(runs, file)
     options = RunOptions(train=train or small, command=command, execution=execution)
     folders = []
     for number, part in enumerate(runs, start=1):
@@ -77,6 +82,36 @@ def run_study(
     tables = study_tables(table, str(table.metric.iloc[0]))
     write_whole(text_file, tables)
     return StudyReport(tables, [table_file, text_file, *draw_study(table, folder / "figures", vector=not small)])
+
+
+def check_study(study: AnyStudy, file: Path) -> int:
+    """Checks every run of a study without running it.
+
+    Args:
+        study: as its file has it.
+        file: where it is from, for messages.
+
+    Returns:
+        How many runs or tests it is of.
+
+    Raises:
+        InputError: one line names the file, and the key of the first run that cannot be.
+        ChannelInputError: if a source's file cannot be read.
+    """
+    if isinstance(study, TableStudy):
+        return len(study.sources)
+    runs = runs_of(study, file)
+    check_runs(runs, file)
+    return len(runs)
+
+
+def check_runs(runs: Sequence[StudyRun], file: Path) -> None:
+    """Checks the scenarios of a study before the first of them is run; as ``check_study``."""
+    try:
+        for part in runs:
+            check_points(points_of(part.scenario))
+    except InputError as error:
+        raise InputError.of([f"{file}: {line}" for line in error.lines]) from None
 
 
 def _run_tables(study: TableStudy, file: Path, out: Path, execution: ExecutionOptions, *, vector: bool) -> StudyReport:

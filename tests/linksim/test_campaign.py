@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 import yaml
 
+from feedback.training.state import Progress
 from linksim.errors import InputError
 from linksim.preparation.needed_weights import needed_weights
 from linksim.preparation.networks import samples_of
+from linksim.preparation.training_log import TrainingLog
 from linksim.preparation.training_status import NetworkStatus, seconds_left, training_status
 from linksim.scenario.campaign import load_campaign, load_scenarios
 from linksim.scenario.sweep import points_of
@@ -204,3 +206,14 @@ def test_a_teacher_of_an_earlier_training_is_one(command: Command, campaign: dic
     distillation = {"method": "mimic", "teacher": {"name": "crnet"}}
     second |= {"channel": first["channel"], "compressors": [{"name": "bcrnet", "distillation": distillation}]}
     assert command("validate", str(written(campaign, tmp_path)))[0] == 0
+
+
+def test_a_log_of_another_budget_is_of_no_training_that_goes_on(campaign: dict[str, Any], tmp_path: Path) -> None:
+    file = written(campaign, tmp_path)
+    log = TrainingLog(training_status(load_campaign(file), tmp_path / "out", to_budget=True)[0].log, resumed=False)
+    log.start(-3.0)
+    log.add(Progress(100, 1.0, 0.5, 0.1, -4.0, 1e-3, 2.0))
+    log.close()
+    assert states(file)[0] == ("csinet at CR 8", "begun", 100)
+    campaign["trainings"][0]["training"]["budget"]["samples"] = 400
+    assert states(written(campaign, tmp_path))[0] == ("csinet at CR 8", "waiting", 0)

@@ -184,3 +184,47 @@ def test_missing_weights_say_how_to_get_them(
     assert code == 2
     assert "no trained weights for csinet on indoor at CR 4" in err
     assert "--train" in err
+
+
+def test_what_a_later_run_lacks_is_told_before_the_first(
+    small: dict[str, Any], study_file: Callable[[dict[str, Any]], Path], command: Command, tmp_path: Path
+) -> None:
+    # 8 delay rows fit the first tested source alone.
+    small["sources"]["UMa"]["n_subcarriers"] = 6
+    small["compressors"] = [{"name": "topk"}]
+    file = study_file(small)
+    for arguments in (("study", file, "--out", tmp_path / "out"), ("validate", file)):
+        code, _, error = command(*arguments)
+        assert code == 2
+        assert error == f"linksim: {file}: transform: n_delay: got 8, expected 1 to 6 (n_subcarriers)\n"
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "right", "wrong"),
+    [
+        ("studies/generalization", "study", "study", ("run", "train")),
+        ("studies/table_generalization", "study", "study", ("run", "train")),
+        ("train/campaign", "campaign", "train", ("run",)),
+    ],
+)
+def test_a_file_that_the_wrong_command_gets_says_which_is_right(
+    name: str, kind: str, right: str, wrong: tuple[str, ...], command: Command
+) -> None:
+    file = ROOT / "scenarios" / f"{name}.yaml"
+    for verb in wrong:
+        code, _, error = command(verb, file)
+        assert code == 2
+        assert error == f"linksim: {file}: is a {kind}, expected a scenario; `linksim {right}` takes it\n"
+    code, out, error = command("validate", file)
+    assert code == 0, error
+    assert out.startswith(f"{file}: valid, ")
+
+
+def test_nothing_is_adapted_to_where_it_comes_from(
+    small: dict[str, Any], study_file: Callable[[dict[str, Any]], Path], command: Command
+) -> None:
+    small["adaptation"] = {"from": "indoor", "to": "indoor", "samples": [0, 50]}
+    code, _, error = command("study", study_file(small))
+    assert code == 2
+    assert "adaptation.to: got 'indoor', expected another source than `from`" in error
