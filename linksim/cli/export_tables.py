@@ -24,8 +24,8 @@ def export_tables(
     metric: Annotated[
         list[str] | None,
         typer.Option(
-            help="metric to show, one table each; may be given often; by default nmse_db and nmse_e2e_db; figures: of "
-            "these only, by default those that suit what a sweep varies"
+            help="metric to show, one table each; may be given often; by default nmse_db and nmse_e2e_db, or all "
+            "that compressors differ in; figures: of these only, by default those that suit what a sweep varies"
         ),
     ] = None,
     axis: Annotated[

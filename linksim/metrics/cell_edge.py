@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 class FifthPercentile(Metric["QuantileAccumulator"]):
     """5th percentile over the UEs of a rate, with an interval of order statistics."""
 
+    least = 0.0
     digits = 3
     unit = "bit/s/Hz"
     better = "high"

@@ -74,6 +74,8 @@ class EnergyKept(MeanMetric):
     label = "Energy kept"
     stem = "energy_kept"
     meaning = "Share of the channel energy in the kept delay rows."
+    least = 0.0
+    most = 1.0
     unit = "1"
     domain = "angular-delay"
     aggregation = "mean over samples"

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 class ReportCost(MeanMetric):
     """Mean of what reports take on the feedback link, a figure that is exact."""
 
+    least = 0.0
     digits = None
     domain = "feedback link"
     aggregation = "mean over samples"

@@ -20,6 +20,8 @@ class FailureRate(MeanMetric):
 
     better = "low"
     logarithmic = True
+    least = 0.0
+    most = 1.0
     unit = "1"
     domain = "feedback link"
     aggregation = "share of the samples, Wilson's interval"

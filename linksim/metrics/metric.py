@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeVar
 
 from class_registry import ClassRegistry
@@ -11,7 +13,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from linksim.metrics.outcome import LinkOutcome
-    from linksim.statistics.accumulator import Accumulator
+    from linksim.statistics.accumulator import Accumulator, Estimate
     from linksim.statistics.accumulators import MeanAccumulator, RatioAccumulator
 
 METRICS: ClassRegistry[Metric[Any]] = ClassRegistry(unique=True)
@@ -41,6 +43,8 @@ class Metric(ABC, Generic[AccumulatorType]):
             ``link_adaptation``, ``multi_user`` and ``overhead``; a section that no metric of a scenario reads is a
             warning.
         results_version: raised when the same outcome gets another value.
+        least: below which no estimate can be, in its unit, so that no interval reaches there; ``None`` for no bound.
+        most: above which none can be.
         without_report: linear value of a sample of whose channel the BS knows nothing, at which an interval allows for
             lost reports that it has not met; ``None`` where there is none.
     """
@@ -61,6 +65,8 @@ class Metric(ABC, Generic[AccumulatorType]):
     partial: ClassVar[bool] = False
     on_request: ClassVar[bool] = False
     results_version: ClassVar[int] = 1
+    least: ClassVar[float | None] = None
+    most: ClassVar[float | None] = None
     without_report: ClassVar[float | None] = None
 
     def __init_subclass__(cls, **keywords: object) -> None:
@@ -71,6 +77,15 @@ class Metric(ABC, Generic[AccumulatorType]):
     @abstractmethod
     def accumulator(self) -> AccumulatorType:
         """An empty accumulator of this metric."""
+
+    @classmethod
+    def within_bounds(cls, estimate: Estimate) -> Estimate:
+        """An estimate whose interval, which of few samples is wide, ends where the metric does."""
+        least = -math.inf if cls.least is None else cls.least
+        most = math.inf if cls.most is None else cls.most
+        if estimate.low is None or estimate.high is None:
+            return estimate
+        return replace(estimate, low=max(estimate.low, least), high=min(estimate.high, most))
 
     @abstractmethod
     def update(self, accumulator: AccumulatorType, outcome: LinkOutcome) -> tuple[Tensor, ...]:

@@ -28,6 +28,7 @@ class MultiUserRate(Metric["PresentMeanAccumulator"]):
 
     of_cells: ClassVar[bool] = True
 
+    least = 0.0
     digits = 3
     unit = "bit/s/Hz"
     domain = "spatial-frequency, time of use"

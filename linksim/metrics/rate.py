@@ -7,7 +7,7 @@ first of those that a report has. The sum rate is that of all.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from linksim.metrics.metric import METRICS, MeanMetric, RatioMetric
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 class RateMetric(MeanMetric):
     """Mean of a rate over the subcarriers and samples, on the true channel when the precoder is used."""
 
+    least: ClassVar[float | None] = 0.0
     digits = 3
     unit = "bit/s/Hz"
     domain = "spatial-frequency, time of use"
@@ -127,6 +128,7 @@ class MeanRank(MeanMetric):
         "Layers of the precoder that the BS uses, averaged over the samples: those of a report, or of a channel as "
         "many as the BS expects the largest sum rate of."
     )
+    least = 1.0
     digits = 2
     unit = "1"
     domain = "time of use"
@@ -149,6 +151,7 @@ class RateLoss(RateMetric):
     stem = "rate_loss"
     meaning = "Rate with perfect CSI less the rate with the reported channel, paired by sample."
     better = "low"
+    least = None
     aggregation = "mean over subcarriers and samples of the paired difference"
 
     def per_sample(self, outcome: LinkOutcome) -> Tensor:
@@ -165,6 +168,7 @@ class RateRatio(RatioMetric):
     stem = "rate_ratio"
     meaning = "Mean rate with the reported channel over the mean rate with perfect CSI."
     better = "high"
+    least = 0.0
     unit = "1"
     domain = "spatial-frequency, time of use"
     aggregation = "ratio of the means over subcarriers and samples"

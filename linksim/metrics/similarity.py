@@ -19,6 +19,8 @@ class CosineSimilarity(MeanMetric):
     """Mean over the samples of a similarity from 0, that of a BS that knows nothing, to 1."""
 
     better = "high"
+    least = 0.0
+    most = 1.0
     unit = "1"
     domain = "spatial-frequency, time of report"
     without_report = 0.0
@@ -150,6 +152,8 @@ class SgcsOfLayer(Metric["PresentMeanAccumulator"]):
     layer: ClassVar[int]
 
     better = "high"
+    least = 0.0
+    most = 1.0
     unit = "1"
     domain = "spatial-frequency, time of report"
     aggregation = "mean over subbands, then over the samples that have the layer"

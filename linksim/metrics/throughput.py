@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 class ThroughputMetric(MeanMetric):
     """Mean of what comes of a block of the whole band at the time of use."""
 
+    least = 0.0
     digits = 3
     domain = "spatial-frequency, time of use"
     aggregation = "mean over samples"
@@ -75,6 +76,7 @@ class BlockErrorRate(ThroughputMetric):
     label = "Block error rate"
     meaning = "Share of blocks whose first transmission fails; `link_adaptation.target_bler` is what the CQI promises."
     better = "low"
+    most = 1.0
     unit = "1"
     without_report = 1.0
 

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pandas as pd
+
 from channels.files import whole_file
 from linksim.errors import InputError
 from linksim.files import write_whole
@@ -14,6 +16,7 @@ from linksim.report.view.figure_options import FigureOptions
 from linksim.report.view.metric_format import metric_text
 from linksim.report.view.run_view import RunView, view_run
 from linksim.report.view.style import paper_style
+from linksim.storage.results_table import NO_COMPRESSOR
 
 
 def write_tables(
@@ -29,7 +32,8 @@ def write_tables(
     Args:
         run_folder: folder of the run.
         kind: ``latex``, ``markdown`` or ``csv``.
-        metrics: metrics of the run; by default the error of the truncated matrix, and that of the whole channel.
+        metrics: metrics of the run; by default the error of the truncated matrix, and that of the whole channel, or
+            all that compressors differ in where it has neither.
         axis: column of the results that goes across; by default that of the most values.
         folder: where to.
         options: which compressors, in which order.
@@ -40,7 +44,7 @@ def write_tables(
     run = _view(run_folder, axis, options)
     known = list(run.results["metric"].drop_duplicates())
     files = []
-    for metric in metrics or [name for name in NMSE_PAIR if name in known] or known[:1]:
+    for metric in metrics or _usual_metrics(run.results):
         if metric not in known:
             raise InputError(f"--metric: got {metric!r}, expected one of {', '.join(known)}")
         stems = dict(zip((sweep.name for sweep in run.sweeps), sweep_stems(run), strict=True))
@@ -72,6 +76,12 @@ def export_figures(
                 with whole_file(files[-1]) as temporary:
                     plan.figure.savefig(temporary, format=kind, metadata={"CreationDate": None})
     return files
+
+
+def _usual_metrics(results: pd.DataFrame) -> list[str]:
+    known = list(results["metric"].drop_duplicates())
+    of_compressors = set(results["metric"][results["compressor"] != NO_COMPRESSOR])
+    return [name for name in NMSE_PAIR if name in known] or [name for name in known if name in of_compressors] or known
 
 
 def _view(run_folder: Path, axis: str | None, options: FigureOptions | None = None) -> RunView:

@@ -102,9 +102,10 @@ class RunFolder:
 
     def _rows(self, point: Point, measurements: Measurements, percentiles: Percentiles) -> Iterable[dict[str, Any]]:
         for (compressor, metric), accumulator in measurements.items():
-            estimate = accumulator.estimate()
+            kind, estimate = METRICS.get_class(metric), accumulator.estimate()
             if estimate is None or (metric in _WARNING_ONLY and metric not in point.scenario.metrics):
                 continue
+            estimate = kind.within_bounds(estimate)
             yield {
                 "sweep": point.sweep,
                 **axis_values(point.scenario),
@@ -118,7 +119,7 @@ class RunFolder:
                 **(percentiles.get((compressor, metric)) or dict.fromkeys(PERCENTILES)),
                 "compressor_ratio": self.compression_ratios.get(point.key, {}).get(compressor),
                 "learnt_from": self.learnt_from.get(point.key, {}).get(compressor),
-                "unit": METRICS.get_class(metric).unit,
+                "unit": kind.unit,
             }
 
 

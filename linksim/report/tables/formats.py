@@ -38,7 +38,11 @@ def caption(table: SweepTable) -> str:
     intervals = any(cell.half_interval for block in table.blocks for row in block.rows for cell in row.cells)
     best = any(cell.best for block in table.blocks for row in block.rows for cell in row.cells)
     ends = [f"Values with half widths of {_INTERVAL}."] if intervals else []
-    ends += ["Bold: best, with all that are as good within their intervals."] if best else []
+    ends += (
+        [f"Bold: best, with those whose difference from it on the same channels holds 0 within {_INTERVAL}."]
+        if best
+        else []
+    )
     return " ".join([f"{place[:1].upper()}{place[1:]}.", *meanings, *ends])
 
 

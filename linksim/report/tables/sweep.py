@@ -18,6 +18,9 @@ from linksim.storage.results_table import NO_COMPRESSOR
 # Rows of results of one column of a table, by compressor and metric.
 _Column = Mapping[tuple[str, str], pd.Series]
 
+# Nearer to an end of its interval than by this share of half of it, a value is at that end.
+_ONE_SIDED = 0.1
+
 
 @dataclass(frozen=True)
 class Cell:
@@ -254,8 +257,11 @@ def _by_key(part: pd.DataFrame) -> _Column:
 def _cell(metric: MetricText, result: pd.Series | None, best: bool) -> Cell:
     if result is None:
         return Cell()
-    value = float(result["value"])
-    half = (float(result["ci_high"]) - float(result["ci_low"])) / 2
+    value, low, high = float(result["value"]), float(result["ci_low"]), float(result["ci_high"])
+    half = (high - low) / 2
+    if min(value - low, high - value) < _ONE_SIDED * half:
+        # As of a share of nothing: half of the interval does not reach its other end.
+        half = max(value - low, high - value)
     # Exact figures, such as bits, have no interval worth a word.
     known = isfinite(half) and metric.digits is not None and not metric.is_lossless(value)
     return Cell(metric.text(value), f"{half:.{metric.digits}f}" if known else "", best)
