@@ -37,6 +37,8 @@ class LearningRecord:
             others trained.
         weights: document of a network's weights, with their file; empty for the others.
         differences: what the weights were trained with otherwise than the scenario asks.
+        earlier_default: keys of their recipe which the scenario says nothing of, and of which the default is another
+            now; a better default makes no weights wrong, but they are not what it would make.
     """
 
     compressor: str
@@ -44,6 +46,7 @@ class LearningRecord:
     learnt_from: int | None
     weights: Mapping[str, Any]
     differences: tuple[str, ...] = ()
+    earlier_default: tuple[str, ...] = ()
 
     def document(self) -> dict[str, Any]:
         """As a mapping that ``json`` can write."""
@@ -53,7 +56,8 @@ class LearningRecord:
             "learnt_from": self.learnt_from,
         }
         weights = {"weights": dict(self.weights)} if self.weights else {}
-        return common | weights | ({"differences": list(self.differences)} if self.differences else {})
+        told = {"differences": list(self.differences), "earlier_default": list(self.earlier_default)}
+        return common | weights | {name: lines for name, lines in told.items() if lines}
 
 
 def learning_records(points: Iterable[Point]) -> list[LearningRecord]:
@@ -126,7 +130,8 @@ def learning_record(spec: SchemeSpec) -> LearningRecord:
         "validation_nmse_db": info.validation_nmse_db,
         "validated_through": info.measured_through or "nothing, codewords as they are",
     }
-    return LearningRecord(spec.label, ratio, info.learnt_from, weights, tuple(_differences(spec, info)))
+    asked, earlier = _recipe_differences(spec, info)
+    return LearningRecord(spec.label, ratio, info.learnt_from, weights, (*_differences(spec, info), *asked), earlier)
 
 
 def _fitted_to(spec: SchemeSpec) -> int | None:
@@ -142,35 +147,53 @@ def _fitted_to(spec: SchemeSpec) -> int | None:
 
 
 def _differences(spec: SchemeSpec, info: CheckpointInfo) -> Iterator[str]:
-    """What of seed, channels, budget and recipe is not as the scenario asks."""
-    training = spec.scenario.training
+    """What of seed, channels and budget is not as the scenario asks."""
     if info.seed != spec.scenario.seed:
         yield f"seed {info.seed}, the scenario asks for {spec.scenario.seed}"
-    available = source_of(spec.scenario).n_samples("train")
-    pool = training.network_samples if available is None else min(training.network_samples, available)
-    wanted = recipe_of(spec)
     origin = outdated(spec, info)
     if origin is not None:
         yield origin
     if spec.adapted_to is None:
-        if not training.fresh and info.learnt_from != pool:
+        wanted, pool = recipe_of(spec), _pool(spec)
+        if not spec.scenario.training.fresh and info.learnt_from != pool:
             yield f"{info.learnt_from} training channels, the scenario asks for {pool}"
         steps = wanted.steps(max(pool // wanted.batch_size, 1))
         seen = 0 if steps is None else steps * min(wanted.batch_size, pool)
         if steps is not None and info.samples_seen != seen:
             yield f"{info.samples_seen} channels seen, the scenario asks for {seen}"
+
+
+def _recipe_differences(spec: SchemeSpec, info: CheckpointInfo) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """What of the recipe is not as the scenario asks, and what is not as the default that holds below what it asks."""
+    wanted, pool = recipe_of(spec), _pool(spec)
     if getattr(spec.parameters, "phases_are_chosen", False):
         # Never turned, also where an older document says so.
         wanted = wanted.model_copy(update={"random_phase": info.recipe.random_phase})
-    used, asked = (one.acting(max(pool // one.batch_size, 1), info.start_nmse_db) for one in (info.recipe, wanted))
-    yield from _recipe_differences(used, asked)
+    used, wanted = (one.acting(max(pool // one.batch_size, 1), info.start_nmse_db) for one in (info.recipe, wanted))
+    asked_keys = _asked_keys(spec)
+    asked, earlier = [], []
+    for key in sorted(TrainingRecipe.model_fields.keys() - _NOT_LISTED):
+        found, now = getattr(used, key), getattr(wanted, key)
+        if found != now and key in asked_keys:
+            asked.append(f"{key} {_text(found)}, the scenario asks for {_text(now)}")
+        elif found != now:
+            earlier.append(f"{key} {_text(found)}, by default {_text(now)} now")
+    return tuple(asked), tuple(earlier)
 
 
-def _recipe_differences(used: TrainingRecipe, wanted: TrainingRecipe) -> Iterator[str]:
-    for key in TrainingRecipe.model_fields.keys() - _NOT_LISTED:
-        found, asked = getattr(used, key), getattr(wanted, key)
-        if found != asked:
-            yield f"{key} {_text(found)}, the scenario asks for {_text(asked)}"
+def _asked_keys(spec: SchemeSpec) -> set[str]:
+    """Keys of the recipe that the scenario or the compressor's section speaks of; all where one names another base."""
+    sections = (spec.scenario.training.recipe, getattr(spec.parameters, "recipe", None))
+    given = [section for section in sections if section is not None]
+    if any(section.base not in (None, "default") for section in given):
+        return set(TrainingRecipe.model_fields)
+    return {key for section in given for key in section.given}
+
+
+def _pool(spec: SchemeSpec) -> int:
+    """Training channels that a network would have."""
+    available, wanted = source_of(spec.scenario).n_samples("train"), spec.scenario.training.network_samples
+    return wanted if available is None else min(wanted, available)
 
 
 def _text(value: object) -> str:

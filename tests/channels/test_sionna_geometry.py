@@ -115,6 +115,12 @@ def test_indoor_ues_are_on_floors_and_walk():
     assert torch.equal(plain.distance_m, blocks[0].distance_m)
 
 
+def test_samples_that_are_alike_are_told_of() -> None:
+    lines = [source(spatial_consistency=alike).parameters.validity_warnings() for alike in (True, False)]
+    assert [line.partition(":")[0] for line in lines[0]] == ["spatial_consistency"]
+    assert lines[1] == []
+
+
 def test_spatial_consistency_makes_neighbours_alike() -> None:
     def spread_differences(consistent: bool) -> tuple[float, float]:
         """Mean squared difference of log10 delay spread between UEs near each other, and far apart."""

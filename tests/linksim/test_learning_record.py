@@ -10,6 +10,7 @@ import pytest
 
 from feedback.checkpoint_info import read_info
 from feedback.compressors.crnet import CrNet
+from feedback.training.default_recipes import KLT_RECIPE
 from feedback.training.recipe import TrainingRecipe
 from linksim.execution.options import ExecutionOptions
 from linksim.preparation.network_training import recipe_of
@@ -126,6 +127,29 @@ def test_tables_manifest_and_report_say_how_many(
     found = pd.read_csv(other / "results.csv").set_index("compressor")["learnt_from"].to_dict()
     assert found == {"topk": 0, "klt": 120, "csinet": 150, "start": 120}
     assert "the scenario asks for 120" in write_report(other).read_text()
+
+
+def record_of(compressor: str, folder: Path) -> dict[str, Any]:
+    records = json.loads((folder / "manifest.json").read_text())["compressors"]
+    return next(record for record in records if record["compressor"] == compressor)
+
+
+@pytest.mark.usefixtures("without_figures")
+def test_a_default_that_has_changed_is_no_wish_of_the_scenario(
+    learnt: dict[str, Any], tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start_run(learnt, tmp_path / "out")
+    caplog.clear()
+    changed = KLT_RECIPE.model_copy(update={"ema_decay": 0.5})
+    monkeypatch.setattr("feedback.neural.KLT_RECIPE", changed)
+    learnt["name"] = "again"
+    record = record_of("csinet", start_run(learnt, tmp_path / "out"))
+    assert "its weights have" not in caplog.text
+    assert record["earlier_default"] == ["ema_decay 0.97, by default 0.5 now"]
+    learnt["training"]["recipe"] |= {"ema_decay": 0.5}
+    record = record_of("csinet", start_run(learnt, tmp_path / "out"))
+    assert record["differences"] == ["ema_decay 0.97, the scenario asks for 0.5"]
+    assert "earlier_default" not in record
 
 
 def test_recipes_of_a_scenario_lie_over_each_other(tiny: dict[str, Any]) -> None:

@@ -189,8 +189,10 @@ class SionnaParameters(SourceParameters):
         return (0.0, 0.0) if self.is_profile else (-60.0, 60.0)
 
     def validity_warnings(self) -> list[str]:
-        """What TR 38.901 does not state the model for."""
-        return tr38901_warnings(self)
+        """What TR 38.901 does not state the model for, and samples that are not independent."""
+        alike = "spatial_consistency: the UEs of a block of 50 are alike, so that intervals are too narrow: they take "
+        alike += "samples for independent"
+        return [*tr38901_warnings(self), *([alike] if self.spatial_consistency else [])]
 
     def outline(self) -> DrawnChannels:
         """Grid and array of these parameters."""
