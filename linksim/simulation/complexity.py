@@ -11,7 +11,7 @@ from feedback.number_text import number_text
 from feedback.observation import CsiDimensions
 from feedback.plugin_file import build_compressor
 from linksim.files import write_whole
-from linksim.preparation.scheme_spec import scheme_specs, schemes_of
+from linksim.preparation.scheme_spec import SchemeSpec, scheme_specs, schemes_of
 from linksim.scenario.model import Scenario
 from linksim.scenario.outlines import csi_dimensions
 from linksim.scenario.sweep import points_of
@@ -38,7 +38,7 @@ def write_complexity(scenario: Scenario, folder: Path) -> None:
     """Writes ``complexity.csv``: multiply-adds and stored parameters per report at the scenario's compression ratio."""
     rows = []
     for spec in scheme_specs(scenario):
-        cost = spec.build().compressor.complexity()
+        cost = _cost(spec, scenario)
         rows.append({"compressor": spec.label, "compression_ratio": spec.parameters.compression_ratio} | vars(cost))
     write_whole(folder / "complexity.csv", csv_text(pd.DataFrame(rows), None))
 
@@ -46,13 +46,12 @@ def write_complexity(scenario: Scenario, folder: Path) -> None:
 def scenario_costs(scenario: Scenario) -> pd.DataFrame:
     """Costs of a scenario's compressors at every compression ratio of its points; columns ``COLUMNS``."""
     wanted = {
-        (spec.label, spec.parameters.model_dump_json(), csi_dimensions(spec.scenario)): spec
+        (spec.label, spec.parameters.model_dump_json(), csi_dimensions(point.scenario)): (spec, point.scenario)
         for point in points_of(scenario)
         for spec in schemes_of(point)
     }
     rows = [
-        _row(spec.label, spec.parameters.compression_ratio, spec.build().compressor.complexity())
-        for spec in wanted.values()
+        _row(spec.label, spec.parameters.compression_ratio, _cost(spec, tested)) for spec, tested in wanted.values()
     ]
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
@@ -79,6 +78,11 @@ def _registry_rows() -> Iterator[tuple[object, ...]]:
             except FeedbackInputError:
                 continue
             yield _row(name, ratio, cost)
+
+
+def _cost(spec: SchemeSpec, tested: Scenario) -> Complexity:
+    """Of reports of the channel that is tested, whatever channel a compressor has learnt from."""
+    return build_compressor(spec.parameters, csi_dimensions(tested)).complexity()
 
 
 def _row(name: str, ratio: float | None, cost: Complexity) -> tuple[object, ...]:

@@ -67,6 +67,8 @@ def test_reports_are_of_the_channel_that_is_tested(crossed: dict[str, Any], run_
     folder = run_folder(crossed)
     for metric in crossed["metrics"]:
         assert figure(folder, "etype2", metric) == figure(folder, "plain", metric)
+    costs = pd.read_csv(folder / "complexity.csv").set_index("compressor")
+    assert costs.loc["etype2"].equals(costs.loc["plain"])
 
 
 def test_klt_of_one_source_on_another(crossed: dict[str, Any], run_folder: RunFolder) -> None:
