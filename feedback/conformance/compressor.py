@@ -9,6 +9,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
+from feedback.compressor_parameters import codeword_length
 from feedback.conformance.candidate import Candidate, csi_for, delivered, rows_of
 from feedback.conformance.contract import Check, ContractError, demand
 from feedback.conformance.reports import check_bits_of, check_memory, check_unit_norm, check_wrong_bits, given_shape
@@ -169,13 +170,18 @@ def check_every_size(candidate: Candidate) -> None:
 
 
 def check_compression_ratio(candidate: Candidate) -> None:
-    """Codewords shorten as the ratio grows, and a ratio without codeword is refused in a line that names it."""
+    """Codewords shorten as the ratio grows and are no longer than it says; one without is refused in a line that names it."""
     if not candidate.compressor.has_ratio:
         return
-    lengths = [candidate.build(compression_ratio=ratio).length for ratio in (4.0, 8.0, 16.0)]
+    built = {ratio: candidate.build(compression_ratio=ratio) for ratio in (4.0, 8.0, 16.0)}
+    lengths = [compressor.length for compressor in built.values()]
     demand(lengths == sorted(lengths, reverse=True), f"length: got {lengths} at CR 4, 8, 16, expected falling ones")
     if len(set(lengths)) == 1:
         return  # A codeword that does not depend on the ratio.
+    for ratio, compressor in built.items():
+        most = codeword_length(compressor.shape, ratio)
+        fits = compressor.sends != "analogue" or compressor.length <= most
+        demand(fits, f"length: got {compressor.length} values at CR {ratio:g}, expected at most {most}")
     for ratio in _IMPOSSIBLE_RATIOS:
         parameters = candidate.parameters(ratio)
         line = _refused(lambda given=parameters: candidate.made(given), f"ratio {ratio}")  # type: ignore[misc]

@@ -11,6 +11,8 @@ from pydantic import ValidationError
 from feedback.checkpoint import load_checkpoint, save_checkpoint
 from feedback.checkpoint_key import checkpoint_key
 from feedback.compressor import COMPRESSORS, CompressorParameters
+from feedback.conformance.compressor import check_compression_ratio, failures
+from feedback.conformance.network import candidate_of
 from feedback.conformance.plugin_check import check_plugin_shapes
 from feedback.errors import FeedbackInputError
 from feedback.neural import NeuralCompressor
@@ -254,3 +256,17 @@ def test_parameters_are_optional(file: Path) -> None:
     # Drawn weights: no smaller steps for FC layers.
     assert not network.starts_as_klt
     assert TrainingRecipe().resolved(network.starts_as_klt).fc_rate_ratio == 1.0
+
+
+def test_codewords_longer_than_their_ratio_says_are_no_fair_comparison(tmp_path: Path) -> None:
+    text = FIRST_VALUES.replace("    has_ratio = False\n", "").replace(
+        "Compressor, CompressorParameters", "Compressor, CompressorParameters, codeword_length"
+    )
+    text = text.replace("csi[:, 0, :2] = torch.view_as_complex(received.values.unflatten(1, (2, 2)))", "pass")
+    for more, problem in ((3, "length: got 131 values at CR 4, expected at most 128"), (0, None)):
+        file = tmp_path / f"longer_by_{more}.py"
+        length = f"codeword_length(shape, parameters.compression_ratio) + {more}"
+        file.write_text(text.replace("self.length = 4", f"self.length = {length}"))
+        kind = PluginParameters.model_validate({"plugin": f"{file}:FirstValues", "compression_ratio": 4}).load()
+        candidate = candidate_of(kind, {"name": "FirstValues"})
+        assert list(failures(candidate, (check_compression_ratio,))) == [(check_compression_ratio, problem)]
