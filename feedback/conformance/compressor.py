@@ -170,7 +170,7 @@ def check_every_size(candidate: Candidate) -> None:
 
 
 def check_compression_ratio(candidate: Candidate) -> None:
-    """Codewords shorten as the ratio grows and are no longer than it says; one without is refused in a line that names it."""
+    """Codewords shorten as the ratio grows, none is longer than it says, and a ratio without one is refused by name."""
     if not candidate.compressor.has_ratio:
         return
     built = {ratio: candidate.build(compression_ratio=ratio) for ratio in (4.0, 8.0, 16.0)}
