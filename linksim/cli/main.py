@@ -118,13 +118,12 @@ def run(
 def validate(scenario: ScenarioFile, overrides: Overrides = None) -> None:
     """Checks a scenario, or every one of a campaign or study, without running it."""
     from linksim.preparation.dimension_check import check_channels, check_points
-    from linksim.preparation.training_check import check_trainings
     from linksim.scenario.campaign import load_scenarios, places
+    from linksim.scenario.file import is_study
     from linksim.scenario.messages import named_problems
     from linksim.scenario.sweep import points_of, replaced_links
     from linksim.scenario.yaml_file import read_document
     from linksim.simulation.validity import validity_warnings
-    from linksim.studies.model import is_study
 
     try:
         if is_study(read_document(scenario)):
@@ -138,7 +137,11 @@ def validate(scenario: ScenarioFile, overrides: Overrides = None) -> None:
                     points += (own := points_of(resolved))
                     check_points(own)
                     check_channels(own)
-            check_trainings(scenarios, places(scenario))
+            # Most scenarios have no teacher, and are checked without PyTorch.
+            if any(getattr(part, "distillation", None) for resolved in scenarios for part in resolved.compressors):
+                from linksim.preparation.training_check import check_trainings
+
+                check_trainings(scenarios, places(scenario))
     except InputError as error:
         for line in error.lines[:_MAX_PROBLEMS]:
             _complain(line)

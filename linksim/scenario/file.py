@@ -1,6 +1,6 @@
 """Scenario files: safe YAML in, overrides applied, a validated scenario or one clear line out."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +46,11 @@ def read_overridden(path: Path, overrides: Sequence[str]) -> dict[str, Any]:
         apply_override(document, override)
     resolve_paths(document, Path.cwd())
     return document
+
+
+def is_study(document: Mapping[str, Any]) -> bool:
+    """Whether a document is a study's rather than a scenario's."""
+    return "study" in document
 
 
 def apply_override(document: dict[str, Any], override: str) -> None:

@@ -1,6 +1,6 @@
 """Study files: one document that asks a question over many runs, validated like a scenario."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -117,11 +117,6 @@ _STUDIES: dict[str, type[GeneralisationStudy] | type[TableStudy]] = {
     "generalization": GeneralisationStudy,
     "table_generalization": TableStudy,
 }
-
-
-def is_study(document: Mapping[str, Any]) -> bool:
-    """Whether a document is a study's rather than a scenario's."""
-    return "study" in document
 
 
 def load_study(path: Path, overrides: Sequence[str] = ()) -> AnyStudy:
