@@ -178,10 +178,10 @@ def check_compression_ratio(candidate: Candidate) -> None:
     demand(lengths == sorted(lengths, reverse=True), f"length: got {lengths} at CR 4, 8, 16, expected falling ones")
     if len(set(lengths)) == 1:
         return  # A codeword that does not depend on the ratio.
-    for ratio, compressor in built.items():
-        most = codeword_length(compressor.shape, ratio)
+    for of_ratio, compressor in built.items():
+        most = codeword_length(compressor.shape, of_ratio)
         fits = compressor.sends != "analogue" or compressor.length <= most
-        demand(fits, f"length: got {compressor.length} values at CR {ratio:g}, expected at most {most}")
+        demand(fits, f"length: got {compressor.length} values at CR {of_ratio:g}, expected at most {most}")
     for ratio in _IMPOSSIBLE_RATIOS:
         parameters = candidate.parameters(ratio)
         line = _refused(lambda given=parameters: candidate.made(given), f"ratio {ratio}")  # type: ignore[misc]
