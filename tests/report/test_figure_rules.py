@@ -38,6 +38,26 @@ def test_a_logarithmic_axis_has_three_to_seven_labels_inside(base, low, stretch)
     assert min(gaps) > 0.06
 
 
+@pytest.mark.parametrize("base", [2, 10])
+@pytest.mark.parametrize("most", [4, 7])
+def test_no_half_of_a_logarithmic_axis_is_without_a_label(base, most):
+    rng = np.random.default_rng(1)
+    # Of each length from a twentieth of a decade to eight decades.
+    for length, offset in zip(rng.uniform(0.05, 8, 2000), rng.uniform(-4, 4, 2000), strict=True):
+        low, high = 10.0**offset, 10.0 ** (offset + length)
+        ticks = log_ticks(low, high, base, most)
+        places = [math.log10(low), *map(math.log10, ticks), math.log10(high)]
+        gaps = np.diff(places)
+        assert len(ticks) >= 3
+        assert gaps.min() > -1e-9
+        # Rounding of logarithms below ten.
+        assert gaps.max() <= 0.5 * length + 1e-8
+
+
+def test_ticks_of_two_decades_and_a_half_reach_into_the_first():
+    assert log_ticks(1.6e4, 8e6, 10) == [3e4, 1e5, 3e5, 1e6, 3e6]
+
+
 def test_bits_of_half_an_octave_are_no_lone_number():
     axes = Figure().subplots()
     axes.set_xscale("log", base=2)
