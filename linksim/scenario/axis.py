@@ -40,6 +40,11 @@ class Axis:
         return self.short or self.key
 
     @property
+    def words(self) -> str:
+        """Its name inside of a sentence: ``speed``, ``SNR``, ``UE antennas``."""
+        return self.name if self.name[1:2].isupper() else self.name[:1].lower() + self.name[1:]
+
+    @property
     def label(self) -> str:
         """Name and unit, for an axis of a figure or the head of a table."""
         return f"{self.name} [{self.unit}]" if self.unit else self.name
