@@ -17,7 +17,7 @@ from linksim.report.view.limits import mark_outside, robust_limits
 from linksim.report.view.metric_format import metric_text
 from linksim.report.view.run_view import view_sweeps
 from linksim.report.view.ticks import log_ticks, set_log_ticks
-from linksim.scenario.axis import AXIS_COLUMNS, axis_of_column
+from linksim.scenario.axis import AXIS_COLUMNS, COMMON_AXES, OTHER_AXES, axis_of_column
 from linksim.scenario.paired_axes import axis_keys
 from linksim.scenario.yaml_file import read_document
 
@@ -248,5 +248,21 @@ def test_options_are_read():
 def test_what_scenarios_sweep_has_a_name_in_figures(file):
     sweeps = read_document(file).get("sweeps", {})
     keys = {key for axes in sweeps.values() for axis in axes for key in axis_keys(axis)}
-    # Those of one compressor stand in the labels of its curve.
-    assert [key for key in keys if axis_of_column(key).name == key and not key.startswith("compressors.")] == []
+    assert [key for key in keys if axis_of_column(key).name == key] == []
+
+
+def test_a_key_of_one_compressor_is_said_with_its_name():
+    titles = ["enhanced Type II", "context codec"]
+    assert axis_of_column("compressors.0.param_combination", titles).phrase(6.0) == (
+        "enhanced Type II: parameter combination 6"
+    )
+    assert axis_of_column("compressors.1.quantiser.bits", titles).words == "context codec: quantiser bits"
+    assert axis_of_column("compressors.2.width", titles).name == "compressor 3: width"
+
+
+@pytest.mark.parametrize("axis", [*COMMON_AXES, *OTHER_AXES], ids=lambda axis: axis.column)
+def test_names_of_axes_keep_their_abbreviations_in_sentences(axis):
+    first = axis.name.split()[0]
+    capitals = sum(letter.isupper() for letter in first)
+    assert axis.words.split()[0] == (first if capitals > 1 else first.lower())
+    assert axis.words.split()[1:] == axis.name.split()[1:]

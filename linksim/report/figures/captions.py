@@ -49,7 +49,7 @@ def caption(run: RunView, sweep: Sweep, metrics: Sequence[str], layout: Layout) 
 
 def point_caption(run: RunView, sweep: Sweep, point: Point, metrics: Sequence[str], layout: Layout, what: str) -> str:
     """Caption of a figure of a single point; ``what`` says what it shows."""
-    where = ", ".join(part for part in (f"sweep {sweep.name}", _values_in_words(sweep, point.axes)) if part)
+    where = ", ".join(part for part in (f"sweep {sweep.name}", _values_in_words(run, sweep, point.axes)) if part)
     meanings = [metric_text(metric).meaning for metric in metrics]
     sentences = [f"{what} ({where}).", *meanings]
     if layout.references:
@@ -64,7 +64,7 @@ def point_caption(run: RunView, sweep: Sweep, point: Point, metrics: Sequence[st
 def example_caption(run: RunView, example: ExampleMatrices) -> str:
     """Caption of the true matrix beside the rebuilt ones."""
     sweep = next((sweep for sweep in run.sweeps if sweep.name == example.sweep), None)
-    point = "" if sweep is None else _values_in_words(sweep, example.axes)
+    point = "" if sweep is None else _values_in_words(run, sweep, example.axes)
     where = ", ".join(part for part in (f"sweep {example.sweep}", point) if part)
     return (
         f"The first test channel ({where}): truncated angular-delay matrix, true and as the BS rebuilt it, with the "
@@ -72,9 +72,9 @@ def example_caption(run: RunView, example: ExampleMatrices) -> str:
     )
 
 
-def _values_in_words(sweep: Sweep, values: Mapping[str, float | str | bool]) -> str:
+def _values_in_words(run: RunView, sweep: Sweep, values: Mapping[str, float | str | bool]) -> str:
     """Swept values, such as ``SNR 10 dB``."""
-    axes = {axis.column: axis for axis in all_axes(sweep.rows)}
+    axes = {axis.column: axis for axis in all_axes(sweep.rows, run.compressors)}
     return ", ".join(
         f"{key} {value}" if key not in axes or isinstance(value, bool) else axes[key].phrase(value)
         for key, value in values.items()
