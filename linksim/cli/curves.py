@@ -44,7 +44,13 @@ def learning_curves(
         if log_samples and not any(row.samples for row in rows):
             raise InputError(f"{folder / LOG_FILE}: got the start only, expected a validation after it")
         curves[label] = rows
-    files = write_curves_together(out, curves, dict(map(_level, level or ())), log_samples=log_samples)
+    levels: dict[str, float] = {}
+    for text in level or ():
+        label, value = _level(text)
+        if label in levels or label in curves:
+            raise InputError(f"--level: {text}: got the label {label!r} twice, expected one for each curve and level")
+        levels[label] = value
+    files = write_curves_together(out, curves, levels, log_samples=log_samples)
     say(f"learning curves: {files[0]}")
 
 

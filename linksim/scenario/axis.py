@@ -1,6 +1,6 @@
 """The axes of sweeps: short name, scenario key, and how values are shown; for sweeps, results and reports alike."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from math import isnan
 
@@ -38,6 +38,14 @@ class Axis:
     def column(self) -> str:
         """Its column in the results, and its name in sweeps."""
         return self.short or self.key
+
+    @property
+    def words(self) -> str:
+        """Its name inside of a sentence: ``speed``, ``SNR``, ``UE antennas``."""
+        first = self.name.partition(" ")[0]
+        # Abbreviations and names of compressors stay as they are.
+        plain = first[1:].islower() and ":" not in self.name
+        return first.lower() + self.name[len(first) :] if plain else self.name
 
     @property
     def label(self) -> str:
@@ -124,14 +132,33 @@ OTHER_AXES = (
     Axis("feedback.predictor.order", "Predictor order"),
 )
 
+# Words that keys shorten.
+_WORDS = {"param": "parameter"}
+
 AXIS_COLUMNS = tuple(axis.column for axis in COMMON_AXES)
 
 _BY_COLUMN = {axis.column: axis for axis in (*COMMON_AXES, *OTHER_AXES)}
 
 
-def axis_of_column(column: str) -> Axis:
-    """The axis of a column of the results."""
-    return _BY_COLUMN.get(column) or Axis(column, column)
+def axis_of_column(column: str, compressors: Sequence[str] = ()) -> Axis:
+    """The axis of a column of the results.
+
+    Args:
+        column: the column.
+        compressors: what the compressors of the scenario are called, in its order.
+    """
+    return _BY_COLUMN.get(column) or Axis(column, _key_in_words(column, compressors))
+
+
+def _key_in_words(key: str, compressors: Sequence[str]) -> str:
+    """``enhanced Type II: parameter combination`` for ``compressors.0.param_combination``; other keys as they are."""
+    section, _, rest = key.partition(".")
+    number, _, own = rest.partition(".")
+    if section != "compressors" or not number.isdecimal() or not own:
+        return key
+    place = int(number)
+    title = compressors[place] if place < len(compressors) else f"compressor {place + 1}"
+    return f"{title}: {' '.join(_WORDS.get(word, word) for word in own.replace('.', '_').split('_'))}"
 
 
 def scenario_key(name: str) -> str:

@@ -83,6 +83,11 @@ def test_curves_of_several_trainings_in_one_figure(
     for wrong, message in (
         ((tmp_path / "none",), "log.csv: no such log, expected the folder of a training"),
         ((folders[0], folders[0]), "got the label 'CRNet, 1/16' twice, expected one for each training"),
+        (
+            (folders[0], "--level", "paper=-11", "--level", "paper=-12"),
+            "--level: paper=-12: got the label 'paper' twice, expected one for each curve and level",
+        ),
+        ((f"mine={folders[0]}", "--level", "mine=-12"), "--level: mine=-12: got the label 'mine' twice"),
         ((folders[0], "--level", "-11"), "--level: got '-11', expected LABEL=DB, such as published=-11.35"),
     ):
         code, _, err = command("learning-curves", *wrong)

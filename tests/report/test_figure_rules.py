@@ -17,7 +17,7 @@ from linksim.report.view.limits import mark_outside, robust_limits
 from linksim.report.view.metric_format import metric_text
 from linksim.report.view.run_view import view_sweeps
 from linksim.report.view.ticks import log_ticks, set_log_ticks
-from linksim.scenario.axis import AXIS_COLUMNS, axis_of_column
+from linksim.scenario.axis import AXIS_COLUMNS, COMMON_AXES, OTHER_AXES, axis_of_column
 from linksim.scenario.paired_axes import axis_keys
 from linksim.scenario.yaml_file import read_document
 
@@ -36,6 +36,26 @@ def test_a_logarithmic_axis_has_three_to_seven_labels_inside(base, low, stretch)
     # Seven labels are a seventh of an axis apart; ticks that are even on a linear scale lie closer at its end.
     gaps = [math.log(right / left) / math.log(stretch) for left, right in itertools.pairwise(ticks)]
     assert min(gaps) > 0.06
+
+
+@pytest.mark.parametrize("base", [2, 10])
+@pytest.mark.parametrize("most", [4, 7])
+def test_no_half_of_a_logarithmic_axis_is_without_a_label(base, most):
+    rng = np.random.default_rng(1)
+    # Of each length from a twentieth of a decade to eight decades.
+    for length, offset in zip(rng.uniform(0.05, 8, 2000), rng.uniform(-4, 4, 2000), strict=True):
+        low, high = 10.0**offset, 10.0 ** (offset + length)
+        ticks = log_ticks(low, high, base, most)
+        places = [math.log10(low), *map(math.log10, ticks), math.log10(high)]
+        gaps = np.diff(places)
+        assert len(ticks) >= 3
+        assert gaps.min() > -1e-9
+        # Rounding of logarithms below ten.
+        assert gaps.max() <= 0.5 * length + 1e-8
+
+
+def test_ticks_of_two_decades_and_a_half_reach_into_the_first():
+    assert log_ticks(1.6e4, 8e6, 10) == [3e4, 1e5, 3e5, 1e6, 3e6]
 
 
 def test_bits_of_half_an_octave_are_no_lone_number():
@@ -228,5 +248,21 @@ def test_options_are_read():
 def test_what_scenarios_sweep_has_a_name_in_figures(file):
     sweeps = read_document(file).get("sweeps", {})
     keys = {key for axes in sweeps.values() for axis in axes for key in axis_keys(axis)}
-    # Those of one compressor stand in the labels of its curve.
-    assert [key for key in keys if axis_of_column(key).name == key and not key.startswith("compressors.")] == []
+    assert [key for key in keys if axis_of_column(key).name == key] == []
+
+
+def test_a_key_of_one_compressor_is_said_with_its_name():
+    titles = ["enhanced Type II", "context codec"]
+    assert axis_of_column("compressors.0.param_combination", titles).phrase(6.0) == (
+        "enhanced Type II: parameter combination 6"
+    )
+    assert axis_of_column("compressors.1.quantiser.bits", titles).words == "context codec: quantiser bits"
+    assert axis_of_column("compressors.2.width", titles).name == "compressor 3: width"
+
+
+@pytest.mark.parametrize("axis", [*COMMON_AXES, *OTHER_AXES], ids=lambda axis: axis.column)
+def test_names_of_axes_keep_their_abbreviations_in_sentences(axis):
+    first = axis.name.split()[0]
+    capitals = sum(letter.isupper() for letter in first)
+    assert axis.words.split()[0] == (first if capitals > 1 else first.lower())
+    assert axis.words.split()[1:] == axis.name.split()[1:]

@@ -28,9 +28,22 @@ def draw_bits(run: RunView, sweep: Sweep, metrics: Sequence[str]) -> Layout | No
         metrics: errors, a block of panels each, all with the same axes.
     """
     named = tuple(axis for axis in sweep.axes.panels if not is_numeric_dtype(sweep.rows[axis.column]))
-    parts = sweep_panels(sweep.rows, replace(sweep.axes, panels=named))
+    labels = set(run.styles_of(sweep))
+    # A frame without any curve says nothing.
+    parts = [
+        part
+        for part in sweep_panels(sweep.rows, replace(sweep.axes, panels=named))
+        if any(not _points(part.rows, label, metric_text(name)).empty for label in labels for name in metrics)
+    ]
+    if not parts:
+        return None
+    metrics = [
+        name
+        for name in metrics
+        if any(not _points(part.rows, label, metric_text(name)).empty for label in labels for part in parts)
+    ]
     titles = [part.title for part in parts]
-    if len(parts) == 1:
+    if titles == [""]:
         layout, (grid,) = new_blocks([[""] * len(metrics)], [["error"] * len(metrics)], run.options)
         blocks = [[axes] for axes in grid]
     else:
@@ -38,16 +51,14 @@ def draw_bits(run: RunView, sweep: Sweep, metrics: Sequence[str]) -> Layout | No
     several = len(named) < len(sweep.axes.panels)
     if several:
         axes_spent = [axis for axis in sweep.varying if axis not in named]
-        spent = " and ".join(axis.name.lower() for axis in axes_spent)
+        spent = " and ".join(axis.words for axis in axes_spent)
         layout.notes.append(f"All pairs of {spent}; faint: those that others of as few bits beat.")
     for metric, block in zip(metrics, blocks, strict=True):
         for axes, part in zip(block, parts, strict=True):
             drawn = draw_against_bits(axes, part.rows, metric_text(metric), run.styles_of(sweep), several)
             layout.entries |= {label: legend_handle(run.styles[label]) for label in drawn}
-    if not layout.entries:
-        return None
     panels = [axes for block in blocks for axes in block]
-    if len(parts) == 1:
+    if titles == [""]:
         label_outer(panels, columns_of(panels), below=True, left=False)
     else:
         for i, block in enumerate(blocks):
@@ -71,13 +82,8 @@ def draw_against_bits(
             bits beats, and the others are faint.
     """
     drawn = []
-    points = [axis.column for axis in all_axes(rows)]
     for i, (compressor, style) in enumerate(styles.items()):
-        part = rows[rows["compressor"] == compressor]
-        bits = part.loc[part["metric"] == "bits", [*points, "value"]].rename(columns={"value": "bits"})
-        shown = drawable(part[part["metric"] == metric.name], metric).merge(bits, on=points)
-        shown = shown.sort_values(["bits", "value"])
-        shown = shown[shown["bits"] > 0]
+        shown = _points(rows, compressor, metric)
         if not shown.empty:
             options = {**style.line_options(), "elinewidth": 0.8, "zorder": 2.5 + 0.01 * i}
             if several:
@@ -91,6 +97,15 @@ def draw_against_bits(
     axes.set_xlabel(metric_text("bits").label)
     axes.set_ylabel(metric.label)
     return drawn
+
+
+def _points(rows: pd.DataFrame, compressor: str, metric: MetricText) -> pd.DataFrame:
+    """What of a compressor has a place over the bits, in their order; they are a column beside the others."""
+    points = [axis.column for axis in all_axes(rows)]
+    part = rows[rows["compressor"] == compressor]
+    bits = part.loc[part["metric"] == "bits", [*points, "value"]].rename(columns={"value": "bits"})
+    shown = drawable(part[part["metric"] == metric.name], metric).merge(bits, on=points)
+    return shown[shown["bits"] > 0].sort_values(["bits", "value"])
 
 
 def _limit(layout: Layout, run: RunView, axes: Axes, metrics: Sequence[str]) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from linksim.report.figures.layouts import Layout, panel_letter
 from linksim.report.view.axes import all_axes
+from linksim.report.view.independence import largest_change
 from linksim.report.view.metric_format import metric_text
 from linksim.report.view.run_view import RunView, Sweep
 from linksim.scenario.axis import Axis
@@ -23,16 +24,16 @@ def caption(run: RunView, sweep: Sweep, metrics: Sequence[str], layout: Layout) 
     sentences += layout.notes
     x = sweep.axes.x
     if x is not None and layout.flat:
-        flat = ", ".join(run.title(label) for label in layout.flat)
-        sentences.append(f"On the right edge, as the {x.name.lower()} does not matter to it: {flat}.")
+        flat = ", ".join(_flat_in(run.title(label), found, metrics) for label, found in layout.flat.items())
+        sentences.append(f"On the right edge, the same whatever the {x.words}: {flat}.")
     if layout.outside:
         sentences.append(f"Outside the axis, with an arrow and how far: {', '.join(layout.outside)}.")
     if x is not None and "bits" not in metrics:
-        sentences += [_going_together(sweep, x, follower) for follower in sweep.axes.followers]
+        sentences.append(_going_together(sweep, x))
     if layout.lossless:
         names = ", ".join(run.title(label) for label in layout.lossless)
         sentences.append(f"No NMSE curve, as the error is rounding only: {names}.")
-    sentences += [_same_over(sweep, metric) for metric in metrics]
+    sentences += [sentence for metric in metrics for sentence in _hardly_over(sweep, metric)]
     shown = sweep.rows[sweep.rows["metric"].isin(metrics)]
     if any(metric_text(name).logarithmic and (shown["value"][shown["metric"] == name] == 0).any() for name in metrics):
         sentences.append("Zeros have no place on the logarithmic scale.")
@@ -48,7 +49,7 @@ def caption(run: RunView, sweep: Sweep, metrics: Sequence[str], layout: Layout) 
 
 def point_caption(run: RunView, sweep: Sweep, point: Point, metrics: Sequence[str], layout: Layout, what: str) -> str:
     """Caption of a figure of a single point; ``what`` says what it shows."""
-    where = ", ".join(part for part in (f"sweep {sweep.name}", _values_in_words(sweep, point.axes)) if part)
+    where = ", ".join(part for part in (f"sweep {sweep.name}", _values_in_words(run, sweep, point.axes)) if part)
     meanings = [metric_text(metric).meaning for metric in metrics]
     sentences = [f"{what} ({where}).", *meanings]
     if layout.references:
@@ -63,7 +64,7 @@ def point_caption(run: RunView, sweep: Sweep, point: Point, metrics: Sequence[st
 def example_caption(run: RunView, example: ExampleMatrices) -> str:
     """Caption of the true matrix beside the rebuilt ones."""
     sweep = next((sweep for sweep in run.sweeps if sweep.name == example.sweep), None)
-    point = "" if sweep is None else _values_in_words(sweep, example.axes)
+    point = "" if sweep is None else _values_in_words(run, sweep, example.axes)
     where = ", ".join(part for part in (f"sweep {example.sweep}", point) if part)
     return (
         f"The first test channel ({where}): truncated angular-delay matrix, true and as the BS rebuilt it, with the "
@@ -71,23 +72,41 @@ def example_caption(run: RunView, example: ExampleMatrices) -> str:
     )
 
 
-def _values_in_words(sweep: Sweep, values: Mapping[str, float | str | bool]) -> str:
+def _values_in_words(run: RunView, sweep: Sweep, values: Mapping[str, float | str | bool]) -> str:
     """Swept values, such as ``SNR 10 dB``."""
-    axes = {axis.column: axis for axis in all_axes(sweep.rows)}
+    axes = {axis.column: axis for axis in all_axes(sweep.rows, run.compressors)}
     return ", ".join(
         f"{key} {value}" if key not in axes or isinstance(value, bool) else axes[key].phrase(value)
         for key, value in values.items()
     )
 
 
-def _same_over(sweep: Sweep, metric: str) -> str:
-    """That a metric does not depend on an axis of the panels."""
-    axes = sweep.reduced_to(metric).same_over if sweep.has(metric) else ()
-    names = " and ".join(axis.name.lower() for axis in axes if axis in sweep.axes.panels and axis.name)
-    return f"{metric_text(metric).label.partition(' [')[0]} is the same at every {names}." if names else ""
+def _flat_in(title: str, found: Sequence[str], metrics: Sequence[str]) -> str:
+    """A compressor that is the same in some metrics; these are named where there are others."""
+    return title if set(found) >= set(metrics) else f"{title} ({' and '.join(map(_named, found))})"
 
 
-def _going_together(sweep: Sweep, x: Axis, follower: Axis) -> str:
+def _hardly_over(sweep: Sweep, metric: str) -> list[str]:
+    """That a metric does not depend on an axis which is not shown, or by how little."""
+    text, sentences = metric_text(metric), []
+    for axis in sweep.reduced_to(metric).same_over if sweep.has(metric) else ():
+        if axis.name:
+            others = [other.column for other in sweep.varying if other.column != axis.column]
+            change = largest_change(sweep.rows, axis.column, others, text)
+            unit = text.label.partition(" [")[2].rstrip("]")
+            most = f"{change:.1g} {unit}".strip()
+            how = f"differs by at most {most} over" if change else "is the same whatever"
+            sentences.append(f"{_named(metric)} {how} the {axis.words}.")
+    return sentences
+
+
+def _named(metric: str) -> str:
+    return metric_text(metric).label.partition(" [")[0]
+
+
+def _going_together(sweep: Sweep, x: Axis) -> str:
+    """What is varied together with the horizontal axis; empty where nothing is."""
     pairs = sweep.rows.drop_duplicates(x.column).sort_values(x.column)
-    texts = (", ".join(axis.text(value) for value in pairs[axis.column]) for axis in (x, follower))
-    return f"{x.name} {next(texts)} goes with {follower.name.lower()} {next(texts)}."
+    axes = [x, *sweep.axes.followers]
+    texts = [f"{axis.words} {', '.join(axis.text(value) for value in pairs[axis.column])}" for axis in axes]
+    return f"Varied together: {'; '.join(texts)}." if len(axes) > 1 else ""

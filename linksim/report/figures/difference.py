@@ -12,15 +12,17 @@ from linksim.report.figures.file_stems import file_stem, stems
 from linksim.report.figures.levels import draw_level_lines
 from linksim.report.tables.difference import label_with_run, labelled, reference_name
 from linksim.report.view.curve_style import CurveStyle, curve_style_at, curve_styles
-from linksim.report.view.metric_format import drawable, metric_text
+from linksim.report.view.metric_format import drawable, is_drawn, metric_text
 from linksim.report.view.names import compressor_titles
 from linksim.report.view.run_view import Sweep, view_sweeps
-from linksim.report.view.style import COLUMN_IN, DOUBLE_COLUMN_IN, paper_style, plain_text, save
+from linksim.report.view.style import COLUMN_IN, DOUBLE_COLUMN_IN, paper_style, plain_text, save, wrapped_text
 from linksim.storage.results_table import NO_COMPRESSOR
 
 _PANEL_HEIGHT_IN = 2.1
 _LEVEL_HEIGHT_IN = 0.2
 _LEGEND_ROW_IN = 0.15
+# What stands beside a panel: its vertical axis' label and numbers.
+_BESIDE_IN = 0.35
 
 
 def draw_differences(
@@ -88,19 +90,22 @@ def _figure(sweep: Sweep, metric: str, reference: str, curves: Mapping[str, tupl
         )
         axes.axvline(0, color="0.3", linewidth=0.7, zorder=1)
         return figure
-    count = len(sweep.panels)
+    # A frame without any curve says nothing.
+    panels = [panel for panel in sweep.panels if is_drawn(panel.rows, text, shown)] or sweep.panels[:1]
+    count = len(panels)
     columns = 1 if count == 1 else 2
     lines, legend_rows = -(-count // columns), -(-len(shown) // columns)
     width = COLUMN_IN if count == 1 else DOUBLE_COLUMN_IN
-    size = (width, lines * _PANEL_HEIGHT_IN + legend_rows * _LEGEND_ROW_IN)
+    titled = [wrapped_text(panel.title, width / columns - _BESIDE_IN) for panel in panels]
+    title_rows = lines * (max(map(len, titled)) - 1)
+    size = (width, lines * _PANEL_HEIGHT_IN + (legend_rows + title_rows) * _LEGEND_ROW_IN)
     figure = Figure(figsize=size, layout="constrained")
     grid = list(figure.subplots(lines, columns, sharex=True, sharey=True, squeeze=False).flat)
     positions = used_positions(sweep.rows, sweep.axes.x)
-    for axes, panel in zip(grid, sweep.panels, strict=False):
+    for axes, panel, title in zip(grid, panels, titled, strict=False):
         draw_curves(axes, panel.rows, text, shown, positions)
         axes.axhline(0, color="0.3", linewidth=0.7, zorder=1)
-        if panel.title:
-            axes.set_title(plain_text(panel.title))
+        axes.set_title("\n".join(title))
     for axes in grid[count:]:
         axes.set_axis_off()
     handles = [legend_handle(style) for style in shown.values()]

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from linksim.report.figures.curves import TICK_STEPS, legend_handle
 from linksim.report.figures.layouts import PANEL_HEIGHT_IN, Layout, new_layout, panel_letter, with_legend
-from linksim.report.view.curve_style import PERFECT, CurveStyle
+from linksim.report.view.curve_style import CHANNEL, PERFECT, CurveStyle
 from linksim.report.view.limits import apply_limits, mark_outside, robust_limits
 from linksim.report.view.metric_format import LOSSLESS_DB, MetricText, metric_text
 from linksim.report.view.references import REFERENCES
@@ -23,6 +23,8 @@ DISTRIBUTION_METRICS = (
     *("rate_bps_hz", "throughput_bps_hz", "user_rate_bps_hz"),
 )
 _MARKERS = 6
+# What is a property of the channel, such as its SNR, and of no CSI at all.
+_BEFORE_REPORTS = "before any report"
 # The axis shows this much of each curve; a few channels may be far away.
 _SHOWN_SHARE = (0.005, 0.995)
 
@@ -35,12 +37,16 @@ def draw_distributions(run: RunView, samples: SampleValues) -> tuple[Layout, lis
     """
     chosen = run.options.metrics or DISTRIBUTION_METRICS
     found = {metric: _values(run, samples, metric_text(metric)) for metric in DISTRIBUTION_METRICS if metric in chosen}
-    found = {metric: curves for metric, curves in found.items() if curves}
+    shown = {metric: _shown(metric_text(metric), curves) for metric, curves in found.items()}
+    lossless = {label: None for metric, curves in found.items() for label in curves if label not in shown[metric]}
+    # What is rounding alone in all curves has no panel.
+    found = {metric: curves for metric, curves in shown.items() if curves}
     if not found:
         return None
     columns = min(run.options.columns or 3, len(found))
     lines = -(-len(found) // columns)
     layout = new_layout(COLUMN_IN if columns == 1 else DOUBLE_COLUMN_IN, lines * PANEL_HEIGHT_IN)
+    layout.lossless += lossless
     grid = list(layout.figure.subplots(lines, columns, sharey=True, squeeze=False).flat)
     for i, (axes, (metric, curves)) in enumerate(zip(grid, found.items(), strict=False)):
         _draw_panel(layout, axes, run, metric_text(metric), curves)
@@ -59,9 +65,13 @@ def _draw_bound(layout: Layout, axes: Axes, samples: SampleValues, metric: str) 
         bound = samples.columns.get((NO_COMPRESSOR, reference.metric))
         if bound is not None and len(bound) == 1 and reference.style == PERFECT:
             _step(axes, np.sort(bound[0]), PERFECT)
-            if reference.title not in layout.references:
-                layout.references.append(reference.title)
-            layout.entries[reference.title] = legend_handle(PERFECT)
+            _note_reference(layout, reference.title, PERFECT)
+
+
+def _note_reference(layout: Layout, title: str, style: CurveStyle) -> None:
+    if title not in layout.references:
+        layout.references.append(title)
+    layout.entries[title] = legend_handle(style)
 
 
 def _values(run: RunView, samples: SampleValues, metric: MetricText) -> dict[str, NDArray[np.float64]]:
@@ -75,25 +85,31 @@ def _values(run: RunView, samples: SampleValues, metric: MetricText) -> dict[str
             if metric.is_error_db:
                 # An error of 0 lies below all that can be shown.
                 values = 10 * np.log10(np.maximum(values, 10 ** (2 * LOSSLESS_DB / 10)))
-            found[label] = np.sort(values)
+            if len(values):
+                found[label] = np.sort(values)
     return found
+
+
+def _shown(metric: MetricText, curves: Mapping[str, NDArray[np.float64]]) -> dict[str, NDArray[np.float64]]:
+    """Those curves that are not rounding alone."""
+    return {label: values for label, values in curves.items() if not metric.is_error_db or values[-1] > LOSSLESS_DB}
 
 
 def _draw_panel(
     layout: Layout, axes: Axes, run: RunView, metric: MetricText, curves: Mapping[str, NDArray[np.float64]]
 ) -> None:
-    shown = {label: values for label, values in curves.items() if not metric.is_error_db or values[-1] > LOSSLESS_DB}
-    layout.lossless += [label for label in curves if label not in shown and label not in layout.lossless]
-    for label, values in shown.items():
-        _step(axes, values, run.styles.get(label, PERFECT))
+    for label, values in curves.items():
+        _step(axes, values, run.styles.get(label, CHANNEL))
         if label in run.styles:
             layout.entries[label] = legend_handle(run.styles[label])
+        else:
+            _note_reference(layout, _BEFORE_REPORTS, CHANNEL)
     axes.set(xlabel=metric.label, ylim=(0, 1.0))
     axes.xaxis.set_major_locator(MaxNLocator(5, steps=TICK_STEPS))
     if metric.name in run.options.limits:
         axes.set_xlim(*run.options.limits[metric.name])
         return
-    ends = {label: [*np.quantile(values, _SHOWN_SHARE)] for label, values in shown.items()}
+    ends = {label: [*np.quantile(values, _SHOWN_SHARE)] for label, values in curves.items()}
     rivals = {label: pair for label, pair in ends.items() if label not in run.uncompressed}
     limits = robust_limits(metric, rivals, {label: pair for label, pair in ends.items() if label in run.uncompressed})
     everything = [value for pair in ends.values() for value in pair]
@@ -102,7 +118,7 @@ def _draw_panel(
     if limits is not None:
         low, high = apply_limits(axes, limits, [], vertical=False)
         marks = {
-            plain_text(run.title(label)): (pair, run.styles.get(label, PERFECT).colour)
+            plain_text(run.title(label)): (pair, run.styles.get(label, CHANNEL).colour)
             for label, pair in ends.items()
             if max(pair) < low or min(pair) > high
         }

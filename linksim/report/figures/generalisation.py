@@ -8,6 +8,7 @@ of the context codec, a panel for those of one source and one for those of mixtu
 import math
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 import matplotlib
 import numpy as np
@@ -21,7 +22,7 @@ from linksim.report.figures.matrix_image import COLOUR_MAP
 from linksim.report.view.curve_style import curve_style_at, curve_styles
 from linksim.report.view.metric_format import metric_text
 from linksim.report.view.names import compressor_title
-from linksim.report.view.style import COLUMN_IN, DOUBLE_COLUMN_IN, paper_style, plain_text, save
+from linksim.report.view.style import COLUMN_IN, DOUBLE_COLUMN_IN, paper_style, plain_text, save, wrapped_text
 
 _COLUMNS = 2
 _ROW_IN = 0.3
@@ -101,10 +102,19 @@ def _heat_map(table: pd.DataFrame, label: str) -> Figure:
         lowest = number + n_columns >= len(panels)
         axes.set_xticks(range(len(names)), names if lowest else [], rotation=30, ha="right")
     image = matplotlib.cm.ScalarMappable(scale, COLOUR_MAP)
-    figure.colorbar(image, ax=list(places.flat), label=label, pad=0.01, aspect=40)
+    # The bar is as high as the panels together, its label no longer than that.
+    wrapped = "\n".join(wrapped_text(label, _ROW_IN * sum(heights) + 0.25 * (len(lines) - 1), split=False))
+    extend = _beyond(table.value, scale)
+    figure.colorbar(image, ax=list(places.flat), label=wrapped, pad=0.01, aspect=40, extend=extend)
     figure.supylabel("Trained on", fontsize=8)
     figure.supxlabel("Tested on", fontsize=8)
     return figure
+
+
+def _beyond(values: pd.Series, scale: Normalize) -> Literal["neither", "min", "max", "both"]:
+    """At which ends of a colour bar values lie that have the colour of the end."""
+    below, above = bool((values < scale.vmin).any()), bool((values > scale.vmax).any())
+    return "both" if below and above else "min" if below else "max" if above else "neither"
 
 
 def _draw_panel(axes: Axes, name: str, part: pd.DataFrame, sources: Sequence[str], scale: Normalize) -> None:
@@ -188,4 +198,4 @@ def _number(value: float) -> str:
     if not math.isfinite(value):
         return "\N{MINUS SIGN}\N{INFINITY}" if value < 0 else "\N{INFINITY}"
     text = f"{value:.2f}" if abs(value) < 10 else f"{value:.1f}"
-    return text.replace("-", "\N{MINUS SIGN}")
+    return text.replace("-", "\N{MINUS SIGN}") if float(text) else text.lstrip("-")

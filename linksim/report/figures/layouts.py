@@ -10,7 +10,7 @@ from matplotlib.lines import Line2D
 
 from linksim.report.view.figure_options import FigureOptions
 from linksim.report.view.run_view import RunView
-from linksim.report.view.style import COLUMN_IN, DOUBLE_COLUMN_IN, plain_text
+from linksim.report.view.style import COLUMN_IN, DOUBLE_COLUMN_IN, plain_text, wrapped_text
 
 PANEL_HEIGHT_IN = 2.1
 # A legend's row; a column's handle with its spaces; a character at the legend's font size.
@@ -18,6 +18,8 @@ LEGEND_ROW_IN = 0.15
 LEGEND_HANDLE_IN = 0.42
 LEGEND_CHARACTER_IN = 0.055
 MAX_LEGEND_COLUMNS = 6
+# What stands beside a panel: its vertical axis' label and numbers, in the mean of those that have them and those not.
+_BESIDE_IN = 0.35
 
 
 @dataclass
@@ -28,7 +30,7 @@ class Layout:
         figure: the figure.
         references: names of the curves that no compressor influences.
         lossless: compressors left out of a panel because their error is rounding only.
-        flat: compressors on the right edge because they do not depend on the horizontal axis.
+        flat: compressors on the right edge because they do not depend on the horizontal axis, and in which metrics.
         outside: what lies outside the axes, and is marked there.
         notes: further sentences for the caption.
         entries: legend, name to handle.
@@ -37,7 +39,7 @@ class Layout:
     figure: Figure
     references: list[str] = field(default_factory=list)
     lossless: list[str] = field(default_factory=list)
-    flat: list[str] = field(default_factory=list)
+    flat: dict[str, list[str]] = field(default_factory=dict)
     outside: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     entries: dict[str, Line2D] = field(default_factory=dict)
@@ -57,7 +59,8 @@ def new_blocks(
     """A figure of panels in blocks, one below the other.
 
     Args:
-        blocks: titles of the panels of each block; a title's parts, after commas, go below one another.
+        blocks: titles of the panels of each block; a title's parts, after commas, go below one another, as does what is
+            wider than a panel.
         shares: of each panel, what stands for its vertical axis: panels with the same share one.
         options: the user's number of columns.
         share_x: whether all panels have the same horizontal axis.
@@ -68,22 +71,23 @@ def new_blocks(
     count, total = max(map(len, blocks)), sum(map(len, blocks))
     columns = min(options.columns or _columns(count), count)
     lines = [-(-len(block) // columns) for block in blocks]
-    title_lines = max(title.count(", ") for block in blocks for title in block)
-    height = sum(lines) * (PANEL_HEIGHT_IN + title_lines * LEGEND_ROW_IN)
-    layout = new_layout(COLUMN_IN if columns == 1 else DOUBLE_COLUMN_IN, height)
+    width = COLUMN_IN if columns == 1 else DOUBLE_COLUMN_IN
+    panel_width = (width if options.size_in is None else options.size_in[0]) / columns - _BESIDE_IN
+    letters = iter([f"{panel_letter(i)} " if total > 1 else "" for i in range(total)])
+    texts = [[wrapped_text(f"{next(letters)}{title}", panel_width) for title in block] for block in blocks]
+    title_lines = max(len(text) for block in texts for text in block) - 1
+    layout = new_layout(width, sum(lines) * (PANEL_HEIGHT_IN + title_lines * LEGEND_ROW_IN))
     grid = layout.figure.subplots(sum(lines), columns, sharex=share_x, squeeze=False)
     first_of: dict[Hashable, Axes] = {}
     made: list[list[Axes]] = []
     line = 0
-    for titles, keys, n_lines in zip(blocks, shares, lines, strict=True):
+    for titles, titled, keys, n_lines in zip(blocks, texts, shares, lines, strict=True):
         places = list(grid[line : line + n_lines].flat)
         line += n_lines
-        for axes, title, key in zip(places, titles, keys, strict=False):
+        for axes, title, text, key in zip(places, titles, titled, keys, strict=False):
             if first_of.setdefault(key, axes) is not axes:
                 axes.sharey(first_of[key])
-            lettered = f"{panel_letter(sum(map(len, made)) + places.index(axes))} {title}" if total > 1 else title
-            text = "\n".join(plain_text(part) for part in lettered.strip().split(", "))
-            axes.set_title(text, loc="left" if title == "" else "center")
+            axes.set_title("\n".join(text), loc="left" if title == "" else "center")
         for axes in places[len(titles) :]:
             axes.set_axis_off()
         made.append(places[: len(titles)])
@@ -135,8 +139,9 @@ def with_legend(layout: Layout, run: RunView, order: Sequence[str] | None = None
 
 
 def panel_letter(index: int) -> str:
-    """Letter of a panel, ``(a)`` for the first."""
-    return f"({chr(ord('a') + index % 26)})"
+    """Letter of a panel, ``(a)`` for the first, ``(aa)`` after ``(z)``."""
+    before, place = divmod(index, 26)
+    return f"({chr(ord('a') + before - 1) if before else ''}{chr(ord('a') + place)})"
 
 
 def _columns(n_panels: int) -> int:

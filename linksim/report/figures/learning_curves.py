@@ -2,8 +2,8 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from itertools import cycle
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 from matplotlib.figure import Figure
@@ -21,7 +21,11 @@ _COLUMNS = 2
 _LEGEND_COLUMNS = {1: 3, 2: 5}
 # Markers on a curve, however many validations it has.
 _MARKERS = 8
-_LEVEL_DASHES = ((1, 1.2), (5, 1.5), (5, 1.5, 1, 1.5))
+# Dots between the dashes of a level's line, in each shade of grey; more dots where there are more levels.
+_DOTS = 3
+# Shows all of them in a legend, and what that takes of the legend's width.
+_LONG_HANDLE, _LONG_HANDLE_SHARE = 4.0, 0.8
+_SHADES = ("0.2", "0.5", "0.7")
 
 
 def write_learning_curves(
@@ -87,7 +91,7 @@ def write_curves_together(
         vector: whether to write the PDF.
     """
     styles, titles = curve_styles([*curves]), [plain_text(label) for label in (*curves, *levels)]
-    columns = legend_columns(titles, COLUMN_IN)
+    columns = legend_columns(titles, COLUMN_IN * (_LONG_HANDLE_SHARE if levels else 1))
     rows = math.ceil(len(titles) / columns)
     with paper_style():
         figure = Figure(figsize=(COLUMN_IN, PANEL_HEIGHT_IN + LEGEND_ROW_IN * rows), layout="constrained")
@@ -98,8 +102,8 @@ def write_curves_together(
             every = max(1, math.ceil(len(shown) / _MARKERS))
             options = styles[label].line_options()
             panel.plot(samples, errors, markevery=every, label=plain_text(label), **options)
-        for (label, level), dashes in zip(levels.items(), cycle(_LEVEL_DASHES), strict=False):
-            panel.axhline(level, color="0.35", linestyle=(0, dashes), linewidth=0.9, label=plain_text(label))
+        for place, (label, level) in enumerate(levels.items()):
+            panel.axhline(level, label=plain_text(label), **_level_line(place))
         if log_samples:
             panel.set_xscale("log")
             set_log_ticks(panel.xaxis, base=10)
@@ -107,8 +111,17 @@ def write_curves_together(
             panel.locator_params(axis="x", nbins=5)
         panel.set_xlabel("Training channels seen")
         panel.set_ylabel("NMSE on validation [dB]")
-        figure.legend(loc="outside upper center", ncols=columns)
+        length = _LONG_HANDLE if levels else None
+        figure.legend(loc="outside upper center", ncols=columns, handlelength=length)
         return save(figure, stem, vector)
+
+
+def _level_line(place: int) -> dict[str, Any]:
+    """Keywords of a level's line: no two levels of a figure have the same."""
+    shades, dots = divmod(place, _DOTS)
+    rounds, shade = divmod(shades, len(_SHADES))
+    dashes = (5.0, 1.5, *(1.0, 1.5) * (dots + _DOTS * rounds))
+    return {"color": _SHADES[shade], "linestyle": (0, dashes), "linewidth": 1.0}
 
 
 def title_of(run: Path) -> str:

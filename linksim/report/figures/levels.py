@@ -1,4 +1,4 @@
-"""Metrics of a single point: one line per compressor from the top, a panel for each metric."""
+"""Metrics that have a single value a compressor: one line per compressor from the top, a panel for each metric."""
 
 from collections.abc import Sequence
 
@@ -19,14 +19,16 @@ _AROUND_IN = 0.6
 
 
 def draw_levels(run: RunView, sweep: Sweep, metrics: Sequence[str]) -> Layout:
-    """The metrics of a sweep that has a single point."""
+    """Metrics of a sweep that depend on nothing that it varies, one value a compressor, and have a value to draw."""
     styles = run.styles_of(sweep)
     width, height = run.options.size_in or (DOUBLE_COLUMN_IN, _AROUND_IN + _LINE_IN * len(styles))
     layout = new_layout(width, height)
     panels = layout.figure.subplots(1, len(metrics), sharey=True, squeeze=False).flat
     for i, (axes, name) in enumerate(zip(panels, metrics, strict=True)):
         metric = metric_text(name)
-        rows = sweep.rows[sweep.rows["metric"] == name]
+        # Several values of an axis would be markers on one line that nothing tells apart.
+        rows = sweep.reduced_to(name).rows
+        rows = rows[rows["metric"] == name]
         parts = {label: drawable(rows[rows["compressor"] == label], metric) for label in styles}
         there = {str(label) for label in rows["compressor"]}
         layout.lossless += [label for label, part in parts.items() if part.empty and label in there]

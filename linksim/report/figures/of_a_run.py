@@ -17,7 +17,7 @@ from linksim.report.figures.file_stems import stems
 from linksim.report.figures.layouts import Layout
 from linksim.report.figures.levels import draw_levels
 from linksim.report.figures.rate_distortion import draw_rate_distortion
-from linksim.report.figures.sweep import NMSE_PAIR, draw_metrics
+from linksim.report.figures.sweep import NMSE_PAIR, draw_metrics, is_drawable
 from linksim.report.tables.costs import read_costs
 from linksim.report.view.metric_format import metric_text
 from linksim.report.view.rate_distortion import one_of_each_curve, parts_with_curves
@@ -38,7 +38,8 @@ _EDGE = ("rate_p5_bps_hz", "throughput_p5_bps_hz", "user_rate_p5_bps_hz")
 # UEs differ by their place: distributions tell what curves over the bits do not.
 _COVERAGE = "ue_snr_db"
 _ERRORS = ("report_error_rate", "undetected_error_rate")
-_OVER_TIME = (("rate_bps_hz",), ("sgcs_e2e",), ("nmse_e2e_db",), _SUM_RATE, _CELL_RATE, _THROUGHPUT)
+# What remembers earlier reports takes fewer bits where these are alike: errors over time say little without them.
+_OVER_TIME = (("rate_bps_hz",), ("sgcs_e2e",), NMSE_PAIR, ("bits",), _SUM_RATE, _CELL_RATE, _THROUGHPUT)
 # Figures by the column of the horizontal axis.
 _FIGURES: dict[str, tuple[tuple[str, ...], ...]] = {
     "snr_db": (NMSE_PAIR, ("rho",), _SIMILARITY, _RATE, _SUM_RATE, _CELL_RATE, _THROUGHPUT, _EDGE),
@@ -99,7 +100,7 @@ def figure_layouts(run: RunView, groups: Iterable[str] | None = None) -> Iterato
 def _overview(run: RunView) -> Iterator[Plan]:
     overview = None if run.options.metrics else _overview_sweep(run)
     if overview is not None:
-        metrics = _over_axis(overview, _overview_metrics(overview))
+        metrics = _over_axis(run, overview, _overview_metrics(overview))
         layout = draw_metrics(run, overview, metrics)
         yield Plan("overview", OVERVIEW, caption(run, overview, metrics, layout), layout.figure)
 
@@ -118,8 +119,8 @@ def _of_sweep(run: RunView, sweep: Sweep, stem: str) -> Iterator[Plan]:
         if sweep.has(_COVERAGE):
             yield from _distributions(one_of_each_curve(run, sweep), sweep, stem)
         return
-    for name, metrics, layout in _layouts(run, sweep):
-        text = caption(run, sweep, metrics, layout)
+    for name, metrics, shown, layout in _layouts(run, sweep):
+        text = caption(run, shown, metrics, layout)
         yield Plan(f"{stem}_{name}", f"{SWEEP}{sweep.name}", text, layout.figure)
     yield from _distributions(run, sweep, stem)
 
@@ -163,31 +164,36 @@ def _costs(run: RunView) -> Iterator[Plan]:
             return
 
 
-def _layouts(run: RunView, sweep: Sweep) -> Iterator[tuple[str, list[str], Layout]]:
+def _layouts(run: RunView, sweep: Sweep) -> Iterator[tuple[str, list[str], Sweep, Layout]]:
+    """File stem, metrics, what of the sweep is shown, and the figure."""
     if sweep.axes.x is not None:
         drawn = False
         for group in _groups(run, sweep):
-            metrics = _over_axis(sweep, group)
+            metrics = _over_axis(run, sweep, group)
             # What is lost by the reports fills a figure of its own where there are several panels.
             for part in [metrics] if not sweep.axes.panels or group == NMSE_PAIR else [[name] for name in metrics]:
                 if part and not (sweep.axes.panels and part == ["rate_loss_bps_hz"] and not run.options.metrics):
                     drawn = True
-                    yield metric_text(part[0]).short, part, draw_metrics(run, sweep, part)
+                    yield metric_text(part[0]).short, part, sweep, draw_metrics(run, sweep, part)
         errors = [metric for metric in NMSE_PAIR if sweep.has(metric)]
         wanted = not run.options.metrics or "bits" in run.options.metrics
         if errors and wanted and _bits_vary(sweep):
             layout = draw_bits(run, sweep, errors)
             if layout is not None:
                 drawn = True
-                yield "nmse_bits", [*errors, "bits"], layout
+                yield "nmse_bits", [*errors, "bits"], sweep, layout
         if drawn:
             return
-    # Nothing depends on what the sweep varies, or it varies nothing.
-    shown = (*_POINT_METRICS, *_SIMILARITY) if sweep.reports_precoders else _POINT_METRICS
-    wanted_metrics = _with_pair(run.options.metrics) or shown
-    metrics = [name for name in wanted_metrics if sweep.has(name)]
-    if metrics:
-        yield "point", metrics, draw_levels(run, sweep, metrics)
+    # The horizontal axis has nothing of its own: each metric stands over what it does depend on, or is a single value.
+    usual = (*_POINT_METRICS, *_SIMILARITY) if sweep.reports_precoders else _POINT_METRICS
+    metrics = [name for name in _with_pair(run.options.metrics) or usual if is_drawable(run, sweep, name)]
+    levels = [name for name in metrics if sweep.reduced_to(name).axes.x is None]
+    for name in metrics:
+        if name not in levels:
+            shown = sweep.reduced_to(name)
+            yield metric_text(name).short, [name], shown, draw_metrics(run, shown, [name])
+    if levels:
+        yield "point", levels, sweep, draw_levels(run, sweep, levels)
 
 
 def _groups(run: RunView, sweep: Sweep) -> Sequence[Sequence[str]]:
@@ -210,15 +216,11 @@ def _with_pair(metrics: Sequence[str]) -> list[str]:
     return list(dict.fromkeys(metric for pair in pairs for metric in pair))
 
 
-def _over_axis(sweep: Sweep, metrics: Sequence[str]) -> list[str]:
-    """Those metrics of a sweep that depend on its horizontal axis."""
+def _over_axis(run: RunView, sweep: Sweep, metrics: Sequence[str]) -> list[str]:
+    """Those metrics of a sweep that depend on its horizontal axis, and that a compressor has a curve of."""
     x = sweep.axes.x
-    there = [metric for metric in metrics if sweep.has(metric) and not _of_no_compressor(sweep, metric)]
+    there = [metric for metric in metrics if sweep.has(metric) and is_drawable(run, sweep, metric)]
     return [metric for metric in there if x is not None and sweep.reduced_to(metric).axes.x == x]
-
-
-def _of_no_compressor(sweep: Sweep, metric: str) -> bool:
-    return not set(sweep.rows.loc[sweep.rows["metric"] == metric, "compressor"]) & set(sweep.compressors)
 
 
 def _bits_vary(sweep: Sweep) -> bool:
@@ -233,7 +235,7 @@ def _bits_vary(sweep: Sweep) -> bool:
 def _overview_sweep(run: RunView) -> Sweep | None:
     """The sweep over the downlink SNR, else the first that makes plain curves of NMSE, similarity and rate."""
     plain = [sweep for sweep in run.sweeps if sweep.axes.x is not None and not sweep.axes.panels]
-    full = [sweep for sweep in plain if _is_full(sweep)]
+    full = [sweep for sweep in plain if _is_full(run, sweep)]
     over_snr = [sweep for sweep in full if sweep.axes.x is not None and sweep.axes.x.column == "snr_db"]
     return next(iter(over_snr or full), None)
 
@@ -244,9 +246,9 @@ def _overview_metrics(sweep: Sweep) -> list[str]:
     return [*NMSE_PAIR, similarity, "rate_bps_hz"]
 
 
-def _is_full(sweep: Sweep) -> bool:
+def _is_full(run: RunView, sweep: Sweep) -> bool:
     needed = [metric for metric in _overview_metrics(sweep) if metric != "nmse_e2e_db"]
-    return len(_over_axis(sweep, needed)) == len(needed)
+    return len(_over_axis(run, sweep, needed)) == len(needed)
 
 
 def sweep_stems(run: RunView) -> list[str]:

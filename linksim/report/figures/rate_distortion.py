@@ -41,10 +41,17 @@ def draw_rate_distortion(run: RunView, sweep: Sweep) -> tuple[Layout, list[str]]
     if not metrics:
         return None
     styles = curves_styles(run)
-    layout, blocks = new_blocks([[part.title] * len(metrics) for part in parts], [metrics] * len(parts), run.options)
+    # A frame without any curve says nothing.
+    kept = [i for i, points in enumerate(tables) if any(not points[name].empty for name in metrics)]
+    parts, tables = [parts[i] for i in kept], [tables[i] for i in kept]
+    shown = [[name for name in metrics if not points[name].empty] for points in tables]
+    titles = [[part.title] * len(names) for part, names in zip(parts, shown, strict=True)]
+    layout, blocks = new_blocks(titles, shown, run.options)
     faint = False
-    for part, block, points in zip(parts, blocks, tables, strict=True):
-        for axes, name in zip(block, metrics, strict=True):
+    first_of: dict[str, Axes] = {}
+    for part, block, points, names in zip(parts, blocks, tables, shown, strict=True):
+        for axes, name in zip(block, names, strict=True):
+            first_of.setdefault(name, axes)
             faint |= _draw_panel(axes, points[name], metric_text(name), styles)
             _draw_references(layout, axes, part, name)
             for curve in references_of(run, part, name):
@@ -55,7 +62,7 @@ def draw_rate_distortion(run: RunView, sweep: Sweep) -> tuple[Layout, list[str]]
         if any((points[name]["curve"] == curve).any() for points in tables for name in metrics)
     ]
     layout.entries |= {curve: legend_handle(styles[curve]) for curve in drawn}
-    for axes, name in zip(blocks[0], metrics, strict=True):
+    for name, axes in first_of.items():
         _limit(layout, run, axes, name)
     set_log_ticks(blocks[0][0].xaxis, 2)
     for block in blocks:

@@ -1,7 +1,7 @@
 """Metrics of a sweep over its horizontal axis: a panel for each metric, or for each combination of the other axes."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -12,7 +12,7 @@ from linksim.report.figures.layouts import Layout, columns_of, label_outer, new_
 from linksim.report.view.curve_style import CurveStyle
 from linksim.report.view.independence import flat_labels
 from linksim.report.view.limits import apply_limits, mark_outside, robust_limits
-from linksim.report.view.metric_format import MetricText, drawable, metric_text
+from linksim.report.view.metric_format import MetricText, drawable, is_drawn, metric_text
 from linksim.report.view.references import REFERENCES
 from linksim.report.view.run_view import RunView, Sweep
 from linksim.report.view.style import plain_text
@@ -41,10 +41,11 @@ def draw_metrics(run: RunView, sweep: Sweep, metrics: Sequence[str]) -> Layout:
         sweep: a sweep with a horizontal axis.
         metrics: those that depend on it; without other axes side by side, with other axes one block below the other.
     """
-    parts = [sweep.reduced_to(metric) for metric in metrics]
     texts = [metric_text(metric) for metric in metrics]
+    parts = [_drawable_panels(run, sweep.reduced_to(metric.name), metric) for metric in texts]
     shares = ["error" if set(NMSE_PAIR) <= set(metrics) and name in NMSE_PAIR else name for name in metrics]
-    if all(len(part.panels) == 1 for part in parts):
+    side_by_side = all([panel.title for panel in part.panels] == [""] for part in parts)
+    if side_by_side:
         layout, (grid,) = new_blocks([[""] * len(metrics)], [shares], run.options)
         blocks = [[axes] for axes in grid]
     else:
@@ -60,15 +61,39 @@ def draw_metrics(run: RunView, sweep: Sweep, metrics: Sequence[str]) -> Layout:
     for part, text, block in zip(parts, texts, blocks, strict=True):
         for axes, panel in zip(block, part.panels, strict=True):
             _draw_panel(layout, axes, run, part, text, panel.rows)
-    if len(blocks) == len(panels):
-        label_outer(list(grid), columns_of(grid), below=True, left=False)
+    if side_by_side:
+        axes_in_row = [panel.axes for panel in panels]
+        label_outer(axes_in_row, columns_of(axes_in_row), below=True, left=False)
     else:
         same = len({len(block) for block in blocks}) == 1
         for i, block in enumerate(blocks):
             label_outer(block, columns_of(block), below=i == len(blocks) - 1 or not same)
+    for part, text in zip(parts, texts, strict=True):
+        _note_left_out(layout, sweep.reduced_to(text.name), part, text)
     for share in dict.fromkeys(shares):
         _limit(layout, run, sweep, [panel for panel in panels if panel.share == share])
     return with_legend(layout, run)
+
+
+def is_drawable(run: RunView, sweep: Sweep, metric: str) -> bool:
+    """Whether any panel of a metric would show a compressor."""
+    text = metric_text(metric)
+    return bool(_drawable_panels(run, sweep.reduced_to(metric), text).panels)
+
+
+def _drawable_panels(run: RunView, sweep: Sweep, metric: MetricText) -> Sweep:
+    """A sweep with those panels alone that show a compressor: frames without a curve say nothing."""
+    labels = run.styles_of(sweep)
+    return replace(sweep, panels=[panel for panel in sweep.panels if is_drawn(panel.rows, metric, labels)])
+
+
+def _note_left_out(layout: Layout, sweep: Sweep, drawn: Sweep, metric: MetricText) -> None:
+    """Says which panels are not there: nothing is measured, or nothing but rounding."""
+    shown = {panel.title for panel in drawn.panels}
+    left_out = [panel.title for panel in sweep.panels if panel.title not in shown]
+    if left_out:
+        name = metric.label.partition(" [")[0]
+        layout.notes.append(f"{name} has nothing to draw, and no panel, for: {'; '.join(left_out)}.")
 
 
 def _draw_panel(layout: Layout, axes: Axes, run: RunView, sweep: Sweep, metric: MetricText, rows: pd.DataFrame) -> None:
@@ -79,7 +104,9 @@ def _draw_panel(layout: Layout, axes: Axes, run: RunView, sweep: Sweep, metric: 
     drawn, lossless = draw_curves(axes, rows, metric, run.styles_of(sweep), positions, flat)
     layout.entries |= {label: legend_handle(run.styles[label]) for label in drawn}
     _note(layout.lossless, lossless)
-    _note(layout.flat, [label for label in flat if label in drawn])
+    for label in flat:
+        if label in drawn:
+            _note(layout.flat.setdefault(label, []), [metric.name])
     for reference in REFERENCES.get(metric.name, ()):
         if draw_reference(axes, rows, reference.metric, reference.style, positions):
             _note(layout.references, [reference.title])

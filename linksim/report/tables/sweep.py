@@ -166,8 +166,8 @@ def _table(run: RunView, sweep: Sweep, panel: Panel, metrics: Sequence[str], per
         parts = [panel.rows[texts == column] for column in columns]
     # Found by key: masks of the whole table for each cell take longer than all else.
     by_key = [_by_key(part) for part in parts]
-    same = " and ".join(axis.name.lower() or "compressor" for axis in sweep.same_over)
-    title = ", ".join(part for part in (panel.title, f"the same at every {same}" if same else "") if part)
+    same = " and ".join(axis.words or "compressor" for axis in sweep.same_over)
+    title = ", ".join(part for part in (panel.title, f"the same whatever the {same}" if same else "") if part)
     blocks = [_block(run, sweep, panel, by_key, name) for name in metrics]
     if percentiles:
         blocks = [_with_percentiles(block, by_key) for block in blocks]

@@ -1,5 +1,6 @@
 """Which quantities a given sweep varies, and how they make up its figures and tables."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -36,18 +37,23 @@ class Panel:
     rows: pd.DataFrame
 
 
-def all_axes(results: pd.DataFrame) -> list[Axis]:
-    """The axes that every run has, then the other scenario keys that this one sweeps."""
+def all_axes(results: pd.DataFrame, compressors: Sequence[str] = ()) -> list[Axis]:
+    """The axes that every run has, then the other scenario keys that this one sweeps.
+
+    Args:
+        results: the results.
+        compressors: what the compressors of the scenario are called, in its order.
+    """
     others = [name for name in results.columns if name not in (*NAME_COLUMNS, *NUMBER_COLUMNS, *FACT_COLUMNS)]
-    return [*COMMON_AXES, *(axis_of_column(str(name)) for name in others)]
+    return [*COMMON_AXES, *(axis_of_column(str(name), compressors) for name in others)]
 
 
-def sweep_axes(rows: pd.DataFrame, across: str | None = None) -> SweepAxes:
+def sweep_axes(rows: pd.DataFrame, across: str | None = None, compressors: Sequence[str] = ()) -> SweepAxes:
     """The axes of a sweep: the columns that vary, that with the most values horizontal, or ``across`` if it varies.
 
     A column that follows the horizontal axis makes no panels.
     """
-    varying = [axis for axis in all_axes(rows) if rows[axis.column].nunique(dropna=False) > 1]
+    varying = [axis for axis in all_axes(rows, compressors) if rows[axis.column].nunique(dropna=False) > 1]
     if not varying:
         return SweepAxes(None, ())
     x = max(varying, key=lambda axis: (axis.column == across, rows[axis.column].nunique(dropna=False)))

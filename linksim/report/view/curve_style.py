@@ -67,6 +67,7 @@ PERFECT = CurveStyle("black", "", "-", 0.9)
 TRUNCATION = CurveStyle("0.35", "", (0, (3, 1.5)), 0.9)
 ESTIMATION = CurveStyle("0.35", "", (0, (1, 1.2)), 1.1)
 IDEAL = CurveStyle("0.65", "", (0, (4, 2)), 1.1)
+CHANNEL = CurveStyle("0.35", "", (0, (5, 1.2, 1, 1.2)), 1.1)
 _UNCOMPRESSED_STYLE = CurveStyle("black", "x", (0, (5, 1.5)), 0.9)
 
 

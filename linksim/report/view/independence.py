@@ -10,6 +10,9 @@ from linksim.storage.results_table import NO_COMPRESSOR
 
 # Rounding of a value that is written with nine digits.
 _ROUNDING = 1e-8
+# What arithmetic in single precision leaves of sums that are the same: 17 of its units, relative, and 2e-6 of an error.
+_SINGLE_PRECISION = 2e-6
+_SINGLE_PRECISION_DB = 1e-5
 
 
 def depends_on(rows: pd.DataFrame, column: str, others: Sequence[str], metric: MetricText) -> bool:
@@ -24,18 +27,30 @@ def depends_on(rows: pd.DataFrame, column: str, others: Sequence[str], metric: M
     own = rows[rows["metric"] == metric.name]
     spread = _spread(own, column, [*others, "compressor"])
     # Single values say nothing of the axis.
-    return spread.empty or bool((spread > _tolerance(metric, own)).any())
+    return spread.empty or bool((spread > _shown_change(metric, own)).any())
+
+
+def largest_change(rows: pd.DataFrame, column: str, others: Sequence[str], metric: MetricText) -> float:
+    """The most that any compressor's value of a metric changes along an axis; 0 where that is rounding only."""
+    own = rows[rows["metric"] == metric.name]
+    spread = _spread(own, column, [*others, "compressor"])
+    most = float(spread.max()) if len(spread) else 0.0
+    return most if most > _rounding(metric, own) else 0.0
 
 
 def flat_labels(rows: pd.DataFrame, column: str, others: Sequence[str], metric: MetricText) -> list[str]:
-    """Compressors whose value is the same at all of several values of an axis, whatever the other axes are."""
+    """Compressors whose value is the same, but for rounding, at all of several values of an axis.
+
+    Whatever the other axes are. What merely is alike to the digits that tables show changes: rates of errors, for one,
+    are told apart below these.
+    """
     own = rows[(rows["metric"] == metric.name) & (rows["compressor"] != NO_COMPRESSOR)]
     spread = _spread(own, column, [*others, "compressor"])
     of_label = spread.groupby(level="compressor").max() if len(spread) else spread
     return [
         str(label)
         for label in own["compressor"].unique()
-        if label in of_label.index and of_label[label] <= _tolerance(metric, own[own["compressor"] == label])
+        if label in of_label.index and of_label[label] <= _rounding(metric, own[own["compressor"] == label])
     ]
 
 
@@ -49,9 +64,16 @@ def _spread(rows: pd.DataFrame, column: str, others: list[str]) -> "pd.Series[fl
     return spread[groups[column].nunique(dropna=False) > 1]
 
 
-def _tolerance(metric: MetricText, rows: pd.DataFrame) -> float:
-    """Half a unit of the last digit that is shown; of exact figures, their rounding."""
-    if metric.digits is not None:
-        return 0.5 * 10.0**-metric.digits
+def _shown_change(metric: MetricText, rows: pd.DataFrame) -> float:
+    """Half a unit of the last digit that is shown; rounding, of exact figures and of those over decades."""
+    if metric.digits is None or metric.logarithmic:
+        return _rounding(metric, rows)
+    return 0.5 * 10.0**-metric.digits
+
+
+def _rounding(metric: MetricText, rows: pd.DataFrame) -> float:
+    if metric.is_error_db:
+        return _SINGLE_PRECISION_DB
     finite = rows["value"][np.isfinite(rows["value"])].abs()
-    return _ROUNDING * float(finite.max()) if len(finite) else 0.0
+    largest = float(finite.max()) if len(finite) else 0.0
+    return (_ROUNDING if metric.digits is None else _SINGLE_PRECISION) * largest

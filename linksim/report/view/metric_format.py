@@ -1,5 +1,6 @@
 """How the values of each metric are labelled and rounded in figures and tables, from what the metric says of itself."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from math import isinf
 from typing import TYPE_CHECKING, Literal
@@ -65,6 +66,12 @@ def metric_text(name: str) -> MetricText:
     return MetricText(
         name, metric.stem, label, metric.meaning, metric.better, metric.digits, metric.logarithmic, metric.partial
     )
+
+
+def is_drawn(rows: "pd.DataFrame", metric: MetricText, labels: Iterable[str]) -> bool:
+    """Whether results hold a value of a metric, of some compressors, that has a place on its axis."""
+    own = rows[(rows["metric"] == metric.name) & rows["compressor"].isin(list(labels))]
+    return not drawable(own, metric).empty
 
 
 def drawable(rows: "pd.DataFrame", metric: MetricText) -> "pd.DataFrame":

@@ -144,6 +144,11 @@ class RunView:
         """Name of the scenario, or of the folder where there is none."""
         return str(self.scenario.get("name") or self.manifest.get("scenario") or self.folder.name)
 
+    @property
+    def compressors(self) -> list[str]:
+        """What the compressors of the scenario are called, in its order."""
+        return [self.title(label) for label in compressor_labels(self.scenario)]
+
     def title(self, label: str) -> str:
         """What a label is called."""
         return self.titles.get(label, label)
@@ -173,7 +178,7 @@ def view_run(run_folder: Path, across: str | None = None, options: FigureOptions
     found = [str(label) for label in results["compressor"].drop_duplicates() if label != NO_COMPRESSOR]
     names |= {label: label for label in found if label not in names}
     titles = compressor_titles(names)
-    sweeps = view_sweeps(results, across, titles)
+    sweeps = view_sweeps(results, across, titles, [titles[label] for label in compressor_labels(scenario)])
     # Of all that the scenario names, so that no style depends on what is shown or finished.
     all_styles = curve_styles(list(names), names, options.palette)
     if _one_of_each_curve(scenario, sweeps):
@@ -210,16 +215,28 @@ def _one_of_each_curve(scenario: Mapping[str, Any], sweeps: Sequence[Sweep]) -> 
 
 
 def view_sweeps(
-    results: pd.DataFrame, across: str | None = None, titles: Mapping[str, str] | None = None
+    results: pd.DataFrame,
+    across: str | None = None,
+    titles: Mapping[str, str] | None = None,
+    compressors: Sequence[str] = (),
 ) -> list[Sweep]:
-    """The sweeps of a table of results; only those that vary the column ``across``, if one is named."""
+    """The sweeps of a table of results.
+
+    Args:
+        results: the table.
+        across: column that goes across; sweeps that do not vary it are left out.
+        titles: what each label is called.
+        compressors: what the compressors of the scenario are called, in its order: sweeps name them by their place.
+    """
     groups = results.groupby("sweep", sort=False)
-    sweeps = [_sweep(str(name), rows, across, titles or {}) for name, rows in groups]
+    sweeps = [_sweep(str(name), rows, across, titles or {}, compressors) for name, rows in groups]
     return [sweep for sweep in sweeps if across is None or (sweep.axes.x and sweep.axes.x.column == across)]
 
 
-def _sweep(name: str, rows: pd.DataFrame, across: str | None, titles: Mapping[str, str]) -> Sweep:
-    axes = sweep_axes(rows, across)
+def _sweep(
+    name: str, rows: pd.DataFrame, across: str | None, titles: Mapping[str, str], compressors: Sequence[str]
+) -> Sweep:
+    axes = sweep_axes(rows, across, compressors)
     curves = [axis for axis in axes.panels if axis.curves]
     others = tuple(axis for axis in axes.panels if not axis.curves)
     by = curves[0] if len(curves) == 1 else None

@@ -17,6 +17,9 @@ PNG_DPI = 200
 
 # Longer names do not fit beside a legend's handle in one column.
 MAX_CHARACTERS = 48
+# Width of a character of titles and labels; a line has some of them, however narrow its place.
+_CHARACTER_IN = 0.064
+_FEWEST_CHARACTERS = 8
 
 STYLE: dict[str, Any] = {
     "font.family": "DejaVu Sans",
@@ -54,9 +57,25 @@ STYLE: dict[str, Any] = {
 
 def plain_text(text: str) -> str:
     """Text from outside as matplotlib shows it literally: short, no mathematics, and not hidden from legends."""
-    text = textwrap.shorten(text, MAX_CHARACTERS, placeholder="...") if " " in text else text[:MAX_CHARACTERS]
-    text = text.replace("$", r"\$")
+    text = _shortened(text).replace("$", r"\$")
     return f" {text}" if text.startswith("_") else text
+
+
+def wrapped_text(text: str, width_in: float, *, split: bool = True) -> list[str]:
+    """Text from outside in lines of ``plain_text`` that are no wider than a width, at the size of titles and labels.
+
+    Args:
+        text: the text.
+        width_in: the width.
+        split: whether parts after commas begin a line.
+    """
+    count = max(_FEWEST_CHARACTERS, int(width_in / _CHARACTER_IN))
+    parts = [_shortened(part) for part in (text.strip().split(", ") if split else [text.strip()])]
+    return [plain_text(line) for part in parts for line in textwrap.wrap(part, count) or [""]]
+
+
+def _shortened(text: str) -> str:
+    return textwrap.shorten(text, MAX_CHARACTERS, placeholder="...") if " " in text else text[:MAX_CHARACTERS]
 
 
 def paper_style() -> AbstractContextManager[None]:
