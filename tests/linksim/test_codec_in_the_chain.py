@@ -94,7 +94,9 @@ def test_the_estimate_over_the_band_is_handed_over_as_it_is() -> None:
     found = measured(validate_scenario(both, "here"))
     # All entries of the same matrix, once made by the chain and once by the compressor.
     for metric in ("nmse_db", "nmse_e2e_db", "sgcs", "rate_bps_hz", "overhead"):
-        assert value(found, "FromTheBand", metric) == pytest.approx(value(found, "identity", metric), abs=1e-4)
+        # An error at -65 dB is 5e-4 of a matrix, of which rounding of float32 is another ten thousandth.
+        rounding = 2e-3 if metric.endswith("_db") else 1e-4
+        assert value(found, "FromTheBand", metric) == pytest.approx(value(found, "identity", metric), abs=rounding)
 
 
 def test_a_precoder_has_similarity_and_rate_and_no_error_of_a_channel() -> None:
