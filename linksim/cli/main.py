@@ -130,10 +130,10 @@ def validate(scenario: ScenarioFile, overrides: Overrides = None) -> None:
             say(f"{scenario}: valid, {_checked_study(scenario, overrides or ())} runs")
             return
         with named_problems(str(scenario)):
-            scenarios = load_scenarios(scenario, overrides or ())
+            scenarios, place = load_scenarios(scenario, overrides or ()), places(scenario)
             points = []
             for number, resolved in enumerate(scenarios):
-                with places(scenario)(number):
+                with place(number):
                     points += (own := points_of(resolved))
                     check_points(own)
                     check_channels(own)
@@ -141,7 +141,7 @@ def validate(scenario: ScenarioFile, overrides: Overrides = None) -> None:
             if any(getattr(part, "distillation", None) for resolved in scenarios for part in resolved.compressors):
                 from linksim.preparation.training_check import check_trainings
 
-                check_trainings(scenarios, places(scenario))
+                check_trainings(scenarios, place)
     except InputError as error:
         for line in error.lines[:_MAX_PROBLEMS]:
             _complain(line)

@@ -130,8 +130,10 @@ def learning_record(spec: SchemeSpec) -> LearningRecord:
         "validation_nmse_db": info.validation_nmse_db,
         "validated_through": info.measured_through or "nothing, codewords as they are",
     }
-    asked, earlier = _recipe_differences(spec, info)
-    return LearningRecord(spec.label, ratio, info.learnt_from, weights, (*_differences(spec, info), *asked), earlier)
+    wanted, pool = recipe_of(spec), _pool(spec)
+    asked, earlier = _recipe_differences(spec, info, wanted, pool)
+    differences = (*_differences(spec, info, wanted, pool), *asked)
+    return LearningRecord(spec.label, ratio, info.learnt_from, weights, differences, earlier)
 
 
 def _fitted_to(spec: SchemeSpec) -> int | None:
@@ -146,7 +148,7 @@ def _fitted_to(spec: SchemeSpec) -> int | None:
     return min(count, FIT_CODEWORDS) if spec.learns_codewords else 0
 
 
-def _differences(spec: SchemeSpec, info: CheckpointInfo) -> Iterator[str]:
+def _differences(spec: SchemeSpec, info: CheckpointInfo, wanted: TrainingRecipe, pool: int) -> Iterator[str]:
     """What of seed, channels and budget is not as the scenario asks."""
     if info.seed != spec.scenario.seed:
         yield f"seed {info.seed}, the scenario asks for {spec.scenario.seed}"
@@ -154,7 +156,6 @@ def _differences(spec: SchemeSpec, info: CheckpointInfo) -> Iterator[str]:
     if origin is not None:
         yield origin
     if spec.adapted_to is None:
-        wanted, pool = recipe_of(spec), _pool(spec)
         if not spec.scenario.training.fresh and info.learnt_from != pool:
             yield f"{info.learnt_from} training channels, the scenario asks for {pool}"
         steps = wanted.steps(max(pool // wanted.batch_size, 1))
@@ -163,9 +164,10 @@ def _differences(spec: SchemeSpec, info: CheckpointInfo) -> Iterator[str]:
             yield f"{info.samples_seen} channels seen, the scenario asks for {seen}"
 
 
-def _recipe_differences(spec: SchemeSpec, info: CheckpointInfo) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def _recipe_differences(
+    spec: SchemeSpec, info: CheckpointInfo, wanted: TrainingRecipe, pool: int
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """What of the recipe is not as the scenario asks, and what is not as the default that holds below what it asks."""
-    wanted, pool = recipe_of(spec), _pool(spec)
     if getattr(spec.parameters, "phases_are_chosen", False):
         # Never turned, also where an older document says so.
         wanted = wanted.model_copy(update={"random_phase": info.recipe.random_phase})

@@ -10,14 +10,12 @@ from pydantic import Field
 from feedback.errors import FeedbackInputError
 from linksim.errors import InputError
 from linksim.scenario.document import validated
-from linksim.scenario.file import load_scenario, read_overridden, validate_scenario
+from linksim.scenario.file import TRAININGS, load_scenario, read_overridden, validate_scenario
 from linksim.scenario.messages import short
 from linksim.scenario.model import Scenario
 from linksim.scenario.section import Section
 from linksim.scenario.yaml_file import read_document
 
-# The key that tells a campaign's file from a scenario's.
-TRAININGS = "trainings"
 # More than a campaign of years has.
 _MAX_TRAININGS = 1000
 

@@ -12,8 +12,10 @@ from linksim.scenario.model import Scenario
 from linksim.scenario.paths import resolve_paths
 from linksim.scenario.yaml_file import read_document
 
-# Keys that no scenario has, what a file is that has them, and the command that takes such a file.
-_OTHER_FILES = {"trainings": ("campaign", "train"), "study": ("study", "study")}
+# Keys that no scenario has: they tell the file of a campaign, and that of a study.
+TRAININGS, STUDY = "trainings", "study"
+# What a file is that has such a key, and the command that takes it.
+_OTHER_FILES = {TRAININGS: ("campaign", "train"), STUDY: ("study", "study")}
 
 
 def load_scenario(path: Path, overrides: Sequence[str] = ()) -> Scenario:
@@ -50,7 +52,7 @@ def read_overridden(path: Path, overrides: Sequence[str]) -> dict[str, Any]:
 
 def is_study(document: Mapping[str, Any]) -> bool:
     """Whether a document is a study's rather than a scenario's."""
-    return "study" in document
+    return STUDY in document
 
 
 def apply_override(document: dict[str, Any], override: str) -> None:
