@@ -70,32 +70,59 @@ def start_path(
     """
     nn.init.zeros_(narrow.conv.weight)
     places = [(path, place) for path in paths for place in range(path.hinges)][:_MAX_HINGES]
-    sharp = [(sign, bend) for bend in bends for sign in _SIGNS]
-    further = best_thresholds(given.deviations, wanted, slope, bends, len(places) // 2 - len(bends))
-    hinges = list(zip(places, sharp + [(sign, sign * t) for t in further for sign in _SIGNS], strict=False))
-    unit = 1 / float(given.deviations.std(correction=0))
+    hinges = list(zip(places, hinge_lines(given, wanted, slope, bends, len(places)), strict=False))
     for path in paths:
         _pass_to_hinges(path, given)
     made = torch.empty_like(given.deviations)
     for component in range(2):
         d = given.deviations[:, component]
         basis = [torch.ones_like(d)]
-        for (path, place), (sign, threshold) in hinges:
-            # Far out a hinge has a mean of as many deviations: as steep as those at 0 it would outweigh them.
-            gain = unit / (1 + unit * abs(threshold))
+        for (path, place), (sign, gain, threshold) in hinges:
             line = sign * gain * (d - threshold)
             channel = path.channel(place, component)
             _take(path.hinge, channel, component, sign, paired=bool(path.spread))
             shift = 0.0 if path.spread else given.shift
             _shift(path.hinge, channel, sign * (given.scale * d + shift), line, gain / given.scale)
             basis.append(nn.functional.leaky_relu(line, LEAKY_SLOPE))
-        constant, *weights = _least_squares(basis, wanted[:, component], slope[:, component])
+        constant, *weights = least_squares(basis, wanted[:, component], slope[:, component])
         total = sum((w * hinge for w, hinge in zip(weights, basis[1:], strict=True)), torch.zeros_like(d))
         for w, ((path, place), _) in zip(weights, hinges, strict=True):
             _centre(narrow.conv.weight[component, path.first + path.channel(place, component)]).fill_(w)
         _shift(narrow, component, total, total + constant, 1.0)
         made[:, component] = total + constant
     return made
+
+
+def hinge_lines(
+    given: BlockInput, wanted: Tensor, slope: Tensor, bends: Sequence[float], count: int
+) -> list[tuple[float, float, float]]:
+    """Hinges whose sum comes near to a function of the deviations: sign, steepness and threshold of each.
+
+    Args:
+        given: the block's input.
+        wanted: the function's values, ``[n, 2, Na Nt]``.
+        slope: weights of their errors, same shape.
+        bends: where in the deviations it bends sharply; two hinges are there.
+        count: hinges at most.
+    """
+    further = best_thresholds(given.deviations, wanted, slope, bends, count // 2 - len(bends))
+    places = [(sign, bend) for bend in bends for sign in _SIGNS]
+    places += [(sign, sign * t) for t in further for sign in _SIGNS]
+    unit = 1 / float(given.deviations.std(correction=0))
+    # Far out a hinge has a mean of as many deviations: as steep as those at 0 it would outweigh them.
+    return [(sign, unit / (1 + unit * abs(t)), t) for sign, t in places]
+
+
+def least_squares(basis: list[Tensor], wanted: Tensor, slope: Tensor) -> list[float]:
+    """Weights of least squared error of ``slope * (sum of the basis - wanted)``."""
+    scale = slope.flatten().to(torch.float64)
+    columns = torch.stack([part.flatten().to(torch.float64) * scale for part in basis], dim=1)
+    moments = columns.T @ columns
+    moments.diagonal().add_(LOADING * moments.diagonal().mean())
+    weights: list[float] = torch.linalg.solve(
+        moments, columns.T @ (wanted.flatten().to(torch.float64) * scale)
+    ).tolist()
+    return weights
 
 
 def _pass_to_hinges(path: HingePath, given: BlockInput) -> None:
@@ -136,15 +163,3 @@ def _shift(layer: ConvBn, channel: int, before: Tensor, after: Tensor, gain: flo
     variance = before.var(correction=0)
     norm.running_mean[channel], norm.running_var[channel] = before.mean(), variance
     norm.weight[channel], norm.bias[channel] = gain * (variance + norm.eps).sqrt(), after.mean()
-
-
-def _least_squares(basis: list[Tensor], wanted: Tensor, slope: Tensor) -> list[float]:
-    """Weights of least squared error of ``slope * (sum of the basis - wanted)``."""
-    scale = slope.flatten().to(torch.float64)
-    columns = torch.stack([part.flatten().to(torch.float64) * scale for part in basis], dim=1)
-    moments = columns.T @ columns
-    moments.diagonal().add_(LOADING * moments.diagonal().mean())
-    weights: list[float] = torch.linalg.solve(
-        moments, columns.T @ (wanted.flatten().to(torch.float64) * scale)
-    ).tolist()
-    return weights

@@ -14,27 +14,15 @@ from torch import Tensor, nn
 
 from feedback.errors import FeedbackInputError
 from feedback.layers.basic import ConvBn, RefineNet, leaky_relu
+from feedback.layers.delay_norm import DelayNorm
 from feedback.state import checked_state
 
-# Keras' default, which the public network kept.
-_EPSILON = 1e-3
 _MOST_VALUES = 2**24
 _CONVOLUTIONS = (
     "encoder.features",
     *(f"decoder.refinement.{block}.{layer}" for block in (0, 1) for layer in ("widen", "mix", "narrow")),
 )
 _NORM_NAMES = {"weight": "gamma", "bias": "beta", "running_mean": "moving_mean", "running_var": "moving_variance"}
-
-
-class DelayNorm(nn.BatchNorm2d):
-    """Batch norm with statistics of each delay row instead of each channel."""
-
-    def __init__(self, n_delay: int) -> None:
-        super().__init__(n_delay, eps=_EPSILON)
-
-    def forward(self, image: Tensor) -> Tensor:
-        """``[batch, channels, Na, Nt]``, same shape out."""
-        return super().forward(image.transpose(1, 2)).transpose(1, 2)
 
 
 def keras_features(n_delay: int) -> nn.Module:

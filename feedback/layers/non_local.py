@@ -1,0 +1,52 @@
+"""The non-local block: every place of an image sees every other."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from feedback.layers.basic import ResidualBlock
+
+
+class NonLocalBlock(ResidualBlock):
+    r"""Adds to each token a mean of all tokens, weighted by how alike they are (Wang et al., 2018, arXiv:1711.07971).
+
+    .. math:: y_i = x_i + W \sum_j \frac{\exp(\theta(x_i)^T \phi(x_j))}{\sum_k \exp(\theta(x_i)^T \phi(x_k))} \, g(x_j)
+
+    The embedded Gaussian, with linear maps to half as many values. A token is the delays of one port, of the real or of
+    the imaginary part.
+
+    Args:
+        n_delay: values of a token.
+
+    Attributes:
+        centre: what the maps take as 0 of tokens, ``[n_delay]``; 0 until a start sets it, not learnt.
+    """
+
+    centre: Tensor
+
+    def __init__(self, n_delay: int) -> None:
+        super().__init__()
+        inner = max(n_delay // 2, 1)
+        self.queries = nn.Linear(n_delay, inner, bias=False)
+        self.keys = nn.Linear(n_delay, inner, bias=False)
+        self.values = nn.Linear(n_delay, inner, bias=False)
+        self.output = nn.Linear(inner, n_delay, bias=False)
+        self.activation = nn.Identity()
+        self.register_buffer("centre", torch.zeros(n_delay))
+
+    def silence(self) -> None:
+        """Makes what it adds 0."""
+        nn.init.zeros_(self.output.weight)
+
+    def macs(self, inputs: tuple[Tensor, ...], output: Tensor) -> int:
+        """Multiply-adds of the two products of tokens with tokens."""
+        batch, _, n_delay, n_ports = inputs[0].shape
+        return 2 * batch * (2 * n_ports) ** 2 * max(n_delay // 2, 1)
+
+    def forward(self, image: Tensor) -> Tensor:
+        """``[batch, 2, Na, Nt]``, same shape out."""
+        tokens = image.mT.flatten(1, 2) - self.centre
+        queries, keys, values = self.queries(tokens), self.keys(tokens), self.values(tokens)
+        mixed = functional.scaled_dot_product_attention(queries, keys, values, scale=1.0)
+        added = self.output(mixed).unflatten(1, (2, -1)).mT
+        return image + added
