@@ -15,6 +15,7 @@ from feedback.layers.images import to_unit_interval
 from feedback.layers.non_local import NonLocalBlock
 from feedback.networks.fully_connected import FullyConnectedNetwork
 from feedback.training.paper_recipes import CSINET
+from feedback.training.recipe import TrainingRecipe
 from feedback.training_set import TrainingSet
 
 _BLOCKS = 2
@@ -22,6 +23,8 @@ _BLOCKS = 2
 _GIVEN, _FIRST, _SECOND, _THIRD = 2, 8, 16, 2
 # Channels that norms of dense blocks take their first statistics of.
 _NORM_SAMPLES = 1000
+# Beyond any start: norms keep the statistics of every one.
+_ANY_NMSE_DB = 300.0
 
 
 class NonLocalFeatures(nn.Module):
@@ -166,6 +169,12 @@ class DsNlCsiNet(FullyConnectedNetwork):
     Parameters = DsNlCsiNetParameters
     settings: DsNlCsiNetParameters
     paper_recipe = CSINET
+
+    @property
+    def default_recipe(self) -> TrainingRecipe:
+        """Norms keep the statistics of the start: of a single delay, those of 50 channels rest on a few strong ones."""
+        recipe = super().default_recipe
+        return recipe.model_copy(update={"batch_statistics_nmse_db": _ANY_NMSE_DB}) if self.starts_as_klt else recipe
 
     def build_features(self) -> nn.Module:
         """Convolution, norm and non-local block."""
