@@ -31,7 +31,7 @@ DRAWN: dict[str, dict[str, Any]] = {
 # Networks that learn from other matrices than those that they are given.
 LEARN_IN_ANOTHER_FORM = ("evcsinet", "evcsinet-t")
 # Networks of every kind of start, and of what is no network all but iterations that take long.
-STARTS = {"csinet", "clnet", "cl-csinet", "transnet", "convcsinet", "csinet-lstm"}
+STARTS = {"csinet", "clnet", "cl-csinet", "transnet", "convcsinet", "csinet-lstm", "ds-nlcsinet"}
 # One name of each class.
 NAMES = sorted({COMPRESSORS.get_class(name): str(name) for name in sorted(COMPRESSORS, reverse=True)}.values())
 QUICK = [name for name in NAMES if name in STARTS or name not in (*compressors.NEURAL, "lasso", "amp")]

@@ -51,6 +51,7 @@ QUICK = (
     "deepcmc",
     "qacrnet-1x",
     "shufflecsinet",
+    "ds-nlcsinet",
 )
 OTHERS = sorted(NETWORKS - set(QUICK))
 

@@ -20,7 +20,7 @@ from feedback.training.schedule import learning_rate
 from feedback.training_set import TrainingSet
 
 SHAPE = (8, 8)
-FLOAT = ["csinet", "csinet+", "crnet", "clnet", "acrnet", "deq"]
+FLOAT = ["csinet", "csinet+", "crnet", "clnet", "acrnet", "deq", "ds-nlcsinet"]
 BINARY = ["bcrnet", "bacrnet", "bcsinet-a2", "bcsinet-b3", "bcsinet-c2"]
 NAMES = FLOAT + BINARY
 CONVOLUTIONAL = ["cl-csinet", "cl-crnet", "cl-acrnet", "cllwcsinet"]
