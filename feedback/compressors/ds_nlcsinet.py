@@ -25,6 +25,8 @@ _GIVEN, _FIRST, _SECOND, _THIRD = 2, 8, 16, 2
 _NORM_SAMPLES = 1000
 # Beyond any start: norms keep the statistics of every one.
 _ANY_NMSE_DB = 300.0
+# Learning rate from the KLT.
+_RATE = 4e-3
 
 
 class NonLocalFeatures(nn.Module):
@@ -172,9 +174,13 @@ class DsNlCsiNet(FullyConnectedNetwork):
 
     @property
     def default_recipe(self) -> TrainingRecipe:
-        """Norms keep the statistics of the start: of a single delay, those of 50 channels rest on a few strong ones."""
+        """Smaller steps, and norms that keep the statistics of the start.
+
+        Those of a single delay in 50 channels rest on a few strong ones.
+        """
         recipe = super().default_recipe
-        return recipe.model_copy(update={"batch_statistics_nmse_db": _ANY_NMSE_DB}) if self.starts_as_klt else recipe
+        own = {"learning_rate": _RATE, "batch_statistics_nmse_db": _ANY_NMSE_DB}
+        return recipe.model_copy(update=own) if self.starts_as_klt else recipe
 
     def build_features(self) -> nn.Module:
         """Convolution, norm and non-local block."""
