@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from feedback.compressor import COMPRESSORS
 from feedback.compressors.parameters.ds_nlcsinet import DsNlCsiNetParameters
-from feedback.initialisation.convolutions import STATISTICS_SAMPLES
+from feedback.initialisation.convolutions import STATISTICS_SAMPLES, ImageStatistics
 from feedback.initialisation.logits import BlockInput, hinge_lines, least_squares
 from feedback.layers.basic import LEAKY_SLOPE, ResidualBlock, leaky_relu
 from feedback.layers.delay_norm import DelayNorm
@@ -25,8 +25,6 @@ _GIVEN, _FIRST, _SECOND, _THIRD = 2, 8, 16, 2
 _NORM_SAMPLES = 1000
 # Beyond any start: norms keep the statistics of every one.
 _ANY_NMSE_DB = 300.0
-# Learning rate from the KLT.
-_RATE = 4e-3
 
 
 class NonLocalFeatures(nn.Module):
@@ -50,16 +48,15 @@ class NonLocalFeatures(nn.Module):
 
     @torch.no_grad()
     def start_as_identity(self, mean: Tensor, variance: Tensor, deviation: float) -> None:
-        """Passes images on; ``start_norm`` says what their delays have."""
+        """Passes images on; ``start_scales`` says what their delays have."""
         nn.init.dirac_(self.conv.weight)
         assert self.conv.bias is not None
         nn.init.zeros_(self.conv.bias)
-        self.non_local.silence()
-        self.non_local.centre.fill_(float(mean.mean()) / deviation)
 
-    def start_norm(self, images: Tensor) -> None:
-        """Makes the norm bring images to unit deviation, all delays by the same factor."""
-        self.norm.start(images, 1 / float(images.std(correction=0)))
+    def start_scales(self, images: Tensor, deviation: float) -> None:
+        """Silences the non-local block, and makes the norm bring all delays to unit deviation by one factor."""
+        self.norm.start(images, 1 / deviation)
+        self.non_local.start((images - 0.5) / deviation, 0.5 / deviation)
 
 
 class DenseLayer(nn.Module):
@@ -174,13 +171,9 @@ class DsNlCsiNet(FullyConnectedNetwork):
 
     @property
     def default_recipe(self) -> TrainingRecipe:
-        """Smaller steps, and norms that keep the statistics of the start.
-
-        Those of a single delay in 50 channels rest on a few strong ones.
-        """
+        """Norms keep the statistics of the start: of a single delay, those of 50 channels rest on a few strong ones."""
         recipe = super().default_recipe
-        own = {"learning_rate": _RATE, "batch_statistics_nmse_db": _ANY_NMSE_DB}
-        return recipe.model_copy(update=own) if self.starts_as_klt else recipe
+        return recipe.model_copy(update={"batch_statistics_nmse_db": _ANY_NMSE_DB}) if self.starts_as_klt else recipe
 
     def build_features(self) -> nn.Module:
         """Convolution, norm and non-local block."""
@@ -195,5 +188,10 @@ class DsNlCsiNet(FullyConnectedNetwork):
     def start_as_klt(self, training: TrainingSet) -> None:
         """Makes it the KLT of the training channels."""
         super().start_as_klt(training)
-        assert isinstance(self.encoder.features, NonLocalFeatures)
-        self.encoder.features.start_norm(to_unit_interval(training.train[:STATISTICS_SAMPLES]))
+        images = to_unit_interval(training.train[:STATISTICS_SAMPLES])
+        deviation = ImageStatistics.of(images).deviation
+        features, first = self.encoder.features, self.decoder.refinement.get_submodule("0")
+        assert isinstance(features, NonLocalFeatures)
+        assert isinstance(first, NonLocalBlock)
+        features.start_scales(images, deviation)
+        first.start((images - 0.5) / deviation, 0.0)

@@ -19,10 +19,12 @@ class NonLocalBlock(ResidualBlock):
         n_delay: values of a token.
 
     Attributes:
-        centre: what the maps take as 0 of tokens, ``[n_delay]``; 0 until a start sets it, not learnt.
+        centre: what the maps take as 0 of tokens, a scalar; 0 until a start sets it, not learnt.
+        unit: what they take as 1, a scalar; 1 until a start sets it, not learnt.
     """
 
     centre: Tensor
+    unit: Tensor
 
     def __init__(self, n_delay: int) -> None:
         super().__init__()
@@ -32,11 +34,28 @@ class NonLocalBlock(ResidualBlock):
         self.values = nn.Linear(n_delay, inner, bias=False)
         self.output = nn.Linear(inner, n_delay, bias=False)
         self.activation = nn.Identity()
-        self.register_buffer("centre", torch.zeros(n_delay))
+        self.register_buffer("centre", torch.zeros(()))
+        self.register_buffer("unit", torch.ones(()))
 
     def silence(self) -> None:
         """Makes what it adds 0."""
         nn.init.zeros_(self.output.weight)
+
+    @torch.no_grad()
+    def start(self, images: Tensor, centre: float) -> None:
+        """Silences it, and takes the length of a strong token for 1.
+
+        Exponents are products of two tokens: of those of unit deviation they would single out one token each, and a
+        step of their maps another one.
+
+        Args:
+            images: what it gets less the centre, ``[n, 2, Na, Nt]``.
+            centre: mean of what it gets.
+        """
+        self.silence()
+        squares = images.square().sum(dim=2)
+        self.centre.fill_(centre)
+        self.unit.copy_((squares.square().mean() / squares.mean()).sqrt())
 
     def macs(self, inputs: tuple[Tensor, ...], output: Tensor) -> int:
         """Multiply-adds of the two products of tokens with tokens."""
@@ -45,7 +64,7 @@ class NonLocalBlock(ResidualBlock):
 
     def forward(self, image: Tensor) -> Tensor:
         """``[batch, 2, Na, Nt]``, same shape out."""
-        tokens = image.mT.flatten(1, 2) - self.centre
+        tokens = (image.mT.flatten(1, 2) - self.centre) / self.unit
         queries, keys, values = self.queries(tokens), self.keys(tokens), self.values(tokens)
         mixed = functional.scaled_dot_product_attention(queries, keys, values, scale=1.0)
         added = self.output(mixed).unflatten(1, (2, -1)).mT
