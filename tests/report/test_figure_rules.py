@@ -10,12 +10,13 @@ import pytest
 from matplotlib.figure import Figure
 
 from linksim.errors import InputError
+from linksim.report.view.axes import SweepAxes
 from linksim.report.view.best import best_labels
 from linksim.report.view.figure_options import FigureOptions, parse_limits, parse_palette, parse_size, parse_values
-from linksim.report.view.independence import depends_on, flat_labels
+from linksim.report.view.independence import depends_on, flat_labels, vary_together
 from linksim.report.view.limits import mark_outside, robust_limits
 from linksim.report.view.metric_format import metric_text
-from linksim.report.view.run_view import view_sweeps
+from linksim.report.view.run_view import Sweep, view_sweeps
 from linksim.report.view.ticks import log_ticks, set_log_ticks
 from linksim.scenario.axis import AXIS_COLUMNS, COMMON_AXES, OTHER_AXES, axis_of_column
 from linksim.scenario.paired_axes import axis_keys
@@ -124,6 +125,20 @@ def test_what_an_axis_does_not_change_is_found_in_the_values():
     # A single value of an axis says nothing of it.
     assert depends_on(table[table["speed"] == 1], "speed", ["delay"], NMSE)
     assert not depends_on(rows("nmse_db", klt=[-np.inf] * 4), "speed", ["delay"], NMSE)
+
+
+def test_axes_that_vary_together_are_left_out_together():
+    """As a loop that is off after one report and on after twenty: no point has the one without the other."""
+    table = rows("sgcs", klt=[0.5, 0.5, 0.4, 0.4])
+    table["reports"] = table["delay"].map({0.0: 1, 4.0: 20})
+    assert vary_together(table, "delay", "reports")
+    assert vary_together(table, "delay", "delay")
+    assert not vary_together(table, "delay", "speed")
+    speed, delay, reports = (axis_of_column(column) for column in ("speed", "delay", "reports"))
+    sweep = Sweep("s", table, SweepAxes(speed, (delay, reports)), [], ["klt"]).reduced_to("sgcs")
+    assert (sweep.varying, sweep.same_over, len(sweep.rows)) == ((speed,), (delay, reports), 2)
+    table.loc[table["delay"] == 4.0, "value"] += 0.1
+    assert Sweep("s", table, SweepAxes(speed, (delay, reports)), [], ["klt"]).reduced_to("sgcs").same_over == ()
 
 
 def test_flat_schemes_are_those_that_never_change():

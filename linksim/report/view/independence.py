@@ -30,6 +30,19 @@ def depends_on(rows: pd.DataFrame, column: str, others: Sequence[str], metric: M
     return spread.empty or bool((spread > _shown_change(metric, own)).any())
 
 
+def vary_together(rows: pd.DataFrame, one: str, other: str) -> bool:
+    """Whether each value of an axis goes with one value of another, and the other way round; an axis does with itself.
+
+    Args:
+        rows: results.
+        one: an axis that varies.
+        other: another one.
+    """
+    pairs = rows[[one, other]] if one != other else rows[[one]]
+    count = len(pairs.drop_duplicates())
+    return all(pairs[column].nunique(dropna=False) == count for column in pairs)
+
+
 def largest_change(rows: pd.DataFrame, column: str, others: Sequence[str], metric: MetricText) -> float:
     """The most that any compressor's value of a metric changes along an axis; 0 where that is rounding only."""
     own = rows[rows["metric"] == metric.name]

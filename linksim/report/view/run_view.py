@@ -13,7 +13,7 @@ from linksim.metrics import METRICS
 from linksim.report.view.axes import Panel, SweepAxes, sweep_axes, sweep_panels
 from linksim.report.view.curve_style import UNCOMPRESSED, CurveStyle, curve_styles
 from linksim.report.view.figure_options import FigureOptions
-from linksim.report.view.independence import depends_on
+from linksim.report.view.independence import depends_on, vary_together
 from linksim.report.view.metric_format import metric_text
 from linksim.report.view.names import compressor_labels, compressor_titles
 from linksim.report.view.pairing import KeptSamples
@@ -75,8 +75,13 @@ class Sweep:
         if metric not in self._reduced:
             text, sweep = metric_text(metric), self
             for axis in self.axes.panels if self.across else self.varying:
-                if not depends_on(sweep.rows, axis.column, sweep.others(axis.column), text):
-                    sweep = sweep._without(axis)
+                # Of axes that vary together none changes while the others stay.
+                joint = [each for each in sweep.varying if vary_together(sweep.rows, axis.column, each.column)]
+                columns = {each.column for each in joint}
+                others = [column for column in sweep.others(axis.column) if column not in columns]
+                if axis in joint and not depends_on(sweep.rows, axis.column, others, text):
+                    for each in joint:
+                        sweep = sweep._without(each)
             self._reduced[metric] = sweep
         return self._reduced[metric]
 
