@@ -150,6 +150,17 @@ def test_a_caption_says_how_little_an_axis_does(change: float, tmp_path: Path) -
     assert f"NMSE {how} the UE antennas." in plan.caption
 
 
+@pytest.mark.parametrize("lost", [0.0, 0.01])
+def test_a_caption_says_that_bars_allow_for_losses_that_none_met(lost: float, tmp_path: Path) -> None:
+    folder = write_run(tmp_path, {"s": {"snr_db": (0.0, 10.0, 20.0)}}, metrics=("nmse_db", "rate_bps_hz"))
+    table = pd.read_csv(folder / "results.csv")
+    rates = table[table["metric"] == "nmse_db"].assign(metric="report_error_rate", value=lost, ci_low=0.0, ci_high=0.1)
+    pd.concat([table, rates]).to_csv(folder / "results.csv", index=False)
+    captions = {plan.name: plan.caption for plan in plans(folder)}
+    for name in ("s_nmse", "s_rate"):
+        assert ("where no report was lost, they allow for losses" in captions[name]) == (lost == 0)
+
+
 def overlapping_titles(figure: Figure) -> list[tuple[str, str]]:
     canvas = FigureCanvasAgg(figure)
     canvas.draw()

@@ -2,9 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 
+import pandas as pd
+
+from linksim.metrics import METRICS
+from linksim.metrics.delivery import ReportErrorRate
 from linksim.report.figures.layouts import Layout, panel_letter
 from linksim.report.view.axes import all_axes
-from linksim.report.view.independence import largest_change
+from linksim.report.view.independence import largest_change, vary_together
 from linksim.report.view.metric_format import metric_text
 from linksim.report.view.run_view import RunView, Sweep
 from linksim.scenario.axis import Axis
@@ -43,7 +47,8 @@ def caption(run: RunView, sweep: Sweep, metrics: Sequence[str], layout: Layout) 
         counts = shown.loc[shown["ci_low"].notna(), "n"].dropna()
         span = sorted({round(counts.min()), round(counts.max())}) if len(counts) else []
         over = f" over {' to '.join(map(str, span))} samples" if span else ""
-        sentences.append(f"Bars: 95 % confidence intervals{over}.")
+        allowed = "; where no report was lost, they allow for losses that so many can have missed"
+        sentences.append(f"Bars: 95 % confidence intervals{over}{allowed if _met_no_loss(sweep, shown) else ''}.")
     return " ".join(filter(None, sentences))
 
 
@@ -91,13 +96,26 @@ def _hardly_over(sweep: Sweep, metric: str) -> list[str]:
     text, sentences = metric_text(metric), []
     for axis in sweep.reduced_to(metric).same_over if sweep.has(metric) else ():
         if axis.name:
-            others = [other.column for other in sweep.varying if other.column != axis.column]
+            columns = [other.column for other in sweep.varying]
+            others = [column for column in columns if not vary_together(sweep.rows, axis.column, column)]
             change = largest_change(sweep.rows, axis.column, others, text)
             unit = text.label.partition(" [")[2].rstrip("]")
             most = f"{change:.1g} {unit}".strip()
             how = f"differs by at most {most} over" if change else "is the same whatever"
             sentences.append(f"{_named(metric)} {how} the {axis.words}.")
     return sentences
+
+
+def _met_no_loss(sweep: Sweep, shown: pd.DataFrame) -> bool:
+    """Whether some interval that is shown may be that of losses of reports which no sample met."""
+    rates = sweep.rows[(sweep.rows["metric"] == ReportErrorRate.name) & (sweep.rows["value"] == 0)]
+    lossy = [
+        name
+        for name in shown["metric"].unique()
+        if name in METRICS and METRICS.get_class(name).without_report is not None
+    ]
+    place = [*(axis.column for axis in all_axes(sweep.rows)), "compressor"]
+    return not shown[shown["metric"].isin(lossy)].merge(rates[place], on=place).empty
 
 
 def _named(metric: str) -> str:
