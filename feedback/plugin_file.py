@@ -200,7 +200,7 @@ def _module(file: Path, content: bytes, digest: str) -> ModuleType:
     try:
         with _importing_from(file.resolve().parent):
             exec(compile(content, str(file), "exec"), module.__dict__)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         del sys.modules[name]
         place = user_line(error, file.parent) or str(file)
         if isinstance(error, SyntaxError):

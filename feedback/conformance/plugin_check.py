@@ -108,6 +108,8 @@ def _compare(
         raise _wrong(compressor, plugin, step, f"got shape {list(found.shape)}, expected {what}, {shape}")
     if found.dtype != dtype:
         raise _wrong(compressor, plugin, step, f"got {found.dtype}, expected {what} of {dtype}")
+    if not found.isfinite().all():
+        raise _wrong(compressor, plugin, step, f"got values that are NaN or infinite, expected finite {what}")
 
 
 def _wrong(compressor: Compressor, plugin: str, step: str, message: str) -> FeedbackInputError:

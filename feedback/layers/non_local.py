@@ -65,7 +65,8 @@ class NonLocalBlock(ResidualBlock):
     def forward(self, image: Tensor) -> Tensor:
         """``[batch, 2, Na, Nt]``, same shape out."""
         tokens = (image.mT.flatten(1, 2) - self.centre) / self.unit
-        queries, keys, values = self.queries(tokens), self.keys(tokens), self.values(tokens)
+        # One head: exports know attention with a dimension for heads alone.
+        queries, keys, values = (make(tokens)[:, None] for make in (self.queries, self.keys, self.values))
         mixed = functional.scaled_dot_product_attention(queries, keys, values, scale=1.0)
-        added = self.output(mixed).unflatten(1, (2, -1)).mT
+        added = self.output(mixed[:, 0]).unflatten(1, (2, -1)).mT
         return image + added

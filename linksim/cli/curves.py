@@ -9,6 +9,8 @@ import typer
 from linksim.errors import InputError
 from linksim.terminal import say
 
+_FIGURES = (".png", ".pdf")
+
 
 def learning_curves(
     trainings: Annotated[
@@ -37,6 +39,9 @@ def learning_curves(
     curves = {}
     for text in trainings:
         label, folder = _labelled(text)
+        if folder.suffix in _FIGURES and folder.is_file():
+            # Lie beside the folders of trainings, and come with these where a shell lists them all.
+            continue
         if label in curves:
             raise InputError(f"{text}: got the label {label!r} twice, expected one for each training")
         if not (rows := read_log(folder)):

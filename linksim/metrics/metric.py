@@ -113,6 +113,7 @@ class MeanMetric(Metric["MeanAccumulator"]):
         values = self.per_sample(outcome)
         if values is None:
             return ()
+        _check_values(self.name, values, outcome)
         accumulator.update(values)
         accumulator.note_losses(outcome.delivery.lost)
         return (values,)
@@ -134,6 +135,8 @@ class RatioMetric(Metric["RatioAccumulator"]):
     def update(self, accumulator: RatioAccumulator, outcome: LinkOutcome) -> tuple[Tensor, ...]:
         """Adds the numerators and denominators of a batch."""
         values = self.per_sample(outcome)
+        for each in values:
+            _check_values(self.name, each, outcome)
         accumulator.update(*values)
         accumulator.note_losses(outcome.delivery.lost)
         return values
@@ -141,3 +144,18 @@ class RatioMetric(Metric["RatioAccumulator"]):
     @abstractmethod
     def per_sample(self, outcome: LinkOutcome) -> tuple[Tensor, Tensor]:
         """Numerator and denominator of every sample, ``[batch]`` each, float64."""
+
+
+def _check_values(name: str, values: object, outcome: LinkOutcome) -> None:
+    """Refuses what is no number for each sample of a batch, as of a metric of a user's own."""
+    from torch import Tensor
+
+    from linksim.errors import InputError
+
+    count = len(outcome.response_use)
+    if not isinstance(values, Tensor):
+        raise InputError(
+            f"metric {name}: got {type(values).__name__}, expected a tensor [{count}] of each sample's value"
+        )
+    if values.shape != (count,):
+        raise InputError(f"metric {name}: got shape {list(values.shape)}, expected a value for each sample, [{count}]")

@@ -58,13 +58,19 @@ class Axis:
             return self.titles.get(stored) or value_title(self.column, stored)
         if isnan(stored):
             return self.missing
-        number = f"{self.scale * stored:.4g}".replace("-", "\N{MINUS SIGN}")
+        number = _number(self.scale * stored).replace("-", "\N{MINUS SIGN}")
         return f"1/{number}" if self.column == "compression_ratio" else number
 
     def phrase(self, stored: AxisValue) -> str:
         """Name, value and unit, such as ``Feedback delay 4 ms``."""
         unit = f" {self.unit}" if self.unit else ""
         return f"{self.name} {self.text(stored)}{unit}".strip()
+
+
+def _number(value: float) -> str:
+    """Four digits where these say it, else the nine by which sweeps tell values apart; exponents of a billion on."""
+    short, exact = f"{value:.4g}", f"{value:.9g}"
+    return short if float(short) == float(exact) and ("e" not in short or "e" in exact) else exact
 
 
 # Those that every row of results has a column of, in order of preference for the horizontal axis of a figure.

@@ -23,6 +23,7 @@ from linksim.scenario.section import Section
 from linksim.scenario.signals import check_recipe, check_signals, check_stop
 from linksim.scenario.swept_value import SweptEntry
 from linksim.scenario.training_section import TrainingSection, is_trained_section
+from linksim.storage.results_table import NO_COMPRESSOR
 from linksim.subbands import DEFAULT_SUBBANDS
 
 DEFAULT_METRICS = tuple(sorted(str(metric.name) for metric in METRICS.classes() if not metric.on_request))
@@ -180,6 +181,11 @@ class Scenario(Section):
         repeated = [label for label in labels if labels.count(label) > 1]
         if repeated:
             raise ValueError(f"compressors: got the label {repeated[0]!r} twice, expected one `label` for each")
+        for label in labels:
+            if not label.strip() or label == NO_COMPRESSOR:
+                raise ValueError(f"compressors: got the label {label!r}, expected a name other than {NO_COMPRESSOR!r}")
+        if any(not name.strip() for name in self.sweeps):
+            raise ValueError("sweeps: got a sweep without a name, expected one for each")
         return self
 
     def _check_link_budget(self) -> None:

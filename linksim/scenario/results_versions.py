@@ -8,8 +8,6 @@ Whoever edits a class of their own, registered beside those that ship, need not 
 version, with the modules beside it that it imports.
 """
 
-import hashlib
-import marshal
 import sys
 from pathlib import Path
 from typing import Any
@@ -22,6 +20,7 @@ from feedback.plugin_file import PluginParameters, own_parameters
 from linksim.scenario import plugin_kinds
 from linksim.scenario.model import Scenario
 from linksim.scenario.plugin_kinds import COMPRESSOR, METRIC, SOURCE, PluginKind
+from linksim.scenario.typed_class import typed_class_digest
 
 # Transform, normalisation, eigenvectors of subbands, side information, report times, delivery: all that
 # ``linksim.chain.chain`` does by itself.
@@ -59,12 +58,12 @@ def _own_content(kind: PluginKind, name: str) -> str | None:
     plugin = kind.registry.get_class(name)
     if plugin.__module__.partition(".")[0] in _OURS:
         return None
-    file = getattr(sys.modules.get(plugin.__module__), "__file__", None)
-    if file is not None and Path(file).is_file():
+    module = plugin.__module__
+    file = getattr(sys.modules.get(module), "__file__", None)
+    # One that a call of `type` made says the module of that call: the standard library's for abstract classes.
+    if file is not None and Path(file).is_file() and module not in sys.stdlib_module_names:
         return plugin_digest(Path(file))
-    # A class that was typed in, as in a notebook.
-    codes = (getattr(value, "__code__", None) for _, value in sorted(vars(plugin).items()))
-    return hashlib.sha256(b"".join(marshal.dumps(code) for code in codes if code is not None)).hexdigest()
+    return typed_class_digest(plugin)
 
 
 def source_versions(section: Any) -> dict[str, int | str]:

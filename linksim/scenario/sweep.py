@@ -15,9 +15,11 @@ from linksim.scenario.axis import COMMON_AXES, scenario_key
 from linksim.scenario.file import set_key, validate_scenario
 from linksim.scenario.identity import point_key
 from linksim.scenario.model import Scenario
-from linksim.scenario.paired_axes import distinct_steps
+from linksim.scenario.paired_axes import axis_keys, distinct_steps
 from linksim.scenario.plugin_kinds import swept_kind
+from linksim.scenario.plugin_sections import compressor_label
 from linksim.scenario.swept_value import PlainValue
+from linksim.scenario.training_section import is_trained_section
 
 # Of all sweeps together: more than is measured in days, and few enough to be validated in a minute.
 MAX_POINTS = 5000
@@ -58,6 +60,7 @@ def points_of(scenario: Scenario) -> list[Point]:
         sweep: [distinct_steps(sweep, axis, values) for axis, values in axes.items()]
         for sweep, axes in (scenario.sweeps or {"point": {}}).items()
     }
+    _refuse_training(scenario)
     count = sum(math.prod(map(len, axes)) for axes in sweeps.values())
     if count > MAX_POINTS:
         raise InputError(f"sweeps: got {count} points, expected at most {MAX_POINTS}")
@@ -91,16 +94,36 @@ def replaced_links(scenario: Scenario) -> list[str]:
     return lines
 
 
+def _refuse_training(scenario: Scenario) -> None:
+    """Weights are the network's, the channel's and the transform's, however they were trained.
+
+    ``training.samples`` is what others than networks learn from.
+    """
+    sections = ((entry, entry.model_dump(exclude_none=True)) for entry in scenario.compressors)
+    trained = [compressor_label(entry) for entry, section in sections if is_trained_section(section)]
+    for sweep, axes in scenario.sweeps.items() if trained else ():
+        for key in (key for axis in axes for key in axis_keys(axis)):
+            if key.startswith("training.") and key != "training.samples":
+                raise InputError(
+                    f"sweeps.{sweep}: {key}: got a sweep over how {trained[0]} is trained, whose weights are one file "
+                    "whatever that is, expected a run with a zoo of its own for each value"
+                )
+
+
 def _refuse_equal_points(points: Sequence[Point]) -> None:
-    """Points of a sweep that are one by the defaults of a plug-in, though their values are written differently."""
-    found: dict[tuple[str, str], list[Point]] = {}
+    """Points of a sweep that are one.
+
+    By the defaults of a plug-in, though their values are written differently, or as they differ in what moves no
+    results, such as labels and zoos: the figures of one would stand for both.
+    """
+    found: dict[tuple[str, str], Point] = {}
     for point in points:
-        others = found.setdefault((point.sweep, point.key), [])
-        for other in others:
-            if other.scenario == point.scenario:
-                first, second = (", ".join(f"{key} {value}" for key, value in p.axes.items()) for p in (other, point))
-                raise InputError(f"sweeps.{point.sweep}: {first} and {second} are the same point, expected it once")
-        others.append(point)
+        other = found.setdefault((point.sweep, point.key), point)
+        if other is point:
+            continue
+        first, second = (", ".join(f"{key} {value}" for key, value in p.axes.items()) for p in (other, point))
+        expected = "it once" if other.scenario == point.scenario else "keys that results are told apart by"
+        raise InputError(f"sweeps.{point.sweep}: {first} and {second} are the same point, expected {expected}")
 
 
 def _point(scenario: Scenario, sweep: str, axes: dict[str, PlainValue]) -> Point:

@@ -147,6 +147,12 @@ class Accumulator(ABC):
         """Exact mean of one moment."""
         return Fraction(self.sums[moment].units, self.n << 1074)
 
+    def interval(self, mean: float, spread: Spread, beyond: float | None = None) -> Estimate:
+        """As ``interval``; what is wrong with the mean names the metric."""
+        if self.decibel and mean < 0:
+            raise InputError(f"metric {self.name}: got a mean of {mean:g} for decibels, expected linear values above 0")
+        return interval(mean, spread, decibel=self.decibel, beyond=beyond)
+
     def finite(self, values: Tensor | ArrayLike) -> NDArray[np.float64]:
         """Values as float64, at least ``[1]``.
 

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from linksim.errors import InputError
-from linksim.statistics.accumulator import Accumulator, Estimate, interval
+from linksim.statistics.accumulator import Accumulator, Estimate
 from linksim.statistics.exact_sum import exact_product
 from linksim.statistics.skewed_interval import CONFIDENCE, Spread, largest_unseen_share
 
@@ -116,7 +116,7 @@ class MeanAccumulator(LossyAccumulator):
         if self.n == 0:
             return None
         mean = float(self.mean_of("x"))
-        return interval(mean, self.spread(), decibel=self.decibel, beyond=self.unseen_losses(mean))
+        return self.interval(mean, self.spread(), self.unseen_losses(mean))
 
     def spread(self) -> Spread:
         """How the values lie about their mean; of at least one value."""
@@ -242,4 +242,4 @@ class RatioAccumulator(LossyAccumulator):
         variance = (aa - 2 * r * ab + r**2 * bb) / b**2
         third = (aaa - 3 * r * aab + 3 * r**2 * abb - r**3 * bbb) / b**3
         ratio, spread = float(r), Spread(self.n, float(variance), float(third))
-        return interval(ratio, spread, decibel=self.decibel, beyond=self.unseen_losses(ratio))
+        return self.interval(ratio, spread, self.unseen_losses(ratio))

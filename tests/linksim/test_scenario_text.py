@@ -206,6 +206,10 @@ def test_all_problems_at_once() -> None:
         ("{channel.environment: [indoor, outdoor, indoor]}", ["channel.environment", "'indoor'"]),
         ("{feedback.quantiser: [{name: uniform, bits: 4}, {bits: 4.0, name: uniform}]}", ["feedback.quantiser"]),
         ("{estimation: [{name: ls}, {name: ls, snr_db: null}]}", ["same point"]),
+        ("{zoo: [a, b]}", ["same point", "keys that results are told apart by"]),
+        ("{description: [a, b]}", ["same point"]),
+        ("{compressors.0.label: [a, b]}", ["same point"]),
+        ("{monte_carlo.batch_size: [10, 20]}", ["same point"]),
         ("{'snr_db, compression_ratio': [[1, 4], [1, 8], [1, 4]]}", ["snr_db, compression_ratio", "[1.0, 4.0]"]),
         ("{channel.normalise: [true, true]}", ["channel.normalise", "True and True"]),
         (f"{{snr_db: {list(range(1001))}}}", ["snr_db", "1001 values", "at most 1000"]),
@@ -219,6 +223,33 @@ def test_axes(sweep: str, parts: list[str], tmp_path: Path) -> None:
     message = _refused(tmp_path, f"sweeps: {{s: {sweep}}}")
     for part in parts:
         assert part in message
+
+
+@pytest.mark.parametrize("key", ["training.network_samples", "training.validation_samples", "training.recipe.epochs"])
+def test_one_file_of_weights_is_no_sweep_over_trainings(key: str, tmp_path: Path) -> None:
+    values = f"sweeps: {{s: {{'{key}, snr_db': [[50, 1], [60, 2]]}}}}"
+    assert f"sweeps.s: {key}: got a sweep over how csinet is trained" in _refused(
+        tmp_path, values, "compressors=[{name: topk}, {name: csinet}]"
+    )
+    assert len(points_of(_load(tmp_path, "sweeps: {s: {training.samples: [50, 60]}}"))) == 2
+    untrained = _load(tmp_path, values, "compressors=[{name: csinet, untrained: true}]", "training.recipe={epochs: 1}")
+    assert len(points_of(untrained)) == 2
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        ("sweeps: {'': {snr_db: [1, 2]}}", "sweeps: got a sweep without a name"),
+        ("sweeps: {' ': {snr_db: [1, 2]}}", "sweeps: got a sweep without a name"),
+    ],
+)
+def test_a_sweep_has_a_name(more: str, message: str, tmp_path: Path) -> None:
+    assert message in _refused(tmp_path, more)
+
+
+@pytest.mark.parametrize("label", ["none", " "])
+def test_labels_are_names_other_than_that_of_no_compressor(label: str, tmp_path: Path) -> None:
+    assert f"compressors: got the label {label!r}" in _refused(tmp_path, "", f"compressors.0.label='{label}'")
 
 
 def test_near_but_different_values_are_two_points(tmp_path: Path) -> None:

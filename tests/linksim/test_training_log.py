@@ -72,7 +72,10 @@ def test_curves_of_several_trainings_in_one_figure(
             log.add(FIRST)
             log.add(SECOND)
     options = ("--level", "published=-11.35", "--log-samples", "--out", tmp_path / "figure")
-    code, _, err = command("learning-curves", folders[0], f"mine={folders[1]}", *options)
+    # As a shell lists what lies beside the folders of trainings.
+    figure = tmp_path / "learning_curves.pdf"
+    figure.touch()
+    code, _, err = command("learning-curves", folders[0], figure, f"mine={folders[1]}", *options)
     assert (code, err) == (0, "")
     (axes,) = drawn[0].axes
     curve, other, level = axes.lines

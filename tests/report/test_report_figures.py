@@ -17,6 +17,7 @@ from linksim.report.figures.bits import draw_bits
 from linksim.report.figures.curves import XPositions, draw_curves
 from linksim.report.figures.sweep import draw_metrics
 from linksim.report.page_parts import page_parts
+from linksim.report.tables.sweep import sweep_tables
 from linksim.report.view.axes import Axis
 from linksim.report.view.curve_style import curve_styles
 from linksim.report.view.figure_options import FigureOptions
@@ -135,6 +136,23 @@ def test_a_perfect_link_and_named_values_have_a_place_on_the_axis(tmp_path):
         metrics=("nmse_db",),
     )
     assert {path.stem for path in draw_figures(folder, RASTER)} == {"feedback_nmse", "precoder_nmse"}
+
+
+@pytest.mark.parametrize(("value", "text"), [
+    (90210.0, "90210"), (90211.0, "90211"), (2e10, "2e+10"), (0.833, "0.833"), (1e-5, "1e\N{MINUS SIGN}05"), (1 / 3, "0.333333333"),
+])  # fmt: skip
+def test_values_of_axes_are_written_so_that_they_differ(value: float, text: str) -> None:
+    assert Axis("x", "Seed").text(value) == text
+
+
+def test_tables_take_columns_by_what_is_stored(tmp_path: Path) -> None:
+    seeds = (90210.0, 90211.0, 90213.0)
+    folder = write_run(tmp_path, {"seeds": {"seed": seeds}}, {"name": "s", "sweeps": {"seeds": {"seed": list(seeds)}}})
+    (table,) = sweep_tables(view_run(folder), ["rate_bps_hz"])
+    assert table.columns == ["90210", "90211", "90213"]
+    shown = {row.label: [cell.value for cell in row.cells] for row in table.blocks[0].rows}
+    # Made-up runs add 0.01 at each value of an axis.
+    assert shown["topk"] == ["7.500", "7.510", "7.520"]
 
 
 def test_error_rates_are_drawn_on_a_logarithmic_scale_without_zeros():

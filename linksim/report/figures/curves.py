@@ -1,5 +1,6 @@
 """One panel of a figure: a metric of all compressors over one axis, with confidence intervals."""
 
+import math
 from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
@@ -41,8 +42,10 @@ class XPositions:
 
     def of(self, rows: pd.DataFrame) -> np.ndarray:
         """Places of the rows of a table."""
-        table = {self.axis.text(value): place for value, place in zip(self.values, self.places, strict=True)}
-        return np.array([table[self.axis.text(value)] for value in rows[self.axis.column]])
+        # Not a number is not equal to itself.
+        table = {value: place for value, place in zip(self.values, self.places, strict=True) if not pd.isna(value)}
+        missing = next((x for value, x in zip(self.values, self.places, strict=True) if pd.isna(value)), math.nan)
+        return np.array([missing if pd.isna(value) else table[value] for value in rows[self.axis.column]])
 
     def apply(self, axes: Axes) -> None:
         """Scale, label and ticks of the horizontal axis."""

@@ -8,7 +8,7 @@ import pandas as pd
 from linksim.comparison.runs import RunComparison
 from linksim.files import write_whole
 from linksim.report.tables.sweep import Block, Cell, Row, SweepTable
-from linksim.report.view.axes import axis_values
+from linksim.report.view.axes import at_value, axis_values
 from linksim.report.view.metric_format import MetricText, metric_text
 from linksim.report.view.run_view import Sweep, view_sweeps
 from linksim.scenario.axis import AXIS_COLUMNS
@@ -61,8 +61,8 @@ def label_with_run(compressor: pd.Series, run: pd.Series) -> pd.Series:
 
 def _table(sweep: Sweep, title: str, rows: pd.DataFrame, metrics: tuple[str, ...]) -> SweepTable:
     x = sweep.axes.x
-    columns = ["value"] if x is None else [x.text(value) for value in axis_values(sweep.rows, x)]
-    places = pd.Series("value", rows.index) if x is None else rows[x.column].map(x.text)
+    values = [] if x is None else axis_values(sweep.rows, x)
+    columns = ["value"] if x is None else [x.text(value) for value in values]
     blocks = []
     for metric in metrics:
         text = metric_text(metric)
@@ -70,7 +70,9 @@ def _table(sweep: Sweep, title: str, rows: pd.DataFrame, metrics: tuple[str, ...
         for label in [*sweep.compressors, NO_COMPRESSOR]:
             part = rows[(rows["metric"] == metric) & (rows["compressor"] == label)]
             if not part.empty:
-                cells = [_cell(text, part[places[part.index] == column]) for column in columns]
+                cells = (
+                    [_cell(text, part)] if x is None else [_cell(text, at_value(part, x, value)) for value in values]
+                )
                 reference = label == NO_COMPRESSOR
                 name = "all compressors" if reference else label
                 lines.append(Row(name, name, cells, reference))

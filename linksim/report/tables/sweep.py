@@ -7,7 +7,7 @@ from math import isfinite
 import pandas as pd
 
 from linksim.metrics.channel_quality import SAMPLES_LEFT_OUT
-from linksim.report.view.axes import Panel, axis_values
+from linksim.report.view.axes import Panel, at_value, axis_values
 from linksim.report.view.best import best_labels
 from linksim.report.view.independence import flat_labels
 from linksim.report.view.metric_format import MetricText, metric_text
@@ -161,9 +161,9 @@ def _table(run: RunView, sweep: Sweep, panel: Panel, metrics: Sequence[str], per
         columns, parts = ["value"], [panel.rows]
     else:
         # All values of the sweep, so that a panel with missing points keeps its columns.
-        columns = [x.text(value) for value in axis_values(sweep.rows, x)]
-        texts = panel.rows[x.column].map(x.text)
-        parts = [panel.rows[texts == column] for column in columns]
+        values = axis_values(sweep.rows, x)
+        columns = [x.text(value) for value in values]
+        parts = [at_value(panel.rows, x, value) for value in values]
     # Found by key: masks of the whole table for each cell take longer than all else.
     by_key = [_by_key(part) for part in parts]
     same = " and ".join(axis.words or "compressor" for axis in sweep.same_over)

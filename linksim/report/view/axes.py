@@ -85,3 +85,9 @@ def _in_order(values: pd.Series) -> pd.Series:
 def axis_values(rows: pd.DataFrame, axis: Axis) -> list[AxisValue]:
     """The distinct stored values of an axis, ascending, an empty cell (NaN) last."""
     return list(rows[axis.column].drop_duplicates().sort_values(na_position="last"))
+
+
+def at_value(rows: pd.DataFrame, axis: Axis, value: AxisValue) -> pd.DataFrame:
+    """Those rows that have a value of an axis, by what is stored: texts of two values may be one."""
+    column = rows[axis.column]
+    return rows[column.isna() if pd.isna(value) else column == value]
