@@ -27,7 +27,7 @@ pytestmark = pytest.mark.usefixtures("operators_listed_once")
 FLOAT_TOLERANCE = 1e-5
 NETWORKS = sorted(str(name) for name in COMPRESSORS.keys() if COMPRESSORS.get_class(name).trained)  # noqa: SIM118
 # One of each kind of layer; `make validate` takes all.
-QUICK = {"bacrnet-1x", "cl-csinet"}
+QUICK = {"bacrnet-1x", "cl-csinet", "ds-nlcsinet"}
 
 
 def network(name: str, shape: tuple[int, int] = (8, 8), ratio: float = 4, **parameters: object) -> NeuralCompressor:

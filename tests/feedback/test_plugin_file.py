@@ -115,6 +115,7 @@ def test_registry_stays_what_ships(file: Path) -> None:
     [
         ("x = (", "line 1: SyntaxError: .*, expected a file that runs"),
         ("\nimport no_such_module", "line 2: ModuleNotFoundError: No module named 'no_such_module', expected"),
+        ("import sys\nsys.exit(3)", "line 2: SystemExit: 3, expected a file that runs"),
         ("x = 1", "got nothing as ShallowNet"),
         ("ShallowNet = 3", "got 3 as ShallowNet .*, expected a subclass of Compressor"),
         ("from feedback.compressors.csinet import CsiNet as ShallowNet", "expected a subclass of Compressor"),
@@ -212,6 +213,11 @@ FAULTS = [
         "n_values = 2 *",
         "n_values = [] *",
         r"line 13: got TypeError: .*, expected ShallowNet to be built for",
+    ),
+    (
+        "nn.Sequential(nn.Linear(self.length, n_values)",
+        "nn.Sequential(nn.Threshold(9e9, float('nan')), nn.Linear(self.length, n_values)",
+        r"line 11, in build_decoder: decode: got values that are NaN or infinite, expected finite images",
     ),
     ("nn.Flatten(), ", "", r"line 8, in build_encoder: encode: got RuntimeError: .*, expected it to take channels"),
 ]
