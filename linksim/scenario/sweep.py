@@ -3,6 +3,7 @@
 import copy
 import itertools
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
@@ -16,7 +17,7 @@ from linksim.scenario.file import set_key, validate_scenario
 from linksim.scenario.identity import point_key
 from linksim.scenario.model import Scenario
 from linksim.scenario.paired_axes import axis_keys, distinct_steps
-from linksim.scenario.plugin_kinds import swept_kind
+from linksim.scenario.plugin_kinds import COMPRESSOR, swept_kind
 from linksim.scenario.plugin_sections import compressor_label
 from linksim.scenario.swept_value import PlainValue
 from linksim.scenario.training_section import is_trained_section
@@ -168,13 +169,16 @@ def _has_snr(link: str) -> bool:
 
 def _drop_parameters(document: dict[str, Any], section: str, name: PlainValue) -> None:
     """Drops parameters of the base point's plug-in that the one swept instead does not have."""
-    kind = swept_kind(section)
+    kind = COMPRESSOR if re.fullmatch(r"compressors\.\d+", section) else swept_kind(section)
     if kind is None or not isinstance(name, str) or name not in kind.registry:
         return
     known = kind.parameters(name).model_fields
     *path, last = section.split(".")
-    outer = reduce(lambda inner, part: inner[part], path, document)
-    outer[last] = {key: value for key, value in outer[last].items() if key in known}
+    outer: Any = reduce(lambda inner, part: inner[part], path, document)
+    place = int(last) if isinstance(outer, list) else last
+    if isinstance(outer, list) and int(last) >= len(outer):
+        return
+    outer[place] = {key: value for key, value in outer[place].items() if key in known}
 
 
 def section_text(section: Mapping[str, Any]) -> str:

@@ -12,7 +12,7 @@ from linksim.metrics.metric import MeanMetric, RatioMetric
 GOOD = torch.full((BATCH,), 2.0, dtype=torch.float64)
 WRONG: list[tuple[Any, str]] = [
     ([1.0] * BATCH, rf"metric mine: got list, expected a tensor \[{BATCH}\]"),
-    (GOOD[1:], rf"metric mine: got shape \[{BATCH - 1}\], expected \[{BATCH}\], a value a sample"),
+    (GOOD[1:], rf"metric mine: got shape \[{BATCH - 1}\], expected a value for each sample, \[{BATCH}\]"),
     (torch.stack([GOOD, GOOD], dim=1), rf"metric mine: got shape \[{BATCH}, 2\]"),
     (GOOD[0], r"metric mine: got shape \[\]"),
     (GOOD * torch.nan, "metric mine: got nan for a sample, expected a finite number"),
