@@ -255,7 +255,7 @@ def test_labels_are_names_other_than_that_of_no_compressor(label: str, tmp_path:
 def test_a_compressor_may_be_swept_by_its_name(tmp_path: Path) -> None:
     points = points_of(_load(tmp_path, "sweeps: {s: {compressors.0.name: [topk, klt]}}"))
     assert [point.scenario.compressors[0].name for point in points] == ["topk", "klt"]
-    assert "sweeps.s: compressors.1" in _refused(tmp_path, "sweeps: {s: {compressors.1.name: [topk, klt]}}")
+    assert "compressors.1" in _refused(tmp_path, "sweeps: {s: {compressors.1.name: [topk, klt]}}")
 
 
 def test_near_but_different_values_are_two_points(tmp_path: Path) -> None:
