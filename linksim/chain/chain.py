@@ -39,8 +39,9 @@ from linksim.metrics.outcome import LinkOutcome
 from linksim.metrics.rate import MeanRank, SumRate
 from linksim.metrics.similarity import SGCS_LAYERS, Sgcs
 from linksim.precoding import PRECODERS
+from linksim.reserved_names import NO_COMPRESSOR
 from linksim.scenario.model import Scenario
-from linksim.statistics.measurements import NO_COMPRESSOR, Measurements
+from linksim.statistics.measurements import Measurements
 from linksim.storage.sample_values import SampleRecorder
 from linksim.subbands import subbands
 

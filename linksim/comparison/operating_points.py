@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 from pandas.api.types import is_numeric_dtype
 
-from linksim.storage.results_table import NO_COMPRESSOR
+from linksim.reserved_names import NO_COMPRESSOR
 
 # What is varied to spend more or fewer bits; whatever else varies makes other channels of it.
 BIT_AXES = ("compression_ratio", "feedback.quantiser.")

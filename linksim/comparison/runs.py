@@ -22,10 +22,10 @@ from linksim.comparison.paired_difference import (
 from linksim.comparison.run_samples import RunSamples, describe_point
 from linksim.errors import InputError
 from linksim.metrics import METRICS
+from linksim.reserved_names import NO_COMPRESSOR
 from linksim.scenario.axis import AXIS_COLUMNS
 from linksim.scenario.sweep import Point, axis_values
 from linksim.scenario.swept_value import SweptValue
-from linksim.statistics.measurements import NO_COMPRESSOR
 from linksim.storage.sample_values import SampleValues
 
 # Keys of a point's scenario that make the channels and their use.

@@ -16,7 +16,7 @@ from linksim.report.view.figure_options import FigureOptions
 from linksim.report.view.metric_format import metric_text
 from linksim.report.view.run_view import RunView, view_run
 from linksim.report.view.style import paper_style
-from linksim.storage.results_table import NO_COMPRESSOR
+from linksim.reserved_names import NO_COMPRESSOR
 
 
 def write_tables(

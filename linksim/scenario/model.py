@@ -8,6 +8,7 @@ from linksim.link_adaptation.parameters import LinkAdaptationParameters
 from linksim.link_budget.parameters import LinkBudgetParameters
 from linksim.metrics import METRICS
 from linksim.multi_user.parameters import MultiUserParameters
+from linksim.reserved_names import NO_COMPRESSOR
 from linksim.scenario.feedback_section import FeedbackSection
 from linksim.scenario.key_suggestion import unknown_name
 from linksim.scenario.monte_carlo_section import MonteCarloSection
@@ -23,7 +24,6 @@ from linksim.scenario.section import Section
 from linksim.scenario.signals import check_recipe, check_signals, check_stop
 from linksim.scenario.swept_value import SweptEntry
 from linksim.scenario.training_section import TrainingSection, is_trained_section
-from linksim.storage.results_table import NO_COMPRESSOR
 from linksim.subbands import DEFAULT_SUBBANDS
 
 DEFAULT_METRICS = tuple(sorted(str(metric.name) for metric in METRICS.classes() if not metric.on_request))

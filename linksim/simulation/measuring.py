@@ -13,12 +13,12 @@ from linksim.execution.executor import Executor
 from linksim.metrics import METRICS
 from linksim.metrics.channel_quality import SAMPLES_LEFT_OUT
 from linksim.preparation.prepared_point import PreparedPoint
+from linksim.reserved_names import NO_COMPRESSOR
 from linksim.scenario.model import Scenario
 from linksim.scenario.sweep import Point
 from linksim.simulation.point_job import PointJob
 from linksim.simulation.progress import PointProgress
 from linksim.simulation.worker import measure_shard
-from linksim.statistics.measurements import NO_COMPRESSOR
 from linksim.storage.partial_results import PartialResults, Range
 from linksim.storage.percentiles import Percentiles, percentiles_of
 from linksim.storage.run_folder import RunFolder

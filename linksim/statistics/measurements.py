@@ -2,9 +2,6 @@
 
 from linksim.statistics.accumulator import Accumulator
 
-# Name in the results for what does not depend on a compressor.
-NO_COMPRESSOR = "none"
-
 # Accumulators by (compressor, metric).
 Measurements = dict[tuple[str, str], Accumulator]
 

@@ -18,10 +18,11 @@ from linksim.content_hash import content_hash
 from linksim.errors import InputError
 from linksim.files import DamagedFileError, load_document, load_tensors, save_document, set_aside, write_whole
 from linksim.metrics import METRICS
+from linksim.reserved_names import NO_COMPRESSOR
 from linksim.scenario.identity import compressor_keys, result_document, with_contents
 from linksim.scenario.model import Scenario
 from linksim.statistics.accumulators import accumulator_from_json
-from linksim.statistics.measurements import NO_COMPRESSOR, Measurements
+from linksim.statistics.measurements import Measurements
 from linksim.storage.sample_values import SUFFIX, SampleValues, write_samples
 
 Range = tuple[int, int]

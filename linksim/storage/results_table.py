@@ -23,9 +23,6 @@ NUMBER_COLUMNS = (*AXIS_COLUMNS, "value", "ci_low", "ci_high", "n")
 # What else a row may say of its compressor and of its samples; no axis.
 FACT_COLUMNS = ("compressor_ratio", "learnt_from", *PERCENTILES)
 
-# Compressor column of metrics that no compressor influences.
-NO_COMPRESSOR = "none"
-
 # Room for the decimal rounding of a written interval, relative to the value.
 ROUNDING = 1e-6
 

@@ -21,11 +21,11 @@ from linksim.link_budget.ue_snr import beside, ue_snr
 from linksim.metrics.layers import best_layers, sum_rate
 from linksim.metrics.outcome import LinkOutcome
 from linksim.multi_user.parameters import MultiUserParameters
+from linksim.reserved_names import NO_COMPRESSOR
 from linksim.scenario.file import validate_scenario
 from linksim.scenario.sources import source_of
 from linksim.scenario.sweep import axis_values, points_of
 from linksim.statistics.accumulators import QuantileAccumulator
-from linksim.statistics.measurements import NO_COMPRESSOR
 from linksim.statistics.quantile_accumulator import _ranks
 from tests.linksim.made_up_outcome import BATCH, SNR, estimate_of, made_up_outcome, value_of
 

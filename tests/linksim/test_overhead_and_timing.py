@@ -14,13 +14,13 @@ from linksim.chain.chain import Chain
 from linksim.chain.downlink_overhead import overhead_of
 from linksim.errors import InputError
 from linksim.preparation.scheme_spec import scheme_specs
+from linksim.reserved_names import NO_COMPRESSOR
 from linksim.scenario.file import validate_scenario
 from linksim.scenario.identity import channel_fit_key, weights_document
 from linksim.scenario.model import Scenario
 from linksim.scenario.sources import source_of
 from linksim.scenario.true_channels import truncated_channels
 from linksim.simulation.validity import validity_warnings
-from linksim.statistics.measurements import NO_COMPRESSOR
 from tests.linksim.conftest import TINY
 
 # 52 resource blocks at 30 kHz.

@@ -151,10 +151,10 @@ def adapted(label: str, **how: Any) -> dict[str, Any]:
 
 
 def test_weights_are_those_of_the_training_channel(crossed: dict[str, Any]) -> None:
-    entries = [{"name": "csinet", "trained_on": INDOOR}, adapted("none", samples=0), adapted("ten", samples=10)]
+    entries = [{"name": "csinet", "trained_on": INDOOR}, adapted("unchanged", samples=0), adapted("ten", samples=10)]
     here = specs_of({**crossed, "compressors": entries})
     (there,) = specs_of({**crossed, "channel": INDOOR, "compressors": [{"name": "csinet"}]}).values()
-    assert weights_file(here["csinet"]) == weights_file(here["none"]) == weights_file(there)
+    assert weights_file(here["csinet"]) == weights_file(here["unchanged"]) == weights_file(there)
     assert weights_file(unadapted(here["ten"])) == weights_file(there)
     elsewhere = specs_of({**crossed, "channel": UMA | {"los": "los"}, "compressors": entries})
     assert weights_file(elsewhere["csinet"]) == weights_file(there)

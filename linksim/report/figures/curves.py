@@ -14,8 +14,8 @@ from linksim.report.view.axes import axis_values
 from linksim.report.view.curve_style import CurveStyle
 from linksim.report.view.metric_format import MetricText, drawable, metric_text
 from linksim.report.view.style import plain_text
+from linksim.reserved_names import NO_COMPRESSOR
 from linksim.scenario.axis import Axis
-from linksim.storage.results_table import NO_COMPRESSOR
 
 # More values than this on one axis do not all get a tick.
 MAX_TICKS = 9

@@ -16,7 +16,7 @@ from linksim.report.view.metric_format import drawable, is_drawn, metric_text
 from linksim.report.view.names import compressor_titles
 from linksim.report.view.run_view import Sweep, view_sweeps
 from linksim.report.view.style import COLUMN_IN, DOUBLE_COLUMN_IN, paper_style, plain_text, save, wrapped_text
-from linksim.storage.results_table import NO_COMPRESSOR
+from linksim.reserved_names import NO_COMPRESSOR
 
 _PANEL_HEIGHT_IN = 2.1
 _LEVEL_HEIGHT_IN = 0.2

@@ -15,7 +15,7 @@ from linksim.report.view.metric_format import LOSSLESS_DB, MetricText, metric_te
 from linksim.report.view.references import REFERENCES
 from linksim.report.view.run_view import RunView
 from linksim.report.view.style import COLUMN_IN, DOUBLE_COLUMN_IN, plain_text
-from linksim.storage.results_table import NO_COMPRESSOR
+from linksim.reserved_names import NO_COMPRESSOR
 from linksim.storage.sample_values import SampleValues
 
 DISTRIBUTION_METRICS = (

@@ -23,8 +23,8 @@ from linksim.report.view.rate_distortion import (
 from linksim.report.view.references import CURVES, REFERENCES
 from linksim.report.view.run_view import RunView, Sweep
 from linksim.report.view.ticks import set_log_ticks
+from linksim.reserved_names import NO_COMPRESSOR
 from linksim.storage.reference_curves import ReferenceCurve
-from linksim.storage.results_table import NO_COMPRESSOR
 
 
 def draw_rate_distortion(run: RunView, sweep: Sweep) -> tuple[Layout, list[str]] | None:

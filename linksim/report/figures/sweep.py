@@ -17,7 +17,7 @@ from linksim.report.view.references import REFERENCES
 from linksim.report.view.run_view import RunView, Sweep
 from linksim.report.view.style import plain_text
 from linksim.report.view.ticks import set_log_ticks
-from linksim.storage.results_table import NO_COMPRESSOR
+from linksim.reserved_names import NO_COMPRESSOR
 
 # The error of the truncated matrix and that of the whole channel: what the one hides shows on the same axis.
 NMSE_PAIR = ("nmse_db", "nmse_e2e_db")

@@ -11,9 +11,9 @@ from linksim.report.tables.sweep import Block, Cell, Row, SweepTable
 from linksim.report.view.axes import at_value, axis_values
 from linksim.report.view.metric_format import MetricText, metric_text
 from linksim.report.view.run_view import Sweep, view_sweeps
+from linksim.reserved_names import NO_COMPRESSOR
 from linksim.scenario.axis import AXIS_COLUMNS
 from linksim.storage.csv_text import csv_text
-from linksim.storage.results_table import NO_COMPRESSOR
 
 _NOT_AXES = ("run", "reference_run", "reference", "value_run", "value_reference", "paired")
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from linksim.storage.results_table import NO_COMPRESSOR
+from linksim.reserved_names import NO_COMPRESSOR
 
 HEADS = (
     "Compressor", "CR", "Learnt from", "Start [dB]", "Validation [dB]", "Validated through", "Samples seen", "Seed",

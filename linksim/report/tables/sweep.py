@@ -13,7 +13,7 @@ from linksim.report.view.independence import flat_labels
 from linksim.report.view.metric_format import MetricText, metric_text
 from linksim.report.view.references import REFERENCES
 from linksim.report.view.run_view import RunView, Sweep
-from linksim.storage.results_table import NO_COMPRESSOR
+from linksim.reserved_names import NO_COMPRESSOR
 
 # Rows of results of one column of a table, by compressor and metric.
 _Column = Mapping[tuple[str, str], pd.Series]

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from linksim.report.view.metric_format import MetricText
-from linksim.storage.results_table import NO_COMPRESSOR
+from linksim.reserved_names import NO_COMPRESSOR
 
 # Rounding of a value that is written with nine digits.
 _ROUNDING = 1e-8

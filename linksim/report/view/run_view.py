@@ -17,9 +17,10 @@ from linksim.report.view.independence import depends_on, vary_together
 from linksim.report.view.metric_format import metric_text
 from linksim.report.view.names import compressor_labels, compressor_titles
 from linksim.report.view.pairing import KeptSamples
+from linksim.reserved_names import NO_COMPRESSOR
 from linksim.scenario.axis import Axis
 from linksim.storage.reference_curves import ReferenceCurve, read_reference_curves
-from linksim.storage.results_table import FACT_COLUMNS, NO_COMPRESSOR, read_manifest, read_results, read_scenario
+from linksim.storage.results_table import FACT_COLUMNS, read_manifest, read_results, read_scenario
 
 # Columns of the results that say nothing of the point.
 _MEASURED = ("value", "ci_low", "ci_high", "n", *FACT_COLUMNS)
