@@ -40,6 +40,8 @@ def load_scenario(scenario: ScenarioLike, overrides: Overrides | None = None) ->
         document = scenario.model_dump(mode="json")
     elif isinstance(scenario, Mapping):
         document = copy.deepcopy(dict(scenario))
+    elif not isinstance(scenario, str | Path):
+        raise InputError(f"scenario: got {type(scenario).__name__}, expected a file, a name, a mapping or a Scenario")
     else:
         file = scenario_path(scenario)
         document = read_document(file)

@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass, field
 
 from channels.source import BLOCK_SIZE
+from feedback.number_text import number_text
 from linksim.scenario.sweep import Point
 from linksim.simulation.stopping import expected_count, is_enough, next_count, widest_interval
 from linksim.statistics.measurements import Measurements, merge
@@ -86,7 +87,10 @@ class PointJob:
     @property
     def axes(self) -> str:
         """The swept values, for people."""
-        return ", ".join(f"{axis} = {value}" for axis, value in self.point.axes.items())
+        texts = {
+            axis: number_text(value) if isinstance(value, float) else value for axis, value in self.point.axes.items()
+        }
+        return ", ".join(f"{axis} = {text}" for axis, text in texts.items())
 
     @property
     def ending(self) -> str:

@@ -172,6 +172,8 @@ def test_wrong_keys_are_named(overrides: dict[str, Any], message: str) -> None:
 
 
 def test_overrides_are_a_mapping() -> None:
+    with pytest.raises(linksim.InputError, match="scenario: got int, expected a file, a name, a mapping or a Scenario"):
+        linksim.load_scenario(3)  # type: ignore[arg-type]
     with pytest.raises(linksim.InputError, match="overrides: got list, expected a mapping of dotted keys"):
         linksim.load_scenario(TINY, ["snr_db=3"])  # type: ignore[arg-type]
 
