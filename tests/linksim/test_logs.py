@@ -91,7 +91,7 @@ def test_progress_goes_to_standard_error_and_tables_to_standard_output(
     code, out, err = command(*arguments)
     assert code == 0, err
     assert "End-to-end NMSE" in out
-    assert "point 2 of 2: snr snr_db = 20.0\n" in err
+    assert "point 2 of 2: snr snr_db = 20\n" in err
     assert "point 2 of 2" not in out
     lines = (tmp_path / "run.log").read_text().splitlines()
     assert all(re.match(f"{TIME} ", line) for line in lines)
