@@ -67,7 +67,8 @@ class _Walk:
         elif hasattr(value, "__array__"):
             array = value.__array__()
             yield str((array.dtype, array.shape)).encode()
-            yield array.tobytes()
+            # Of objects, bytes are where they lie.
+            yield from self.of(array.tolist()) if array.dtype.hasobject else [array.tobytes()]
         else:
             yield from self.of(_inside(value))
 

@@ -4,6 +4,7 @@ import subprocess
 import sys
 from typing import Any
 
+import pandas as pd
 import torch
 
 from linksim.metrics.metric import MeanMetric
@@ -58,6 +59,14 @@ def test_a_class_that_a_call_made_counts_by_what_it_holds() -> None:
     # The module of that call is the standard library's.
     assert made(3.0).__module__ == "abc"
     assert typed_class_digest(made(3.0)) == typed_class_digest(made(3.0)) != typed_class_digest(made(4.0))
+
+
+def test_tables_count_by_what_they_hold() -> None:
+    def made(value: object) -> type:
+        table = pd.DataFrame({"x": [value, "a"]})
+        return type("Made", (MeanMetric,), {"per_sample": lambda self, outcome: table})
+
+    assert typed_class_digest(made("b")) == typed_class_digest(made("b")) != typed_class_digest(made("c"))
 
 
 def test_workers_find_the_same() -> None:
