@@ -10,6 +10,7 @@ from linksim.chain.downlink_overhead import overhead_of
 from linksim.metrics import METRICS
 from linksim.preparation.scheme_spec import scheme_specs
 from linksim.scenario.model import Scenario
+from linksim.scenario.motion import MOTION
 from linksim.scenario.outlines import outline_of
 from linksim.scenario.signals import stop_warning, unused_sections
 
@@ -19,7 +20,8 @@ def validity_warnings(scenarios: Iterable[Scenario]) -> list[str]:
 
     A section of a scenario, or what it is a section of, offers ``validity_warnings() -> list[str]``.
     """
-    lines: dict[str, None] = {}
+    scenarios = list(scenarios)
+    lines: dict[str, None] = dict.fromkeys(_idle_delay(scenarios))
     for scenario in scenarios:
         lines |= dict.fromkeys(f"channel: {line}" for line in outline_of(scenario).validity_warnings())
         for spec in scheme_specs(scenario):
@@ -35,6 +37,14 @@ def validity_warnings(scenarios: Iterable[Scenario]) -> list[str]:
         lines |= dict.fromkeys(_of_sections(scenario, ""))
         lines |= dict.fromkeys(_unread(scenario))
     return list(lines)
+
+
+def _idle_delay(scenarios: Iterable[Scenario]) -> Iterator[str]:
+    """A line where reports come into use late, and no channel has moved by then."""
+    delayed = [scenario for scenario in scenarios if scenario.feedback.delay_s > 0]
+    speeds = [[getattr(scenario.channel, key, None) for key in MOTION] for scenario in delayed]
+    if delayed and all(any(speed == 0 for speed in each) and not any(each) for each in speeds):
+        yield f"feedback.delay_s: got {delayed[0].feedback.delay_s:g} s with channel.speed_m_s 0: channels stand still"
 
 
 def _unread(scenario: Scenario) -> Iterator[str]:

@@ -77,3 +77,12 @@ def test_validate_refuses_a_band_down_to_frequency_zero(command, scenario_file, 
     code, _, err = command("validate", scenario_file({**TINY, "channel": channel, "sweeps": {}}))
     assert code == 2
     assert "bandwidth_hz: got 1.9e+09 Hz, expected less than twice the carrier of 9e+08 Hz" in err
+
+
+def test_a_delay_on_channels_that_stand_still_is_told():
+    document = {**TINY, "feedback": {**TINY.get("feedback", {}), "delay_s": 0.004}}
+    still = "feedback.delay_s: got 0.004 s with channel.speed_m_s 0: channels stand still"
+    assert _warnings({**document, "channel": {"source": "cost2100", "environment": "indoor"}}) == [still]
+    assert _warnings({**document, "channel": {**TINY["channel"], "speed_m_s": 1}}) == []
+    # A sweep may begin at rest.
+    assert _warnings({**document, "sweeps": {"speed": {"speed_m_s": [0, 10]}}}) == []
