@@ -66,6 +66,9 @@ def check_plugin_shapes(compressor: Compressor, plugin: str) -> None:
     if not torch.equal(compressor.decode(delivered(codeword)), rebuilt):
         message = "got other matrices once another channel was encoded, expected what the codeword alone says"
         raise _wrong(compressor, plugin, "decode", message)
+    if not torch.equal(compressor.encode(csi).values, codeword.values):
+        message = "got another codeword once another channel was encoded, expected what the channel alone says"
+        raise _wrong(compressor, plugin, "encode", message)
 
 
 @torch.no_grad()

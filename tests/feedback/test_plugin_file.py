@@ -250,6 +250,18 @@ def test_a_decoder_that_sees_more_than_the_codeword_is_refused(tmp_path: Path) -
         check_plugin_shapes(build_compressor(made, (8, 8)), made.plugin)
 
 
+def test_codewords_that_follow_earlier_ones_are_refused(tmp_path: Path) -> None:
+    file = tmp_path / "counts.py"
+    counts = (
+        "        self.calls = getattr(self, 'calls', 0) + 1\n        csi = csi * self.calls\n        return Codeword"
+    )
+    assert FIRST_VALUES.count("        return Codeword") == 1
+    file.write_text(FIRST_VALUES.replace("        return Codeword", counts))
+    made = PluginParameters.model_validate({"plugin": f"{file}:FirstValues"})
+    with pytest.raises(FeedbackInputError, match=r"in encode: encode: got another codeword .* what the channel alone"):
+        check_plugin_shapes(build_compressor(made, (8, 8)), made.plugin)
+
+
 def test_parameters_are_optional(file: Path) -> None:
     file.write_text(FREE)
     made = section(file)
