@@ -54,7 +54,12 @@ class NonLocalFeatures(nn.Module):
         nn.init.zeros_(self.conv.bias)
 
     def start_scales(self, images: Tensor, deviation: float) -> None:
-        """Silences the non-local block, and makes the norm bring all delays to unit deviation by one factor."""
+        """Silences the non-local block, and makes the norm bring all delays to unit deviation by one factor.
+
+        Args:
+            images: ``[n, 2, Na, Nt]``.
+            deviation: theirs.
+        """
         self.norm.start(images, 1 / deviation)
         self.non_local.start((images - 0.5) / deviation, 0.5 / deviation)
 

@@ -8,7 +8,11 @@ _EPSILON = 1e-3
 
 
 class DelayNorm(nn.BatchNorm2d):
-    """Batch norm with statistics of each delay row instead of each channel."""
+    """Batch norm with statistics of each delay row instead of each channel.
+
+    Args:
+        n_delay: delay rows.
+    """
 
     def __init__(self, n_delay: int) -> None:
         super().__init__(n_delay, eps=_EPSILON)

@@ -1,4 +1,4 @@
-"""The non-local block: every place of an image sees every other."""
+"""The non-local block: every port's delays see those of every other."""
 
 import torch
 from torch import Tensor, nn

@@ -99,6 +99,9 @@ def _refuse_training(scenario: Scenario) -> None:
     """Weights are the network's, the channel's and the transform's, however they were trained.
 
     ``training.samples`` is what others than networks learn from.
+
+    Raises:
+        InputError: if a sweep varies how a network is trained.
     """
     sections = ((entry, entry.model_dump(exclude_none=True)) for entry in scenario.compressors)
     trained = [compressor_label(entry) for entry, section in sections if is_trained_section(section)]

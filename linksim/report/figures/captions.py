@@ -8,7 +8,7 @@ from linksim.metrics import METRICS
 from linksim.metrics.delivery import ReportErrorRate
 from linksim.report.figures.layouts import Layout, panel_letter
 from linksim.report.view.axes import all_axes
-from linksim.report.view.independence import largest_change, vary_together
+from linksim.report.view.independence import largest_change
 from linksim.report.view.metric_format import metric_text
 from linksim.report.view.run_view import RunView, Sweep
 from linksim.scenario.axis import Axis
@@ -96,9 +96,7 @@ def _hardly_over(sweep: Sweep, metric: str) -> list[str]:
     text, sentences = metric_text(metric), []
     for axis in sweep.reduced_to(metric).same_over if sweep.has(metric) else ():
         if axis.name:
-            columns = [other.column for other in sweep.varying]
-            others = [column for column in columns if not vary_together(sweep.rows, axis.column, column)]
-            change = largest_change(sweep.rows, axis.column, others, text)
+            change = largest_change(sweep.rows, axis.column, sweep.others(axis.column), text)
             unit = text.label.partition(" [")[2].rstrip("]")
             most = f"{change:.1g} {unit}".strip()
             how = f"differs by at most {most} over" if change else "is the same whatever"

@@ -67,21 +67,22 @@ class Sweep:
         """The horizontal axis, if there is one, and those of the panels."""
         return (*([self.axes.x] if self.axes.x else []), *self.axes.panels)
 
+    def joint(self, column: str) -> list[Axis]:
+        """The axis of a column, and those that vary together with it: none of them changes while the others stay."""
+        return [axis for axis in self.varying if vary_together(self.rows, column, axis.column)]
+
     def others(self, column: str) -> list[str]:
-        """Columns of the axes beside one."""
-        return [axis.column for axis in self.varying if axis.column != column]
+        """Columns of the axes that vary on their own beside one."""
+        return [axis.column for axis in self.varying if axis not in self.joint(column)]
 
     def reduced_to(self, metric: str) -> "Sweep":
         """The same without the axes that a metric does not depend on, each at its first value."""
         if metric not in self._reduced:
             text, sweep = metric_text(metric), self
             for axis in self.axes.panels if self.across else self.varying:
-                # Of axes that vary together none changes while the others stay.
-                joint = [each for each in sweep.varying if vary_together(sweep.rows, axis.column, each.column)]
-                columns = {each.column for each in joint}
-                others = [column for column in sweep.others(axis.column) if column not in columns]
-                if axis in joint and not depends_on(sweep.rows, axis.column, others, text):
-                    for each in joint:
+                others = sweep.others(axis.column)
+                if axis in sweep.varying and not depends_on(sweep.rows, axis.column, others, text):
+                    for each in sweep.joint(axis.column):
                         sweep = sweep._without(each)
             self._reduced[metric] = sweep
         return self._reduced[metric]
