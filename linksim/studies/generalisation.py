@@ -1,8 +1,9 @@
 """Cross-dataset generalisation: from a study to ordinary scenarios, and from their results to one tidy table."""
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any, Literal
 
@@ -22,12 +23,12 @@ from linksim.scenario.sources import source_of
 from linksim.scenario.sweep import points_of
 from linksim.storage.results_table import read_results
 from linksim.storage.run_folder import RunFolder
-from linksim.studies.model import MIXED, GeneralisationStudy
+from linksim.studies.model import GeneralisationStudy
 
 # Trained on nothing: a compressor that learns nothing.
 NOTHING = "none"
 
-Case = Literal["same", "unseen", "mixed", "none"]
+Case = Literal["same", "unseen", "mixed", "mixed_without", "none"]
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -38,9 +39,10 @@ class Cell:
 
     Attributes:
         compressor: label in the study.
-        trained_on: label of a source, ``mixed``, or ``none`` if it learns nothing.
+        trained_on: label of a source or of a mixture of them, or ``none`` if it learns nothing.
         tested_on: label of a source.
-        case: ``same`` source; ``mixed``, where the tested source is one of the mixture; ``unseen``; or ``none``.
+        case: ``same`` source; ``unseen``, on one other; a mixture with the tested source, ``mixed``, or without it,
+            ``mixed_without``; or ``none``.
         normalisation: of the transform.
         adaptation_part: what was adapted to the tested source, empty if nothing was.
         adaptation_samples: channels of it that it was adapted on.
@@ -91,8 +93,7 @@ class _Plan:
         self.channels: dict[str, dict[str, Any]] = {
             label: {"source": parameters.source, **_given(parameters)} for label, parameters in study.sources.items()
         }
-        parts = [self.channels[label] for label in study.mixed_parts]
-        self.trained = self.channels | ({MIXED: {"source": "mixture", "parts": parts}} if len(parts) > 1 else {})
+        self.trained = {label: self._trained(study.parts_of(label)) for label in study.train_on}
         self.sections = {
             compressor_label(entry): {"name": entry.name, **_given(entry), "label": None} for entry in study.compressors
         }
@@ -132,18 +133,13 @@ class _Plan:
     def _adapted(self, normalisation: str, tested_on: str) -> Iterator[tuple[Cell, dict[str, Any]]]:
         adaptation = self.study.adaptation
         assert adaptation is not None
-        trained_on = adaptation.from_source
-        case = self._case(trained_on, tested_on)
-        for entry in self.study.compressors:
-            if not has_training_run(entry):
-                continue
-            compressor = compressor_label(entry)
-            section = self.sections[compressor]
-            for part in adaptation.parts:
-                for samples in filter(None, adaptation.samples):
-                    how = {"samples": samples, "part": part, "seen": max(adaptation.seen, samples)}
-                    cell = Cell(compressor, trained_on, tested_on, case, normalisation, part, samples)
-                    yield cell, section | {"trained_on": self.trained[trained_on], "adaptation": how}
+        networks = [compressor_label(entry) for entry in self.study.compressors if has_training_run(entry)]
+        few = filter(None, adaptation.samples)
+        for compressor, trained_on, part, samples in product(networks, adaptation.from_sources, adaptation.parts, few):
+            how = {"samples": samples, "part": part, "seen": max(adaptation.seen, samples)}
+            case = self._case(trained_on, tested_on)
+            cell = Cell(compressor, trained_on, tested_on, case, normalisation, part, samples)
+            yield cell, self.sections[compressor] | {"trained_on": self.trained[trained_on], "adaptation": how}
 
     def _scenario(self, normalisation: str, tested_on: str, sections: list[dict[str, Any]]) -> Scenario:
         transform = {**(self.study.base.get("transform") or {}), "normalisation": normalisation}
@@ -170,10 +166,18 @@ class _Plan:
         sections = [{**section, "label": label} for label, section in self.sections.items()]
         return {spec.label: spec.learns for spec in scheme_specs(self._scenario(normalisation, tested_on, sections))}
 
+    def _trained(self, parts: Sequence[str]) -> dict[str, Any]:
+        """The channel section of what is trained on: a source, or a mixture of several."""
+        sections = [self.channels[label] for label in parts]
+        return {"source": "mixture", "parts": sections} if len(sections) > 1 else sections[0]
+
     def _case(self, trained_on: str, tested_on: str) -> Case:
         if trained_on == tested_on:
             return "same"
-        return "mixed" if trained_on == MIXED and tested_on in self.study.mixed_parts else "unseen"
+        parts = self.study.parts_of(trained_on)
+        if len(parts) == 1:
+            return "unseen"
+        return "mixed" if tested_on in parts else "mixed_without"
 
 
 def gather(runs: list[tuple[StudyRun, RunFolder]]) -> pd.DataFrame:

@@ -18,6 +18,7 @@ from linksim.scenario.section import Section
 
 # Name of the training source that is a mixture of the others, and with which those begin that lack one.
 MIXED = "mixed"
+_WITHOUT = f"{MIXED} without "
 
 _OF_THE_STUDY = ("name", "description", "channel", "compressors", "sweeps")
 
@@ -25,7 +26,9 @@ _OF_THE_STUDY = ("name", "description", "channel", "compressors", "sweeps")
 class AdaptationSection(Section):
     """Few-shot adaptation of every network from one source to another."""
 
-    from_source: str = Field(alias="from", description="source that the networks were trained on; one of train_on")
+    from_sources: tuple[str, ...] = Field(
+        alias="from", min_length=1, description="what the networks were trained on, one or several of train_on"
+    )
     to: str = Field(description="source that they are adapted to and tested on; one of test_on")
     samples: tuple[int, ...] = Field(
         default=(0, 100, 1000, 10000), min_length=1, description="channels of the new source; 0: not adapted"
@@ -34,6 +37,11 @@ class AdaptationSection(Section):
         default=("decoder", "all"), min_length=1, description="what learns: the decoder alone, or both sides"
     )
     seen: int = Field(default=10000, ge=1, description="budget of each: channels seen, in as many passes as it takes")
+
+    @field_validator("from_sources", mode="before")
+    @classmethod
+    def _several(cls, given: object) -> object:
+        return [given] if isinstance(given, str) else given
 
     @field_validator("samples")
     @classmethod
@@ -52,7 +60,10 @@ class GeneralisationStudy(Section):
     base: dict[str, Any] = Field(default={}, description="scenario keys of all runs")
     sources: dict[str, ChannelSection] = Field(min_length=1, description="label -> channel section")
     compressors: tuple[CompressorSection, ...] = Field(min_length=1)
-    train_on: tuple[str, ...] = Field(min_length=1, description="labels, and `mixed` for one mixture of the others")
+    train_on: tuple[str, ...] = Field(
+        min_length=1,
+        description="labels, `mixed` for one mixture of all of these, and `mixed without LABEL` for one of all but one",
+    )
     test_on: tuple[str, ...] = Field(min_length=1, description="labels")
     normalisations: tuple[Literal["per_sample", "dataset", "none"], ...] = Field(default=("per_sample",), min_length=1)
     adaptation: AdaptationSection | None = Field(
@@ -64,15 +75,17 @@ class GeneralisationStudy(Section):
         taken = [key for key in _OF_THE_STUDY if key in self.base]
         if taken:
             raise ValueError(f"base.{taken[0]}: is the study's own, expected the key to be left out")
-        if MIXED in self.sources:
-            raise ValueError(f"sources.{MIXED}: is the mixture of train_on, expected another label")
+        if taken := [label for label in self.sources if label.startswith(MIXED)]:
+            raise ValueError(f"sources.{taken[0]}: is a mixture of train_on, expected another label")
         transform = self.base.get("transform", {})
         if isinstance(transform, dict) and "normalisation" in transform:
             raise ValueError("base.transform.normalisation: expected the key `normalisations` of the study instead")
-        for key, labels, more in (("train_on", self.train_on, (MIXED,)), ("test_on", self.test_on, ())):
+        mixtures = (MIXED, *(f"{_WITHOUT}{label}" for label in self.alone))
+        for key, labels, more in (("train_on", self.train_on, mixtures), ("test_on", self.test_on, ())):
             _check_labels(key, labels, (*self.sources, *more))
-        if MIXED in self.train_on and len(self.train_on) < 3:
-            raise ValueError(f"train_on: got {MIXED} of {len(self.train_on) - 1} sources, expected at least 2")
+        for label in self.train_on:
+            if label not in self.sources and len(self.parts_of(label)) < 2:
+                raise ValueError(f"train_on: got {label} of {len(self.parts_of(label))} sources, expected at least 2")
         _check_labels("normalisations", self.normalisations, self.normalisations)
         _check_labels("compressors", [compressor_label(entry) for entry in self.compressors], None)
         for entry in self.compressors:
@@ -80,16 +93,22 @@ class GeneralisationStudy(Section):
                 if getattr(entry, name, None) is not None:
                     raise ValueError(f"compressors: {compressor_label(entry)}: {name}: is set by the study")
         if self.adaptation is not None:
-            _check_labels("adaptation.from", [self.adaptation.from_source], self.train_on)
+            _check_labels("adaptation.from", self.adaptation.from_sources, self.train_on)
             _check_labels("adaptation.to", [self.adaptation.to], self.test_on)
-            if self.adaptation.to == self.adaptation.from_source:
+            if self.adaptation.to in self.adaptation.from_sources:
                 raise ValueError(f"adaptation.to: got {self.adaptation.to!r}, expected another source than `from`")
         return self
 
     @property
-    def mixed_parts(self) -> tuple[str, ...]:
-        """Labels of the sources that the mixture is of."""
-        return tuple(label for label in self.train_on if label != MIXED)
+    def alone(self) -> tuple[str, ...]:
+        """Labels of the sources that are trained on each by itself, which mixtures are of."""
+        return tuple(label for label in self.train_on if label in self.sources)
+
+    def parts_of(self, trained_on: str) -> tuple[str, ...]:
+        """Labels of the sources that an entry of ``train_on`` is of: itself, or those of the mixture."""
+        if trained_on in self.sources:
+            return (trained_on,)
+        return tuple(label for label in self.alone if trained_on != f"{_WITHOUT}{label}")
 
 
 class TableStudy(ContextTables):

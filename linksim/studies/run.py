@@ -29,7 +29,7 @@ class StudyReport:
     """What a study left.
 
     Attributes:
-        tables: in Markdown.
+        tables: in Markdown, of the first metric.
         files: the tidy table first.
     """
 
@@ -79,9 +79,9 @@ def run_study(
     folder = out / study.name
     table_file, text_file = folder / "generalization.csv", folder / "generalization.md"
     write_whole(table_file, csv_text(table))
-    tables = study_tables(table, str(table.metric.iloc[0]))
-    write_whole(text_file, tables)
-    return StudyReport(tables, [table_file, text_file, *draw_study(table, folder / "figures", vector=not small)])
+    tables = [study_tables(table, str(metric)) for metric in table.metric.unique()]
+    write_whole(text_file, "\n".join(tables))
+    return StudyReport(tables[0], [table_file, text_file, *draw_study(table, folder / "figures", vector=not small)])
 
 
 def check_study(study: AnyStudy, file: Path) -> int:

@@ -15,9 +15,9 @@ _ADAPTATION_SAMPLES = 50
 def small_study(study: GeneralisationStudy) -> GeneralisationStudy:
     """A study of the same path with two sources, those of the adaptation if there is one."""
     adaptation = study.adaptation
-    ends = [] if adaptation is None else [adaptation.from_source, adaptation.to]
+    ends = [] if adaptation is None else [*adaptation.from_sources, adaptation.to]
     chosen = [*dict.fromkeys([*ends, *study.train_on, *study.test_on])]
-    chosen = [label for label in chosen if label != MIXED][:_SOURCES]
+    chosen = [label for label in chosen if label in study.sources][:_SOURCES]
     train_on = [label for label in study.train_on if label in chosen]
     if MIXED in study.train_on and len(train_on) > 1:
         train_on.append(MIXED)
@@ -31,7 +31,11 @@ def small_study(study: GeneralisationStudy) -> GeneralisationStudy:
         "normalisations": study.normalisations[:1],
     }
     if adaptation is not None:
-        tiny = {"samples": (0, _ADAPTATION_SAMPLES), "seen": 2 * _ADAPTATION_SAMPLES}
+        # A mixture without one of two sources is none.
+        start = [
+            label for label in [*adaptation.from_sources, *train_on] if label in train_on and label != adaptation.to
+        ]
+        tiny = {"samples": (0, _ADAPTATION_SAMPLES), "seen": 2 * _ADAPTATION_SAMPLES, "from_sources": tuple(start[:1])}
         update["adaptation"] = adaptation.model_copy(update=tiny)
     return study.model_copy(update=update)
 

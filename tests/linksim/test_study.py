@@ -13,7 +13,6 @@ import yaml
 
 from linksim.preparation.prepare import weights_file
 from linksim.preparation.scheme_spec import is_trained, scheme_specs
-from linksim.scenario.file import load_scenario
 from linksim.studies.generalisation import runs_of
 from linksim.studies.model import load_study
 
@@ -90,8 +89,8 @@ def test_every_pair_of_sources(
     assert len(table) == 2 * (2 * 9 + 3) + 1
     cases = {(row.trained_on, row.tested_on): row.case for row in table.itertuples() if row.compressor == "klt"}
     assert cases["indoor", "indoor"] == "same"
-    assert {cases[pair] for pair in (("indoor", "UMa"), ("UMa", "file"), ("mixed", "file"))} == {"unseen"}
-    assert cases["mixed", "UMa"] == "mixed"
+    assert {cases[pair] for pair in (("indoor", "UMa"), ("UMa", "file"))} == {"unseen"}
+    assert (cases["mixed", "UMa"], cases["mixed", "file"]) == ("mixed", "mixed_without")
     assert set(table[table.compressor == "topk"].trained_on) == {"none"}
     assert set(table[table.tested_on == "file"].n) == {40}
     (adapted,) = table[table.adaptation_part == "decoder"].itertuples()
@@ -113,18 +112,45 @@ def test_every_pair_of_sources(
     assert (folder / "generalization.csv").read_bytes() == content
 
 
-def test_shipped_study_shares_its_weights_with_the_training_scenarios() -> None:
+def test_weights_of_the_shipped_study() -> None:
     runs = runs_of(load_study(SHIPPED), SHIPPED)
-    assert len(runs) == 13
+    # 6 tested sources, and the adapted networks.
+    assert len(runs) == 7
     files = {weights_file(spec) for run in runs for spec in scheme_specs(run.scenario) if is_trained(spec)}
-    # 4 networks, 6 training sources, 2 normalisations; adapted ones: 2 parts, 3 numbers of samples.
-    assert len(files) == 4 * 6 * 2 + 4 * 6
-    for name in ("cost2100_indoor", "cost2100_outdoor", "uma_28ghz"):
-        training = load_scenario(ROOT / "scenarios" / "train" / f"{name}.yaml")
-        names = {"csinet", "crnet", "acrnet-10x", "cllwcsinet"}
-        shared = {weights_file(spec) for spec in scheme_specs(training) if spec.label in names}
-        assert len(shared) == 4
-        assert shared <= files
+    # 3 networks, 5 training sources, 6 mixtures of them; adapted ones: 2 starts, 2 parts, 3 numbers of samples.
+    assert len(files) == 3 * 11 + 3 * 2 * 2 * 3
+
+
+def test_a_mixture_without_a_source_is_of_all_others(
+    small: dict[str, Any], study_file: Callable[[dict[str, Any]], Path]
+) -> None:
+    cdl = {"source": "sionna", "model": "CDL-C", "n_subcarriers": 64, "n_columns": 8}
+    small["sources"]["CDL"] = cdl
+    small["train_on"] = ["indoor", "UMa", "CDL", "mixed", "mixed without UMa"]
+    small["compressors"] = [{"name": "klt"}]
+    file = study_file(small)
+    of_uma = runs_of(load_study(file), file)[1]
+    trained_on = {cell.trained_on: cell.case for cell in of_uma.cells.values()}
+    assert trained_on == {
+        "indoor": "unseen", "UMa": "same", "CDL": "unseen", "mixed": "mixed", "mixed without UMa": "mixed_without",
+    }  # fmt: skip
+    (section,) = (entry for entry in of_uma.scenario.compressors if entry.label == "klt on mixed without UMa")
+    parts = section.model_dump(mode="json")["trained_on"]["parts"]
+    assert [part["source"] for part in parts] == ["cost2100", "sionna"]
+    assert parts[1]["model"] == "CDL-C"
+
+
+def test_adaptation_from_several_sources(small: dict[str, Any], study_file: Callable[[dict[str, Any]], Path]) -> None:
+    small["sources"]["outdoor"] = INDOOR | {"environment": "outdoor"}
+    small["train_on"] = ["indoor", "UMa", "outdoor", "mixed without indoor"]
+    small["compressors"] = [{"name": "csinet"}]
+    small["adaptation"] = {"from": ["UMa", "mixed without indoor"], "to": "indoor", "samples": [0, 9]}
+    file = study_file(small)
+    adapted = runs_of(load_study(file), file)[-1].cells
+    assert [(cell.trained_on, cell.adaptation_part, cell.case) for cell in adapted.values()] == [
+        ("UMa", "decoder", "unseen"), ("UMa", "all", "unseen"),
+        ("mixed without indoor", "decoder", "mixed_without"), ("mixed without indoor", "all", "mixed_without"),
+    ]  # fmt: skip
 
 
 @pytest.mark.usefixtures("without_layout")
@@ -146,6 +172,16 @@ def test_shipped_study_runs_small(command: Command, tmp_path: Path) -> None:
         ("study", "reproduction", ["study: got 'reproduction'", "generalization"]),
         ("train_on", ["indoor", "umi"], ["train_on: got 'umi', expected one of indoor, UMa, mixed"]),
         ("train_on", ["indoor", "mixed"], ["train_on: got mixed of 1 sources, expected at least 2"]),
+        (
+            "train_on",
+            ["indoor", "UMa", "mixed without UMa"],
+            ["train_on: got mixed without UMa of 1 sources, expected"],
+        ),
+        (
+            "train_on",
+            ["indoor", "mixed without UMa"],
+            ["train_on: got 'mixed without UMa', expected one of indoor, UMa"],
+        ),
         ("test_on", ["mixed"], ["test_on: got 'mixed'"]),
         ("test_on", ["UMa", "UMa"], ["test_on: got 'UMa' twice"]),
         ("sources.UMa.modle", "x", ["sources.UMa.modle: unknown key, did you mean 'model'"]),

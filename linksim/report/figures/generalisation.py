@@ -7,6 +7,7 @@ of the context codec, a panel for those of one source and one for those of mixtu
 
 import math
 from collections.abc import Sequence
+from itertools import product
 from pathlib import Path
 from typing import Literal
 
@@ -143,26 +144,28 @@ def _draw_panel(axes: Axes, name: str, part: pd.DataFrame, sources: Sequence[str
 
 def _adaptation(table: pd.DataFrame) -> Figure:
     adapted = table[table.adaptation_part != ""]
-    trained_on, tested_on = adapted.trained_on.iloc[0], adapted.tested_on.iloc[0]
-    normalisation = adapted.normalisation.iloc[0]
+    tested_on, normalisation = adapted.tested_on.iloc[0], adapted.normalisation.iloc[0]
     here = table[(table.tested_on == tested_on) & (table.normalisation == normalisation)]
     matrix = here[here.adaptation_part == ""]
     networks = list(adapted.compressor.unique())
-    parts = list(adapted.adaptation_part.unique())
+    sources = list(adapted.trained_on.unique())
+    ways = list(product(sources, adapted.adaptation_part.unique()))
     samples = sorted({0, *adapted.adaptation_samples})
     n_columns = min(_COLUMNS, len(networks))
     n_lines = math.ceil(len(networks) / n_columns)
     figure = Figure(figsize=(DOUBLE_COLUMN_IN, 1.9 * n_lines + 0.6), layout="constrained")
     places = figure.subplots(n_lines, n_columns, squeeze=False, sharey=True, sharex=True)
-    styles = {part: curve_style_at(place) for place, part in enumerate(parts)}
+    styles = {way: curve_style_at(place) for place, way in enumerate(ways)}
     for axes, name in zip(places.flat, networks, strict=False):
-        start = matrix[(matrix.compressor == name) & (matrix.trained_on == trained_on)]
-        for part in parts:
-            rows = pd.concat([start, adapted[(adapted.compressor == name) & (adapted.adaptation_part == part)]])
+        for source, part in ways:
+            start = matrix[(matrix.compressor == name) & (matrix.trained_on == source)]
+            learnt = adapted[(adapted.compressor == name) & (adapted.trained_on == source)]
+            rows = pd.concat([start, learnt[learnt.adaptation_part == part]])
             errors = np.stack([rows.value - rows.ci_low, rows.ci_high - rows.value])
             places_x = [samples.index(count) for count in rows.adaptation_samples]
             learns = "the decoder learns" if part == "decoder" else "both sides learn"
-            axes.errorbar(places_x, rows.value, yerr=errors, label=learns, **styles[part].line_options())
+            label = learns if len(sources) == 1 else plain_text(f"{source}: {learns}")
+            axes.errorbar(places_x, rows.value, yerr=errors, label=label, **styles[source, part].line_options())
         for label, line, row in _references(matrix, name, tested_on):
             colour = curve_styles(["klt"])["klt"].colour if label.startswith("KLT") else "0.35"
             axes.axhline(row.value, color=colour, linestyle=line, linewidth=0.9, label=label)
@@ -170,10 +173,11 @@ def _adaptation(table: pd.DataFrame) -> Figure:
         axes.set_xticks(range(len(samples)), [f"{count}" for count in samples])
     for axes in places.flat[len(networks) :]:
         axes.set_visible(False)
-    figure.supxlabel(plain_text(f"Channels of {tested_on} after training on {trained_on}"), fontsize=8)
+    after = f" after training on {sources[0]}" if len(sources) == 1 else ", after training on others"
+    figure.supxlabel(plain_text(f"Channels of {tested_on}{after}"), fontsize=8)
     figure.supylabel(_axis_label(table), fontsize=8)
     handles = {text: line for axes in places.flat for line, text in zip(*axes.get_legend_handles_labels(), strict=True)}
-    figure.legend(handles.values(), handles.keys(), loc="outside upper center", ncols=4)
+    figure.legend(handles.values(), handles.keys(), loc="outside upper center", ncols=4 if len(sources) == 1 else 2)
     return figure
 
 

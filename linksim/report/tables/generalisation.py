@@ -8,7 +8,12 @@ import numpy as np
 import pandas as pd
 
 _ENDS = {"value": "", "ci_low": "_low", "ci_high": "_high"}
-_CASES = {"same": "same source", "mixed": "mixture with it", "unseen": "unseen"}
+_CASES = {
+    "same": "same source",
+    "mixed": "mixture with it",
+    "mixed_without": "mixture without it",
+    "unseen": "one other source",
+}
 
 
 def study_tables(table: pd.DataFrame, metric: str) -> str:
@@ -29,8 +34,8 @@ def study_tables(table: pd.DataFrame, metric: str) -> str:
     sections.append(f"### {title}: mean over the pairs of sources of a case\n\n{_cases(matrix)}")
     adapted = rows[rows.adaptation_part != ""]
     if len(adapted):
-        source, target = adapted.trained_on.iloc[0], adapted.tested_on.iloc[0]
-        sections.append(f"### {title}: adapted from {source} to {target}\n\n{_adaptation(matrix, adapted)}")
+        target = adapted.tested_on.iloc[0]
+        sections.append(f"### {title}: adapted to so many channels of {target}\n\n{_adaptation(matrix, adapted)}")
     return "\n\n".join(sections) + "\n"
 
 
@@ -120,17 +125,16 @@ def _cases(matrix: pd.DataFrame) -> str:
 def _adaptation(matrix: pd.DataFrame, adapted: pd.DataFrame) -> str:
     counts = sorted(adapted.adaptation_samples.unique())
     first = adapted.iloc[0]
-    start = matrix[
-        (matrix.trained_on == first.trained_on)
-        & (matrix.tested_on == first.tested_on)
-        & (matrix.normalisation == first.normalisation)
-    ]
+    start = matrix[(matrix.tested_on == first.tested_on) & (matrix.normalisation == first.normalisation)]
     lines = []
-    for (compressor, part), cells in adapted.groupby(["compressor", "adaptation_part"], sort=False):
-        before = next(iter(start[start.compressor == compressor].to_dict("records")), None)
+    for (compressor, source, part), cells in adapted.groupby(
+        ["compressor", "trained_on", "adaptation_part"], sort=False
+    ):
+        here = start[(start.compressor == compressor) & (start.trained_on == source)]
+        before = next(iter(here.to_dict("records")), None)
         by_count = {cell["adaptation_samples"]: cell for cell in cells.to_dict("records")}
-        lines.append([compressor, part, _cell(before), *(_cell(by_count.get(count)) for count in counts)])
-    return _markdown(["compressor", "learns", "0", *map(str, counts)], lines)
+        lines.append([compressor, source, part, _cell(before), *(_cell(by_count.get(count)) for count in counts)])
+    return _markdown(["compressor", "trained on", "learns", "0", *map(str, counts)], lines)
 
 
 def _cell(cell: Mapping[Any, Any] | None) -> str:
