@@ -79,6 +79,15 @@ class Registry(ClassRegistry[Plugin]):
             raise RegistryKeyError(key)
         return self._registry[key]
 
+    def _register(self, key: Hashable, class_: type[Plugin]) -> None:
+        """Takes a class unless it would stand in for one that ships, whose results others would keep as its own."""
+        own = class_.__module__.startswith(f"{self._package}.")
+        if not own and self.ships(str(key)):
+            raise RegistryKeyError(
+                f"{class_.__name__}: got {key!r}, which ships with {self._package}, expected another"
+            )
+        super()._register(key, class_)
+
     def _models(self) -> dict[str, type[BaseModel]]:
         """The models of those that ship, by name."""
         if not self._shipped:
