@@ -85,6 +85,11 @@ class CheckpointInfo(BaseModel):
         return max(pool, self.samples_seen) if self.training.get("fresh") is True else pool
 
     @property
+    def stored_nmse_db(self) -> float:
+        """Validation NMSE of the weights as they are stored, dB."""
+        return self.validation_nmse_db + (self.cost_of_storage_db or 0.0)
+
+    @property
     def improved(self) -> bool:
         """Whether training improved on its start."""
         return self.best_epoch > 0 and self.validation_nmse_db < self.start_nmse_db

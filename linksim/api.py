@@ -207,6 +207,6 @@ def load_codec(
 
 
 def _checked_workers(workers: int | None) -> int | None:
-    if workers is not None and workers < 1:
-        raise InputError(f"workers: got {workers}, expected at least 1, or None for one a core")
+    if workers is not None and (not isinstance(workers, int) or workers < 1):
+        raise InputError(f"workers: got {workers!r}, expected a whole number of at least 1, or None for one a core")
     return workers

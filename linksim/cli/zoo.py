@@ -100,7 +100,10 @@ def evaluate(
     ] = None,
     samples: Annotated[int, typer.Option(min=1, help="test channels")] = 1000,
     training_samples: Annotated[
-        int | None, typer.Option(min=1, help="channels that the KLT is fitted to; by default as many as the network's")
+        int | None,
+        typer.Option(
+            min=1, help="channels that the KLT is fitted to; by default as many as the network's, up to 20 000"
+        ),
     ] = None,
     seed: Annotated[
         int | None, typer.Option(min=0, max=2**63 - 1, help="seed of the channels; by default that of the training")
@@ -211,7 +214,7 @@ def _table(found: "list[Evaluation]") -> "Table":
         validation = "-" if row.validation_nmse_db is None else f"{row.validation_nmse_db:.2f}"
         seen = "-" if row.samples_seen is None else str(row.samples_seen)
         # Several weights of one network here are told apart by their files.
-        network = row.name if alike[(*here, row.compressor)] > 1 else row.compressor
+        network = row.name if row.name and alike[(*here, row.compressor)] > 1 else row.compressor
         place = (row.scenario, f"{row.ratio:g}", row.through, network)
         table.add_row(*place, _interval(row.test), str(row.test.n), validation, _count(row.learnt_from), seen)
     return table

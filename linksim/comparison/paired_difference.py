@@ -14,10 +14,16 @@ from linksim.statistics.accumulators import (
     GroupedDecibelAccumulator,
     MeanAccumulator,
     PresentMeanAccumulator,
+    ProportionAccumulator,
     RatioAccumulator,
 )
 from linksim.statistics.ratio_interval import interval_of_independent_ratio, interval_of_paired_ratio
-from linksim.statistics.skewed_interval import Spread, interval_of_difference, interval_of_mean
+from linksim.statistics.skewed_interval import (
+    Spread,
+    interval_of_difference,
+    interval_of_mean,
+    largest_unseen_share,
+)
 
 
 @dataclass(frozen=True)
@@ -29,11 +35,13 @@ class SampleEstimate:
         influence: influence function at each sample (or group of samples), mean 0, ``[n]``: to first order their mean
             is the estimate's error. Empty where the estimate is infinite.
         decibel: whether the estimate is 10 log10 of a mean, or of a ratio of means.
+        share: whether it is the share of samples of value 1 among those of value 0 or 1.
     """
 
     value: float
     influence: NDArray[np.float64]
     decibel: bool
+    share: bool = False
 
     @property
     def relative(self) -> NDArray[np.float64]:
@@ -69,7 +77,8 @@ def sample_estimate(metric: str, values: NDArray[np.float64]) -> SampleEstimate:
 
     Args:
         metric: a metric's name.
-        values: per-sample values ``[1, n]``, or numerators and denominators ``[2, n]``.
+        values: per-sample values ``[1, n]``, numerators and denominators ``[2, n]``, or values and which samples have
+            one, the only ones that count.
 
     Raises:
         InputError: if the metric is unknown, there is no sample, or a value is NaN or infinite.
@@ -84,10 +93,34 @@ def sample_estimate(metric: str, values: NDArray[np.float64]) -> SampleEstimate:
         levels = np.array([accumulator.groups[i].estimate().value for i in sorted(accumulator.groups)])  # type: ignore[union-attr]
         return SampleEstimate(estimate.value, levels - estimate.value, decibel=False)
     linear = 10 ** (estimate.value / 10) if accumulator.decibel else estimate.value
+    if isinstance(accumulator, PresentMeanAccumulator):
+        values = values[:1, values[1] > 0]
     influence = values[0] - linear if len(values) == 1 else (values[0] - linear * values[1]) / values[1].mean()
     if accumulator.decibel:
         influence *= DB_PER_NEPER / linear
-    return SampleEstimate(estimate.value, influence, accumulator.decibel)
+    is_share = isinstance(accumulator, ProportionAccumulator)
+    return SampleEstimate(estimate.value, influence, accumulator.decibel, is_share)
+
+
+def in_both(
+    metric: str, mine: NDArray[np.float64], theirs: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Per-sample values of a metric that not every sample has, of the samples that have it on both sides.
+
+    Args:
+        metric: a metric's name; of others all values come back.
+        mine: values and which samples have one, ``[2, n]``.
+        theirs: likewise, of the same samples.
+    """
+    if not counts_some(metric):
+        return mine, theirs
+    both = (mine[1] > 0) & (theirs[1] > 0)
+    return mine[:, both], theirs[:, both]
+
+
+def counts_some(metric: str) -> bool:
+    """Whether a metric is of those samples alone that have a value."""
+    return isinstance(METRICS.get_class(metric)().accumulator(), PresentMeanAccumulator)
 
 
 def has_sample_values(metric: str) -> bool:
@@ -98,7 +131,9 @@ def has_sample_values(metric: str) -> bool:
 
 def has_values(metric: str, values: NDArray[np.float64]) -> bool:
     """Whether any of these samples has a value: perhaps no report has the layer that a metric is of."""
-    return not values.shape[1] or filled_accumulator(metric, values).estimate() is not None
+    if not values.shape[1]:
+        return not counts_some(metric)
+    return filled_accumulator(metric, values).estimate() is not None
 
 
 def filled_accumulator(metric: str, values: NDArray[np.float64]) -> Accumulator:
@@ -134,7 +169,8 @@ def paired_difference(a: SampleEstimate, b: SampleEstimate) -> Difference:
     r"""``a - b`` over the same samples: what both have in common drops out of the interval.
 
     The interval is that of the mean of :math:`\psi_{a,i} - \psi_{b,i}` (``linksim.statistics.skewed_interval``); in dB
-    that of a ratio (``linksim.statistics.ratio_interval``).
+    that of a ratio (``linksim.statistics.ratio_interval``). Shares that are the same in every sample may differ in as
+    many as can have escaped notice.
 
     Raises:
         ValueError: if the two have seen different numbers of samples.
@@ -146,7 +182,9 @@ def paired_difference(a: SampleEstimate, b: SampleEstimate) -> Difference:
         raise ValueError(f"got {n} and {len(b.influence)} samples, expected the same")
     if n == 1:
         return Difference(value, None, None, n, paired=True)
-    if a.decibel:
+    if a.share and np.array_equal(a.influence, b.influence):
+        low, high = -largest_unseen_share(n), largest_unseen_share(n)
+    elif a.decibel:
         low, high = interval_of_paired_ratio(a.relative, b.relative)
     else:
         low, high = interval_of_mean(Spread.of(a.influence - b.influence))
@@ -161,7 +199,9 @@ def unpaired_difference(a: SampleEstimate, b: SampleEstimate) -> Difference:
     value, sizes = a.value - b.value, (len(a.influence), len(b.influence))
     if min(sizes) < 2:
         return Difference(value, None, None, min(sizes), paired=False)
-    if a.decibel:
+    if a.share and not (a.influence.any() or b.influence.any()):
+        low, high = -largest_unseen_share(sizes[1]), largest_unseen_share(sizes[0])
+    elif a.decibel:
         low, high = interval_of_independent_ratio(a.relative, b.relative)
     else:
         low, high = interval_of_difference(Spread.of(a.influence), Spread.of(b.influence))

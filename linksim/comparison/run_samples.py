@@ -10,7 +10,7 @@ from typing import TypeAlias
 import numpy as np
 import pandas as pd
 
-from linksim.comparison.paired_difference import filled_accumulator, has_sample_values
+from linksim.comparison.paired_difference import counts_some, filled_accumulator, has_sample_values
 from linksim.errors import InputError
 from linksim.metrics import METRICS
 from linksim.scenario.axis import AXIS_COLUMNS
@@ -74,8 +74,8 @@ class RunSamples:
         if rows.empty:
             raise InputError(f"{self.folder / 'results.csv'}: no results of {describe_point(point)}, expected some")
         having = rows[[key in kept.columns for key in zip(rows["compressor"], rows["metric"], strict=True)]]
-        grouped = {metric for metric in having["metric"].unique() if _is_grouped(metric)}
-        counts = [int(n) for n in having.loc[~having["metric"].isin(grouped), "n"]]
+        others = {metric for metric in having["metric"].unique() if not _counts_every_sample(metric)}
+        counts = [int(n) for n in having.loc[~having["metric"].isin(others), "n"]]
         n = max(counts, default=len(kept))
         samples = kept if n >= len(kept) else kept.only(np.arange(len(kept)) < n, kept.left_out)
         self._check(rows, samples, file)
@@ -138,5 +138,7 @@ def describe_point(point: Point) -> str:
     return f"sweep {point.sweep}, {axes}" if axes else f"sweep {point.sweep}"
 
 
-def _is_grouped(metric: str) -> bool:
-    return isinstance(filled_accumulator(metric, np.ones((2, 1))), GroupedDecibelAccumulator)
+def _counts_every_sample(metric: str) -> bool:
+    """Whether the number behind a metric's estimate is that of all samples, not of groups or of those that have one."""
+    grouped = isinstance(filled_accumulator(metric, np.ones((2, 1))), GroupedDecibelAccumulator)
+    return not grouped and not counts_some(metric)

@@ -15,6 +15,7 @@ import pandas as pd
 from linksim.comparison.paired_difference import (
     Difference,
     has_values,
+    in_both,
     paired_difference,
     sample_estimate,
     unpaired_difference,
@@ -150,7 +151,14 @@ def _run_rows(
             for metric in metrics or run.scenario.metrics:
                 mine = columns.get((pair.compressor, metric))
                 theirs = reference_columns.get((pair.reference, metric))
-                if mine is None or theirs is None or not (has_values(metric, mine) and has_values(metric, theirs)):
+                if mine is None or theirs is None:
+                    continue
+                if difference is paired_difference:
+                    shared_values = in_both(metric, mine, theirs)
+                    if shared_values[0].shape[1] and not (np.array_equal(mine[1:], theirs[1:])):
+                        notes.append(f"{metric}: over the samples that have it on both sides")
+                    mine, theirs = shared_values
+                if not (has_values(metric, mine) and has_values(metric, theirs)):
                     continue
                 a, b = sample_estimate(metric, mine), sample_estimate(metric, theirs)
                 # Both are 0 in dB: their difference is not a number.

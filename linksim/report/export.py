@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pandas as pd
 
-from channels.files import whole_file
 from linksim.errors import InputError
 from linksim.files import write_whole
 from linksim.report.figures.of_a_run import figure_layouts, sweep_stems
@@ -15,7 +14,7 @@ from linksim.report.tables.sweep import sweep_tables
 from linksim.report.view.figure_options import FigureOptions
 from linksim.report.view.metric_format import metric_text
 from linksim.report.view.run_view import RunView, view_run
-from linksim.report.view.style import paper_style
+from linksim.report.view.style import paper_style, write_pdf
 from linksim.reserved_names import NO_COMPRESSOR
 
 
@@ -64,17 +63,14 @@ def write_tables(
 def export_figures(
     run_folder: Path, kind: str, axis: str | None, folder: Path, options: FigureOptions | None = None
 ) -> list[Path]:
-    """Writes all figures of a run as ``pdf`` or ``pgf``."""
+    """Writes all figures of a run as ``pdf`` or ``pgf``; images, which PGF cannot hold, as PDF in either case."""
     folder.mkdir(parents=True, exist_ok=True)
     files = []
     with paper_style():
         for plan in figure_layouts(_view(run_folder, axis, options)):
-            files.append(folder / f"{plan.name}.{kind}")
-            if kind == "pgf":
-                write_pgf(plan.figure, files[-1])
-            else:
-                with whole_file(files[-1]) as temporary:
-                    plan.figure.savefig(temporary, format=kind, metadata={"CreationDate": None})
+            has_images = any(axes.images for axes in plan.figure.axes)
+            files.append(folder / f"{plan.name}.{'pdf' if has_images else kind}")
+            (write_pgf if files[-1].suffix == ".pgf" else write_pdf)(plan.figure, files[-1])
     return files
 
 

@@ -186,7 +186,7 @@ def _some(names: Iterable[str]) -> str:
 def _gather(job: PointJob, results: PartialResults, folder: RunFolder) -> Percentiles:
     """Joins the per-sample values of a finished point, and takes percentiles of them."""
     file = samples_file(folder.path, job.point.key)
-    gather_shards(results.folder_of(job.content), job.taken, file, job.content.labels_of_keys)
+    gather_shards(results.folder_of(job.content), job.merged, file, job.content.labels_of_keys)
     return percentiles_of(read_samples(file), job.measurements) if file.exists() else {}
 
 

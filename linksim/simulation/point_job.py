@@ -24,6 +24,7 @@ class PointJob:
         finished: whether these are enough.
         measured_count: test channels of the shards merged so far.
         expected_count: test channels that the point will take, by what was known at the last look.
+        merged: the ranges of test channels of these shards.
     """
 
     point: Point
@@ -34,6 +35,7 @@ class PointJob:
     finished: bool = False
     measured_count: int = 0
     expected_count: int = 0
+    merged: list[Range] = field(default_factory=list)
     _open: int = 0
 
     def advance(self) -> list[Range]:
@@ -57,7 +59,7 @@ class PointJob:
                 if measured is None:
                     missing.append((start, stop))
                 else:
-                    self._merge(measured, stop - start)
+                    self._merge(measured, (start, stop))
             self.taken, self._open = count, len(missing)
             if missing:
                 return missing
@@ -66,11 +68,12 @@ class PointJob:
     def add(self, measured: Measurements, shard: Range) -> None:
         """Merges a shard."""
         self._open -= 1
-        self._merge(measured, shard[1] - shard[0])
+        self._merge(measured, shard)
 
-    def _merge(self, measured: Measurements, count: int) -> None:
+    def _merge(self, measured: Measurements, shard: Range) -> None:
         merge(self.measurements, measured)
-        self.measured_count += count
+        self.merged.append(shard)
+        self.measured_count += shard[1] - shard[0]
 
     @property
     def half_width(self) -> float | None:

@@ -5,8 +5,9 @@ that are equal for all samples are kept once, as are columns that several metric
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -81,29 +82,21 @@ def samples_file(run: Path, key: str) -> Path:
     return run / _FOLDER / f"{key}{SUFFIX}"
 
 
-def gather_shards(folder: Path, count: int, file: Path, labels: Mapping[str, Sequence[str]] | None = None) -> None:
-    """Joins the shards in a folder, from sample 0 up to ``count`` or to the first gap; nothing where there are none.
+def gather_shards(
+    folder: Path, ranges: Iterable[tuple[int, int]], file: Path, labels: Mapping[str, Sequence[str]] | None = None
+) -> None:
+    """Joins the shards that a point's results are made of, up to the first that is not there; nothing without any.
+
+    Other shards of the folder may hold the same samples with another last digit, from another block.
 
     Args:
         folder: of a point's partial results.
-        count: samples wanted.
+        ranges: first sample of each shard, and one past its last; together all from sample 0 on.
         file: where they go.
         labels: by what a compressor is kept under in the shards, its labels; by default they are kept under those.
     """
-    shards = sorted(
-        (int(start), int(stop), path)
-        for path in folder.glob(f"*{SUFFIX}")
-        for start, _, stop in [path.stem.partition("-")]
-    )
-    parts: list[SampleValues] = []
-    end = 0
-    for start, stop, path in shards:
-        if start <= end < min(stop, count):
-            shard = read_samples(path)
-            indices = shard.indices(start)
-            left_out = tuple(index for index in shard.left_out if end <= index < count)
-            parts.append(shard.only((indices >= end) & (indices < count), left_out))
-            end = min(stop, count)
+    names = (folder / f"{start}-{stop}{SUFFIX}" for start, stop in sorted(ranges))
+    parts = [read_samples(path) for path in takewhile(Path.exists, names)]
     if parts:
         columns = {
             (label, metric): np.concatenate([part.columns[key, metric] for part in parts if len(part)], axis=1)

@@ -20,7 +20,7 @@ from feedback.errors import FeedbackInputError
 Relation = Literal["=", "<", ">"]
 
 # Settings that a method's name says already, or that are of its training; iterations of DEQ are those of its default.
-_OF_THE_NETWORK = {"epochs", "fc", "latent", "te", "td"}
+_OF_THE_NETWORK = {"epochs", "fc", "latent", "te", "td", "weights"}
 
 _FILE = Path(__file__).with_name("published.csv")
 

@@ -246,7 +246,7 @@ def _row(entry: ZooEntry) -> tuple[object, ...]:
         info.samples_seen,
         info.seed,
         round(info.start_nmse_db, 3),
-        round(info.validation_nmse_db, 3),
+        round(info.stored_nmse_db, 3),
         info.improved,
         info.learnt_from,
         measured_through(info),

@@ -132,6 +132,8 @@ def test_best_printed_value_of_a_network_as_it_is() -> None:
     assert published_nmse_db("csinet", 8, "indoor") == -12.70
     assert published_nmse_db("crnet", 4, "indoor") == -26.99
     assert published_nmse_db("transnet", 16, "outdoor") == -7.82
+    # Weights of 8 bits are what the network is.
+    assert published_nmse_db("qacrnet-1x", 16, "indoor") == -9.07
     # Trained through another channel, or quantised, are other networks.
     assert published_nmse_db("bacrnet-1x", 4, "indoor") == nmse("acrnet-table4", "bacrnet-1x", 4, "indoor")
     assert published_nmse_db("csinet", 4, "") is None

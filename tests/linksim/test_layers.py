@@ -162,8 +162,8 @@ def test_differences_of_a_layer_that_some_reports_lack() -> None:
     values = np.array([[0.5, 0.0, 0.7, 0.9], [1.0, 0.0, 1.0, 1.0]])
     one = sample_estimate("sgcs_layer2", values)
     assert one.value == pytest.approx(0.7)
-    # Influence on the mean of three values: four thirds of the distance from it, none of the sample without.
-    assert one.influence == pytest.approx([-0.2 * 4 / 3, 0, 0, 0.2 * 4 / 3])
+    # Of the three that have the layer.
+    assert one.influence == pytest.approx([-0.2, 0, 0.2])
     assert has_values("sgcs_layer2", values)
     assert not has_values("sgcs_layer2", values * 0)
 

@@ -13,6 +13,7 @@ from scipy import stats
 from linksim.comparison.paired_difference import (
     filled_accumulator,
     has_values,
+    in_both,
     paired_difference,
     sample_estimate,
     unpaired_difference,
@@ -96,14 +97,10 @@ def test_delta_method_agrees_with_the_jackknife(metric: str) -> None:
     assert (found.high - found.low) / 2 == pytest.approx(stats.t.ppf(0.975, 399) * jackknife, rel=0.05)
 
 
-@pytest.mark.parametrize("metric", ["rho", "nmse_db", "nmse_ratio_db", "rate_ratio", "sgcs_layer2"])
+@pytest.mark.parametrize("metric", ["rho", "nmse_db", "nmse_ratio_db", "rate_ratio"])
 def test_influence_is_the_derivative_by_the_weight_of_a_sample(metric: str) -> None:
     r"""Of the estimate :math:`T`: :math:`\partial T((1 - \epsilon) F + \epsilon \delta_i) / \partial \epsilon`."""
     top, bottom = correlated(50)
-    if metric == "sgcs_layer2":
-        # Samples without a second layer count neither above nor below.
-        bottom = (np.arange(50) % 3 > 0).astype(np.float64)
-        top = top * bottom
     one_row = metric in ("rho", "nmse_db")
     values = top[None] if one_row else np.stack([top, bottom])
 
@@ -126,8 +123,52 @@ def test_samples_have_a_value_unless_none_of_them_has_one() -> None:
     for present, expected in (([0, 0, 0], False), ([0, 1, 0], True)):
         values[1] = present
         assert has_values("sgcs_layer2", values) == expected
-    # Of no samples nothing is missing.
-    assert has_values("sgcs_layer2", np.empty((2, 0)))
+    # Of no samples nothing is missing, unless those that lack it were left out.
+    assert has_values("rho", np.empty((1, 0)))
+    assert not has_values("sgcs_layer2", np.empty((2, 0)))
+
+
+def test_some_samples_have_a_value_on_one_side_alone() -> None:
+    a, b = correlated(60)
+    present = np.arange(60) % 3 > 0, np.arange(60) % 4 > 0
+    both = present[0] & present[1]
+    found = paired_difference(
+        *(
+            sample_estimate("sgcs_layer2", values)
+            for values in in_both(
+                "sgcs_layer2", np.stack([a * present[0], present[0]]), np.stack([b * present[1], present[1]])
+            )
+        )
+    )
+    assert found.n == both.sum() == 30
+    assert found.value == pytest.approx((a - b)[both].mean())
+    low, high = interval_of_mean(Spread.of((a - b)[both] - (a - b)[both].mean()))
+    assert (found.low, found.high) == pytest.approx((found.value + low, found.value + high))
+
+
+def test_cells_are_what_is_independent() -> None:
+    """A cell's rate stands at its first user: two cells of 25 users are two values, with Student's 12.7."""
+    first = np.zeros(50)
+    first[[0, 25]] = 1
+    mine, theirs = np.zeros(50), np.zeros(50)
+    mine[[0, 25]], theirs[[0, 25]] = (15.73, 17.03), (12.96, 13.16)
+    values = in_both("cell_rate_bps_hz", np.stack([mine, first]), np.stack([theirs, first]))
+    found = paired_difference(*(sample_estimate("cell_rate_bps_hz", each) for each in values))
+    assert (found.n, found.value) == (2, pytest.approx(3.32))
+    assert found.low is not None
+    assert found.low < 0
+
+
+def test_shares_may_differ_by_what_no_sample_met() -> None:
+    none = sample_estimate("report_error_rate", np.zeros((1, 100)))
+    met = sample_estimate("report_error_rate", (np.arange(100) == 7).astype(float)[None])
+    unseen = 1 - 0.025 ** (1 / 100)
+    for difference in (paired_difference, unpaired_difference):
+        found = difference(none, none)
+        assert (found.low, found.high) == pytest.approx((-unseen, unseen))
+    same = paired_difference(met, met)
+    assert (same.low, same.high) == pytest.approx((-unseen, unseen))
+    assert paired_difference(met, none).value == pytest.approx(0.01)
 
 
 def test_pairing_removes_what_is_common() -> None:

@@ -222,6 +222,14 @@ def test_best_is_what_nothing_is_better_than(results, expected):
     assert best_labels(NMSE, {label: result(*entry) for label, entry in results.items()}) == expected
 
 
+def test_one_sample_tells_nothing_apart():
+    results = {"a": result(-9.0, np.nan), "b": result(-8.0, np.nan)}
+    one = {label: pd.concat([row, pd.Series({"n": 1})]) for label, row in results.items()}
+    assert best_labels(NMSE, one) == set()
+    two = {label: pd.concat([row, pd.Series({"n": 2})]) for label, row in results.items()}
+    assert best_labels(NMSE, two) == {"a"}
+
+
 def test_paired_intervals_decide_where_there_are_samples():
     results = {"a": result(8.0, 0.5), "b": result(7.8, 0.5), "c": result(3.0, 0.5)}
     assert best_labels(RATE, results, lambda one, other: (0.1, 0.3)) == {"a"}

@@ -15,6 +15,7 @@ from linksim.execution.executor import InProcess
 from linksim.report import draw_figures
 from linksim.report.figures.bits import draw_bits
 from linksim.report.figures.curves import XPositions, draw_curves
+from linksim.report.figures.of_a_run import figure_layouts
 from linksim.report.figures.sweep import draw_metrics
 from linksim.report.page_parts import page_parts
 from linksim.report.tables.sweep import sweep_tables
@@ -251,6 +252,19 @@ def test_bits_have_a_panel_for_each_name_and_a_line_of_the_best(tmp_path):
         # csinet's 2048 bits x 4 / ratio, twice of it at 4 bits a value.
         assert faint.get_xdata().tolist() == [1024, 2048]
         assert best.get_xdata().tolist() == [512, 1024, 2048, 4096]
+
+
+@pytest.mark.parametrize("axis", ["snr_db", "feedback_snr_db"])
+def test_no_curve_over_bits_is_of_several_snrs(axis, tmp_path):
+    """A system chooses how it spends bits, not its SNR: the best of several would be the highest."""
+    over_bits = {"bits": {"compression_ratio": (4.0, 8.0, 16.0)}}
+    mixed = {"mixed": {"compression_ratio": (4.0, 8.0, 16.0), axis: (-7.0, 3.0)}}
+    for sweeps, there in ((over_bits, True), (mixed, False)):
+        (name,) = sweeps
+        run = view_run(write_run(tmp_path / name, sweeps))
+        with paper_style():
+            names = {plan.name for plan in figure_layouts(run)}
+        assert (f"{name}_nmse_bits" in names) == there
 
 
 def test_errors_that_squeeze_all_others_lie_outside(tmp_path):

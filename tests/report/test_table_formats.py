@@ -1,15 +1,20 @@
 """Exported tables: structure of LaTeX and PGF without a TeX engine, values as in the results."""
 
 import csv
+import errno
 import re
 from pathlib import Path
 
 import pytest
+from matplotlib.figure import Figure
 
 from linksim.errors import InputError
 from linksim.metrics import METRICS
+from linksim.report import export
 from linksim.report.export import export_figures, write_tables
+from linksim.report.figures.of_a_run import EXAMPLE, Plan
 from linksim.report.tables.sweep import with_companions
+from linksim.report.view import style
 from linksim.report.view.latex_text import latex
 from tests.report.made_up_run import SWEEPS, write_run
 
@@ -98,6 +103,41 @@ def test_figures_need_no_tex(tmp_path: Path, kind: str, monkeypatch: pytest.Monk
         assert text.count(r"\begin{pgfpicture}") == text.count(r"\end{pgfpicture}") == 1
         assert "SNR [dB]" in text
         assert text == export_figures(run, kind, None, tmp_path / "again")[0].read_text()
+
+
+def test_images_are_pdf_where_pgf_cannot_hold_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    figure = Figure()
+    figure.subplots().imshow([[0, 1], [1, 0]])
+    plan = Plan("example", EXAMPLE, "", figure)
+    monkeypatch.setattr(export, "figure_layouts", lambda run: [plan])
+    run = write_run(tmp_path / "run", {"over_snr": SWEEPS["over_snr"]}, metrics=("nmse_db",))
+    (file,) = export_figures(run, "pgf", None, tmp_path / "figures")
+    assert file.name == "example.pdf"
+    assert file.read_bytes().startswith(b"%PDF")
+
+
+def test_a_full_disk_is_told_as_such(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(path: Path, content: bytes) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", str(path))
+
+    monkeypatch.setattr(style, "write_whole", full)
+    with pytest.raises(OSError, match="No space left"):
+        style.write_pdf(Figure(), tmp_path / "figure.pdf")
+
+
+def test_tables_name_the_references_and_end_their_heads(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run", {"over_snr": SWEEPS["over_snr"]}, metrics=("nmse_db",))
+    (file,) = write_tables(run, "markdown", ("nmse_db",), None, tmp_path / "tables")
+    assert "References, which are not compared: uncompressed.\n" in file.read_text()
+    point = write_run(tmp_path / "point", {"point": {}}, metrics=("nmse_db",))
+    for file in write_tables(point, "markdown", ("nmse_db",), None, tmp_path / "of_a_point"):
+        (head,) = (line for line in file.read_text().splitlines() if line.startswith("| NMSE"))
+        assert head.startswith("| NMSE [dB] | ")
+
+
+def test_no_greek_letter_is_left(tmp_path: Path) -> None:
+    assert latex("\u03bc-law, \u00b5s, \u03b7 = 1/16") == r"$\mu$-law, $\mu$s, $\eta$ = 1/16"
+    assert latex("".join(map(chr, (*range(0x3B1, 0x3BF), *range(0x3C0, 0x3C2), *range(0x3C3, 0x3CA))))).isascii()
 
 
 def test_every_special_character_is_escaped() -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from matplotlib.figure import Figure
 
-from linksim.comparison.operating_points import spends_bits
+from linksim.comparison.operating_points import over_bits, spends_bits
 from linksim.comparison.run_samples import point_rows
 from linksim.report.figures.bits import draw_bits
 from linksim.report.figures.captions import caption, example_caption, point_caption
@@ -224,8 +224,9 @@ def _over_axis(run: RunView, sweep: Sweep, metrics: Sequence[str]) -> list[str]:
 
 
 def _bits_vary(sweep: Sweep) -> bool:
-    if not any(spends_bits(axis.column) for axis in sweep.varying):
-        # Lengths that follow the noise are no choice of operating points.
+    varying = [axis.column for axis in sweep.varying]
+    if not any(map(spends_bits, varying)) or not over_bits(sweep.rows, varying):
+        # Lengths that follow the noise are no choice of operating points, and one curve is of one SNR.
         return False
     bits = sweep.rows[sweep.rows["metric"] == "bits"]
     # Side information may vary where the bits of all others are meant to be the same.

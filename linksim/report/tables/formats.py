@@ -43,6 +43,9 @@ def caption(table: SweepTable) -> str:
         if best
         else []
     )
+    references = dict.fromkeys(row.title for block in table.blocks for row in block.rows if row.reference)
+    if best and references:
+        ends.append(f"References, which are not compared: {', '.join(references)}.")
     return " ".join([f"{place[:1].upper()}{place[1:]}.", *meanings, *ends])
 
 
@@ -81,7 +84,8 @@ def _latex_cell(cell: Cell) -> str:
 def _markdown(table: SweepTable, label: str) -> str:
     lines = [caption(table), ""]
     for block in table.blocks:
-        lines += [f"| {_markdown_text(block.metric.label)}, {_markdown_text(table.across)} | ", "| :-- | "]
+        head = ", ".join(filter(None, (block.metric.label, table.across)))
+        lines += [f"| {_markdown_text(head)} | ", "| :-- | "]
         lines[-2] += " | ".join(map(_markdown_text, table.columns)) + " |"
         lines[-1] += " | ".join("--:" for _ in table.columns) + " |"
         for row in block.rows:

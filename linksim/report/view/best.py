@@ -13,7 +13,7 @@ Difference = Callable[[pd.Series, pd.Series], tuple[float, float] | None]
 def best_labels(
     metric: MetricText, results: Mapping[str, pd.Series | None], difference: Difference | None = None
 ) -> frozenset[str]:
-    """Labels of the best result and of all that are as good as it; none where nothing is told apart.
+    """Labels of the best result and of all that are as good as it; none where nothing is told apart, as of one sample.
 
     Two results are as good as one another if the interval of their paired difference holds 0; without samples to pair,
     if their intervals overlap; without intervals, if they are written with the same digits.
@@ -28,6 +28,8 @@ def best_labels(
         return frozenset()
     sign = 1 if metric.better == "low" else -1
     leader = min(rows, key=lambda label: sign * float(rows[label]["value"]))
+    if rows[leader].get("n") == 1:
+        return frozenset()
     ties = {label for label, row in rows.items() if _as_good(metric, rows[leader], row, difference)} | {leader}
     return frozenset() if len(ties) == len(rows) else frozenset(ties)
 

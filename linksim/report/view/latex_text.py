@@ -23,7 +23,6 @@ _SIGNS = {
     "\N{MINUS SIGN}": r"$-$",
     "\N{PLUS-MINUS SIGN}": r"$\pm$",
     "\N{INFINITY}": r"$\infty$",
-    "\N{GREEK SMALL LETTER RHO}": r"$\rho$",
     "\N{DOUBLE VERTICAL LINE}": r"$\Vert$",
     "\N{DEGREE SIGN}": r"$^\circ$",
     "\N{MICRO SIGN}": r"$\mu$",
@@ -35,6 +34,12 @@ _SIGNS = {
     "\N{LATIN CAPITAL LETTER H WITH CIRCUMFLEX}": r"$\hat{H}$",
     "\N{HORIZONTAL ELLIPSIS}": r"\ldots{}",
 }
+_GREEK_NAMES = (
+    "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau upsilon phi chi psi "
+    "omega"
+)
+_GREEK_LETTERS = "αβγδεζηθικλμνξπρστυφχψω"
+_SIGNS |= {letter: f"$\\{name}$" for letter, name in zip(_GREEK_LETTERS, _GREEK_NAMES.split(), strict=True)}
 _TABLE = str.maketrans(_SPECIAL | _SIGNS)
 
 

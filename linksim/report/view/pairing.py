@@ -8,7 +8,14 @@ import pandas as pd
 
 from channels.errors import ChannelInputError
 from feedback.errors import FeedbackInputError
-from linksim.comparison.paired_difference import SampleEstimate, paired_difference, sample_estimate
+from linksim.comparison.paired_difference import (
+    SampleEstimate,
+    counts_some,
+    has_values,
+    in_both,
+    paired_difference,
+    sample_estimate,
+)
 from linksim.comparison.run_samples import RunSamples, point_rows
 from linksim.errors import InputError
 from linksim.scenario.sweep import Point
@@ -27,7 +34,7 @@ class KeptSamples:
         self._run = RunSamples(folder, folder.name, results)
         self._results = results
         self._read: dict[str, SampleValues | None] = {}
-        self._estimates: dict[tuple[str, str, str], SampleEstimate | None] = {}
+        self._estimates: dict[tuple[str, str, str], SampleEstimate] = {}
 
     @cached_property
     def points(self) -> list[Point]:
@@ -51,19 +58,27 @@ class KeptSamples:
         point = self._points_by_row.get(one.name)
         if point is None or self._points_by_row.get(other.name) is not point or one["metric"] != other["metric"]:
             return None
-        first, second = (self._estimate(point, str(row["compressor"]), str(row["metric"])) for row in (one, other))
-        if first is None or second is None or math.isinf(first.value) or math.isinf(second.value):
+        samples, metric = self.of_point(point), str(one["metric"])
+        labels = [str(row["compressor"]) for row in (one, other)]
+        if samples is None or not all((label, metric) in samples.columns for label in labels):
+            return None
+        if counts_some(metric):
+            values = in_both(metric, *(samples.columns[label, metric] for label in labels))
+            if not has_values(metric, values[0]):
+                return None
+            first, second = (sample_estimate(metric, each) for each in values)
+        else:
+            first, second = (self._estimate(point, samples, label, metric) for label in labels)
+        if math.isinf(first.value) or math.isinf(second.value):
             return None
         found = paired_difference(first, second)
         return None if found.low is None or found.high is None else (found.low, found.high)
 
-    def _estimate(self, point: Point, compressor: str, metric: str) -> SampleEstimate | None:
+    def _estimate(self, point: Point, samples: SampleValues, compressor: str, metric: str) -> SampleEstimate:
         """Kept, as the best of a column is paired with all that may be as good, and tables share columns."""
         key = (point.key, compressor, metric)
         if key not in self._estimates:
-            samples = self.of_point(point)
-            values = None if samples is None else samples.columns.get((compressor, metric))
-            self._estimates[key] = None if values is None else sample_estimate(metric, values)
+            self._estimates[key] = sample_estimate(metric, samples.columns[compressor, metric])
         return self._estimates[key]
 
     @cached_property

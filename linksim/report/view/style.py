@@ -1,5 +1,6 @@
 """The one style of all figures: column widths, fonts and lines, and how they are saved."""
 
+import io
 import textwrap
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import Any
 import matplotlib
 from matplotlib.figure import Figure
 
-from channels.files import whole_file
+from channels.files import whole_file, write_whole
 from linksim.report.view.quick_saving import quick_saving
 
 COLUMN_IN = 3.5
@@ -102,9 +103,19 @@ def save(figure: Figure, stem: Path, vector: bool = True) -> list[Path]:
         if not vector:
             pdf.unlink(missing_ok=True)
             return [png]
-        with whole_file(pdf) as temporary:
-            figure.savefig(temporary, format="pdf", metadata={"CreationDate": None})
+        write_pdf(figure, pdf)
     return [png, pdf]
+
+
+def write_pdf(figure: Figure, file: Path) -> None:
+    """Writes a figure as PDF, whole or not at all.
+
+    Raises:
+        OSError: if the disk is full, which Matplotlib's writer would tell as an error of its own.
+    """
+    content = io.BytesIO()
+    figure.savefig(content, format="pdf", metadata={"CreationDate": None})
+    write_whole(file, content.getvalue())
 
 
 def _lay_out(figure: Figure) -> None:
