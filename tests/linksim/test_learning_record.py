@@ -194,7 +194,10 @@ def test_codeword_quantisers_learn_too(learnt: dict[str, Any], run_folder: Calla
 
 
 def test_every_shipped_weight_improved_on_its_start() -> None:
-    """What training did not improve is its start, which ``untrained: true`` makes without a file."""
-    entries = read_zoo(ROOT / "zoo")
+    """What training did not improve is its start, which ``untrained: true`` makes without a file.
+
+    A study is of what equal trainings give, where that is the start as well.
+    """
+    entries = [entry for entry in read_zoo(ROOT / "zoo") if entry.info.training["scenario"] != "generalization"]
     assert entries
     assert [entry.name for entry in entries if not entry.info.improved] == []
