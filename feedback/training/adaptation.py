@@ -25,11 +25,7 @@ class Adaptation(BaseModel):
         default=10000, ge=1, le=10**12, description="budget: channels seen, in as many passes as it takes"
     )
     fc_rate_ratio: float = Field(
-        default=1.0,
-        gt=0,
-        le=1,
-        description="learning rate of fully connected layers over that of the others: what a small one of the "
-        "network's own recipe keeps near its start is what has to change",
+        default=0.4, gt=0, le=1, description="learning rate of fully connected layers over that of the others"
     )
 
     @model_validator(mode="after")

@@ -31,5 +31,5 @@ KLT_RECIPE = DRAWN_RECIPE.model_copy(
         "step_back_db": 1.0,
     }
 )
-# For trained weights that are to learn a little more: small steps.
-ADAPTATION_RECIPE = TrainingRecipe(batch_size=50, learning_rate=2e-4, fc_rate_ratio=0.1, warmup=0.1, ema_decay=0.97)
+# Of another channel even good weights have much to learn, at full rate however few the steps.
+ADAPTATION_RECIPE = KLT_RECIPE.model_copy(update={"full_rate_steps": None})
