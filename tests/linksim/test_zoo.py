@@ -24,6 +24,8 @@ from feedback.weight_storage import StoredWeights, packed
 from linksim.preparation.needed_weights import needed_weights
 from linksim.scenario.campaign import load_scenarios
 from linksim.scenario.sweep import points_of
+from linksim.studies.generalisation import runs_of
+from linksim.studies.model import load_study
 from linksim.zoo.entries import read_zoo, zoo_files
 
 Command = Callable[..., tuple[int, str, str]]
@@ -43,6 +45,8 @@ def test_scenarios_that_ship_ask_for_all_of_it() -> None:
     """Weights are named by what they are for, their section's recipe included: what nothing asks for is lost."""
     files = [file for file in (ROOT / "scenarios").rglob("*.yaml") if file.parent.name != "studies"]
     scenarios = [scenario for file in files for scenario in load_scenarios(file)]
+    study = ROOT / "scenarios" / "studies" / "generalization.yaml"
+    scenarios += [run.scenario for run in runs_of(load_study(study), study)]
     asked = {file.name for scenario in scenarios for file in needed_weights(points_of(scenario))}
     assert {file.name for file in zoo_files(ROOT / "zoo")} <= asked
 
