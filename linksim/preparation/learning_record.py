@@ -185,7 +185,8 @@ def _recipe_differences(
 
 def _asked_keys(spec: SchemeSpec) -> set[str]:
     """Keys of the recipe that the scenario or the compressor's section speaks of; all where one names another base."""
-    sections = (spec.scenario.training.recipe, getattr(spec.parameters, "recipe", None))
+    # A plug-in's own section is typed once it is built.
+    sections = (spec.scenario.training.recipe, getattr(spec.build().compressor.settings, "recipe", None))
     given = [section for section in sections if section is not None]
     if any(section.base not in (None, "default") for section in given):
         return set(TrainingRecipe.model_fields)

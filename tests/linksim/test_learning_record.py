@@ -82,6 +82,16 @@ def test_rows_say_the_ratio_of_their_compressor(tiny: dict[str, Any], run_folder
     assert told == {("klt", 4, 4), ("klt", 8, 8), *of_its_own}
 
 
+@pytest.mark.usefixtures("without_figures")
+def test_networks_of_a_file_may_have_a_recipe(learnt: dict[str, Any], tmp_path: Path) -> None:
+    plugin = f"{ROOT / 'scenarios' / 'plugins' / 'shallow_net.py'}:ShallowNet"
+    learnt["compressors"] = [{"plugin": plugin, "label": "own", "recipe": {"batch_size": 30}}]
+    records = json.loads((start_run(learnt, tmp_path / "out") / "manifest.json").read_text())["compressors"]
+    (own,) = (record for record in records if record["compressor"] == "own")
+    assert own["weights"]["recipe"]["batch_size"] == 30
+    assert "differences" not in own
+
+
 @pytest.mark.validate
 @pytest.mark.usefixtures("without_figures")
 def test_tables_manifest_and_report_say_how_many(
