@@ -31,6 +31,6 @@ KLT_RECIPE = DRAWN_RECIPE.model_copy(
         "step_back_db": 1.0,
     }
 )
-# Of another channel even good weights have much to learn, at full rate however few the steps. Statistics of norms come to
-# it before the weights do, which costs dB that no smaller step would save.
+# Of another channel even good weights have much to learn, at full rate however few the steps. Statistics of norms come
+# to it before the weights do, which costs dB that no smaller step would save.
 ADAPTATION_RECIPE = KLT_RECIPE.model_copy(update={"full_rate_steps": None, "step_back_db": None})
