@@ -14,6 +14,7 @@ import pandas as pd
 
 from linksim.comparison.paired_difference import (
     Difference,
+    counts_some,
     has_values,
     in_both,
     paired_difference,
@@ -154,10 +155,9 @@ def _run_rows(
                 if mine is None or theirs is None:
                     continue
                 if difference is paired_difference:
-                    shared_values = in_both(metric, mine, theirs)
-                    if shared_values[0].shape[1] and not (np.array_equal(mine[1:], theirs[1:])):
-                        notes.append(f"{metric}: over the samples that have it on both sides")
-                    mine, theirs = shared_values
+                    if counts_some(metric) and not np.array_equal(mine[1], theirs[1]):
+                        notes.append(f"{metric}: over the samples that have it on both sides, if any")
+                    mine, theirs = in_both(metric, mine, theirs)
                 if not (has_values(metric, mine) and has_values(metric, theirs)):
                     continue
                 a, b = sample_estimate(metric, mine), sample_estimate(metric, theirs)

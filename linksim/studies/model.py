@@ -18,9 +18,13 @@ from linksim.scenario.section import Section
 
 # Name of the training source that is a mixture of the others, and with which those begin that lack one.
 MIXED = "mixed"
-_WITHOUT = f"{MIXED} without "
 
 _OF_THE_STUDY = ("name", "description", "channel", "compressors", "sweeps")
+
+
+def mixed_without(label: str) -> str:
+    """Name of the mixture of all sources but one."""
+    return f"{MIXED} without {label}"
 
 
 class AdaptationSection(Section):
@@ -80,7 +84,7 @@ class GeneralisationStudy(Section):
         transform = self.base.get("transform", {})
         if isinstance(transform, dict) and "normalisation" in transform:
             raise ValueError("base.transform.normalisation: expected the key `normalisations` of the study instead")
-        mixtures = (MIXED, *(f"{_WITHOUT}{label}" for label in self.alone))
+        mixtures = (MIXED, *map(mixed_without, self.alone))
         for key, labels, more in (("train_on", self.train_on, mixtures), ("test_on", self.test_on, ())):
             _check_labels(key, labels, (*self.sources, *more))
         for label in self.train_on:
@@ -108,7 +112,7 @@ class GeneralisationStudy(Section):
         """Labels of the sources that an entry of ``train_on`` is of: itself, or those of the mixture."""
         if trained_on in self.sources:
             return (trained_on,)
-        return tuple(label for label in self.alone if trained_on != f"{_WITHOUT}{label}")
+        return tuple(label for label in self.alone if trained_on != mixed_without(label))
 
 
 class TableStudy(ContextTables):

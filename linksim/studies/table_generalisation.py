@@ -27,7 +27,7 @@ from linksim.content_hash import content_hash
 from linksim.execution.executor import Executor
 from linksim.files import kept_tensors, needed_file, save_tensors
 from linksim.preparation.context_tables import channels_key, kept_channels, learn_tables
-from linksim.studies.model import MIXED, TableStudy
+from linksim.studies.model import MIXED, TableStudy, mixed_without
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -61,8 +61,8 @@ def mixtures_of(study: TableStudy) -> list[Mixture]:
     """Every source alone, all of them, and all but each; of two sources all but one is the other alone."""
     labels = tuple(study.sources)
     alone = [Mixture(label, (label,)) for label in labels]
-    without = [Mixture(f"{MIXED} without {label}", tuple(one for one in labels if one != label)) for label in labels]
-    return [*alone, Mixture(MIXED, labels), *(without if len(labels) > 2 else [])]
+    all_but_one = [Mixture(mixed_without(label), tuple(one for one in labels if one != label)) for label in labels]
+    return [*alone, Mixture(MIXED, labels), *(all_but_one if len(labels) > 2 else [])]
 
 
 @dataclass(frozen=True)

@@ -34,26 +34,16 @@ def zoo_figures(entries: Iterable[ZooEntry], table: str | None = None, least_see
     for entry in entries:
         key = (entry.network, entry.ratio, entry.papers_scenario)
         taken = entry.papers_scenario and "distillation" not in entry.info.compressor
-        if (
-            taken
-            and entry.info.samples_seen >= least_seen
-            and (key not in best or entry.info.stored_nmse_db < best[key].info.stored_nmse_db)
-        ):
+        if taken and entry.info.samples_seen >= least_seen and (key not in best or _nmse(entry) < _nmse(best[key])):
             best[key] = entry
     rows = [
-        (
-            *key,
-            "",
-            "=",
-            published_nmse_db(*key, table=table),
-            "",
-            entry.info.stored_nmse_db,
-            _NAN,
-            _NAN,
-            entry.info.samples_seen,
-        )
+        (*key, "", "=", published_nmse_db(*key, table=table), "", _nmse(entry), _NAN, _NAN, entry.info.samples_seen)
         for key, entry in best.items()
     ]
     figures = pd.DataFrame(rows, columns=list(_COLUMNS)).astype({"published": float})
     found = figures if table is None else figures[figures["published"].notna()]
     return found.sort_values(["scenario", "cr", "published", "ours"], ignore_index=True)
+
+
+def _nmse(entry: ZooEntry) -> float:
+    return entry.info.stored_nmse_db

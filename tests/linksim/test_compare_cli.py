@@ -137,6 +137,7 @@ def test_show_channel_of_a_scenario_and_of_files(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     # What is drawn there is tested above.
+    monkeypatch.setattr("linksim.report.view.style.write_pdf", lambda _, file: file.write_bytes(b""))
     monkeypatch.setattr("matplotlib.figure.Figure.savefig", lambda _, file, **__: Path(file).write_bytes(b""))
     scenario = scenario_file(tiny)
     code, _, err = command("show-channel", scenario, "--set", "channel.n_columns=4", "--out", tmp_path)
