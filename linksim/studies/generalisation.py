@@ -24,11 +24,10 @@ from linksim.scenario.sweep import points_of
 from linksim.storage.results_table import read_results
 from linksim.storage.run_folder import RunFolder
 from linksim.studies.model import GeneralisationStudy
+from linksim.studies.training_case import TrainingCase, training_case
 
 # Trained on nothing: a compressor that learns nothing.
 NOTHING = "none"
-
-Case = Literal["same", "unseen", "mixed", "mixed_without", "none"]
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -41,8 +40,7 @@ class Cell:
         compressor: label in the study.
         trained_on: label of a source or of a mixture of them, or ``none`` if it learns nothing.
         tested_on: label of a source.
-        case: ``same`` source; ``unseen``, on one other; a mixture with the tested source, ``mixed``, or without it,
-            ``mixed_without``; or ``none``.
+        case: what it knows of the tested source; ``none`` if it learns nothing.
         normalisation: of the transform.
         adaptation_part: what was adapted to the tested source, empty if nothing was.
         adaptation_samples: channels of it that it was adapted on.
@@ -51,7 +49,7 @@ class Cell:
     compressor: str
     trained_on: str
     tested_on: str
-    case: Case
+    case: TrainingCase | Literal["none"]
     normalisation: str
     adaptation_part: str = ""
     adaptation_samples: int = 0
@@ -121,7 +119,7 @@ class _Plan:
         for compressor, section in self.sections.items():
             if learns[compressor]:
                 for trained_on in self.study.train_on:
-                    case = self._case(trained_on, tested_on)
+                    case = training_case(self.study.parts_of(trained_on), tested_on)
                     cell = Cell(compressor, trained_on, tested_on, case, normalisation)
                     yield cell, section | {"trained_on": self.trained[trained_on]}
             else:
@@ -137,7 +135,7 @@ class _Plan:
         few = filter(None, adaptation.samples)
         for compressor, trained_on, part, samples in product(networks, adaptation.from_sources, adaptation.parts, few):
             how = {"samples": samples, "part": part, "seen": max(adaptation.seen, samples)}
-            case = self._case(trained_on, tested_on)
+            case = training_case(self.study.parts_of(trained_on), tested_on)
             cell = Cell(compressor, trained_on, tested_on, case, normalisation, part, samples)
             yield cell, self.sections[compressor] | {"trained_on": self.trained[trained_on], "adaptation": how}
 
@@ -171,13 +169,6 @@ class _Plan:
         sections = [self.channels[label] for label in parts]
         return {"source": "mixture", "parts": sections} if len(sections) > 1 else sections[0]
 
-    def _case(self, trained_on: str, tested_on: str) -> Case:
-        if trained_on == tested_on:
-            return "same"
-        parts = self.study.parts_of(trained_on)
-        if len(parts) == 1:
-            return "unseen"
-        return "mixed" if tested_on in parts else "mixed_without"
 
 
 def gather(runs: list[tuple[StudyRun, RunFolder]]) -> pd.DataFrame:

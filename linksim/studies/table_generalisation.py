@@ -28,10 +28,9 @@ from linksim.execution.executor import Executor
 from linksim.files import kept_tensors, needed_file, save_tensors
 from linksim.preparation.context_tables import channels_key, kept_channels, learn_tables
 from linksim.studies.model import MIXED, TableStudy, mixed_without
+from linksim.studies.training_case import TrainingCase, training_case
 
 _LOGGER = logging.getLogger(__name__)
-
-Case = Literal["same", "mixed", "unseen"]
 
 # Groups of test channels that are left out in turn for an interval.
 _GROUPS = 20
@@ -50,11 +49,9 @@ class Mixture:
     label: str
     sources: tuple[str, ...]
 
-    def case(self, tested_on: str) -> Case:
+    def case(self, tested_on: str) -> TrainingCase:
         """What it knows of a source."""
-        if tested_on not in self.sources:
-            return "unseen"
-        return "same" if len(self.sources) == 1 else "mixed"
+        return training_case(self.sources, tested_on)
 
 
 def mixtures_of(study: TableStudy) -> list[Mixture]:
@@ -202,8 +199,7 @@ def table_losses(cells: Sequence[TableCell]) -> pd.DataFrame:
     """Losses against the tables of the tested source alone, one row a cell.
 
     Returns:
-        Columns ``tables`` (of one source, or of a mixture), ``trained_on``, ``tested_on``, ``case`` (``same`` source,
-        ``mixed`` with it, ``unseen``); ``bits_percent``, more bits at equal NMSE, and ``loss_db``, NMSE at equal bits,
+        Columns ``trained_on``, ``tested_on``, ``case``; ``bits_percent``, more bits at equal NMSE, and ``loss_db``, NMSE at equal bits,
         each with its 95 % interval over test channels, ``_low`` and ``_high``; ``bits_from`` and ``bits_to``, which
         the latter is a mean over; ``n`` test channels; ``samples_seen`` in training.
     """
@@ -235,7 +231,6 @@ def _row(cell: TableCell, own: TableCell) -> dict[str, Any]:
     percent, loss_db, bits_from, bits_to = _losses(cell, own, every)
     half = float(t.ppf((1 + _CONFIDENCE) / 2, _GROUPS - 1)) * spread
     return {
-        "tables": "one source" if len(cell.mixture.sources) == 1 else "mixture",
         "trained_on": cell.mixture.label,
         "tested_on": cell.tested_on,
         "case": cell.mixture.case(cell.tested_on),

@@ -83,7 +83,6 @@ def test_losses_of_a_tenth_and_of_half_a_decibel() -> None:
         [cell(("a",), bits, error), cell(("b",), 1.1 * bits, error), cell(("a", "b"), bits, 10**0.05 * error)]
     )
     assert list(table.case) == ["same", "unseen", "mixed"]
-    assert list(table.tables) == ["one source", "one source", "mixture"]
     for end in ("", "_low", "_high"):
         assert table[f"bits_percent{end}"][0] == pytest.approx(0, abs=1e-9)
         assert table[f"bits_percent{end}"][1] == pytest.approx(10, abs=1e-6)
@@ -121,6 +120,13 @@ def test_layers_of_a_channel_count_once(tmp_path: Path) -> None:
     first, second = np.array([1.0, 2, 3]), np.array([5.0, 4, 9])
     assert by_channel([first, second]).tolist() == [3, 3, 6]
     assert by_channel([first, second[:2]]).tolist() == [1, 2, 3, 5, 4]
+
+
+def test_studies_name_cases_alike() -> None:
+    """A mixture that lacks the tested source is no single other source, in no study."""
+    bits, error = curves()
+    cells = [cell(names, bits, error) for names in (("a",), ("b",), ("a", "b"), ("b", "c"))]
+    assert list(table_losses(cells).case) == ["same", "unseen", "mixed", "mixed_without"]
 
 
 def test_curves_that_have_nothing_in_common_have_no_loss() -> None:

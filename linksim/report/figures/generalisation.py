@@ -69,8 +69,9 @@ def draw_losses(table: pd.DataFrame, folder: Path, vector: bool = True) -> list[
         The files written.
     """
     ends = {"bits_percent": "value", "bits_percent_low": "ci_low", "bits_percent_high": "ci_high"}
-    panels = {"one source": "Tables of one source", "mixture": "Tables of a mixture"}
-    cells = table.rename(columns=ends).assign(compressor=table.tables.map(panels))
+    alone = table.case.isin(["same", "unseen"])
+    panels = np.where(alone, "Tables of one source", "Tables of a mixture")
+    cells = table.rename(columns=ends).assign(compressor=panels)
     with paper_style():
         return save(_heat_map(cells, "More bits at equal NMSE [%]"), folder / "more_bits", vector)
 

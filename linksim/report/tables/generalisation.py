@@ -7,13 +7,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from linksim.studies.training_case import CASE_NAMES
+
 _ENDS = {"value": "", "ci_low": "_low", "ci_high": "_high"}
-_CASES = {
-    "same": "same source",
-    "mixed": "mixture with it",
-    "mixed_without": "mixture without it",
-    "unseen": "one other source",
-}
 
 
 def study_tables(table: pd.DataFrame, metric: str) -> str:
@@ -74,11 +70,7 @@ def _loss_matrix(losses: pd.DataFrame) -> str:
 
 
 def _loss_cases(losses: pd.DataFrame) -> str:
-    parts = {
-        "one other source": (losses.tables == "one source") & (losses.case == "unseen"),
-        "mixture with it": losses.case == "mixed",
-        "mixture without it": (losses.tables == "mixture") & (losses.case == "unseen"),
-    }
+    others = {name: losses.case == case for case, name in CASE_NAMES.items() if case != "same"}
     lines = [
         [
             name,
@@ -87,7 +79,7 @@ def _loss_cases(losses: pd.DataFrame) -> str:
             _worst(losses.bits_percent[part]),
             _mean(losses.loss_db[part]),
         ]
-        for name, part in parts.items()
+        for name, part in others.items()
     ]
     return _markdown(["trained on", "pairs", "more bits [%]", "at worst [%]", "NMSE at equal bits [dB]"], lines)
 
@@ -116,10 +108,10 @@ def _cases(matrix: pd.DataFrame) -> str:
     for (compressor, normalisation), cells in matrix.groupby(["compressor", "normalisation"], sort=False):
         if (cells.case == "none").all():
             mean = _mean(cells.value)
-            lines.append([compressor, normalisation, *([mean] * len(_CASES))])
+            lines.append([compressor, normalisation, *([mean] * len(CASE_NAMES))])
         else:
-            lines.append([compressor, normalisation, *(_mean(cells.value[cells.case == case]) for case in _CASES)])
-    return _markdown(["compressor", "normalisation", *_CASES.values()], lines)
+            lines.append([compressor, normalisation, *(_mean(cells.value[cells.case == case]) for case in CASE_NAMES)])
+    return _markdown(["compressor", "normalisation", *CASE_NAMES.values()], lines)
 
 
 def _adaptation(matrix: pd.DataFrame, adapted: pd.DataFrame) -> str:
