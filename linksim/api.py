@@ -54,6 +54,7 @@ def run(
         InputError: if scenario or options cannot be used, or weights are missing.
         ChannelInputError: if channels cannot be read.
         FeedbackInputError: if weights cannot be read.
+        OSError: if a file of the run cannot be written, such as in a folder that is read-only by now.
     """
     from linksim.execution.options import ExecutionOptions
     from linksim.simulation.engine import RunOptions

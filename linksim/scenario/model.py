@@ -8,7 +8,7 @@ from linksim.link_adaptation.parameters import LinkAdaptationParameters
 from linksim.link_budget.parameters import LinkBudgetParameters
 from linksim.metrics import METRICS
 from linksim.multi_user.parameters import MultiUserParameters
-from linksim.reserved_names import NO_COMPRESSOR
+from linksim.reserved_names import RESERVED_NAMES
 from linksim.scenario.feedback_section import FeedbackSection
 from linksim.scenario.key_suggestion import unknown_name
 from linksim.scenario.monte_carlo_section import MonteCarloSection
@@ -182,8 +182,10 @@ class Scenario(Section):
         if repeated:
             raise ValueError(f"compressors: got the label {repeated[0]!r} twice, expected one `label` for each")
         for label in labels:
-            if not label.strip() or label == NO_COMPRESSOR:
-                raise ValueError(f"compressors: got the label {label!r}, expected a name other than {NO_COMPRESSOR!r}")
+            if not label.strip() or label.strip() in RESERVED_NAMES:
+                raise ValueError(
+                    f"compressors: got the label {label!r}, expected one that results do not use themselves"
+                )
         if any(not name.strip() for name in self.sweeps):
             raise ValueError("sweeps: got a sweep without a name, expected one for each")
         return self

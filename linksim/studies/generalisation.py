@@ -170,7 +170,6 @@ class _Plan:
         return {"source": "mixture", "parts": sections} if len(sections) > 1 else sections[0]
 
 
-
 def gather(runs: list[tuple[StudyRun, RunFolder]]) -> pd.DataFrame:
     """The results of a study's runs, one row a cell and metric.
 

@@ -12,6 +12,8 @@ from annotated_types import Le, Lt
 from pydantic import BaseModel
 
 from linksim.errors import InputError
+from linksim.report.view.references import CURVES, REFERENCES
+from linksim.reserved_names import RESERVED_NAMES
 from linksim.scenario.file import load_scenario, validate_scenario
 from linksim.scenario.model import Scenario
 from linksim.scenario.plugin_kinds import KINDS, PluginKind
@@ -247,8 +249,13 @@ def test_a_sweep_has_a_name(more: str, message: str, tmp_path: Path) -> None:
     assert message in _refused(tmp_path, more)
 
 
-@pytest.mark.parametrize("label", ["none", " "])
-def test_labels_are_names_other_than_that_of_no_compressor(label: str, tmp_path: Path) -> None:
+def test_what_stands_beside_compressors_is_reserved() -> None:
+    titles = {reference.title for found in REFERENCES.values() for reference in found}
+    assert titles | {look.title for look in CURVES.values()} < RESERVED_NAMES
+
+
+@pytest.mark.parametrize("label", [*sorted(RESERVED_NAMES), " ", " perfect CSI"])
+def test_labels_are_names_that_results_do_not_use(label: str, tmp_path: Path) -> None:
     assert f"compressors: got the label {label!r}" in _refused(tmp_path, "", f"compressors.0.label='{label}'")
 
 

@@ -11,7 +11,7 @@ from linksim.report.tables.sweep import Block, Cell, Row, SweepTable
 from linksim.report.view.axes import at_value, axis_values
 from linksim.report.view.metric_format import MetricText, metric_text
 from linksim.report.view.run_view import Sweep, view_sweeps
-from linksim.reserved_names import NO_COMPRESSOR
+from linksim.reserved_names import ALL_COMPRESSORS, NO_COMPRESSOR
 from linksim.scenario.axis import AXIS_COLUMNS
 from linksim.storage.csv_text import csv_text
 
@@ -74,7 +74,7 @@ def _table(sweep: Sweep, title: str, rows: pd.DataFrame, metrics: tuple[str, ...
                     [_cell(text, part)] if x is None else [_cell(text, at_value(part, x, value)) for value in values]
                 )
                 reference = label == NO_COMPRESSOR
-                name = "all compressors" if reference else label
+                name = ALL_COMPRESSORS if reference else label
                 lines.append(Row(name, name, cells, reference))
         if lines:
             blocks.append(Block(text, lines))

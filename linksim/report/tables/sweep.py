@@ -13,7 +13,7 @@ from linksim.report.view.independence import flat_labels
 from linksim.report.view.metric_format import MetricText, metric_text
 from linksim.report.view.references import REFERENCES
 from linksim.report.view.run_view import RunView, Sweep
-from linksim.reserved_names import NO_COMPRESSOR
+from linksim.reserved_names import ALL_COMPRESSORS, NO_COMPRESSOR
 
 # Rows of results of one column of a table, by compressor and metric.
 _Column = Mapping[tuple[str, str], pd.Series]
@@ -204,7 +204,7 @@ def _block(run: RunView, sweep: Sweep, panel: Panel, parts: list[_Column], name:
         results = [part.get((NO_COMPRESSOR, reference.metric)) for part in parts]
         references.append((reference.title, reference.title, results, metric_text(reference.metric)))
     if NO_COMPRESSOR in found:
-        references.append(("all compressors", "all compressors", found[NO_COMPRESSOR], metric))
+        references.append((ALL_COMPRESSORS, ALL_COMPRESSORS, found[NO_COMPRESSOR], metric))
     for label, title, results, text in references:
         if any(result is not None for result in results):
             rows.append(Row(label, title, [_cell(text, result, False) for result in results], reference=True))

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from linksim.report.view.curve_style import ESTIMATION, IDEAL, PERFECT, TRUNCATION, CurveStyle
+from linksim.reserved_names import ESTIMATION_ONLY, GAUSSIAN_SOURCE, PERFECT_CSI, TRUNCATION_ONLY
 
 
 @dataclass(frozen=True)
@@ -23,16 +24,16 @@ class Reference:
 
 # By the metric that they go with.
 REFERENCES: Mapping[str, tuple[Reference, ...]] = {
-    "rate_bps_hz": (Reference("rate_perfect_bps_hz", "perfect CSI", PERFECT),),
-    "sum_rate_bps_hz": (Reference("sum_rate_perfect_bps_hz", "perfect CSI", PERFECT),),
-    "cell_rate_bps_hz": (Reference("cell_rate_perfect_bps_hz", "perfect CSI", PERFECT),),
-    "rate_p5_bps_hz": (Reference("rate_perfect_p5_bps_hz", "perfect CSI", PERFECT),),
-    "throughput_p5_bps_hz": (Reference("throughput_perfect_p5_bps_hz", "perfect CSI", PERFECT),),
-    "user_rate_p5_bps_hz": (Reference("user_rate_perfect_p5_bps_hz", "perfect CSI", PERFECT),),
-    "throughput_bps_hz": (Reference("throughput_perfect_bps_hz", "perfect CSI", PERFECT),),
+    "rate_bps_hz": (Reference("rate_perfect_bps_hz", PERFECT_CSI, PERFECT),),
+    "sum_rate_bps_hz": (Reference("sum_rate_perfect_bps_hz", PERFECT_CSI, PERFECT),),
+    "cell_rate_bps_hz": (Reference("cell_rate_perfect_bps_hz", PERFECT_CSI, PERFECT),),
+    "rate_p5_bps_hz": (Reference("rate_perfect_p5_bps_hz", PERFECT_CSI, PERFECT),),
+    "throughput_p5_bps_hz": (Reference("throughput_perfect_p5_bps_hz", PERFECT_CSI, PERFECT),),
+    "user_rate_p5_bps_hz": (Reference("user_rate_perfect_p5_bps_hz", PERFECT_CSI, PERFECT),),
+    "throughput_bps_hz": (Reference("throughput_perfect_bps_hz", PERFECT_CSI, PERFECT),),
     "nmse_e2e_db": (
-        Reference("estimation_nmse_db", "estimation only", ESTIMATION),
-        Reference("truncation_nmse_db", "truncation only", TRUNCATION),
+        Reference("estimation_nmse_db", ESTIMATION_ONLY, ESTIMATION),
+        Reference("truncation_nmse_db", TRUNCATION_ONLY, TRUNCATION),
     ),
 }
 
@@ -55,7 +56,7 @@ class CurveLook:
 # By their names in the scenario's key ``reference_curves``.
 CURVES: Mapping[str, CurveLook] = {
     "gaussian_source": CurveLook(
-        "Gaussian source, ideal code (no bound)",
+        GAUSSIAN_SOURCE,
         IDEAL,
         "Gaussian source: rate-distortion function of one that has the covariance of {channels} training channels, by "
         "reverse water-filling of its spectrum, the scale's bits not counted. It bounds no code for channels, which "
