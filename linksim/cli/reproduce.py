@@ -48,6 +48,9 @@ def reproduce(
     least_seen: Annotated[
         int, typer.Option(min=0, metavar="N", help="with --no-train: weights that have seen N channels or more")
     ] = 0,
+    most_seen: Annotated[
+        int | None, typer.Option(min=0, metavar="N", help="with --no-train: weights that have seen N channels or fewer")
+    ] = None,
     smoke: Annotated[
         bool, typer.Option("--smoke", help="a tiny run of the same path; its figures mean nothing")
     ] = False,
@@ -68,12 +71,13 @@ def reproduce(
     of_runs = {"--budget": budget, "--device": device, "--workers": workers, "--smoke": smoke}
     if no_train:
         _refuse("--no-train", {"--set": overrides, "--complexity": complexity, **of_runs})
-        _show_zoo(table, least_seen, Console())
+        _show_zoo(table, least_seen, most_seen, Console())
         return
     if table is None:
         raise InputError("TABLE: got none, expected one such as acrnet-table1, or --no-train")
-    if least_seen:
-        raise InputError(f"--least-seen: got {least_seen} without --no-train, expected both or none")
+    for option, count in {"--least-seen": least_seen or None, "--most-seen": most_seen}.items():
+        if count is not None:
+            raise InputError(f"{option}: got {count} without --no-train, expected both or none")
     if complexity:
         _refuse("--complexity", of_runs)
     budget = budget or _BUDGET
@@ -105,7 +109,7 @@ def _refuse(mode: str, unused: Mapping[str, object]) -> None:
         raise InputError(f"{given}: got it with {mode}, which runs nothing, expected one of the two")
 
 
-def _show_zoo(table: str | None, least_seen: int, console: Console) -> None:
+def _show_zoo(table: str | None, least_seen: int, most_seen: int | None, console: Console) -> None:
     """Weights of the zoo beside published figures, and how far the orderings agree."""
     from linksim.report import reproduction as report
     from linksim.studies.reproduction import load_reproduction, rank_correlations
@@ -115,8 +119,10 @@ def _show_zoo(table: str | None, least_seen: int, console: Console) -> None:
 
     if table is not None:
         load_reproduction(table, [])
+    if most_seen is not None and most_seen < least_seen:
+        raise InputError(f"--most-seen: got {most_seen}, expected no fewer than --least-seen ({least_seen})")
     folders = [folder for folder in default_zoos() if folder.is_dir()]
-    figures = zoo_figures(read_zoo(*folders), table, least_seen)
+    figures = zoo_figures(read_zoo(*folders), table, least_seen, most_seen)
     if figures.empty:
         raise InputError(f"{' and '.join(map(str, folders))}: got no such weights, expected networks of the papers")
     title = f"{table or 'all papers'}: NMSE, ours on validation channels"

@@ -14,7 +14,9 @@ _COLUMNS = (
 _NAN = float("nan")
 
 
-def zoo_figures(entries: Iterable[ZooEntry], table: str | None = None, least_seen: int = 0) -> pd.DataFrame:
+def zoo_figures(
+    entries: Iterable[ZooEntry], table: str | None = None, least_seen: int = 0, most_seen: int | None = None
+) -> pd.DataFrame:
     """The best weights of every network, compression ratio and scenario of the papers.
 
     Networks that learnt from a teacher are left out: their papers print them as others. So are weights that are of
@@ -24,6 +26,7 @@ def zoo_figures(entries: Iterable[ZooEntry], table: str | None = None, least_see
         entries: of one or several zoos.
         table: what is published there alone, such as ``acrnet-table1``; by default in any paper, the best of it.
         least_seen: training channels that weights must have seen.
+        most_seen: training channels that they may have seen; by default any number.
 
     Returns:
         Columns ``method, cr, scenario, condition, relation, published, printed, ours, ci_low, ci_high, samples_seen``,
@@ -33,8 +36,10 @@ def zoo_figures(entries: Iterable[ZooEntry], table: str | None = None, least_see
     best: dict[tuple[str, float, str], ZooEntry] = {}
     for entry in entries:
         key = (entry.network, entry.ratio, entry.papers_scenario)
+        seen = entry.info.samples_seen
         taken = entry.papers_scenario and "distillation" not in entry.info.compressor
-        if taken and entry.info.samples_seen >= least_seen and (key not in best or _nmse(entry) < _nmse(best[key])):
+        taken = taken and least_seen <= seen and (most_seen is None or seen <= most_seen)
+        if taken and (key not in best or _nmse(entry) < _nmse(best[key])):
             best[key] = entry
     rows = [
         (*key, "", "=", published_nmse_db(*key, table=table), "", _nmse(entry), _NAN, _NAN, entry.info.samples_seen)

@@ -80,6 +80,10 @@ def test_rank_correlations_are_those_of_the_best_weights(zoo: Path) -> None:
 
 def test_some_weights_and_one_table(zoo: Path) -> None:
     assert set(zoo_figures(read_zoo(zoo), least_seen=2000)["method"]) == {"crnet", "acrnet-1x", "acrnet-10x"}
+    at_most = zoo_figures(read_zoo(zoo), most_seen=1000)
+    assert set(at_most["method"]).isdisjoint({"crnet", "acrnet-1x", "acrnet-10x"})
+    assert len(at_most)
+    assert (at_most["samples_seen"] <= 1000).all()
     of_table = zoo_figures(read_zoo(zoo), "acrnet-table1")
     assert set(of_table["method"]) == {"csinet", "crnet", "acrnet-1x", "acrnet-10x"}
 
@@ -92,10 +96,22 @@ def test_the_command_trains_and_runs_nothing(command: Command, tmp_path: Path, m
     assert "indoor, 1/32: orderings of" in out
     assert not (tmp_path / "out").exists()
     assert command("reproduce", "nonsense", "--no-train")[0] == 2
-    for wrong in (("--smoke",), ("--set", "seed=2"), ("--complexity",), ("--budget", "5min"), ("--workers", "1")):
+    for wrong in (
+        ("--least-seen", "3", "--most-seen", "2"),
+        ("--smoke",),
+        ("--set", "seed=2"),
+        ("--complexity",),
+        ("--budget", "5min"),
+        ("--workers", "1"),
+    ):
         code, _, err = command("reproduce", "--no-train", *wrong)
         assert (code, err.count("\n")) == (2, 1)
     assert command("reproduce")[0] == 2
-    for wrong in (("--complexity", "--budget", "5min"), ("--complexity", "--smoke"), ("--least-seen", "3")):
+    for wrong in (
+        ("--complexity", "--budget", "5min"),
+        ("--complexity", "--smoke"),
+        ("--least-seen", "3"),
+        ("--most-seen", "0"),
+    ):
         code, _, err = command("reproduce", "acrnet-table1", *wrong)
         assert (code, err.count("\n")) == (2, 1)
