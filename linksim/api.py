@@ -127,7 +127,7 @@ def train(
 ) -> list[Weights]:
     """Trains the networks that a scenario needs and its zoo lacks.
 
-    >>> weights = train("train/cost2100_indoor", {"zoo": "my_zoo"}, budget="20000samples")  # doctest: +SKIP
+    >>> weights = train("train/indoor_default", {"zoo": "my_zoo"}, budget="20000samples")  # doctest: +SKIP
     >>> weights[0].info.validation_nmse_db  # doctest: +SKIP
 
     Args:
