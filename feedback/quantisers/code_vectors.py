@@ -85,8 +85,9 @@ def k_means(vectors: Vectors, start: Vectors) -> Vectors:
         sums = [np.bincount(indices, column, minlength=len(book)) for column in vectors.T]
         book = np.stack(sums, axis=1) / np.maximum(counts, 1)[:, None]
         idle = np.flatnonzero(counts == 0)
-        # Stable, so that equal distances give the same vectors everywhere.
-        book[idle] = vectors[np.argsort(-squared, kind="stable")[: len(idle)]]
+        # Stable, so that equal distances give the same vectors everywhere; some are taken twice if idle ones are more.
+        furthest = np.argsort(-squared, kind="stable")
+        book[idle] = vectors[furthest[np.arange(len(idle)) % len(furthest)]]
     return best
 
 

@@ -68,7 +68,9 @@ class Difference:
     paired: bool
 
 
-def sample_estimate(metric: str, values: NDArray[np.float64]) -> SampleEstimate:
+def sample_estimate(
+    metric: str, values: NDArray[np.float64], indices: NDArray[np.int64] | None = None
+) -> SampleEstimate:
     r"""The estimate that a metric makes of per-sample values, with the digits of its accumulator.
 
     The influence is :math:`x_i - \bar x` for a mean, :math:`(a_i - r b_i) / \bar b` for a ratio of means
@@ -79,11 +81,12 @@ def sample_estimate(metric: str, values: NDArray[np.float64]) -> SampleEstimate:
         metric: a metric's name.
         values: per-sample values ``[1, n]``, numerators and denominators ``[2, n]``, or values and which samples have
             one, the only ones that count.
+        indices: of the samples in their stream, ``[n]``, which groups go by; by default nothing was left out of it.
 
     Raises:
         InputError: if the metric is unknown, there is no sample, or a value is NaN or infinite.
     """
-    accumulator = filled_accumulator(metric, values)
+    accumulator = filled_accumulator(metric, values, indices)
     estimate = accumulator.estimate()
     if estimate is None:
         raise InputError(f"metric {metric}: got no sample, expected at least 1")
@@ -136,13 +139,16 @@ def has_values(metric: str, values: NDArray[np.float64]) -> bool:
     return filled_accumulator(metric, values).estimate() is not None
 
 
-def filled_accumulator(metric: str, values: NDArray[np.float64]) -> Accumulator:
+def filled_accumulator(
+    metric: str, values: NDArray[np.float64], indices: NDArray[np.int64] | None = None
+) -> Accumulator:
     """A metric's accumulator that has seen per-sample values.
 
     Args:
         metric: a metric's name.
         values: per-sample values ``[1, n]``, numerators and denominators ``[2, n]``, or values and which samples
             have one.
+        indices: as for ``sample_estimate``.
 
     Raises:
         InputError: if there is no such metric, or a value is NaN or infinite.
@@ -158,7 +164,7 @@ def filled_accumulator(metric: str, values: NDArray[np.float64]) -> Accumulator:
         case RatioAccumulator():
             accumulator.update(values[0], values[1])
         case GroupedDecibelAccumulator():
-            accumulator.update(values[0], 0)
+            accumulator.update(values[0], 0 if indices is None else indices)
         case _:
             raise InputError(f"metric {metric}: got {accumulator.kind} values, expected means or ratios of means")
     filled: Accumulator = accumulator

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -54,6 +54,11 @@ class RunSamples:
         """Points by sweep and axis values, in the order of the scenario."""
         return {(point.sweep, tuple(point.axes.items())): point for point in points_of(self.scenario)}
 
+    @property
+    def compressors(self) -> list[str]:
+        """Labels of those that have results, and of no compressor where something does not depend on any."""
+        return [str(label) for label in self._results["compressor"].unique()]
+
     @cached_property
     def _results(self) -> pd.DataFrame:
         return read_results(self.folder) if self.read is None else self.read
@@ -84,11 +89,12 @@ class RunSamples:
     def _check(self, rows: pd.DataFrame, samples: SampleValues, file: Path) -> None:
         """Sample values that another state of the run left behind are no basis for a comparison."""
         columns = (rows[name].to_list() for name in ("compressor", "metric", "value"))
+        indices = samples.indices()
         for compressor, metric, value in zip(*columns, strict=True):
             if metric in METRICS and not has_sample_values(metric):
                 continue
             values = samples.columns.get((compressor, metric))
-            estimate = None if values is None else filled_accumulator(metric, values).estimate()
+            estimate = None if values is None else filled_accumulator(metric, values, indices).estimate()
             if estimate is None or not math.isclose(estimate.value, value, rel_tol=_ROUNDING, abs_tol=1e-300):
                 found = "nothing" if estimate is None else f"{estimate.value:.9g}"
                 raise InputError(
@@ -123,13 +129,18 @@ def rows_at(results: pd.DataFrame, sweep: str, axes: Mapping[str, float | str | 
     for axis, value in axes.items():
         if axis not in rows.columns:
             continue
-        if value is None:
-            rows = rows[rows[axis].isna()]
-        elif isinstance(value, str | bool):
-            rows = rows[rows[axis].astype(str) == str(value)]
-        else:
-            rows = rows[np.isclose(rows[axis].astype(float), value, rtol=_PARSED, atol=0)]
+        rows = rows[_is_at(rows[axis], value)]
     return rows
+
+
+def _is_at(column: "pd.Series[Any]", value: float | str | bool | None) -> "pd.Series[bool]":
+    """Where a column of an axis has a value: numbers are numbers also in a column that holds names beside them."""
+    if value is None:
+        return column.isna() | (column == "")
+    if isinstance(value, str | bool):
+        return column.astype(str) == str(value)
+    numbers = pd.to_numeric(column, errors="coerce").astype(float)
+    return pd.Series(np.isclose(numbers, value, rtol=_PARSED, atol=0), index=column.index)
 
 
 def describe_point(point: Point) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from linksim.comparison.nothing_compared import nothing_compared
 from linksim.comparison.paired_difference import (
     Difference,
     counts_some,
@@ -28,6 +29,7 @@ from linksim.reserved_names import NO_COMPRESSOR
 from linksim.scenario.axis import AXIS_COLUMNS
 from linksim.scenario.sweep import Point, axis_values
 from linksim.scenario.swept_value import SweptValue
+from linksim.storage.results_table import axis_column
 from linksim.storage.sample_values import SampleValues
 
 # Keys of a point's scenario that make the channels and their use.
@@ -91,9 +93,11 @@ def compare_runs(runs: Sequence[RunSamples], against: str | None, metrics: Seque
         if chosen:
             rows += _run_rows(runs[0], run, chosen, metrics, notes)
     if not rows:
-        known = ", ".join(dict.fromkeys(name for run in runs for name in run.scenario.metrics))
-        raise InputError(f"{runs[0].folder}: got metric {', '.join(metrics)}, expected one of {known}")
-    return RunComparison(pd.DataFrame(rows), tuple(dict.fromkeys(notes)))
+        raise nothing_compared(runs, [label for pair in pairs for label in (pair.reference, pair.compressor)], metrics)
+    table = pd.DataFrame(rows)
+    for axis in {axis for run in runs for point in run.points.values() for axis in point.axes} & set(table):
+        table[axis] = axis_column(table[axis])
+    return RunComparison(table, tuple(dict.fromkeys(notes)))
 
 
 def _pairs(runs: Sequence[RunSamples], against: str | None) -> list[Pair]:
@@ -148,6 +152,7 @@ def _run_rows(
         difference, cut = _method(run, point, samples, first, other, references, notes)
         columns = {key: values[:, :cut] for key, values in samples.columns.items()}
         reference_columns = {key: values[:, :cut] for key, values in references.columns.items()}
+        at = [each.indices()[:cut] for each in (samples, references)]
         for pair in pairs:
             for metric in metrics or run.scenario.metrics:
                 mine = columns.get((pair.compressor, metric))
@@ -160,7 +165,7 @@ def _run_rows(
                     mine, theirs = in_both(metric, mine, theirs)
                 if not (has_values(metric, mine) and has_values(metric, theirs)):
                     continue
-                a, b = sample_estimate(metric, mine), sample_estimate(metric, theirs)
+                a, b = sample_estimate(metric, mine, at[0]), sample_estimate(metric, theirs, at[1])
                 # Both are 0 in dB: their difference is not a number.
                 if not math.isnan(a.value - b.value):
                     yield _row(pair, point, metric, (a.value, b.value), difference(a, b))

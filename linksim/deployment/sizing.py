@@ -175,8 +175,15 @@ STRATEGIES: Mapping[str, Callable[[Resources, tuple[int, int], float | None], De
 def _operating_points(limits: Resources, shape: tuple[int, int], ratio: float | None) -> list[OperatingPoint]:
     """Compression ratios with the bits that the budget leaves a value, the preferred first."""
     ratios = [ratio] if ratio is not None else [float(r) for r in RATIOS if 2 * shape[0] * shape[1] % r == 0]
+    ratios = [r for r in ratios if codeword_length(shape, r)]
+    if not ratios:
+        raise InputError(
+            f"--n-delay, --n-tx: got {shape[0]} x {shape[1]}, expected a matrix whose "
+            f"{2 * shape[0] * shape[1]} real values a ratio of {', '.join(map(str, RATIOS))} divides, or "
+            "--compression-ratio"
+        )
     if limits.bits is None:
-        return [OperatingPoint(r, None) for r in ratios if codeword_length(shape, r)]
+        return [OperatingPoint(r, None) for r in ratios]
     lengths = {r: codeword_length(shape, r) for r in ratios}
     points = [OperatingPoint(r, min(MOST_VALUE_BITS, limits.bits // length)) for r, length in lengths.items()]
     points = [point for point in points if point.value_bits]

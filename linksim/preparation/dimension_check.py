@@ -36,6 +36,11 @@ def check_points(points: Sequence[Point], *, to_be_tested: bool = True) -> None:
             a network that learns over time, there are fewer test channels, delay rows or UE antennas than wanted, or
             nothing to learn from.
     """
+    if to_be_tested and not any(schemes_of(point) for point in points):
+        raise InputError(
+            "compressors: got none that takes part at any point, expected a compression ratio of the points among the "
+            "only_ratios of one"
+        )
     checked: set[object] = set()
     for point in points:
         scenario = point.scenario

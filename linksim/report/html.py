@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from linksim.files import write_whole
-from linksim.report.figures.drawing import FIGURES_FOLDER, Drawing
-from linksim.report.figures.learning_curves import write_learning_curves
+from linksim.report.figures.drawing import FIGURES_FOLDER, Drawing, remove_superseded
+from linksim.report.figures.learning_curves import LEARNING_CURVES, write_learning_curves
 from linksim.report.figures.of_a_run import COSTS, EXAMPLE, OVERVIEW, SWEEP
 from linksim.report.page_parts import PageParts, page_parts
 from linksim.report.tables.costs import cost_rows, read_costs
@@ -75,18 +75,22 @@ def write_report(
 
 
 def write_page(run: RunView, parts: PageParts) -> Path:
-    """Writes ``report.html`` from its parts, and ``equal_bits.csv``.
+    """Writes ``report.html`` from its parts, and ``equal_bits.csv``; figures that it does not show are removed.
 
     Returns:
         The page.
     """
     costs = cost_rows(read_costs(run.folder))
-    page = _template().render(_content(run, replace(parts, drawings=[*parts.drawings, *_training(run)]), costs))
+    drawings = [*parts.drawings, *_training(run)]
+    page = _template().render(_content(run, replace(parts, drawings=drawings), costs))
     path = run.folder / REPORT_NAME
     write_whole(path, page)
     table = distance_table(parts.distances)
-    if not table.empty:
+    if table.empty:
+        (run.folder / DISTANCES_NAME).unlink(missing_ok=True)
+    else:
         write_whole(run.folder / DISTANCES_NAME, csv_text(table))
+    remove_superseded(run, drawings)
     return path
 
 
@@ -107,7 +111,7 @@ def _training(run: RunView) -> list[Drawing]:
     logs = [path for path in (run.folder / "training").glob("*") if path.is_dir()]
     files = write_learning_curves(folder, logs, run.options.palette, run.options.vector)
     text = "Error on validation channels while the networks of this run were trained, against training channels seen."
-    return [Drawing("learning_curves", _TRAINING, text, files, True)] if files else []
+    return [Drawing(LEARNING_CURVES, _TRAINING, text, files, True)] if files else []
 
 
 def _content(run: RunView, parts: PageParts, costs: tuple[list[str], list[list[str]]]) -> dict[str, Any]:

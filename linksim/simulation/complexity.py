@@ -1,6 +1,6 @@
 """What each compressor costs at either side: of a scenario, or of the registry at the papers' ratios."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -11,10 +11,12 @@ from feedback.number_text import number_text
 from feedback.observation import CsiDimensions
 from feedback.plugin_file import build_compressor
 from linksim.files import write_whole
-from linksim.preparation.scheme_spec import SchemeSpec, scheme_specs, schemes_of
+from linksim.preparation.scheme_spec import SchemeSpec, schemes_of
+from linksim.scenario.chosen_point import chosen_point
 from linksim.scenario.model import Scenario
 from linksim.scenario.outlines import csi_dimensions
-from linksim.scenario.sweep import points_of
+from linksim.scenario.plugin_sections import compressor_label
+from linksim.scenario.sweep import Point, points_of
 from linksim.storage.csv_text import csv_text
 
 COLUMNS = (
@@ -34,13 +36,29 @@ DIMENSIONS = CsiDimensions(
 )
 
 
-def write_complexity(scenario: Scenario, folder: Path) -> None:
-    """Writes ``complexity.csv``: multiply-adds and stored parameters per report at the scenario's compression ratio."""
-    rows = []
-    for spec in scheme_specs(scenario):
-        cost = _cost(spec, scenario)
-        rows.append({"compressor": spec.label, "compression_ratio": spec.parameters.compression_ratio} | vars(cost))
-    write_whole(folder / "complexity.csv", csv_text(pd.DataFrame(rows), None))
+def write_complexity(scenario: Scenario, points: Sequence[Point], folder: Path) -> None:
+    """Writes ``complexity.csv``: multiply-adds and stored parameters per report, a row for each compressor of a run.
+
+    At the point that stands for the first sweep in which it takes part, or at its first point otherwise; the column
+    ``compression_ratio`` says at which ratio that is.
+
+    Args:
+        scenario: the run's.
+        points: all of them.
+        folder: of the run.
+    """
+    document = scenario.model_dump(mode="json")
+    sweeps = [[point for point in points if point.sweep == name] for name in dict.fromkeys(one.sweep for one in points)]
+    leading = [point for sweep in sweeps if (point := chosen_point(sweep, document, {})) is not None]
+    found: dict[str, dict[str, object]] = {}
+    for point in [*leading, *points]:
+        for spec in schemes_of(point):
+            if spec.label not in found:
+                at = {"compressor": spec.label, "compression_ratio": spec.parameters.compression_ratio}
+                found[spec.label] = at | vars(_cost(spec, point.scenario))
+    known = [compressor_label(entry) for entry in scenario.compressors]
+    rows = [found[label] for label in [*(label for label in known if label in found), *found] if label in found]
+    write_whole(folder / "complexity.csv", csv_text(pd.DataFrame(rows).drop_duplicates("compressor"), None))
 
 
 def scenario_costs(scenario: Scenario) -> pd.DataFrame:

@@ -96,7 +96,7 @@ def run(scenario: Scenario, out: Path, options: RunOptions, executor: Executor |
         warnings.add(measure_points(points, prepared, folder, executor, times))
         warnings.add(late_energy_warnings(points, executor))
         write_example(scenario, points, prepared, folder, executor)
-    write_complexity(scenario, folder.path)
+    write_complexity(scenario, points, folder.path)
     times.seconds["whole run"] = time.perf_counter() - clock
     folder.write_manifest(
         manifest_of(scenario, started, times, options.command, device, records, estimators, warnings.lines)

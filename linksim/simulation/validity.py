@@ -1,17 +1,20 @@
 """What the parameters of a scenario say of their own validity."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from pydantic import BaseModel
 
+from feedback.number_text import number_text
 from feedback.plugin_file import PluginParameters
 from linksim.chain.downlink_overhead import overhead_of
 from linksim.metrics import METRICS
 from linksim.preparation.scheme_spec import scheme_specs
+from linksim.scenario.identity import taking_part
 from linksim.scenario.model import Scenario
 from linksim.scenario.motion import MOTION
 from linksim.scenario.outlines import outline_of
+from linksim.scenario.plugin_sections import compressor_label
 from linksim.scenario.signals import stop_warning, unused_sections
 
 
@@ -21,7 +24,7 @@ def validity_warnings(scenarios: Iterable[Scenario]) -> list[str]:
     A section of a scenario, or what it is a section of, offers ``validity_warnings() -> list[str]``.
     """
     scenarios = list(scenarios)
-    lines: dict[str, None] = dict.fromkeys(_idle_delay(scenarios))
+    lines: dict[str, None] = dict.fromkeys([*_idle_delay(scenarios), *_never_taking_part(scenarios)])
     for scenario in scenarios:
         lines |= dict.fromkeys(f"channel: {line}" for line in outline_of(scenario).validity_warnings())
         for spec in scheme_specs(scenario):
@@ -45,6 +48,20 @@ def _idle_delay(scenarios: Iterable[Scenario]) -> Iterator[str]:
     speeds = [[getattr(scenario.channel, key, None) for key in MOTION] for scenario in delayed]
     if delayed and all(any(speed == 0 for speed in each) and not any(each) for each in speeds):
         yield f"feedback.delay_s: got {delayed[0].feedback.delay_s:g} s with channel.speed_m_s 0: channels stand still"
+
+
+def _never_taking_part(scenarios: Sequence[Scenario]) -> Iterator[str]:
+    """A line for each compressor that no point has the ratio for."""
+    wanted = {compressor_label(entry): entry for scenario in scenarios for entry in scenario.compressors}
+    there = {compressor_label(entry) for scenario in scenarios for entry, _ in taking_part(scenario)}
+    for label, entry in wanted.items():
+        if label not in there and entry.only_ratios is not None:
+            ratios = dict.fromkeys(entry.compression_ratio or scenario.compression_ratio for scenario in scenarios)
+            yield (
+                f"compressors: {label}: takes part at no point, as its only_ratios are "
+                f"{', '.join(map(number_text, entry.only_ratios))} and the points' "
+                f"{', '.join(map(number_text, ratios))}"
+            )
 
 
 def _unread(scenario: Scenario) -> Iterator[str]:

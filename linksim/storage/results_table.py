@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from channels.formats.yaml_text import read_yaml
+from feedback.number_text import number_text
 from linksim.errors import InputError
 from linksim.scenario.axis import AXIS_COLUMNS
 from linksim.scenario.paired_axes import axis_keys
@@ -78,6 +79,13 @@ def read_results(run_folder: Path, scenario: Mapping[str, Any] | None = None) ->
     facts = [name for name in FACT_COLUMNS if name in table.columns]
     table[facts] = table[facts].apply(lambda column: _numbers(column, path))
     return table[[*NAME_COLUMNS, *NUMBER_COLUMNS, *facts, *swept]]
+
+
+def axis_column(values: "pd.Series[Any]") -> "pd.Series[Any]":
+    """Values of an axis as a results table holds them: numbers, or texts of all as soon as one is a name."""
+    if not values.map(lambda value: isinstance(value, str)).any():
+        return values
+    return values.map(lambda value: number_text(value) if isinstance(value, float) else str(value))
 
 
 def read_scenario(run_folder: Path) -> dict[str, Any]:

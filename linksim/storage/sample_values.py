@@ -46,7 +46,8 @@ class SampleValues:
     def indices(self, first: int = 0) -> NDArray[np.int64]:
         """Index of each sample, ``[n]``, of the samples from a first one on."""
         everything = np.arange(first, first + len(self) + len(self.left_out))
-        return np.setdiff1d(everything, self.left_out, assume_unique=True)
+        # Of a part that was cut off, samples that were left out may lie behind its end.
+        return np.setdiff1d(everything, self.left_out, assume_unique=True)[: len(self)]
 
     def only(self, kept: NDArray[np.bool_], left_out: tuple[int, ...]) -> "SampleValues":
         """Some of the samples, ``kept`` ``[n]``, and which are left out beside them."""

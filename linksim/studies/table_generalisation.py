@@ -200,8 +200,8 @@ def table_losses(cells: Sequence[TableCell]) -> pd.DataFrame:
 
     Returns:
         Columns ``trained_on``, ``tested_on``, ``case``; ``bits_percent``, more bits at equal NMSE, and ``loss_db``,
-        NMSE at equal bits, each with its 95 % interval over test channels, ``_low`` and ``_high``; ``bits_from`` and ``bits_to``, which
-        the latter is a mean over; ``n`` test channels; ``samples_seen`` in training.
+        NMSE at equal bits, each with its 95 % interval over test channels, ``_low`` and ``_high``; ``bits_from`` and
+        ``bits_to``, which the latter is a mean over; ``n`` test channels; ``samples_seen`` in training.
     """
     own = {cell.tested_on: cell for cell in cells if cell.mixture.case(cell.tested_on) == "same"}
     return pd.DataFrame([_row(cell, own[cell.tested_on]) for cell in cells])

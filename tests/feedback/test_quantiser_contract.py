@@ -96,6 +96,17 @@ def test_vector_quantiser_costs_its_bits_for_each_piece() -> None:
     assert vector.quantise(Codeword(codewords(3))).bits == LENGTH // 3 * 4
 
 
+@pytest.mark.parametrize("bits", [4, 6, 8])
+@pytest.mark.parametrize("n", [1, 4, 5, 16, 40, 63, 64, 85, 90])
+def test_few_training_codewords_make_a_codebook(bits: int, n: int) -> None:
+    """Also some that are all the same in most elements: fewer than code vectors, or about as many."""
+    kind = QUANTISERS.get_class("vector")
+    for values in (codewords(n), codewords(n).round()):
+        vector = kind(kind.Parameters(name="vector", bits=bits, dimension=2))
+        vector.fit(values)
+        assert bool(through(vector, values).isfinite().all())
+
+
 def test_reports_do_not_influence_each_other(quantiser: Quantiser) -> None:
     values = codewords(9, seed=1)
     together = quantiser.quantise(Codeword(values))

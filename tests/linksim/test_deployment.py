@@ -177,6 +177,8 @@ def test_snippet_is_part_of_a_scenario(
         (("--bits", "10"), "--bits: got 10, expected at least 32, one for each of 32 values"),
         (("--compression-ratio", "3"), "compression_ratio: got 3, which gives a codeword of 682.667 values"),
         (("--bits", "0"), "--bits"),
+        (("--bits", "2048", "--n-tx", "7", "--n-delay", "3"), "got 3 x 7, expected a matrix whose 42 real values"),
+        (("--compressor", "deq", "--bits", "64", "--n-tx", "1", "--n-delay", "1"), "got 1 x 1, expected a matrix"),
     ],
 )
 def test_bad_input_is_one_line(arguments: tuple[str, ...], message: str, command: Command) -> None:

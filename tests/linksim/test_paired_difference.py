@@ -20,6 +20,7 @@ from linksim.comparison.paired_difference import (
 )
 from linksim.errors import InputError
 from linksim.statistics.skewed_interval import Spread, interval_of_mean
+from linksim.storage.sample_values import SampleValues
 
 Array = NDArray[np.float64]
 
@@ -197,6 +198,22 @@ def test_groups_are_what_the_legacy_metric_averages() -> None:
     assert found.value == pytest.approx(np.mean(levels[0] - levels[1]), rel=1e-9)
     low, _ = interval_of_mean(Spread.of(levels[0] - levels[1]))
     assert found.low == pytest.approx(found.value + low, rel=1e-9)
+
+
+def test_groups_go_by_the_index_of_a_sample() -> None:
+    """Where samples are left out, those that follow stay in their groups, as in the run."""
+    (a, _), kept = correlated(1000), np.r_[0:150, 155:998]
+    levels = [10 * np.log10(a[kept][kept // 200 == group].mean()) for group in range(5)]
+    found = sample_estimate("nmse_db_batchmean", a[kept][None], kept)
+    assert found.value == pytest.approx(np.mean(levels), rel=1e-9)
+    assert found.value != sample_estimate("nmse_db_batchmean", a[kept][None]).value
+
+
+def test_indices_of_a_part_that_was_cut_off() -> None:
+    """Samples that are left out behind its end take no index of it."""
+    whole = SampleValues(np.arange(8.0), {}, (2, 7))
+    assert whole.indices().tolist() == [0, 1, 3, 4, 5, 6, 8, 9]
+    assert whole.only(np.arange(8) < 4, whole.left_out).indices().tolist() == [0, 1, 3, 4]
 
 
 @settings(max_examples=50, deadline=None)

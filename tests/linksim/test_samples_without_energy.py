@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 from scipy.io import loadmat, savemat
 
+import linksim
 from feedback.csi_report.normalisation import Normalisation
 from linksim.errors import InputError
 from linksim.execution.executor import InProcess
@@ -78,6 +79,8 @@ def test_they_are_left_out_of_every_figure_and_counted(
     assert samples.left_out == BLOCKED
     assert sorted([*samples.indices(), *samples.left_out]) == list(range(60))
     assert all(values.shape[1] == 56 for values in samples.columns.values())
+    # Groups of samples are those of the run.
+    assert set(linksim.compare(folder, against="identity").metric) > {"nmse_db_batchmean", "nmse_db"}
     # Shards of other sizes leave out the same.
     other = run_folder({**blocked, "monte_carlo": {"samples": 60, "batch_size": 100}}, "other")
     assert (other / "results.csv").read_bytes() == (folder / "results.csv").read_bytes()

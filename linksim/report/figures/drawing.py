@@ -4,7 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from linksim.report.figures.of_a_run import figure_layouts
+from linksim.report.figures.learning_curves import LEARNING_CURVES
+from linksim.report.figures.of_a_run import COSTS_FIGURE, EXAMPLE, OVERVIEW, figure_layouts, sweep_stems
 from linksim.report.view.figure_options import FigureOptions
 from linksim.report.view.run_view import RunView, view_run
 from linksim.report.view.style import COLUMN_IN, paper_style, save
@@ -57,3 +58,17 @@ def draw(run: RunView, groups: Iterable[str] | None = None) -> list[Drawing]:
             wide = plan.figure.get_figwidth() > COLUMN_IN
             drawn.append(Drawing(plan.name, plan.place, plan.caption, files, wide))
     return drawn
+
+
+def remove_superseded(run: RunView, drawings: Iterable[Drawing]) -> None:
+    """Removes the figures of a run that an earlier drawing made, of another selection or program, and this one did not.
+
+    Args:
+        run: the run.
+        drawings: all that are of this drawing.
+    """
+    kept = {file.name for drawing in drawings for file in drawing.files}
+    ours, of_sweeps = {OVERVIEW, EXAMPLE, COSTS_FIGURE, LEARNING_CURVES}, tuple(f"{stem}_" for stem in sweep_stems(run))
+    for file in (run.folder / FIGURES_FOLDER).glob("*.p[nd][gf]"):
+        if file.name not in kept and (file.stem in ours or file.stem.startswith(of_sweeps)):
+            file.unlink(missing_ok=True)

@@ -17,6 +17,9 @@ from linksim.report.view.names import compressor_titles
 from linksim.report.view.style import COLUMN_IN, DOUBLE_COLUMN_IN, paper_style, plain_text, save
 from linksim.report.view.ticks import set_log_ticks
 
+# File stem of the figure.
+LEARNING_CURVES = "learning_curves"
+
 _COLUMNS = 2
 _LEGEND_COLUMNS = {1: 3, 2: 5}
 # Markers on a curve, however many validations it has.
@@ -70,7 +73,7 @@ def write_learning_curves(
         handles = [legend_handle(styles[name]) for name in names]
         labels = [plain_text(titles[name]) for name in names]
         figure.legend(handles, labels, loc="outside upper center", ncols=min(len(names), _LEGEND_COLUMNS[n_columns]))
-        return save(figure, folder / "learning_curves", vector)
+        return save(figure, folder / LEARNING_CURVES, vector)
 
 
 def write_curves_together(

@@ -18,7 +18,7 @@ from linksim.report.figures.layouts import Layout
 from linksim.report.figures.levels import draw_levels
 from linksim.report.figures.rate_distortion import draw_rate_distortion
 from linksim.report.figures.sweep import NMSE_PAIR, draw_metrics, is_drawable
-from linksim.report.tables.costs import read_costs
+from linksim.report.tables.costs import at_ratios_of, read_costs
 from linksim.report.view.metric_format import metric_text
 from linksim.report.view.rate_distortion import one_of_each_curve, parts_with_curves
 from linksim.report.view.run_view import RunView, Sweep
@@ -27,6 +27,7 @@ from linksim.scenario.sweep import Point
 from linksim.simulation.example_matrices import read_example
 
 OVERVIEW, EXAMPLE, COSTS, SWEEP = "overview", "example", "costs", "sweep:"
+COSTS_FIGURE = "complexity"
 
 # What stands side by side in one figure.
 _SIMILARITY = ("sgcs",)
@@ -102,13 +103,13 @@ def _overview(run: RunView) -> Iterator[Plan]:
     if overview is not None:
         metrics = _over_axis(run, overview, _overview_metrics(overview))
         layout = draw_metrics(run, overview, metrics)
-        yield Plan("overview", OVERVIEW, caption(run, overview, metrics, layout), layout.figure)
+        yield Plan(OVERVIEW, OVERVIEW, caption(run, overview, metrics, layout), layout.figure)
 
 
 def _example(run: RunView) -> Iterator[Plan]:
     example = read_example(run.folder)
     if example is not None and not run.options.metrics and set(example.rebuilt) & set(run.styles):
-        yield Plan("example", EXAMPLE, example_caption(run, example), draw_example(run, example))
+        yield Plan(EXAMPLE, EXAMPLE, example_caption(run, example), draw_example(run, example))
 
 
 def _of_sweep(run: RunView, sweep: Sweep, stem: str) -> Iterator[Plan]:
@@ -148,19 +149,20 @@ def _distributed(run: RunView, sweep: Sweep) -> Point | None:
 
 
 def _costs(run: RunView) -> Iterator[Plan]:
-    """Errors against costs, at the first sweep's point that has the costs' compression ratio."""
+    """Errors against costs, at the point that stands for the first sweep: of what has the costs' ratio there."""
     costs = read_costs(run.folder)
     if costs is None or (run.options.metrics and "nmse_db" not in run.options.metrics):
         return
     for sweep in run.sweeps:
         point = chosen_point([point for point in run.samples.points if point.sweep == sweep.name], run.scenario, {})
-        if point is not None and point.scenario.compression_ratio == run.scenario.get("compression_ratio"):
-            made = draw_costs(run, costs.set_index("compressor"), point_rows(run.results, point))
+        if point is not None:
+            rows = point_rows(run.results, point)
+            made = draw_costs(run, at_ratios_of(costs, rows).set_index("compressor"), rows)
             if made is not None:
                 layout, metrics = made
                 what = "Error against what one report costs"
                 text = point_caption(run, sweep, point, metrics, layout, what)
-                yield Plan("complexity", COSTS, text, layout.figure)
+                yield Plan(COSTS_FIGURE, COSTS, text, layout.figure)
             return
 
 

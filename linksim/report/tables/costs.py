@@ -1,9 +1,14 @@
 """The complexity table of a run: what a report costs at either side."""
 
+import math
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pandas as pd
 
+from feedback.number_text import number_text
 from linksim.errors import InputError
 from linksim.storage.csv_text import read_csv
 
@@ -11,13 +16,15 @@ COSTS_FILE = "complexity.csv"
 # Columns of the table in a report, and their heads.
 HEADS = {
     "compressor": "Compressor",
+    "compression_ratio": "Compression ratio",
     "ue_macs": "UE multiply-adds",
     "bs_macs": "BS multiply-adds",
     "ue_parameters": "UE parameters",
     "bs_parameters": "BS parameters",
     "ue_bytes": "UE bytes",
 }
-_OPTIONAL = ("ue_bytes",)
+_RATIO = "compression_ratio"
+_OPTIONAL = (_RATIO, "ue_bytes")
 
 
 def read_costs(run: Path) -> pd.DataFrame | None:
@@ -34,8 +41,11 @@ def read_costs(run: Path) -> pd.DataFrame | None:
         table = read_csv(path)
         columns = [column for column in HEADS if column in table.columns or column not in _OPTIONAL]
         table = table[columns]
-        counts = table[columns[1:]].apply(pd.to_numeric).astype(float)
-        if not (counts >= 0).all(axis=None) or table["compressor"].duplicated().any():
+        counts = table[columns[1:]].replace("", np.nan).apply(pd.to_numeric).astype(float)
+        if (
+            not (counts.drop(columns=_RATIO, errors="ignore") >= 0).all(axis=None)
+            or table["compressor"].duplicated().any()
+        ):
             raise ValueError("a count below 0, or two rows of a compressor")
     except (OSError, ValueError, KeyError) as error:
         reason = " ".join(str(error).split())[:160]
@@ -43,13 +53,34 @@ def read_costs(run: Path) -> pd.DataFrame | None:
     return pd.concat([table["compressor"], counts], axis=1)
 
 
+def at_ratios_of(costs: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
+    """The costs of those compressors that have results at the ratio that the costs are of.
+
+    Args:
+        costs: as ``read_costs`` gives them.
+        rows: results of a point.
+    """
+    if _RATIO not in costs or "compressor_ratio" not in rows:
+        return costs
+    measured = costs["compressor"].map(rows.drop_duplicates("compressor").set_index("compressor")["compressor_ratio"])
+    return costs[np.isclose(costs[_RATIO], measured.astype(float), equal_nan=True)]
+
+
 def cost_rows(costs: pd.DataFrame | None) -> tuple[list[str], list[list[str]]]:
     """Heads and rows of text with thousands set apart, for a report; empty without costs."""
     if costs is None:
         return [], []
     heads = [HEADS[column] for column in costs.columns]
-    rows = [
-        [str(label), *(f"{count:,.0f}".replace(",", "\N{NARROW NO-BREAK SPACE}") for count in counts)]
-        for label, *counts in costs.itertuples(index=False)
-    ]
-    return heads, rows
+    columns = [list(map(_TEXTS.get(str(name), _count_text), costs[name])) for name in costs.columns]
+    return heads, [list(row) for row in zip(*columns, strict=True)]
+
+
+def _count_text(count: float) -> str:
+    return f"{count:,.0f}".replace(",", "\N{NARROW NO-BREAK SPACE}")
+
+
+def _ratio_text(ratio: float) -> str:
+    return "" if math.isnan(ratio) else f"1/{number_text(ratio)}"
+
+
+_TEXTS: dict[str, Callable[[Any], str]] = {"compressor": str, _RATIO: _ratio_text}

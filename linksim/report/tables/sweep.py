@@ -191,8 +191,7 @@ def _block(run: RunView, sweep: Sweep, panel: Panel, parts: list[_Column], name:
     ]
     for label in elsewhere:
         if label in found:
-            first = next(result for result in found[label] if result is not None)
-            cells = [_cell(metric, first, False), *[Cell()] * (len(parts) - 1)]
+            cells = [_cell(metric, result, False) for result in found[label]]
             rows.append(Row(label, f"{run.title(label)}, at every ratio", cells, reference=True))
     rows += _undefined(run, sweep, panel, metric, labels, len(parts)) if found else []
     references = [
@@ -240,7 +239,7 @@ def _with_percentiles(block: Block, parts: list[_Column]) -> Block:
 
 
 def _of_one_ratio(sweep: Sweep, panel: Panel, metric: MetricText) -> list[str]:
-    """Compressors with a ratio of their own, in a table of ratios: told once, and no rival of those that have them."""
+    """Compressors with a ratio of their own, in a table of ratios: no rivals of those that have each."""
     x = sweep.axes.x
     if x is None or x.column != "compression_ratio":
         return []

@@ -83,8 +83,10 @@ def _in_order(values: pd.Series) -> pd.Series:
 
 
 def axis_values(rows: pd.DataFrame, axis: Axis) -> list[AxisValue]:
-    """The distinct stored values of an axis, ascending, an empty cell (NaN) last."""
-    return list(rows[axis.column].drop_duplicates().sort_values(na_position="last"))
+    """The distinct stored values of an axis, ascending, names after numbers, an empty cell (NaN) last."""
+    values = rows[axis.column].drop_duplicates().sort_values(na_position="last")
+    # Numbers beside names are text, of which 10 would come before 2.
+    return list(values.sort_values(key=lambda stored: pd.to_numeric(stored, errors="coerce"), kind="stable"))
 
 
 def at_value(rows: pd.DataFrame, axis: Axis, value: AxisValue) -> pd.DataFrame:

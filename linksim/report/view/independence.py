@@ -16,7 +16,9 @@ _SINGLE_PRECISION_DB = 1e-5
 
 
 def depends_on(rows: pd.DataFrame, column: str, others: Sequence[str], metric: MetricText) -> bool:
-    """Whether any compressor's value of a metric changes along an axis.
+    """Whether any compressor's value of a metric changes along an axis, or is not there at all of its values.
+
+    What some compressors have at one value alone would be lost with it, however little the others change.
 
     Args:
         rows: results.
@@ -27,7 +29,9 @@ def depends_on(rows: pd.DataFrame, column: str, others: Sequence[str], metric: M
     own = rows[rows["metric"] == metric.name]
     spread = _spread(own, column, [*others, "compressor"])
     # Single values say nothing of the axis.
-    return spread.empty or bool((spread > _shown_change(metric, own)).any())
+    if spread.empty or bool((spread > _shown_change(metric, own)).any()):
+        return True
+    return _misses_some(own, column, list(others))
 
 
 def vary_together(rows: pd.DataFrame, one: str, other: str) -> bool:
@@ -75,6 +79,15 @@ def _spread(rows: pd.DataFrame, column: str, others: list[str]) -> "pd.Series[fl
     low, high = groups["value"].min(), groups["value"].max()
     spread = (high - low).where(low != high, 0.0)
     return spread[groups[column].nunique(dropna=False) > 1]
+
+
+def _misses_some(rows: pd.DataFrame, column: str, others: list[str]) -> bool:
+    """Whether a compressor lacks some of the values of an axis that there are where the others are the same."""
+    found = rows.groupby([*others, "compressor"], dropna=False)[column].nunique(dropna=False)
+    if not others:
+        return bool((found < rows[column].nunique(dropna=False)).any())
+    wanted = rows.groupby(others, dropna=False)[column].nunique(dropna=False)
+    return bool((found.groupby(level=others, dropna=False).min() < wanted).any())
 
 
 def _shown_change(metric: MetricText, rows: pd.DataFrame) -> float:

@@ -78,7 +78,7 @@ class KeptSamples:
         """Kept, as the best of a column is paired with all that may be as good, and tables share columns."""
         key = (point.key, compressor, metric)
         if key not in self._estimates:
-            self._estimates[key] = sample_estimate(metric, samples.columns[compressor, metric])
+            self._estimates[key] = sample_estimate(metric, samples.columns[compressor, metric], samples.indices())
         return self._estimates[key]
 
     @cached_property
