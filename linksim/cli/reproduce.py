@@ -46,8 +46,8 @@ def reproduce(
         bool, typer.Option("--no-train", help="only what the zoo's documents say: nothing is trained or run")
     ] = False,
     least_seen: Annotated[
-        int, typer.Option(min=0, metavar="N", help="with --no-train: weights that have seen N channels or more")
-    ] = 0,
+        int | None, typer.Option(min=0, metavar="N", help="with --no-train: weights that have seen N channels or more")
+    ] = None,
     most_seen: Annotated[
         int | None, typer.Option(min=0, metavar="N", help="with --no-train: weights that have seen N channels or fewer")
     ] = None,
@@ -71,11 +71,11 @@ def reproduce(
     of_runs = {"--budget": budget, "--device": device, "--workers": workers, "--smoke": smoke}
     if no_train:
         _refuse("--no-train", {"--set": overrides, "--complexity": complexity, **of_runs})
-        _show_zoo(table, least_seen, most_seen, Console())
+        _show_zoo(table, least_seen or 0, most_seen, Console())
         return
     if table is None:
         raise InputError("TABLE: got none, expected one such as acrnet-table1, or --no-train")
-    for option, count in {"--least-seen": least_seen or None, "--most-seen": most_seen}.items():
+    for option, count in {"--least-seen": least_seen, "--most-seen": most_seen}.items():
         if count is not None:
             raise InputError(f"{option}: got {count} without --no-train, expected both or none")
     if complexity:

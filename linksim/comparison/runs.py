@@ -5,8 +5,8 @@ SNR and feedback delay. What may differ is how the report is made: compressors, 
 """
 
 import math
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -68,10 +68,12 @@ class RunComparison:
             ``reference``, ``metric``, ``unit``, ``value_run``, ``value_reference``, ``value`` (the difference),
             ``ci_low``, ``ci_high``, ``n``, ``paired``.
         notes: what a reader has to know, one line each.
+        varying: by sweep, columns of the axes that the runs vary in it, whether or not there are several differences.
     """
 
     rows: pd.DataFrame
     notes: tuple[str, ...]
+    varying: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 def compare_runs(runs: Sequence[RunSamples], against: str | None, metrics: Sequence[str]) -> RunComparison:
@@ -97,7 +99,18 @@ def compare_runs(runs: Sequence[RunSamples], against: str | None, metrics: Seque
     table = pd.DataFrame(rows)
     for axis in {axis for run in runs for point in run.points.values() for axis in point.axes} & set(table):
         table[axis] = axis_column(table[axis])
-    return RunComparison(table, tuple(dict.fromkeys(notes)))
+    return RunComparison(table, tuple(dict.fromkeys(notes)), _varying(runs))
+
+
+def _varying(runs: Sequence[RunSamples]) -> dict[str, tuple[str, ...]]:
+    """Columns of the axes that vary within a sweep of any run."""
+    found: dict[str, dict[str, set[object]]] = {}
+    for run in runs:
+        for point in run.points.values():
+            columns = {axis: value for axis, value in point.axes.items() if axis not in AXIS_COLUMNS}
+            for column, value in {**axis_values(point.scenario), **columns}.items():
+                found.setdefault(point.sweep, {}).setdefault(column, set()).add(value)
+    return {sweep: tuple(column for column, values in axes.items() if len(values) > 1) for sweep, axes in found.items()}
 
 
 def _pairs(runs: Sequence[RunSamples], against: str | None) -> list[Pair]:

@@ -20,6 +20,14 @@ from linksim.scenario.sweep import Point
 from linksim.subbands import subbands
 
 
+def none_takes_part() -> InputError:
+    """What is wrong with a scenario whose compressors all sit out."""
+    return InputError(
+        "compressors: got none that takes part at any point, expected a compression ratio of the points among the "
+        "only_ratios of one"
+    )
+
+
 def check_points(points: Sequence[Point], *, to_be_tested: bool = True) -> None:
     """Checks every transform, estimator and compressor of a scenario once, and finds every teacher.
 
@@ -37,10 +45,7 @@ def check_points(points: Sequence[Point], *, to_be_tested: bool = True) -> None:
             nothing to learn from.
     """
     if to_be_tested and not any(schemes_of(point) for point in points):
-        raise InputError(
-            "compressors: got none that takes part at any point, expected a compression ratio of the points among the "
-            "only_ratios of one"
-        )
+        raise none_takes_part()
     checked: set[object] = set()
     for point in points:
         scenario = point.scenario

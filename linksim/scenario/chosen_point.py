@@ -35,9 +35,8 @@ def chosen_point(points: Sequence[Point], scenario: Mapping[str, Any], at: Mappi
     left = list(points)
     for key in points[0].axes if points else ():
         values = list(dict.fromkeys(point.axes[key] for point in left))
-        own = _own_value(scenario, scenario_key(key))
         asked = [value for value in values if key in at and _is(value, at[key])]
-        same = [value for value in values if value == own]
+        same = [] if asked else _own_values(left, key, scenario)
         chosen = (asked or same or [values[len(values) // 2]])[0]
         left = [point for point in left if point.axes[key] == chosen]
     return left[0] if left else None
@@ -52,8 +51,23 @@ def _is(value: float | str | bool, text: str) -> bool:
     return str(value) == text
 
 
-def _own_value(scenario: Mapping[str, Any], key: str) -> Any:
-    value: Any = scenario
+def _own_values(points: Sequence[Point], key: str, scenario: Mapping[str, Any]) -> list[float | str | bool]:
+    """Values of an axis at which a point has what the scenario has; those of sections are names, so by all they say."""
+    own, path = _at(scenario, scenario_key(key)), scenario_key(key)
+    values = list(dict.fromkeys(point.axes[key] for point in points))
+    if not isinstance(own, Mapping | list):
+        return [value for value in values if value == own]
+    found = (point.axes[key] for point in points if _at(point.scenario.model_dump(mode="json"), path) == own)
+    return list(dict.fromkeys(found))
+
+
+def _at(document: Mapping[str, Any], key: str) -> Any:
+    """What stands at ``path.to.key``, entries of lists by number; ``None`` where nothing does."""
+    value: Any = document
     for part in key.split("."):
-        value = value.get(part) if isinstance(value, Mapping) else None
+        if isinstance(value, Mapping):
+            value = value.get(part)
+        else:
+            is_entry = isinstance(value, list) and part.isdecimal() and int(part) < len(value)
+            value = value[int(part)] if is_entry else None
     return value

@@ -182,7 +182,7 @@ class Scenario(Section):
         if repeated:
             raise ValueError(f"compressors: got the label {repeated[0]!r} twice, expected one `label` for each")
         for label in labels:
-            if not label.strip() or label.strip() in RESERVED_NAMES:
+            if not label.strip() or " ".join(label.split()) in RESERVED_NAMES:
                 raise ValueError(
                     f"compressors: got the label {label!r}, expected one that results do not use themselves"
                 )

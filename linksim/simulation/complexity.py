@@ -11,6 +11,7 @@ from feedback.number_text import number_text
 from feedback.observation import CsiDimensions
 from feedback.plugin_file import build_compressor
 from linksim.files import write_whole
+from linksim.preparation.dimension_check import none_takes_part
 from linksim.preparation.scheme_spec import SchemeSpec, schemes_of
 from linksim.scenario.chosen_point import chosen_point
 from linksim.scenario.model import Scenario
@@ -62,12 +63,18 @@ def write_complexity(scenario: Scenario, points: Sequence[Point], folder: Path) 
 
 
 def scenario_costs(scenario: Scenario) -> pd.DataFrame:
-    """Costs of a scenario's compressors at every compression ratio of its points; columns ``COLUMNS``."""
+    """Costs of a scenario's compressors at every compression ratio of its points; columns ``COLUMNS``.
+
+    Raises:
+        InputError: if none takes part at any point.
+    """
     wanted = {
         (spec.label, spec.parameters.model_dump_json(), csi_dimensions(point.scenario)): (spec, point.scenario)
         for point in points_of(scenario)
         for spec in schemes_of(point)
     }
+    if not wanted:
+        raise none_takes_part()
     rows = [
         _row(spec.label, spec.parameters.compression_ratio, _cost(spec, tested)) for spec, tested in wanted.values()
     ]

@@ -14,6 +14,7 @@ from linksim.report.tables.costs import read_costs
 from linksim.report.tables.sweep import sweep_tables
 from linksim.report.view.run_view import view_run
 from linksim.reserved_names import NO_COMPRESSOR
+from linksim.scenario.chosen_point import chosen_point
 from linksim.storage.results_table import read_results
 
 Command = Callable[..., tuple[int, str, str]]
@@ -122,6 +123,8 @@ def test_a_compressor_of_no_point_is_told_of(command: Command, tmp_path: Path) -
     code, _, err = command("validate", file, "--set", "compressors=[{name: klt, only_ratios: [8]}]")
     assert (code, err.count("\n")) == (2, 1)
     assert "compressors: got none that takes part at any point" in err
+    file.write_text(yaml.safe_dump({"name": "alone", **BASE, "compressors": compressors[:1]}))
+    assert command("complexity", file)[0] == 2
 
 
 def test_why_nothing_was_compared(command: Command, run_folder: Callable[..., Path]) -> None:
@@ -143,9 +146,61 @@ def test_a_drawing_leaves_no_figure_of_another_selection(run_folder: Callable[..
     assert command("plot", folder)[0] == 0
     figures = folder / "figures"
     first = {file.name for file in figures.iterdir()}
-    (figures / "mine.png").write_bytes(b"of the user")
+    for name in ("mine.png", "snr_mine.png"):
+        (figures / name).write_bytes(b"of the user")
     assert command("plot", folder, "--metric", "bits", "--metric", "rate_bps_hz")[0] == 0
-    chosen = {file.name for file in figures.iterdir()} - {"mine.png"}
+    chosen = {file.name for file in figures.iterdir()} - {"mine.png", "snr_mine.png"}
     assert chosen != first
     assert command("plot", folder)[0] == 0
-    assert {file.name for file in figures.iterdir()} == first | {"mine.png"}
+    assert {file.name for file in figures.iterdir()} == first | {"mine.png", "snr_mine.png"}
+
+
+def test_a_section_that_is_swept_stands_at_the_scenarios_own(run_folder: Callable[..., Path]) -> None:
+    """Names of sections, and entries of lists, are the scenario's own where they say all that it says."""
+    compressors = [{"name": "klt"}, {"name": "topk"}]
+    sweeps = {
+        "link": {"feedback.link": [{"name": "bsc", "flip_rate": 0.01}, {"name": "perfect"}]},
+        "first": {"compressors.0": [{"name": "identity"}, {"name": "klt"}]},
+        "noise": {"snr_db": [0, 10]},
+    }
+    quantised = {"quantiser": {"name": "uniform", "bits": 4}}
+    folder = run_folder({"name": "own", **BASE, "compressors": compressors, "feedback": quantised, "sweeps": sweeps})
+    run = view_run(folder)
+    points = {
+        name: chosen_point([point for point in run.samples.points if point.sweep == name], run.scenario, {})
+        for name in sweeps
+    }
+    assert [point and list(point.axes.values()) for point in points.values()] == [["perfect"], ["klt"], [10]]
+    assert "Error against what one report costs (sweep link, feedback.link perfect)" in write_report(folder).read_text()
+
+
+def test_captions_tell_ratios_that_are_not_the_points(run_folder: Callable[..., Path]) -> None:
+    compressors = [
+        {"name": "klt"},
+        {"name": "topk"},
+        {"name": "topk", "label": "fine", "only_ratios": [4]},
+        {"name": "klt", "label": "own", "compression_ratio": 2},
+    ]
+    sweeps = {"cr": {"compression_ratio": [4, 8]}}
+    folder = run_folder({"name": "told", **BASE, "compression_ratio": 8, "compressors": compressors, "sweeps": sweeps})
+    page = write_report(folder).read_text("utf-8")
+    assert "With a ratio of their own: own 1/2. Not drawn, as measured at another ratio: fine 1/4." in page
+
+
+def test_tables_tell_what_varies_together(run_folder: Callable[..., Path]) -> None:
+    joint = {"both": {"compression_ratio, feedback.quantiser.bits": [[4, 6], [8, 3]]}}
+    quantised = {"quantiser": {"name": "uniform", "bits": 4}}
+    folder = run_folder(
+        {"name": "joint", **BASE, "compressors": [{"name": "klt"}], "feedback": quantised, "sweeps": joint}
+    )
+    tables = sweep_tables(view_run(folder), ["nmse_db"])
+    assert any("varied together: compression ratio 1/4, 1/8; bits per codeword value 6, 3" in t.panel for t in tables)
+
+
+def test_differences_at_one_value_of_an_axis_say_which(command: Command, run_folder: Callable[..., Path]) -> None:
+    compressors = [{"name": "klt"}, {"name": "topk", "only_ratios": [4]}]
+    sweeps = {"cr": {"compression_ratio": [4, 8]}, "both": {"compression_ratio": [4, 8], "snr_db": [0, 10]}}
+    folder = run_folder({"name": "one", **BASE, "compressors": compressors, "sweeps": sweeps})
+    code, out, err = command("compare", folder, "--against", "topk", "--metric", "nmse_db")
+    assert (code, err) == (0, "")
+    assert "".join(out.split()).count("Compressionratio1/4") == 2

@@ -254,7 +254,7 @@ def test_what_stands_beside_compressors_is_reserved() -> None:
     assert titles | {look.title for look in CURVES.values()} < RESERVED_NAMES
 
 
-@pytest.mark.parametrize("label", [*sorted(RESERVED_NAMES), " ", " perfect CSI"])
+@pytest.mark.parametrize("label", [*sorted(RESERVED_NAMES), " ", " perfect  CSI"])
 def test_labels_are_names_that_results_do_not_use(label: str, tmp_path: Path) -> None:
     assert f"compressors: got the label {label!r}" in _refused(tmp_path, "", f"compressors.0.label='{label}'")
 

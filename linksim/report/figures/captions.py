@@ -7,11 +7,10 @@ import pandas as pd
 from linksim.metrics import METRICS
 from linksim.metrics.delivery import ReportErrorRate
 from linksim.report.figures.layouts import Layout, panel_letter
-from linksim.report.view.axes import all_axes
+from linksim.report.view.axes import all_axes, going_together
 from linksim.report.view.independence import largest_change
 from linksim.report.view.metric_format import metric_text
 from linksim.report.view.run_view import RunView, Sweep
-from linksim.scenario.axis import Axis
 from linksim.scenario.sweep import Point
 from linksim.simulation.example_matrices import ExampleMatrices
 
@@ -33,7 +32,8 @@ def caption(run: RunView, sweep: Sweep, metrics: Sequence[str], layout: Layout) 
     if layout.outside:
         sentences.append(f"Outside the axis, with an arrow and how far: {', '.join(layout.outside)}.")
     if x is not None and "bits" not in metrics:
-        sentences.append(_going_together(sweep, x))
+        together = going_together(sweep.rows, sweep.axes)
+        sentences.append(f"V{together[1:]}." if together else "")
     if layout.lossless:
         names = ", ".join(run.title(label) for label in layout.lossless)
         sentences.append(f"No NMSE curve, as the error is rounding only: {names}.")
@@ -118,11 +118,3 @@ def _met_no_loss(sweep: Sweep, shown: pd.DataFrame) -> bool:
 
 def _named(metric: str) -> str:
     return metric_text(metric).label.partition(" [")[0]
-
-
-def _going_together(sweep: Sweep, x: Axis) -> str:
-    """What is varied together with the horizontal axis; empty where nothing is."""
-    pairs = sweep.rows.drop_duplicates(x.column).sort_values(x.column)
-    axes = [x, *sweep.axes.followers]
-    texts = [f"{axis.words} {', '.join(axis.text(value) for value in pairs[axis.column])}" for axis in axes]
-    return f"Varied together: {'; '.join(texts)}." if len(axes) > 1 else ""

@@ -10,11 +10,11 @@ from linksim.comparison.runs import RunComparison
 from linksim.report.figures.curves import draw_curves, legend_handle, used_positions
 from linksim.report.figures.file_stems import file_stem, stems
 from linksim.report.figures.levels import draw_level_lines
-from linksim.report.tables.difference import label_with_run, labelled, reference_name
+from linksim.report.tables.difference import difference_sweeps, label_with_run, reference_name
 from linksim.report.view.curve_style import CurveStyle, curve_style_at, curve_styles
 from linksim.report.view.metric_format import drawable, is_drawn, metric_text
 from linksim.report.view.names import compressor_titles
-from linksim.report.view.run_view import Sweep, view_sweeps
+from linksim.report.view.run_view import Sweep
 from linksim.report.view.style import COLUMN_IN, DOUBLE_COLUMN_IN, paper_style, plain_text, save, wrapped_text
 from linksim.reserved_names import NO_COMPRESSOR
 
@@ -37,13 +37,12 @@ def draw_differences(
         names: labels of the compressors of all runs in their scenarios' order, and what each stands for; a compressor
             looks the same as in the figures of its run.
     """
-    rows = labelled(comparison.rows)
     found = comparison.rows.loc[comparison.rows["compressor"] != NO_COMPRESSOR, "compressor"].drop_duplicates()
     names = {**(names or {}), **{label: label for label in found if label not in (names or {})}}
     titles = compressor_titles(names)
     reference = titles.get(reference_name(comparison), reference_name(comparison))
     curves = _curves(comparison, names, titles)
-    sweeps = view_sweeps(rows, titles=titles)
+    sweeps = difference_sweeps(comparison, titles)
     files: list[Path] = []
     with paper_style():
         for sweep, stem in zip(sweeps, stems([sweep.name for sweep in sweeps]), strict=True):
@@ -89,6 +88,8 @@ def _figure(sweep: Sweep, metric: str, reference: str, curves: Mapping[str, tupl
             axes, {key: drawable(rows[rows["compressor"] == key], text) for key in shown}, text, shown, titles
         )
         axes.axvline(0, color="0.3", linewidth=0.7, zorder=1)
+        if sweep.panels[0].title:
+            axes.set_title("\n".join(wrapped_text(sweep.panels[0].title, COLUMN_IN - _BESIDE_IN)))
         return figure
     # A frame without any curve says nothing.
     panels = [panel for panel in sweep.panels if is_drawn(panel.rows, text, shown)] or sweep.panels[:1]

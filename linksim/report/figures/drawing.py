@@ -4,13 +4,17 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from linksim.metrics import METRICS
 from linksim.report.figures.learning_curves import LEARNING_CURVES
 from linksim.report.figures.of_a_run import COSTS_FIGURE, EXAMPLE, OVERVIEW, figure_layouts, sweep_stems
 from linksim.report.view.figure_options import FigureOptions
+from linksim.report.view.metric_format import metric_text
 from linksim.report.view.run_view import RunView, view_run
 from linksim.report.view.style import COLUMN_IN, paper_style, save
 
 FIGURES_FOLDER = "figures"
+# Names of a sweep's figures beside those of its metrics.
+_OF_SWEEPS = ("equal_bits", "cdf", "point", "nmse_bits")
 
 
 @dataclass(frozen=True)
@@ -68,7 +72,9 @@ def remove_superseded(run: RunView, drawings: Iterable[Drawing]) -> None:
         drawings: all that are of this drawing.
     """
     kept = {file.name for drawing in drawings for file in drawing.files}
-    ours, of_sweeps = {OVERVIEW, EXAMPLE, COSTS_FIGURE, LEARNING_CURVES}, tuple(f"{stem}_" for stem in sweep_stems(run))
-    for file in (run.folder / FIGURES_FOLDER).glob("*.p[nd][gf]"):
-        if file.name not in kept and (file.stem in ours or file.stem.startswith(of_sweeps)):
-            file.unlink(missing_ok=True)
+    shown = (*_OF_SWEEPS, *(metric_text(str(name)).short for name in METRICS))
+    of_sweeps = {f"{stem}_{name}" for stem in sweep_stems(run) for name in shown}
+    for stem in {OVERVIEW, EXAMPLE, COSTS_FIGURE, LEARNING_CURVES, *of_sweeps}:
+        for suffix in (".png", ".pdf"):
+            if f"{stem}{suffix}" not in kept:
+                (run.folder / FIGURES_FOLDER / f"{stem}{suffix}").unlink(missing_ok=True)

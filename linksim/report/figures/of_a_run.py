@@ -18,7 +18,7 @@ from linksim.report.figures.layouts import Layout
 from linksim.report.figures.levels import draw_levels
 from linksim.report.figures.rate_distortion import draw_rate_distortion
 from linksim.report.figures.sweep import NMSE_PAIR, draw_metrics, is_drawable
-from linksim.report.tables.costs import at_ratios_of, read_costs
+from linksim.report.tables.costs import at_ratios_of, ratios_beside, read_costs
 from linksim.report.view.metric_format import metric_text
 from linksim.report.view.rate_distortion import one_of_each_curve, parts_with_curves
 from linksim.report.view.run_view import RunView, Sweep
@@ -149,21 +149,30 @@ def _distributed(run: RunView, sweep: Sweep) -> Point | None:
 
 
 def _costs(run: RunView) -> Iterator[Plan]:
-    """Errors against costs, at the point that stands for the first sweep: of what has the costs' ratio there."""
+    """Errors against costs, at the point of the first sweep that has two compressors at the costs' ratios."""
     costs = read_costs(run.folder)
     if costs is None or (run.options.metrics and "nmse_db" not in run.options.metrics):
         return
+    first: Point | None = None
     for sweep in run.sweeps:
         point = chosen_point([point for point in run.samples.points if point.sweep == sweep.name], run.scenario, {})
-        if point is not None:
-            rows = point_rows(run.results, point)
-            made = draw_costs(run, at_ratios_of(costs, rows).set_index("compressor"), rows)
-            if made is not None:
-                layout, metrics = made
-                what = "Error against what one report costs"
-                text = point_caption(run, sweep, point, metrics, layout, what)
-                yield Plan(COSTS_FIGURE, COSTS, text, layout.figure)
+        first = first or point
+        # Costs are of matrices of the first sweep that a compressor takes part in.
+        if point is None or first is None or _matrices(point) != _matrices(first):
+            continue
+        rows = point_rows(run.results, point)
+        made = draw_costs(run, at_ratios_of(costs, rows).set_index("compressor"), rows)
+        if made is not None:
+            layout, metrics = made
+            text = point_caption(run, sweep, point, metrics, layout, "Error against what one report costs")
+            others = ratios_beside(costs, rows, point.scenario.compression_ratio)
+            yield Plan(COSTS_FIGURE, COSTS, " ".join(filter(None, (text, others))), layout.figure)
             return
+
+
+def _matrices(point: Point) -> tuple[object, ...]:
+    """What decides the size of the matrices that are reported."""
+    return point.scenario.channel, point.scenario.transform.n_delay, point.scenario.sgcs, point.scenario.precoder
 
 
 def _layouts(run: RunView, sweep: Sweep) -> Iterator[tuple[str, list[str], Sweep, Layout]]:

@@ -66,6 +66,31 @@ def at_ratios_of(costs: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
     return costs[np.isclose(costs[_RATIO], measured.astype(float), equal_nan=True)]
 
 
+def ratios_beside(costs: pd.DataFrame, rows: pd.DataFrame, ratio: float) -> str:
+    """A sentence on compressors whose costs are of another ratio than a point's, in a figure of it or not; or nothing.
+
+    Args:
+        costs: as ``read_costs`` gives them.
+        rows: results of the point.
+        ratio: the point's compression ratio.
+    """
+    if _RATIO not in costs:
+        return ""
+    other = costs[costs[_RATIO].notna() & ~np.isclose(costs[_RATIO].astype(float), ratio)]
+    shown = set(at_ratios_of(costs, rows)["compressor"])
+    own, left_out = (
+        [
+            f"{label} {_ratio_text(at)}"
+            for label, at in zip(other["compressor"], other[_RATIO], strict=True)
+            if label in part
+        ]
+        for part in (shown, set(other["compressor"]) - shown)
+    )
+    sentences = [f"With a ratio of their own: {', '.join(own)}." if own else ""]
+    sentences.append(f"Not drawn, as measured at another ratio: {', '.join(left_out)}." if left_out else "")
+    return " ".join(filter(None, sentences))
+
+
 def cost_rows(costs: pd.DataFrame | None) -> tuple[list[str], list[list[str]]]:
     """Heads and rows of text with thousands set apart, for a report; empty without costs."""
     if costs is None:

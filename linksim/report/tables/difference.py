@@ -1,5 +1,7 @@
 """Differences between runs or compressors: table for the terminal, and CSV."""
 
+from collections.abc import Mapping
+from dataclasses import replace
 from math import isfinite, isinf
 from pathlib import Path
 
@@ -8,7 +10,7 @@ import pandas as pd
 from linksim.comparison.runs import RunComparison
 from linksim.files import write_whole
 from linksim.report.tables.sweep import Block, Cell, Row, SweepTable
-from linksim.report.view.axes import at_value, axis_values
+from linksim.report.view.axes import all_axes, at_value, axis_values
 from linksim.report.view.metric_format import MetricText, metric_text
 from linksim.report.view.run_view import Sweep, view_sweeps
 from linksim.reserved_names import ALL_COMPRESSORS, NO_COMPRESSOR
@@ -22,9 +24,32 @@ def difference_tables(comparison: RunComparison, metrics: tuple[str, ...]) -> li
     """Tables per sweep and panel, in bold where the interval does not hold 0."""
     return [
         _table(sweep, panel.title, panel.rows, metrics)
-        for sweep in view_sweeps(labelled(comparison.rows))
+        for sweep in difference_sweeps(comparison)
         for panel in sweep.panels
     ]
+
+
+def difference_sweeps(comparison: RunComparison, titles: Mapping[str, str] | None = None) -> list[Sweep]:
+    """The sweeps of a comparison; titles of their panels name what the runs vary, and differences have one value of.
+
+    Args:
+        comparison: what was found.
+        titles: what each label is called.
+    """
+    sweeps = []
+    for sweep in view_sweeps(labelled(comparison.rows), titles=titles):
+        shown = {
+            axis.column for axis in (*sweep.varying, *sweep.axes.followers, *([sweep.curves] if sweep.curves else []))
+        }
+        single = [
+            axis
+            for axis in all_axes(sweep.rows)
+            if axis.column in comparison.varying.get(sweep.name, ()) and axis.column not in shown
+        ]
+        place = [axis.phrase(sweep.rows[axis.column].iloc[0]) for axis in single if axis.column in sweep.rows]
+        panels = [replace(panel, title=", ".join(filter(None, (*place, panel.title)))) for panel in sweep.panels]
+        sweeps.append(replace(sweep, panels=panels))
+    return sweeps
 
 
 def write_differences(comparison: RunComparison, path: Path) -> None:

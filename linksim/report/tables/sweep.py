@@ -7,7 +7,7 @@ from math import isfinite
 import pandas as pd
 
 from linksim.metrics.channel_quality import SAMPLES_LEFT_OUT
-from linksim.report.view.axes import Panel, at_value, axis_values
+from linksim.report.view.axes import Panel, at_value, axis_values, going_together
 from linksim.report.view.best import best_labels
 from linksim.report.view.independence import flat_labels
 from linksim.report.view.metric_format import MetricText, metric_text
@@ -167,7 +167,12 @@ def _table(run: RunView, sweep: Sweep, panel: Panel, metrics: Sequence[str], per
     # Found by key: masks of the whole table for each cell take longer than all else.
     by_key = [_by_key(part) for part in parts]
     same = " and ".join(axis.words or "compressor" for axis in sweep.same_over)
-    title = ", ".join(part for part in (panel.title, f"the same whatever the {same}" if same else "") if part)
+    parts_of_title = (
+        panel.title,
+        going_together(sweep.rows, sweep.axes),
+        f"the same whatever the {same}" if same else "",
+    )
+    title = ", ".join(part for part in parts_of_title if part)
     blocks = [_block(run, sweep, panel, by_key, name) for name in metrics]
     if percentiles:
         blocks = [_with_percentiles(block, by_key) for block in blocks]

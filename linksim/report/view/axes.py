@@ -63,6 +63,18 @@ def sweep_axes(rows: pd.DataFrame, across: str | None = None, compressors: Seque
     return SweepAxes(x, panels, tuple(axis for axis in others if axis not in panels))
 
 
+def going_together(rows: pd.DataFrame, axes: SweepAxes) -> str:
+    """What a sweep varies together with its horizontal axis, in words; empty where that is nothing."""
+    if axes.x is None or not axes.followers:
+        return ""
+    pairs = rows.drop_duplicates(axes.x.column).sort_values(axes.x.column)
+    texts = [
+        f"{axis.words} {', '.join(axis.text(value) for value in pairs[axis.column])}"
+        for axis in (axes.x, *axes.followers)
+    ]
+    return f"varied together: {'; '.join(texts)}"
+
+
 def sweep_panels(rows: pd.DataFrame, axes: SweepAxes) -> list[Panel]:
     """Splits a sweep by its panel axes, in ascending order of their numbers and the given order of their names."""
     if not axes.panels:
