@@ -5,14 +5,6 @@ from typing import Literal
 
 TrainingCase = Literal["same", "unseen", "mixed", "mixed_without"]
 
-# How tables say it.
-CASE_NAMES: dict[TrainingCase, str] = {
-    "same": "same source",
-    "mixed": "mixture with it",
-    "mixed_without": "mixture without it",
-    "unseen": "one other source",
-}
-
 
 def training_case(trained_on: Sequence[str], tested_on: str) -> TrainingCase:
     """What was trained on is one source, the ``same`` or another, ``unseen``, or a mixture with or without it.

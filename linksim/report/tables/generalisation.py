@@ -7,9 +7,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from linksim.studies.training_case import CASE_NAMES
-
 _ENDS = {"value": "", "ci_low": "_low", "ci_high": "_high"}
+# What was trained on knows of the tested source.
+_CASES = {
+    "same": "same source",
+    "mixed": "mixture with it",
+    "mixed_without": "mixture without it",
+    "unseen": "one other source",
+}
 
 
 def study_tables(table: pd.DataFrame, metric: str) -> str:
@@ -70,7 +75,7 @@ def _loss_matrix(losses: pd.DataFrame) -> str:
 
 
 def _loss_cases(losses: pd.DataFrame) -> str:
-    others = {name: losses.case == case for case, name in CASE_NAMES.items() if case != "same"}
+    others = {name: losses.case == case for case, name in _CASES.items() if case != "same"}
     lines = [
         [
             name,
@@ -108,10 +113,10 @@ def _cases(matrix: pd.DataFrame) -> str:
     for (compressor, normalisation), cells in matrix.groupby(["compressor", "normalisation"], sort=False):
         if (cells.case == "none").all():
             mean = _mean(cells.value)
-            lines.append([compressor, normalisation, *([mean] * len(CASE_NAMES))])
+            lines.append([compressor, normalisation, *([mean] * len(_CASES))])
         else:
-            lines.append([compressor, normalisation, *(_mean(cells.value[cells.case == case]) for case in CASE_NAMES)])
-    return _markdown(["compressor", "normalisation", *CASE_NAMES.values()], lines)
+            lines.append([compressor, normalisation, *(_mean(cells.value[cells.case == case]) for case in _CASES)])
+    return _markdown(["compressor", "normalisation", *_CASES.values()], lines)
 
 
 def _adaptation(matrix: pd.DataFrame, adapted: pd.DataFrame) -> str:
