@@ -5,6 +5,7 @@ from typing import Any
 
 from linksim.errors import InputError
 from linksim.scenario.axis import scenario_key
+from linksim.scenario.file import value_at
 from linksim.scenario.sweep import Point
 
 
@@ -53,21 +54,9 @@ def _is(value: float | str | bool, text: str) -> bool:
 
 def _own_values(points: Sequence[Point], key: str, scenario: Mapping[str, Any]) -> list[float | str | bool]:
     """Values of an axis at which a point has what the scenario has; those of sections are names, so by all they say."""
-    own, path = _at(scenario, scenario_key(key)), scenario_key(key)
+    own, path = value_at(scenario, scenario_key(key)), scenario_key(key)
     values = list(dict.fromkeys(point.axes[key] for point in points))
     if not isinstance(own, Mapping | list):
         return [value for value in values if value == own]
-    found = (point.axes[key] for point in points if _at(point.scenario.model_dump(mode="json"), path) == own)
+    found = (point.axes[key] for point in points if value_at(point.scenario.model_dump(mode="json"), path) == own)
     return list(dict.fromkeys(found))
-
-
-def _at(document: Mapping[str, Any], key: str) -> Any:
-    """What stands at ``path.to.key``, entries of lists by number; ``None`` where nothing does."""
-    value: Any = document
-    for part in key.split("."):
-        if isinstance(value, Mapping):
-            value = value.get(part)
-        else:
-            is_entry = isinstance(value, list) and part.isdecimal() and int(part) < len(value)
-            value = value[int(part)] if is_entry else None
-    return value

@@ -101,6 +101,18 @@ def set_key(document: dict[str, Any], key: str, value: Any) -> None:
             here = here[index]
 
 
+def value_at(document: Mapping[str, Any], key: str) -> Any:
+    """What stands at ``path.to.key`` of a nested document, entries of lists by number; ``None`` where nothing does."""
+    value: Any = document
+    for part in key.split("."):
+        if isinstance(value, Mapping):
+            value = value.get(part)
+        else:
+            is_entry = isinstance(value, list) and part.isdecimal() and int(part) < len(value)
+            value = value[int(part)] if is_entry else None
+    return value
+
+
 def validate_scenario(document: dict[str, Any], origin: str) -> Scenario:
     """A scenario from its document.
 

@@ -13,7 +13,7 @@ from feedback.link_parameters import LINKS
 from feedback.number_text import number_text
 from linksim.errors import InputError
 from linksim.scenario.axis import COMMON_AXES, scenario_key
-from linksim.scenario.file import set_key, validate_scenario
+from linksim.scenario.file import set_key, validate_scenario, value_at
 from linksim.scenario.identity import point_key
 from linksim.scenario.model import Scenario
 from linksim.scenario.paired_axes import axis_keys, distinct_steps
@@ -149,9 +149,7 @@ def _point(scenario: Scenario, sweep: str, axes: dict[str, PlainValue]) -> Point
 def _require_in_force(document: dict[str, Any], sweep: str, axes: Mapping[str, PlainValue]) -> None:
     """Refuses axes of which one sets what another has set, so that a point would not be what its values say."""
     for axis, value in axes.items():
-        found: Any = document
-        for part in scenario_key(axis).split("."):
-            found = found[int(part)] if isinstance(found, list) else (found or {}).get(part)
+        found = value_at(document, scenario_key(axis))
         if not _holds(found, value):
             raise InputError(
                 f"sweeps.{sweep}: {axis}: got {_value_text(value)}, which another axis makes {_value_text(found)}, "

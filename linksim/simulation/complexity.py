@@ -58,8 +58,8 @@ def write_complexity(scenario: Scenario, points: Sequence[Point], folder: Path) 
                 at = {"compressor": spec.label, "compression_ratio": spec.parameters.compression_ratio}
                 found[spec.label] = at | vars(_cost(spec, point.scenario))
     known = [compressor_label(entry) for entry in scenario.compressors]
-    rows = [found[label] for label in [*(label for label in known if label in found), *found] if label in found]
-    write_whole(folder / "complexity.csv", csv_text(pd.DataFrame(rows).drop_duplicates("compressor"), None))
+    in_order = sorted(found, key=lambda label: known.index(label) if label in known else len(known))
+    write_whole(folder / "complexity.csv", csv_text(pd.DataFrame([found[label] for label in in_order]), None))
 
 
 def scenario_costs(scenario: Scenario) -> pd.DataFrame:

@@ -165,7 +165,7 @@ def _costs(run: RunView) -> Iterator[Plan]:
         if made is not None:
             layout, metrics = made
             text = point_caption(run, sweep, point, metrics, layout, "Error against what one report costs")
-            others = ratios_beside(costs, rows, point.scenario.compression_ratio)
+            others = ratios_beside(costs, rows, point.scenario.compression_ratio, run.title)
             yield Plan(COSTS_FIGURE, COSTS, " ".join(filter(None, (text, others))), layout.figure)
             return
 

@@ -66,13 +66,14 @@ def at_ratios_of(costs: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
     return costs[np.isclose(costs[_RATIO], measured.astype(float), equal_nan=True)]
 
 
-def ratios_beside(costs: pd.DataFrame, rows: pd.DataFrame, ratio: float) -> str:
+def ratios_beside(costs: pd.DataFrame, rows: pd.DataFrame, ratio: float, title: Callable[[str], str]) -> str:
     """A sentence on compressors whose costs are of another ratio than a point's, in a figure of it or not; or nothing.
 
     Args:
         costs: as ``read_costs`` gives them.
         rows: results of the point.
         ratio: the point's compression ratio.
+        title: what a label is called.
     """
     if _RATIO not in costs:
         return ""
@@ -80,7 +81,7 @@ def ratios_beside(costs: pd.DataFrame, rows: pd.DataFrame, ratio: float) -> str:
     shown = set(at_ratios_of(costs, rows)["compressor"])
     own, left_out = (
         [
-            f"{label} {_ratio_text(at)}"
+            f"{title(str(label))} {_ratio_text(at)}"
             for label, at in zip(other["compressor"], other[_RATIO], strict=True)
             if label in part
         ]

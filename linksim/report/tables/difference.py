@@ -46,7 +46,7 @@ def difference_sweeps(comparison: RunComparison, titles: Mapping[str, str] | Non
             for axis in all_axes(sweep.rows)
             if axis.column in comparison.varying.get(sweep.name, ()) and axis.column not in shown
         ]
-        place = [axis.phrase(sweep.rows[axis.column].iloc[0]) for axis in single if axis.column in sweep.rows]
+        place = [axis.phrase(sweep.rows[axis.column].iloc[0]) for axis in single]
         panels = [replace(panel, title=", ".join(filter(None, (*place, panel.title)))) for panel in sweep.panels]
         sweeps.append(replace(sweep, panels=panels))
     return sweeps
